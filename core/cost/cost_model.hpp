@@ -1,0 +1,41 @@
+// The interface through which schedulers learn what things cost.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "core/schedule/schedule.hpp"
+
+namespace opsched {
+
+/// Where a latency came from. Every number shown to a user says which.
+enum class Source { measured, recorded, synthetic };
+std::string to_string(Source source);
+
+/// Latencies of the operators and stages of one graph on devices of one kind; all in ms.
+/// Implementations may measure, so calls can be slow and may throw Error; a failed measurement
+/// throws, it never returns a value. Answers for equal questions are equal.
+class CostModel {
+ public:
+  virtual ~CostModel() = default;
+
+  virtual const Graph& graph() const = 0;
+  virtual Source source() const = 0;
+
+  /// Solo latency: this operator alone on the device, including the barrier that ends a stage.
+  virtual double operator_ms(OpId op) = 0;
+  /// Fraction of the device that the operator keeps busy when alone, in (0, 1].
+  virtual double utilisation(OpId op) = 0;
+  /// A stage between two barriers.
+  virtual double stage_ms(const Stage& stage) = 0;
+  /// A cheap estimate of stage_ms that never measures. Default: stage_ms.
+  virtual double estimate_stage_ms(const Stage& stage) { return stage_ms(stage); }
+  /// A number that stage_ms cannot go below; cheap. Default: 0.
+  virtual double stage_lower_bound_ms(const Stage&) { return 0; }
+  /// Moving what `consumer` reads of `producer` from one device to another.
+  virtual double transfer_ms(OpId producer, OpId consumer, int from, int to) = 0;
+  /// These stages will be asked for; a model that measures may do so together.
+  virtual void prefetch(std::span<const Stage>) {}
+};
+
+}  // namespace opsched

@@ -1,0 +1,16 @@
+// The one exception of the library.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace opsched {
+
+/// Something the user can put right. The message names the culprit (file, option, operator, device)
+/// and says what to do. Programs print it and exit with code 2; the library itself never prints.
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& message) : std::runtime_error(message) {}
+};
+
+}  // namespace opsched

@@ -1,0 +1,49 @@
+#include "core/graph/dag.hpp"
+
+#include <algorithm>
+#include <boost/graph/strong_components.hpp>
+#include <queue>
+
+#include "core/error.hpp"
+
+namespace opsched {
+
+Dag to_dag(const Graph& graph) {
+  Dag dag(graph.size());
+  for (OpId id = 0; id < graph.size(); ++id)
+    for (OpId s : graph.succs(id)) boost::add_edge(id, s, dag);
+  return dag;
+}
+
+std::vector<int> topological_order(const Dag& dag, const std::function<std::string(int)>& name_of) {
+  const int n = static_cast<int>(boost::num_vertices(dag));
+  std::vector<int> waiting(n), order;
+  std::priority_queue<int, std::vector<int>, std::greater<>> ready;
+  for (int v = 0; v < n; ++v)
+    if ((waiting[v] = static_cast<int>(boost::in_degree(v, dag))) == 0) ready.push(v);
+  while (!ready.empty()) {
+    const int v = ready.top();
+    ready.pop();
+    order.push_back(v);
+    for (auto [it, end] = boost::adjacent_vertices(v, dag); it != end; ++it)
+      if (--waiting[*it] == 0) ready.push(static_cast<int>(*it));
+  }
+  if (static_cast<int>(order.size()) == n) return order;
+
+  // Name the members of one cycle: a strong component with more than one vertex, or a self-loop.
+  std::vector<int> component(n), members(n, 0);
+  boost::strong_components(dag,
+                           boost::make_iterator_property_map(component.begin(), boost::get(boost::vertex_index, dag)));
+  for (int c : component) ++members[c];
+  std::string names;
+  int chosen = -1;
+  for (int v = 0; v < n; ++v) {
+    const bool cyclic = members[component[v]] > 1 || boost::edge(v, v, dag).second;
+    if (!cyclic || (chosen >= 0 && component[v] != chosen)) continue;
+    chosen = component[v];
+    names += (names.empty() ? "'" : ", '") + name_of(v) + "'";
+  }
+  throw Error("the operators form a cycle: " + names);
+}
+
+}  // namespace opsched

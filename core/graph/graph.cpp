@@ -1,0 +1,145 @@
+#include "core/graph/graph.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace opsched {
+namespace {
+
+std::string quoted(const std::string& name) { return "operator '" + name + "'"; }
+
+}  // namespace
+
+Graph::Graph(std::string name, int batch) : name_(std::move(name)), batch_(batch) {
+  if (batch < 1) throw Error("graph '" + name_ + "': the batch must be at least 1, not " + std::to_string(batch));
+}
+
+OpId Graph::insert(Operator op) {
+  if (op.name.empty()) throw Error("graph '" + name_ + "': operator " + std::to_string(size()) + " has no name");
+  const OpId id = size();
+  if (!ids_.emplace(op.name, id).second) throw Error(quoted(op.name) + ": the name is used twice");
+  std::vector<OpId> preds;
+  for (const Term& term : op.terms)
+    for (const Value& value : term) preds.push_back(value.op);
+  std::ranges::sort(preds);
+  preds.erase(std::unique(preds.begin(), preds.end()), preds.end());
+  for (OpId p : preds) succs_[p].push_back(id);
+  preds_.push_back(std::move(preds));
+  succs_.emplace_back();
+  ops_.push_back(std::move(op));
+  return id;
+}
+
+OpId Graph::add_input(const std::string& name, Shape shape) {
+  if (shape.c < 1 || shape.h < 1 || shape.w < 1) throw Error("input '" + name + "': empty shape");
+  return insert({.name = name, .terms = {}, .layers = {}, .input = shape, .output = shape});
+}
+
+OpId Graph::add(const std::string& name, std::vector<Term> terms, std::vector<Layer> layers) {
+  if (terms.empty()) throw Error(quoted(name) + ": reads nothing");
+  Operator op{.name = name, .terms = std::move(terms), .layers = std::move(layers), .input = {}, .output = {}};
+  for (const Term& term : op.terms) {
+    if (term.empty()) throw Error(quoted(name) + ": an empty term");
+    for (const Value& v : term) {
+      if (v.op < 0 || v.op >= size()) throw Error(quoted(name) + ": reads an operator that does not exist");
+      const Operator& from = ops_[v.op];
+      if (v.begin < 0 || v.end <= v.begin || v.end > from.output.c)
+        throw Error(quoted(name) + ": reads channels [" + std::to_string(v.begin) + ", " + std::to_string(v.end) +
+                    ") of '" + from.name + "', which has " + std::to_string(from.output.c));
+      if (v.channels() != term.front().channels())
+        throw Error(quoted(name) + ": adds values of different width (" + std::to_string(term.front().channels()) +
+                    " and " + std::to_string(v.channels()) + " channels)");
+      Shape& in = op.input;
+      if (in.h == 0) in = {0, from.output.h, from.output.w};
+      if (from.output.h != in.h || from.output.w != in.w)
+        throw Error(quoted(name) + ": '" + from.name + "' is " + std::to_string(from.output.h) + "x" +
+                    std::to_string(from.output.w) + " where its other inputs are " + std::to_string(in.h) + "x" +
+                    std::to_string(in.w));
+    }
+    op.input.c += term.front().channels();
+  }
+  op.output = op.input;
+  for (const Layer& layer : op.layers) {
+    try {
+      op.output = infer_shape(layer, op.output);
+    } catch (const Error& e) {
+      throw Error(quoted(name) + ": " + e.what());
+    }
+  }
+  return insert(std::move(op));
+}
+
+void Graph::end_block(const std::string& name, std::vector<std::vector<OpId>> parts) {
+  Block block{.name = name, .ops = {}, .parts = std::move(parts)};
+  for (OpId id = block_begin_; id < size(); ++id)
+    if (!ops_[id].is_input()) block.ops.push_back(id);
+  if (block.ops.empty()) throw Error("block '" + name + "': no operators");
+  block_begin_ = size();
+  blocks_.push_back(std::move(block));
+}
+
+void Graph::set_blocks(std::vector<Block> blocks) {
+  std::vector<int> seen(ops_.size(), 0);
+  for (const Block& block : blocks) {
+    std::vector<OpId> in_parts;
+    for (const auto& part : block.parts) in_parts.insert(in_parts.end(), part.begin(), part.end());
+    std::ranges::sort(in_parts);
+    if (!block.parts.empty() && in_parts != block.ops)
+      throw Error("block '" + block.name + "': its parts are not a split of its operators");
+    for (OpId id : block.ops) {
+      if (id < 0 || id >= size() || ops_[id].is_input())
+        throw Error("block '" + block.name + "': not an operator: " + std::to_string(id));
+      if (++seen[id] > 1) throw Error(quoted(ops_[id].name) + ": in two blocks");
+    }
+  }
+  for (OpId id : units())
+    if (!seen[id]) throw Error(quoted(ops_[id].name) + ": in no block");
+  blocks_ = std::move(blocks);
+  block_begin_ = size();
+}
+
+OpId Graph::find(const std::string& name) const {
+  const auto it = ids_.find(name);
+  return it == ids_.end() ? -1 : it->second;
+}
+
+std::vector<OpId> Graph::units() const {
+  std::vector<OpId> ids;
+  for (OpId id = 0; id < size(); ++id)
+    if (!ops_[id].is_input()) ids.push_back(id);
+  return ids;
+}
+
+std::vector<OpId> Graph::inputs() const {
+  std::vector<OpId> ids;
+  for (OpId id = 0; id < size(); ++id)
+    if (ops_[id].is_input()) ids.push_back(id);
+  return ids;
+}
+
+std::vector<OpId> Graph::outputs() const {
+  std::vector<OpId> ids;
+  for (OpId id = 0; id < size(); ++id)
+    if (succs_[id].empty()) ids.push_back(id);
+  return ids;
+}
+
+std::int64_t Graph::macs(OpId id) const {
+  std::int64_t sum = 0;
+  Shape shape = ops_[id].input;
+  for (const Layer& layer : ops_[id].layers) {
+    sum += layer_macs(layer, shape);
+    shape = infer_shape(layer, shape);
+  }
+  return sum;
+}
+
+std::int64_t Graph::macs() const {
+  std::int64_t sum = 0;
+  for (OpId id = 0; id < size(); ++id) sum += macs(id);
+  return sum;
+}
+
+}  // namespace opsched

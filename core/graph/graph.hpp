@@ -1,0 +1,73 @@
+// The graph: operators in topological order, split into blocks.
+#pragma once
+
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/graph/operator.hpp"
+
+namespace opsched {
+
+/// A part of the graph that is scheduled on its own. `parts` splits a block that is too large for an
+/// exact search; empty means one part. Graph inputs belong to no block.
+struct Block {
+  std::string name;
+  std::vector<OpId> ops;                 ///< ascending
+  std::vector<std::vector<OpId>> parts;  ///< disjoint, ascending, together `ops`; or empty
+};
+
+/// An acyclic graph of operators for a given batch. Operators are added after those they read, so
+/// ids are a topological order.
+class Graph {
+ public:
+  explicit Graph(std::string name, int batch = 1);
+
+  /// Adds an input of the graph.
+  OpId add_input(const std::string& name, Shape shape);
+  /// Adds an operator and infers its shapes. Throws Error naming the operator where a term is empty,
+  /// reads unknown channels, or shapes do not fit, or where the name is taken.
+  OpId add(const std::string& name, std::vector<Term> terms, std::vector<Layer> layers);
+  /// All operators added since the last call (or since the start) become a block. `parts`: see Block.
+  void end_block(const std::string& name, std::vector<std::vector<OpId>> parts = {});
+  /// Sets the blocks at once (importers). Throws Error unless every unit is in exactly one block.
+  void set_blocks(std::vector<Block> blocks);
+
+  const std::string& name() const { return name_; }
+  int batch() const { return batch_; }
+  int size() const { return static_cast<int>(ops_.size()); }
+  const Operator& op(OpId id) const { return ops_[id]; }
+  /// Whole output of an operator, as a term of one value.
+  Term all(OpId id) const { return {Value{id, 0, ops_[id].output.c}}; }
+  /// Id by name; -1 if there is none.
+  OpId find(const std::string& name) const;
+
+  /// Distinct operators that this one reads, or that read it; ascending.
+  std::span<const OpId> preds(OpId id) const { return preds_[id]; }
+  std::span<const OpId> succs(OpId id) const { return succs_[id]; }
+
+  const std::vector<Block>& blocks() const { return blocks_; }
+  /// Schedulable operators: all but the inputs, ascending.
+  std::vector<OpId> units() const;
+  std::vector<OpId> inputs() const;
+  /// Operators whose output nobody reads: the outputs of the graph.
+  std::vector<OpId> outputs() const;
+
+  /// Multiply-accumulates of an operator, of the graph, for one image.
+  std::int64_t macs(OpId id) const;
+  std::int64_t macs() const;
+
+ private:
+  OpId insert(Operator op);
+
+  std::string name_;
+  int batch_;
+  std::vector<Operator> ops_;
+  std::unordered_map<std::string, OpId> ids_;
+  std::vector<std::vector<OpId>> preds_, succs_;
+  std::vector<Block> blocks_;
+  OpId block_begin_ = 0;
+};
+
+}  // namespace opsched

@@ -1,0 +1,81 @@
+#include "core/graph/operator.hpp"
+
+#include "core/error.hpp"
+
+namespace opsched {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+std::string text(const Shape& s) { return std::to_string(s.c) + "x" + std::to_string(s.h) + "x" + std::to_string(s.w); }
+
+/// Output size of a window; throws Error where the window does not fit.
+int window(int size, int kernel, int stride, int padding, const char* what, const Shape& input) {
+  if (kernel < 1 || stride < 1 || padding < 0)
+    throw Error(std::string(what) + ": kernel and stride must be at least 1, padding at least 0");
+  const std::int64_t room = std::int64_t{size} + 2 * std::int64_t{padding} - kernel;
+  if (room < 0) throw Error(std::string(what) + ": the kernel is larger than the padded input " + text(input));
+  return static_cast<int>(room / stride + 1);
+}
+
+Shape shape_of(const Conv2d& c, const Shape& in) {
+  if (c.out_channels < 1) throw Error("conv2d: needs at least one output channel");
+  if (c.groups < 1 || in.c % c.groups != 0 || c.out_channels % c.groups != 0)
+    throw Error("conv2d: groups (" + std::to_string(c.groups) + ") must divide the channels in (" +
+                std::to_string(in.c) + ") and out (" + std::to_string(c.out_channels) + ")");
+  return {c.out_channels, window(in.h, c.kernel[0], c.stride[0], c.padding[0], "conv2d", in),
+          window(in.w, c.kernel[1], c.stride[1], c.padding[1], "conv2d", in)};
+}
+
+Shape shape_of(const Pool2d& p, const Shape& in) {
+  if (p.type == PoolType::global_avg) return {in.c, 1, 1};
+  for (int d : {0, 1})
+    if (p.padding[d] >= p.kernel[d]) throw Error("pool2d: padding must be smaller than the kernel");
+  return {in.c, window(in.h, p.kernel[0], p.stride[0], p.padding[0], "pool2d", in),
+          window(in.w, p.kernel[1], p.stride[1], p.padding[1], "pool2d", in)};
+}
+
+bool is_depthwise(const Layer& layer) {
+  const auto* conv = std::get_if<Conv2d>(&layer);
+  return conv && conv->groups > 1 && conv->groups == conv->out_channels;
+}
+
+}  // namespace
+
+Shape infer_shape(const Layer& layer, const Shape& input) {
+  if (input.c < 1 || input.h < 1 || input.w < 1) throw Error("empty input shape " + text(input));
+  return std::visit(
+      Overloaded{[&](const Conv2d& c) { return shape_of(c, input); },
+                 [&](const Pool2d& p) { return shape_of(p, input); }, [&](const Activate&) { return input; }},
+      layer);
+}
+
+std::string kind_name(const Operator& op) {
+  if (op.is_input()) return "input";
+  if (op.is_join()) return "join";
+  if (op.layers.size() > 1) {
+    for (const Layer& layer : op.layers)
+      if (is_depthwise(layer)) return "sepconv";
+    return "chain";
+  }
+  return std::visit(Overloaded{[](const Conv2d&) { return "conv2d"; }, [](const Pool2d&) { return "pool2d"; },
+                               [](const Activate& a) { return a.act == Activation::tanh ? "tanh" : "relu"; }},
+                    op.layers.front());
+}
+
+std::int64_t layer_macs(const Layer& layer, const Shape& input) {
+  const auto* conv = std::get_if<Conv2d>(&layer);
+  if (!conv) return 0;
+  return infer_shape(layer, input).size() * (input.c / conv->groups) * conv->kernel[0] * conv->kernel[1];
+}
+
+std::int64_t layer_weights(const Layer& layer, const Shape& input) {
+  const auto* conv = std::get_if<Conv2d>(&layer);
+  if (!conv) return 0;
+  return std::int64_t{conv->out_channels} * ((input.c / conv->groups) * conv->kernel[0] * conv->kernel[1] + 1);
+}
+
+}  // namespace opsched

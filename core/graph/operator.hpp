@@ -1,0 +1,93 @@
+// Operators: what one schedulable unit computes.
+//
+// An operator gathers its input (a concatenation of sums of channel slices of other operators'
+// outputs) and sends it through a short chain of layers. A plain convolution has one layer; the
+// relu + depthwise + pointwise unit of NasNet and RandWire has three.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace opsched {
+
+/// Index of an operator in its graph, in topological order.
+using OpId = int;
+
+/// Channels, height and width of one image. The batch belongs to the graph.
+struct Shape {
+  int c = 0, h = 0, w = 0;
+  std::int64_t size() const { return std::int64_t{c} * h * w; }
+  auto operator<=>(const Shape&) const = default;
+};
+
+enum class Activation { none, relu, tanh };
+
+/// Convolution with bias; pairs are (vertical, horizontal). groups == in == out channels is depthwise.
+struct Conv2d {
+  int out_channels = 0;
+  std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
+  int groups = 1;
+  Activation act = Activation::none;
+  bool operator==(const Conv2d&) const = default;
+};
+
+enum class PoolType { max, avg, global_avg };
+
+/// Pooling; global_avg ignores the geometry and gives 1 x 1.
+struct Pool2d {
+  PoolType type = PoolType::max;
+  std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
+  bool count_padding = true;  ///< avg: padding counts in the divisor
+  bool operator==(const Pool2d&) const = default;
+};
+
+/// An activation on its own.
+struct Activate {
+  Activation act = Activation::relu;
+  bool operator==(const Activate&) const = default;
+};
+
+using Layer = std::variant<Conv2d, Pool2d, Activate>;
+
+/// Channels [begin, end) of an operator's output.
+struct Value {
+  OpId op = -1;
+  int begin = 0, end = 0;
+  int channels() const { return end - begin; }
+  bool operator==(const Value&) const = default;
+};
+
+/// Values added element by element; all of one shape.
+using Term = std::vector<Value>;
+
+/// One schedulable unit. No terms: an input of the graph. No layers: a join (identity).
+struct Operator {
+  std::string name;
+  std::vector<Term> terms;    ///< concatenated along channels
+  std::vector<Layer> layers;  ///< applied in order
+  Shape input;                ///< after sums and concatenation
+  Shape output;
+
+  bool is_input() const { return terms.empty(); }
+  bool is_join() const { return !terms.empty() && layers.empty(); }
+  /// The only layer, if it is a convolution; else nullptr.
+  const Conv2d* as_conv() const { return layers.size() == 1 ? std::get_if<Conv2d>(&layers.front()) : nullptr; }
+};
+
+/// Output of a layer on an input of this shape. Throws Error where it does not fit.
+Shape infer_shape(const Layer& layer, const Shape& input);
+
+/// Short name of what an operator is: input, join, conv2d, pool2d, relu, sepconv, chain.
+std::string kind_name(const Operator& op);
+
+/// Multiply-accumulates of a layer for one image (convolutions only, bias not counted).
+std::int64_t layer_macs(const Layer& layer, const Shape& input);
+
+/// Weights of a layer, bias included; number of scalars.
+std::int64_t layer_weights(const Layer& layer, const Shape& input);
+
+}  // namespace opsched

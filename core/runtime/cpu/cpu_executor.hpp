@@ -1,0 +1,19 @@
+// The CPU back end: the numerics of a schedule, with one thread a stream.
+#pragma once
+
+#include <memory>
+
+#include "core/runtime/executor.hpp"
+
+namespace opsched {
+
+/// Runs a schedule with Eigen kernels in fp32, one thread a stream and real events between them, so
+/// that a missing dependence is a race that ThreadSanitizer sees. measure() throws Error: CPU times
+/// say nothing about a GPU.
+std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed);
+
+/// The reference: every operator in order, one at a time, nothing shared, written apart from the
+/// lowering that the executors use. `inputs` as in Executor::run.
+std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tensor>& inputs, std::uint64_t seed);
+
+}  // namespace opsched

@@ -1,0 +1,44 @@
+// The CUDA back end, as the rest of the project sees it. No CUDA headers needed to include it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/runtime/executor.hpp"
+
+namespace opsched {
+
+class Profile;
+
+/// A GPU of this host, with what a result must say about where it came from.
+struct CudaDevice {
+  int id = 0;
+  std::string name;            ///< "NVIDIA H200"
+  int compute_capability = 0;  ///< 90
+  int multiprocessors = 0;
+  std::int64_t memory_bytes = 0, l2_bytes = 0;
+  std::string driver, cuda, cudnn;  ///< versions
+};
+
+/// GPUs that can be used, none if there is no driver. Never throws for want of a GPU.
+std::vector<CudaDevice> cuda_devices();
+
+struct CudaOptions {
+  Precision precision = Precision::fp32;
+  std::uint64_t seed = 1;                            ///< of the weights
+  std::string cache_dir;                             ///< kernel choices are kept here between runs; empty: not kept
+  std::vector<int> device_ids;                       ///< GPU of each device of the schedule; empty: 0, 1, ...
+  std::function<void(const std::string&)> progress;  ///< may be empty
+};
+
+/// Captures the whole schedule, over all its devices, into one CUDA graph. Throws Error where there
+/// are too few GPUs, too little memory, or no kernel for an operator.
+std::unique_ptr<Executor> make_cuda_executor(const Graph& graph, const Schedule& schedule, const CudaOptions& options);
+
+/// Costs measured on the GPU, in barrier mode inside CUDA graphs, as schedules run. What `profile`
+/// knows is not measured again; what is measured goes into it.
+std::unique_ptr<CostModel> make_measured_cost(const Graph& graph, Profile& profile, const CudaOptions& options);
+
+}  // namespace opsched

@@ -1,0 +1,51 @@
+// What every back end offers: run a schedule for its numbers, or for its latency.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/cost/cost_model.hpp"
+#include "core/runtime/tensor.hpp"
+
+namespace opsched {
+
+/// fp32: IEEE single throughout. tf32: fp32 storage, products on tf32 matrix units.
+/// fp16: half storage, channels-last, sums in fp32.
+enum class Precision { fp32, tf32, fp16 };
+std::string to_string(Precision precision);
+/// Throws Error listing the known names.
+Precision parse_precision(const std::string& name);
+
+struct MeasureOptions {
+  int warmup = 10;
+  int min_runs = 30, max_runs = 2000;
+  double max_noise = 0.005;  ///< stop when the standard error of the median falls below this part of it
+  double max_seconds = 2.0;  ///< or when this much time has passed
+};
+
+/// Latency of a schedule, ms.
+struct Measurement {
+  double median = 0, mean = 0, min = 0, max = 0;
+  double noise = 0;  ///< median absolute deviation over the median
+  int runs = 0;
+  Source source = Source::measured;
+  int sm_clock_mhz = 0, memory_clock_mhz = 0;  ///< lowest seen while measuring; 0: unknown
+  bool throttled = false;
+  std::string note;  ///< device, or what was replayed
+};
+
+/// A graph and a validated schedule made ready to run. Not thread-safe.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  /// Runs once. `inputs`: one tensor for each Graph::inputs(), in order; result: one for each
+  /// Graph::outputs(), in order.
+  virtual std::vector<Tensor> run(const std::vector<Tensor>& inputs) = 0;
+  /// Repeats the schedule until its noise is small.
+  virtual Measurement measure(const MeasureOptions& options) = 0;
+  /// Peak bytes of activations on a device.
+  virtual std::int64_t activation_bytes(int device) const = 0;
+};
+
+}  // namespace opsched

@@ -1,0 +1,91 @@
+// A schedule lowered to steps: what the CPU and the CUDA back end both execute.
+//
+// Lowering decides which kernels run, where every tensor lives and who waits for whom, without
+// knowing the hardware; a back end only maps steps to launches. So memory planning and
+// synchronisation are tested on the CPU with the code that the GPU runs.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "core/runtime/executor.hpp"
+#include "core/schedule/schedule.hpp"
+
+namespace opsched {
+
+/// A tensor in the arena of a device. A join is one buffer whose slices its producers write.
+struct Buffer {
+  int device = 0;
+  Shape shape;
+  std::int64_t bytes = 0;   ///< whole batch, padded to the arena's alignment
+  std::int64_t offset = 0;  ///< in the arena; buffers that may be live together never overlap
+};
+
+/// Channels [channel, channel + channels) of a buffer.
+struct View {
+  int buffer = -1;
+  int channel = 0, channels = 0;
+  bool operator==(const View&) const = default;
+};
+
+/// Where the weights of a step come from.
+struct WeightRef {
+  OpId op = -1;
+  int layer = 0;
+  bool operator==(const WeightRef&) const = default;
+};
+
+/// One kernel (or few): output = layer(pre(sum of inputs)).
+struct Step {
+  enum class Kind {
+    conv,       ///< dense or grouped convolution, bias and activation included
+    depthwise,  ///< convolution with one input and one output channel a group
+    pool,
+    gather,    ///< no layer: sums, activations, copies into a slice
+    transfer,  ///< one input, on another device; output on `device`
+  };
+  Kind kind = Kind::gather;
+  OpId op = -1;                       ///< the operator that it is part of (the first of a merge)
+  std::vector<View> inputs;           ///< summed; all of one shape
+  Activation pre = Activation::none;  ///< applied to the sum
+  std::variant<std::monostate, Conv2d, Pool2d> layer;
+  std::vector<WeightRef> weights;  ///< several: a merged convolution, in channel order
+  View output;
+  int device = 0, stream = 0;
+  std::vector<int> waits;  ///< steps that end before it begins, besides its predecessor on the stream
+};
+
+struct Program {
+  std::vector<Buffer> buffers;
+  std::vector<Step> steps;  ///< in the order in which they are launched
+  std::vector<View> inputs,
+      outputs;  ///< as Graph::inputs(), Graph::outputs(); inputs live on the device that reads first
+  std::vector<std::int64_t> arena_bytes;  ///< a device
+  std::vector<int> streams;               ///< streams used, a device
+};
+
+/// What the kernels of a back end can do by themselves; lowering adds gather steps for the rest.
+struct Fusion {
+  bool conv_sum = false;  ///< conv reads a sum of inputs
+  bool conv_pre = false;  ///< conv applies an activation to its input
+  bool depthwise_sum = true, depthwise_pre = true;
+  bool pool_sum = false, pool_pre = false;
+  bool conv_tanh = false;  ///< conv ends in tanh; relu is always possible
+};
+
+struct LoweringOptions {
+  int element_bytes = 4;
+  Fusion fusion;
+  std::int64_t alignment = 256;  ///< of buffers; slices lie where their channels put them
+};
+
+/// Lowers a schedule (validated here). Every graph input and output keeps its buffer for the whole run.
+Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options);
+
+/// Lowers `stages`, executed one after another with barriers on one device, `replicas` times over.
+/// What a stage reads from outside it comes from buffers of its own, so any stages can be lined up;
+/// used to measure them.
+Program lower_stages(const Graph& graph, std::span<const Stage> stages, int replicas, const LoweringOptions& options);
+
+}  // namespace opsched

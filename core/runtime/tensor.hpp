@@ -1,0 +1,34 @@
+// Host tensors, and the seeded weights and inputs that every back end shares.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/graph/graph.hpp"
+
+namespace opsched {
+
+/// fp32, NCHW, dense.
+struct Tensor {
+  int n = 0;
+  Shape shape;
+  std::vector<float> data;
+};
+
+/// ||a - b|| / ||b||; infinite if a has a NaN or shapes differ.
+double relative_error(const Tensor& a, const Tensor& b);
+
+/// Normal values with mean 0 and variance 1, from a counter-based generator: the same on every
+/// machine and with any number of threads.
+Tensor random_tensor(int n, Shape shape, std::uint64_t seed);
+
+/// Weights of a convolution layer: [out][in / groups][kh][kw], and bias [out].
+struct ConvWeights {
+  std::vector<float> weight, bias;
+};
+
+/// Weights of layer `layer` of `op`, drawn from `seed` and the position in the graph, scaled so that
+/// activations keep a variance near 1 from input to output (fp16 would overflow otherwise).
+ConvWeights make_weights(const Graph& graph, OpId op, int layer, std::uint64_t seed);
+
+}  // namespace opsched

@@ -1,0 +1,34 @@
+// The interface of every network, and the list of them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/graph/graph.hpp"
+
+namespace opsched {
+
+struct NetworkOptions {
+  int batch = 1;
+  int image = 0;           ///< height and width of the input; 0: the network's own
+  std::uint64_t seed = 1;  ///< random networks: which one is drawn
+  std::string edge_lists;  ///< random networks: a folder of edge lists to load instead
+};
+
+/// One entry of the list.
+struct NetworkInfo {
+  std::string name;     ///< as in commands and benchmark names: inception_v3
+  std::string summary;  ///< one line with its source
+  int image;            ///< default height and width
+  std::function<Graph(const NetworkOptions&)> make;
+};
+
+const std::vector<NetworkInfo>& networks();
+/// Throws Error listing the known names.
+const NetworkInfo& find_network(const std::string& name);
+/// find_network, with the image's default filled in.
+Graph make_network(const std::string& name, const NetworkOptions& options = {});
+
+}  // namespace opsched
