@@ -1,0 +1,84 @@
+// The program: reads the command line, runs one command, turns exceptions into exit codes.
+//   0 done; 1 a fault of the program; 2 something that the user can put right; 130 interrupted.
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <new>
+
+#include "core/error.hpp"
+#include "experiments/cli/command.hpp"
+#include "experiments/cli/interrupt.hpp"
+
+namespace {
+
+using namespace opsched;
+
+const char* const kExamples = R"(Examples:
+  opsched list                         what there is: networks, schedulers, devices
+  opsched COMMAND --help               options of a command, with examples
+
+Exit codes: 0 done, 2 wrong input (the message says what to change), 130 stopped by Ctrl-C.)";
+
+void require_known_command(const std::string& name) {
+  if (name.starts_with("-")) return;
+  std::string known;
+  for (const cli::Command& command : cli::commands()) {
+    if (command.name == name) return;
+    known += (known.empty() ? "" : ", ") + command.name;
+  }
+  throw Error("unknown command '" + name + "'; there are: " + known + " (opsched --help)");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "Inter-operator scheduling of CNN inference: which operators run together, on which stream of which GPU, "
+      "in which order.",
+      "opsched"};
+  app.require_subcommand(1);
+  app.footer(kExamples);
+  app.get_formatter()->column_width(34);
+  std::function<void()> chosen;
+  for (const cli::Command& command : cli::commands()) {
+    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    if (!command.examples.empty()) sub->footer("Examples:\n" + command.examples);
+    sub->callback([&chosen, action = command.setup(*sub)] { chosen = action; });
+  }
+  if (argc == 1) {
+    std::cerr << app.help();
+    return 2;
+  }
+  require_known_command(argv[1]);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  cli::watch_interrupts();
+  chosen();
+  if (!std::cout.flush()) throw Error("standard output: cannot write (is the disk full?)");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const opsched::cli::Interrupted&) {
+    std::cerr << "opsched: stopped; what was finished is kept\n";
+    return 130;
+  } catch (const opsched::Error& e) {
+    std::cerr << "opsched: " << e.what() << "\n";
+    return 2;
+  } catch (const std::filesystem::filesystem_error& e) {
+    std::cerr << "opsched: " << e.what() << "\n";
+    return 2;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "opsched: not enough memory on this machine\n";
+    return 2;
+  } catch (const std::exception& e) {
+    std::cerr << "opsched: internal error: " << e.what() << "\n";
+    return 1;
+  }
+}
