@@ -1,0 +1,97 @@
+#include "core/files.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "core/error.hpp"
+
+namespace opsched {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  /// Some file systems report a full disk only here.
+  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
+
+ private:
+  int fd_;
+};
+
+bool write_all(Descriptor& file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(file.get(), text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return file.close();
+}
+
+[[noreturn]] void fail(const std::string& path, const char* doing, int error) {
+  throw Error("cannot " + std::string(doing) + " '" + path + "': " + std::strerror(error));
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path, std::int64_t max_bytes) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) fail(path, "read", errno);
+  std::string text;
+  std::string chunk(1 << 16, '\0');
+  for (;;) {
+    const ssize_t n = ::read(file.get(), chunk.data(), chunk.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(path, "read", errno);
+    if (n == 0) return text;
+    text.append(chunk, 0, static_cast<std::size_t>(n));
+    if (static_cast<std::int64_t>(text.size()) > max_bytes)
+      throw Error("cannot read '" + path + "': it is larger than " + std::to_string(max_bytes) +
+                  " bytes; is it the right file?");
+  }
+}
+
+void write_file_atomically(const std::string& path, std::string_view text) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::is_directory(status)) fail(path, "write", EISDIR);
+  if (fs::exists(status) && ::access(path.c_str(), W_OK) != 0) fail(path, "write", errno);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (file.get() < 0 || !write_all(file, text)) fail(path, "write", errno);
+    return;
+  }
+  const fs::path target = fs::exists(status) ? fs::canonical(path, error) : fs::path(path);
+  if (error && fs::exists(status)) fail(path, "write", error.value());
+  if (target.has_parent_path()) {
+    error.clear();
+    fs::create_directories(target.parent_path(), error);
+    if (error) fail(path, "write", error.value());
+  }
+
+  static std::atomic<unsigned> count = 0;  // names of threads that write the same file must differ
+  const std::string temporary =
+      target.string() + ".tmp." + std::to_string(::getpid()) + "." + std::to_string(count.fetch_add(1));
+  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (file.get() < 0) fail(path, "write", errno);
+  if (!write_all(file, text) || std::rename(temporary.c_str(), target.c_str()) != 0) {
+    const int reason = errno;
+    ::unlink(temporary.c_str());
+    fail(path, "write", reason);
+  }
+}
+
+}  // namespace opsched

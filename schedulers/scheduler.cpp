@@ -1,0 +1,48 @@
+#include "schedulers/scheduler.hpp"
+
+#include "core/error.hpp"
+
+namespace opsched {
+namespace {
+
+void check_request(const SchedulerInfo& info, const SchedulerRequest& request) {
+  if (request.devices < 1)
+    throw Error("the number of devices must be at least 1, not " + std::to_string(request.devices));
+  if (info.max_devices > 0 && request.devices > info.max_devices)
+    throw Error("scheduler '" + info.name + "' schedules at most " + std::to_string(info.max_devices) +
+                (info.max_devices == 1 ? " device, not " : " devices, not ") + std::to_string(request.devices));
+  for (const auto& [name, value] : request.options) {
+    if (info.options.contains(name)) continue;
+    std::string known;
+    for (const auto& [option, meaning] : info.options) known += (known.empty() ? "" : ", ") + option;
+    throw Error("scheduler '" + info.name + "' has no option '" + name + "'; " +
+                (known.empty() ? "it has none" : "it has: " + known));
+  }
+}
+
+}  // namespace
+
+const SchedulerInfo& find_scheduler(const std::string& name) {
+  std::string known;
+  for (const SchedulerInfo& info : schedulers()) {
+    if (info.name == name) return info;
+    known += (known.empty() ? "" : ", ") + info.name;
+  }
+  throw Error("there is no scheduler '" + name + "'; there are: " + known);
+}
+
+Schedule make_schedule(const std::string& scheduler, const SchedulerRequest& request) {
+  const SchedulerInfo& info = find_scheduler(scheduler);
+  check_request(info, request);
+  Schedule schedule = info.make(request);
+  schedule.graph = request.cost.graph().name();
+  schedule.scheduler = info.name;
+  if (static_cast<int>(schedule.devices.size()) > request.devices)
+    throw Error("scheduler '" + info.name + "' used " + std::to_string(schedule.devices.size()) + " devices where " +
+                std::to_string(request.devices) + " were asked for");
+  schedule.devices.resize(request.devices);
+  validate(request.cost.graph(), schedule);
+  return schedule;
+}
+
+}  // namespace opsched

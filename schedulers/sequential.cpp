@@ -1,0 +1,24 @@
+// One operator after the other: the baseline of every figure.
+#include "schedulers/scheduler.hpp"
+
+namespace opsched {
+namespace {
+
+Schedule make(const SchedulerRequest& request) {
+  Schedule schedule;
+  schedule.devices.resize(1);
+  for (OpId op : request.cost.graph().units()) schedule.devices[0].stages.push_back({.groups = {{op}}});
+  return schedule;
+}
+
+}  // namespace
+
+SchedulerInfo sequential_scheduler() {
+  return {.name = "sequential",
+          .summary = "one operator a stage, in topological order",
+          .max_devices = 1,
+          .options = {},
+          .make = make};
+}
+
+}  // namespace opsched
