@@ -6,7 +6,10 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "core/error.hpp"
 

@@ -186,7 +186,8 @@ TEST_F(ScheduleTest, IssueOrderIsRoundRobin) {
   const auto add = [&](const std::string& name, OpId from) { return g.add(name, {g.all(from)}, {conv(8, 1)}); };
   const OpId a1 = add("a1", in), a2 = add("a2", a1), b1 = add("b1", in), b2 = add("b2", b1), b3 = add("b3", b2);
   for (Mode mode : {Mode::barrier, Mode::dataflow}) {
-    Schedule schedule{.mode = mode, .devices = {{{stage({{a1, a2}, {b1, b2, b3}})}}}};
+    Schedule schedule = barrier({{stage({{a1, a2}, {b1, b2, b3}})}});
+    schedule.mode = mode;
     EXPECT_EQ(issue_order(g, schedule), (std::vector<OpId>{a1, b1, a2, b2, b3}));
     schedule.devices = {{{stage({{a1}}), stage({{a2}})}}, {{stage({{b1}}), stage({{b2, b3}})}}};
     EXPECT_EQ(issue_order(g, schedule), (std::vector<OpId>{a1, b1, a2, b2, b3}));
