@@ -6,16 +6,10 @@
 #include <vector>
 
 #include "core/cost/cost_model.hpp"
+#include "core/precision.hpp"
 #include "core/runtime/tensor.hpp"
 
 namespace opsched {
-
-/// fp32: IEEE single throughout. tf32: fp32 storage, products on tf32 matrix units.
-/// fp16: half storage, channels-last, sums in fp32.
-enum class Precision { fp32, tf32, fp16 };
-std::string to_string(Precision precision);
-/// Throws Error listing the known names.
-Precision parse_precision(const std::string& name);
 
 struct MeasureOptions {
   int warmup = 10;

@@ -1,0 +1,113 @@
+// The profile: what was measured on one type of device in one precision, kept between runs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "core/precision.hpp"
+
+namespace opsched {
+
+/// Where a profile comes from. Versions may name several, apart by ", ", after a merge.
+struct DeviceFacts {
+  std::string name;            ///< "NVIDIA H200"
+  int compute_capability = 0;  ///< 90
+  int multiprocessors = 0;
+  std::int64_t memory_bytes = 0, l2_bytes = 0;
+  std::string driver, cuda, cudnn;                 ///< versions
+  int sm_clock_min_mhz = 0, sm_clock_max_mhz = 0;  ///< seen while measuring; 0: unknown
+  int memory_clock_min_mhz = 0, memory_clock_max_mhz = 0;
+  bool operator==(const DeviceFacts&) const = default;
+};
+
+/// One measured latency. Numbers are rounded to what the file holds (5 digits) when recorded.
+struct Record {
+  double ms = 0;
+  double noise = 0;  ///< median absolute deviation over the median
+  int runs = 0;
+  bool operator==(const Record&) const = default;
+};
+
+/// A whole schedule that was measured. Keys are signature.hpp's fingerprints.
+struct ScheduleRecord {
+  Record record;
+  std::string label;  ///< for readers, e.g. "inception_v3/wavefront/batch:1"
+  bool operator==(const ScheduleRecord&) const = default;
+};
+
+/// Measured latencies by signature (signature.hpp). A record never gets worse: of two under one key
+/// the one with less noise stays, then the one of more runs, then the smaller; so merging is
+/// associative and order does not matter. Not thread-safe.
+///
+///   auto profile = Profile::open(path, facts, precision);   // new or existing; journals from now on
+///   if (!profile.find_stage(key)) profile.record_stage(key, {ms, noise, runs});  // safe from kill -9
+///   profile.save(path);                                      // compact file, journal emptied
+class Profile {
+ public:
+  Profile(DeviceFacts device, Precision precision);
+  Profile(Profile&&) noexcept;
+  Profile& operator=(Profile&&) noexcept;
+  ~Profile();
+
+  /// Reads a profile and what its journal (PATH.journal) adds; either may be missing, not both.
+  /// Throws Error naming the file: unreadable, truncated, another format version, garbage (with the
+  /// line of the journal). A truncated last line of a journal is what kill -9 leaves: ignored.
+  static Profile load(const std::string& path);
+  /// Loads or begins a profile for this device and precision, and attaches its journal. Throws Error
+  /// as load() and require() do, and where another process is writing this profile.
+  static Profile open(const std::string& path, const DeviceFacts& device, Precision precision);
+  /// Writes the file atomically; then empties the journal, if it is the one attached.
+  void save(const std::string& path);
+  /// From now on every record is appended to PATH.journal at once.
+  void attach_journal(const std::string& path);
+
+  const DeviceFacts& device() const { return device_; }
+  Precision precision() const { return precision_; }
+  /// Adds versions and clocks that were seen. Throws Error for another device.
+  void add_facts(const DeviceFacts& device);
+  /// Throws Error unless measured on this device (by name), in this precision.
+  void require_device(const std::string& name) const;
+  void require_precision(Precision precision) const;
+
+  /// nullptr: never measured. Valid until the next call that records or merges.
+  const Record* find_stage(const std::string& key) const;
+  void record_stage(const std::string& key, const Record& record);
+  const std::unordered_map<std::string, Record>& stages() const { return stages_; }
+
+  void record_transfer(int from, int to, std::int64_t bytes, const Record& record);
+  /// By (from, to, bytes).
+  const std::map<std::tuple<int, int, std::int64_t>, Record>& transfers() const { return transfers_; }
+  /// Interpolated between the measured sizes of the pair, beyond them by the bandwidth at the end;
+  /// a pair that was never measured: the median over those that were. Throws Error if there is none.
+  double transfer_ms(int from, int to, std::int64_t bytes) const;
+
+  const ScheduleRecord* find_schedule(const std::string& graph, const std::string& schedule) const;
+  void record_schedule(const std::string& graph, const std::string& schedule, const ScheduleRecord& record);
+  /// By (fingerprint of the graph, fingerprint of the schedule).
+  const std::map<std::pair<std::string, std::string>, ScheduleRecord>& schedules() const { return schedules_; }
+
+  /// Named numbers that were calibrated on this device, e.g. by contention.hpp; a name's last one stays.
+  const std::map<std::string, double>& calibration() const { return calibration_; }
+  void set_calibration(const std::string& name, double value) { calibration_[name] = value; }
+
+  /// Takes over everything of a profile of the same device and precision. Throws Error otherwise.
+  void merge(const Profile& other);
+
+ private:
+  class Journal;
+
+  DeviceFacts device_;
+  Precision precision_;
+  std::unordered_map<std::string, Record> stages_;
+  std::map<std::tuple<int, int, std::int64_t>, Record> transfers_;
+  std::map<std::pair<std::string, std::string>, ScheduleRecord> schedules_;
+  std::map<std::string, double> calibration_;
+  std::unique_ptr<Journal> journal_;
+};
+
+}  // namespace opsched

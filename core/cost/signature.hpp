@@ -1,0 +1,66 @@
+// What decides a latency, as text: the key under which measurements are kept.
+//
+// Names, ids and the order of groups do not matter, so equal structures of different blocks, networks
+// and runs share one key. The precision is not part of it: a profile holds one precision.
+//
+//   operator  CxHxW[(terms)][:layer]...   192x35x35:c64r   64x28x28(32*3+32/1):r:c64k3p1g64:c128
+//     terms   channels[*values][/slices] joined by '+'; left out for one whole value
+//     layer   c conv, m max pool, a average pool (n: padding not counted), g global average pool,
+//             r relu, t tanh; k kernel, s stride, p padding (3 or 1x7; left out: 1, 1, 0), g groups;
+//             a conv ends in r or t if that activation is fused
+//   stage     bBATCH op op | op ...       groups apart by '|', operators in their order
+//             bBATCH merge op op          one merged convolution
+//   wiring    op@ref,ref,...              one reference a value: '.' read by nobody else in the stage,
+//             a letter: the same value is read elsewhere in the stage, a number: output of that
+//             operator of the group; left out where it would be all '.'
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/schedule/schedule.hpp"
+
+namespace opsched {
+
+/// Signature of an operator on its own, without batch and wiring.
+std::string operator_signature(const Operator& op);
+
+/// Signs the stages of one graph. Copies what it needs.
+class StageSigner {
+ public:
+  explicit StageSigner(const Graph& graph);
+
+  /// Key of a stage. Throws Error if it is empty or an operator reads one of another group: such
+  /// groups do not run side by side.
+  std::string stage(const Stage& stage) const;
+  /// Key of the stage that holds only this operator: where its solo latency is kept.
+  const std::string& solo(OpId op) const { return solo_[op]; }
+
+ private:
+  std::string prefix_;
+  std::vector<Operator> ops_;  // terms only: names and layers are in the signatures
+  std::vector<std::string> signatures_, solo_;
+};
+
+/// A stage read back from its key. Operators have no name and their values refer to nothing (-1).
+struct SignedStage {
+  Strategy strategy = Strategy::concurrent;
+  int batch = 1;
+  std::vector<Operator> ops;
+  std::vector<std::vector<int>> groups;        ///< indices into ops
+  std::vector<std::string> signatures;         ///< operator_signature of each of ops
+  std::vector<std::vector<std::string>> refs;  ///< wiring of each of ops; empty: none
+};
+
+/// Throws Error where the text is no stage key.
+SignedStage parse_stage_key(const std::string& key);
+/// The operator of an operator_signature. Throws Error where the text is none.
+Operator parse_operator_signature(const std::string& signature);
+
+/// Hash of a graph's structure and batch, names left out; 16 hex digits.
+std::string fingerprint(const Graph& graph);
+/// Hash of what a schedule makes a device do: mode, placement, order, streams; names left out.
+std::string fingerprint(const Schedule& schedule);
+
+}  // namespace opsched

@@ -1,0 +1,26 @@
+#include "core/precision.hpp"
+
+#include "core/error.hpp"
+
+namespace opsched {
+
+std::string to_string(Precision precision) {
+  switch (precision) {
+    case Precision::fp32:
+      return "fp32";
+    case Precision::tf32:
+      return "tf32";
+    default:
+      return "fp16";
+  }
+}
+
+Precision parse_precision(const std::string& name) {
+  for (Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16})
+    if (name == to_string(precision)) return precision;
+  throw Error("unknown precision '" + name + "'; known: fp32, tf32, fp16");
+}
+
+int element_bytes(Precision precision) { return precision == Precision::fp16 ? 2 : 4; }
+
+}  // namespace opsched

@@ -1,0 +1,17 @@
+// In which numbers a network runs.
+#pragma once
+
+#include <string>
+
+namespace opsched {
+
+/// fp32: IEEE single throughout. tf32: fp32 storage, products on tf32 matrix units.
+/// fp16: half storage, channels-last, sums in fp32.
+enum class Precision { fp32, tf32, fp16 };
+std::string to_string(Precision precision);
+/// Throws Error listing the known names.
+Precision parse_precision(const std::string& name);
+/// Bytes of one stored activation or weight.
+int element_bytes(Precision precision);
+
+}  // namespace opsched
