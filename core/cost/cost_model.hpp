@@ -34,6 +34,8 @@ class CostModel {
   virtual double stage_lower_bound_ms(const Stage&) { return 0; }
   /// Moving what `consumer` reads of `producer` from one device to another.
   virtual double transfer_ms(OpId producer, OpId consumer, int from, int to) = 0;
+  /// Whether transfer_ms is the same for every pair of different devices; spares schedulers the asking.
+  virtual bool uniform_links() const { return false; }
   /// These stages will be asked for; a model that measures may do so together.
   virtual void prefetch(std::span<const Stage>) {}
 };

@@ -1,0 +1,69 @@
+#include "core/cost/synthetic.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace opsched {
+
+SyntheticCost::SyntheticCost(Graph graph, std::vector<double> ms, std::vector<double> utilisation,
+                             const std::vector<SyntheticTransfer>& transfers)
+    : graph_(std::move(graph)), ms_(std::move(ms)), utilisation_(std::move(utilisation)) {
+  const std::size_t n = graph_.size();
+  if (ms_.size() != n || utilisation_.size() != n)
+    throw Error("synthetic costs of graph '" + graph_.name() + "': " + std::to_string(n) + " operators, but " +
+                std::to_string(ms_.size()) + " latencies and " + std::to_string(utilisation_.size()) + " utilisations");
+  first_.reserve(n + 1);
+  first_.push_back(0);
+  for (OpId id = 0; id < graph_.size(); ++id) {
+    first_.push_back(first_.back() + static_cast<int>(graph_.preds(id).size()));
+    if (graph_.op(id).is_input()) {
+      ms_[id] = 0;
+      utilisation_[id] = 1;
+    }
+    if (!(ms_[id] >= 0 && std::isfinite(ms_[id])))
+      throw Error("operator '" + graph_.op(id).name + "': its latency must be a number that is not negative");
+    if (!(utilisation_[id] > 0 && utilisation_[id] <= 1))
+      throw Error("operator '" + graph_.op(id).name + "': its utilisation must be above 0 and at most 1");
+  }
+  transfer_.assign(first_.back(), 0.0);
+  for (const auto& [producer, consumer, cost] : transfers) {
+    if (consumer < 0 || consumer >= graph_.size())
+      throw Error("synthetic costs of graph '" + graph_.name() + "': no operator " + std::to_string(consumer));
+    const auto preds = graph_.preds(consumer);
+    const auto it = std::ranges::lower_bound(preds, producer);
+    if (it == preds.end() || *it != producer)
+      throw Error("operator '" + graph_.op(consumer).name + "' does not read operator " + std::to_string(producer) +
+                  ": no transfer to cost");
+    if (!(cost >= 0 && std::isfinite(cost)))
+      throw Error("operator '" + graph_.op(consumer).name + "': the transfer of '" + graph_.op(producer).name +
+                  "' must be a number that is not negative");
+    transfer_[first_[consumer] + (it - preds.begin())] = cost;
+  }
+}
+
+double SyntheticCost::stage_ms(const Stage& stage) {
+  if (stage.strategy == Strategy::merge) throw Error("synthetic operators cannot be merged into one convolution");
+  double work = 0, busy = 0, longest = 0;
+  for (const Group& group : stage.groups) {
+    double length = 0;
+    for (OpId op : group) {
+      length += ms_[op];
+      busy += ms_[op] * utilisation_[op];
+    }
+    work += length;
+    longest = std::max(longest, length);
+  }
+  return 0.5 * work + 0.5 * std::max(busy, longest);
+}
+
+double SyntheticCost::transfer_ms(OpId producer, OpId consumer, int from, int to) {
+  if (from == to) return 0;
+  const auto preds = graph_.preds(consumer);
+  const auto it = std::ranges::lower_bound(preds, producer);
+  return it == preds.end() || *it != producer ? 0 : transfer_[first_[consumer] + (it - preds.begin())];
+}
+
+}  // namespace opsched

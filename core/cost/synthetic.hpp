@@ -1,0 +1,45 @@
+// Made-up costs of HIOS's simulations (CLUSTER 2023, section V): no device behind them.
+#pragma once
+
+#include <vector>
+
+#include "core/cost/cost_model.hpp"
+
+namespace opsched {
+
+/// What it costs to move a producer's output to a consumer on another device.
+struct SyntheticTransfer {
+  OpId producer, consumer;
+  double ms;
+};
+
+/// Latency t and utilisation u of every operator and w of every edge, all given. Operators that run
+/// side by side on one device take 0.5 * sum(t) + 0.5 * max(sum(t * u), max over groups of sum(t)):
+/// half way between one after another and perfect sharing. Transfers cost the same between any two
+/// devices; nothing within a device, and graph inputs are everywhere.
+class SyntheticCost : public CostModel {
+ public:
+  /// `ms` (t, at least 0) and `utilisation` (u, in (0, 1]) are indexed by OpId; values of graph inputs
+  /// are ignored. Edges without a transfer cost nothing. Throws Error naming the operator where a
+  /// value is out of range or a transfer is not an edge of the graph.
+  SyntheticCost(Graph graph, std::vector<double> ms, std::vector<double> utilisation,
+                const std::vector<SyntheticTransfer>& transfers);
+
+  const Graph& graph() const override { return graph_; }
+  Source source() const override { return Source::synthetic; }
+  double operator_ms(OpId op) override { return ms_[op]; }
+  double utilisation(OpId op) override { return utilisation_[op]; }
+  /// Throws Error for a merge stage: synthetic operators are no convolutions.
+  double stage_ms(const Stage& stage) override;
+  double stage_lower_bound_ms(const Stage& stage) override { return stage_ms(stage); }
+  double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
+  bool uniform_links() const override { return true; }
+
+ private:
+  Graph graph_;
+  std::vector<double> ms_, utilisation_;
+  std::vector<int> first_;        ///< of an operator's predecessors in transfer_
+  std::vector<double> transfer_;  ///< in the order of graph_.preds
+};
+
+}  // namespace opsched
