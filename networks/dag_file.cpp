@@ -22,7 +22,8 @@ class Lines {
 
   /// Words of the next line, which should hold `what`; exactly `count` of them.
   const std::vector<std::string_view>& next(std::size_t count, const std::string& what) {
-    if (!advance()) throw Error(where_ + ":" + std::to_string(line_) + ": the file ends where " + what + " should come");
+    if (!advance())
+      throw Error(where_ + ":" + std::to_string(line_ + 1) + ": the file ends where " + what + " should come");
     if (words_.size() != count) fail("expected " + what + ", not '" + std::string(current_) + "'");
     return words_;
   }
@@ -131,7 +132,8 @@ WeightedDag parse_dag(const std::string& text, const std::string& where) {
     const auto& words = lines.next(3, "operator " + std::to_string(i + 1) + " of " + std::to_string(n) + " ('id t u')");
     const int id = lines.integer(words[0], 0, n - 1, "an operator's id");
     if (operator_line[id] > 0)
-      lines.fail("operator " + std::to_string(id) + " was given in line " + std::to_string(operator_line[id]) + " already");
+      lines.fail("operator " + std::to_string(id) + " was given in line " + std::to_string(operator_line[id]) +
+                 " already");
     operator_line[id] = lines.line();
     dag.ms[id] = lines.number(words[1], "the latency of operator " + std::to_string(id));
     dag.utilisation[id] = lines.number(words[2], "the utilisation of operator " + std::to_string(id));
@@ -151,8 +153,8 @@ WeightedDag parse_dag(const std::string& text, const std::string& where) {
     if (!is_new)
       lines.fail("edge " + std::to_string(from) + " -> " + std::to_string(to) + " was given in line " +
                  std::to_string(known->second) + " already");
-    dag.edges.push_back({from, to, lines.number(words[2], "the weight of edge " + std::to_string(from) + " -> " +
-                                                              std::to_string(to))});
+    dag.edges.push_back(
+        {from, to, lines.number(words[2], "the weight of edge " + std::to_string(from) + " -> " + std::to_string(to))});
     line_of.push_back(lines.line());
   }
   if (lines.advance()) lines.fail("the file goes on after its " + std::to_string(m) + " edges");

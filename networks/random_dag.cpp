@@ -33,7 +33,8 @@ void check(const RandomDagOptions& o) {
   const auto refuse = [](const std::string& what) { throw Error("random DAG: " + what); };
   if (o.layers < 3) refuse("layers must be at least 3, not " + std::to_string(o.layers));
   if (o.operators < o.layers)
-    refuse("operators (" + std::to_string(o.operators) + ") must be at least layers (" + std::to_string(o.layers) + ")");
+    refuse("operators (" + std::to_string(o.operators) + ") must be at least layers (" + std::to_string(o.layers) +
+           ")");
   if (o.operators - 2 > std::int64_t{10} * o.layers * (o.layers - 2))
     refuse(std::to_string(o.layers) + " layers have room for at most " +
            std::to_string(std::int64_t{10} * o.layers * (o.layers - 2) + 2) + " operators, not " +

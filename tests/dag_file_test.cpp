@@ -43,10 +43,10 @@ TEST(DagFile, AcceptsOperatorsInAnyOrderBlankLinesAndCarriageReturns) {
 
 TEST(DagFile, NamesFileAndLineOfWhatIsWrong) {
   const std::vector<std::pair<std::string, std::string>> cases{
-      {"", "bad.txt:0: the file ends where the number of operators should come"},
+      {"", "bad.txt:1: the file ends where the number of operators should come"},
       {"two", "bad.txt:1: the number of operators must be a whole number"},
       {"0\n0\n", "bad.txt:1: the number of operators must be a whole number from 1"},
-      {"2\n0 1 0.5\n", "bad.txt:2: the file ends where operator 2 of 2 ('id t u') should come"},
+      {"2\n0 1 0.5\n", "bad.txt:3: the file ends where operator 2 of 2 ('id t u') should come"},
       {"2\n0 1 0.5\n1 1\n0\n", "bad.txt:3: expected operator 2 of 2 ('id t u'), not '1 1'"},
       {"2\n0 1 0.5\n0 1 0.5\n0\n", "bad.txt:3: operator 0 was given in line 2 already"},
       {"2\n0 1 0.5\n2 1 0.5\n0\n", "bad.txt:3: an operator's id must be a whole number from 0 to 1, not '2'"},
@@ -57,9 +57,9 @@ TEST(DagFile, NamesFileAndLineOfWhatIsWrong) {
       {"1\n0 1e999 0.5\n0\n", "bad.txt:2: the latency of operator 0"},
       {"1\n0 1 1.5\n0\n", "bad.txt:2: the utilisation of operator 0 must be above 0 and at most 1, not '1.5'"},
       {"1\n0 1 0\n0\n", "bad.txt:2: the utilisation of operator 0"},
-      {"1\n0 1 0.5\n", "bad.txt:2: the file ends where the number of edges should come"},
+      {"1\n0 1 0.5\n", "bad.txt:3: the file ends where the number of edges should come"},
       {"1\n0 1 0.5\n-1\n", "bad.txt:3: the number of edges must be a whole number from 0"},
-      {"2\n0 1 0.5\n1 1 0.5\n2\n0 1 0.1\n", "bad.txt:5: the file ends where edge 2 of 2 ('a b w') should come"},
+      {"2\n0 1 0.5\n1 1 0.5\n2\n0 1 0.1\n", "bad.txt:6: the file ends where edge 2 of 2 ('a b w') should come"},
       {"2\n0 1 0.5\n1 1 0.5\n1\n0 2 0.1\n", "bad.txt:5: an edge's second operator must be a whole number from 0 to 1"},
       {"2\n0 1 0.5\n1 1 0.5\n1\n-1 1 0.1\n", "bad.txt:5: an edge's first operator must be a whole number from 0 to 1"},
       {"2\n0 1 0.5\n1 1 0.5\n1\n0 1 -0.1\n", "bad.txt:5: the weight of edge 0 -> 1 must be a number"},
