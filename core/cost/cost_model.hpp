@@ -26,6 +26,9 @@ class CostModel {
   virtual double operator_ms(OpId op) = 0;
   /// Fraction of the device that the operator keeps busy when alone, in (0, 1].
   virtual double utilisation(OpId op) = 0;
+  /// What the operator takes of its device in any company: device time, ms. The sum over operators,
+  /// divided by the devices, is a lower bound of every makespan. Default: operator_ms * utilisation.
+  virtual double work_ms(OpId op) { return operator_ms(op) * utilisation(op); }
   /// A stage between two barriers.
   virtual double stage_ms(const Stage& stage) = 0;
   /// A cheap estimate of stage_ms that never measures. Default: stage_ms.

@@ -17,7 +17,37 @@ struct Timeline {
 /// Barrier mode: a stage starts when its device's previous stage has ended and every input has
 /// arrived (end of the producing stage, plus the transfer if that is on another device); it takes
 /// stage_ms. An operator's output exists when its stage ends. (HIOS, section III.)
-/// Throws Error for a dataflow schedule: see runtime/sim for those.
+///
+/// Works through operators and edges once and keeps its memory between calls, for searches that
+/// evaluate many schedules. Operators that a schedule leaves out count as done at time 0, so parts of
+/// schedules can be evaluated, too.
+class Evaluator {
+ public:
+  explicit Evaluator(CostModel& cost) : cost_(cost) {}
+
+  /// Valid until the next call. Throws Error for a dataflow schedule (runtime/sim replays those), and
+  /// where stages wait for each other.
+  const Timeline& evaluate(const Schedule& schedule);
+
+ private:
+  void place(const Schedule& schedule);
+  [[noreturn]] void report_deadlock() const;
+
+  struct StageState {
+    const Stage* stage;
+    int device, index;
+    int waiting;   ///< edges from stages that have not ended, and one for the stage before
+    double ready;  ///< latest end and arrival so far
+  };
+
+  CostModel& cost_;
+  Timeline timeline_;
+  std::vector<StageState> stages_;  ///< device by device
+  std::vector<int> stage_of_;       ///< by OpId; -1: not in the schedule
+  std::vector<int> runnable_;
+};
+
+/// One schedule, once.
 Timeline evaluate(CostModel& cost, const Schedule& schedule);
 
 }  // namespace opsched

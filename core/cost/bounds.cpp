@@ -1,0 +1,31 @@
+#include "core/cost/bounds.hpp"
+
+#include <algorithm>
+
+#include "core/error.hpp"
+
+namespace opsched {
+
+double Bounds::lower() const { return std::max(critical_path, work); }
+
+double Bounds::gap(double makespan) const { return lower() > 0 ? makespan / lower() - 1 : 0; }
+
+std::vector<double> remaining_ms(CostModel& cost) {
+  const Graph& graph = cost.graph();
+  std::vector<double> remaining(graph.size(), 0.0);
+  for (OpId op = graph.size() - 1; op >= 0; --op) {
+    for (OpId reader : graph.succs(op)) remaining[op] = std::max(remaining[op], remaining[reader]);
+    if (!graph.op(op).is_input()) remaining[op] += cost.operator_ms(op);
+  }
+  return remaining;
+}
+
+Bounds lower_bounds(CostModel& cost, int devices) {
+  if (devices < 1) throw Error("the number of devices must be at least 1, not " + std::to_string(devices));
+  Bounds bounds;
+  for (double remaining : remaining_ms(cost)) bounds.critical_path = std::max(bounds.critical_path, remaining);
+  for (OpId op : cost.graph().units()) bounds.work += cost.work_ms(op) / devices;
+  return bounds;
+}
+
+}  // namespace opsched
