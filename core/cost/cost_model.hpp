@@ -35,6 +35,9 @@ class CostModel {
   virtual double estimate_stage_ms(const Stage& stage) { return stage_ms(stage); }
   /// A number that stage_ms cannot go below; cheap. Default: 0.
   virtual double stage_lower_bound_ms(const Stage&) { return 0; }
+  /// Whether stage_ms answers at once with a number as good as it gets; false: it would measure, or, in
+  /// a recorded model, fall back on an estimate. Searches prefer stages that are known.
+  virtual bool stage_known(const Stage&) { return true; }
   /// Moving what `consumer` reads of `producer` from one device to another.
   virtual double transfer_ms(OpId producer, OpId consumer, int from, int to) = 0;
   /// Whether transfer_ms is the same for every pair of different devices; spares schedulers the asking.
