@@ -1,0 +1,32 @@
+// Schedules as JSON files, by the names of operators.
+//
+//   {"format": "opsched schedule", "version": 1,
+//    "graph": {"name": "squeezenet", "batch": 1, "fingerprint": "..."},   // what it was made for
+//    "scheduler": "ios-both", "mode": "barrier",
+//    "devices": [{"stages": [
+//      {"strategy": "concurrent", "groups": [["a", "b"], ["c"]]},
+//      {"strategy": "merge", "groups": [["d", "e"]]}]}],
+//    "launch_order": [],                                                   // or every operator
+//    "operators": {"a": "...", ...}}                                       // operator_fingerprint of each
+#pragma once
+
+#include <string>
+
+#include "core/schedule/schedule.hpp"
+
+namespace opsched {
+
+std::string schedule_to_json(const Graph& graph, const Schedule& schedule);
+
+/// Reads a schedule for this graph, and validates it. It fits any graph that has the same operators,
+/// whatever the batch and the image size: a schedule made for one batch may be run at another.
+/// Throws Error beginning with `where` (the file) for text that is no such JSON (with line and
+/// column, or the place in it), for another version, and for another graph, naming that graph and the
+/// first operator that does not fit.
+Schedule schedule_from_json(const Graph& graph, const std::string& text, const std::string& where);
+
+/// Writes atomically.
+void save_schedule(const std::string& path, const Graph& graph, const Schedule& schedule);
+Schedule load_schedule(const std::string& path, const Graph& graph);
+
+}  // namespace opsched
