@@ -18,8 +18,8 @@ struct Tensor {
 /// ||a - b|| / ||b||; infinite if a has a NaN or shapes differ.
 double relative_error(const Tensor& a, const Tensor& b);
 
-/// Normal values with mean 0 and variance 1, from a counter-based generator: the same on every
-/// machine and with any number of threads.
+/// Bell-shaped values with mean 0 and variance 1, each a function of seed and position alone (see
+/// random.hpp): the same on every machine.
 Tensor random_tensor(int n, Shape shape, std::uint64_t seed);
 
 /// Weights of a convolution layer: [out][in / groups][kh][kw], and bias [out].

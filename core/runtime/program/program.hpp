@@ -47,13 +47,13 @@ struct Step {
   };
   Kind kind = Kind::gather;
   OpId op = -1;                       ///< the operator that it is part of (the first of a merge)
-  std::vector<View> inputs;           ///< summed; all of one shape
+  std::vector<View> inputs{};         ///< summed; all of one shape
   Activation pre = Activation::none;  ///< applied to the sum
-  std::variant<std::monostate, Conv2d, Pool2d> layer;
-  std::vector<WeightRef> weights;  ///< several: a merged convolution, in channel order
-  View output;
+  std::variant<std::monostate, Conv2d, Pool2d> layer{};
+  std::vector<WeightRef> weights{};  ///< several: a merged convolution, in channel order
+  View output{};
   int device = 0, stream = 0;
-  std::vector<int> waits;  ///< steps that end before it begins, besides its predecessor on the stream
+  std::vector<int> waits{};  ///< steps that end before it begins, besides its predecessor on the stream
 };
 
 struct Program {

@@ -1,0 +1,85 @@
+// Where the outputs of operators live, before there are buffers.
+#pragma once
+
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "core/graph/graph.hpp"
+
+namespace opsched {
+
+/// Channels [channel, channel + channels) of a root; a root becomes one buffer.
+struct Place {
+  int root = -1;
+  int channel = 0, channels = 0;
+};
+
+/// Channels of an operator that another device reads, and so receives.
+struct Import {
+  int device = 0;
+  Value value;
+};
+
+/// Gives every output one home on its device, and one on every device that receives it. Whoever
+/// concatenates outputs claims their homes as slices of one root, the earliest reader first, so that
+/// the producers write in place; an output has one home, so a second concatenation has to copy.
+/// A join of one value is only a name for it, and merged convolutions lie side by side.
+class Layout {
+ public:
+  struct Root {
+    int device = 0;
+    Shape shape;
+  };
+
+  /// `device`: of every operator, inputs included. `merges`: operators that become one convolution.
+  Layout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges);
+
+  const Root& root(int id) const { return nodes_[id].what; }
+  /// Home of an output on the device of its operator.
+  Place output(OpId op) const { return place(home_[op]); }
+  /// Home of a merged convolution's output.
+  Place merged_output(int merge) const { return place(merge_node_[merge]); }
+  /// Where a device reads a value.
+  Place value(const Value& value, int device) const;
+  /// Where the terms of an operator with layers are put side by side, if they do not lie so already.
+  Place joined(OpId op) const;
+  /// What other devices receive of this operator's output, by device.
+  const std::vector<Import>& imports(OpId op) const { return imports_[op]; }
+  /// Operators of a merge in the order in which their channels lie.
+  const std::vector<OpId>& merge(int id) const { return merges_[id]; }
+
+ private:
+  /// An output, an input or a group of them; either a root or channels of its parent.
+  struct Node {
+    Root what;
+    int parent = -1, channel = 0;
+    bool fixed = false;  ///< a root that cannot become part of another
+  };
+
+  int add_node(int device, Shape shape);
+  int instance(OpId op, int device) const;
+  Place place(int node) const;
+  bool is_whole(const Value& value, int node) const;
+  bool can_claim(const Value& value, int device) const;
+  bool claim(const Value& value, int device, int parent, int channel);
+  void collect_imports();
+  void place_terms(OpId op);
+  bool place_columns(const Operator& op, int device);
+  bool side_by_side(const std::vector<Value>& column, int device) const;
+  void place_merge(int merge);
+
+  const Graph& graph_;
+  std::vector<int> device_;
+  std::vector<std::vector<OpId>> merges_;
+  std::vector<Node> nodes_;
+  std::vector<int> home_;        ///< node of an operator on its own device
+  std::vector<int> joined_;      ///< node of an operator's concatenated input, -1: none
+  std::vector<int> merge_node_;  ///< a merge
+  std::vector<std::vector<Import>> imports_;
+  std::map<std::pair<OpId, int>, int> imported_;  ///< (operator, device) -> node
+  std::vector<int> first_channel_;                ///< of a node: the operator's channel that it begins with
+};
+
+}  // namespace opsched

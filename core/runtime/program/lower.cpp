@@ -1,0 +1,134 @@
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/runtime/program/arena.hpp"
+#include "core/runtime/program/builder.hpp"
+
+namespace opsched {
+namespace {
+
+/// Graph inputs live on the device that reads them first.
+std::vector<int> devices_of(const Graph& graph, const std::vector<Slot>& slots, const std::vector<OpId>& order) {
+  std::vector<int> device(graph.size(), -1);
+  for (OpId op : order) {
+    device[op] = slots[op].device;
+    for (OpId p : graph.preds(op))
+      if (device[p] < 0) device[p] = device[op];
+  }
+  for (int& d : device) d = std::max(d, 0);
+  return device;
+}
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const Schedule& schedule, const LoweringOptions& options)
+      : graph_(graph),
+        schedule_(schedule),
+        slots_(slots_of(graph, schedule)),
+        order_(issue_order(graph, schedule)),
+        device_(devices_of(graph, slots_, order_)),
+        builder_(graph, options),
+        entry_(schedule.devices.size()) {}
+
+  Program run() {
+    const Layout layout = make_layout();
+    builder_.set_layout(layout);
+    Program& program = builder_.program();
+    program.arena_bytes.assign(schedule_.devices.size(), 0);
+    for (const DeviceSchedule& device : schedule_.devices) {
+      std::size_t streams = 0;
+      for (const Stage& stage : device.stages) streams = std::max(streams, stage.groups.size());
+      program.streams.push_back(static_cast<int>(streams));
+    }
+    groups_ = program.streams;
+    for (OpId op : graph_.inputs()) {
+      program.inputs.push_back(builder_.view(layout.output(op)));
+      add_transfers(layout, op);
+    }
+    std::vector<bool> done(graph_.size(), false);
+    for (OpId op : order_) {
+      if (done[op]) continue;
+      const Slot& slot = slots_[op];
+      const int merge = merge_of_[op];
+      builder_.add_unit(op, merge, slot.device, slot.group, entry(layout, slot));
+      const std::vector<OpId> unit = merge >= 0 ? layout.merge(merge) : std::vector<OpId>{op};
+      for (OpId member : unit) {
+        done[member] = true;
+        add_transfers(layout, member);
+      }
+    }
+    for (OpId op : graph_.outputs()) program.outputs.push_back(builder_.view(layout.output(op)));
+    plan_arena(program);
+    return std::move(program);
+  }
+
+ private:
+  Layout make_layout() {
+    std::vector<std::vector<OpId>> merges;
+    merge_of_.assign(graph_.size(), -1);
+    for (const DeviceSchedule& device : schedule_.devices)
+      for (const Stage& stage : device.stages) {
+        if (stage.strategy != Strategy::merge) continue;
+        for (OpId op : stage.groups.front()) merge_of_[op] = static_cast<int>(merges.size());
+        merges.push_back(stage.groups.front());
+      }
+    return Layout(graph_, device_, std::move(merges));
+  }
+
+  /// Transfers have a stream of their own for every pair of devices, so that they overlap with
+  /// computation and with one another.
+  int copy_stream(int from, int to) {
+    const auto [it, fresh] = copy_streams_.try_emplace({from, to}, builder_.program().streams[to]);
+    if (fresh) ++builder_.program().streams[to];
+    return it->second;
+  }
+
+  void add_transfers(const Layout& layout, OpId op) {
+    for (const Import& import : layout.imports(op))
+      builder_.add_transfer(import.value, device_[op], import.device, copy_stream(device_[op], import.device));
+  }
+
+  /// Steps that must have ended before any of this stage begins: those of the stage before it on the
+  /// device, and what the stage receives from other devices. None in dataflow mode.
+  std::span<const int> entry(const Layout& layout, const Slot& slot) {
+    Entry& entry = entry_[slot.device];
+    if (schedule_.mode == Mode::dataflow || entry.stage == slot.stage) return entry.after;
+    entry.stage = slot.stage;
+    entry.after.clear();
+    for (int stream = 0; stream < groups_[slot.device]; ++stream)
+      if (const int last = builder_.last_step(slot.device, stream); last >= 0) entry.after.push_back(last);
+    for (const Group& group : schedule_.devices[slot.device].stages[slot.stage].groups)
+      for (OpId op : group)
+        for (const Term& term : graph_.op(op).terms)
+          for (const Value& v : term)
+            if (device_[v.op] != slot.device)
+              for (int step : builder_.writers(builder_.view(layout.value(v, slot.device))))
+                entry.after.push_back(step);
+    return entry.after;
+  }
+
+  struct Entry {
+    int stage = -1;
+    std::vector<int> after;
+  };
+
+  const Graph& graph_;
+  const Schedule& schedule_;
+  std::vector<Slot> slots_;
+  std::vector<OpId> order_;
+  std::vector<int> device_;
+  std::vector<int> merge_of_;
+  Builder builder_;
+  std::vector<Entry> entry_;  ///< a device
+  std::vector<int> groups_;   ///< streams that compute, a device
+  std::map<std::pair<int, int>, int> copy_streams_;
+};
+
+}  // namespace
+
+Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options) {
+  validate(graph, schedule);
+  return Lowering(graph, schedule, options).run();
+}
+
+}  // namespace opsched

@@ -1,0 +1,124 @@
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/runtime/program/arena.hpp"
+#include "core/runtime/program/builder.hpp"
+
+namespace opsched {
+namespace {
+
+/// One stage, placed as it would be in a schedule of the whole graph on one device, so that it
+/// copies what it would copy there.
+class StageLowering {
+ public:
+  StageLowering(const Graph& graph, const Stage& stage, Builder& builder)
+      : graph_(graph), stage_(stage), builder_(builder), inside_(members()), layout_(make_layout()) {
+    builder_.set_layout(layout_);
+    builder_.use_buffers({});
+    // What comes from outside keeps its buffer for all replicas.
+    std::vector<OpId> outside;
+    for (const Group& group : stage.groups)
+      for (OpId op : group)
+        for (OpId p : graph.preds(op))
+          if (!inside_[p]) outside.push_back(p);
+    std::ranges::sort(outside);
+    outside.erase(std::unique(outside.begin(), outside.end()), outside.end());
+    for (OpId op : outside) {
+      const Place place = layout_.output(op);
+      builder_.program().inputs.push_back(builder_.view(place));
+      kept_[place.root] = builder_.buffer_of(place.root);
+    }
+  }
+
+  /// Appends the stage's steps, all of them after the last step of every stream so far.
+  void add(int streams) {
+    builder_.set_layout(layout_);
+    builder_.use_buffers(kept_);
+    std::vector<int> after;
+    for (int stream = 0; stream < streams; ++stream)
+      if (const int last = builder_.last_step(0, stream); last >= 0) after.push_back(last);
+    if (stage_.strategy == Strategy::merge) {
+      builder_.add_unit(stage_.groups.front().front(), 0, 0, 0, after);
+      return;
+    }
+    for (std::size_t position = 0, left = 1; left > 0; ++position) {
+      left = 0;
+      for (std::size_t g = 0; g < stage_.groups.size(); ++g) {
+        if (position >= stage_.groups[g].size()) continue;
+        ++left;
+        builder_.add_unit(stage_.groups[g][position], -1, 0, static_cast<int>(g), after);
+      }
+    }
+  }
+
+  /// Appends the outputs that leave the stage to those of the program; after the last add.
+  void add_outputs() {
+    for (OpId op = 0; op < graph_.size(); ++op) {
+      const auto succs = graph_.succs(op);
+      if (inside_[op] && (succs.empty() || std::ranges::any_of(succs, [&](OpId s) { return !inside_[s]; })))
+        builder_.program().outputs.push_back(builder_.view(layout_.output(op)));
+    }
+  }
+
+ private:
+  std::vector<bool> members() const {
+    std::vector<bool> inside(graph_.size(), false);
+    if (stage_.strategy == Strategy::merge && (stage_.groups.size() != 1 || !can_merge(graph_, stage_.groups.front())))
+      throw Error("lower_stages: a merge stage whose operators cannot be merged");
+    for (const Group& group : stage_.groups)
+      for (OpId op : group) {
+        if (op < 0 || op >= graph_.size() || graph_.op(op).is_input() || inside[op])
+          throw Error("lower_stages: operator " + std::to_string(op) + " is unknown, an input, or there twice");
+        inside[op] = true;
+      }
+    std::vector<bool> done(graph_.size(), false);
+    for (const Group& group : stage_.groups) {
+      for (OpId op : group) {
+        for (OpId p : graph_.preds(op))
+          if (inside[p] && !done[p])
+            throw Error("lower_stages: '" + graph_.op(op).name + "' does not run after '" + graph_.op(p).name +
+                        "', which it reads");
+        done[op] = true;
+      }
+      for (OpId op : group) done[op] = false;
+    }
+    return inside;
+  }
+
+  Layout make_layout() const {
+    std::vector<std::vector<OpId>> merges;
+    if (stage_.strategy == Strategy::merge) merges.push_back(stage_.groups.front());
+    return Layout(graph_, std::vector<int>(graph_.size(), 0), std::move(merges));
+  }
+
+  const Graph& graph_;
+  const Stage& stage_;
+  Builder& builder_;
+  std::vector<bool> inside_;
+  Layout layout_;
+  std::map<int, int> kept_;  ///< root -> buffer
+};
+
+}  // namespace
+
+Program lower_stages(const Graph& graph, std::span<const Stage> stages, int replicas, const LoweringOptions& options) {
+  Builder builder(graph, options);
+  Program& program = builder.program();
+  program.arena_bytes = {0};
+  program.streams = {0};
+  std::vector<StageLowering> lowerings;
+  lowerings.reserve(stages.size());
+  for (const Stage& stage : stages) {
+    lowerings.emplace_back(graph, stage, builder);
+    program.streams[0] = std::max(program.streams[0], static_cast<int>(stage.groups.size()));
+  }
+  for (int replica = 0; replica < replicas; ++replica)
+    for (StageLowering& lowering : lowerings) {
+      lowering.add(program.streams[0]);
+      if (replica + 1 == replicas) lowering.add_outputs();
+    }
+  plan_arena(program);
+  return std::move(program);
+}
+
+}  // namespace opsched

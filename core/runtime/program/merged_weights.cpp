@@ -1,0 +1,25 @@
+#include "core/runtime/program/merged_weights.hpp"
+
+namespace opsched {
+
+ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t seed) {
+  if (step.weights.size() == 1) return make_weights(graph, step.weights[0].op, step.weights[0].layer, seed);
+  const Conv2d& merged = std::get<Conv2d>(step.layer);
+  const auto [height, width] = merged.kernel;
+  ConvWeights result;
+  for (const WeightRef& ref : step.weights) {
+    const auto [h, w] = std::get<Conv2d>(graph.op(ref.op).layers[ref.layer]).kernel;
+    const int top = (height - h) / 2, left = (width - w) / 2;
+    const ConvWeights own = make_weights(graph, ref.op, ref.layer, seed);
+    const std::size_t kernels = own.weight.size() / (std::size_t(h) * w);
+    std::size_t at = result.weight.size(), from = 0;
+    result.weight.resize(at + kernels * height * width, 0.0f);
+    for (std::size_t k = 0; k < kernels; ++k, at += std::size_t(height) * width)
+      for (int y = 0; y < h; ++y)
+        for (int x = 0; x < w; ++x) result.weight[at + std::size_t(y + top) * width + x + left] = own.weight[from++];
+    result.bias.insert(result.bias.end(), own.bias.begin(), own.bias.end());
+  }
+  return result;
+}
+
+}  // namespace opsched

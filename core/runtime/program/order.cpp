@@ -1,0 +1,46 @@
+#include "core/runtime/program/order.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "core/error.hpp"
+#include "core/runtime/program/program.hpp"
+
+namespace opsched {
+
+int Order::add(std::span<const int> after) {
+  const int step = size();
+  std::vector<std::uint64_t> row((step + 63) / 64, 0);
+  for (int a : after) {
+    if (a < 0 || a >= step) throw Error("step " + std::to_string(step) + " waits for step " + std::to_string(a));
+    const std::vector<std::uint64_t>& other = ancestors_[a];
+    for (std::size_t i = 0; i < other.size(); ++i) row[i] |= other[i];
+    row[a / 64] |= std::uint64_t{1} << (a % 64);
+  }
+  ancestors_.push_back(std::move(row));
+  return step;
+}
+
+std::vector<int> Order::reduced(std::vector<int> after) const {
+  std::ranges::sort(after);
+  after.erase(std::unique(after.begin(), after.end()), after.end());
+  std::vector<int> kept;
+  for (int a : after)
+    if (std::ranges::none_of(after, [&](int other) { return before(a, other); })) kept.push_back(a);
+  return kept;
+}
+
+Order order_of(const Program& program) {
+  Order order;
+  std::map<std::pair<int, int>, int> last;  // of a stream
+  for (const Step& step : program.steps) {
+    std::vector<int> after = step.waits;
+    const auto [it, first] = last.try_emplace({step.device, step.stream}, order.size());
+    if (!first) after.push_back(it->second);
+    it->second = order.add(after);
+  }
+  return order;
+}
+
+}  // namespace opsched

@@ -1,0 +1,33 @@
+// Happens-before of steps, as bit sets.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace opsched {
+
+/// A partial order that grows step by step: every step comes after some earlier ones and all that
+/// those come after.
+class Order {
+ public:
+  /// Appends a step that happens after these earlier steps; returns its index.
+  int add(std::span<const int> after);
+  int size() const { return static_cast<int>(ancestors_.size()); }
+  /// Does step a end before step b begins?
+  bool before(int a, int b) const { return a < b && (ancestors_[b][a / 64] >> (a % 64) & 1) != 0; }
+  /// Words of 64 steps; bit a of row b is before(a, b). A row ends at its own step.
+  const std::vector<std::uint64_t>& ancestors(int b) const { return ancestors_[b]; }
+  /// Those of `after` that no other of them implies, ascending and without repeats.
+  std::vector<int> reduced(std::vector<int> after) const;
+
+ private:
+  std::vector<std::vector<std::uint64_t>> ancestors_;
+};
+
+struct Program;
+/// The order that a program's streams and waits give its steps. Throws Error if a step waits for a
+/// later one.
+Order order_of(const Program& program);
+
+}  // namespace opsched

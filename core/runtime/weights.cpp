@@ -1,0 +1,118 @@
+// Seeded weights, scaled so that activations neither vanish nor explode.
+#include <algorithm>
+#include <cmath>
+
+#include "core/runtime/random.hpp"
+#include "core/runtime/tensor.hpp"
+
+namespace opsched {
+namespace {
+
+/// An estimate of the values of a tensor, taken as normally distributed.
+struct Moments {
+  double mean = 0, variance = 1;
+  double power() const { return mean * mean + variance; }
+};
+
+constexpr double bias_scale = 0.1;
+
+Moments activated(Moments m, Activation act) {
+  if (act == Activation::none) return m;
+  if (act == Activation::tanh) return {std::tanh(m.mean), m.variance / (1 + m.variance)};
+  // Mean and second moment of a normal variable cut off at 0.
+  const double sd = std::sqrt(m.variance), z = m.mean / sd;
+  const double density = std::exp(-z * z / 2) / std::sqrt(2 * M_PI), below = std::erfc(-z / std::sqrt(2)) / 2;
+  const double mean = m.mean * below + sd * density;
+  return {mean, std::max(m.power() * below + m.mean * sd * density - mean * mean, 1e-6)};
+}
+
+/// Part of a window's taps that fall on the input rather than on the padding, on average.
+double coverage(int size, int out, int kernel, int stride, int padding) {
+  std::int64_t inside = 0;
+  for (int o = 0; o < out; ++o) {
+    const int begin = o * stride - padding;
+    inside += std::min(begin + kernel, size) - std::max(begin, 0);
+  }
+  return static_cast<double>(inside) / (std::int64_t{out} * kernel);
+}
+
+template <class Window>
+double coverage(const Window& w, const Shape& in, const Shape& out) {
+  return coverage(in.h, out.h, w.kernel[0], w.stride[0], w.padding[0]) *
+         coverage(in.w, out.w, w.kernel[1], w.stride[1], w.padding[1]);
+}
+
+Moments pooled(Moments m, const Pool2d& pool, const Shape& in, const Shape& out) {
+  // Neighbours are alike, so a window of k taps counts as about sqrt(k) independent ones.
+  if (pool.type == PoolType::global_avg) return {m.mean, m.variance / std::sqrt(double(in.h) * in.w)};
+  const double taps = std::sqrt(double(pool.kernel[0]) * pool.kernel[1]);
+  if (pool.type == PoolType::max)
+    return {m.mean + std::sqrt(m.variance * std::log(taps)), m.variance / std::sqrt(taps)};
+  const double inside = pool.count_padding ? coverage(pool, in, out) : 1.0;
+  return {m.mean * inside, m.variance / taps * inside};
+}
+
+/// Weights of this standard deviation give outputs of power 1.
+double weight_scale(const Conv2d& conv, const Shape& in, const Shape& out, const Moments& m) {
+  const double fan_in = double(in.c / conv.groups) * conv.kernel[0] * conv.kernel[1] * coverage(conv, in, out);
+  const double scale = 1.0 / std::sqrt(std::max(fan_in, 1.0) * m.power());
+  // Few bits, so that the last bit of this machine's exp does not show.
+  int exponent = 0;
+  const double fraction = std::frexp(scale, &exponent);
+  return std::ldexp(std::round(fraction * 256) / 256, exponent);
+}
+
+Moments after_layer(Moments m, const Layer& layer, const Shape& in, const Shape& out) {
+  if (const auto* conv = std::get_if<Conv2d>(&layer)) return activated({0, 1 + bias_scale * bias_scale}, conv->act);
+  if (const auto* pool = std::get_if<Pool2d>(&layer)) return pooled(m, *pool, in, out);
+  return activated(m, std::get<Activate>(layer).act);
+}
+
+/// Of an operator's input, from those of all outputs before it.
+Moments input_moments(const Operator& op, const std::vector<Moments>& outputs) {
+  Moments all{0, 0};
+  double power = 0;
+  for (const Term& term : op.terms) {
+    Moments sum{0, 0};
+    for (const Value& v : term) {
+      sum.mean += outputs[v.op].mean;
+      sum.variance += outputs[v.op].variance;
+    }
+    const double part = double(term.front().channels()) / op.input.c;
+    all.mean += part * sum.mean;
+    power += part * sum.power();
+  }
+  all.variance = std::max(power - all.mean * all.mean, 1e-6);
+  return all;
+}
+
+}  // namespace
+
+ConvWeights make_weights(const Graph& graph, OpId id, int layer, std::uint64_t seed) {
+  std::vector<Moments> outputs;
+  Moments m;
+  Shape shape;
+  for (OpId op = 0; op <= id; ++op) {
+    m = graph.op(op).is_input() ? Moments{} : input_moments(graph.op(op), outputs);
+    shape = graph.op(op).input;
+    const int layers = op == id ? layer : static_cast<int>(graph.op(op).layers.size());
+    for (int l = 0; l < layers; ++l) {
+      const Shape out = infer_shape(graph.op(op).layers[l], shape);
+      m = after_layer(m, graph.op(op).layers[l], shape, out);
+      shape = out;
+    }
+    outputs.push_back(m);
+  }
+  const Conv2d& conv = std::get<Conv2d>(graph.op(id).layers[layer]);
+  const Shape out = infer_shape(conv, shape);
+  const float scale = static_cast<float>(weight_scale(conv, shape, out, m));
+  const std::int64_t kernel = std::int64_t{shape.c / conv.groups} * conv.kernel[0] * conv.kernel[1];
+  ConvWeights weights{std::vector<float>(conv.out_channels * kernel), std::vector<float>(conv.out_channels)};
+  const std::uint64_t key = hash64(hash64(seed) + 2 * hash64((std::uint64_t(id) << 32) + layer));
+  for (std::size_t i = 0; i < weights.weight.size(); ++i) weights.weight[i] = scale * normal(key, i);
+  for (std::size_t i = 0; i < weights.bias.size(); ++i)
+    weights.bias[i] = static_cast<float>(bias_scale) * normal(key + 1, i);
+  return weights;
+}
+
+}  // namespace opsched
