@@ -3,7 +3,12 @@
 namespace opsched::cli {
 
 // One line a command: declare it here, and name it in the list.
+Command list_command();
 
-std::vector<Command> commands() { return {}; }
+std::vector<Command> commands() {
+  return {
+      list_command(),
+  };
+}
 
 }  // namespace opsched::cli

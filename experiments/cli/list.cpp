@@ -1,0 +1,56 @@
+// opsched list: what there is to choose from.
+#include <iostream>
+#include <memory>
+
+#include "experiments/cli/command.hpp"
+#include "experiments/cli/text_table.hpp"
+#include "networks/network.hpp"
+#include "schedulers/scheduler.hpp"
+
+namespace opsched::cli {
+namespace {
+
+void list_networks() {
+  std::cout << "Networks (opsched show NAME):\n";
+  TextTable table({Align::left, Align::right, Align::right, Align::right, Align::left});
+  table.add({"name", "image", "units", "blocks", "what it is"});
+  for (const NetworkInfo& info : networks()) {
+    const Graph graph = make_network(info.name);
+    table.add({info.name, std::to_string(info.image), std::to_string(graph.units().size()),
+               std::to_string(graph.blocks().size()), info.summary});
+  }
+  table.print(std::cout, "  ");
+}
+
+void list_schedulers() {
+  std::cout << "Schedulers (opsched schedule NETWORK --scheduler NAME [--opt OPTION=VALUE]):\n";
+  TextTable table({Align::left});
+  table.add({"name", "devices", "what it does"});
+  for (const SchedulerInfo& info : schedulers()) {
+    table.add({info.name, info.max_devices == 0 ? "any" : std::to_string(info.max_devices), info.summary});
+    for (const auto& [name, meaning] : info.options) table.add({"", "", "  " + name + ": " + meaning});
+  }
+  table.print(std::cout, "  ");
+}
+
+}  // namespace
+
+Command list_command() {
+  return {.name = "list",
+          .summary = "What there is: networks, schedulers and their options",
+          .examples =
+              "  opsched list                 everything\n"
+              "  opsched list schedulers      one kind",
+          .setup = [](CLI::App& app) -> std::function<void()> {
+            auto kind = std::make_shared<std::string>("all");
+            app.add_option("KIND", *kind, "all, networks or schedulers")
+                ->check(CLI::IsMember({"all", "networks", "schedulers"}));
+            return [kind] {
+              if (*kind == "all" || *kind == "networks") list_networks();
+              if (*kind == "all") std::cout << "\n";
+              if (*kind == "all" || *kind == "schedulers") list_schedulers();
+            };
+          }};
+}
+
+}  // namespace opsched::cli
