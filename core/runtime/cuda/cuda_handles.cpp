@@ -1,0 +1,68 @@
+#include "core/runtime/cuda/cuda_handles.hpp"
+
+#include <string>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/cuda_check.hpp"
+
+namespace opsched {
+
+void cuda_check(cudaError_t status, const char* call) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // a non-sticky error must not surface again in a later, innocent call
+  throw Error(std::string("CUDA: ") + call + ": " + cudaGetErrorString(status));
+}
+
+DeviceScope::DeviceScope(int device) {
+  OPSCHED_CUDA(cudaGetDevice(&previous_));
+  OPSCHED_CUDA(cudaSetDevice(device));
+}
+
+DeviceScope::~DeviceScope() { cudaSetDevice(previous_); }
+
+Stream make_stream(int priority) {
+  cudaStream_t stream{};
+  OPSCHED_CUDA(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, priority));
+  return Stream(stream);
+}
+
+Event make_event(bool timing) {
+  cudaEvent_t event{};
+  OPSCHED_CUDA(cudaEventCreateWithFlags(&event, timing ? cudaEventDefault : cudaEventDisableTiming));
+  return Event(event);
+}
+
+double elapsed_ms(const Event& begin, const Event& end) {
+  float ms = 0;
+  OPSCHED_CUDA(cudaEventElapsedTime(&ms, begin.get(), end.get()));
+  return ms;
+}
+
+CudaGraph end_capture(const Stream& stream) {
+  cudaGraph_t graph{};
+  OPSCHED_CUDA(cudaStreamEndCapture(stream.get(), &graph));
+  return CudaGraph(graph);
+}
+
+GraphExec instantiate(const CudaGraph& graph, unsigned long long flags) {
+  cudaGraphExec_t exec{};
+  OPSCHED_CUDA(cudaGraphInstantiate(&exec, graph.get(), flags));
+  return GraphExec(exec);
+}
+
+DeviceBuffer::DeviceBuffer(std::size_t bytes) : bytes_(bytes) {
+  if (bytes == 0) return;
+  const cudaError_t status = cudaMalloc(reinterpret_cast<void**>(&data_), bytes);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    throw Error("not enough GPU memory for " + std::to_string(bytes >> 20) +
+                " MiB more: use a smaller batch or image, or another GPU");
+  }
+  OPSCHED_CUDA(status);
+}
+
+DeviceBuffer::~DeviceBuffer() {
+  if (data_) cudaFree(data_);
+}
+
+}  // namespace opsched

@@ -1,0 +1,82 @@
+// Owners of CUDA resources. All are movable, not copyable, and release in their destructor; a
+// resource belongs to the device that was current when it was made.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <utility>
+
+namespace opsched {
+
+/// Makes a device current for a scope.
+class DeviceScope {
+ public:
+  explicit DeviceScope(int device);
+  ~DeviceScope();
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  int previous_ = 0;
+};
+
+namespace detail {
+/// A handle with its destroy function; the empty value is T{}.
+template <class T, cudaError_t (*destroy)(T)>
+class CudaHandle {
+ public:
+  CudaHandle() = default;
+  explicit CudaHandle(T handle) : handle_(handle) {}
+  CudaHandle(CudaHandle&& other) noexcept : handle_(std::exchange(other.handle_, T{})) {}
+  CudaHandle& operator=(CudaHandle&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~CudaHandle() {
+    if (handle_) destroy(handle_);
+  }
+  T get() const { return handle_; }
+  explicit operator bool() const { return handle_ != T{}; }
+
+ private:
+  T handle_{};
+};
+}  // namespace detail
+
+using Stream = detail::CudaHandle<cudaStream_t, cudaStreamDestroy>;
+using Event = detail::CudaHandle<cudaEvent_t, cudaEventDestroy>;
+using CudaGraph = detail::CudaHandle<cudaGraph_t, cudaGraphDestroy>;
+using GraphExec = detail::CudaHandle<cudaGraphExec_t, cudaGraphExecDestroy>;
+
+/// A stream that does not synchronise with the default stream; higher priority for lower numbers.
+Stream make_stream(int priority = 0);
+/// `timing`: can be given to elapsed_ms; without it the event is cheaper.
+Event make_event(bool timing);
+double elapsed_ms(const Event& begin, const Event& end);
+/// Ends the capture on `stream`.
+CudaGraph end_capture(const Stream& stream);
+GraphExec instantiate(const CudaGraph& graph, unsigned long long flags = 0);
+
+/// Memory on the device that is current when it is made.
+class DeviceBuffer {
+ public:
+  DeviceBuffer() = default;
+  explicit DeviceBuffer(std::size_t bytes);
+  DeviceBuffer(DeviceBuffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  DeviceBuffer& operator=(DeviceBuffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~DeviceBuffer();
+  std::byte* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace opsched

@@ -1,0 +1,58 @@
+// What a kernel has to compute, and where its tensors lie: one lowered step without its addresses.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/runtime/program/program.hpp"
+
+namespace opsched {
+
+/// Order of the elements of a buffer. fp16 runs channels-last.
+enum class Layout { nchw, nhwc };
+std::string to_string(Layout layout);
+
+/// The layout in which a precision runs fastest.
+Layout preferred_layout(Precision precision);
+/// Bytes of an element: 2 for fp16, else 4.
+int element_bytes(Precision precision);
+
+/// Element strides of one tensor, and the power of two (2 to 16 bytes) that its address is a multiple of.
+struct TensorLayout {
+  std::int64_t n = 0, c = 0, h = 0, w = 0;
+  int alignment = 16;
+  auto operator<=>(const TensorLayout&) const = default;
+};
+
+/// Layout of a dense tensor that is aligned to 16 bytes.
+TensorLayout dense_layout(const Shape& shape, Layout layout);
+/// Layout of channels [channel, channel + channels) of a buffer of shape `whole`. The batch stride of
+/// a batch of 1 says nothing and is that of a dense tensor, so that equal problems look equal.
+TensorLayout slice_layout(const Shape& whole, int channel, int channels, int batch, Layout layout, int element_bytes);
+/// Where the slice begins: bytes after the start of the buffer.
+std::int64_t slice_offset(const Shape& whole, int channel, Layout layout, int element_bytes);
+
+/// output = layer(pre(sum of inputs)). Two equal problems share kernels and measurements.
+struct Problem {
+  Step::Kind kind = Step::Kind::gather;
+  Precision precision = Precision::fp32;
+  Layout layout = Layout::nchw;
+  int batch = 1;
+  Shape input, output;               ///< one image
+  std::vector<TensorLayout> inputs;  ///< summed
+  TensorLayout result;
+  Activation pre = Activation::none;
+  std::variant<std::monostate, Conv2d, Pool2d> layer;
+  bool operator==(const Problem&) const = default;
+
+  /// The problem as text, stable over versions and machines; equal keys mean equal problems.
+  std::string key() const;
+};
+
+/// The problem that a step (not a transfer) poses. Throws Error for a transfer.
+Problem make_problem(const Program& program, const Step& step, Precision precision, Layout layout, int batch);
+
+}  // namespace opsched

@@ -1,0 +1,39 @@
+// What the IOS search enumerates (ios_*.hpp: Ding et al., "IOS", MLSys 2021).
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "schedulers/scheduler.hpp"
+
+namespace opsched {
+
+/// Which endings of a set of operators become concurrent stages.
+/// single_source: a group is one operator with all of its descendants in the set, groups are
+/// disjoint (what the paper's public code enumerates and its table 1 counts).
+/// components: any ending; its groups are its connected components (the paper's definition).
+enum class Enumeration { single_source, components };
+std::string to_string(Enumeration enumeration);
+/// Throws Error listing the known names.
+Enumeration parse_enumeration(const std::string& name);
+
+inline constexpr int kUnlimited = std::numeric_limits<int>::max();
+
+struct IosOptions {
+  Enumeration enumeration = Enumeration::single_source;
+  bool concurrent = true, merge = true;  ///< strategies; at least one
+  int group_size = 3;                    ///< r: most operators in a group; does not bind merge stages
+  int groups = 8;                        ///< s: most groups in a stage
+  int max_part_size = 100;               ///< a block without parts is cut into runs of this many operators
+  /// Where the search gives up with an Error (a part that is too wide to enumerate).
+  std::int64_t max_states = 20'000'000;
+  std::int64_t max_transitions = 1'000'000'000;
+};
+
+/// "concurrent", "merge" or both, with a comma. Throws Error listing the known names.
+void parse_strategies(const std::string& text, IosOptions& options);
+/// Throws Error where a bound is below 1 or no strategy is left.
+void check(const IosOptions& options);
+
+}  // namespace opsched
