@@ -1,14 +1,21 @@
-// The list of schedulers: to add one, declare its function and add a line.
 #include "schedulers/scheduler.hpp"
 
 namespace opsched {
 
-SchedulerInfo sequential_scheduler();
+// The list of schedulers, in the order in which they are shown. Each stands in a file of its own that
+// defines `SchedulerInfo NAME_scheduler()`; adding one is that file and one line here.
+#define OPSCHED_SCHEDULERS(ADD) \
+  ADD(sequential_scheduler)     \
+  ADD(wavefront_scheduler)      \
+  ADD(greedy_scheduler)         \
+  ADD(dataflow_scheduler)
+
+#define OPSCHED_DECLARE(function) SchedulerInfo function();
+OPSCHED_SCHEDULERS(OPSCHED_DECLARE)
 
 const std::vector<SchedulerInfo>& schedulers() {
-  static const std::vector<SchedulerInfo> list = {
-      sequential_scheduler(),
-  };
+#define OPSCHED_CALL(function) function(),
+  static const std::vector<SchedulerInfo> list = {OPSCHED_SCHEDULERS(OPSCHED_CALL)};
   return list;
 }
 
