@@ -9,7 +9,7 @@
 //             r relu, t tanh; k kernel, s stride, p padding (3 or 1x7; left out: 1, 1, 0), g groups;
 //             a conv ends in r or t if that activation is fused
 //   stage     bBATCH op op | op ...       groups apart by '|', operators in their order
-//             bBATCH merge op op          one merged convolution
+//             bBATCH merge op op          one merged convolution (of a single one: as if concurrent)
 //   wiring    op@ref,ref,...              one reference a value: '.' read by nobody else in the stage,
 //             a letter: the same value is read elsewhere in the stage, a number: output of that
 //             operator of the group; left out where it would be all '.'
@@ -24,7 +24,7 @@
 namespace opsched {
 
 /// Signature of an operator on its own, without batch and wiring.
-std::string operator_signature(const Operator& op);
+std::string operator_signature(const Graph& graph, OpId id);
 
 /// Signs the stages of one graph. Copies what it needs.
 class StageSigner {
@@ -39,11 +39,12 @@ class StageSigner {
 
  private:
   std::string prefix_;
-  std::vector<Operator> ops_;  // terms only: names and layers are in the signatures
+  std::vector<std::vector<Term>> terms_;
   std::vector<std::string> signatures_, solo_;
 };
 
-/// A stage read back from its key. Operators have no name and their values refer to nothing (-1).
+/// A stage read back from its key. Operators have no name; their values refer to nothing (-1) and
+/// begin at channel 0.
 struct SignedStage {
   Strategy strategy = Strategy::concurrent;
   int batch = 1;
