@@ -40,6 +40,8 @@ struct ScheduleRecord {
   bool operator==(const ScheduleRecord&) const = default;
 };
 
+class LineJournal;
+
 /// Measured latencies by signature (signature.hpp). A record never gets worse: of two under one key
 /// the one with less noise stays, then the one of more runs, then the smaller; so merging is
 /// associative and order does not matter. Not thread-safe.
@@ -63,8 +65,6 @@ class Profile {
   static Profile open(const std::string& path, const DeviceFacts& device, Precision precision);
   /// Writes the file atomically; then empties the journal, if it is the one attached.
   void save(const std::string& path);
-  /// From now on every record is appended to PATH.journal at once.
-  void attach_journal(const std::string& path);
 
   const DeviceFacts& device() const { return device_; }
   Precision precision() const { return precision_; }
@@ -93,13 +93,15 @@ class Profile {
 
   /// Named numbers that were calibrated on this device, e.g. by contention.hpp; a name's last one stays.
   const std::map<std::string, double>& calibration() const { return calibration_; }
-  void set_calibration(const std::string& name, double value) { calibration_[name] = value; }
+  void set_calibration(const std::string& name, double value);
 
   /// Takes over everything of a profile of the same device and precision. Throws Error otherwise.
   void merge(const Profile& other);
 
  private:
-  class Journal;
+  void read_file_text(const std::string& path, const std::string& text);
+  void read_journal(const std::string& path, const std::string& text);
+  void log(const std::string& line);
 
   DeviceFacts device_;
   Precision precision_;
@@ -107,7 +109,7 @@ class Profile {
   std::map<std::tuple<int, int, std::int64_t>, Record> transfers_;
   std::map<std::pair<std::string, std::string>, ScheduleRecord> schedules_;
   std::map<std::string, double> calibration_;
-  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<LineJournal> journal_;
 };
 
 }  // namespace opsched
