@@ -43,7 +43,7 @@ std::vector<int> topological_order(const Dag& dag, const std::function<std::stri
     chosen = component[v];
     names += (names.empty() ? "'" : ", '") + name_of(v) + "'";
   }
-  throw Error("the operators form a cycle: " + names);
+  throw Error("there is a cycle: " + names);
 }
 
 }  // namespace opsched

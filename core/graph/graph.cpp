@@ -13,7 +13,9 @@ std::string quoted(const std::string& name) { return "operator '" + name + "'"; 
 }  // namespace
 
 Graph::Graph(std::string name, int batch) : name_(std::move(name)), batch_(batch) {
-  if (batch < 1) throw Error("graph '" + name_ + "': the batch must be at least 1, not " + std::to_string(batch));
+  if (batch < 1 || batch > max_batch)
+    throw Error("graph '" + name_ + "': the batch must be between 1 and " + std::to_string(max_batch) + ", not " +
+                std::to_string(batch));
 }
 
 OpId Graph::insert(Operator op) {
@@ -33,7 +35,11 @@ OpId Graph::insert(Operator op) {
 }
 
 OpId Graph::add_input(const std::string& name, Shape shape) {
-  if (shape.c < 1 || shape.h < 1 || shape.w < 1) throw Error("input '" + name + "': empty shape");
+  try {
+    check_shape(shape);
+  } catch (const Error& e) {
+    throw Error("input '" + name + "': " + e.what());
+  }
   return insert({.name = name, .terms = {}, .layers = {}, .input = shape, .output = shape});
 }
 
@@ -58,46 +64,76 @@ OpId Graph::add(const std::string& name, std::vector<Term> terms, std::vector<La
                     std::to_string(from.output.w) + " where its other inputs are " + std::to_string(in.h) + "x" +
                     std::to_string(in.w));
     }
+    if (op.input.c > max_axis)
+      throw Error(quoted(name) + ": joins more than " + std::to_string(max_axis) + " channels");
     op.input.c += term.front().channels();
   }
-  op.output = op.input;
-  for (const Layer& layer : op.layers) {
-    try {
-      op.output = infer_shape(layer, op.output);
-    } catch (const Error& e) {
-      throw Error(quoted(name) + ": " + e.what());
-    }
+  try {
+    check_shape(op.input);
+    op.output = op.input;
+    for (const Layer& layer : op.layers) op.output = infer_shape(layer, op.output);
+    check_shape(op.output);
+  } catch (const Error& e) {
+    throw Error(quoted(name) + ": " + e.what());
   }
   return insert(std::move(op));
+}
+
+void Graph::check_block(const Block& block) const {
+  const std::string where = "block '" + block.name + "': ";
+  if (block.ops.empty()) throw Error(where + "no operators");
+  for (OpId id : block.ops)
+    if (id < 0 || id >= size() || ops_[id].is_input()) throw Error(where + "not an operator: " + std::to_string(id));
+  if (block.parts.empty()) return;
+  std::vector<OpId> in_parts;
+  std::unordered_map<OpId, std::size_t> part_of;
+  for (std::size_t p = 0; p < block.parts.size(); ++p) {
+    if (block.parts[p].empty()) throw Error(where + "an empty part");
+    for (OpId id : block.parts[p]) part_of[id] = p;
+    in_parts.insert(in_parts.end(), block.parts[p].begin(), block.parts[p].end());
+  }
+  std::ranges::sort(in_parts);
+  if (in_parts != block.ops) throw Error(where + "its parts are not a split of its operators");
+  for (OpId id : block.ops)
+    for (OpId p : preds_[id])
+      if (part_of.contains(p) && part_of[p] > part_of[id])
+        throw Error(where + quoted(ops_[id].name) + " reads '" + ops_[p].name + "' of a later part");
 }
 
 void Graph::end_block(const std::string& name, std::vector<std::vector<OpId>> parts) {
   Block block{.name = name, .ops = {}, .parts = std::move(parts)};
   for (OpId id = block_begin_; id < size(); ++id)
     if (!ops_[id].is_input()) block.ops.push_back(id);
-  if (block.ops.empty()) throw Error("block '" + name + "': no operators");
+  check_block(block);
   block_begin_ = size();
   blocks_.push_back(std::move(block));
 }
 
 void Graph::set_blocks(std::vector<Block> blocks) {
-  std::vector<int> seen(ops_.size(), 0);
-  for (const Block& block : blocks) {
-    std::vector<OpId> in_parts;
-    for (const auto& part : block.parts) in_parts.insert(in_parts.end(), part.begin(), part.end());
-    std::ranges::sort(in_parts);
-    if (!block.parts.empty() && in_parts != block.ops)
-      throw Error("block '" + block.name + "': its parts are not a split of its operators");
-    for (OpId id : block.ops) {
-      if (id < 0 || id >= size() || ops_[id].is_input())
-        throw Error("block '" + block.name + "': not an operator: " + std::to_string(id));
-      if (++seen[id] > 1) throw Error(quoted(ops_[id].name) + ": in two blocks");
+  std::vector<int> block_of(ops_.size(), -1);
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    std::ranges::sort(blocks[b].ops);
+    for (auto& part : blocks[b].parts) std::ranges::sort(part);
+    check_block(blocks[b]);
+    for (OpId id : blocks[b].ops) {
+      if (block_of[id] >= 0) throw Error(quoted(ops_[id].name) + ": in two blocks, or twice in one");
+      block_of[id] = static_cast<int>(b);
     }
   }
-  for (OpId id : units())
-    if (!seen[id]) throw Error(quoted(ops_[id].name) + ": in no block");
+  for (OpId id : units()) {
+    if (block_of[id] < 0) throw Error(quoted(ops_[id].name) + ": in no block");
+    for (OpId p : preds_[id])
+      if (block_of[p] > block_of[id])
+        throw Error(quoted(ops_[id].name) + " reads '" + ops_[p].name + "' of a later block");
+  }
   blocks_ = std::move(blocks);
   block_begin_ = size();
+}
+
+Graph Graph::with_batch(int batch) const {
+  Graph graph = *this;
+  graph.batch_ = Graph(name_, batch).batch_;  // checked there
+  return graph;
 }
 
 OpId Graph::find(const std::string& name) const {

@@ -31,11 +31,14 @@ class Graph {
   OpId add(const std::string& name, std::vector<Term> terms, std::vector<Layer> layers);
   /// All operators added since the last call (or since the start) become a block. `parts`: see Block.
   void end_block(const std::string& name, std::vector<std::vector<OpId>> parts = {});
-  /// Sets the blocks at once (importers). Throws Error unless every unit is in exactly one block.
+  /// Sets the blocks at once (importers). Throws Error unless every unit is in exactly one block and
+  /// none reads from a later block or part.
   void set_blocks(std::vector<Block> blocks);
 
   const std::string& name() const { return name_; }
   int batch() const { return batch_; }
+  /// The same graph for another batch.
+  Graph with_batch(int batch) const;
   int size() const { return static_cast<int>(ops_.size()); }
   const Operator& op(OpId id) const { return ops_[id]; }
   /// Whole output of an operator, as a term of one value.
@@ -60,6 +63,7 @@ class Graph {
 
  private:
   OpId insert(Operator op);
+  void check_block(const Block& block) const;
 
   std::string name_;
   int batch_;

@@ -10,14 +10,13 @@ struct Overloaded : F... {
   using F::operator()...;
 };
 
-std::string text(const Shape& s) { return std::to_string(s.c) + "x" + std::to_string(s.h) + "x" + std::to_string(s.w); }
-
 /// Output size of a window; throws Error where the window does not fit.
 int window(int size, int kernel, int stride, int padding, const char* what, const Shape& input) {
-  if (kernel < 1 || stride < 1 || padding < 0)
-    throw Error(std::string(what) + ": kernel and stride must be at least 1, padding at least 0");
+  if (kernel < 1 || stride < 1 || padding < 0 || padding > max_axis)
+    throw Error(std::string(what) + ": kernel and stride must be at least 1, padding at least 0 and at most " +
+                std::to_string(max_axis));
   const std::int64_t room = std::int64_t{size} + 2 * std::int64_t{padding} - kernel;
-  if (room < 0) throw Error(std::string(what) + ": the kernel is larger than the padded input " + text(input));
+  if (room < 0) throw Error(std::string(what) + ": the kernel is larger than the padded input " + to_string(input));
   return static_cast<int>(room / stride + 1);
 }
 
@@ -26,8 +25,17 @@ Shape shape_of(const Conv2d& c, const Shape& in) {
   if (c.groups < 1 || in.c % c.groups != 0 || c.out_channels % c.groups != 0)
     throw Error("conv2d: groups (" + std::to_string(c.groups) + ") must divide the channels in (" +
                 std::to_string(in.c) + ") and out (" + std::to_string(c.out_channels) + ")");
-  return {c.out_channels, window(in.h, c.kernel[0], c.stride[0], c.padding[0], "conv2d", in),
-          window(in.w, c.kernel[1], c.stride[1], c.padding[1], "conv2d", in)};
+  const Shape out{c.out_channels, window(in.h, c.kernel[0], c.stride[0], c.padding[0], "conv2d", in),
+                  window(in.w, c.kernel[1], c.stride[1], c.padding[1], "conv2d", in)};
+  check_shape(out);
+  // Kernels are no larger than 2^26, so each of these products is checked before it can overflow.
+  const std::int64_t window_size = std::int64_t{c.kernel[0]} * c.kernel[1], fan_in = in.c / c.groups;
+  if (window_size > max_elements || window_size * fan_in > max_elements ||
+      window_size * fan_in * c.out_channels > max_elements)
+    throw Error("conv2d: more than " + std::to_string(max_elements) + " weights");
+  if (window_size * fan_in > max_layer_macs / out.size())
+    throw Error("conv2d: more than " + std::to_string(max_layer_macs) + " multiply-accumulates");
+  return out;
 }
 
 Shape shape_of(const Pool2d& p, const Shape& in) {
@@ -45,8 +53,21 @@ bool is_depthwise(const Layer& layer) {
 
 }  // namespace
 
+std::string to_string(const Shape& shape) {
+  return std::to_string(shape.c) + "x" + std::to_string(shape.h) + "x" + std::to_string(shape.w);
+}
+
+void check_shape(const Shape& shape) {
+  for (int axis : {shape.c, shape.h, shape.w})
+    if (axis < 1 || axis > max_axis)
+      throw Error("shape " + to_string(shape) + ": channels, height and width must be between 1 and " +
+                  std::to_string(max_axis));
+  if (std::int64_t{shape.c} * shape.h > max_elements || shape.size() > max_elements)
+    throw Error("shape " + to_string(shape) + ": more than " + std::to_string(max_elements) + " elements");
+}
+
 Shape infer_shape(const Layer& layer, const Shape& input) {
-  if (input.c < 1 || input.h < 1 || input.w < 1) throw Error("empty input shape " + text(input));
+  check_shape(input);
   return std::visit(
       Overloaded{[&](const Conv2d& c) { return shape_of(c, input); },
                  [&](const Pool2d& p) { return shape_of(p, input); }, [&](const Activate&) { return input; }},

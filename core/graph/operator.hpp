@@ -23,6 +23,14 @@ struct Shape {
   std::int64_t size() const { return std::int64_t{c} * h * w; }
   auto operator<=>(const Shape&) const = default;
 };
+/// "192x35x35"
+std::string to_string(const Shape& shape);
+
+/// What a graph may hold, so that no count of a graph of any size overflows: graph files are checked
+/// against it, too. An axis, elements of a tensor (one image) or weights of a layer, multiply-accumulates
+/// of a layer, images of a batch.
+inline constexpr std::int64_t max_axis = std::int64_t{1} << 24, max_elements = std::int64_t{1} << 31,
+                              max_layer_macs = std::int64_t{1} << 42, max_batch = std::int64_t{1} << 16;
 
 enum class Activation { none, relu, tanh };
 
@@ -77,6 +85,9 @@ struct Operator {
   /// The only layer, if it is a convolution; else nullptr.
   const Conv2d* as_conv() const { return layers.size() == 1 ? std::get_if<Conv2d>(&layers.front()) : nullptr; }
 };
+
+/// Throws Error if a tensor of this shape is empty or larger than a graph may hold.
+void check_shape(const Shape& shape);
 
 /// Output of a layer on an input of this shape. Throws Error where it does not fit.
 Shape infer_shape(const Layer& layer, const Shape& input);

@@ -1,0 +1,53 @@
+// A graph as a file tells it, by names and in any order: what all importers produce.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/graph/graph.hpp"
+
+namespace opsched {
+
+/// Channels [begin, end) of a named operator.
+struct DraftValue {
+  std::string op;
+  int begin = 0, end = 0;
+};
+
+/// What a file says a shape is, after that many layers of an operator.
+struct StatedShape {
+  std::size_t layers = 0;
+  Shape shape;
+};
+
+struct DraftOperator {
+  std::string name;
+  std::optional<Shape> input;  ///< an input of the graph, of this shape
+  std::vector<std::vector<DraftValue>> terms;
+  std::vector<Layer> layers;
+  std::vector<StatedShape> stated;  ///< checked
+};
+
+struct DraftBlock {
+  std::string name;
+  std::vector<std::string> ops;
+  std::vector<std::vector<std::string>> parts;
+};
+
+struct GraphDraft {
+  std::string name;
+  int batch = 1;
+  std::vector<DraftOperator> ops;
+  std::optional<std::vector<DraftBlock>> blocks;  ///< not stated: all operators are one block
+};
+
+/// Most operators that a file may hold.
+inline constexpr int max_file_operators = 1 << 20;
+
+/// Sorts operators and blocks topologically (first in the file first, where it is free to choose) and
+/// builds the graph. Throws Error naming what is wrong: a name used twice, an operator that is missing,
+/// a cycle (of operators, or of blocks), a shape other than stated.
+Graph assemble(const GraphDraft& draft);
+
+}  // namespace opsched

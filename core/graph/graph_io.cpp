@@ -1,0 +1,36 @@
+#include "core/graph/graph_io.hpp"
+
+#include "core/error.hpp"
+#include "core/files.hpp"
+#include "core/graph/graph_json.hpp"
+
+namespace opsched {
+namespace {
+
+constexpr std::int64_t max_bytes = std::int64_t{64} << 20;
+
+GraphDraft read_draft(const std::string& text) {
+  const nlohmann::json json = parse_json(text);
+  const JsonReader file(json, "the file");
+  if (file.has("format")) {
+    if (const std::string format = file.at("format").string(); format != "opsched-graph")
+      file.fail("its format is '" + format + "', not 'opsched-graph'");
+    return draft_from_json(file);
+  }
+  if (file.has("input") && file.has("blocks")) return draft_from_ios_json(file);
+  file.fail("neither an opsched graph (\"format\": \"opsched-graph\") nor an IOS graph (\"input\" and \"blocks\")");
+}
+
+}  // namespace
+
+Graph parse_graph(const std::string& text, const std::string& source) {
+  try {
+    return assemble(read_draft(text));
+  } catch (const Error& e) {
+    throw Error("graph '" + source + "': " + e.what());
+  }
+}
+
+Graph load_graph(const std::string& path) { return parse_graph(read_file(path, max_bytes), path); }
+
+}  // namespace opsched
