@@ -27,18 +27,34 @@ std::vector<CudaDevice> cuda_devices();
 
 struct CudaOptions {
   Precision precision = Precision::fp32;
-  std::uint64_t seed = 1;                            ///< of the weights
-  std::string cache_dir;                             ///< kernel choices are kept here between runs; empty: not kept
-  std::vector<int> device_ids;                       ///< GPU of each device of the schedule; empty: 0, 1, ...
+  std::string cache_dir;        ///< kernel choices are kept here between runs; empty: not kept
+  std::vector<int> device_ids;  ///< GPU of each device of a schedule; empty: device d runs on GPU d
   std::function<void(const std::string&)> progress;  ///< may be empty
 };
 
-/// Captures the whole schedule, over all its devices, into one CUDA graph. Throws Error where there
-/// are too few GPUs, too little memory, or no kernel for an operator.
-std::unique_ptr<Executor> make_cuda_executor(const Graph& graph, const Schedule& schedule, const CudaOptions& options);
+/// Owns what executors on the same GPUs share: kernel choices, packed weights, streams. Executors
+/// and cost models made by it must not outlive it.
+class CudaRuntime {
+ public:
+  /// Throws Error if there is no such GPU.
+  explicit CudaRuntime(const CudaOptions& options);
+  ~CudaRuntime();
 
-/// Costs measured on the GPU, in barrier mode inside CUDA graphs, as schedules run. What `profile`
-/// knows is not measured again; what is measured goes into it.
-std::unique_ptr<CostModel> make_measured_cost(const Graph& graph, Profile& profile, const CudaOptions& options);
+  /// GPU of device 0.
+  const CudaDevice& device() const;
+  Precision precision() const;
+
+  /// Captures the whole schedule, over all its devices, into one CUDA graph. `seed` of the weights.
+  /// Throws Error where there are too few GPUs, too little memory, or no kernel for an operator.
+  std::unique_ptr<Executor> make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed);
+
+  /// Costs measured on device 0, in barrier mode inside CUDA graphs, as schedules run. What
+  /// `profile` knows is not measured again; what is measured goes into it. Both must outlive it.
+  std::unique_ptr<CostModel> make_cost(const Graph& graph, Profile& profile);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace opsched

@@ -1,0 +1,36 @@
+// Clocks of a GPU while something is measured, from NVML.
+#pragma once
+
+#include <memory>
+#include <string>
+
+namespace opsched {
+
+/// What the GPU ran at since the monitor was started.
+struct Clocks {
+  int sm_mhz = 0, memory_mhz = 0;  ///< lowest seen; 0: unknown
+  bool throttled = false;          ///< slowed by power, heat or hardware protection
+};
+
+/// NVML is part of the driver and loaded when it is there; without it clocks are unknown.
+class ClockMonitor {
+ public:
+  /// `pci_bus_id` as from cudaDeviceGetPCIBusId.
+  explicit ClockMonitor(const std::string& pci_bus_id);
+  ~ClockMonitor();
+
+  void start();
+  /// Takes a sample; costs some tens of microseconds, so never inside a timed region.
+  void sample();
+  const Clocks& clocks() const { return clocks_; }
+
+ private:
+  struct Nvml;
+  std::unique_ptr<Nvml> nvml_;
+  Clocks clocks_;
+};
+
+/// Version of the installed driver; empty if unknown.
+std::string driver_version();
+
+}  // namespace opsched

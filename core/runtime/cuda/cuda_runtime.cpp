@@ -1,0 +1,135 @@
+#include "core/runtime/cuda/cuda_runtime.hpp"
+
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/graph/fingerprint.hpp"
+#include "core/runtime/cuda/captured_program.hpp"
+#include "core/runtime/cuda/device_context.hpp"
+#include "core/runtime/cuda/measured_cost.hpp"
+#include "core/runtime/cuda/replay.hpp"
+#include "core/runtime/cuda/weight_store.hpp"
+
+namespace opsched {
+namespace {
+
+LoweringOptions lowering_for(Precision precision) {
+  LoweringOptions options;
+  options.element_bytes = precision == Precision::fp16 ? 2 : 4;
+  return options;
+}
+
+class CudaExecutor final : public Executor {
+ public:
+  CudaExecutor(const Graph& graph, const Schedule& schedule, Precision precision,
+               std::span<DeviceContext* const> devices, std::shared_ptr<WeightStore> weights, std::string note)
+      : weights_(std::move(weights)),
+        device_(*devices.front()),
+        note_(std::move(note)),
+        captured_(lower(graph, schedule, lowering_for(precision)), graph.batch(), precision, devices,
+                  [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
+                    return weights_->get(step, kernel, device);
+                  }) {}
+
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
+    const Program& program = captured_.program();
+    if (inputs.size() != program.inputs.size())
+      throw Error("the graph has " + std::to_string(program.inputs.size()) + " inputs, not " + std::to_string(inputs.size()));
+    captured_.poison();
+    for (std::size_t i = 0; i < inputs.size(); ++i) captured_.upload(program.inputs[i], inputs[i]);
+    device_.activate();
+    cuda_check(cudaGraphLaunch(captured_.exec(), captured_.stream()), "cudaGraphLaunch");
+    cuda_check(cudaStreamSynchronize(captured_.stream()), "running the schedule");
+    std::vector<Tensor> outputs;
+    for (const View& view : program.outputs) outputs.push_back(captured_.download(view));
+    return outputs;
+  }
+
+  Measurement measure(const MeasureOptions& options) override {
+    if (!fed_) {
+      // Zeros or poison would be measured with another power draw than real data.
+      captured_.poison();
+      const Program& program = captured_.program();
+      for (std::size_t i = 0; i < program.inputs.size(); ++i) captured_.upload_random(program.inputs[i], i + 1);
+      device_.warm_up();
+      fed_ = true;
+    }
+    device_.activate();
+    Measurement result = time_replays(captured_.exec(), captured_.stream(), options, &device_.clocks());
+    result.note = note_;
+    return result;
+  }
+
+  std::int64_t activation_bytes(int device) const override { return captured_.program().arena_bytes.at(device); }
+
+ private:
+  std::shared_ptr<WeightStore> weights_;
+  DeviceContext& device_;
+  std::string note_;
+  CapturedProgram captured_;
+  bool fed_ = false;
+};
+
+}  // namespace
+
+struct CudaRuntime::Impl {
+  CudaOptions options;
+  CudaDevice device;
+  std::vector<CudaDevice> present;
+  std::vector<std::unique_ptr<DeviceContext>> contexts;  ///< a device of the schedule, made on first use
+  std::string weights_of;
+  std::shared_ptr<WeightStore> weights;
+
+  int gpu_of(int device) const {
+    return options.device_ids.empty() ? device : options.device_ids.at(device);
+  }
+  int available() const {
+    return static_cast<int>(options.device_ids.empty() ? present.size() : options.device_ids.size());
+  }
+  DeviceContext& context(int device) {
+    while (static_cast<int>(contexts.size()) <= device)
+      contexts.push_back(std::make_unique<DeviceContext>(gpu_of(static_cast<int>(contexts.size())), options.precision,
+                                                         options.cache_dir));
+    return *contexts[device];
+  }
+};
+
+CudaRuntime::CudaRuntime(const CudaOptions& options) : impl_(std::make_unique<Impl>()) {
+  impl_->options = options;
+  impl_->present = cuda_devices();
+  if (impl_->present.empty())
+    throw Error("no usable GPU: there is none, or its driver is missing; run with --device sim or cpu instead");
+  for (int id : options.device_ids)
+    if (id < 0 || id >= static_cast<int>(impl_->present.size()))
+      throw Error("GPU " + std::to_string(id) + ": this host has " + std::to_string(impl_->present.size()) +
+                  ", numbered from 0");
+  impl_->device = impl_->present[impl_->gpu_of(0)];
+}
+
+CudaRuntime::~CudaRuntime() = default;
+
+const CudaDevice& CudaRuntime::device() const { return impl_->device; }
+Precision CudaRuntime::precision() const { return impl_->options.precision; }
+
+std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed) {
+  const int needed = static_cast<int>(schedule.devices.size());
+  if (needed > impl_->available())
+    throw Error("the schedule needs " + std::to_string(needed) + " GPUs, and " + std::to_string(impl_->available()) +
+                " can be used");
+  std::vector<DeviceContext*> devices;
+  for (int d = 0; d < needed; ++d) devices.push_back(&impl_->context(d));
+  connect_peers(devices);
+  const std::string key = graph_fingerprint(graph) + " " + std::to_string(seed);
+  if (key != impl_->weights_of) {
+    impl_->weights = std::make_shared<WeightStore>(graph, seed);
+    impl_->weights_of = key;
+  }
+  return std::make_unique<CudaExecutor>(graph, schedule, impl_->options.precision, devices, impl_->weights,
+                                        impl_->device.name);
+}
+
+std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile) {
+  return make_measured_cost(graph, profile, impl_->context(0), impl_->options.precision);
+}
+
+}  // namespace opsched

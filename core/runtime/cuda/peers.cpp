@@ -1,0 +1,26 @@
+#include "core/runtime/cuda/peers.hpp"
+
+#include "core/error.hpp"
+
+namespace opsched {
+
+void connect_peers(std::span<DeviceContext* const> devices) {
+  for (const DeviceContext* from : devices) {
+    for (const DeviceContext* to : devices) {
+      if (from->gpu() == to->gpu()) continue;
+      int possible = 0;
+      cuda_check(cudaDeviceCanAccessPeer(&possible, from->gpu(), to->gpu()), "cudaDeviceCanAccessPeer");
+      if (!possible)
+        throw Error("GPU " + std::to_string(from->gpu()) + " cannot access the memory of GPU " +
+                    std::to_string(to->gpu()) + ": schedules over both need NVLink or PCIe peer access");
+      from->activate();
+      const cudaError_t status = cudaDeviceEnablePeerAccess(to->gpu(), 0);
+      if (status == cudaErrorPeerAccessAlreadyEnabled)
+        (void)cudaGetLastError();
+      else
+        cuda_check(status, "cudaDeviceEnablePeerAccess");
+    }
+  }
+}
+
+}  // namespace opsched

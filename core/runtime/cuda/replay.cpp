@@ -1,0 +1,78 @@
+#include "core/runtime/cuda/replay.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "core/runtime/cuda/cuda_handles.hpp"
+
+namespace opsched {
+namespace {
+
+double median_of(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return 0.5 * (*middle + *std::max_element(values.begin(), middle));
+}
+
+/// Median absolute deviation over the median.
+double noise_of(const std::vector<double>& values, double median) {
+  std::vector<double> deviations;
+  deviations.reserve(values.size());
+  for (double v : values) deviations.push_back(std::abs(v - median));
+  return median_of(std::move(deviations)) / median;
+}
+
+}  // namespace
+
+Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const MeasureOptions& options, ClockMonitor* clocks) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int kBurst = 10;
+  std::vector<Event> events;
+  for (int i = 0; i <= kBurst; ++i) events.emplace_back(Event::timed());
+
+  for (int i = 0; i < options.warmup; ++i) cuda_check(cudaGraphLaunch(exec, stream), "cudaGraphLaunch");
+  cuda_check(cudaStreamSynchronize(stream), "warm-up replay");
+
+  if (clocks) clocks->start();
+  const auto start = Clock::now();
+  std::vector<double> times;
+  Measurement result;
+  while (static_cast<int>(times.size()) < options.max_runs) {
+    cuda_check(cudaEventRecord(events[0].get(), stream), "cudaEventRecord");
+    for (int i = 1; i <= kBurst; ++i) {
+      cuda_check(cudaGraphLaunch(exec, stream), "cudaGraphLaunch");
+      cuda_check(cudaEventRecord(events[i].get(), stream), "cudaEventRecord");
+    }
+    if (clocks) clocks->sample();
+    cuda_check(cudaEventSynchronize(events[kBurst].get()), "replay");
+    // The first replay of a burst also waits for its own launch to reach the GPU.
+    for (int i = 2; i <= kBurst; ++i) {
+      float ms = 0;
+      cuda_check(cudaEventElapsedTime(&ms, events[i - 1].get(), events[i].get()), "cudaEventElapsedTime");
+      times.push_back(ms);
+    }
+    result.median = median_of(times);
+    result.noise = noise_of(times, result.median);
+    const double error_of_median = 1.2533 * 1.4826 * result.noise / std::sqrt(static_cast<double>(times.size()));
+    if (static_cast<int>(times.size()) >= options.min_runs && error_of_median < options.max_noise) break;
+    if (std::chrono::duration<double>(Clock::now() - start).count() > options.max_seconds) break;
+  }
+  result.mean = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
+  const auto [low, high] = std::ranges::minmax(times);
+  result.min = low;
+  result.max = high;
+  result.runs = static_cast<int>(times.size());
+  result.source = Source::measured;
+  if (clocks) {
+    result.sm_clock_mhz = clocks->clocks().sm_mhz;
+    result.memory_clock_mhz = clocks->clocks().memory_mhz;
+    result.throttled = clocks->clocks().throttled;
+  }
+  return result;
+}
+
+}  // namespace opsched

@@ -1,0 +1,18 @@
+#include "core/runtime/cuda/weight_store.hpp"
+
+#include "core/runtime/program/merged_weights.hpp"
+
+namespace opsched {
+
+const void* WeightStore::get(const Step& step, const Kernel& kernel, DeviceContext& device) {
+  std::string key = std::to_string(device.gpu()) + " " + kernel.describe();
+  for (const WeightRef& ref : step.weights) key += " " + std::to_string(ref.op) + "." + std::to_string(ref.layer);
+  if (const auto it = packed_.find(key); it != packed_.end()) return it->second.data();
+  const std::vector<std::byte> bytes = kernel.pack(step_weights(graph_, step, seed_));
+  device.activate();
+  DeviceBuffer buffer(bytes.size());
+  cuda_check(cudaMemcpy(buffer.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice), "cudaMemcpy of weights");
+  return packed_.emplace(std::move(key), std::move(buffer)).first->second.data();
+}
+
+}  // namespace opsched
