@@ -6,31 +6,17 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/runtime/cuda/cuda_check.hpp"
 
 namespace opsched {
 namespace {
-
-int element_bytes(Precision precision) { return precision == Precision::fp16 ? 2 : 4; }
-
-/// Strides of a view in elements, and where it begins in its buffer.
-struct Placement {
-  Strides strides;
-  std::int64_t first = 0;
-};
-
-Placement placement(const View& view, const Program& program, Precision precision) {
-  const Shape& whole = program.buffers[view.buffer].shape;
-  const std::int64_t image = whole.size();
-  if (layout_of(precision) == Layout::nhwc)
-    return {{image, 1, std::int64_t{whole.w} * whole.c, whole.c}, view.channel};
-  const std::int64_t plane = std::int64_t{whole.h} * whole.w;
-  return {{image, plane, whole.w, 1}, view.channel * plane};
-}
 
 Shape shape_of(const View& view, const Program& program) {
   const Shape& whole = program.buffers[view.buffer].shape;
   return {view.channels, whole.h, whole.w};
 }
+
+std::size_t round_up(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 std::string text(const Shape& s) {
   return std::to_string(s.c) + "x" + std::to_string(s.h) + "x" + std::to_string(s.w);
@@ -40,13 +26,16 @@ std::string text(const Shape& s) {
 template <class F>
 void for_each_element(const View& view, const Program& program, int batch, Precision precision, F f) {
   const Shape shape = shape_of(view, program);
-  const auto [strides, first] = placement(view, program, precision);
+  const Shape& whole = program.buffers[view.buffer].shape;
+  const Layout layout = preferred_layout(precision);
+  const TensorLayout strides = slice_layout(whole, view.channel, view.channels, batch, layout, 1);
+  const std::int64_t first = slice_offset(whole, view.channel, layout, 1);
   std::int64_t dense = 0;
   for (int n = 0; n < batch; ++n)
     for (int c = 0; c < shape.c; ++c)
       for (int h = 0; h < shape.h; ++h)
         for (int w = 0; w < shape.w; ++w)
-          f(dense++, first + n * strides.n + c * strides.c + h * strides.h + w * strides.w);
+          f(dense++, first + n * whole.size() + c * strides.c + h * strides.h + w * strides.w);
 }
 
 /// A buffer's content on the host, as floats.
@@ -55,7 +44,7 @@ class HostCopy {
   HostCopy(const Buffer& buffer, char* arena, int batch, Precision precision)
       : target_(arena + buffer.offset), half_(precision == Precision::fp16) {
     bytes_.resize(static_cast<std::size_t>(batch * buffer.shape.size() * element_bytes(precision)));
-    cuda_check(cudaMemcpy(bytes_.data(), target_, bytes_.size(), cudaMemcpyDeviceToHost), "cudaMemcpy to the host");
+    OPSCHED_CUDA(cudaMemcpy(bytes_.data(), target_, bytes_.size(), cudaMemcpyDeviceToHost));
   }
   float get(std::int64_t i) const {
     if (half_) return __half2float(reinterpret_cast<const __half*>(bytes_.data())[i]);
@@ -68,7 +57,7 @@ class HostCopy {
       reinterpret_cast<float*>(bytes_.data())[i] = value;
   }
   void write_back() {
-    cuda_check(cudaMemcpy(target_, bytes_.data(), bytes_.size(), cudaMemcpyHostToDevice), "cudaMemcpy to the GPU");
+    OPSCHED_CUDA(cudaMemcpy(target_, bytes_.data(), bytes_.size(), cudaMemcpyHostToDevice));
   }
 
  private:
@@ -79,60 +68,81 @@ class HostCopy {
 
 }  // namespace
 
-Problem problem_of(const Step& step, const Program& program, int batch, Precision precision) {
-  Problem problem;
-  problem.kind = step.kind;
-  problem.batch = batch;
-  problem.precision = precision;
-  problem.input = shape_of(step.inputs.front(), program);
-  for (const View& view : step.inputs) problem.input_strides.push_back(placement(view, program, precision).strides);
-  problem.output_strides = placement(step.output, program, precision).strides;
-  problem.pre = step.pre;
-  problem.layer = step.layer;
-  return problem;
-}
-
 struct CapturedProgram::Prepared {
-  const Kernel* kernel = nullptr;
+  std::shared_ptr<const Kernel> kernel;  ///< none: a transfer
   const void* weights = nullptr;
 };
 
-CapturedProgram::CapturedProgram(Program program, int batch, Precision precision,
+CapturedProgram::CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
                                  std::span<DeviceContext* const> devices, const WeightSource& weights,
-                                 std::span<void* const> arenas)
+                                 const std::function<void(const std::string&)>& progress)
     : program_(std::move(program)), batch_(batch), precision_(precision), devices_(devices.begin(), devices.end()) {
-  workspaces_.resize(devices_.size());
+  const std::vector<Prepared> prepared = prepare(weights, progress);
+  place(prepared, memory);
+  capture(prepared);
+}
+
+std::vector<CapturedProgram::Prepared> CapturedProgram::prepare(
+    const WeightSource& weights, const std::function<void(const std::string&)>& progress) {
+  const Layout layout = preferred_layout(precision_);
+  std::vector<std::vector<Problem>> problems(devices_.size());
+  for (const Step& step : program_.steps)
+    if (step.kind != Step::Kind::transfer)
+      problems[step.device].push_back(make_problem(program_, step, precision_, layout, batch_));
   for (std::size_t d = 0; d < devices_.size(); ++d) {
     devices_[d]->activate();
-    void* arena = d < arenas.size() ? arenas[d] : nullptr;
-    if (!arena) arena = owned_.emplace_back(static_cast<std::size_t>(program_.arena_bytes[d])).data();
-    arenas_.push_back(static_cast<char*>(arena));
+    devices_[d]->kernels().prepare(problems[d], progress);
   }
-
-  std::vector<std::vector<std::size_t>> workspace(devices_.size());
-  for (std::size_t d = 0; d < devices_.size(); ++d) workspace[d].assign(program_.streams[d], 0);
   std::vector<Prepared> prepared;
   for (const Step& step : program_.steps) {
     Prepared& p = prepared.emplace_back();
     if (step.kind == Step::Kind::transfer) continue;
     DeviceContext& device = *devices_[step.device];
     device.activate();
-    p.kernel = &device.kernels().get(problem_of(step, program_, batch_, precision_));
-    std::size_t& bytes = workspace[step.device][step.stream];
-    bytes = std::max(bytes, p.kernel->workspace_bytes());
+    p.kernel = device.kernels().get(make_problem(program_, step, precision_, layout, batch_));
     if (!step.weights.empty()) p.weights = weights(step, *p.kernel, device);
   }
+  return prepared;
+}
+
+void CapturedProgram::place(const std::vector<Prepared>& prepared, MemoryUse memory) {
   for (std::size_t d = 0; d < devices_.size(); ++d) {
+    // Kernels of one stream follow each other, so they share a workspace.
+    std::vector<std::size_t> sizes(static_cast<std::size_t>(program_.streams[d]), 0);
+    for (std::size_t i = 0; i < prepared.size(); ++i) {
+      const Step& step = program_.steps[i];
+      if (step.device == static_cast<int>(d) && prepared[i].kernel)
+        sizes[step.stream] = std::max(sizes[step.stream], prepared[i].kernel->workspace_bytes());
+    }
+    std::size_t total = round_up(static_cast<std::size_t>(program_.arena_bytes[d]));
+    std::vector<std::size_t> offsets;
+    for (std::size_t size : sizes) {
+      offsets.push_back(total);
+      total += round_up(size);
+    }
     devices_[d]->activate();
-    for (std::size_t bytes : workspace[d]) workspaces_[d].emplace_back(bytes);
+    char* base = nullptr;
+    if (memory == MemoryUse::scratch) {
+      base = static_cast<char*>(devices_[d]->scratch(total));
+    } else {
+      std::size_t free = 0, present = 0;
+      OPSCHED_CUDA(cudaMemGetInfo(&free, &present));
+      if (total > free)
+        throw Error("GPU " + std::to_string(devices_[d]->gpu()) + " has too little memory: the schedule needs " +
+                    std::to_string(total >> 20) + " MiB for activations and workspaces, " + std::to_string(free >> 20) +
+                    " MiB are free; use a smaller batch or image");
+      base = reinterpret_cast<char*>(owned_.emplace_back(total).data());
+    }
+    arenas_.push_back(base);
+    std::vector<char*>& workspaces = workspaces_.emplace_back();
+    for (std::size_t offset : offsets) workspaces.push_back(base + offset);
   }
-  capture(prepared);
 }
 
 char* CapturedProgram::address(const View& view) const {
   const Buffer& buffer = program_.buffers[view.buffer];
   return arenas_[buffer.device] + buffer.offset +
-         placement(view, program_, precision_).first * element_bytes(precision_);
+         slice_offset(buffer.shape, view.channel, preferred_layout(precision_), element_bytes(precision_));
 }
 
 void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) {
@@ -143,7 +153,7 @@ void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaSt
   std::vector<const void*> inputs;
   for (const View& view : step.inputs) inputs.push_back(address(view));
   prepared.kernel->launch(stream, inputs, address(step.output), prepared.weights,
-                          workspaces_[step.device][step.stream].data());
+                          workspaces_[step.device][step.stream]);
 }
 
 void CapturedProgram::enqueue_transfer(const Step& step, cudaStream_t stream) {
@@ -151,19 +161,17 @@ void CapturedProgram::enqueue_transfer(const Step& step, cudaStream_t stream) {
   const View& from = step.inputs.front();
   const Shape source = program_.buffers[from.buffer].shape, target = program_.buffers[step.output.buffer].shape;
   const std::size_t element = element_bytes(precision_);
-  const bool nhwc = layout_of(precision_) == Layout::nhwc;
+  const bool nhwc = preferred_layout(precision_) == Layout::nhwc;
   const std::size_t pixels = std::size_t(source.h) * source.w;
   const std::size_t rows = nhwc ? batch_ * pixels : batch_;
   const std::size_t width = element * from.channels * (nhwc ? 1 : pixels);
   const std::size_t source_pitch = element * source.c * (nhwc ? 1 : pixels);
   const std::size_t target_pitch = element * target.c * (nhwc ? 1 : pixels);
   if (width == source_pitch && width == target_pitch)
-    cuda_check(cudaMemcpyAsync(address(step.output), address(from), rows * width, cudaMemcpyDefault, stream),
-               "cudaMemcpyAsync between GPUs");
+    OPSCHED_CUDA(cudaMemcpyAsync(address(step.output), address(from), rows * width, cudaMemcpyDefault, stream));
   else
-    cuda_check(cudaMemcpy2DAsync(address(step.output), target_pitch, address(from), source_pitch, width, rows,
-                                 cudaMemcpyDefault, stream),
-               "cudaMemcpy2DAsync between GPUs");
+    OPSCHED_CUDA(cudaMemcpy2DAsync(address(step.output), target_pitch, address(from), source_pitch, width, rows,
+                                 cudaMemcpyDefault, stream));
 }
 
 void CapturedProgram::capture(const std::vector<Prepared>& prepared) {
@@ -174,9 +182,9 @@ void CapturedProgram::capture(const std::vector<Prepared>& prepared) {
 
   devices_.front()->activate();
   origin_ = devices_.front()->stream(0);
-  cuda_check(cudaStreamBeginCapture(origin_, cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
-  Event start = Event::untimed();
-  cuda_check(cudaEventRecord(start.get(), origin_), "cudaEventRecord");
+  OPSCHED_CUDA(cudaStreamBeginCapture(origin_, cudaStreamCaptureModeRelaxed));
+  const Event start = make_event(false);
+  OPSCHED_CUDA(cudaEventRecord(start.get(), origin_));
 
   std::vector<Event> done(steps.size());
   std::vector<std::vector<bool>> joined(devices_.size());
@@ -188,37 +196,37 @@ void CapturedProgram::capture(const std::vector<Prepared>& prepared) {
     devices_[step.device]->activate();
     const cudaStream_t stream = devices_[step.device]->stream(step.stream);
     if (!joined[step.device][step.stream]) {
-      cuda_check(cudaStreamWaitEvent(stream, start.get(), 0), "cudaStreamWaitEvent");
+      OPSCHED_CUDA(cudaStreamWaitEvent(stream, start.get(), 0));
       joined[step.device][step.stream] = true;
     }
-    for (int w : step.waits) cuda_check(cudaStreamWaitEvent(stream, done[w].get(), 0), "cudaStreamWaitEvent");
+    for (int w : step.waits) OPSCHED_CUDA(cudaStreamWaitEvent(stream, done[w].get(), 0));
     enqueue(step, prepared[i], stream);
     if (awaited[i]) {
-      done[i] = Event::untimed();
-      cuda_check(cudaEventRecord(done[i].get(), stream), "cudaEventRecord");
+      done[i] = make_event(false);
+      OPSCHED_CUDA(cudaEventRecord(done[i].get(), stream));
     }
   }
   for (std::size_t d = 0; d < devices_.size(); ++d) {
     devices_[d]->activate();
     for (std::size_t s = 0; s < joined[d].size(); ++s) {
       if (!joined[d][s] || (d == 0 && s == 0)) continue;
-      Event end = Event::untimed();
-      cuda_check(cudaEventRecord(end.get(), devices_[d]->stream(static_cast<int>(s))), "cudaEventRecord");
-      cuda_check(cudaStreamWaitEvent(origin_, end.get(), 0), "cudaStreamWaitEvent");
+      const Event end = make_event(false);
+      OPSCHED_CUDA(cudaEventRecord(end.get(), devices_[d]->stream(static_cast<int>(s))));
+      OPSCHED_CUDA(cudaStreamWaitEvent(origin_, end.get(), 0));
     }
   }
   devices_.front()->activate();
   cudaGraph_t graph = nullptr;
-  cuda_check(cudaStreamEndCapture(origin_, &graph), "cudaStreamEndCapture");
-  exec_ = GraphExec(Graph_(graph));
-  cuda_check(cudaGraphUpload(exec_.get(), origin_), "cudaGraphUpload");
+  OPSCHED_CUDA(cudaStreamEndCapture(origin_, &graph));
+  exec_ = instantiate(CudaGraph(graph));
+  OPSCHED_CUDA(cudaGraphUpload(exec_.get(), origin_));
 }
 
 void CapturedProgram::poison() {
   for (std::size_t d = 0; d < devices_.size(); ++d) {
     devices_[d]->activate();
-    cuda_check(cudaMemset(arenas_[d], 0xff, static_cast<std::size_t>(program_.arena_bytes[d])), "cudaMemset");
-    cuda_check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+    OPSCHED_CUDA(cudaMemset(arenas_[d], 0xff, static_cast<std::size_t>(program_.arena_bytes[d])));
+    OPSCHED_CUDA(cudaDeviceSynchronize());
   }
 }
 

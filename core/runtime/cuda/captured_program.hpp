@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/runtime/cuda/cuda_handles.hpp"
@@ -18,16 +19,17 @@ namespace opsched {
 /// the captured program.
 using WeightSource = std::function<const void*(const Step& step, const Kernel& kernel, DeviceContext& device)>;
 
-/// Problem that a step of a program poses to the kernel library.
-Problem problem_of(const Step& step, const Program& program, int batch, Precision precision);
+/// own: memory of its own, for as long as it lives. scratch: the devices' scratch memory, until the
+/// next program that uses it.
+enum class MemoryUse { own, scratch };
 
 class CapturedProgram {
  public:
-  /// `devices[d]` runs device d of the program. Arenas come from `arenas[d]` where that is given
-  /// (at least arena_bytes[d] long), else they are allocated. Throws Error naming the device where
-  /// memory does not suffice.
-  CapturedProgram(Program program, int batch, Precision precision, std::span<DeviceContext* const> devices,
-                  const WeightSource& weights, std::span<void* const> arenas = {});
+  /// `devices[d]` runs device d of the program. Throws Error naming the GPU where memory does not
+  /// suffice. `progress` hears of kernels being tuned; may be empty.
+  CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
+                  std::span<DeviceContext* const> devices, const WeightSource& weights,
+                  const std::function<void(const std::string&)>& progress = {});
 
   const Program& program() const { return program_; }
   cudaGraphExec_t exec() const { return exec_.get(); }
@@ -40,6 +42,8 @@ class CapturedProgram {
 
  private:
   struct Prepared;
+  std::vector<Prepared> prepare(const WeightSource& weights, const std::function<void(const std::string&)>& progress);
+  void place(const std::vector<Prepared>& prepared, MemoryUse memory);
   char* address(const View& view) const;
   void capture(const std::vector<Prepared>& prepared);
   void enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream);
@@ -51,7 +55,7 @@ class CapturedProgram {
   std::vector<DeviceContext*> devices_;
   std::vector<DeviceBuffer> owned_;
   std::vector<char*> arenas_;
-  std::vector<std::vector<DeviceBuffer>> workspaces_;  ///< a device, a stream
+  std::vector<std::vector<char*>> workspaces_;  ///< a device, a stream
   cudaStream_t origin_ = nullptr;
   GraphExec exec_;
 };

@@ -3,10 +3,12 @@
 #include <utility>
 
 #include "core/error.hpp"
-#include "core/graph/fingerprint.hpp"
+#include "core/runtime/cuda/cuda_check.hpp"
+#include "core/cost/signature.hpp"
 #include "core/runtime/cuda/captured_program.hpp"
 #include "core/runtime/cuda/device_context.hpp"
 #include "core/runtime/cuda/measured_cost.hpp"
+#include "core/runtime/cuda/peers.hpp"
 #include "core/runtime/cuda/replay.hpp"
 #include "core/runtime/cuda/weight_store.hpp"
 
@@ -22,14 +24,17 @@ LoweringOptions lowering_for(Precision precision) {
 class CudaExecutor final : public Executor {
  public:
   CudaExecutor(const Graph& graph, const Schedule& schedule, Precision precision,
-               std::span<DeviceContext* const> devices, std::shared_ptr<WeightStore> weights, std::string note)
+               std::span<DeviceContext* const> devices, std::shared_ptr<WeightStore> weights, std::string note,
+               const std::function<void(const std::string&)>& progress)
       : weights_(std::move(weights)),
         device_(*devices.front()),
         note_(std::move(note)),
-        captured_(lower(graph, schedule, lowering_for(precision)), graph.batch(), precision, devices,
+        captured_(lower(graph, schedule, lowering_for(precision)), graph.batch(), precision, MemoryUse::own,
+                  devices,
                   [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
                     return weights_->get(step, kernel, device);
-                  }) {}
+                  },
+                  progress) {}
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
     const Program& program = captured_.program();
@@ -38,8 +43,8 @@ class CudaExecutor final : public Executor {
     captured_.poison();
     for (std::size_t i = 0; i < inputs.size(); ++i) captured_.upload(program.inputs[i], inputs[i]);
     device_.activate();
-    cuda_check(cudaGraphLaunch(captured_.exec(), captured_.stream()), "cudaGraphLaunch");
-    cuda_check(cudaStreamSynchronize(captured_.stream()), "running the schedule");
+    OPSCHED_CUDA(cudaGraphLaunch(captured_.exec(), captured_.stream()));
+    OPSCHED_CUDA(cudaStreamSynchronize(captured_.stream()));
     std::vector<Tensor> outputs;
     for (const View& view : program.outputs) outputs.push_back(captured_.download(view));
     return outputs;
@@ -89,7 +94,7 @@ struct CudaRuntime::Impl {
   DeviceContext& context(int device) {
     while (static_cast<int>(contexts.size()) <= device)
       contexts.push_back(std::make_unique<DeviceContext>(gpu_of(static_cast<int>(contexts.size())), options.precision,
-                                                         options.cache_dir));
+                                                         options.cache_file));
     return *contexts[device];
   }
 };
@@ -119,13 +124,13 @@ std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const S
   std::vector<DeviceContext*> devices;
   for (int d = 0; d < needed; ++d) devices.push_back(&impl_->context(d));
   connect_peers(devices);
-  const std::string key = graph_fingerprint(graph) + " " + std::to_string(seed);
+  const std::string key = fingerprint(graph) + " " + std::to_string(seed);
   if (key != impl_->weights_of) {
     impl_->weights = std::make_shared<WeightStore>(graph, seed);
     impl_->weights_of = key;
   }
   return std::make_unique<CudaExecutor>(graph, schedule, impl_->options.precision, devices, impl_->weights,
-                                        impl_->device.name);
+                                        impl_->device.name, impl_->options.progress);
 }
 
 std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile) {

@@ -27,7 +27,7 @@ std::vector<CudaDevice> cuda_devices();
 
 struct CudaOptions {
   Precision precision = Precision::fp32;
-  std::string cache_dir;        ///< kernel choices are kept here between runs; empty: not kept
+  std::string cache_file;       ///< kernel choices are kept here between runs; empty: not kept
   std::vector<int> device_ids;  ///< GPU of each device of a schedule; empty: device d runs on GPU d
   std::function<void(const std::string&)> progress;  ///< may be empty
 };

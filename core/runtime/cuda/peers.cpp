@@ -1,6 +1,7 @@
 #include "core/runtime/cuda/peers.hpp"
 
 #include "core/error.hpp"
+#include "core/runtime/cuda/cuda_check.hpp"
 
 namespace opsched {
 
@@ -9,7 +10,7 @@ void connect_peers(std::span<DeviceContext* const> devices) {
     for (const DeviceContext* to : devices) {
       if (from->gpu() == to->gpu()) continue;
       int possible = 0;
-      cuda_check(cudaDeviceCanAccessPeer(&possible, from->gpu(), to->gpu()), "cudaDeviceCanAccessPeer");
+      OPSCHED_CUDA(cudaDeviceCanAccessPeer(&possible, from->gpu(), to->gpu()));
       if (!possible)
         throw Error("GPU " + std::to_string(from->gpu()) + " cannot access the memory of GPU " +
                     std::to_string(to->gpu()) + ": schedules over both need NVLink or PCIe peer access");

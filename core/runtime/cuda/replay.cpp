@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/cuda/cuda_handles.hpp"
 
 namespace opsched {
@@ -32,28 +33,26 @@ Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const Measur
   using Clock = std::chrono::steady_clock;
   constexpr int kBurst = 10;
   std::vector<Event> events;
-  for (int i = 0; i <= kBurst; ++i) events.emplace_back(Event::timed());
+  for (int i = 0; i <= kBurst; ++i) events.push_back(make_event(true));
 
-  for (int i = 0; i < options.warmup; ++i) cuda_check(cudaGraphLaunch(exec, stream), "cudaGraphLaunch");
-  cuda_check(cudaStreamSynchronize(stream), "warm-up replay");
+  for (int i = 0; i < options.warmup; ++i) OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
+  OPSCHED_CUDA(cudaStreamSynchronize(stream));
 
   if (clocks) clocks->start();
   const auto start = Clock::now();
   std::vector<double> times;
   Measurement result;
   while (static_cast<int>(times.size()) < options.max_runs) {
-    cuda_check(cudaEventRecord(events[0].get(), stream), "cudaEventRecord");
+    OPSCHED_CUDA(cudaEventRecord(events[0].get(), stream));
     for (int i = 1; i <= kBurst; ++i) {
-      cuda_check(cudaGraphLaunch(exec, stream), "cudaGraphLaunch");
-      cuda_check(cudaEventRecord(events[i].get(), stream), "cudaEventRecord");
+      OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
+      OPSCHED_CUDA(cudaEventRecord(events[i].get(), stream));
     }
     if (clocks) clocks->sample();
-    cuda_check(cudaEventSynchronize(events[kBurst].get()), "replay");
+    OPSCHED_CUDA(cudaEventSynchronize(events[kBurst].get()));
     // The first replay of a burst also waits for its own launch to reach the GPU.
     for (int i = 2; i <= kBurst; ++i) {
-      float ms = 0;
-      cuda_check(cudaEventElapsedTime(&ms, events[i - 1].get(), events[i].get()), "cudaEventElapsedTime");
-      times.push_back(ms);
+      times.push_back(elapsed_ms(events[i - 1], events[i]));
     }
     result.median = median_of(times);
     result.noise = noise_of(times, result.median);

@@ -1,5 +1,6 @@
 #include "core/runtime/cuda/weight_store.hpp"
 
+#include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/program/merged_weights.hpp"
 
 namespace opsched {
@@ -11,7 +12,7 @@ const void* WeightStore::get(const Step& step, const Kernel& kernel, DeviceConte
   const std::vector<std::byte> bytes = kernel.pack(step_weights(graph_, step, seed_));
   device.activate();
   DeviceBuffer buffer(bytes.size());
-  cuda_check(cudaMemcpy(buffer.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice), "cudaMemcpy of weights");
+  OPSCHED_CUDA(cudaMemcpy(buffer.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice));
   return packed_.emplace(std::move(key), std::move(buffer)).first->second.data();
 }
 

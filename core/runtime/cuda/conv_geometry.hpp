@@ -1,0 +1,29 @@
+// A dense convolution as the project's own kernels see it.
+#pragma once
+
+#include <cstdint>
+
+namespace opsched {
+
+/// As a matrix product: out[pixel][k] = act(bias[k] + sum over (r, s, c) of weight * pre(input)).
+/// Strides in elements; NCHW rows and NHWC pixels of a row lie as slice_layout() puts them.
+struct ConvGeometry {
+  int batch = 1;
+  int c = 0, h = 0, w = 0;  ///< input
+  int k = 0, p = 0, q = 0;  ///< output
+  int r = 1, s = 1, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0;
+  std::int64_t in_stride_n = 0, out_stride_n = 0;
+  /// NCHW: from channel to channel. NHWC: from pixel to pixel.
+  std::int64_t in_stride = 0, out_stride = 0;
+  bool pre_relu = false;
+  int act = 0;  ///< 0: none, 1: relu, 2: tanh
+};
+
+/// How the product is cut: a block computes `rows` output channels of `columns` pixels; `splits` blocks
+/// (a cluster, so 1 before sm_90) share the sum between them.
+struct ConvTile {
+  int rows = 0, columns = 0, splits = 1;
+  bool operator==(const ConvTile&) const = default;
+};
+
+}  // namespace opsched

@@ -1,0 +1,348 @@
+// Implicit matrix product on the matrix units with small tiles, and the sum over input channels split
+// over the blocks of a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU.
+#include <cooperative_groups.h>
+#include <cuda_fp16.h>
+#include <cuda_pipeline_primitives.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/conv_mma.hpp"
+
+namespace opsched {
+namespace {
+
+constexpr int kRowBytes = 64;   // input channels of one tap that a tile step takes, in bytes
+constexpr int kChunks = kRowBytes / 16;
+constexpr int kStages = 4;      // tile steps in flight
+constexpr int kRowPad = 128;    // every tile height divides it
+
+struct Params {
+  ConvGeometry g;
+  int rows_padded, depth_tiles, steps;  // steps: taps * depth_tiles
+  const char* input;
+  char* output;
+  const char* weights;
+  const float* bias;
+  bool wide_output;  // four channels can be stored at once
+};
+
+__device__ unsigned shared_address(const void* p) { return static_cast<unsigned>(__cvta_generic_to_shared(p)); }
+
+/// Byte of a 16-byte chunk in a tile; the swizzle keeps eight rows of a chunk in different banks.
+__device__ int chunk_at(int row, int chunk) { return row * kRowBytes + ((chunk ^ ((row >> 1) & (kChunks - 1))) << 4); }
+
+__device__ void load_matrices(unsigned (&m)[4], unsigned address) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+               : "r"(address));
+}
+
+__device__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, __half) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+__device__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, float) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// What the input goes through on its way to the matrix units.
+__device__ unsigned prepare(unsigned x, bool relu, __half) {
+  if (!relu) return x;
+  const __half2 v = __hmax2(*reinterpret_cast<__half2*>(&x), __float2half2_rn(0.f));
+  return *reinterpret_cast<const unsigned*>(&v);
+}
+__device__ unsigned prepare(unsigned x, bool relu, float) {
+  const float v = relu ? fmaxf(__uint_as_float(x), 0.f) : __uint_as_float(x);
+  unsigned rounded;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(v));
+  return rounded;
+}
+
+__device__ float activate(float x, int act) { return act == 1 ? fmaxf(x, 0.f) : act == 2 ? tanhf(x) : x; }
+
+/// Tile of BM pixels x BN output channels on WM x WN warps; `Vector` bytes are fetched at once.
+template <class T, int BM, int BN, int WM, int WN, int Vector>
+__global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params params) {
+  constexpr int kThreads = WM * WN * 32;
+  constexpr int kTileM = BM / WM, kTileN = BN / WN;  // of a warp
+  constexpr int kFetches = BM * kChunks / kThreads;  // chunks of the input that a thread fetches a step
+  constexpr int kElement = sizeof(T), kDepth = kRowBytes / kElement;
+  static_assert(kTileM % 16 == 0 && kTileN % 16 == 0 && BM * kChunks % kThreads == 0);
+  extern __shared__ __align__(128) char memory[];
+
+  const ConvGeometry& g = params.g;
+  const int tid = threadIdx.x, lane = tid % 32, warp = tid / 32;
+  const int pixels = g.batch * g.p * g.q;
+  const int first_pixel = blockIdx.x * BM, first_row = blockIdx.y * BN;
+  const int split = blockIdx.z, splits = gridDim.z;
+
+  // The pixels whose inputs this thread fetches.
+  const int chunk = tid % kChunks;
+  int top[kFetches], left[kFetches];
+  const char* corner[kFetches];
+#pragma unroll
+  for (int i = 0; i < kFetches; ++i) {
+    const int pixel = first_pixel + tid / kChunks + i * (kThreads / kChunks);
+    const int image = pixel / (g.p * g.q), at = pixel % (g.p * g.q);
+    top[i] = pixel < pixels ? (at / g.q) * g.stride_h - g.pad_h : -(1 << 29);
+    left[i] = (at % g.q) * g.stride_w - g.pad_w;
+    corner[i] = params.input +
+                kElement * (image * g.in_stride_n + (static_cast<std::int64_t>(top[i]) * g.w + left[i]) * g.in_stride);
+  }
+
+  const int begin = static_cast<int>(static_cast<std::int64_t>(params.steps) * split / splits);
+  const int end = static_cast<int>(static_cast<std::int64_t>(params.steps) * (split + 1) / splits);
+
+  const auto fetch = [&](int step) {
+    char* a = memory + (step - begin) % kStages * (BM + BN) * kRowBytes;
+    char* b = a + BM * kRowBytes;
+    const char* weights = params.weights + (static_cast<std::int64_t>(step) * params.rows_padded + first_row) * kRowBytes;
+#pragma unroll
+    for (int i = tid; i < BN * kChunks; i += kThreads)
+      __pipeline_memcpy_async(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16, 16);
+    const int tap = step / params.depth_tiles;
+    const int depth = (step - tap * params.depth_tiles) * kDepth + chunk * (16 / kElement);
+    const int r = tap / g.s, s = tap - r * g.s;
+#pragma unroll
+    for (int i = 0; i < kFetches; ++i) {
+      const bool valid = static_cast<unsigned>(top[i] + r) < static_cast<unsigned>(g.h) &&
+                         static_cast<unsigned>(left[i] + s) < static_cast<unsigned>(g.w);
+      const char* source = corner[i] + kElement * ((static_cast<std::int64_t>(r) * g.w + s) * g.in_stride + depth);
+      char* target = a + chunk_at(tid / kChunks + i * (kThreads / kChunks), chunk);
+#pragma unroll
+      for (int j = 0; j < 16; j += Vector) {
+        // The last vector of a pixel may hold fewer channels than fit: the rest is filled with zeros.
+        const int left_bytes = (g.c - depth) * kElement - j;
+        const int bytes = valid ? max(0, min(Vector, left_bytes)) : 0;
+        __pipeline_memcpy_async(target + j, bytes > 0 ? source + j : params.input, Vector, Vector - bytes);
+      }
+    }
+  };
+
+  const int warp_m = warp % WM * kTileM, warp_n = warp / WM * kTileN;
+  float sum[kTileM / 16][kTileN / 8][4] = {};
+  for (int i = 0; i < kStages - 1; ++i) {
+    if (begin + i < end) fetch(begin + i);
+    __pipeline_commit();
+  }
+  for (int step = begin; step < end; ++step) {
+    __pipeline_wait_prior(kStages - 2);
+    __syncthreads();
+    if (step + kStages - 1 < end) fetch(step + kStages - 1);
+    __pipeline_commit();
+    const char* a = memory + (step - begin) % kStages * (BM + BN) * kRowBytes;
+    const char* b = a + BM * kRowBytes;
+#pragma unroll
+    for (int k = 0; k < kChunks; k += 2) {
+      unsigned left_side[kTileM / 16][4], right_side[kTileN / 16][4];
+#pragma unroll
+      for (int i = 0; i < kTileM / 16; ++i) {
+        load_matrices(left_side[i], shared_address(a + chunk_at(warp_m + i * 16 + lane % 16, k + lane / 16)));
+#pragma unroll
+        for (int j = 0; j < 4; ++j) left_side[i][j] = prepare(left_side[i][j], g.pre_relu, T{});
+      }
+#pragma unroll
+      for (int i = 0; i < kTileN / 16; ++i)
+        load_matrices(right_side[i],
+                      shared_address(b + chunk_at(warp_n + i * 16 + lane % 8 + lane / 16 * 8, k + lane / 8 % 2)));
+#pragma unroll
+      for (int i = 0; i < kTileM / 16; ++i)
+#pragma unroll
+        for (int j = 0; j < kTileN / 8; ++j)
+          multiply(sum[i][j], left_side[i], right_side[j / 2][j % 2 * 2], right_side[j / 2][j % 2 * 2 + 1], T{});
+    }
+  }
+
+  // Every block of the cluster leaves its partial tile in shared memory and adds up its part of all.
+  constexpr int kPitch = BN + 4;
+  float* partial = reinterpret_cast<float*>(memory);
+  __pipeline_wait_prior(0);
+  __syncthreads();
+#pragma unroll
+  for (int i = 0; i < kTileM / 16; ++i)
+#pragma unroll
+    for (int j = 0; j < kTileN / 8; ++j) {
+      float* at = partial + (warp_m + i * 16 + lane / 4) * kPitch + warp_n + j * 8 + lane % 4 * 2;
+      *reinterpret_cast<float2*>(at) = make_float2(sum[i][j][0], sum[i][j][1]);
+      *reinterpret_cast<float2*>(at + 8 * kPitch) = make_float2(sum[i][j][2], sum[i][j][3]);
+    }
+#if __CUDA_ARCH__ >= 900
+  namespace cg = cooperative_groups;
+  const cg::cluster_group cluster = cg::this_cluster();
+  if (splits > 1)
+    cluster.sync();
+  else
+    __syncthreads();
+#else
+  __syncthreads();
+#endif
+  for (int i = split * kThreads + tid; i < BM * (BN / 4); i += splits * kThreads) {
+    const int m = i / (BN / 4), n = i % (BN / 4) * 4;
+    float4 value = make_float4(0.f, 0.f, 0.f, 0.f);
+    for (int other = 0; other < splits; ++other) {
+      const float* from = partial;
+#if __CUDA_ARCH__ >= 900
+      if (splits > 1) from = cluster.map_shared_rank(partial, other);
+#endif
+      const float4 v = *reinterpret_cast<const float4*>(from + m * kPitch + n);
+      value.x += v.x, value.y += v.y, value.z += v.z, value.w += v.w;
+    }
+    const int row = first_row + n, pixel = first_pixel + m;
+    if (row >= g.k || pixel >= pixels) continue;
+    const float4 bias = *reinterpret_cast<const float4*>(params.bias + row);  // padded
+    const float result[4] = {activate(value.x + bias.x, g.act), activate(value.y + bias.y, g.act),
+                             activate(value.z + bias.z, g.act), activate(value.w + bias.w, g.act)};
+    const int image = pixel / (g.p * g.q);
+    T* out = reinterpret_cast<T*>(params.output) + image * g.out_stride_n +
+             static_cast<std::int64_t>(pixel - image * g.p * g.q) * g.out_stride + row;
+    struct alignas(4 * sizeof(T)) Four {
+      T v[4];
+    };
+    const Four four{{T(result[0]), T(result[1]), T(result[2]), T(result[3])}};
+    if (params.wide_output && row + 4 <= g.k) {
+      *reinterpret_cast<Four*>(out) = four;
+    } else {
+      for (int j = 0; j < 4 && row + j < g.k; ++j) out[j] = four.v[j];
+    }
+  }
+#if __CUDA_ARCH__ >= 900
+  if (splits > 1) cluster.sync();  // shared memory must outlive its readers
+#endif
+}
+
+struct Variant {
+  ConvTile tile;
+  int threads, shared_bytes;
+  /// By precision (tf32, fp16) and fetch width (4, 8, 16 bytes).
+  void (*functions[2][3])(Params);
+};
+
+template <int BM, int BN, int WM, int WN>
+Variant variant() {
+  const int pipeline = kStages * (BM + BN) * kRowBytes, tile = BM * (BN + 4) * 4;
+  return {{BN, BM, 1},
+          WM * WN * 32,
+          std::max(pipeline, tile),
+          {{conv_mma_kernel<float, BM, BN, WM, WN, 4>, conv_mma_kernel<float, BM, BN, WM, WN, 8>,
+            conv_mma_kernel<float, BM, BN, WM, WN, 16>},
+           {conv_mma_kernel<__half, BM, BN, WM, WN, 4>, conv_mma_kernel<__half, BM, BN, WM, WN, 8>,
+            conv_mma_kernel<__half, BM, BN, WM, WN, 16>}}};
+}
+
+const std::vector<Variant>& variants() {
+  static const std::vector<Variant> all = {variant<32, 32, 2, 2>(), variant<64, 32, 2, 2>(), variant<32, 64, 2, 2>(),
+                                           variant<64, 64, 2, 2>(), variant<128, 64, 4, 2>(), variant<128, 128, 4, 2>()};
+  return all;
+}
+
+int round_up(int value, int step) { return (value + step - 1) / step * step; }
+
+int depth_of(Precision precision) { return kRowBytes / (precision == Precision::fp16 ? 2 : 4); }
+
+int steps_of(const ConvGeometry& g, Precision precision) {
+  const int depth = depth_of(precision);
+  return g.r * g.s * (round_up(g.c, depth) / depth);
+}
+
+/// The nearest number that the matrix units' tf32 can hold, ties away from zero as cvt.rna does.
+float round_to_tf32(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x1000u) & ~0x1fffu;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+}  // namespace
+
+std::vector<ConvTile> conv_mma_tiles() {
+  std::vector<ConvTile> tiles;
+  for (const Variant& v : variants()) tiles.push_back(v.tile);
+  return tiles;
+}
+
+std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Precision precision, int multiprocessors,
+                                 bool clusters) {
+  const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
+  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
+  std::vector<int> splits{1};
+  // More blocks than a few waves, or less than four steps a block, cannot pay.
+  for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g, precision) >= 4 * s; s += s < 4 ? 1 : 2)
+    splits.push_back(s);
+  return splits;
+}
+
+std::size_t conv_mma_weight_bytes(const ConvGeometry& g, Precision precision) {
+  return std::size_t(round_up(g.k, kRowPad)) * (std::size_t(steps_of(g, precision)) * kRowBytes + sizeof(float));
+}
+
+void conv_mma_pack(const ConvGeometry& g, Precision precision, const float* weight, const float* bias, std::byte* packed) {
+  const bool half = precision == Precision::fp16;
+  const std::size_t rows = round_up(g.k, kRowPad), depth = depth_of(precision), tiles = (g.c + depth - 1) / depth;
+  const int taps = g.r * g.s;
+  std::memset(packed, 0, conv_mma_weight_bytes(g, precision));
+  for (int k = 0; k < g.k; ++k)
+    for (int c = 0; c < g.c; ++c)
+      for (int t = 0; t < taps; ++t) {
+        const float value = weight[(std::size_t(k) * g.c + c) * taps + t];
+        std::byte* row = packed + ((t * tiles + c / depth) * rows + k) * kRowBytes;
+        if (half) {
+          const __half h = __float2half(value);
+          std::memcpy(row + c % depth * 2, &h, 2);
+        } else {
+          const float f = round_to_tf32(value);
+          std::memcpy(row + c % depth * 4, &f, 4);
+        }
+      }
+  std::memcpy(packed + rows * std::size_t(steps_of(g, precision)) * kRowBytes, bias, g.k * sizeof(float));
+}
+
+void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile& tile, int input_alignment,
+                     int output_alignment, const void* input, void* output, const void* packed, cudaStream_t stream) {
+  const auto chosen = std::ranges::find_if(
+      variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
+  if (chosen == variants().end()) throw Error("conv_mma: no such tile");
+  if (input_alignment < kConvMmaAlignment) throw Error("conv_mma: the input is not aligned to 4 bytes");
+  const bool half = precision == Precision::fp16;
+  Params params{.g = g,
+                .rows_padded = round_up(g.k, kRowPad),
+                .depth_tiles = round_up(g.c, depth_of(precision)) / depth_of(precision),
+                .steps = steps_of(g, precision),
+                .input = static_cast<const char*>(input),
+                .output = static_cast<char*>(output),
+                .weights = static_cast<const char*>(packed),
+                .bias = nullptr,
+                .wide_output = output_alignment >= (half ? 8 : 16)};
+  params.bias = reinterpret_cast<const float*>(params.weights + std::size_t(params.rows_padded) * params.steps * kRowBytes);
+  auto* function = chosen->functions[half ? 1 : 0][input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0];
+  const auto check = [](cudaError_t status) {
+    if (status != cudaSuccess) throw Error(std::string("conv_mma: ") + cudaGetErrorString(status));
+  };
+  check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, chosen->shared_bytes));
+  const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
+                        (g.k + tile.rows - 1) / tile.rows, tile.splits);
+  config.blockDim = dim3(chosen->threads);
+  config.dynamicSmemBytes = chosen->shared_bytes;
+  config.stream = stream;
+  cudaLaunchAttribute cluster{};
+  cluster.id = cudaLaunchAttributeClusterDimension;
+  cluster.val.clusterDim.x = 1;
+  cluster.val.clusterDim.y = 1;
+  cluster.val.clusterDim.z = tile.splits;
+  config.attrs = &cluster;
+  config.numAttrs = tile.splits > 1 ? 1 : 0;
+  check(cudaLaunchKernelEx(&config, function, params));
+}
+
+}  // namespace opsched

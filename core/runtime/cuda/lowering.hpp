@@ -1,0 +1,11 @@
+// How programs for the GPU are lowered.
+#pragma once
+
+#include "core/runtime/program/program.hpp"
+
+namespace opsched {
+
+/// What this back end's kernels can do by themselves, in a precision.
+LoweringOptions lowering_for(Precision precision);
+
+}  // namespace opsched

@@ -1,0 +1,15 @@
+// The cost model that measures stages on the GPU.
+#pragma once
+
+#include <memory>
+
+#include "core/cost/profile.hpp"
+#include "core/runtime/cuda/device_context.hpp"
+
+namespace opsched {
+
+/// See CudaRuntime::make_cost. `profile` and `device` must outlive it.
+std::unique_ptr<CostModel> make_measured_cost(const Graph& graph, Profile& profile, DeviceContext& device,
+                                              Precision precision);
+
+}  // namespace opsched
