@@ -23,14 +23,13 @@ if(OPSCHED_WITH_CUDA)
     set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
   endif()
   enable_language(CUDA)
-  set(CMAKE_CUDA_STANDARD 20)  # after enable_language: CMake 3.25 cannot test a compiler with it set
-  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
   file(GLOB_RECURSE OPSCHED_CUDA_SOURCES CONFIGURE_DEPENDS core/runtime/cuda/*.cpp core/runtime/cuda/*.cu)
   add_library(opsched_cuda STATIC ${OPSCHED_CUDA_SOURCES})
   add_library(opsched::cuda ALIAS opsched_cuda)
   target_include_directories(opsched_cuda PRIVATE ${CUDNN_INCLUDE_DIR})
+  # -std as an option: CMake 3.25 does not know that nvcc can do C++20.
   target_compile_options(opsched_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra>
-                                              $<$<COMPILE_LANGUAGE:CUDA>:-lineinfo --expt-relaxed-constexpr>)
+                                              $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -lineinfo --expt-relaxed-constexpr>)
   target_compile_definitions(opsched_cuda INTERFACE OPSCHED_WITH_CUDA)
   target_link_libraries(opsched_cuda PUBLIC opsched_lib CUDA::cudart_static CUDA::cublasLt ${CUDNN_LIBRARY})
   message(STATUS "CUDA runtime: on (CUDA ${CUDAToolkit_VERSION}, cuDNN ${CUDNN_LIBRARY})")
