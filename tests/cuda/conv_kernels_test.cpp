@@ -150,7 +150,8 @@ TEST(ConvSimt, MatchesTheDefinition) {
           for (int k = 0; k < g.k; ++k)
             for (int i = 0; i < g.p * g.q; ++i)
               got.push_back(out[n * g.out_stride_n + (c.out_first + k) * g.out_stride + i]);
-        ASSERT_LT(error(got, want), 1e-5) << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << "/" << splits;
+        ASSERT_LT(error(got, want), 1e-5)
+            << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << "/" << splits;
       }
   }
 }
@@ -185,7 +186,8 @@ void check_mma(Precision precision, double tolerance) {
           for (int k = 0; k < g.k; ++k)
             for (int i = 0; i < g.p * g.q; ++i)
               got.push_back(float(out[n * g.out_stride_n + i * g.out_stride + c.out_first + k]));
-        ASSERT_LT(error(got, want), tolerance) << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << "/" << splits;
+        ASSERT_LT(error(got, want), tolerance)
+            << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << "/" << splits;
       }
   }
 }

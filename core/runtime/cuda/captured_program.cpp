@@ -18,9 +18,7 @@ Shape shape_of(const View& view, const Program& program) {
 
 std::size_t round_up(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 
-std::string text(const Shape& s) {
-  return std::to_string(s.c) + "x" + std::to_string(s.h) + "x" + std::to_string(s.w);
-}
+std::string text(const Shape& s) { return std::to_string(s.c) + "x" + std::to_string(s.h) + "x" + std::to_string(s.w); }
 
 /// Calls f(index in a dense NCHW tensor, index in the buffer) for every element of a view.
 template <class F>
@@ -56,9 +54,7 @@ class HostCopy {
     else
       reinterpret_cast<float*>(bytes_.data())[i] = value;
   }
-  void write_back() {
-    OPSCHED_CUDA(cudaMemcpy(target_, bytes_.data(), bytes_.size(), cudaMemcpyHostToDevice));
-  }
+  void write_back() { OPSCHED_CUDA(cudaMemcpy(target_, bytes_.data(), bytes_.size(), cudaMemcpyHostToDevice)); }
 
  private:
   char* target_;
@@ -171,7 +167,7 @@ void CapturedProgram::enqueue_transfer(const Step& step, cudaStream_t stream) {
     OPSCHED_CUDA(cudaMemcpyAsync(address(step.output), address(from), rows * width, cudaMemcpyDefault, stream));
   else
     OPSCHED_CUDA(cudaMemcpy2DAsync(address(step.output), target_pitch, address(from), source_pitch, width, rows,
-                                 cudaMemcpyDefault, stream));
+                                   cudaMemcpyDefault, stream));
 }
 
 void CapturedProgram::capture(const std::vector<Prepared>& prepared) {

@@ -56,8 +56,8 @@ struct ClockMonitor::Nvml {
 };
 
 ClockMonitor::ClockMonitor(const std::string& pci_bus_id) : nvml_(std::make_unique<Nvml>()) {
-  if (!nvml_->library || nvml_->library.call<int(const char*, nvmlDevice*)>("nvmlDeviceGetHandleByPciBusId_v2", 1,
-                                                                           pci_bus_id.c_str(), &nvml_->device) != kSuccess)
+  if (!nvml_->library || nvml_->library.call<int(const char*, nvmlDevice*)>(
+                             "nvmlDeviceGetHandleByPciBusId_v2", 1, pci_bus_id.c_str(), &nvml_->device) != kSuccess)
     nvml_->device = nullptr;
 }
 

@@ -14,10 +14,10 @@
 namespace opsched {
 namespace {
 
-constexpr int kRowBytes = 64;   // input channels of one tap that a tile step takes, in bytes
+constexpr int kRowBytes = 64;  // input channels of one tap that a tile step takes, in bytes
 constexpr int kChunks = kRowBytes / 16;
-constexpr int kStages = 4;      // tile steps in flight
-constexpr int kRowPad = 128;    // every tile height divides it
+constexpr int kStages = 4;    // tile steps in flight
+constexpr int kRowPad = 128;  // every tile height divides it
 
 struct Params {
   ConvGeometry g;
@@ -42,14 +42,16 @@ __device__ void load_matrices(unsigned (&m)[4], unsigned address) {
 
 __device__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, __half) {
   asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 __device__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, float) {
   asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
@@ -105,7 +107,8 @@ __global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params para
   const auto fetch = [&](int step) {
     char* a = memory + (step - begin) % kStages * (BM + BN) * kRowBytes;
     char* b = a + BM * kRowBytes;
-    const char* weights = params.weights + (static_cast<std::int64_t>(step) * params.rows_padded + first_row) * kRowBytes;
+    const char* weights =
+        params.weights + (static_cast<std::int64_t>(step) * params.rows_padded + first_row) * kRowBytes;
 #pragma unroll
     for (int i = tid; i < BN * kChunks; i += kThreads)
       __pipeline_memcpy_async(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16, 16);
@@ -239,8 +242,9 @@ Variant variant() {
 }
 
 const std::vector<Variant>& variants() {
-  static const std::vector<Variant> all = {variant<32, 32, 2, 2>(), variant<64, 32, 2, 2>(), variant<32, 64, 2, 2>(),
-                                           variant<64, 64, 2, 2>(), variant<128, 64, 4, 2>(), variant<128, 128, 4, 2>()};
+  static const std::vector<Variant> all = {variant<32, 32, 2, 2>(),  variant<64, 32, 2, 2>(),
+                                           variant<32, 64, 2, 2>(),  variant<64, 64, 2, 2>(),
+                                           variant<128, 64, 4, 2>(), variant<128, 128, 4, 2>()};
   return all;
 }
 
@@ -276,7 +280,8 @@ std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Pr
   const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
   std::vector<int> splits{1};
   // More blocks than a few waves, or less than four steps a block, cannot pay.
-  for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g, precision) >= 4 * s; s += s < 4 ? 1 : 2)
+  for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g, precision) >= 4 * s;
+       s += s < 4 ? 1 : 2)
     splits.push_back(s);
   return splits;
 }
@@ -285,7 +290,8 @@ std::size_t conv_mma_weight_bytes(const ConvGeometry& g, Precision precision) {
   return std::size_t(round_up(g.k, kRowPad)) * (std::size_t(steps_of(g, precision)) * kRowBytes + sizeof(float));
 }
 
-void conv_mma_pack(const ConvGeometry& g, Precision precision, const float* weight, const float* bias, std::byte* packed) {
+void conv_mma_pack(const ConvGeometry& g, Precision precision, const float* weight, const float* bias,
+                   std::byte* packed) {
   const bool half = precision == Precision::fp16;
   const std::size_t rows = round_up(g.k, kRowPad), depth = depth_of(precision), tiles = (g.c + depth - 1) / depth;
   const int taps = g.r * g.s;
@@ -322,7 +328,8 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
                 .weights = static_cast<const char*>(packed),
                 .bias = nullptr,
                 .wide_output = output_alignment >= (half ? 8 : 16)};
-  params.bias = reinterpret_cast<const float*>(params.weights + std::size_t(params.rows_padded) * params.steps * kRowBytes);
+  params.bias =
+      reinterpret_cast<const float*>(params.weights + std::size_t(params.rows_padded) * params.steps * kRowBytes);
   auto* function = chosen->functions[half ? 1 : 0][input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0];
   const auto check = [](cudaError_t status) {
     if (status != cudaSuccess) throw Error(std::string("conv_mma: ") + cudaGetErrorString(status));

@@ -22,7 +22,8 @@ constexpr int kConvMmaAlignment = 4;
 /// Packed weights: [step][channel out, padded][64 bytes of input channels], then the bias as floats.
 /// Precision: tf32 or fp16.
 std::size_t conv_mma_weight_bytes(const ConvGeometry& g, Precision precision);
-void conv_mma_pack(const ConvGeometry& g, Precision precision, const float* weight, const float* bias, std::byte* packed);
+void conv_mma_pack(const ConvGeometry& g, Precision precision, const float* weight, const float* bias,
+                   std::byte* packed);
 
 /// Launches on the current device. `input_alignment`, `output_alignment`: bytes that every pixel of
 /// the slices is aligned to (input: 4, 8 or 16). Throws Error where CUDA refuses.

@@ -13,9 +13,9 @@
 namespace opsched {
 namespace {
 
-constexpr int kDepth = 16;    // input channels of one tap that a tile step takes
-constexpr int kStages = 3;    // tile steps in flight
-constexpr int kRowPad = 64;   // every tile height divides it
+constexpr int kDepth = 16;   // input channels of one tap that a tile step takes
+constexpr int kStages = 3;   // tile steps in flight
+constexpr int kRowPad = 64;  // every tile height divides it
 
 struct Params {
   ConvGeometry g;
@@ -162,7 +162,7 @@ Variant variant() {
 }
 
 const std::vector<Variant>& variants() {
-  static const std::vector<Variant> all = {variant<16, 64, 4, 4>(),  variant<32, 32, 4, 4>(), variant<32, 64, 4, 4>(),
+  static const std::vector<Variant> all = {variant<16, 64, 4, 4>(), variant<32, 32, 4, 4>(), variant<32, 64, 4, 4>(),
                                            variant<64, 32, 8, 4>(), variant<64, 64, 8, 4>(), variant<64, 128, 8, 4>()};
   return all;
 }

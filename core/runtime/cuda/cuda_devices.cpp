@@ -1,14 +1,21 @@
 #include <cuda_runtime_api.h>
+#include <cudnn.h>
 
 #include "core/runtime/cuda/clock_monitor.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
-#include "core/runtime/cuda/cudnn_version.hpp"
 
 namespace opsched {
 namespace {
 
 std::string dotted(int version, int major_step, int minor_step) {
   return std::to_string(version / major_step) + "." + std::to_string(version % major_step / minor_step);
+}
+
+/// Of the library that is loaded, which may be newer than the headers.
+std::string cudnn_version() {
+  const auto version = static_cast<int>(cudnnGetVersion());
+  return std::to_string(version / 10000) + "." + std::to_string(version % 10000 / 100) + "." +
+         std::to_string(version % 100);
 }
 
 }  // namespace

@@ -2,11 +2,12 @@
 
 #include <utility>
 
-#include "core/error.hpp"
-#include "core/runtime/cuda/cuda_check.hpp"
 #include "core/cost/signature.hpp"
+#include "core/error.hpp"
 #include "core/runtime/cuda/captured_program.hpp"
+#include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/cuda/device_context.hpp"
+#include "core/runtime/cuda/lowering.hpp"
 #include "core/runtime/cuda/measured_cost.hpp"
 #include "core/runtime/cuda/peers.hpp"
 #include "core/runtime/cuda/replay.hpp"
@@ -14,12 +15,6 @@
 
 namespace opsched {
 namespace {
-
-LoweringOptions lowering_for(Precision precision) {
-  LoweringOptions options;
-  options.element_bytes = precision == Precision::fp16 ? 2 : 4;
-  return options;
-}
 
 class CudaExecutor final : public Executor {
  public:
@@ -29,17 +24,21 @@ class CudaExecutor final : public Executor {
       : weights_(std::move(weights)),
         device_(*devices.front()),
         note_(std::move(note)),
-        captured_(lower(graph, schedule, lowering_for(precision)), graph.batch(), precision, MemoryUse::own,
-                  devices,
-                  [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
-                    return weights_->get(step, kernel, device);
-                  },
-                  progress) {}
+        captured_(
+            lower(graph, schedule, lowering_for(precision)), graph.batch(), precision, MemoryUse::own, devices,
+            [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
+              return weights_->get(step, kernel, device);
+            },
+            progress),
+        batch_(graph.batch()) {
+    for (OpId id : graph.inputs()) input_shapes_.push_back(graph.op(id).output);
+  }
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
     const Program& program = captured_.program();
     if (inputs.size() != program.inputs.size())
-      throw Error("the graph has " + std::to_string(program.inputs.size()) + " inputs, not " + std::to_string(inputs.size()));
+      throw Error("the graph has " + std::to_string(program.inputs.size()) + " inputs, not " +
+                  std::to_string(inputs.size()));
     captured_.poison();
     for (std::size_t i = 0; i < inputs.size(); ++i) captured_.upload(program.inputs[i], inputs[i]);
     device_.activate();
@@ -55,7 +54,8 @@ class CudaExecutor final : public Executor {
       // Zeros or poison would be measured with another power draw than real data.
       captured_.poison();
       const Program& program = captured_.program();
-      for (std::size_t i = 0; i < program.inputs.size(); ++i) captured_.upload_random(program.inputs[i], i + 1);
+      for (std::size_t i = 0; i < program.inputs.size(); ++i)
+        captured_.upload(program.inputs[i], random_tensor(batch_, input_shapes_[i], i + 1));
       device_.warm_up();
       fed_ = true;
     }
@@ -72,6 +72,8 @@ class CudaExecutor final : public Executor {
   DeviceContext& device_;
   std::string note_;
   CapturedProgram captured_;
+  int batch_;
+  std::vector<Shape> input_shapes_;
   bool fed_ = false;
 };
 
@@ -85,9 +87,7 @@ struct CudaRuntime::Impl {
   std::string weights_of;
   std::shared_ptr<WeightStore> weights;
 
-  int gpu_of(int device) const {
-    return options.device_ids.empty() ? device : options.device_ids.at(device);
-  }
+  int gpu_of(int device) const { return options.device_ids.empty() ? device : options.device_ids.at(device); }
   int available() const {
     return static_cast<int>(options.device_ids.empty() ? present.size() : options.device_ids.size());
   }

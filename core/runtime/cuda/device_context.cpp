@@ -13,7 +13,7 @@ namespace opsched {
 namespace {
 
 constexpr std::size_t kPoolBytes = std::size_t{256} << 20;  // several times the L2 cache of any GPU
-constexpr float kScale = 0.05f;                              // keeps half-precision sums finite
+constexpr float kScale = 0.05f;                             // keeps half-precision sums finite
 
 std::string bus_id(int gpu) {
   char text[32] = "";
@@ -48,8 +48,7 @@ DeviceBuffer DeviceContext::random_memory(std::size_t bytes) const {
   }
   DeviceBuffer memory(bytes);
   for (std::size_t at = 0; at < bytes; at += kTile)
-    OPSCHED_CUDA(cudaMemcpy(memory.data() + at, tile.data(), std::min(kTile, bytes - at),
-                          cudaMemcpyHostToDevice));
+    OPSCHED_CUDA(cudaMemcpy(memory.data() + at, tile.data(), std::min(kTile, bytes - at), cudaMemcpyHostToDevice));
   return memory;
 }
 
@@ -78,8 +77,9 @@ void DeviceContext::warm_up() {
   char* memory = static_cast<char*>(scratch(kPoolBytes));
   const auto start = Clock::now();
   do {
-    for (int i = 0; i < 100; ++i) 
-      OPSCHED_CUDA(cudaMemcpyAsync(memory + kPoolBytes / 2, memory, kPoolBytes / 2, cudaMemcpyDeviceToDevice, stream(0)));
+    for (int i = 0; i < 100; ++i)
+      OPSCHED_CUDA(
+          cudaMemcpyAsync(memory + kPoolBytes / 2, memory, kPoolBytes / 2, cudaMemcpyDeviceToDevice, stream(0)));
     OPSCHED_CUDA(cudaStreamSynchronize(stream(0)));
   } while (Clock::now() - start < kTime);
 }

@@ -1,6 +1,10 @@
 #include "core/runtime/cuda/measured_cost.hpp"
 
+#include <algorithm>
+
 #include "core/cost/signature.hpp"
+#include "core/cost/transfer.hpp"
+#include "core/runtime/cuda/peak_rate.hpp"
 #include "core/runtime/cuda/stage_timer.hpp"
 
 namespace opsched {
@@ -9,10 +13,27 @@ namespace {
 class MeasuredCost final : public CostModel {
  public:
   MeasuredCost(const Graph& graph, Profile& profile, DeviceContext& device, Precision precision)
-      : graph_(graph), profile_(profile), signer_(graph), timer_(graph, device, precision) {}
+      : graph_(graph),
+        profile_(profile),
+        precision_(precision),
+        macs_per_ms_(peak_macs_per_ms(device.gpu(), precision)),
+        signer_(graph),
+        timer_(graph, device, precision) {}
 
   const Graph& graph() const override { return graph_; }
   Source source() const override { return Source::measured; }
+
+  bool stage_known(const Stage& stage) override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
+
+  /// The part of the device's arithmetic that the operator would need to be as fast as it is.
+  double utilisation(OpId op) override {
+    const double floor = static_cast<double>(graph_.macs(op)) * graph_.batch() / macs_per_ms_;
+    return std::clamp(floor / operator_ms(op), 1e-6, 1.0);
+  }
+
+  double transfer_ms(OpId producer, OpId consumer, int from, int to) override {
+    return from == to ? 0 : profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, precision_));
+  }
 
   double operator_ms(OpId op) override { return stage_ms({.strategy = Strategy::concurrent, .groups = {{op}}}); }
 
@@ -26,6 +47,8 @@ class MeasuredCost final : public CostModel {
  private:
   const Graph& graph_;
   Profile& profile_;
+  Precision precision_;
+  double macs_per_ms_;
   StageSigner signer_;
   StageTimer timer_;
 };

@@ -29,7 +29,8 @@ double noise_of(const std::vector<double>& values, double median) {
 
 }  // namespace
 
-Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const MeasureOptions& options, ClockMonitor* clocks) {
+Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const MeasureOptions& options,
+                         ClockMonitor* clocks) {
   using Clock = std::chrono::steady_clock;
   constexpr int kBurst = 10;
   std::vector<Event> events;

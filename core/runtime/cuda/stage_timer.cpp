@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/captured_program.hpp"
+#include "core/runtime/cuda/lowering.hpp"
 #include "core/runtime/cuda/replay.hpp"
 
 namespace opsched {
@@ -18,9 +19,10 @@ StageTimer::StageTimer(const Graph& graph, DeviceContext& device, Precision prec
 Measurement StageTimer::replay(const Stage& stage, int replicas) {
   Program program = lower_stages(graph_, {&stage, 1}, replicas, lowering_for(precision_));
   DeviceContext* devices[] = {&device_};
-  const CapturedProgram captured(
-      std::move(program), graph_.batch(), precision_, MemoryUse::scratch, devices,
-      [](const Step&, const Kernel& kernel, DeviceContext& device) { return device.next_weights(kernel.weight_bytes()); });
+  const CapturedProgram captured(std::move(program), graph_.batch(), precision_, MemoryUse::scratch, devices,
+                                 [](const Step&, const Kernel& kernel, DeviceContext& device) {
+                                   return device.next_weights(kernel.weight_bytes());
+                                 });
   device_.activate();
   return time_replays(captured.exec(), captured.stream(), kOptions, &device_.clocks());
 }

@@ -9,7 +9,7 @@ const void* WeightStore::get(const Step& step, const Kernel& kernel, DeviceConte
   std::string key = std::to_string(device.gpu()) + " " + kernel.describe();
   for (const WeightRef& ref : step.weights) key += " " + std::to_string(ref.op) + "." + std::to_string(ref.layer);
   if (const auto it = packed_.find(key); it != packed_.end()) return it->second.data();
-  const std::vector<std::byte> bytes = kernel.pack(step_weights(graph_, step, seed_));
+  const std::vector<std::byte> bytes = kernel.pack(merged_weights(graph_, step, seed_));
   device.activate();
   DeviceBuffer buffer(bytes.size());
   OPSCHED_CUDA(cudaMemcpy(buffer.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice));

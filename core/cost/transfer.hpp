@@ -1,0 +1,14 @@
+// What has to be moved when two operators sit on different devices.
+#pragma once
+
+#include <cstdint>
+
+#include "core/graph/graph.hpp"
+#include "core/precision.hpp"
+
+namespace opsched {
+
+/// Bytes of the producer's channels that the consumer reads, whole batch, each channel once.
+std::int64_t transfer_bytes(const Graph& graph, OpId producer, OpId consumer, Precision precision);
+
+}  // namespace opsched

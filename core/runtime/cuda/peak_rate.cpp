@@ -1,0 +1,37 @@
+#include "core/runtime/cuda/peak_rate.hpp"
+
+#include "core/runtime/cuda/cuda_check.hpp"
+
+namespace opsched {
+namespace {
+
+int attribute(cudaDeviceAttr which, int gpu) {
+  int value = 0;
+  OPSCHED_CUDA(cudaDeviceGetAttribute(&value, which, gpu));
+  return value;
+}
+
+/// A multiprocessor and clock.
+double macs_per_clock(int capability, Precision precision) {
+  const bool hopper = capability >= 90, consumer = capability == 86 || capability == 89;
+  switch (precision) {
+    case Precision::fp32:
+      return capability == 80 ? 64 : 128;
+    case Precision::tf32:
+      return hopper ? 1024 : consumer ? 256 : 512;
+    case Precision::fp16:
+      return hopper ? 2048 : consumer ? 512 : 1024;
+  }
+  return 0;
+}
+
+}  // namespace
+
+double peak_macs_per_ms(int gpu, Precision precision) {
+  const int capability =
+      10 * attribute(cudaDevAttrComputeCapabilityMajor, gpu) + attribute(cudaDevAttrComputeCapabilityMinor, gpu);
+  const double clocks_per_ms = attribute(cudaDevAttrClockRate, gpu);  // in kHz
+  return macs_per_clock(capability, precision) * attribute(cudaDevAttrMultiProcessorCount, gpu) * clocks_per_ms;
+}
+
+}  // namespace opsched
