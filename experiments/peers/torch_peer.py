@@ -62,13 +62,13 @@ class Network(torch.nn.Module):
             if kind == "conv2d":
                 w, b = self.weights[f"w{op.id}_{i}"], self.weights[f"b{op.id}_{i}"]
                 stride, padding, groups = layer["stride"], layer["padding"], layer["groups"]
-                if layer["act"] == "relu" and not torch.compiler.is_compiling():
+                if layer["activation"] == "relu" and not torch.compiler.is_compiling():
                     x = torch.cudnn_convolution_relu(x, w, b, stride, padding, [1, 1], groups)
                 else:
                     x = F.conv2d(x, w, b, stride, padding, 1, groups)
-                    if layer["act"] == "relu":
+                    if layer["activation"] == "relu":
                         x = F.relu(x)
-                    elif layer["act"] == "tanh":
+                    elif layer["activation"] == "tanh":
                         x = torch.tanh(x)
             elif kind == "pool2d":
                 if layer["pool"] == "max":
@@ -79,7 +79,7 @@ class Network(torch.nn.Module):
                 else:
                     x = F.adaptive_avg_pool2d(x, 1)
             else:
-                x = F.relu(x) if layer["act"] == "relu" else torch.tanh(x)
+                x = F.relu(x) if layer["activation"] == "relu" else torch.tanh(x)
         return x
 
     def forward(self, inputs):
