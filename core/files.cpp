@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
