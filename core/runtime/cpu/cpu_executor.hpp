@@ -1,9 +1,11 @@
 // The CPU back end: the numerics of a schedule, with one thread a stream.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "core/runtime/executor.hpp"
+#include "core/runtime/program/program.hpp"
 
 namespace opsched {
 
@@ -11,9 +13,13 @@ namespace opsched {
 /// that a missing dependence is a race that ThreadSanitizer sees. measure() throws Error: CPU times
 /// say nothing about a GPU.
 std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed);
+/// The same for a program of 4-byte elements, however it was lowered; `inputs` of run() are the program's.
+std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program program, std::uint64_t seed);
 
 /// The reference: every operator in order, one at a time, nothing shared, written apart from the
-/// lowering that the executors use. `inputs` as in Executor::run.
-std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tensor>& inputs, std::uint64_t seed);
+/// lowering that the executors use. `inputs` as in Executor::run. `observe` sees every output once,
+/// in order; outputs that nobody needs any more are freed. Uses all cores.
+std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tensor>& inputs, std::uint64_t seed,
+                                      const std::function<void(OpId, const Tensor&)>& observe = {});
 
 }  // namespace opsched

@@ -1,0 +1,131 @@
+#include "core/runtime/cpu/cpu_executor.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "core/error.hpp"
+#include "core/runtime/cpu/kernels.hpp"
+#include "core/runtime/program/merged_weights.hpp"
+
+namespace opsched {
+namespace {
+
+class CpuExecutor : public Executor {
+ public:
+  CpuExecutor(const Graph& graph, Program program, std::uint64_t seed)
+      : batch_(graph.batch()), program_(std::move(program)) {
+    for (std::int64_t bytes : program_.arena_bytes) arenas_.emplace_back(bytes / sizeof(float));
+    for (const Step& step : program_.steps) {
+      weights_.push_back(step.weights.empty() ? ConvWeights{} : merged_weights(graph, step, seed));
+      streams_[{step.device, step.stream}].push_back(static_cast<int>(weights_.size()) - 1);
+    }
+  }
+
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
+    if (inputs.size() != program_.inputs.size())
+      throw Error("the program has " + std::to_string(program_.inputs.size()) + " inputs, not " +
+                  std::to_string(inputs.size()));
+    for (std::vector<float>& arena : arenas_) std::ranges::fill(arena, std::numeric_limits<float>::quiet_NaN());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const TensorView<float> to = view(program_.inputs[i]);
+      if (inputs[i].n != to.n || inputs[i].shape != to.shape ||
+          static_cast<std::int64_t>(inputs[i].data.size()) != to.n * to.shape.size())
+        throw Error("input " + std::to_string(i) + " has another shape or batch than the program");
+      const TensorView<const float> from{inputs[i].data.data(), to.shape.size(), to.n, to.shape};
+      gather({&from, 1}, Activation::none, to, 1);
+    }
+    run_streams();
+    std::vector<Tensor> outputs;
+    for (const View& output : program_.outputs) {
+      const TensorView<const float> from = view(output);
+      Tensor tensor{from.n, from.shape, std::vector<float>(from.n * from.shape.size())};
+      gather({&from, 1}, Activation::none, {tensor.data.data(), from.shape.size(), from.n, from.shape}, 1);
+      outputs.push_back(std::move(tensor));
+    }
+    return outputs;
+  }
+
+  Measurement measure(const MeasureOptions&) override {
+    throw Error("the CPU runs schedules for their results; their latencies come from a GPU or a recorded profile");
+  }
+
+  std::int64_t activation_bytes(int device) const override { return program_.arena_bytes.at(device); }
+
+ private:
+  TensorView<float> view(const View& v) {
+    const Buffer& buffer = program_.buffers[v.buffer];
+    const std::int64_t plane = std::int64_t{buffer.shape.h} * buffer.shape.w;
+    float* data = arenas_[buffer.device].data() + buffer.offset / static_cast<std::int64_t>(sizeof(float));
+    return {data + v.channel * plane, buffer.shape.size(), batch_, {v.channels, buffer.shape.h, buffer.shape.w}};
+  }
+
+  /// One thread a stream; a step sets its event when it has ended, and those that wait for it see
+  /// what it wrote.
+  void run_streams() {
+    std::vector<std::atomic<bool>> ended(program_.steps.size());
+    std::exception_ptr failure;
+    std::mutex failure_lock;
+    {
+      std::vector<std::jthread> threads;
+      for (const auto& [key, steps] : streams_)
+        threads.emplace_back([&, &steps = steps] {
+          for (int s : steps) {
+            for (int w : program_.steps[s].waits) ended[w].wait(false, std::memory_order_acquire);
+            try {
+              execute(program_.steps[s], weights_[s]);
+            } catch (...) {
+              const std::lock_guard lock(failure_lock);
+              failure = std::current_exception();
+            }
+            ended[s].store(true, std::memory_order_release);
+            ended[s].notify_all();
+          }
+        });
+    }
+    if (failure) std::rethrow_exception(failure);
+  }
+
+  void execute(const Step& step, const ConvWeights& weights) {
+    std::vector<TensorView<const float>> inputs;
+    for (const View& input : step.inputs) inputs.push_back(view(input));
+    const TensorView<float> out = view(step.output);
+    if (step.kind == Step::Kind::gather || step.kind == Step::Kind::transfer) {
+      gather(inputs, step.pre, out, 1);
+      return;
+    }
+    TensorView<const float> in = inputs.front();
+    std::vector<float> sum;
+    if (inputs.size() > 1 || step.pre != Activation::none) {
+      sum.resize(in.n * in.shape.size());
+      const TensorView<float> to{sum.data(), in.shape.size(), in.n, in.shape};
+      gather(inputs, step.pre, to, 1);
+      in = to;
+    }
+    if (step.kind == Step::Kind::pool)
+      pool(in, std::get<Pool2d>(step.layer), out, 1);
+    else
+      convolve(in, std::get<Conv2d>(step.layer), weights, out, 1);
+  }
+
+  int batch_;
+  Program program_;
+  std::vector<std::vector<float>> arenas_;                   ///< a device
+  std::vector<ConvWeights> weights_;                         ///< a step
+  std::map<std::pair<int, int>, std::vector<int>> streams_;  ///< (device, stream) -> steps
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program program, std::uint64_t seed) {
+  return std::make_unique<CpuExecutor>(graph, std::move(program), seed);
+}
+
+std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed) {
+  return make_cpu_executor(graph, lower(graph, schedule, {}), seed);
+}
+
+}  // namespace opsched

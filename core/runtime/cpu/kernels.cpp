@@ -1,0 +1,178 @@
+#include "core/runtime/cpu/kernels.hpp"
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/runtime/cpu/parallel.hpp"
+
+namespace opsched {
+namespace {
+
+using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Stride = Eigen::OuterStride<>;
+using Row = Eigen::Map<Eigen::ArrayXf>;
+using ConstRow = Eigen::Map<const Eigen::ArrayXf>;
+
+float activated(float x, Activation act) {
+  if (act == Activation::relu) return x < 0 ? 0 : x;  // keeps a NaN
+  return act == Activation::tanh ? std::tanh(x) : x;
+}
+
+void activate(float* data, std::int64_t size, Activation act) {
+  if (act == Activation::none) return;
+  for (std::int64_t i = 0; i < size; ++i) data[i] = activated(data[i], act);
+}
+
+/// Output positions [begin, end) whose tap `k` lies inside an input of this size.
+struct Range {
+  int begin, end;
+  Range(int k, int size, int out, int stride, int padding) {
+    const int first = padding - k;  // the first position o with o * stride >= first
+    begin = first > 0 ? std::min((first + stride - 1) / stride, out) : 0;
+    const int last = size - 1 + padding - k;  // the last one with o * stride <= last
+    end = std::max(last < 0 ? 0 : std::min(last / stride + 1, out), begin);
+  }
+};
+
+/// Calls tap(ky, kx, out_row, in_row, count) for every tap of a window and every row of outputs that
+/// it reaches; in_row advances by the horizontal stride.
+template <class Window, class T, class Tap>
+void for_taps(const Window& w, const Shape& in, const Shape& out, const float* from, T* to, const Tap& tap) {
+  for (int ky = 0; ky < w.kernel[0]; ++ky)
+    for (int kx = 0; kx < w.kernel[1]; ++kx) {
+      const Range ys(ky, in.h, out.h, w.stride[0], w.padding[0]), xs(kx, in.w, out.w, w.stride[1], w.padding[1]);
+      for (int y = ys.begin; y < ys.end; ++y)
+        tap(ky, kx, to + std::int64_t{y} * out.w + xs.begin,
+            from + std::int64_t{y * w.stride[0] - w.padding[0] + ky} * in.w + xs.begin * w.stride[1] - w.padding[1] +
+                kx,
+            xs.end - xs.begin);
+    }
+}
+
+void depthwise(TensorView<const float> in, const Conv2d& conv, const ConvWeights& weights, TensorView<float> out,
+               int threads) {
+  const std::int64_t size = std::int64_t{out.shape.h} * out.shape.w;
+  parallel_for(out.n * out.shape.c, threads, [&](int job) {
+    const int c = job % out.shape.c;
+    float* plane = out.plane(job / out.shape.c, c);
+    const float* kernel = weights.weight.data() + std::int64_t{c} * conv.kernel[0] * conv.kernel[1];
+    std::fill_n(plane, size, weights.bias[c]);
+    for_taps(conv, in.shape, out.shape, in.plane(job / out.shape.c, c), plane,
+             [&](int ky, int kx, float* to, const float* from, int count) {
+               const float weight = kernel[ky * conv.kernel[1] + kx];
+               for (int x = 0; x < count; ++x) to[x] += weight * from[std::int64_t{x} * conv.stride[1]];
+             });
+    activate(plane, size, conv.act);
+  });
+}
+
+/// Pixels [begin, end) of the output as columns: one row an input channel and tap, zero in the padding.
+Matrix columns(const float* image, int channels, const Conv2d& conv, const Shape& in, const Shape& out, int begin,
+               int end) {
+  Matrix matrix(channels * conv.kernel[0] * conv.kernel[1], end - begin);
+  float* to = matrix.data();
+  for (int c = 0; c < channels; ++c, image += std::int64_t{in.h} * in.w)
+    for (int ky = 0; ky < conv.kernel[0]; ++ky)
+      for (int kx = 0; kx < conv.kernel[1]; ++kx) {
+        const Range xs(kx, in.w, out.w, conv.stride[1], conv.padding[1]);
+        for (int pixel = begin; pixel < end;) {
+          const int oy = pixel / out.w, from = pixel % out.w, until = std::min(out.w, from + end - pixel);
+          const int y = oy * conv.stride[0] - conv.padding[0] + ky;
+          const bool inside = y >= 0 && y < in.h;
+          const int a = inside ? std::clamp(xs.begin, from, until) : until, b = std::clamp(xs.end, a, until);
+          const float* row = image + std::int64_t{y} * in.w - conv.padding[1] + kx;
+          std::fill(to, to + (a - from), 0.0f);
+          for (int x = a; x < b; ++x) to[x - from] = row[x * conv.stride[1]];
+          std::fill(to + (b - from), to + (until - from), 0.0f);
+          to += until - from;
+          pixel += until - from;
+        }
+      }
+  return matrix;
+}
+
+/// Weights times columns, for every image, group, tile of pixels and block of output channels.
+void dense(TensorView<const float> in, const Conv2d& conv, const ConvWeights& weights, TensorView<float> out,
+           int threads) {
+  const int pixels = out.shape.h * out.shape.w, in_pixels = in.shape.h * in.shape.w;
+  const int channels = in.shape.c / conv.groups, outs = conv.out_channels / conv.groups;
+  const int depth = channels * conv.kernel[0] * conv.kernel[1];
+  // Columns of about 512 KiB stay in the second-level cache.
+  const int tile = std::min(pixels, std::clamp(131072 / depth, 64, 2048)), tiles = (pixels + tile - 1) / tile;
+  const int blocks = out.n * conv.groups * tiles < 2 * threads ? std::min(2 * threads, outs) : 1;
+  const bool direct = conv.kernel == std::array{1, 1} && conv.stride == std::array{1, 1} &&
+                      conv.padding == std::array{0, 0};  // the image is its own matrix of columns
+  parallel_for(out.n * conv.groups * tiles * blocks, threads, [&](int job) {
+    const int block = job % blocks, t = job / blocks % tiles, g = job / blocks / tiles % conv.groups;
+    const int image = job / blocks / tiles / conv.groups;
+    const int begin = t * tile, end = std::min(pixels, begin + tile);
+    const int first = outs * block / blocks, count = outs * (block + 1) / blocks - first;
+    const int channel = g * outs + first;
+    const Eigen::Map<const Matrix> kernel(weights.weight.data() + std::int64_t{channel} * depth, count, depth);
+    const Eigen::Map<const Eigen::VectorXf> bias(weights.bias.data() + channel, count);
+    Eigen::Map<Matrix, 0, Stride> result(out.plane(image, channel) + begin, count, end - begin, Stride(pixels));
+    const float* source = in.plane(image, g * channels);
+    if (direct)
+      result.noalias() =
+          kernel * Eigen::Map<const Matrix, 0, Stride>(source + begin, depth, end - begin, Stride(in_pixels));
+    else
+      result.noalias() = kernel * columns(source, channels, conv, in.shape, out.shape, begin, end);
+    result.colwise() += bias;
+    for (int m = 0; m < count; ++m) activate(&result(m, 0), end - begin, conv.act);
+  });
+}
+
+}  // namespace
+
+void gather(std::span<const TensorView<const float>> inputs, Activation act, TensorView<float> out, int threads) {
+  const std::int64_t size = std::int64_t{out.shape.h} * out.shape.w;
+  parallel_for(out.n * out.shape.c, threads, [&](int job) {
+    const int image = job / out.shape.c, c = job % out.shape.c;
+    Row to(out.plane(image, c), size);
+    to = ConstRow(inputs[0].plane(image, c), size);
+    for (const TensorView<const float>& input : inputs.subspan(1)) to += ConstRow(input.plane(image, c), size);
+    activate(to.data(), size, act);
+  });
+}
+
+void convolve(TensorView<const float> in, const Conv2d& conv, const ConvWeights& weights, TensorView<float> out,
+              int threads) {
+  if (conv.groups == in.shape.c && conv.groups == conv.out_channels)
+    depthwise(in, conv, weights, out, threads);
+  else
+    dense(in, conv, weights, out, threads);
+}
+
+void pool(TensorView<const float> in, const Pool2d& pool, TensorView<float> out, int threads) {
+  const std::int64_t size = std::int64_t{out.shape.h} * out.shape.w;
+  parallel_for(out.n * out.shape.c, threads, [&](int job) {
+    const int image = job / out.shape.c, c = job % out.shape.c;
+    const float* from = in.plane(image, c);
+    Row to(out.plane(image, c), size);
+    if (pool.type == PoolType::global_avg) {
+      to = ConstRow(from, std::int64_t{in.shape.h} * in.shape.w).mean();
+      return;
+    }
+    const bool max = pool.type == PoolType::max;
+    to = max ? -std::numeric_limits<float>::infinity() : 0.0f;
+    Eigen::ArrayXf taps = Eigen::ArrayXf::Zero(pool.type == PoolType::avg && !pool.count_padding ? size : 0);
+    for_taps(pool, in.shape, out.shape, from, to.data(), [&](int, int, float* o, const float* i, int count) {
+      for (int x = 0; x < count; ++x) {
+        const float v = i[std::int64_t{x} * pool.stride[1]];
+        if (!max)
+          o[x] += v;
+        else if (v > o[x] || v != v)
+          o[x] = v;
+        if (taps.size() > 0) taps[o + x - to.data()] += 1;
+      }
+    });
+    if (taps.size() > 0)
+      to /= taps;
+    else if (!max)
+      to /= static_cast<float>(pool.kernel[0] * pool.kernel[1]);
+  });
+}
+
+}  // namespace opsched
