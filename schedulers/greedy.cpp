@@ -1,7 +1,6 @@
 // A stage grows by the ready operator that gains most, as long as the cost model says that sharing
 // the stage is better than running alone afterwards.
 #include <algorithm>
-#include <limits>
 
 #include "core/cost/bounds.hpp"
 #include "schedulers/options.hpp"
@@ -22,11 +21,10 @@ Stage grow(CostModel& cost, OpId first, std::vector<OpId> candidates, std::size_
   double stage_ms = cost.operator_ms(first);
   std::erase(candidates, first);
   while (stage.groups.size() < most && !candidates.empty()) {
-    const auto estimated_gain = [&](OpId op) {
+    std::vector<double> gains(candidates.size());
+    std::ranges::transform(candidates, gains.begin(), [&](OpId op) {
       return stage_ms + cost.operator_ms(op) - cost.estimate_stage_ms(with(stage, op));
-    };
-    std::vector<double> gains;
-    for (OpId op : candidates) gains.push_back(estimated_gain(op));
+    });
     const auto best = std::ranges::max_element(gains);
     if (*best <= 0) break;
     const auto candidate = candidates.begin() + (best - gains.begin());
@@ -43,7 +41,7 @@ Stage grow(CostModel& cost, OpId first, std::vector<OpId> candidates, std::size_
 
 Schedule make(const SchedulerRequest& request) {
   const OptionReader options(request.options);
-  const std::size_t most = options.limit("groups", std::numeric_limits<int>::max(), 1);
+  const std::size_t most = options.limit("groups", 16, 1);
   CostModel& cost = request.cost;
   const std::vector<double> remaining = remaining_ms(cost);
   Schedule schedule;
@@ -68,7 +66,7 @@ SchedulerInfo greedy_scheduler() {
   return {.name = "greedy",
           .summary = "a stage grows by the ready operator that gains most, as long as the cost model agrees",
           .max_devices = 1,
-          .options = {{"groups", "most operators in a stage: a number or 'unlimited' (default)"}},
+          .options = {{"groups", "most operators in a stage: a number (default 16) or 'unlimited'"}},
           .make = make};
 }
 

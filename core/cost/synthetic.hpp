@@ -29,6 +29,8 @@ class SyntheticCost : public CostModel {
   Source source() const override { return Source::synthetic; }
   double operator_ms(OpId op) override { return ms_[op]; }
   double utilisation(OpId op) override { return utilisation_[op]; }
+  /// Each operator adds at least this to its stage, so the sum is a true lower bound.
+  double work_ms(OpId op) override { return 0.5 * ms_[op] * (1 + utilisation_[op]); }
   /// Throws Error for a merge stage: synthetic operators are no convolutions.
   double stage_ms(const Stage& stage) override;
   double stage_lower_bound_ms(const Stage& stage) override { return stage_ms(stage); }

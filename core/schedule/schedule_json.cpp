@@ -65,19 +65,20 @@ json parse(const std::string& text, const std::string& where) {
 /// Throws unless the file's operators are those of the graph.
 void check_fit(const Graph& graph, const Node& root, const std::string& where) {
   const Node made_for = root.at("graph");
-  const std::string problem = where + ": made for graph '" + made_for.at("name").text() + "' at batch " +
-                              std::to_string(made_for.at("batch").integer()) + ", which is not graph '" + graph.name() +
-                              "': ";
+  const auto fail = [&](const std::string& op, const char* problem) {
+    throw Error(where + ": made for graph '" + made_for.at("name").text() + "' at batch " +
+                std::to_string(made_for.at("batch").integer()) + ", which is not graph '" + graph.name() +
+                "': operator '" + op + "' " + problem);
+  };
   std::vector<bool> seen(graph.size(), false);
   for (const auto& [name, fingerprint] : root.at("operators").members()) {
     const OpId op = graph.find(name);
-    if (op < 0) throw Error(problem + "operator '" + name + "' does not exist there");
-    if (operator_fingerprint(graph, op) != fingerprint.text())
-      throw Error(problem + "operator '" + name + "' differs in its layers or in what it reads");
+    if (op < 0) fail(name, "does not exist there");
+    if (operator_fingerprint(graph, op) != fingerprint.text()) fail(name, "differs in its layers or in what it reads");
     seen[op] = true;
   }
   for (OpId op : graph.units())
-    if (!seen[op]) throw Error(problem + "operator '" + graph.op(op).name + "' exists only there");
+    if (!seen[op]) fail(graph.op(op).name, "exists only there");
 }
 
 OpId operator_of(const Graph& graph, const Node& node) {

@@ -1,0 +1,40 @@
+# Does what docs/adding_a_scheduler.md says: takes the file and the line from the page, compiles both
+# with the rest of the library, and runs the scheduler. Arguments: SOURCE, WORK, CXX, FLAGS, LIBRARY.
+file(READ ${SOURCE}/docs/adding_a_scheduler.md page)
+
+# The text of the first code block after `marker`.
+function(code_block marker result)
+  string(FIND "${page}" "${marker}" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "the page has no \"${marker}\"")
+  endif()
+  string(SUBSTRING "${page}" ${at} -1 rest)
+  string(FIND "${rest}" "```cpp\n" begin)
+  math(EXPR begin "${begin} + 7")
+  string(SUBSTRING "${rest}" ${begin} -1 rest)
+  string(FIND "${rest}" "```" end)
+  string(SUBSTRING "${rest}" 0 ${end} code)
+  set(${result} "${code}" PARENT_SCOPE)
+endfunction()
+
+code_block("`schedulers/longest_first.cpp`:" scheduler)
+code_block("In `schedulers/registry.cpp`" line)
+
+file(READ ${SOURCE}/schedulers/registry.cpp registry)
+string(REGEX MATCHALL "  ADD\\(" entries "${registry}")
+list(LENGTH entries count)
+math(EXPR expected "${count} + 1")
+string(FIND "${registry}" "  ADD(" at)
+string(SUBSTRING "${registry}" 0 ${at} before)
+string(SUBSTRING "${registry}" ${at} -1 after)
+set(registry "${before}${line}${after}")
+
+file(REMOVE_RECURSE ${WORK})
+file(WRITE ${WORK}/longest_first.cpp "${scheduler}")
+file(WRITE ${WORK}/registry.cpp "${registry}")
+separate_arguments(FLAGS)
+execute_process(
+  COMMAND ${CXX} -std=c++20 -Wall -Wextra ${FLAGS} -I${SOURCE} ${WORK}/longest_first.cpp ${WORK}/registry.cpp
+          ${SOURCE}/tests/docs/added_scheduler.cpp ${LIBRARY} -pthread -o ${WORK}/added_scheduler
+  COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${WORK}/added_scheduler ${expected} COMMAND_ERROR_IS_FATAL ANY)
