@@ -8,7 +8,10 @@ namespace opsched {
   ADD(sequential_scheduler)     \
   ADD(wavefront_scheduler)      \
   ADD(greedy_scheduler)         \
-  ADD(dataflow_scheduler)
+  ADD(dataflow_scheduler)       \
+  ADD(ios_merge_scheduler)      \
+  ADD(ios_parallel_scheduler)   \
+  ADD(ios_both_scheduler)
 
 #define OPSCHED_DECLARE(function) SchedulerInfo function();
 OPSCHED_SCHEDULERS(OPSCHED_DECLARE)

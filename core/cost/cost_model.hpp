@@ -38,6 +38,9 @@ class CostModel {
   /// Whether stage_ms answers at once with a number as good as it gets; false: it would measure, or, in
   /// a recorded model, fall back on an estimate. Searches prefer stages that are known.
   virtual bool stage_known(const Stage&) { return true; }
+  /// Whether stages of equal signature (signature.hpp) cost the same; then equal parts of a graph need
+  /// one search.
+  virtual bool structural() const { return false; }
   /// Moving what `consumer` reads of `producer` from one device to another.
   virtual double transfer_ms(OpId producer, OpId consumer, int from, int to) = 0;
   /// Whether transfer_ms is the same for every pair of different devices; spares schedulers the asking.

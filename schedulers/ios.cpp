@@ -1,0 +1,58 @@
+// ios-merge, ios-parallel, ios-both: the schedulers of the IOS paper.
+#include "core/error.hpp"
+#include "schedulers/ios_search.hpp"
+#include "schedulers/options.hpp"
+
+namespace opsched {
+namespace {
+
+const std::map<std::string, std::string> kOptions = {
+    {"r", "most operators in a group, or unlimited (3)"},
+    {"s", "most groups in a stage, or unlimited (8)"},
+    {"enumeration", "endings that may be stages: single-source (as the paper's code) or components (as its text)"},
+    {"max-part-size", "a block without parts is cut into runs of this many operators (100)"},
+    {"tolerance", "how far from the best schedule the search may stop measuring, as a fraction (0.01)"},
+    {"exhaustive", "yes: the latency of every stage is asked (no)"},
+};
+
+SchedulerInfo info(const std::string& name, const std::string& summary, bool concurrent, bool merge) {
+  return {.name = name,
+          .summary = summary,
+          .max_devices = 1,
+          .options = kOptions,
+          .make = [concurrent, merge](const SchedulerRequest& request) {
+            IosSearchOptions options = ios_search_options(request.options);
+            options.space.concurrent = concurrent;
+            options.space.merge = merge;
+            return ios_search(request.cost, options, request.progress).schedule;
+          }};
+}
+
+}  // namespace
+
+IosSearchOptions ios_search_options(const SchedulerOptions& options) {
+  const OptionReader reader(options);
+  IosSearchOptions result;
+  result.space.group_size = reader.limit("r", result.space.group_size, 1);
+  result.space.groups = reader.limit("s", result.space.groups, 1);
+  result.space.enumeration = parse_enumeration(
+      reader.choice("enumeration", to_string(result.space.enumeration), {"single-source", "components"}));
+  result.space.max_part_size = reader.integer("max-part-size", result.space.max_part_size, 1);
+  result.tolerance = reader.real("tolerance", result.tolerance, 0);
+  result.exhaustive = reader.choice("exhaustive", "no", {"yes", "no"}) == "yes";
+  return result;
+}
+
+SchedulerInfo ios_merge_scheduler() {
+  return info("ios-merge", "IOS's dynamic program over merged convolutions only (MLSys 2021)", false, true);
+}
+
+SchedulerInfo ios_parallel_scheduler() {
+  return info("ios-parallel", "IOS's dynamic program over concurrent stages only (MLSys 2021)", true, false);
+}
+
+SchedulerInfo ios_both_scheduler() {
+  return info("ios-both", "IOS's dynamic program over concurrent and merged stages (MLSys 2021)", true, true);
+}
+
+}  // namespace opsched

@@ -1,0 +1,187 @@
+#include "schedulers/ios_search.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/cost/signature.hpp"
+#include "core/error.hpp"
+#include "schedulers/ios_part_search.hpp"
+
+namespace opsched {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How hopeful, and how cautious, about stages that are not known.
+constexpr double kDeviations = 2.5;
+// Stages that an exhaustive search asks for together: what an interruption loses at most.
+constexpr std::size_t kBatch = 64;
+constexpr double kReportSeconds = 0.5;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+class Search {
+ public:
+  Search(CostModel& cost, const IosSearchOptions& options, const Progress& progress)
+      : cost_(cost), options_(options), progress_(progress), signer_(cost.graph()) {}
+
+  IosResult run() {
+    enumerate();
+    if (options_.exhaustive)
+      ask_everything();
+    else if (cost_.source() == Source::measured)
+      measure();
+    return finish();
+  }
+
+ private:
+  struct Part {
+    IosPart part;
+    std::size_t search;  ///< parts that are built and wired alike share one
+  };
+  struct Asked {
+    IosPartSearch* part;
+    int stage;
+  };
+
+  void enumerate() {
+    check(options_.space);
+    if (!(options_.tolerance >= 0)) throw Error("the tolerance must be at least 0");
+    std::unordered_map<std::string, std::size_t> twins;
+    for (IosPart& part : ios_parts(cost_.graph(), options_.space.max_part_size)) {
+      if (progress_ && seconds_since(reported_) > kReportSeconds) {
+        progress_("enumerating " + part.name() + ": " + std::to_string(result_.stats.states) + " states so far");
+        reported_ = Clock::now();
+      }
+      const auto begin = Clock::now();
+      const std::size_t twin =
+          cost_.structural() ? twins.emplace(signature(part), searches_.size()).first->second : searches_.size();
+      if (twin == searches_.size()) searches_.emplace_back(part, cost_, options_.space);
+      parts_.push_back({std::move(part), twin});
+      SearchStats& stats = result_.stats;
+      const IosPartSearch& search = searches_[twin];
+      ++stats.parts;
+      stats.states += search.space().states();
+      stats.transitions += search.space().transitions();
+      stats.stages += search.space().stages();
+      stats.known += search.known_count();
+      stats.enumerate_seconds += seconds_since(begin);
+    }
+  }
+
+  /// That of the part as one group, which says all about its operators and their wiring.
+  std::string signature(const IosPart& part) const {
+    return signer_.stage({.strategy = Strategy::concurrent, .groups = {part.ops}});
+  }
+
+  void ask_everything() {
+    std::vector<Asked> all;
+    for (IosPartSearch& part : searches_)
+      for (int i = 0; i < part.space().stages(); ++i)
+        if (!part.known(i)) all.push_back({&part, i});
+    for (std::size_t at = 0; at < all.size(); at += kBatch) {
+      ask({all.begin() + static_cast<std::ptrdiff_t>(at),
+           all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), at + kBatch))});
+      report([&] { return static_cast<std::int64_t>(all.size() - std::min(all.size(), at + kBatch)); });
+    }
+  }
+
+  void measure() {
+    std::vector<IosPartSearch*> open;
+    for (IosPartSearch& part : searches_) open.push_back(&part);
+    while (true) {
+      std::vector<Asked> wanted;
+      std::erase_if(open, [&](IosPartSearch* part) {
+        const IosSpace::Path hopeful = part->solve(-kDeviations);
+        const std::size_t before = wanted.size();
+        if (part->solve_known().ms > (1 + options_.tolerance) * hopeful.ms)
+          for (int stage : hopeful.stages)
+            if (!part->known(stage)) wanted.push_back({part, stage});
+        return wanted.size() == before;
+      });
+      if (wanted.empty()) return;
+      ask(wanted);
+      report([&] {
+        std::int64_t left = 0;
+        for (IosPartSearch* part : open)
+          left += part->candidates(-kDeviations, part->solve_known().ms / (1 + options_.tolerance));
+        return left;
+      });
+    }
+  }
+
+  void ask(const std::vector<Asked>& wanted) {
+    const auto begin = Clock::now();
+    std::vector<Stage> stages;
+    std::unordered_set<std::string> distinct;
+    for (const Asked& w : wanted) {
+      stages.push_back(w.part->space().stage(w.stage));
+      if (!cost_.stage_known(stages.back())) distinct.insert(signer_.stage(stages.back()));
+    }
+    cost_.prefetch(stages);
+    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i].part->learn(wanted[i].stage, cost_.stage_ms(stages[i]));
+    asked_ += static_cast<std::int64_t>(wanted.size());
+    asking_seconds_ += seconds_since(begin);
+    result_.stats.measured += static_cast<std::int64_t>(distinct.size());
+    ++result_.stats.rounds;
+  }
+
+  /// `left`: how many stages may still be asked for.
+  template <class Left>
+  void report(const Left& left) {
+    if (!progress_ || seconds_since(reported_) < kReportSeconds) return;
+    const auto stages = left();
+    char text[200];
+    std::snprintf(text, sizeof text, "%lld states, %lld of %lld stages measured, at most %lld and %.1f s to go",
+                  static_cast<long long>(result_.stats.states), static_cast<long long>(result_.stats.measured),
+                  static_cast<long long>(result_.stats.stages), static_cast<long long>(stages),
+                  static_cast<double>(stages) * asking_seconds_ / static_cast<double>(asked_));
+    progress_(text);
+    reported_ = Clock::now();
+  }
+
+  IosResult finish() {
+    Schedule& schedule = result_.schedule;
+    schedule.graph = cost_.graph().name();
+    schedule.devices.resize(1);
+    std::vector<IosSpace::Path> paths;
+    std::vector<double> bounds;
+    for (IosPartSearch& part : searches_) {
+      const bool known_only = cost_.source() == Source::measured || options_.exhaustive;
+      paths.push_back(known_only ? part.solve_known() : part.solve(kDeviations));
+      const bool exact = part.known_count() == part.space().stages();
+      bounds.push_back(exact ? paths.back().ms : std::min(paths.back().ms, part.solve(-kDeviations).ms));
+    }
+    for (const Part& part : parts_) {
+      const IosSpace& space = searches_[part.search].space();
+      result_.ms += paths[part.search].ms;
+      result_.bound_ms += bounds[part.search];
+      for (int stage : paths[part.search].stages)
+        schedule.devices[0].stages.push_back(make_stage(part.part, space.strategy(stage), space.vertices(stage)));
+    }
+    result_.stats.seconds = seconds_since(start_);
+    return std::move(result_);
+  }
+
+  CostModel& cost_;
+  const IosSearchOptions& options_;
+  const Progress& progress_;
+  StageSigner signer_;
+  std::vector<IosPartSearch> searches_;
+  std::vector<Part> parts_;
+  IosResult result_;
+  std::int64_t asked_ = 0;
+  double asking_seconds_ = 0;
+  Clock::time_point start_ = Clock::now(), reported_ = start_;
+};
+
+}  // namespace
+
+IosResult ios_search(CostModel& cost, const IosSearchOptions& options, const Progress& progress) {
+  return Search(cost, options, progress).run();
+}
+
+}  // namespace opsched

@@ -1,0 +1,206 @@
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "core/cost/evaluate.hpp"
+#include "core/cost/signature.hpp"
+#include "core/error.hpp"
+#include "networks/network.hpp"
+#include "schedulers/ios_search.hpp"
+#include "schedulers/ios_space.hpp"
+#include "tests/support/ios_naive.hpp"
+#include "tests/support/noisy_cost.hpp"
+#include "tests/support/shapes.hpp"
+#include "tests/support/test_cost.hpp"
+
+namespace opsched {
+namespace {
+
+using test::NoisyCost;
+using test::TestCost;
+
+constexpr auto kBoth = {Enumeration::single_source, Enumeration::components};
+
+IosSearchOptions options(Enumeration enumeration, int r, int s, const std::string& strategies) {
+  IosSearchOptions o;
+  o.space = {.enumeration = enumeration, .group_size = r, .groups = s};
+  parse_strategies(strategies, o.space);
+  return o;
+}
+
+TEST(IosSearch, FindsTheBestScheduleOfTheDefinitions) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    for (const Graph& graph : {test::layered(4, 3, seed), test::fork_join(2, 3), test::wide(6)}) {
+      TestCost cost(graph, seed);
+      const IosPart part = ios_parts(graph, 100).front();
+      for (Enumeration enumeration : kBoth)
+        for (auto [r, s] : {std::pair{1, 2}, {3, 8}, {kUnlimited, kUnlimited}})
+          for (const char* strategies : {"concurrent", "merge", "concurrent,merge"}) {
+            const IosSearchOptions o = options(enumeration, r, s, strategies);
+            const IosResult result = ios_search(cost, o);
+            const test::NaiveIos naive(graph, part, o.space);
+            EXPECT_NEAR(result.ms, naive.best_ms([&](const Stage& stage) { return cost.stage_ms(stage); }), 1e-9);
+            EXPECT_EQ(result.bound_ms, result.ms);
+            EXPECT_NO_THROW(validate(graph, result.schedule));
+            EXPECT_NEAR(evaluate(cost, result.schedule).makespan, result.ms, 1e-9);
+          }
+    }
+  }
+}
+
+TEST(IosSearch, MoreFreedomIsNeverWorse) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    const Graph graph = test::layered(6, 4, seed);
+    TestCost cost(graph, seed);
+    const auto ms = [&](Enumeration e, int r, int s, const char* strategies) {
+      return ios_search(cost, options(e, r, s, strategies)).ms;
+    };
+    const double slack = 1 + 1e-12;
+    for (Enumeration e : kBoth) {
+      for (int r = 1; r < 5; ++r) EXPECT_LE(ms(e, r + 1, 4, "concurrent"), slack * ms(e, r, 4, "concurrent"));
+      for (int s = 1; s < 5; ++s) EXPECT_LE(ms(e, 3, s + 1, "concurrent"), slack * ms(e, 3, s, "concurrent"));
+      const double both = ms(e, 3, 8, "concurrent,merge");
+      EXPECT_LE(both, slack * std::min(ms(e, 3, 8, "concurrent"), ms(e, 3, 8, "merge")));
+    }
+    EXPECT_LE(ms(Enumeration::components, 3, 8, "concurrent"),
+              slack * ms(Enumeration::single_source, 3, 8, "concurrent"));
+  }
+}
+
+TEST(IosSearch, BestThroughAStage) {
+  const Graph graph = test::layered(5, 4, 3);
+  TestCost cost(graph, 3);
+  const IosSpace space(ios_parts(graph, 100).front(), {});
+  std::vector<double> ms;
+  for (int i = 0; i < space.stages(); ++i) ms.push_back(cost.stage_ms(space.stage(i)));
+  const IosSpace::Path best = space.best(ms);
+  const std::vector<double> through = space.best_through(ms);
+  for (int i = 0; i < space.stages(); ++i) {
+    // A stage made so cheap that every schedule with it wins is in the best one.
+    std::vector<double> forced = ms;
+    forced[i] -= 1e6;
+    EXPECT_NEAR(space.best(forced).ms + 1e6, through[i], 1e-6);
+    EXPECT_GE(through[i], best.ms * (1 - 1e-12));
+  }
+  for (int i : best.stages) EXPECT_NEAR(through[i], best.ms, 1e-9);
+}
+
+struct Case {
+  const char* network;
+  double noise;
+  double fraction;  ///< of the stages that may be measured
+};
+
+class CheapSearch : public ::testing::TestWithParam<Case> {};
+
+TEST_P(CheapSearch, IsWithinOnePercentOfMeasuringEverything) {
+  const Graph graph = make_network(GetParam().network);
+  NoisyCost device(graph, GetParam().noise);
+  const IosResult cheap = ios_search(device, {});
+  EXPECT_EQ(cheap.stats.measured, device.measured);
+  EXPECT_LT(device.measured, GetParam().fraction * static_cast<double>(cheap.stats.stages));
+  EXPECT_NEAR(evaluate(device, cheap.schedule).makespan, cheap.ms, 1e-9 * cheap.ms);
+  EXPECT_LE(cheap.ms, cheap.bound_ms * 1.01);
+
+  double best = 0;
+  const StageSigner signer(graph);
+  std::map<std::string, double> solved;  // equal parts once
+  for (const IosPart& part : ios_parts(graph, 100)) {
+    const auto [it, is_new] = solved.emplace(signer.stage({.groups = {part.ops}}), 0);
+    if (is_new) {
+      const IosSpace space(part, {});
+      std::vector<double> ms;
+      for (int i = 0; i < space.stages(); ++i) ms.push_back(device.latency(space.stage(i)));
+      it->second = space.best(ms).ms;
+    }
+    best += it->second;
+  }
+  EXPECT_LE(cheap.ms, best * 1.01);
+
+  // What it has measured is a profile; the search on it ends the same.
+  device.replay();
+  const IosResult replayed = ios_search(device, {});
+  EXPECT_EQ(replayed.schedule, cheap.schedule);
+  EXPECT_EQ(replayed.stats.measured, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, CheapSearch,
+                         ::testing::Values(Case{"squeezenet", 0.05, 0.6}, Case{"inception_v3", 0.03, 0.15},
+                                           Case{"inception_v3", 0.1, 0.15}, Case{"nasnet", 0.05, 0.02}),
+                         [](const auto& info) {
+                           return std::string(info.param.network) + "_" +
+                                  std::to_string(static_cast<int>(100 * info.param.noise));
+                         });
+
+TEST(IosSearch, ExhaustiveAsksForEveryStageOnce) {
+  const Graph graph = make_network("squeezenet");
+  NoisyCost device(graph, 0.05);
+  const IosResult result = ios_search(device, {.space = {}, .exhaustive = true});
+  for (const IosPart& part : ios_parts(graph, 100)) {
+    const IosSpace space(part, {});
+    for (int i = 0; i < space.stages(); ++i) EXPECT_TRUE(device.stage_known(space.stage(i)));
+  }
+  EXPECT_EQ(result.bound_ms, result.ms);
+  EXPECT_EQ(device.measured, result.stats.measured);
+  const int before = device.measured;
+  EXPECT_EQ(ios_search(device, {}).schedule, result.schedule);
+  EXPECT_EQ(device.measured, before);
+}
+
+TEST(IosSearch, GoesOnWhereItWasInterrupted) {
+  const Graph graph = make_network("squeezenet");
+  NoisyCost whole(graph, 0.05), broken(graph, 0.05);
+  const IosResult expected = ios_search(whole, {});
+  broken.limit = whole.measured / 2;
+  EXPECT_THROW(ios_search(broken, {}), Error);
+  EXPECT_EQ(broken.measured, whole.measured / 2);
+  broken.limit = -1;
+  const IosResult result = ios_search(broken, {});
+  EXPECT_LE(result.ms, expected.ms * 1.01);
+  EXPECT_LE(result.stats.measured, whole.measured);
+}
+
+TEST(IosSearch, ReportsProgressAndStopsWhenToldTo) {
+  struct Slow : NoisyCost {
+    using NoisyCost::NoisyCost;
+    double stage_ms(const Stage& stage) override {
+      const timespec pause{0, stage_known(stage) ? 0 : 20'000'000};
+      nanosleep(&pause, nullptr);
+      return NoisyCost::stage_ms(stage);
+    }
+  };
+  const Graph graph = make_network("squeezenet");
+  Slow device(graph, 0.05);
+  struct Stop {};
+  std::string line;
+  EXPECT_THROW(ios_search(device, {},
+                          [&](const std::string& text) {
+                            line = text;
+                            throw Stop{};
+                          }),
+               Stop);
+  EXPECT_NE(line.find("78 states"), std::string::npos) << line;
+  EXPECT_NE(line.find("s to go"), std::string::npos) << line;
+}
+
+TEST(IosSearch, BadOptions) {
+  const Graph graph = test::diamond();
+  TestCost cost(graph);
+  const auto ask = [&](const SchedulerOptions& o) {
+    return make_schedule("ios-both", {.cost = cost, .devices = 1, .options = o, .progress = {}});
+  };
+  EXPECT_THROW(ask({{"r", "0"}}), Error);
+  EXPECT_THROW(ask({{"s", "-1"}}), Error);
+  EXPECT_THROW(ask({{"tolerance", "-1"}}), Error);
+  EXPECT_THROW(ask({{"max-part-size", "0"}}), Error);
+  try {
+    ask({{"enumeration", "everything"}});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("components"), std::string::npos);
+  }
+  EXPECT_EQ(ask({{"r", "unlimited"}, {"s", "unlimited"}, {"enumeration", "components"}}).scheduler, "ios-both");
+}
+
+}  // namespace
+}  // namespace opsched
