@@ -110,7 +110,7 @@ void expect_complaint(std::string bytes, const std::string& from, const std::str
   ASSERT_EQ(from.size(), to.size());
   bytes.replace(at, from.size(), to);
   try {
-    import_onnx(bytes, folder);
+    import_onnx(bytes, "model", folder);
     ADD_FAILURE() << "accepted: " << to;
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find(about), std::string::npos) << e.what() << "\nexpected: " << about;
@@ -139,7 +139,7 @@ TEST(Onnx, DamagedModelsAreErrors) {
     const std::string good = bytes_of(name);
     for (std::size_t size = 0; size < good.size(); size += 13) {
       try {
-        import_onnx(good.substr(0, size), folder);
+        import_onnx(good.substr(0, size), name, folder);
         ADD_FAILURE() << name << " cut at " << size << " was accepted";
       } catch (const Error&) {
       }
@@ -150,7 +150,7 @@ TEST(Onnx, DamagedModelsAreErrors) {
       for (int flips = 1 + trial % 3; flips > 0; --flips)
         damaged[random() % damaged.size()] = static_cast<char>(random() % 256);
       try {
-        import_onnx(damaged, folder);
+        import_onnx(damaged, name, folder);
       } catch (const Error&) {
         ++refused;
       }
@@ -164,7 +164,7 @@ TEST(Onnx, ExternalDataStaysInTheModelsFolder) {
   expect_complaint(good, "external.data", "../xernal.dat", "outside the model's folder");
   expect_complaint(good, "external.data", "/xternal.data", "outside the model's folder");
   expect_complaint(good, "external.data", "nowhere.data.", "nowhere.data.");
-  EXPECT_THROW(import_onnx(good, folder + "/.."), Error);
+  EXPECT_THROW(import_onnx(good, "model", folder + "/.."), Error);
 }
 
 // ---- blocks

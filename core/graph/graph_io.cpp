@@ -45,7 +45,8 @@ Graph load_graph(const std::string& path) {
   if (!is_onnx(path)) return parse_graph(read_file(path, max_json_bytes), path);
   const std::string bytes = read_file(path, max_onnx_bytes);
   try {
-    return import_onnx(bytes, std::filesystem::path(path).parent_path().string());
+    const std::filesystem::path file(path);
+    return import_onnx(bytes, file.stem().string(), file.parent_path().string());
   } catch (const Error& e) {
     throw Error("graph '" + path + "': " + e.what());
   }

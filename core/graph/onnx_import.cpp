@@ -24,7 +24,7 @@ class Importer {
  public:
   Importer(OnnxModel model, std::string folder) : model_(std::move(model)), folder_(std::move(folder)) {}
 
-  Graph run() {
+  Graph run(const std::string& name) {
     if (model_.nodes.size() > max_file_operators)
       throw Error("more than " + std::to_string(max_file_operators) + " nodes");
     for (const OnnxValue& input : model_.inputs) add_input(input);
@@ -46,7 +46,7 @@ class Importer {
       outputs.emplace_back(output.name, found->second.unit);
     }
     if (outputs.empty()) throw Error("the model has no output");
-    return units_.finish(model_.name.empty() ? "onnx" : model_.name, batch_, outputs);
+    return units_.finish(name, batch_, outputs);
   }
 
  private:
@@ -350,8 +350,8 @@ class Importer {
 
 }  // namespace
 
-Graph import_onnx(std::string_view bytes, const std::string& folder) {
-  return Importer(parse_onnx(bytes), folder).run();
+Graph import_onnx(std::string_view bytes, const std::string& name, const std::string& folder) {
+  return Importer(parse_onnx(bytes), folder).run(name);
 }
 
 }  // namespace opsched

@@ -3,6 +3,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
@@ -150,9 +151,6 @@ void parse_graph(std::string_view bytes, OnnxModel& model) {
       case 1:
         model.nodes.push_back(parse_node(field.bytes()));
         break;
-      case 2:
-        model.name = field.bytes();
-        break;
       case 5: {
         OnnxTensor tensor = parse_tensor(field.bytes());
         const std::string name = tensor.name;
@@ -225,7 +223,7 @@ std::vector<double> OnnxTensor::read(const std::string& folder) const {
     const std::string location = external.at("location");
     if (location.starts_with('/') || location.find("..") != std::string::npos)
       throw Error(where + "its data is outside the model's folder, at '" + location + "'");
-    file = read_file(folder + "/" + location, std::int64_t{2} << 30);
+    file = read_file(std::filesystem::path(folder) / location, std::int64_t{2} << 30);
     const std::int64_t offset = external.contains("offset") ? number_of(external.at("offset")) : 0;
     const std::uint64_t length = count * width;
     if (offset < 0 || static_cast<std::uint64_t>(offset) > file.size() || length > file.size() - offset)

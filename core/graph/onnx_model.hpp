@@ -46,7 +46,6 @@ struct OnnxValue {
 };
 
 struct OnnxModel {
-  std::string name;
   std::vector<OnnxNode> nodes;
   std::map<std::string, OnnxTensor> constants;
   std::vector<OnnxValue> inputs;  ///< constants left out
