@@ -11,7 +11,8 @@ namespace opsched {
   ADD(dataflow_scheduler)       \
   ADD(ios_merge_scheduler)      \
   ADD(ios_parallel_scheduler)   \
-  ADD(ios_both_scheduler)
+  ADD(ios_both_scheduler)       \
+  ADD(ios_dataflow_scheduler)
 
 #define OPSCHED_DECLARE(function) SchedulerInfo function();
 OPSCHED_SCHEDULERS(OPSCHED_DECLARE)
