@@ -30,9 +30,17 @@ DemandFeatures demand_features(const OperatorFeatures& f, double ms) {
 
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
+Sharing initial_sharing() {
+  Sharing sharing;
+  sharing.softness = 3;
+  sharing.crowding = 0.02;
+  sharing.fork_ms = 0.001;
+  return sharing;
+}
+
 /// Everything that the fit of concurrent stages decides.
 struct Law {
-  Sharing sharing{.softness = 3, .crowding = 0.02, .fork_ms = 0.001, .chain_ms = 0, .dependency_ms = 0};
+  Sharing sharing = initial_sharing();
   double base = 0.5;
   DemandFeatures slope{};
 
