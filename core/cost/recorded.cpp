@@ -65,7 +65,7 @@ double RecordedCost::estimate_stage_ms(const Stage& stage) {
 double RecordedCost::stage_ms(const Stage& stage) {
   const std::string key = signer_.stage(stage);
   if (const Record* record = profile_.find_stage(key)) {
-    if (asked_.try_emplace(key, true).second) ++recorded_;
+    asked_.insert(key);
     return record->ms;
   }
   const auto [it, fresh] = estimates_.try_emplace(key, 0.0);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/cost/contention.hpp"
@@ -40,7 +41,7 @@ class RecordedCost : public CostModel {
 
   const Profile& profile() const { return profile_; }
   /// Distinct stages asked for so far that were in the profile, and that were not.
-  int recorded_stages() const { return recorded_; }
+  int recorded_stages() const { return static_cast<int>(asked_.size()); }
   int estimated_stages() const { return static_cast<int>(estimates_.size()); }
 
  private:
@@ -53,8 +54,7 @@ class RecordedCost : public CostModel {
   std::vector<Task> tasks_;  ///< by OpId
   std::unordered_map<std::string, double> estimates_, merges_;
   std::unordered_map<std::uint64_t, double> transfers_;
-  std::unordered_map<std::string, bool> asked_;
-  int recorded_ = 0;
+  std::unordered_set<std::string> asked_;  ///< recorded ones
 };
 
 /// Names under which a profile's calibration holds Sharing's numbers for whole schedules.
