@@ -252,7 +252,8 @@ TEST(Calibration, StaysInTheProfileAndHelps) {
   EXPECT_NE(cost.sharing(), model.sharing());
   EXPECT_EQ(simulate(cost, campaign.cases[0].schedule).timeline.makespan, after[0].predicted);
   const std::string report = fit_profile(campaign.profile, campaign.cases);
-  EXPECT_NE(report.find("network squeezenet"), std::string::npos);
+  EXPECT_NE(report.find("schedules left out, squeezenet: "), std::string::npos);
+  EXPECT_NE(report.find("stages left out, squeezenet: "), std::string::npos);
   Profile empty(TrueDevice::facts(), Precision::fp32);
   EXPECT_EQ(calibrate(empty, model, campaign.cases), 0);
   EXPECT_TRUE(empty.calibration().empty());

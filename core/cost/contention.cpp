@@ -89,8 +89,6 @@ constexpr double kOutlier = 0.3;       // relative errors beyond this count line
 constexpr double kCorrection = 0.7;    // spread of an operator's own correction
 constexpr std::size_t kFitted = 1200;  // stages are enough for the law; corrections use all
 
-std::string solo_key(const std::string& signature, int batch) { return "b" + std::to_string(batch) + " " + signature; }
-
 std::uint64_t hash(const std::string& text) {
   std::uint64_t h = 14695981039346656037ULL;
   for (unsigned char c : text) h = (h ^ c) * 1099511628211ULL;
@@ -297,10 +295,12 @@ FitReport cross_validate(const Profile& profile, int folds) {
     for (const auto& [key, kind] : kinds) {
       if (kind.solo) continue;
       const double measured = profile.find_stage(key)->ms;
-      if (left_out(key))
-        (kind.merge ? merge : concurrent).add(model.stage_ms(key), measured);
-      else if (!kind.merge && fold == 0)
+      if (left_out(key)) {
+        report.left_out.push_back({key, model.stage_ms(key), measured});
+        (kind.merge ? merge : concurrent).add(report.left_out.back().predicted, measured);
+      } else if (!kind.merge && fold == 0) {
         fitted.add(model.stage_ms(key), measured);
+      }
     }
     std::vector<std::vector<double>> train;
     std::vector<double> values;
@@ -314,6 +314,7 @@ FitReport cross_validate(const Profile& profile, int folds) {
       if (parts[i] == fold) solo.add(std::exp(regression.predict(rows[i])), std::exp(logs[i]));
     report.sharing = model.sharing();
   }
+  std::ranges::sort(report.left_out, {}, &StagePrediction::key);
   report.fitted = fitted.stats();
   report.concurrent = concurrent.stats();
   report.merge = merge.stats();

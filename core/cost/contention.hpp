@@ -9,7 +9,9 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/cost/error_stats.hpp"
 #include "core/cost/profile.hpp"
@@ -44,6 +46,12 @@ class ContentionModel {
   std::unique_ptr<State> state_;
 };
 
+/// A measured stage and what a model that never saw it said.
+struct StagePrediction {
+  std::string key;
+  double predicted = 0, measured = 0;  ///< ms
+};
+
 /// How well the model does on stages that were not used to fit it.
 struct FitReport {
   ErrorStats fitted;      ///< concurrent stages that the fit saw
@@ -51,6 +59,7 @@ struct FitReport {
   ErrorStats merge;       ///< merge stages, each left out once
   ErrorStats solo;        ///< operators, each left out once: estimated from similar ones
   Sharing sharing;
+  std::vector<StagePrediction> left_out;  ///< concurrent and merge stages, sorted by key
 };
 
 /// Fits `folds` times, each time without one part of the stages.

@@ -61,6 +61,7 @@ ErrorStats error_stats(std::span<const double> predicted, std::span<const double
 }
 
 std::string to_string(const ErrorStats& s) {
+  if (s.count == 0) return "none";
   char text[128];
   std::snprintf(text, sizeof text, "median %.1f%%, 90%% below %.1f%%, bias %+.1f%%, rank %.3f (%d)", 100 * s.median,
                 100 * s.p90, 100 * s.bias, s.rank, s.count);

@@ -144,6 +144,8 @@ std::string operator_signature(const Graph& graph, OpId id) {
   return text;
 }
 
+std::string solo_key(const std::string& signature, int batch) { return "b" + std::to_string(batch) + " " + signature; }
+
 Operator parse_operator_signature(const std::string& signature) {
   Reader in(signature);
   Operator op;

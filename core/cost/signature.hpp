@@ -27,6 +27,9 @@ namespace opsched {
 /// Signature of an operator on its own, without batch and wiring.
 std::string operator_signature(const Graph& graph, OpId id);
 
+/// Key of the stage that holds only this operator, its wiring left out.
+std::string solo_key(const std::string& signature, int batch);
+
 /// Signs the stages of one graph. Copies what it needs.
 class StageSigner {
  public:

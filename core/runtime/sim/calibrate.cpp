@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "core/cost/least_squares.hpp"
@@ -121,14 +122,34 @@ ErrorStats error_stats(std::span<const Comparison> comparisons) {
 
 std::string fit_profile(Profile& profile, std::span<const ScheduleCase> cases) {
   const ContentionModel model = ContentionModel::fit(profile);
-  std::string text = to_string(cross_validate(profile));
+  const FitReport report = cross_validate(profile);
+  std::string text = to_string(report);
+
+  // A stage counts for a network if all of its operators are of it.
+  std::map<std::string, std::set<std::string>> operators;
+  for (const ScheduleCase& c : cases)
+    for (OpId op : c.graph->units())
+      operators[c.graph->name()].insert(solo_key(operator_signature(*c.graph, op), c.graph->batch()));
+  for (const auto& [network, known] : operators) {
+    std::vector<double> predicted, measured;
+    for (const StagePrediction& stage : report.left_out) {
+      const SignedStage parsed = parse_stage_key(stage.key);
+      if (!std::ranges::all_of(parsed.signatures,
+                               [&](const std::string& op) { return known.contains(solo_key(op, parsed.batch)); }))
+        continue;
+      predicted.push_back(stage.predicted);
+      measured.push_back(stage.measured);
+    }
+    text += "stages left out, " + network + ": " + to_string(error_stats(predicted, measured)) + "\n";
+  }
+
   const std::vector<Comparison> left_out = cross_validate_schedules(profile, model, cases);
   calibrate(profile, model, cases);
   std::map<std::string, std::vector<Comparison>> parts;
   for (const Comparison& c : left_out) {
     parts["all"].push_back(c);
     parts[to_string(c.mode)].push_back(c);
-    parts["network " + c.label.substr(0, c.label.find('/'))].push_back(c);
+    parts[c.label.substr(0, c.label.find('/'))].push_back(c);
   }
   for (const auto& [name, list] : parts)
     text += "schedules left out, " + name + ": " + to_string(error_stats(list)) + "\n";
