@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <thread>
@@ -14,7 +15,7 @@
 #include "tests/support/random_graph.hpp"
 
 #if defined(__SANITIZE_THREAD__)
-constexpr int slowdown = 10;  // ThreadSanitizer
+constexpr int slowdown = 4;  // ThreadSanitizer
 #else
 constexpr int slowdown = 1;
 #endif
@@ -215,6 +216,26 @@ TEST(CpuExecutor, StagesApartGiveTheReference) {
     }
   }
 }
+
+#if defined(__SANITIZE_THREAD__)
+TEST(CpuExecutor, ThreadSanitizerSeesAMissingWait) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  int missing = 0;
+  for (std::uint64_t seed = 0; missing < 5; ++seed) {
+    const Graph graph = RandomCnn(seed).draw(1);
+    Program program = lower(graph, random_schedule(graph, 1, Mode::dataflow, seed), {});
+    const auto waiting = std::ranges::find_if(program.steps, [](const Step& step) { return !step.waits.empty(); });
+    if (waiting == program.steps.end()) continue;
+    waiting->waits.pop_back();
+    ++missing;
+    const auto run = [&] {
+      make_cpu_executor(graph, program, seed)->run(inputs_of(graph, seed));
+      std::exit(0);
+    };
+    EXPECT_EXIT(run(), testing::ExitedWithCode(66), "data race");
+  }
+}
+#endif
 
 TEST(CpuExecutor, RefusesWhatItCannotDo) {
   const Graph graph = RandomCnn(1).draw(1);
