@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "core/file.hpp"
+#include "core/files.hpp"
 
 namespace opsched {
 namespace {
@@ -186,6 +186,6 @@ std::string dag_text(const WeightedDag& dag) {
   return text;
 }
 
-void write_dag(const std::string& path, const WeightedDag& dag) { write_file(path, dag_text(dag)); }
+void write_dag(const std::string& path, const WeightedDag& dag) { write_file_atomically(path, dag_text(dag)); }
 
 }  // namespace opsched

@@ -12,7 +12,11 @@ namespace opsched {
   ADD(ios_merge_scheduler)      \
   ADD(ios_parallel_scheduler)   \
   ADD(ios_both_scheduler)       \
-  ADD(ios_dataflow_scheduler)
+  ADD(hios_lp_scheduler)        \
+  ADD(hios_mr_scheduler)        \
+  ADD(hios_lp_inter_scheduler)  \
+  ADD(hios_mr_inter_scheduler)  \
+  ADD(heft_scheduler)
 
 #define OPSCHED_DECLARE(function) SchedulerInfo function();
 OPSCHED_SCHEDULERS(OPSCHED_DECLARE)

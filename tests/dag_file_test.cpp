@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
-#include "core/file.hpp"
+#include "core/files.hpp"
 
 namespace opsched {
 namespace {

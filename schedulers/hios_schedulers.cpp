@@ -1,0 +1,84 @@
+// HIOS, step 2: concurrent stages within each device, and the schedulers made of the two steps.
+#include <utility>
+
+#include "schedulers/hios.hpp"
+#include "schedulers/options.hpp"
+#include "schedulers/scheduler.hpp"
+
+namespace opsched {
+
+void fuse_windows(StageGraph& graph, int width) {
+  std::vector<int> window;
+  for (int device = 0; device < graph.devices(); ++device)
+    for (int s = graph.first(device); s >= 0; s = graph.node(s).next) {
+      window.clear();
+      for (int t = s; t >= 0 && static_cast<int>(window.size()) < width; t = graph.node(t).next) window.push_back(t);
+      while (window.size() > 1 && !graph.fuse(window)) window.pop_back();
+    }
+}
+
+DeviceOrders one_device_orders(const HiosProblem& problem) {
+  DeviceOrders orders(problem.devices());
+  for (int v = 0; v < problem.size(); ++v) orders[0].push_back(v);
+  return orders;
+}
+
+namespace {
+
+using FirstStep = DeviceOrders (*)(const HiosProblem&);
+
+/// Both steps; a window of 1 leaves out the second. Where transfers cost more than other devices gain,
+/// everything stays on one.
+Schedule make(const SchedulerRequest& request, FirstStep place, int window) {
+  const HiosProblem problem(request.cost, request.devices);
+  StageCost cost(problem);
+  StageGraph graph(problem, cost);
+  graph.assign(place(problem));
+  fuse_windows(graph, window);
+  double work = 0;
+  for (int v = 0; v < problem.size(); ++v) work += window == 1 ? problem.ms(v) : request.cost.work_ms(problem.op(v));
+  if (graph.makespan() <= work) return graph.schedule();
+  StageGraph alone(problem, cost);
+  alone.assign(one_device_orders(problem));
+  fuse_windows(alone, window);
+  return alone.makespan() < graph.makespan() ? alone.schedule() : graph.schedule();
+}
+
+SchedulerInfo inter_gpu(std::string name, std::string summary, FirstStep place) {
+  return {.name = std::move(name),
+          .summary = std::move(summary),
+          .max_devices = 0,
+          .options = {},
+          .make = [place](const SchedulerRequest& request) { return make(request, place, 1); }};
+}
+
+SchedulerInfo full(std::string name, std::string summary, FirstStep place) {
+  return {.name = std::move(name),
+          .summary = std::move(summary),
+          .max_devices = 0,
+          .options = {{"window", "operators in the sliding window, most in a stage (default 2)"}},
+          .make = [place](const SchedulerRequest& request) {
+            return make(request, place, OptionReader(request.options).integer("window", 2, 1));
+          }};
+}
+
+}  // namespace
+
+SchedulerInfo hios_lp_scheduler() {
+  return full("hios-lp", "longest paths to devices, then concurrent stages by a sliding window (HIOS-LP)",
+              hios_lp_orders);
+}
+
+SchedulerInfo hios_mr_scheduler() {
+  return full("hios-mr", "mapping recording, then concurrent stages by a sliding window (HIOS-MR)", hios_mr_orders);
+}
+
+SchedulerInfo hios_lp_inter_scheduler() {
+  return inter_gpu("hios-lp-inter", "the first step of hios-lp: longest paths to devices", hios_lp_orders);
+}
+
+SchedulerInfo hios_mr_inter_scheduler() {
+  return inter_gpu("hios-mr-inter", "the first step of hios-mr: mapping recording", hios_mr_orders);
+}
+
+}  // namespace opsched

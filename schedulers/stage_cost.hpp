@@ -1,0 +1,43 @@
+// Latency of stages of a HiosProblem, fast enough for a search.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "core/cost/synthetic.hpp"
+#include "schedulers/hios_problem.hpp"
+
+namespace opsched {
+
+/// Latency of a set of operators as one concurrent stage. Operators that depend on each other form a
+/// group, which runs in ascending order; all others run side by side. Answers of the cost model are
+/// kept; synthetic costs are computed here, by the same formula.
+class StageCost {
+ public:
+  /// `estimate`: ask for CostModel::estimate_stage_ms, which never measures.
+  explicit StageCost(const HiosProblem& problem, bool estimate = false);
+
+  /// ms; `ops` are numbers of the problem, in any order.
+  double operator()(std::span<const int> ops);
+  /// The stage itself.
+  Stage stage(std::span<const int> ops);
+
+ private:
+  /// Sets group_[i] of every operator to the smallest index of its group.
+  void find_groups(std::span<const int> ops);
+  double synthetic(std::span<const int> ops);
+
+  struct Hash {
+    std::size_t operator()(const std::vector<int>& ops) const;
+  };
+  const HiosProblem* problem_;
+  bool estimate_, is_synthetic_;
+  std::vector<double> busy_;  ///< t * u, synthetic only
+  std::vector<int> group_, key_;
+  std::vector<double> length_;
+  std::unordered_map<std::vector<int>, double, Hash> known_;
+};
+
+}  // namespace opsched

@@ -1,0 +1,51 @@
+// The random DAGs of HIOS's simulations, as a population to test and measure schedulers on.
+#pragma once
+
+#include <algorithm>
+#include <random>
+
+#include "networks/random_dag.hpp"
+
+namespace opsched::test {
+
+/// Of `seed`: 20 to 200 operators, as many dependencies on average two an operator, ratio 0.4 to 1.2. The
+/// number of layers lies between the least that holds the operators and the most that the generator of
+/// HIOS fills (each middle layer with ceil(layers / 2)).
+inline WeightedDag hios_dag(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  RandomDagOptions options;
+  options.operators = 20 + static_cast<int>(random() % 181);
+  options.dependencies = 2 * options.operators;
+  options.ratio = 0.4 + 0.8 * static_cast<double>(random() % 1001) / 1000;
+  int least = 4, most = 4;
+  while (10 * least * (least - 2) < options.operators - 2) ++least;
+  while ((most + 2) / 2 * (most + 1) < options.operators) ++most;
+  options.layers = least + static_cast<int>(random() % static_cast<std::uint64_t>(most - least + 1));
+  options.seed = seed;
+  return random_dag(options);
+}
+
+/// Any DAG of a few operators, not in layers, some of them and some transfers free; ids in no order.
+inline WeightedDag small_dag(int operators, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto uniform = [&](double low, double high) {
+    return low + (high - low) * static_cast<double>(random() % 10007) / 10006;
+  };
+  WeightedDag dag;
+  dag.name = "small_dag";
+  std::vector<int> order(operators);
+  for (int v = 0; v < operators; ++v) {
+    order[v] = v;
+    dag.ms.push_back(random() % 8 == 0 ? 0 : uniform(0.1, 4));
+    dag.utilisation.push_back(uniform(0.3, 1));
+  }
+  std::shuffle(order.begin(), order.end(), random);
+  const double density = uniform(0.1, 0.6), ratio = uniform(0, 1.2);
+  for (int i = 0; i < operators; ++i)
+    for (int j = i + 1; j < operators; ++j)
+      if (uniform(0, 1) < density)
+        dag.edges.push_back({order[i], order[j], random() % 8 == 0 ? 0 : ratio * dag.ms[order[j]]});
+  return dag;
+}
+
+}  // namespace opsched::test
