@@ -6,20 +6,11 @@
 namespace opsched {
 namespace {
 
-const std::map<std::string, std::string> kOptions = {
-    {"r", "most operators in a group, or unlimited (3)"},
-    {"s", "most groups in a stage, or unlimited (8)"},
-    {"enumeration", "endings that may be stages: single-source (as the paper's code) or components (as its text)"},
-    {"max-part-size", "a block without parts is cut into runs of this many operators (100)"},
-    {"tolerance", "how far from the best schedule the search may stop measuring, as a fraction (0.01)"},
-    {"exhaustive", "yes: the latency of every stage is asked (no)"},
-};
-
 SchedulerInfo info(const std::string& name, const std::string& summary, bool concurrent, bool merge) {
   return {.name = name,
           .summary = summary,
           .max_devices = 1,
-          .options = kOptions,
+          .options = ios_option_texts(),
           .make = [concurrent, merge](const SchedulerRequest& request) {
             IosSearchOptions options = ios_search_options(request.options);
             options.space.concurrent = concurrent;
@@ -29,6 +20,17 @@ SchedulerInfo info(const std::string& name, const std::string& summary, bool con
 }
 
 }  // namespace
+
+std::map<std::string, std::string> ios_option_texts() {
+  return {
+      {"r", "most operators in a group, or unlimited (3)"},
+      {"s", "most groups in a stage, or unlimited (8)"},
+      {"enumeration", "endings that may be stages: single-source (as the paper's code) or components (as its text)"},
+      {"max-part-size", "a block without parts is cut into runs of this many operators (100)"},
+      {"tolerance", "how far from the best schedule the search may stop measuring, as a fraction (0.01)"},
+      {"exhaustive", "yes: the latency of every stage is asked (no)"},
+  };
+}
 
 IosSearchOptions ios_search_options(const SchedulerOptions& options) {
   const OptionReader reader(options);

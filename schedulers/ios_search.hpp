@@ -14,6 +14,8 @@ struct IosSearchOptions {
 /// The options of the ios schedulers, read and checked: r, s, enumeration, max-part-size, tolerance,
 /// exhaustive. Strategies are left at both.
 IosSearchOptions ios_search_options(const SchedulerOptions& options);
+/// Their names and meanings.
+std::map<std::string, std::string> ios_option_texts();
 
 /// What a search did; sums over the parts.
 struct SearchStats {

@@ -293,7 +293,7 @@ TEST(GraphJson, BlocksThatWaitForEachOtherAreAnError) {
   expect_complaint(json.dump(), "twice");
 }
 
-TEST(GraphJson, WithoutBlocksAllIsOne) {
+TEST(GraphJson, WithoutBlocksItGetsNaturalOnes) {
   Json json = Json::parse(with("4", "4"));
   json.erase("blocks");
   const Graph graph = parse_graph(json.dump(), "g");

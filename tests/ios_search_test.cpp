@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/cost/evaluate.hpp"
 #include "core/cost/signature.hpp"
 #include "core/error.hpp"
 #include "networks/network.hpp"
+#include "schedulers/ios_dataflow.hpp"
 #include "schedulers/ios_search.hpp"
 #include "schedulers/ios_space.hpp"
 #include "tests/support/ios_naive.hpp"
@@ -181,6 +184,55 @@ TEST(IosSearch, ReportsProgressAndStopsWhenToldTo) {
                Stop);
   EXPECT_NE(line.find("78 states"), std::string::npos) << line;
   EXPECT_NE(line.find("s to go"), std::string::npos) << line;
+}
+
+TEST(IosDataflow, KeepsStagesAndSavesWaits) {
+  // Two chains: with barriers they are stages of two groups; without, each chain stays on its stream.
+  const Graph two = test::disconnected(2, 6);
+  TestCost cost(two);
+  const Schedule chains =
+      make_schedule("ios-dataflow", {.cost = cost, .devices = 1, .options = {{"r", "1"}, {"s", "2"}}, .progress = {}});
+  EXPECT_EQ(chains.mode, Mode::dataflow);
+  const std::vector<Slot> slots = slots_of(two, chains);
+  for (OpId op : two.units())
+    for (OpId p : two.preds(op))
+      if (slots[p].placed()) {
+        EXPECT_EQ(slots[p].group, slots[op].group) << two.op(op).name;
+      }
+
+  for (const char* name : {"inception_v3", "squeezenet"}) {
+    const Graph graph = make_network(name);
+    NoisyCost device(graph, 0.05);
+    const Schedule barrier = ios_search(device, {}).schedule;
+    // Operators that follow one on their stream which they have nothing to do with.
+    const auto idle_waits = [&](const Schedule& schedule) {
+      std::vector<std::set<OpId>> ancestors(graph.size());
+      for (OpId op : graph.units())
+        for (OpId p : graph.preds(op)) {
+          ancestors[op].insert(p);
+          ancestors[op].insert(ancestors[p].begin(), ancestors[p].end());
+        }
+      std::map<int, OpId> last;
+      int count = 0;
+      for (const Stage& stage : schedule.devices[0].stages)
+        for (std::size_t g = 0; g < stage.groups.size(); ++g)
+          for (OpId op : stage.groups[g]) {
+            const auto [it, first] = last.emplace(g, op);
+            count += !first && !ancestors[op].contains(it->second);
+            it->second = op;
+          }
+      return count;
+    };
+    const Schedule free = without_barriers(graph, barrier);
+    EXPECT_NO_THROW(validate(graph, free));
+    ASSERT_EQ(stage_count(free), stage_count(barrier));
+    EXPECT_LT(idle_waits(free), idle_waits(barrier));
+    for (int s = 0; s < stage_count(free); ++s) {
+      std::vector<Group> groups = free.devices[0].stages[s].groups;
+      std::erase(groups, Group{});
+      EXPECT_TRUE(std::ranges::is_permutation(groups, barrier.devices[0].stages[s].groups));
+    }
+  }
 }
 
 TEST(IosSearch, BadOptions) {

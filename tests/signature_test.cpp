@@ -184,6 +184,7 @@ TEST(Signature, AttributesGatheringAndBatchCount) {
                    Pool2d{.type = PoolType::avg, .kernel = {3, 3}},
                    Pool2d{.type = PoolType::avg, .kernel = {3, 3}, .count_padding = false},
                    Pool2d{.type = PoolType::max, .kernel = {3, 3}, .stride = {2, 2}},
+                   Pool2d{.type = PoolType::max, .kernel = {3, 3}, .stride = {2, 2}, .ceil = true},
                    Pool2d{.type = PoolType::max, .kernel = {3, 3}, .padding = {1, 1}}})
     add(1, {{a}}, {p});
   EXPECT_EQ(static_cast<int>(keys.size()), graphs);

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "core/cost/sharing.hpp"
 #include "core/schedule/schedule.hpp"
 
 namespace opsched {
@@ -45,6 +46,9 @@ class CostModel {
   virtual double transfer_ms(OpId producer, OpId consumer, int from, int to) = 0;
   /// Whether transfer_ms is the same for every pair of different devices; spares schedulers the asking.
   virtual bool uniform_links() const { return false; }
+  /// How operators that run at the same time slow each other down, for replays of dataflow schedules.
+  /// Default: processor sharing on utilisations, no overheads.
+  virtual Sharing sharing() const { return {}; }
   /// These stages will be asked for; a model that measures may do so together.
   virtual void prefetch(std::span<const Stage>) {}
 };

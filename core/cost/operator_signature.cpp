@@ -36,6 +36,7 @@ void add_layer(std::string& text, const Layer& layer) {
     add_pair(text, 'k', pool->kernel, 1);
     add_pair(text, 's', pool->stride, 1);
     add_pair(text, 'p', pool->padding, 0);
+    if (pool->ceil) text += 'u';
   } else {
     text += suffix(std::get<Activate>(layer).act);
   }
@@ -110,6 +111,7 @@ Layer read_layer(Reader& in) {
     pool.kernel = in.pair('k', 1);
     pool.stride = in.pair('s', 1);
     pool.padding = in.pair('p', 0);
+    pool.ceil = in.take('u');
     return pool;
   }
   return Activate{in.activation()};
@@ -141,6 +143,8 @@ std::string operator_signature(const Graph& graph, OpId id) {
   for (const Layer& layer : op.layers) add_layer(text, layer);
   return text;
 }
+
+std::string solo_key(const std::string& signature, int batch) { return "b" + std::to_string(batch) + " " + signature; }
 
 Operator parse_operator_signature(const std::string& signature) {
   Reader in(signature);

@@ -6,7 +6,8 @@
 //   operator  CxHxW[(terms)][:layer]...   192x35x35:c64r   64x28x28(32*3+32/1):r:c64k3p1g64:c128
 //     terms   channels[*values][/slices] joined by '+'; left out for one whole value
 //     layer   c conv, m max pool, a average pool (n: padding not counted), g global average pool,
-//             r relu, t tanh; k kernel, s stride, p padding (3 or 1x7; left out: 1, 1, 0), g groups;
+//             r relu, t tanh; k kernel, s stride, p padding (3 or 1x7; left out: 1, 1, 0), g groups,
+//             u a pool's size rounded up;
 //             a conv ends in r or t if that activation is fused
 //   stage     bBATCH op op | op ...       groups apart by '|', operators in their order
 //             bBATCH merge op op          one merged convolution (of a single one: as if concurrent)
@@ -25,6 +26,9 @@ namespace opsched {
 
 /// Signature of an operator on its own, without batch and wiring.
 std::string operator_signature(const Graph& graph, OpId id);
+
+/// Key of the stage that holds only this operator, its wiring left out.
+std::string solo_key(const std::string& signature, int batch);
 
 /// Signs the stages of one graph. Copies what it needs.
 class StageSigner {

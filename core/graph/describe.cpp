@@ -105,7 +105,7 @@ std::string describe(const Layer& layer) {
     if (p->type == PoolType::global_avg) return "global average pool";
     const bool partial = p->type == PoolType::avg && !p->count_padding;
     return (p->type == PoolType::max ? "max pool" : "average pool") + window_text(p->kernel, p->stride, p->padding) +
-           (partial ? " not counted" : "");
+           (partial ? " not counted" : "") + (p->ceil ? " round up" : "");
   }
   return activation_text(std::get<Activate>(layer).act);
 }

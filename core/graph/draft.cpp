@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/error.hpp"
+#include "core/graph/blocks.hpp"
 #include "core/graph/dag.hpp"
 
 namespace opsched {
@@ -104,7 +105,7 @@ Graph assemble(const GraphDraft& draft) {
   std::vector<OpId> ids(draft.ops.size(), -1);
   for (int i : sorted_operators(draft, index)) ids[i] = add(graph, draft.ops[i], index, ids);
   if (!draft.blocks) {
-    if (!graph.units().empty()) graph.end_block(draft.name);
+    if (!graph.units().empty()) graph.set_blocks(natural_blocks(graph));
   } else if (!draft.blocks->empty()) {
     std::vector<Block> blocks;
     for (const DraftBlock& block : *draft.blocks) blocks.push_back(resolve(block, graph));

@@ -39,7 +39,7 @@ struct GraphDraft {
   std::string name;
   int batch = 1;
   std::vector<DraftOperator> ops;
-  std::optional<std::vector<DraftBlock>> blocks;  ///< not stated: all operators are one block
+  std::optional<std::vector<DraftBlock>> blocks;  ///< not stated: natural_blocks()
 };
 
 /// Most operators that a file may hold.

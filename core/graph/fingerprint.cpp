@@ -27,7 +27,8 @@ class Hash {
     return add("conv").add(c.out_channels).add(c.kernel).add(c.stride).add(c.padding).add(c.groups).add(c.act);
   }
   Hash& add(const Pool2d& p) {
-    return add("pool").add(p.type).add(p.kernel).add(p.stride).add(p.padding).add(p.count_padding ? 1 : 0);
+    return add("pool").add(p.type).add(p.kernel).add(p.stride).add(p.padding).add((p.count_padding ? 1 : 0) +
+                                                                                  (p.ceil ? 2 : 0));
   }
   Hash& add(const Activate& a) { return add("activate").add(a.act); }
 

@@ -136,6 +136,29 @@ Graph Graph::with_batch(int batch) const {
   return graph;
 }
 
+void Graph::set_weights(std::shared_ptr<const WeightTable> weights) {
+  for (OpId id : units()) {
+    Shape shape = ops_[id].input;
+    for (std::size_t layer = 0; layer < ops_[id].layers.size(); ++layer) {
+      if (const auto* conv = std::get_if<Conv2d>(&ops_[id].layers[layer])) {
+        const auto found = weights->find({id, static_cast<int>(layer)});
+        const auto size = static_cast<std::size_t>(layer_weights(*conv, shape) - conv->out_channels);
+        if (found == weights->end() || found->second.weight.size() != size ||
+            found->second.bias.size() != static_cast<std::size_t>(conv->out_channels))
+          throw Error(quoted(ops_[id].name) + ": its weights are missing or of another size");
+      }
+      shape = infer_shape(ops_[id].layers[layer], shape);
+    }
+  }
+  weights_ = std::move(weights);
+}
+
+const ConvWeights* Graph::weights(OpId id, int layer) const {
+  if (!weights_) return nullptr;
+  const auto found = weights_->find({id, layer});
+  return found == weights_->end() ? nullptr : &found->second;
+}
+
 OpId Graph::find(const std::string& name) const {
   const auto it = ids_.find(name);
   return it == ids_.end() ? -1 : it->second;

@@ -1,12 +1,14 @@
 // The graph: operators in topological order, split into blocks.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/graph/operator.hpp"
+#include "core/graph/weights.hpp"
 
 namespace opsched {
 
@@ -57,6 +59,12 @@ class Graph {
   /// Operators whose output nobody reads: the outputs of the graph.
   std::vector<OpId> outputs() const;
 
+  /// Weights that came with the graph, for all of its convolutions. Throws Error naming the operator
+  /// where they are missing or of another size. Without them, runtimes draw their own.
+  void set_weights(std::shared_ptr<const WeightTable> weights);
+  /// nullptr if the graph came without.
+  const ConvWeights* weights(OpId id, int layer) const;
+
   /// Multiply-accumulates of an operator, of the graph, for one image.
   std::int64_t macs(OpId id) const;
   std::int64_t macs() const;
@@ -72,6 +80,7 @@ class Graph {
   std::vector<std::vector<OpId>> preds_, succs_;
   std::vector<Block> blocks_;
   OpId block_begin_ = 0;
+  std::shared_ptr<const WeightTable> weights_;
 };
 
 }  // namespace opsched

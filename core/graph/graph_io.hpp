@@ -1,4 +1,4 @@
-// Graphs in and out of files: our own JSON, IOS's graph file, DOT for pictures.
+// Graphs in and out of files: our own JSON, IOS's graph file, ONNX (in), DOT (out, for pictures).
 #pragma once
 
 #include <string>
@@ -7,15 +7,16 @@
 
 namespace opsched {
 
-/// Reads a graph file of any kind that is known here: our own JSON ("format": "opsched-graph") or the
-/// graph file of IOS's public code. Operators and blocks may stand in any order; they are sorted.
+/// Reads a graph file of any kind that is known here: our own JSON ("format": "opsched-graph"), the
+/// graph file of IOS's public code, or an ONNX model (onnx_import.hpp). In JSON, operators and blocks
+/// may stand in any order; they are sorted. A graph file without blocks gets natural_blocks().
 /// Throws Error naming the file, the operator and what is wrong.
 Graph load_graph(const std::string& path);
 
-/// The same from text; `source` names it in errors.
+/// The same from JSON text; `source` names it in errors.
 Graph parse_graph(const std::string& text, const std::string& source);
 
-/// Our own JSON: everything a Graph holds, one operator a line. Reading it gives an equal graph.
+/// Our own JSON: everything a Graph holds but weights, one operator a line. Reading it gives an equal graph.
 std::string graph_to_json(const Graph& graph);
 
 /// IOS's graph file with the sequential schedule as its stages, and the parts of blocks as a key of

@@ -55,8 +55,10 @@ Json to_json(const Conv2d& c) {
 }
 
 Json to_json(const Pool2d& p) {
-  return {{"type", "pool2d"},   {"pool", name_of(pools, p.type)}, {"kernel", p.kernel},
-          {"stride", p.stride}, {"padding", p.padding},           {"count_padding", p.count_padding}};
+  Json json{{"type", "pool2d"},   {"pool", name_of(pools, p.type)}, {"kernel", p.kernel},
+            {"stride", p.stride}, {"padding", p.padding},           {"count_padding", p.count_padding}};
+  if (p.ceil) json["ceil"] = true;
+  return json;
 }
 
 Json to_json(const Activate& a) { return {{"type", "activation"}, {"activation", name_of(activations, a.act)}}; }
@@ -95,12 +97,13 @@ Layer read_layer(const JsonReader& json) {
     return c;
   }
   if (type == "pool2d") {
-    json.check_keys({"type", "pool", "kernel", "stride", "padding", "count_padding"});
+    json.check_keys({"type", "pool", "kernel", "stride", "padding", "count_padding", "ceil"});
     Pool2d p{.type = value_of(pools, json.at("pool"))};
     if (json.has("kernel")) p.kernel = json.at("kernel").pair(1);
     if (json.has("stride")) p.stride = json.at("stride").pair(1);
     if (json.has("padding")) p.padding = json.at("padding").pair(0);
     if (json.has("count_padding")) p.count_padding = json.at("count_padding").boolean();
+    if (json.has("ceil")) p.ceil = json.at("ceil").boolean();
     return p;
   }
   if (type == "activation") {

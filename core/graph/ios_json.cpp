@@ -126,6 +126,7 @@ Json layer_json(const Layer& layer, const std::string& name, const Json& inputs,
     }
     if (p->type == PoolType::avg && !p->count_padding && p->padding != std::array{0, 0})
       throw Error("operator '" + name + "': IOS's format has no average pool that does not count its padding");
+    if (p->ceil) throw Error("operator '" + name + "': IOS's format has no pool that rounds its size up");
     json["pool_type"] = p->type == PoolType::max ? "max" : "avg";
     json.update({{"kernel", p->kernel}, {"stride", p->stride}, {"padding", p->padding}});
     return json;

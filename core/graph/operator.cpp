@@ -11,13 +11,16 @@ struct Overloaded : F... {
 };
 
 /// Output size of a window; throws Error where the window does not fit.
-int window(int size, int kernel, int stride, int padding, const char* what, const Shape& input) {
+int window(int size, int kernel, int stride, int padding, bool ceil, const char* what, const Shape& input) {
   if (kernel < 1 || stride < 1 || padding < 0 || padding > max_axis)
     throw Error(std::string(what) + ": kernel and stride must be at least 1, padding at least 0 and at most " +
                 std::to_string(max_axis));
   const std::int64_t room = std::int64_t{size} + 2 * std::int64_t{padding} - kernel;
   if (room < 0) throw Error(std::string(what) + ": the kernel is larger than the padded input " + to_string(input));
-  return static_cast<int>(room / stride + 1);
+  const std::int64_t floor = room / stride + 1;
+  // Every window begins in the input or in the padding before it.
+  const bool one_more = ceil && room % stride != 0 && floor * stride < std::int64_t{size} + padding;
+  return static_cast<int>(floor + one_more);
 }
 
 Shape shape_of(const Conv2d& c, const Shape& in) {
@@ -25,8 +28,8 @@ Shape shape_of(const Conv2d& c, const Shape& in) {
   if (c.groups < 1 || in.c % c.groups != 0 || c.out_channels % c.groups != 0)
     throw Error("conv2d: groups (" + std::to_string(c.groups) + ") must divide the channels in (" +
                 std::to_string(in.c) + ") and out (" + std::to_string(c.out_channels) + ")");
-  const Shape out{c.out_channels, window(in.h, c.kernel[0], c.stride[0], c.padding[0], "conv2d", in),
-                  window(in.w, c.kernel[1], c.stride[1], c.padding[1], "conv2d", in)};
+  const Shape out{c.out_channels, window(in.h, c.kernel[0], c.stride[0], c.padding[0], false, "conv2d", in),
+                  window(in.w, c.kernel[1], c.stride[1], c.padding[1], false, "conv2d", in)};
   check_shape(out);
   // Kernels are no larger than 2^26, so each of these products is checked before it can overflow.
   const std::int64_t window_size = std::int64_t{c.kernel[0]} * c.kernel[1], fan_in = in.c / c.groups;
@@ -42,8 +45,10 @@ Shape shape_of(const Pool2d& p, const Shape& in) {
   if (p.type == PoolType::global_avg) return {in.c, 1, 1};
   for (int d : {0, 1})
     if (p.padding[d] >= p.kernel[d]) throw Error("pool2d: padding must be smaller than the kernel");
-  return {in.c, window(in.h, p.kernel[0], p.stride[0], p.padding[0], "pool2d", in),
-          window(in.w, p.kernel[1], p.stride[1], p.padding[1], "pool2d", in)};
+  if (p.ceil && p.type == PoolType::avg && p.count_padding)
+    throw Error("pool2d: an average that counts its padding cannot round its size up");
+  return {in.c, window(in.h, p.kernel[0], p.stride[0], p.padding[0], p.ceil, "pool2d", in),
+          window(in.w, p.kernel[1], p.stride[1], p.padding[1], p.ceil, "pool2d", in)};
 }
 
 bool is_depthwise(const Layer& layer) {

@@ -22,13 +22,9 @@ double relative_error(const Tensor& a, const Tensor& b);
 /// random.hpp): the same on every machine.
 Tensor random_tensor(int n, Shape shape, std::uint64_t seed);
 
-/// Weights of a convolution layer: [out][in / groups][kh][kw], and bias [out].
-struct ConvWeights {
-  std::vector<float> weight, bias;
-};
-
-/// Weights of layer `layer` of `op`, drawn from `seed` and the position in the graph, scaled so that
-/// activations keep a variance near 1 from input to output (fp16 would overflow otherwise).
+/// Weights of layer `layer` of `op`: those that came with the graph; else drawn from `seed` and the
+/// position in the graph, scaled so that activations keep a variance near 1 from input to output (fp16
+/// would overflow otherwise).
 ConvWeights make_weights(const Graph& graph, OpId op, int layer, std::uint64_t seed);
 
 }  // namespace opsched

@@ -89,6 +89,7 @@ Moments input_moments(const Operator& op, const std::vector<Moments>& outputs) {
 }  // namespace
 
 ConvWeights make_weights(const Graph& graph, OpId id, int layer, std::uint64_t seed) {
+  if (const ConvWeights* imported = graph.weights(id, layer)) return *imported;
   std::vector<Moments> outputs;
   Moments m;
   Shape shape;

@@ -78,13 +78,7 @@ class RandomGraph {
       case 0:
         return Activate{below(2) ? Activation::relu : Activation::tanh};
       case 1:
-        return Pool2d{.type = below(6) == 0 ? PoolType::global_avg
-                              : below(2)    ? PoolType::max
-                                            : PoolType::avg,
-                      .kernel = {kernel, kernel},
-                      .stride = {stride, 1},
-                      .padding = {kernel / 2, 0},
-                      .count_padding = below(2) == 0};
+        return pool(kernel, stride);
       case 2:
         return Conv2d{.out_channels = in.c,
                       .kernel = {kernel, 1},
@@ -95,6 +89,17 @@ class RandomGraph {
       default:
         return Conv2d{.out_channels = 1 + below(6), .kernel = {1, kernel}, .padding = {1, 1}, .act = activation()};
     }
+  }
+
+  Pool2d pool(int kernel, int stride) {
+    const PoolType type = below(6) == 0 ? PoolType::global_avg : below(2) ? PoolType::max : PoolType::avg;
+    const bool count_padding = below(2) == 0;
+    return {.type = type,
+            .kernel = {kernel, kernel},
+            .stride = {stride, 1},
+            .padding = {kernel / 2, 0},
+            .count_padding = count_padding,
+            .ceil = (type != PoolType::avg || !count_padding) && below(2) == 0};
   }
 
   std::mt19937_64 random_;

@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
+#include "core/runtime/cuda/peer_copy.hpp"
 
 namespace opsched {
 namespace {
@@ -163,11 +164,8 @@ void CapturedProgram::enqueue_transfer(const Step& step, cudaStream_t stream) {
   const std::size_t width = element * from.channels * (nhwc ? 1 : pixels);
   const std::size_t source_pitch = element * source.c * (nhwc ? 1 : pixels);
   const std::size_t target_pitch = element * target.c * (nhwc ? 1 : pixels);
-  if (width == source_pitch && width == target_pitch)
-    OPSCHED_CUDA(cudaMemcpyAsync(address(step.output), address(from), rows * width, cudaMemcpyDefault, stream));
-  else
-    OPSCHED_CUDA(cudaMemcpy2DAsync(address(step.output), target_pitch, address(from), source_pitch, width, rows,
-                                   cudaMemcpyDefault, stream));
+  const PeerCopy copy{address(step.output), address(from), rows, width, target_pitch, source_pitch};
+  enqueue_copy(copy, best_copy_method(copy.bytes()), stream);
 }
 
 void CapturedProgram::capture(const std::vector<Prepared>& prepared) {

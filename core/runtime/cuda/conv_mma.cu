@@ -72,17 +72,19 @@ __device__ unsigned prepare(unsigned x, bool relu, float) {
 __device__ float activate(float x, int act) { return act == 1 ? fmaxf(x, 0.f) : act == 2 ? tanhf(x) : x; }
 
 /// Tile of BM pixels x BN output channels on WM x WN warps; `Vector` bytes are fetched at once.
-template <class T, int BM, int BN, int WM, int WN, int Vector>
-__global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params params) {
-  constexpr int kThreads = WM * WN * 32;
+/// `Slices` teams of WM x WN warps take turns at the steps, each with a partial tile of its own: more
+/// warps to hide latency behind.
+template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector>
+__global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Params params) {
+  constexpr int kTeam = WM * WN * 32, kThreads = Slices * kTeam;
   constexpr int kTileM = BM / WM, kTileN = BN / WN;  // of a warp
-  constexpr int kFetches = BM * kChunks / kThreads;  // chunks of the input that a thread fetches a step
+  constexpr int kFetches = BM * kChunks / kTeam;     // chunks of the input that a thread fetches a step
   constexpr int kElement = sizeof(T), kDepth = kRowBytes / kElement;
-  static_assert(kTileM % 16 == 0 && kTileN % 16 == 0 && BM * kChunks % kThreads == 0);
+  static_assert(kTileM % 16 == 0 && kTileN % 16 == 0 && BM * kChunks % kTeam == 0);
   extern __shared__ __align__(128) char memory[];
 
   const ConvGeometry& g = params.g;
-  const int tid = threadIdx.x, lane = tid % 32, warp = tid / 32;
+  const int slice = threadIdx.x / kTeam, tid = threadIdx.x % kTeam, lane = tid % 32, warp = tid / 32;
   const int pixels = g.batch * g.p * g.q;
   const int first_pixel = blockIdx.x * BM, first_row = blockIdx.y * BN;
   const int split = blockIdx.z, splits = gridDim.z;
@@ -93,7 +95,7 @@ __global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params para
   const char* corner[kFetches];
 #pragma unroll
   for (int i = 0; i < kFetches; ++i) {
-    const int pixel = first_pixel + tid / kChunks + i * (kThreads / kChunks);
+    const int pixel = first_pixel + tid / kChunks + i * (kTeam / kChunks);
     const int image = pixel / (g.p * g.q), at = pixel % (g.p * g.q);
     top[i] = pixel < pixels ? (at / g.q) * g.stride_h - g.pad_h : -(1 << 29);
     left[i] = (at % g.q) * g.stride_w - g.pad_w;
@@ -101,16 +103,20 @@ __global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params para
                 kElement * (image * g.in_stride_n + (static_cast<std::int64_t>(top[i]) * g.w + left[i]) * g.in_stride);
   }
 
-  const int begin = static_cast<int>(static_cast<std::int64_t>(params.steps) * split / splits);
+  // This team's steps: begin, begin + Slices, ...
+  const int first_step = static_cast<int>(static_cast<std::int64_t>(params.steps) * split / splits);
   const int end = static_cast<int>(static_cast<std::int64_t>(params.steps) * (split + 1) / splits);
+  const int turns = (end - first_step + Slices - 1) / Slices, begin = first_step + slice;
 
-  const auto fetch = [&](int step) {
-    char* a = memory + (step - begin) % kStages * (BM + BN) * kRowBytes;
+  const auto fetch = [&](int turn) {
+    const int step = begin + turn * Slices;
+    if (step >= end) return;
+    char* a = memory + (turn % kStages * Slices + slice) * (BM + BN) * kRowBytes;
     char* b = a + BM * kRowBytes;
     const char* weights =
         params.weights + (static_cast<std::int64_t>(step) * params.rows_padded + first_row) * kRowBytes;
 #pragma unroll
-    for (int i = tid; i < BN * kChunks; i += kThreads)
+    for (int i = tid; i < BN * kChunks; i += kTeam)
       __pipeline_memcpy_async(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16, 16);
     const int tap = step / params.depth_tiles;
     const int depth = (step - tap * params.depth_tiles) * kDepth + chunk * (16 / kElement);
@@ -120,7 +126,7 @@ __global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params para
       const bool valid = static_cast<unsigned>(top[i] + r) < static_cast<unsigned>(g.h) &&
                          static_cast<unsigned>(left[i] + s) < static_cast<unsigned>(g.w);
       const char* source = corner[i] + kElement * ((static_cast<std::int64_t>(r) * g.w + s) * g.in_stride + depth);
-      char* target = a + chunk_at(tid / kChunks + i * (kThreads / kChunks), chunk);
+      char* target = a + chunk_at(tid / kChunks + i * (kTeam / kChunks), chunk);
 #pragma unroll
       for (int j = 0; j < 16; j += Vector) {
         // The last vector of a pixel may hold fewer channels than fit: the rest is filled with zeros.
@@ -134,15 +140,16 @@ __global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params para
   const int warp_m = warp % WM * kTileM, warp_n = warp / WM * kTileN;
   float sum[kTileM / 16][kTileN / 8][4] = {};
   for (int i = 0; i < kStages - 1; ++i) {
-    if (begin + i < end) fetch(begin + i);
+    fetch(i);
     __pipeline_commit();
   }
-  for (int step = begin; step < end; ++step) {
+  for (int turn = 0; turn < turns; ++turn) {
     __pipeline_wait_prior(kStages - 2);
     __syncthreads();
-    if (step + kStages - 1 < end) fetch(step + kStages - 1);
+    fetch(turn + kStages - 1);
     __pipeline_commit();
-    const char* a = memory + (step - begin) % kStages * (BM + BN) * kRowBytes;
+    if (begin + turn * Slices >= end) continue;
+    const char* a = memory + (turn % kStages * Slices + slice) * (BM + BN) * kRowBytes;
     const char* b = a + BM * kRowBytes;
 #pragma unroll
     for (int k = 0; k < kChunks; k += 2) {
@@ -165,7 +172,8 @@ __global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params para
     }
   }
 
-  // Every block of the cluster leaves its partial tile in shared memory and adds up its part of all.
+  // Every team of every block of the cluster leaves its partial tile in shared memory; each block adds
+  // up its part of all.
   constexpr int kPitch = BN + 4;
   float* partial = reinterpret_cast<float*>(memory);
   __pipeline_wait_prior(0);
@@ -174,7 +182,7 @@ __global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params para
   for (int i = 0; i < kTileM / 16; ++i)
 #pragma unroll
     for (int j = 0; j < kTileN / 8; ++j) {
-      float* at = partial + (warp_m + i * 16 + lane / 4) * kPitch + warp_n + j * 8 + lane % 4 * 2;
+      float* at = partial + (slice * BM + warp_m + i * 16 + lane / 4) * kPitch + warp_n + j * 8 + lane % 4 * 2;
       *reinterpret_cast<float2*>(at) = make_float2(sum[i][j][0], sum[i][j][1]);
       *reinterpret_cast<float2*>(at + 8 * kPitch) = make_float2(sum[i][j][2], sum[i][j][3]);
     }
@@ -188,7 +196,7 @@ __global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params para
 #else
   __syncthreads();
 #endif
-  for (int i = split * kThreads + tid; i < BM * (BN / 4); i += splits * kThreads) {
+  for (int i = split * kThreads + threadIdx.x; i < BM * (BN / 4); i += splits * kThreads) {
     const int m = i / (BN / 4), n = i % (BN / 4) * 4;
     float4 value = make_float4(0.f, 0.f, 0.f, 0.f);
     for (int other = 0; other < splits; ++other) {
@@ -196,8 +204,11 @@ __global__ void __launch_bounds__(WM* WN * 32) conv_mma_kernel(const Params para
 #if __CUDA_ARCH__ >= 900
       if (splits > 1) from = cluster.map_shared_rank(partial, other);
 #endif
-      const float4 v = *reinterpret_cast<const float4*>(from + m * kPitch + n);
-      value.x += v.x, value.y += v.y, value.z += v.z, value.w += v.w;
+#pragma unroll
+      for (int team = 0; team < Slices; ++team) {
+        const float4 v = *reinterpret_cast<const float4*>(from + (team * BM + m) * kPitch + n);
+        value.x += v.x, value.y += v.y, value.z += v.z, value.w += v.w;
+      }
     }
     const int row = first_row + n, pixel = first_pixel + m;
     if (row >= g.k || pixel >= pixels) continue;
@@ -229,22 +240,22 @@ struct Variant {
   void (*functions[2][3])(Params);
 };
 
-template <int BM, int BN, int WM, int WN>
+template <int BM, int BN, int WM, int WN, int Slices>
 Variant variant() {
-  const int pipeline = kStages * (BM + BN) * kRowBytes, tile = BM * (BN + 4) * 4;
+  const int pipeline = kStages * Slices * (BM + BN) * kRowBytes, tile = Slices * BM * (BN + 4) * 4;
   return {{BN, BM, 1},
-          WM * WN * 32,
+          Slices * WM * WN * 32,
           std::max(pipeline, tile),
-          {{conv_mma_kernel<float, BM, BN, WM, WN, 4>, conv_mma_kernel<float, BM, BN, WM, WN, 8>,
-            conv_mma_kernel<float, BM, BN, WM, WN, 16>},
-           {conv_mma_kernel<__half, BM, BN, WM, WN, 4>, conv_mma_kernel<__half, BM, BN, WM, WN, 8>,
-            conv_mma_kernel<__half, BM, BN, WM, WN, 16>}}};
+          {{conv_mma_kernel<float, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<float, BM, BN, WM, WN, Slices, 8>,
+            conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16>},
+           {conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 8>,
+            conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16>}}};
 }
 
 const std::vector<Variant>& variants() {
-  static const std::vector<Variant> all = {variant<32, 32, 2, 2>(),  variant<64, 32, 2, 2>(),
-                                           variant<32, 64, 2, 2>(),  variant<64, 64, 2, 2>(),
-                                           variant<128, 64, 4, 2>(), variant<128, 128, 4, 2>()};
+  static const std::vector<Variant> all = {variant<32, 32, 2, 1, 4>(),  variant<64, 32, 2, 2, 2>(),
+                                           variant<32, 64, 2, 2, 2>(),  variant<64, 64, 2, 2, 2>(),
+                                           variant<128, 64, 4, 2, 1>(), variant<128, 128, 4, 2, 1>()};
   return all;
 }
 

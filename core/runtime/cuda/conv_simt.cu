@@ -28,17 +28,17 @@ struct Params {
 
 __device__ float activate(float x, int act) { return act == 1 ? fmaxf(x, 0.f) : act == 2 ? tanhf(x) : x; }
 
-/// Tile of BM channels x BN pixels, a thread computes TM x TN of them.
-template <int BM, int BN, int TM, int TN>
-__global__ void __launch_bounds__((BM / TM) * (BN / TN)) conv_simt_kernel(const Params params) {
-  constexpr int kThreads = (BM / TM) * (BN / TN);
-  static_assert(kThreads >= BN && kThreads % BN == 0 && TN == 4 && TM % 4 == 0);
-  constexpr int kStageFloats = kDepth * (BM + BN);
-  constexpr int kFloats = kStages * kStageFloats > BM * BN ? kStages * kStageFloats : BM * BN;
-  __shared__ __align__(16) float memory[kFloats];
+/// Tile of BM channels x BN pixels; a thread computes TM x TN of them. `Slices` teams of threads take
+/// turns at the steps, each with a partial tile of its own: more warps to hide latency behind.
+template <int BM, int BN, int TM, int TN, int Slices, bool PreRelu>
+__global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel(const Params params) {
+  constexpr int kTeam = (BM / TM) * (BN / TN), kThreads = Slices * kTeam;
+  static_assert(kTeam >= BN && kTeam % BN == 0 && kTeam % 32 == 0 && TN == 4 && TM % 4 == 0);
+  constexpr int kStepFloats = kDepth * (BM + BN);
+  extern __shared__ __align__(16) float memory[];
 
   const ConvGeometry& g = params.g;
-  const int tid = threadIdx.x;
+  const int slice = threadIdx.x / kTeam, tid = threadIdx.x % kTeam;
   const int pixels = g.batch * g.p * g.q;
   const int first_pixel = blockIdx.x * BN, first_row = blockIdx.y * BM;
   const int split = blockIdx.z, splits = gridDim.z;
@@ -46,73 +46,82 @@ __global__ void __launch_bounds__((BM / TM) * (BN / TN)) conv_simt_kernel(const 
   // The pixel whose inputs this thread fetches.
   const int column = tid % BN, first_depth = tid / BN;
   const int pixel = first_pixel + column;
-  const bool inside = pixel < pixels;
   const int image = pixel / (g.p * g.q), at = pixel % (g.p * g.q);
-  const int top = (at / g.q) * g.stride_h - g.pad_h, left = (at % g.q) * g.stride_w - g.pad_w;
+  const int top = pixel < pixels ? (at / g.q) * g.stride_h - g.pad_h : -(1 << 29);
+  const int left = (at % g.q) * g.stride_w - g.pad_w;
   const float* corner = params.input + image * g.in_stride_n + static_cast<std::int64_t>(top) * g.w + left;
 
-  const int begin = static_cast<int>(static_cast<std::int64_t>(params.steps) * split / splits);
+  // This team's steps: begin, begin + Slices, ...
+  const int first_step = static_cast<int>(static_cast<std::int64_t>(params.steps) * split / splits);
   const int end = static_cast<int>(static_cast<std::int64_t>(params.steps) * (split + 1) / splits);
+  const int turns = (end - first_step + Slices - 1) / Slices, begin = first_step + slice;
 
-  const auto fetch = [&](int step) {
-    float* a = memory + (step - begin) % kStages * kStageFloats;
+  const auto fetch = [&](int turn) {
+    const int step = begin + turn * Slices;
+    if (step >= end) return;
+    float* a = memory + (turn % kStages * Slices + slice) * kStepFloats;
     float* b = a + kDepth * BM;
     const float* weights = params.weights + static_cast<std::int64_t>(step) * kDepth * params.rows_padded + first_row;
-    for (int i = tid * 4; i < kDepth * BM; i += kThreads * 4)
-      __pipeline_memcpy_async(a + i, weights + (i / BM) * params.rows_padded + i % BM, 16);
-    const int tap = step / params.depth_tiles, depth = (step - tap * params.depth_tiles) * kDepth;
-    const int r = tap / g.s, s = tap - r * g.s;
-    const bool valid = inside && static_cast<unsigned>(top + r) < static_cast<unsigned>(g.h) &&
-                       static_cast<unsigned>(left + s) < static_cast<unsigned>(g.w);
-    const float* source = corner + r * g.w + s;
 #pragma unroll
-    for (int i = first_depth; i < kDepth; i += kThreads / BN) {
-      const bool real = valid && depth + i < g.c;
-      __pipeline_memcpy_async(b + i * BN + column, real ? source + (depth + i) * g.in_stride : params.input, 4,
-                              real ? 0 : 4);
+    for (int i = tid * 4; i < kDepth * BM; i += kTeam * 4)
+      __pipeline_memcpy_async(a + i, weights + (i / BM) * params.rows_padded + i % BM, 16);
+    const int tap = step / params.depth_tiles, depth = (step - tap * params.depth_tiles) * kDepth + first_depth;
+    const int r = tap / g.s, s = tap - r * g.s;
+    const bool valid = static_cast<unsigned>(top + r) < static_cast<unsigned>(g.h) &&
+                       static_cast<unsigned>(left + s) < static_cast<unsigned>(g.w);
+    const int real = valid ? g.c - depth : 0;  // channels of this thread from here on
+    const float* source = corner + r * g.w + s + depth * g.in_stride;
+#pragma unroll
+    for (int i = 0; i < kDepth; i += kTeam / BN) {
+      __pipeline_memcpy_async(b + (first_depth + i) * BN + column, i < real ? source : params.input, 4,
+                              i < real ? 0 : 4);
+      source += kTeam / BN * g.in_stride;
     }
   };
 
   const int tx = tid % (BN / TN), ty = tid / (BN / TN);
   float sum[TM][TN] = {};
   for (int i = 0; i < kStages - 1; ++i) {
-    if (begin + i < end) fetch(begin + i);
+    fetch(i);
     __pipeline_commit();
   }
-  for (int step = begin; step < end; ++step) {
+  for (int turn = 0; turn < turns; ++turn) {
     __pipeline_wait_prior(kStages - 2);
     __syncthreads();
-    if (step + kStages - 1 < end) fetch(step + kStages - 1);
+    fetch(turn + kStages - 1);
     __pipeline_commit();
-    const float* a = memory + (step - begin) % kStages * kStageFloats;
+    if (begin + turn * Slices >= end) continue;
+    const float* a = memory + (turn % kStages * Slices + slice) * kStepFloats;
     const float* b = a + kDepth * BM;
 #pragma unroll
     for (int k = 0; k < kDepth; ++k) {
-      float left_side[TM];
+      float weight[TM];
 #pragma unroll
       for (int i = 0; i < TM / 4; ++i) {
         const float4 v = *reinterpret_cast<const float4*>(a + k * BM + i * (BM / (TM / 4)) + ty * 4);
-        left_side[4 * i] = v.x, left_side[4 * i + 1] = v.y, left_side[4 * i + 2] = v.z, left_side[4 * i + 3] = v.w;
+        weight[4 * i] = v.x, weight[4 * i + 1] = v.y, weight[4 * i + 2] = v.z, weight[4 * i + 3] = v.w;
       }
       float4 v = *reinterpret_cast<const float4*>(b + k * BN + tx * TN);
-      if (g.pre_relu) v = make_float4(fmaxf(v.x, 0.f), fmaxf(v.y, 0.f), fmaxf(v.z, 0.f), fmaxf(v.w, 0.f));
+      if constexpr (PreRelu) v = make_float4(fmaxf(v.x, 0.f), fmaxf(v.y, 0.f), fmaxf(v.z, 0.f), fmaxf(v.w, 0.f));
 #pragma unroll
       for (int i = 0; i < TM; ++i) {
-        sum[i][0] += left_side[i] * v.x;
-        sum[i][1] += left_side[i] * v.y;
-        sum[i][2] += left_side[i] * v.z;
-        sum[i][3] += left_side[i] * v.w;
+        sum[i][0] += weight[i] * v.x;
+        sum[i][1] += weight[i] * v.y;
+        sum[i][2] += weight[i] * v.z;
+        sum[i][3] += weight[i] * v.w;
       }
     }
   }
 
-  // Every block of the cluster leaves its partial tile in shared memory and adds up its part of all.
+  // Every team of every block of the cluster leaves its partial tile in shared memory; each block adds
+  // up its part of all.
   __pipeline_wait_prior(0);
   __syncthreads();
 #pragma unroll
   for (int i = 0; i < TM; ++i) {
     const int row = (i / 4) * (BM / (TM / 4)) + ty * 4 + i % 4;
-    *reinterpret_cast<float4*>(memory + row * BN + tx * TN) = make_float4(sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
+    *reinterpret_cast<float4*>(memory + (slice * BM + row) * BN + tx * TN) =
+        make_float4(sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
   }
 #if __CUDA_ARCH__ >= 900
   namespace cg = cooperative_groups;
@@ -124,24 +133,20 @@ __global__ void __launch_bounds__((BM / TM) * (BN / TN)) conv_simt_kernel(const 
 #else
   __syncthreads();
 #endif
-  for (int i = split * kThreads + tid; i < BM * BN; i += splits * kThreads) {
-    float value;
-#if __CUDA_ARCH__ >= 900
-    if (splits > 1) {
-      value = 0;
-      for (int other = 0; other < splits; ++other) value += cluster.map_shared_rank(memory, other)[i];
-    } else {
-      value = memory[i];
-    }
-#else
-    value = memory[i];
-#endif
+  for (int i = split * kThreads + threadIdx.x; i < BM * BN; i += splits * kThreads) {
     const int row = first_row + i / BN, out_pixel = first_pixel + i % BN;
-    if (row < g.k && out_pixel < pixels) {
-      const int n = out_pixel / (g.p * g.q);
-      params.output[n * g.out_stride_n + row * g.out_stride + out_pixel - n * g.p * g.q] =
-          activate(value + params.bias[row], g.act);
+    if (row >= g.k || out_pixel >= pixels) continue;
+    float value = params.bias[row];
+    for (int other = 0; other < splits; ++other) {
+      const float* partial = memory;
+#if __CUDA_ARCH__ >= 900
+      if (splits > 1) partial = cluster.map_shared_rank(memory, other);
+#endif
+#pragma unroll
+      for (int team = 0; team < Slices; ++team) value += partial[team * BM * BN + i];
     }
+    const int n = out_pixel / (g.p * g.q);
+    params.output[n * g.out_stride_n + row * g.out_stride + out_pixel - n * g.p * g.q] = activate(value, g.act);
   }
 #if __CUDA_ARCH__ >= 900
   if (splits > 1) cluster.sync();  // shared memory must outlive its readers
@@ -152,18 +157,24 @@ using KernelFunction = void (*)(Params);
 
 struct Variant {
   ConvTile tile;
-  int threads;
-  KernelFunction function;
+  int threads, shared_bytes;
+  KernelFunction plain, pre_relu;
 };
 
-template <int BM, int BN, int TM, int TN>
+template <int BM, int BN, int TM, int TN, int Slices>
 Variant variant() {
-  return {{BM, BN, 1}, (BM / TM) * (BN / TN), conv_simt_kernel<BM, BN, TM, TN>};
+  const int floats = Slices * std::max(kStages * kDepth * (BM + BN), BM * BN);
+  return {{BM, BN, 1},
+          Slices * (BM / TM) * (BN / TN),
+          floats * 4,
+          conv_simt_kernel<BM, BN, TM, TN, Slices, false>,
+          conv_simt_kernel<BM, BN, TM, TN, Slices, true>};
 }
 
 const std::vector<Variant>& variants() {
-  static const std::vector<Variant> all = {variant<16, 64, 4, 4>(), variant<32, 32, 4, 4>(), variant<32, 64, 4, 4>(),
-                                           variant<64, 32, 8, 4>(), variant<64, 64, 8, 4>(), variant<64, 128, 8, 4>()};
+  static const std::vector<Variant> all = {variant<16, 64, 4, 4, 4>(), variant<32, 32, 4, 4, 4>(),
+                                           variant<32, 64, 4, 4, 2>(), variant<64, 32, 8, 4, 4>(),
+                                           variant<64, 64, 8, 4, 4>(), variant<64, 128, 8, 4, 2>()};
   return all;
 }
 
@@ -223,6 +234,7 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
   config.gridDim = dim3(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
                         (g.k + tile.rows - 1) / tile.rows, tile.splits);
   config.blockDim = dim3(chosen->threads);
+  config.dynamicSmemBytes = chosen->shared_bytes;
   config.stream = stream;
   cudaLaunchAttribute cluster{};
   cluster.id = cudaLaunchAttributeClusterDimension;
@@ -231,8 +243,12 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
   cluster.val.clusterDim.z = tile.splits;
   config.attrs = &cluster;
   config.numAttrs = tile.splits > 1 ? 1 : 0;
-  const cudaError_t status = cudaLaunchKernelEx(&config, chosen->function, params);
-  if (status != cudaSuccess) throw Error(std::string("conv_simt: ") + cudaGetErrorString(status));
+  const KernelFunction function = g.pre_relu ? chosen->pre_relu : chosen->plain;
+  const auto check = [](cudaError_t status) {
+    if (status != cudaSuccess) throw Error(std::string("conv_simt: ") + cudaGetErrorString(status));
+  };
+  check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, chosen->shared_bytes));
+  check(cudaLaunchKernelEx(&config, function, params));
 }
 
 }  // namespace opsched

@@ -11,6 +11,7 @@
 #include "core/runtime/cuda/measured_cost.hpp"
 #include "core/runtime/cuda/peers.hpp"
 #include "core/runtime/cuda/replay.hpp"
+#include "core/runtime/cuda/transfer_timer.hpp"
 #include "core/runtime/cuda/weight_store.hpp"
 
 namespace opsched {
@@ -91,6 +92,8 @@ struct CudaRuntime::Impl {
   int available() const {
     return static_cast<int>(options.device_ids.empty() ? present.size() : options.device_ids.size());
   }
+  /// The first `count` devices, with access to each other's memory.
+  std::vector<DeviceContext*> connected(int count);
   DeviceContext& context(int device) {
     while (static_cast<int>(contexts.size()) <= device)
       contexts.push_back(std::make_unique<DeviceContext>(gpu_of(static_cast<int>(contexts.size())), options.precision,
@@ -98,6 +101,20 @@ struct CudaRuntime::Impl {
     return *contexts[device];
   }
 };
+
+std::vector<DeviceContext*> CudaRuntime::Impl::connected(int count) {
+  if (count > available())
+    throw Error(std::to_string(count) + " GPUs are needed, and " + std::to_string(available()) + " can be used");
+  std::vector<DeviceContext*> devices;
+  for (int d = 0; d < count; ++d) devices.push_back(&context(d));
+  connect_peers(devices);
+  return devices;
+}
+
+void CudaRuntime::measure_transfers(Profile& profile, int gpus) {
+  const std::vector<DeviceContext*> devices = impl_->connected(gpus);
+  opsched::measure_transfers(devices, profile);
+}
 
 CudaRuntime::CudaRuntime(const CudaOptions& options) : impl_(std::make_unique<Impl>()) {
   impl_->options = options;
@@ -117,13 +134,7 @@ const CudaDevice& CudaRuntime::device() const { return impl_->device; }
 Precision CudaRuntime::precision() const { return impl_->options.precision; }
 
 std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed) {
-  const int needed = static_cast<int>(schedule.devices.size());
-  if (needed > impl_->available())
-    throw Error("the schedule needs " + std::to_string(needed) + " GPUs, and " + std::to_string(impl_->available()) +
-                " can be used");
-  std::vector<DeviceContext*> devices;
-  for (int d = 0; d < needed; ++d) devices.push_back(&impl_->context(d));
-  connect_peers(devices);
+  const std::vector<DeviceContext*> devices = impl_->connected(static_cast<int>(schedule.devices.size()));
   const std::string key = fingerprint(graph) + " " + std::to_string(seed);
   if (key != impl_->weights_of) {
     impl_->weights = std::make_shared<WeightStore>(graph, seed);

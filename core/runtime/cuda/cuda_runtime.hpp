@@ -52,6 +52,10 @@ class CudaRuntime {
   /// `profile` knows is not measured again; what is measured goes into it. Both must outlive it.
   std::unique_ptr<CostModel> make_cost(const Graph& graph, Profile& profile);
 
+  /// Measures what moving tensors between the first `gpus` devices costs, where `profile` does not know
+  /// it yet. Throws Error where they cannot access each other's memory.
+  void measure_transfers(Profile& profile, int gpus);
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -1,0 +1,38 @@
+// How operators that run at the same time on one device slow each other down.
+#pragma once
+
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace opsched {
+
+/// An operator as the sharing law sees it.
+struct Task {
+  double ms = 0;      ///< latency alone
+  double demand = 1;  ///< part of the device that it keeps busy when alone, in (0, 1]
+};
+
+/// Processor sharing, soft at the edge of saturation: an operator of demand u beside others, all
+/// together of demand U, runs (1 + U^p - u^p)^(1/p) times longer, times 1 + crowding for each
+/// neighbour. With p without bound that is max(1, U): full speed until the device is full. HIOS's
+/// formula (CLUSTER 2023, eq. 1) lies between p = 1 and that.
+struct Sharing {
+  double softness = std::numeric_limits<double>::infinity();  ///< p, at least 1
+  double crowding = 0;
+  double fork_ms = 0;        ///< a stage: for every group beyond the first
+  double chain_ms = 0;       ///< saved by an operator that follows another in its group or on its stream
+  double dependency_ms = 0;  ///< dataflow: between an operator and a reader on another stream
+  double launch_ms = 0;      ///< a schedule: before its first operator starts
+  bool operator==(const Sharing&) const = default;
+
+  /// How many times longer than alone; `total` includes `demand`.
+  double slowdown(double demand, double total, int running) const;
+  /// Of an operator that follows another: `ms` less chain_ms, but never less than a fifth of it.
+  double following_ms(double ms) const;
+};
+
+/// Latency of groups that run side by side, each in order, ms.
+double share(std::span<const std::vector<Task>> groups, const Sharing& sharing);
+
+}  // namespace opsched

@@ -1,0 +1,18 @@
+// Weights that came with an imported graph.
+#pragma once
+
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace opsched {
+
+/// Weights of a convolution layer: [out][in / groups][kh][kw], and bias [out].
+struct ConvWeights {
+  std::vector<float> weight, bias;
+};
+
+/// By operator (OpId) and layer.
+using WeightTable = std::map<std::pair<int, int>, ConvWeights>;
+
+}  // namespace opsched

@@ -1,0 +1,66 @@
+#include <algorithm>
+#include <cstdint>
+
+#include "core/runtime/cuda/cuda_check.hpp"
+#include "core/runtime/cuda/peer_copy.hpp"
+
+namespace opsched {
+namespace {
+
+constexpr std::size_t kKernelLimit = std::size_t{1} << 20;
+
+/// A thread moves one vector at a time.
+template <class Vector>
+__global__ void copy_rows(char* target, const char* source, std::size_t rows, std::size_t vectors,
+                          std::size_t target_pitch, std::size_t source_pitch) {
+  const std::size_t total = rows * vectors, step = std::size_t{gridDim.x} * blockDim.x;
+  for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step) {
+    const std::size_t row = i / vectors, at = i % vectors;
+    reinterpret_cast<Vector*>(target + row * target_pitch)[at] =
+        reinterpret_cast<const Vector*>(source + row * source_pitch)[at];
+  }
+}
+
+template <class Vector>
+void launch(const PeerCopy& copy, cudaStream_t stream) {
+  const std::size_t vectors = copy.width / sizeof(Vector), total = copy.rows * vectors;
+  constexpr unsigned kThreads = 256, kMostBlocks = 256;
+  const auto blocks = static_cast<unsigned>(std::min<std::size_t>((total + kThreads - 1) / kThreads, kMostBlocks));
+  copy_rows<Vector><<<blocks, kThreads, 0, stream>>>(static_cast<char*>(copy.target),
+                                                     static_cast<const char*>(copy.source), copy.rows, vectors,
+                                                     copy.target_pitch, copy.source_pitch);
+  cuda_check(cudaGetLastError(), "copy kernel");
+}
+
+}  // namespace
+
+CopyMethod best_copy_method(std::size_t bytes) {
+  return bytes <= kKernelLimit ? CopyMethod::kernel : CopyMethod::engine;
+}
+
+void enqueue_copy(const PeerCopy& copy, CopyMethod method, cudaStream_t stream) {
+  const bool dense = copy.rows == 1 || (copy.width == copy.source_pitch && copy.width == copy.target_pitch);
+  if (method == CopyMethod::engine) {
+    if (dense)
+      OPSCHED_CUDA(cudaMemcpyAsync(copy.target, copy.source, copy.bytes(), cudaMemcpyDefault, stream));
+    else
+      OPSCHED_CUDA(cudaMemcpy2DAsync(copy.target, copy.target_pitch, copy.source, copy.source_pitch, copy.width,
+                                     copy.rows, cudaMemcpyDefault, stream));
+    return;
+  }
+  PeerCopy flat = copy;
+  if (dense) flat = {copy.target, copy.source, 1, copy.bytes(), copy.bytes(), copy.bytes()};
+  std::uintptr_t bits =
+      reinterpret_cast<std::uintptr_t>(flat.target) | reinterpret_cast<std::uintptr_t>(flat.source) | flat.width;
+  if (!dense) bits |= flat.target_pitch | flat.source_pitch;
+  if (bits % 16 == 0)
+    launch<uint4>(flat, stream);
+  else if (bits % 8 == 0)
+    launch<uint2>(flat, stream);
+  else if (bits % 4 == 0)
+    launch<unsigned>(flat, stream);
+  else
+    launch<std::uint16_t>(flat, stream);
+}
+
+}  // namespace opsched

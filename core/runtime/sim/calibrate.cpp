@@ -1,0 +1,159 @@
+#include "core/runtime/sim/calibrate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "core/cost/least_squares.hpp"
+#include "core/runtime/sim/simulate.hpp"
+
+namespace opsched {
+namespace {
+
+/// A cost model with a sharing law that the fit moves.
+class Trial : public RecordedCost {
+ public:
+  Trial(const ScheduleCase& c, const Profile& profile, const ContentionModel& model)
+      : RecordedCost(*c.graph, profile, model), law_(model.sharing()) {}
+  void set(const Sharing& law) { law_ = law; }
+  Sharing sharing() const override { return law_; }
+
+ private:
+  Sharing law_;
+};
+
+struct MeasuredCase {
+  const ScheduleCase* schedule;
+  const ScheduleRecord* record;
+  std::unique_ptr<Trial> cost;
+
+  double predict(const Sharing& law) const {
+    cost->set(law);
+    return simulate(*cost, schedule->schedule).timeline.makespan;
+  }
+  Comparison compare(const Sharing& law) const {
+    return {record->label, schedule->schedule.mode, predict(law), record->record.ms};
+  }
+};
+
+std::vector<MeasuredCase> measured_cases(const Profile& profile, const ContentionModel& model,
+                                         std::span<const ScheduleCase> cases) {
+  std::vector<MeasuredCase> list;
+  for (const ScheduleCase& c : cases)
+    if (const ScheduleRecord* record = profile.find_schedule(fingerprint(*c.graph), fingerprint(c.schedule)))
+      list.push_back({&c, record, std::make_unique<Trial>(c, profile, model)});
+  return list;
+}
+
+// The numbers of a sharing law that whole schedules tell about, as a vector for the fit.
+std::vector<double> pack(const Sharing& s) {
+  return {std::log(s.softness - 1), std::log(std::max(s.crowding, 1e-4)), 1000 * s.chain_ms, 1000 * s.dependency_ms,
+          1000 * s.launch_ms};
+}
+
+Sharing unpack(const std::vector<double>& v, Sharing s) {
+  s.softness = 1 + std::exp(std::clamp(v[0], -4.0, 4.0));
+  s.crowding = std::exp(std::min(v[1], 2.0));
+  s.chain_ms = v[2] / 1000;
+  s.dependency_ms = std::max(0.0, v[3] / 1000);
+  s.launch_ms = std::max(0.0, v[4] / 1000);
+  return s;
+}
+
+Sharing fit(const Sharing& start, std::span<const MeasuredCase* const> cases) {
+  constexpr double kNoise = 0.02, kOutlier = 0.2;
+  const std::vector<double> prior = pack(start);
+  const double spread[] = {0.5, 0.5, 1, 1, 3};
+  const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
+    const Sharing law = unpack(v, start);
+    r.clear();
+    for (const MeasuredCase* c : cases)
+      r.push_back(robust(std::log(c->predict(law) / c->record->record.ms), kOutlier) / kNoise);
+    for (std::size_t i = 0; i < v.size(); ++i) r.push_back((v[i] - prior[i]) / spread[i]);
+  };
+  return unpack(least_squares(residuals, prior, 15), start);
+}
+
+}  // namespace
+
+std::vector<Comparison> compare_with_measured(const Profile& profile, const ContentionModel& model,
+                                              std::span<const ScheduleCase> cases) {
+  std::vector<Comparison> list;
+  const Sharing law = calibrated(model.sharing(), profile);
+  for (const MeasuredCase& c : measured_cases(profile, model, cases)) list.push_back(c.compare(law));
+  return list;
+}
+
+int calibrate(Profile& profile, const ContentionModel& model, std::span<const ScheduleCase> cases) {
+  const std::vector<MeasuredCase> measured = measured_cases(profile, model, cases);
+  if (measured.empty()) return 0;
+  std::vector<const MeasuredCase*> all;
+  for (const MeasuredCase& c : measured) all.push_back(&c);
+  store_calibration(profile, fit(model.sharing(), all));
+  return static_cast<int>(measured.size());
+}
+
+std::vector<Comparison> cross_validate_schedules(const Profile& profile, const ContentionModel& model,
+                                                 std::span<const ScheduleCase> cases, int folds) {
+  const std::vector<MeasuredCase> measured = measured_cases(profile, model, cases);
+  std::vector<Comparison> list;
+  for (int fold = 0; fold < folds; ++fold) {
+    std::vector<const MeasuredCase*> others;
+    for (std::size_t i = 0; i < measured.size(); ++i)
+      if (static_cast<int>(i) % folds != fold) others.push_back(&measured[i]);
+    if (others.empty()) continue;
+    const Sharing law = fit(model.sharing(), others);
+    for (std::size_t i = 0; i < measured.size(); ++i)
+      if (static_cast<int>(i) % folds == fold) list.push_back(measured[i].compare(law));
+  }
+  return list;
+}
+
+ErrorStats error_stats(std::span<const Comparison> comparisons) {
+  std::vector<double> predicted, measured;
+  for (const Comparison& c : comparisons) {
+    predicted.push_back(c.predicted);
+    measured.push_back(c.measured);
+  }
+  return error_stats(predicted, measured);
+}
+
+std::string fit_profile(Profile& profile, std::span<const ScheduleCase> cases) {
+  const ContentionModel model = ContentionModel::fit(profile);
+  const FitReport report = cross_validate(profile);
+  std::string text = to_string(report);
+
+  // A stage counts for a network if all of its operators are of it.
+  std::map<std::string, std::set<std::string>> operators;
+  for (const ScheduleCase& c : cases)
+    for (OpId op : c.graph->units())
+      operators[c.graph->name()].insert(solo_key(operator_signature(*c.graph, op), c.graph->batch()));
+  for (const auto& [network, known] : operators) {
+    std::vector<double> predicted, measured;
+    for (const StagePrediction& stage : report.left_out) {
+      const SignedStage parsed = parse_stage_key(stage.key);
+      if (!std::ranges::all_of(parsed.signatures,
+                               [&](const std::string& op) { return known.contains(solo_key(op, parsed.batch)); }))
+        continue;
+      predicted.push_back(stage.predicted);
+      measured.push_back(stage.measured);
+    }
+    text += "stages left out, " + network + ": " + to_string(error_stats(predicted, measured)) + "\n";
+  }
+
+  const std::vector<Comparison> left_out = cross_validate_schedules(profile, model, cases);
+  calibrate(profile, model, cases);
+  std::map<std::string, std::vector<Comparison>> parts;
+  for (const Comparison& c : left_out) {
+    parts["all"].push_back(c);
+    parts[to_string(c.mode)].push_back(c);
+    parts[c.label.substr(0, c.label.find('/'))].push_back(c);
+  }
+  for (const auto& [name, list] : parts)
+    text += "schedules left out, " + name + ": " + to_string(error_stats(list)) + "\n";
+  return text;
+}
+
+}  // namespace opsched

@@ -1,0 +1,46 @@
+// How far the simulator is from measured schedules, and what it learns from them.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/cost/recorded.hpp"
+
+namespace opsched {
+
+/// A schedule and its graph; the profile knows its latency if it was measured.
+struct ScheduleCase {
+  std::shared_ptr<const Graph> graph;
+  Schedule schedule;
+};
+
+struct Comparison {
+  std::string label;  ///< of the measurement
+  Mode mode = Mode::barrier;
+  double predicted = 0, measured = 0;  ///< ms
+};
+
+/// Simulates every case that the profile holds a measurement of; the others are left out.
+std::vector<Comparison> compare_with_measured(const Profile& profile, const ContentionModel& model,
+                                              std::span<const ScheduleCase> cases);
+
+/// Fits what single stages do not show (the launch, dependences between streams, what is saved
+/// without barriers) to the measured ones of the cases, and stores it in the profile. Without any
+/// it changes nothing. Returns how many were used.
+int calibrate(Profile& profile, const ContentionModel& model, std::span<const ScheduleCase> cases);
+
+/// Predictions of a simulator that was calibrated on the other cases only: `folds` parts, each left
+/// out once. The profile's own calibration is not used.
+std::vector<Comparison> cross_validate_schedules(const Profile& profile, const ContentionModel& model,
+                                                 std::span<const ScheduleCase> cases, int folds = 5);
+
+ErrorStats error_stats(std::span<const Comparison> comparisons);
+
+/// One call for programs: fits the model to the profile, calibrates it on the cases, stores the
+/// calibration in the profile (save it to keep it), and tells how good stages and schedules are that
+/// were left out, all together and by the part of the label before the first '/' (the network).
+std::string fit_profile(Profile& profile, std::span<const ScheduleCase> cases);
+
+}  // namespace opsched

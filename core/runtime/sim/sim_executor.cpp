@@ -1,0 +1,64 @@
+#include "core/runtime/sim/sim_executor.hpp"
+
+#include <utility>
+
+#include "core/cost/signature.hpp"
+#include "core/error.hpp"
+#include "core/runtime/program/program.hpp"
+#include "core/runtime/sim/simulate.hpp"
+
+namespace opsched {
+namespace {
+
+class SimExecutor : public Executor {
+ public:
+  SimExecutor(CostModel& cost, const Schedule& schedule, const Profile* profile, std::unique_ptr<Executor> numerics)
+      : cost_(cost), schedule_(schedule), profile_(profile), numerics_(std::move(numerics)) {
+    validate(cost.graph(), schedule);
+  }
+
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
+    if (!numerics_) throw Error("a simulated schedule computes no values: run it on the CPU or a GPU");
+    return numerics_->run(inputs);
+  }
+
+  Measurement measure(const MeasureOptions&) override {
+    Measurement m;
+    m.source = cost_.source();
+    if (profile_) {
+      if (const ScheduleRecord* known = profile_->find_schedule(fingerprint(cost_.graph()), fingerprint(schedule_))) {
+        m.median = m.mean = m.min = m.max = known->record.ms;
+        m.noise = known->record.noise;
+        m.runs = known->record.runs;
+        m.source = Source::recorded;
+        m.note = "measured on " + profile_->device().name;
+        return m;
+      }
+    }
+    m.median = m.mean = m.min = m.max = simulate(cost_, schedule_).timeline.makespan;
+    m.runs = 1;
+    m.note = profile_ ? "simulated on the profile of " + profile_->device().name : "simulated";
+    return m;
+  }
+
+  std::int64_t activation_bytes(int device) const override {
+    LoweringOptions options;
+    if (profile_) options.element_bytes = element_bytes(profile_->precision());
+    return lower(cost_.graph(), schedule_, options).arena_bytes.at(device);
+  }
+
+ private:
+  CostModel& cost_;
+  const Schedule& schedule_;
+  const Profile* profile_;
+  std::unique_ptr<Executor> numerics_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_sim_executor(CostModel& cost, const Schedule& schedule, const Profile* profile,
+                                            std::unique_ptr<Executor> numerics) {
+  return std::make_unique<SimExecutor>(cost, schedule, profile, std::move(numerics));
+}
+
+}  // namespace opsched

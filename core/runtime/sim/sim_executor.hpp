@@ -1,0 +1,19 @@
+// The simulator as a back end: latencies without the GPU.
+#pragma once
+
+#include <memory>
+
+#include "core/cost/profile.hpp"
+#include "core/runtime/executor.hpp"
+
+namespace opsched {
+
+/// measure() answers from `profile` if this very schedule was measured there on the whole, else with
+/// the simulated latency (noise 0, one run); Measurement::note says which. Source: the cost model's.
+/// run() hands over to `numerics`, and throws Error where there is none: a simulation computes no
+/// values. activation_bytes() is what the lowering plans with 4 bytes an element, or what the
+/// profile's precision takes. All must outlive the result.
+std::unique_ptr<Executor> make_sim_executor(CostModel& cost, const Schedule& schedule, const Profile* profile = nullptr,
+                                            std::unique_ptr<Executor> numerics = nullptr);
+
+}  // namespace opsched

@@ -1,0 +1,243 @@
+#include "core/runtime/sim/simulate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <queue>
+#include <tuple>
+
+namespace opsched {
+namespace {
+
+/// The transfers of an output: where to, and the longest that a reader there asks for.
+std::map<int, double> destinations(CostModel& cost, const std::vector<Slot>& slots, OpId op) {
+  std::map<int, double> ms;
+  const int from = slots[op].device;
+  for (OpId reader : cost.graph().succs(op)) {
+    const int to = slots[reader].device;
+    if (to == from) continue;
+    double& longest = ms[to];
+    longest = std::max(longest, cost.transfer_ms(op, reader, from, to));
+  }
+  return ms;
+}
+
+/// One run in dataflow mode. A unit is an operator, or all operators of a merge.
+class DataflowRun {
+ public:
+  DataflowRun(CostModel& cost, const Schedule& schedule)
+      : cost_(cost), graph_(cost.graph()), sharing_(cost.sharing()), slots_(slots_of(graph_, schedule)) {
+    make_units(schedule);
+  }
+
+  Simulation run() {
+    for (std::size_t u = 0; u < units_.size(); ++u)
+      if (units_[u].waits == 0) starts_.emplace(sharing_.launch_ms, static_cast<int>(u));
+    while (true) {
+      const int device = next_to_end();
+      const double end = device < 0 ? kNever : devices_[device].next_end;
+      if (!starts_.empty() && starts_.top().first <= end) {
+        const auto [at, unit] = starts_.top();
+        starts_.pop();
+        start(unit, at);
+      } else if (device >= 0) {
+        finish(device, end);
+      } else {
+        break;
+      }
+    }
+    return collect();
+  }
+
+ private:
+  static constexpr double kNever = std::numeric_limits<double>::infinity();
+
+  struct Unit {
+    std::vector<OpId> ops;
+    int device = 0, stream = 0;
+    int next = -1;  ///< on the same stream
+    int waits = 0;  ///< edges from units that have not ended
+    double ms = 0, demand = 0;
+    double ready = 0, start = 0, end = 0;
+  };
+  struct Running {
+    int unit;
+    double left, rate;
+  };
+  struct Device {
+    std::vector<Running> running;
+    double now = 0, next_end = kNever;
+  };
+
+  void make_units(const Schedule& schedule) {
+    unit_of_.assign(graph_.size(), -1);
+    devices_.resize(schedule.devices.size());
+    for (std::size_t d = 0; d < schedule.devices.size(); ++d) {
+      std::map<int, int> last;  // unit on each stream
+      for (const Stage& stage : schedule.devices[d].stages)
+        for (std::size_t g = 0; g < stage.groups.size(); ++g) {
+          const auto add = [&](std::vector<OpId> ops, double ms, double demand) {
+            const int id = static_cast<int>(units_.size());
+            Unit unit;
+            unit.device = static_cast<int>(d);
+            unit.stream = static_cast<int>(g);
+            for (OpId op : ops) unit_of_[op] = id;
+            unit.ops = std::move(ops);
+            unit.demand = demand;
+            unit.ms = ms;
+            if (const auto it = last.find(unit.stream); it != last.end()) {
+              units_[it->second].next = id;
+              unit.waits = 1;
+              unit.ms = sharing_.following_ms(ms);
+            }
+            last[unit.stream] = id;
+            units_.push_back(std::move(unit));
+          };
+          if (stage.strategy == Strategy::merge) {
+            double demand = 0;
+            for (OpId op : stage.groups[g]) demand += cost_.utilisation(op);
+            add(stage.groups[g], cost_.stage_ms(stage), std::min(1.0, demand));
+          } else {
+            for (OpId op : stage.groups[g]) add({op}, cost_.operator_ms(op), cost_.utilisation(op));
+          }
+        }
+    }
+    for (OpId op = 0; op < graph_.size(); ++op)
+      if (unit_of_[op] >= 0)
+        for (OpId reader : graph_.succs(op)) ++units_[unit_of_[reader]].waits;
+  }
+
+  int next_to_end() const {
+    int best = -1;
+    for (std::size_t d = 0; d < devices_.size(); ++d)
+      if (!devices_[d].running.empty() && (best < 0 || devices_[d].next_end < devices_[best].next_end))
+        best = static_cast<int>(d);
+    return best;
+  }
+
+  void advance(Device& device, double now) {
+    for (Running& r : device.running) r.left -= (now - device.now) * r.rate;
+    device.now = now;
+  }
+
+  void set_rates(Device& device) {
+    double total = 0;
+    for (const Running& r : device.running) total += units_[r.unit].demand;
+    device.next_end = kNever;
+    for (Running& r : device.running) {
+      r.rate = 1 / sharing_.slowdown(units_[r.unit].demand, total, static_cast<int>(device.running.size()));
+      device.next_end = std::min(device.next_end, device.now + std::max(0.0, r.left) / r.rate);
+    }
+  }
+
+  void start(int id, double now) {
+    Unit& unit = units_[id];
+    Device& device = devices_[unit.device];
+    unit.start = now;
+    advance(device, now);
+    device.running.push_back({id, unit.ms, 0});
+    set_rates(device);
+  }
+
+  void finish(int d, double now) {
+    Device& device = devices_[d];
+    advance(device, now);
+    // What ends now: the smallest remainder, and all that is as good as done.
+    double least = kNever;
+    for (const Running& r : device.running) least = std::min(least, r.left / r.rate);
+    std::vector<int> ended;
+    std::erase_if(device.running, [&](const Running& r) {
+      if (r.left / r.rate > least + 1e-12 * (1 + now)) return false;
+      ended.push_back(r.unit);
+      return true;
+    });
+    set_rates(device);
+    for (int id : ended) {
+      Unit& unit = units_[id];
+      unit.end = now;
+      if (unit.next >= 0) release(unit.next, now);
+      for (OpId op : unit.ops) hand_out(op, unit, now);
+    }
+  }
+
+  void hand_out(OpId op, const Unit& unit, double now) {
+    std::map<int, double> arrival = destinations(cost_, slots_, op);
+    for (auto& [to, time] : arrival) {
+      double& link = links_[{unit.device, to}];
+      const double start = std::max(now, link);
+      link = start + time;
+      transfers_.push_back({op, unit.device, to, start, link});
+      time = link;
+    }
+    for (OpId reader : graph_.succs(op)) {
+      const Unit& next = units_[unit_of_[reader]];
+      double at = now;
+      if (next.device != unit.device)
+        at = arrival.at(next.device);
+      else if (next.stream != unit.stream)
+        at += sharing_.dependency_ms;
+      release(unit_of_[reader], at);
+    }
+  }
+
+  void release(int id, double at) {
+    Unit& unit = units_[id];
+    unit.ready = std::max(unit.ready, at);
+    if (--unit.waits == 0) starts_.emplace(unit.ready, id);
+  }
+
+  Simulation collect() {
+    Simulation result;
+    result.timeline.start.assign(graph_.size(), 0.0);
+    result.timeline.end.assign(graph_.size(), 0.0);
+    for (const Unit& unit : units_) {
+      for (OpId op : unit.ops) {
+        result.timeline.start[op] = unit.start;
+        result.timeline.end[op] = unit.end;
+      }
+      result.timeline.makespan = std::max(result.timeline.makespan, unit.end);
+    }
+    result.slots = std::move(slots_);
+    std::ranges::stable_sort(transfers_, {}, &Simulation::Transfer::start);
+    result.transfers = std::move(transfers_);
+    return result;
+  }
+
+  CostModel& cost_;
+  const Graph& graph_;
+  Sharing sharing_;
+  std::vector<Slot> slots_;
+  std::vector<Unit> units_;
+  std::vector<int> unit_of_;
+  std::vector<Device> devices_;
+  std::map<std::pair<int, int>, double> links_;  ///< free from
+  std::vector<Simulation::Transfer> transfers_;
+  std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> starts_;
+};
+
+Simulation barrier_run(CostModel& cost, const Schedule& schedule) {
+  Simulation result;
+  result.slots = slots_of(cost.graph(), schedule);
+  result.timeline = evaluate(cost, schedule);
+  const double launch = cost.sharing().launch_ms;
+  Timeline& t = result.timeline;
+  for (OpId op : cost.graph().units()) {
+    t.start[op] += launch;
+    t.end[op] += launch;
+    for (const auto& [to, ms] : destinations(cost, result.slots, op))
+      result.transfers.push_back({op, result.slots[op].device, to, t.end[op], t.end[op] + ms});
+  }
+  t.makespan += launch;
+  std::ranges::stable_sort(result.transfers, {}, &Simulation::Transfer::start);
+  return result;
+}
+
+}  // namespace
+
+Simulation simulate(CostModel& cost, const Schedule& schedule) {
+  validate(cost.graph(), schedule);
+  return schedule.mode == Mode::barrier ? barrier_run(cost, schedule) : DataflowRun(cost, schedule).run();
+}
+
+}  // namespace opsched

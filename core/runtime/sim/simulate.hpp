@@ -1,0 +1,33 @@
+// Replays a schedule on a cost model, event by event.
+#pragma once
+
+#include <vector>
+
+#include "core/cost/cost_model.hpp"
+#include "core/cost/evaluate.hpp"
+
+namespace opsched {
+
+/// Who ran when and where: enough for a trace.
+struct Simulation {
+  struct Transfer {
+    OpId producer;
+    int from, to;
+    double start, end;
+  };
+  Timeline timeline;                ///< ms
+  std::vector<Slot> slots;          ///< device and stream (group) of every operator
+  std::vector<Transfer> transfers;  ///< in the order of their start
+};
+
+/// Any valid schedule, in its own mode; validated here.
+///
+/// Barrier: core/cost/evaluate.hpp, after sharing().launch_ms.
+/// Dataflow: an operator starts when its stream is free, what it reads on its device is there
+/// (dependency_ms later if from another stream) and what it reads from other devices has arrived.
+/// Operators that run on a device at the same time slow each other down as cost.sharing() says, on
+/// operator_ms and utilisation; one that follows another on its stream saves chain_ms. A merge runs
+/// as one operator. An output goes to a device once, when it exists, one after another on each link.
+Simulation simulate(CostModel& cost, const Schedule& schedule);
+
+}  // namespace opsched

@@ -1,0 +1,67 @@
+// Schedules of every network on the GPU against the sequential Eigen reference.
+#include <gtest/gtest.h>
+
+#include "core/cost/profile.hpp"
+#include "core/error.hpp"
+#include "core/runtime/cpu/cpu_executor.hpp"
+#include "core/runtime/cuda/cuda_runtime.hpp"
+#include "networks/network.hpp"
+#include "schedulers/scheduler.hpp"
+
+namespace opsched {
+namespace {
+
+double tolerance(Precision precision) {
+  return precision == Precision::fp32 ? 1e-5 : precision == Precision::tf32 ? 2e-3 : 1e-2;
+}
+
+DeviceFacts facts_of(const CudaDevice& d) {
+  DeviceFacts facts;
+  facts.name = d.name;
+  facts.compute_capability = d.compute_capability;
+  return facts;
+}
+
+class OnTheGpu : public testing::TestWithParam<std::tuple<std::string, Precision>> {};
+
+TEST_P(OnTheGpu, SchedulesComputeWhatTheReferenceComputes) {
+  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  const auto& [name, precision] = GetParam();
+  const Graph graph = make_network(name);
+  CudaRuntime runtime({.precision = precision, .cache_file = "", .device_ids = {}, .progress = {}});
+  Profile profile(facts_of(runtime.device()), precision);
+  const auto cost = runtime.make_cost(graph, profile);
+  constexpr std::uint64_t kSeed = 7;
+  std::vector<Tensor> inputs;
+  for (OpId id : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(id).output, 11));
+  const std::vector<Tensor> want = reference_outputs(graph, inputs, kSeed);
+  for (const char* scheduler : {"sequential", "wavefront", "dataflow"}) {
+    const Schedule schedule = make_schedule(scheduler, {.cost = *cost, .devices = 1, .options = {}, .progress = {}});
+    const auto executor = runtime.make_executor(graph, schedule, kSeed);
+    const std::vector<Tensor> got = executor->run(inputs);
+    ASSERT_EQ(got.size(), want.size());
+    for (std::size_t i = 0; i < got.size(); ++i)
+      EXPECT_LT(relative_error(got[i], want[i]), tolerance(precision)) << name << " " << scheduler;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, OnTheGpu,
+                         testing::Combine(testing::Values("squeezenet", "inception_v3", "randwire", "nasnet"),
+                                          testing::Values(Precision::fp32, Precision::tf32, Precision::fp16)),
+                         [](const auto& info) {
+                           return std::get<0>(info.param) + "_" + to_string(std::get<1>(info.param));
+                         });
+
+TEST(CudaRuntime, NamesAGpuThatIsNotThere) {
+  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  EXPECT_THROW(CudaRuntime({.precision = Precision::fp32, .cache_file = "", .device_ids = {99}, .progress = {}}),
+               Error);
+}
+
+TEST(CudaRuntime, SaysThatThereIsNoGpu) {
+  if (!cuda_devices().empty()) GTEST_SKIP() << "there is a GPU";
+  EXPECT_THROW(CudaRuntime(CudaOptions{}), Error);
+}
+
+}  // namespace
+}  // namespace opsched

@@ -1,0 +1,296 @@
+// Lowering: order, memory and placement of the steps.
+#include "core/runtime/program/program.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.hpp"
+#include "core/runtime/program/arena.hpp"
+#include "core/runtime/program/order.hpp"
+#include "core/runtime/program/verify.hpp"
+#include "networks/network.hpp"
+#include "tests/support/random_cnn.hpp"
+
+namespace opsched {
+namespace {
+
+using test::random_schedule;
+using test::RandomCnn;
+
+struct Case {
+  Graph graph;
+  Schedule schedule;
+  Program program;
+  explicit Case(std::uint64_t seed)
+      : graph(RandomCnn(seed).draw(1 + seed % 5)),
+        schedule(random_schedule(graph, 1 + seed / 3 % 3, seed % 2 ? Mode::barrier : Mode::dataflow, seed)),
+        program(lower(graph, schedule, {})) {}
+};
+
+/// Does every step of a stage come after all steps of the stages before it on its device, and after
+/// all that the stage receives?
+bool keeps_barriers(const Case& c) {
+  const Order order = order_of(c.program);
+  const std::vector<Slot> slots = slots_of(c.graph, c.schedule);
+  const auto stage_reads = [&](const Slot& slot, OpId op) {
+    return std::ranges::any_of(c.graph.succs(op),
+                               [&](OpId s) { return slots[s].device == slot.device && slots[s].stage == slot.stage; });
+  };
+  for (int a = 0; a < order.size(); ++a)
+    for (int b = 0; b < order.size(); ++b) {
+      const Step &x = c.program.steps[a], &y = c.program.steps[b];
+      if (y.kind == Step::Kind::transfer || x.device != y.device) continue;
+      const bool first =
+          x.kind == Step::Kind::transfer ? stage_reads(slots[y.op], x.op) : slots[x.op].stage < slots[y.op].stage;
+      if (first && !order.before(a, b)) return false;
+    }
+  return true;
+}
+
+bool holds(const Case& c) {
+  try {
+    verify_order(c.program);
+    verify_arena(c.program);
+  } catch (const Error&) {
+    return false;
+  }
+  return c.schedule.mode == Mode::dataflow || keeps_barriers(c);
+}
+
+std::int64_t unshared_bytes(const Program& program) {
+  std::int64_t sum = 0;
+  for (const Buffer& buffer : program.buffers) sum += buffer.bytes;
+  return sum;
+}
+
+int count(const Program& program, Step::Kind kind) {
+  return static_cast<int>(std::ranges::count(program.steps, kind, &Step::kind));
+}
+
+TEST(Program, OrderAndMemoryHold) {
+  double ratio = 0;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    const Case c(seed);
+    ASSERT_NO_THROW(verify_order(c.program)) << "seed " << seed;
+    ASSERT_NO_THROW(verify_arena(c.program)) << "seed " << seed;
+    if (c.schedule.mode == Mode::barrier) {
+      ASSERT_TRUE(keeps_barriers(c)) << "seed " << seed;
+    }
+    std::int64_t arenas = 0;
+    for (std::int64_t bytes : c.program.arena_bytes) arenas += bytes;
+    ASSERT_LE(arenas, unshared_bytes(c.program));
+    ratio += static_cast<double>(arenas) / static_cast<double>(unshared_bytes(c.program)) / 300;
+  }
+  EXPECT_LT(ratio, 0.85);  // memory is reused, even in small graphs
+}
+
+TEST(Program, NoWaitCanBeDropped) {
+  int dropped = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    Case c(seed);
+    ASSERT_TRUE(holds(c));
+    for (Step& step : c.program.steps)
+      for (std::size_t w = 0; w < step.waits.size(); ++w, ++dropped) {
+        const std::vector<int> all = step.waits;
+        step.waits.erase(step.waits.begin() + static_cast<std::ptrdiff_t>(w));
+        ASSERT_FALSE(holds(c)) << "seed " << seed << ": nothing needs the wait for step " << all[w];
+        step.waits = all;
+      }
+  }
+  EXPECT_GT(dropped, 500);
+}
+
+TEST(Program, SharedMemoryInUseIsFound) {
+  int found = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Case c(seed);
+    for (std::size_t b = 1; b < c.program.buffers.size(); ++b) {
+      // Move a buffer onto one that some step uses together with it.
+      for (const Step& step : c.program.steps) {
+        if (step.output.buffer != static_cast<int>(b) || step.kind == Step::Kind::transfer) continue;
+        const View& other = step.inputs.front();
+        if (other.buffer == step.output.buffer) continue;
+        Program moved = c.program;
+        moved.buffers[b].offset = moved.buffers[other.buffer].offset;
+        moved.arena_bytes[moved.buffers[b].device] += moved.buffers[b].bytes;
+        ASSERT_THROW(verify_arena(moved), Error) << "seed " << seed << " buffer " << b;
+        ++found;
+      }
+    }
+  }
+  EXPECT_GT(found, 300);
+}
+
+TEST(Program, WaitsReferBackAndStreamsAreCounted) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const Case c(seed);
+    for (int s = 0; s < static_cast<int>(c.program.steps.size()); ++s) {
+      const Step& step = c.program.steps[s];
+      ASSERT_LT(step.stream, c.program.streams[step.device]);
+      for (int w : step.waits) {
+        ASSERT_LT(w, s);
+        const Step& other = c.program.steps[w];
+        ASSERT_FALSE(other.device == step.device && other.stream == step.stream);
+      }
+      for (const View& view : step.inputs)
+        if (step.kind != Step::Kind::transfer) {
+          ASSERT_EQ(c.program.buffers[view.buffer].device, step.device);
+        }
+      ASSERT_EQ(c.program.buffers[step.output.buffer].device, step.device);
+    }
+  }
+}
+
+TEST(Program, TensorsAreSentToADeviceOnce) {
+  int transfers = 0;
+  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+    const Case c(seed);
+    std::set<std::pair<OpId, int>> sent;
+    const std::vector<Slot> slots = slots_of(c.graph, c.schedule);
+    for (const Step& step : c.program.steps) {
+      if (step.kind != Step::Kind::transfer) continue;
+      ++transfers;
+      ASSERT_TRUE(sent.emplace(step.op, step.device).second) << "seed " << seed;
+      ASSERT_TRUE(std::ranges::any_of(c.graph.succs(step.op), [&](OpId s) { return slots[s].device == step.device; }));
+    }
+  }
+  EXPECT_GT(transfers, 300);
+}
+
+TEST(Program, BackEndsThatFuseLessGetMoreSteps) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const Case c(seed);
+    const Fusion all{true, true, true, true, true, true, true}, none{false, false, false, false, false, false, false};
+    const Program fused = lower(c.graph, c.schedule, {.fusion = all}),
+                  plain = lower(c.graph, c.schedule, {.fusion = none});
+    ASSERT_LE(fused.steps.size(), c.program.steps.size());
+    ASSERT_LE(c.program.steps.size(), plain.steps.size());
+    for (const Step& step : plain.steps) {
+      if (step.kind == Step::Kind::gather) continue;
+      ASSERT_EQ(step.inputs.size(), 1u);
+      ASSERT_EQ(step.pre, Activation::none);
+      if (const auto* conv = std::get_if<Conv2d>(&step.layer)) {
+        ASSERT_NE(conv->act, Activation::tanh);
+      }
+    }
+  }
+}
+
+Schedule sequential(const Graph& graph) {
+  Schedule schedule{.graph = graph.name(), .scheduler = "", .mode = Mode::barrier, .devices = {{}}, .launch_order = {}};
+  for (OpId op : graph.units()) schedule.devices[0].stages.push_back({Strategy::concurrent, {{op}}});
+  return schedule;
+}
+
+TEST(Program, JoinsOfTheNetworksCostNoCopies) {
+  const Graph inception = make_network("inception_v3"), squeezenet = make_network("squeezenet");
+  // Every unit but the joins is one kernel.
+  Program program = lower(inception, sequential(inception), {});
+  EXPECT_EQ(count(program, Step::Kind::gather), 0);
+  const auto joins = std::ranges::count_if(inception.units(), [&](OpId op) { return inception.op(op).is_join(); });
+  EXPECT_EQ(static_cast<std::ptrdiff_t>(program.steps.size()), 119 - joins);
+  // Eight fire modules add their bypass to both expands in one step.
+  program = lower(squeezenet, sequential(squeezenet), {});
+  EXPECT_EQ(count(program, Step::Kind::gather), 8);
+}
+
+TEST(Program, MergedConvolutionsWriteWhereTheirReadersWant) {
+  const Graph graph = make_network("squeezenet");
+  Schedule schedule = sequential(graph);
+  auto& stages = schedule.devices[0].stages;
+  int merges = 0;
+  for (std::size_t s = 0; s + 1 < stages.size(); ++s) {
+    // The other way round: lowering is free to order the channels as their reader has them.
+    const Group both = {stages[s + 1].groups[0][0], stages[s].groups[0][0]};
+    if (!can_merge(graph, both) || graph.op(both[0]).as_conv()->kernel == graph.op(both[1]).as_conv()->kernel) continue;
+    stages[s] = {Strategy::merge, {both}};
+    stages.erase(stages.begin() + static_cast<std::ptrdiff_t>(s) + 1);
+    ++merges;
+  }
+  ASSERT_EQ(merges, 8);
+  const Program program = lower(graph, schedule, {});
+  EXPECT_EQ(count(program, Step::Kind::gather), 8);
+  EXPECT_EQ(program.steps.size() + 8, lower(graph, sequential(graph), {}).steps.size());
+}
+
+TEST(Program, StagesCostWhatTheyCostInTheWholeGraph) {
+  for (const NetworkInfo& info : networks()) {
+    const Graph graph = make_network(info.name);
+    const Schedule schedule = sequential(graph);
+    const std::vector<Stage>& stages = schedule.devices[0].stages;
+    const Program whole = lower(graph, schedule, {}), apart = lower_stages(graph, stages, 1, {});
+    ASSERT_EQ(whole.steps.size(), apart.steps.size()) << info.name;
+    for (std::size_t s = 0; s < whole.steps.size(); ++s) {
+      const Step &a = whole.steps[s], &b = apart.steps[s];
+      ASSERT_EQ(a.kind, b.kind);
+      ASSERT_EQ(a.inputs.size(), b.inputs.size());
+      ASSERT_EQ(a.weights, b.weights);
+      // The same channels of a buffer of the same shape.
+      ASSERT_EQ(a.output.channel, b.output.channel);
+      ASSERT_EQ(whole.buffers[a.output.buffer].shape, apart.buffers[b.output.buffer].shape);
+    }
+  }
+}
+
+TEST(Program, ReplicasRunOneAfterAnother) {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Graph graph = RandomCnn(seed).draw(2);
+    const Schedule schedule = random_schedule(graph, 1, Mode::barrier, seed);
+    const std::vector<Stage>& stages = schedule.devices[0].stages;
+    const std::size_t once = lower_stages(graph, stages, 1, {}).steps.size();
+    const Program program = lower_stages(graph, stages, 3, {});
+    ASSERT_EQ(program.steps.size(), 3 * once);
+    ASSERT_NO_THROW(verify_order(program)) << "seed " << seed;
+    ASSERT_NO_THROW(verify_arena(program)) << "seed " << seed;
+    const Order order = order_of(program);
+    for (std::size_t s = once; s < program.steps.size(); ++s)
+      for (std::size_t p = 0; p < s / once * once; ++p)
+        ASSERT_TRUE(order.before(static_cast<int>(p), static_cast<int>(s)));
+  }
+}
+
+TEST(Program, StagesThatCannotRunAreRefused) {
+  Graph graph("chain");
+  const OpId in = graph.add_input("in", {2, 4, 4});
+  const OpId a = graph.add("a", {graph.all(in)}, {Conv2d{.out_channels = 2}});
+  const OpId b = graph.add("b", {graph.all(a)}, {Conv2d{.out_channels = 2}});
+  const auto lowered = [&](Stage stage) { return lower_stages(graph, {&stage, 1}, 1, {}); };
+  EXPECT_NO_THROW(lowered({Strategy::concurrent, {{a, b}}}));
+  EXPECT_THROW(lowered({Strategy::concurrent, {{b, a}}}), Error);
+  EXPECT_THROW(lowered({Strategy::concurrent, {{a}, {b}}}), Error);
+  EXPECT_THROW(lowered({Strategy::concurrent, {{a, a}}}), Error);
+  EXPECT_THROW(lowered({Strategy::concurrent, {{in}}}), Error);
+  EXPECT_THROW(lowered({Strategy::merge, {{a, b}}}), Error);
+}
+
+TEST(Program, ArenaIsNearTheLargestSumOfLiveBuffers) {
+  // With one stream the order is total, and no plan needs less than what is live at some step.
+  for (const NetworkInfo& info : networks()) {
+    const Graph graph = make_network(info.name);
+    const Program program = lower(graph, sequential(graph), {});
+    std::vector<std::pair<int, int>> life(program.buffers.size(), {1 << 30, -1});
+    for (int s = 0; s < static_cast<int>(program.steps.size()); ++s) {
+      const auto touch = [&](const View& v) {
+        life[v.buffer] = {std::min(life[v.buffer].first, s), std::max(life[v.buffer].second, s)};
+      };
+      for (const View& v : program.steps[s].inputs) touch(v);
+      touch(program.steps[s].output);
+    }
+    for (const View& v : program.inputs) life[v.buffer] = {0, 1 << 30};
+    for (const View& v : program.outputs) life[v.buffer] = {0, 1 << 30};
+    std::int64_t most = 0;
+    for (int s = 0; s < static_cast<int>(program.steps.size()); ++s) {
+      std::int64_t live = 0;
+      for (std::size_t b = 0; b < life.size(); ++b)
+        if (life[b].first <= s && s <= life[b].second) live += program.buffers[b].bytes;
+      most = std::max(most, live);
+    }
+    EXPECT_GE(program.arena_bytes[0], most) << info.name;
+    EXPECT_LE(static_cast<double>(program.arena_bytes[0]), 1.1 * static_cast<double>(most)) << info.name;
+  }
+}
+
+}  // namespace
+}  // namespace opsched

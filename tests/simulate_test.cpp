@@ -1,0 +1,263 @@
+// The simulator: both modes, one and several devices, and how close it comes to a device.
+#include "core/runtime/sim/simulate.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "core/cost/bounds.hpp"
+#include "core/error.hpp"
+#include "core/runtime/sim/calibrate.hpp"
+#include "core/runtime/sim/sim_executor.hpp"
+#include "networks/network.hpp"
+#include "networks/random_dag.hpp"
+#include "schedulers/scheduler.hpp"
+#include "tests/support/shapes.hpp"
+#include "tests/support/test_cost.hpp"
+#include "tests/support/true_device.hpp"
+
+namespace opsched {
+namespace {
+
+using test::TestCost;
+using test::TrueDevice;
+
+Stage stage(std::vector<Group> groups) { return {Strategy::concurrent, std::move(groups)}; }
+
+/// TestCost with a sharing law.
+class LawCost : public TestCost {
+ public:
+  using TestCost::TestCost;
+  Sharing sharing() const override { return law; }
+  Sharing law;
+};
+
+Schedule dataflow_schedule(std::vector<std::vector<Stage>> devices) {
+  Schedule schedule;
+  schedule.mode = Mode::dataflow;
+  for (auto& stages : devices) schedule.devices.push_back({std::move(stages)});
+  return schedule;
+}
+
+/// A random placement of every operator on devices and streams, in order: valid in dataflow mode.
+Schedule random_dataflow(const Graph& graph, int devices, int streams, std::mt19937_64& random) {
+  Schedule schedule;
+  schedule.mode = Mode::dataflow;
+  schedule.devices.resize(devices);
+  for (auto& device : schedule.devices) device.stages.push_back(stage(std::vector<Group>(streams)));
+  for (OpId op : graph.units()) schedule.devices[random() % devices].stages[0].groups[random() % streams].push_back(op);
+  for (auto& device : schedule.devices)
+    std::erase_if(device.stages[0].groups, [](const Group& g) { return g.empty(); });
+  for (auto& device : schedule.devices) std::erase_if(device.stages, [](const Stage& s) { return s.groups.empty(); });
+  return schedule;
+}
+
+TEST(Simulate, BarrierModeIsTheExactEvaluation) {
+  for (const Graph& graph : test::every_shape(3)) {
+    LawCost cost(graph);
+    const Schedule schedule = make_schedule("wavefront", {cost, 1, {}, {}});
+    const Timeline exact = evaluate(cost, schedule);
+    EXPECT_DOUBLE_EQ(simulate(cost, schedule).timeline.makespan, exact.makespan);
+    cost.law.launch_ms = 0.5;
+    const Timeline later = simulate(cost, schedule).timeline;
+    EXPECT_DOUBLE_EQ(later.makespan, exact.makespan + 0.5);
+    for (OpId op : graph.units()) EXPECT_DOUBLE_EQ(later.start[op], exact.start[op] + 0.5);
+  }
+}
+
+TEST(Simulate, DataflowKnownTimes) {
+  const Graph graph = test::diamond();  // 1 -> 2, 3 -> 4
+  LawCost cost(graph);
+  cost.set(1, 1, 0.5);
+  cost.set(2, 2, 0.75);
+  cost.set(3, 1, 0.75);
+  cost.set(4, 1, 0.5);
+  const Schedule schedule = dataflow_schedule({{stage({{1, 2, 4}, {3}})}});
+  Timeline t = simulate(cost, schedule).timeline;
+  EXPECT_NEAR(t.start[3], 1, 1e-9);
+  EXPECT_NEAR(t.end[3], 2.5, 1e-9);  // both at 1 / 1.5
+  EXPECT_NEAR(t.end[2], 3.5, 1e-9);
+  EXPECT_NEAR(t.makespan, 4.5, 1e-9);
+  cost.law.dependency_ms = 0.25;
+  cost.law.chain_ms = 0.5;
+  cost.law.launch_ms = 2;
+  t = simulate(cost, schedule).timeline;
+  EXPECT_NEAR(t.start[1], 2, 1e-9);
+  EXPECT_NEAR(t.start[2], 3, 1e-9);
+  EXPECT_NEAR(t.start[3], 3.25, 1e-9);
+  // 2 has 1.5 ms to go, a quarter of it alone; then both share.
+  EXPECT_NEAR(t.end[3], 3.25 + 1.5, 1e-9);
+  EXPECT_NEAR(t.end[2], 3.25 + 1.5 + 0.25, 1e-9);
+  EXPECT_NEAR(t.makespan, t.end[2] + 0.5, 1e-9);
+}
+
+TEST(Simulate, OutputsCrossALinkOnceOneAfterAnother) {
+  const Graph graph = test::graph_of("g", {{}, {}, {0}, {0, 1}, {1}});
+  LawCost cost(graph);
+  for (OpId op : graph.units()) cost.set(op, 1, 0.1);
+  const Schedule schedule = dataflow_schedule({{stage({{1}, {2}})}, {stage({{3}, {4}, {5}})}});
+  const Simulation run = simulate(cost, schedule);
+  ASSERT_EQ(run.transfers.size(), 2u);
+  EXPECT_NEAR(run.transfers[0].start, 1, 1e-9);
+  EXPECT_NEAR(run.transfers[1].start, run.transfers[0].end, 1e-9);
+  EXPECT_NEAR(run.timeline.start[4], run.transfers[1].end, 1e-9);
+  EXPECT_EQ(run.slots[4].device, 1);
+}
+
+TEST(Simulate, DataflowRespectsOrderAndBounds) {
+  std::mt19937_64 random(4);
+  for (int round = 0; round < 20; ++round) {
+    for (const Graph& graph : test::every_shape(static_cast<std::uint64_t>(round))) {
+      LawCost cost(graph, static_cast<std::uint64_t>(round));
+      const int devices = 1 + round % 3;
+      const Schedule schedule = random_dataflow(graph, devices, 1 + static_cast<int>(random() % 4), random);
+      const Simulation run = simulate(cost, schedule);
+      double critical = 0, work = 0, sum = 0;
+      std::vector<double> path(graph.size(), 0.0);
+      for (OpId op : graph.units()) {
+        EXPECT_GE(run.timeline.end[op] - run.timeline.start[op], cost.operator_ms(op) * (1 - 1e-9));
+        for (OpId p : graph.preds(op)) {
+          path[op] = std::max(path[op], path[p]);
+          if (graph.op(p).is_input()) continue;
+          const bool same = run.slots[p].device == run.slots[op].device;
+          const double gap = same ? 0 : cost.transfer_ms(p, op, run.slots[p].device, run.slots[op].device);
+          EXPECT_GE(run.timeline.start[op], run.timeline.end[p] + gap - 1e-9);
+          sum += gap;
+        }
+        path[op] += cost.operator_ms(op);
+        critical = std::max(critical, path[op]);
+        work += cost.operator_ms(op) * cost.utilisation(op) / devices;
+        sum += cost.operator_ms(op);
+      }
+      EXPECT_GE(run.timeline.makespan, std::max(critical, work) * (1 - 1e-9));
+      EXPECT_LE(run.timeline.makespan, sum * (1 + 1e-9));
+    }
+  }
+}
+
+TEST(Simulate, AMergeRunsAsOneOperator) {
+  Graph graph("g");
+  const OpId x = graph.add_input("x", {4, 8, 8});
+  const OpId a = graph.add("a", {graph.all(x)}, {Conv2d{.out_channels = 4}});
+  const OpId b = graph.add("b", {graph.all(x)}, {Conv2d{.out_channels = 4}});
+  const OpId c = graph.add("c", {graph.all(a)}, {Conv2d{.out_channels = 4}});
+  LawCost cost(graph);
+  Schedule schedule = dataflow_schedule({{{Strategy::merge, {{a, b}}}, stage({{c}})}});
+  const Timeline t = simulate(cost, schedule).timeline;
+  EXPECT_EQ(t.end[a], t.end[b]);
+  EXPECT_NEAR(t.end[a], cost.stage_ms(schedule.devices[0].stages[0]), 1e-9);
+  EXPECT_NEAR(t.makespan, t.end[a] + cost.operator_ms(c), 1e-9);
+}
+
+TEST(Simulate, RefusesInvalidSchedules) {
+  const Graph graph = test::chain(3);
+  LawCost cost(graph);
+  EXPECT_THROW(simulate(cost, dataflow_schedule({{stage({{1, 2}})}})), Error);
+  EXPECT_THROW(simulate(cost, dataflow_schedule({{stage({{2, 1, 3}})}})), Error);
+}
+
+TEST(Simulate, RandomDagsInDataflowModeAreNoSlowerThanSequential) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    RandomDagOptions options;
+    options.seed = seed;
+    SyntheticCost cost = synthetic_cost(random_dag(options));
+    const Schedule schedule = make_schedule("dataflow", {cost, 1, {}, {}});
+    double sum = 0;
+    for (OpId op : cost.graph().units()) sum += cost.operator_ms(op);
+    EXPECT_LE(simulate(cost, schedule).timeline.makespan, sum * (1 + 1e-9));
+  }
+}
+
+TEST(SimExecutor, MeasuresFromRecordsElseSimulates) {
+  const Graph graph = test::diamond();
+  LawCost cost(graph);
+  const Schedule schedule = make_schedule("wavefront", {cost, 1, {}, {}});
+  Profile profile(TrueDevice::facts(), Precision::fp16);
+  const auto executor = make_sim_executor(cost, schedule, &profile);
+  const Measurement simulated = executor->measure({});
+  EXPECT_EQ(simulated.source, Source::synthetic);
+  EXPECT_DOUBLE_EQ(simulated.median, simulate(cost, schedule).timeline.makespan);
+  EXPECT_GT(executor->activation_bytes(0), 0);
+  EXPECT_THROW(executor->run({}), Error);
+  profile.record_schedule(fingerprint(graph), fingerprint(schedule), {{0.125, 0.01, 40}, "diamond/wavefront"});
+  const Measurement recorded = executor->measure({});
+  EXPECT_EQ(recorded.source, Source::recorded);
+  EXPECT_EQ(recorded.median, 0.125);
+  EXPECT_EQ(recorded.runs, 40);
+  EXPECT_NE(recorded.note, simulated.note);
+}
+
+/// Profile and measured schedules of a network on a device with hidden parameters.
+struct Campaign {
+  explicit Campaign(const std::string& network) {
+    TrueDevice device(21);
+    std::mt19937_64 random(22);
+    for (int batch : {1, 8}) {
+      NetworkOptions options;
+      options.batch = batch;
+      auto graph = std::make_shared<const Graph>(make_network(network, options));
+      const StageSigner signer(*graph);
+      for (OpId id : graph->units()) profile.record_stage(signer.solo(id), device.stage(*graph, stage({{id}})));
+      const test::StageDrawer drawer(*graph);
+      for (int i = 0; i < 150; ++i) {
+        const Stage drawn = drawer.draw(random);
+        profile.record_stage(signer.stage(drawn), device.stage(*graph, drawn));
+      }
+      const ContentionModel model = ContentionModel::fit(profile);
+      RecordedCost cost(*graph, profile, model);
+      for (const char* scheduler : {"sequential", "wavefront", "dataflow"})
+        for (Mode mode : {Mode::barrier, Mode::dataflow}) {
+          Schedule schedule = make_schedule(scheduler, {cost, 1, {}, {}});
+          if (schedule.mode == Mode::dataflow && mode == Mode::barrier) continue;
+          schedule.mode = mode;
+          add(device, graph, std::move(schedule), scheduler);
+        }
+      for (int streams : {2, 3, 5}) add(device, graph, random_dataflow(*graph, 1, streams, random), "random");
+    }
+  }
+
+  void add(TrueDevice& device, const std::shared_ptr<const Graph>& graph, Schedule schedule, const std::string& name) {
+    profile.record_schedule(fingerprint(*graph), fingerprint(schedule),
+                            {device.schedule(*graph, schedule), graph->name() + "/" + name});
+    cases.push_back({graph, std::move(schedule)});
+  }
+
+  Profile profile{TrueDevice::facts(), Precision::fp32};
+  std::vector<ScheduleCase> cases;
+};
+
+class Schedules : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Schedules, LeftOutArePredicted) {
+  Campaign campaign(GetParam());
+  const ContentionModel model = ContentionModel::fit(campaign.profile);
+  const auto left_out = cross_validate_schedules(campaign.profile, model, campaign.cases, 3);
+  ASSERT_EQ(left_out.size(), campaign.cases.size());
+  const ErrorStats stats = error_stats(left_out);
+  EXPECT_LT(stats.median, 0.05);
+  EXPECT_LT(stats.p90, 0.1);
+  EXPECT_GT(stats.rank, 0.95);
+}
+INSTANTIATE_TEST_SUITE_P(Networks, Schedules, ::testing::Values("inception_v3", "randwire", "nasnet", "squeezenet"),
+                         [](const auto& info) { return info.param; });
+
+TEST(Calibration, StaysInTheProfileAndHelps) {
+  Campaign campaign("squeezenet");
+  const ContentionModel model = ContentionModel::fit(campaign.profile);
+  const ErrorStats before = error_stats(compare_with_measured(campaign.profile, model, campaign.cases));
+  EXPECT_EQ(calibrate(campaign.profile, model, campaign.cases), static_cast<int>(campaign.cases.size()));
+  const auto after = compare_with_measured(campaign.profile, model, campaign.cases);
+  EXPECT_LT(error_stats(after).median, before.median);
+  RecordedCost cost(*campaign.cases[0].graph, campaign.profile, model);
+  EXPECT_NE(cost.sharing(), model.sharing());
+  EXPECT_EQ(simulate(cost, campaign.cases[0].schedule).timeline.makespan, after[0].predicted);
+  const std::string report = fit_profile(campaign.profile, campaign.cases);
+  EXPECT_NE(report.find("schedules left out, squeezenet: "), std::string::npos);
+  EXPECT_NE(report.find("stages left out, squeezenet: "), std::string::npos);
+  Profile empty(TrueDevice::facts(), Precision::fp32);
+  EXPECT_EQ(calibrate(empty, model, campaign.cases), 0);
+  EXPECT_TRUE(empty.calibration().empty());
+}
+
+}  // namespace
+}  // namespace opsched
