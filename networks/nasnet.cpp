@@ -1,5 +1,10 @@
 // NasNet-A Large, 6 @ 4032 (Zoph et al., CVPR 2018), as IOS schedules it: one block of 374 operators
 // in 25 parts, a part a cell. Batch normalisation is folded; no classifier.
+//
+// IOS's network is a little smaller than the published one: normal cells leave their left input out
+// of the join, the second stem cell adds the halves of its right input instead of joining them, and a
+// first cell's first combination reads the right input twice. experiments/check_definitions.py puts
+// that back and compares with timm's.
 #include "networks/builder.hpp"
 #include "networks/network.hpp"
 

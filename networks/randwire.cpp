@@ -27,6 +27,7 @@ std::vector<Wiring> load_wirings(const std::string& folder) {
                 " files ws-*.txt, one a stage in name order; found " + std::to_string(paths.size()));
   std::ranges::sort(paths);
   std::vector<Wiring> wirings;
+  wirings.reserve(stages);
   for (int i = 0; i < stages; ++i) wirings.push_back(read_edge_list(paths[i]));
   return wirings;
 }
@@ -34,6 +35,7 @@ std::vector<Wiring> load_wirings(const std::string& folder) {
 std::vector<Wiring> draw_wirings(std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<Wiring> wirings;
+  wirings.reserve(stages);
   for (int i = 0; i < stages; ++i) wirings.push_back(watts_strogatz(i == 0 ? 16 : 32, 4, 0.75, random));
   return wirings;
 }

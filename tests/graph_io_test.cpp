@@ -8,6 +8,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "core/cost/signature.hpp"
 #include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/graph/describe.hpp"
@@ -38,6 +39,8 @@ void expect_equal(const Graph& a, const Graph& b) {
     EXPECT_EQ(a.blocks()[i].ops, b.blocks()[i].ops);
     EXPECT_EQ(a.blocks()[i].parts, b.blocks()[i].parts);
   }
+  // Measurements and schedules of one are those of the other.
+  EXPECT_EQ(fingerprint(a), fingerprint(b));
   EXPECT_EQ(graph_fingerprint(a), graph_fingerprint(b));
 }
 
@@ -220,6 +223,16 @@ TEST(IosJson, WhatItCannotSayIsAnError) {
               {Pool2d{.type = PoolType::avg, .kernel = {3, 3}, .padding = {1, 1}, .count_padding = false}});
   average.end_block("block");
   fails(average);
+}
+
+TEST(GraphJson, TheExampleInTheDocsIsRead) {
+  const std::string page = read_file(OPSCHED_TEST_DATA "/../../docs/graph_files.md");
+  const std::string fence = "```json\n";
+  const auto begin = page.find(fence) + fence.size();
+  const Graph graph = parse_graph(page.substr(begin, page.find("```", begin) - begin), "docs");
+  EXPECT_EQ(graph.size(), 5);
+  EXPECT_EQ(graph.op(graph.outputs().front()).output, (Shape{6, 8, 8}));
+  EXPECT_EQ(graph.blocks().front().parts.size(), 2u);
 }
 
 // ---- bad files

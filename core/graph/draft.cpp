@@ -74,6 +74,7 @@ std::vector<Block> sorted_blocks(const Graph& graph, std::vector<Block> blocks) 
     throw Error(std::string("blocks run one after another, but here they read from each other: ") + e.what());
   }
   std::vector<Block> sorted;
+  sorted.reserve(order.size());
   for (int b : order) sorted.push_back(std::move(blocks[b]));
   return sorted;
 }

@@ -17,7 +17,7 @@ std::string OnnxUnits::free_name(const std::vector<std::string>& names) {
   for (const std::string& name : names)
     if (!name.empty() && names_.insert(name).second) return name;
   for (int i = size();; ++i)
-    if (const std::string name = names.back() + "_" + std::to_string(i); names_.insert(name).second) return name;
+    if (std::string name = names.back() + "_" + std::to_string(i); names_.insert(name).second) return name;
 }
 
 int OnnxUnits::add_input(const std::vector<std::string>& names, Shape shape) {

@@ -9,6 +9,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
 
 /// Output size of a window; throws Error where the window does not fit.
 int window(int size, int kernel, int stride, int padding, bool ceil, const char* what, const Shape& input) {
