@@ -11,6 +11,7 @@
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cpu/kernels.hpp"
 #include "core/runtime/cpu/parallel.hpp"
+#include "networks/network.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/random_graph.hpp"
 
@@ -172,7 +173,7 @@ Fusion random_fusion(Random& random) {
 
 TEST(CpuExecutor, EveryScheduleGivesTheReference) {
   int merges = 0;
-  for (std::uint64_t seed = 0; seed < 400 / slowdown; ++seed) {
+  for (std::uint64_t seed = 0; seed < 250 / slowdown; ++seed) {
     Random random(seed);
     const Graph graph = random.chance(70) ? RandomCnn(seed).draw(1 + random.below(3)) : RandomGraph(seed).draw(12);
     const Mode mode = random.chance(50) ? Mode::barrier : Mode::dataflow;
@@ -188,7 +189,18 @@ TEST(CpuExecutor, EveryScheduleGivesTheReference) {
         ASSERT_LT(relative_error(outputs[i], expected[i]), 1e-5) << "seed " << seed << " output " << i;
     }
   }
-  EXPECT_GT(merges, 20);
+  EXPECT_GT(merges, 15);
+}
+
+TEST(CpuExecutor, NetworksGiveTheReference) {
+  for (const char* name : {"squeezenet", "inception_v3"}) {
+    const Graph graph = make_network(name, {.batch = 2, .image = 80, .seed = 1, .edge_lists = {}});
+    const std::vector<Tensor> inputs = inputs_of(graph, 1), expected = reference_outputs(graph, inputs, 1);
+    const Schedule schedule = random_schedule(graph, 2, Mode::barrier, 1);
+    const std::vector<Tensor> outputs = make_cpu_executor(graph, schedule, 1)->run(inputs);
+    ASSERT_EQ(outputs.size(), 1u);
+    EXPECT_LT(relative_error(outputs[0], expected[0]), 1e-5) << name;
+  }
 }
 
 TEST(CpuExecutor, StagesApartGiveTheReference) {
