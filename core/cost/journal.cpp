@@ -68,10 +68,10 @@ void LineJournal::append(std::string_view line) {
   text += '\n';
   const ssize_t written = ::write(file_, text.data(), text.size());
   if (written != static_cast<ssize_t>(text.size())) {
-    if (written >= 0) errno = ENOSPC;
-    const Error error = failure(path_, "write");
+    const int reason = written < 0 ? errno : ENOSPC;
     [[maybe_unused]] const int cut = ::ftruncate(file_, size_);  // leaves whole lines behind
-    throw error;
+    errno = reason;
+    throw failure(path_, "write");
   }
   size_ += static_cast<long>(text.size());
 }

@@ -19,7 +19,7 @@ struct Draft {
   struct Use {
     int position, term;  ///< who reads it: operator of the group, term of the operator
     Shared shared;
-    auto operator<=>(const Use&) const = default;
+    auto operator<=>(const Use&) const = default;  // NOLINT(modernize-use-nullptr)
   };
   struct Op {
     int id;

@@ -130,17 +130,16 @@ std::string fit_profile(Profile& profile, std::span<const ScheduleCase> cases) {
   for (const ScheduleCase& c : cases)
     for (OpId op : c.graph->units())
       operators[c.graph->name()].insert(solo_key(operator_signature(*c.graph, op), c.graph->batch()));
-  for (const auto& [network, known] : operators) {
+  for (const auto& network : operators) {
     std::vector<double> predicted, measured;
     for (const StagePrediction& stage : report.left_out) {
       const SignedStage parsed = parse_stage_key(stage.key);
-      if (!std::ranges::all_of(parsed.signatures,
-                               [&](const std::string& op) { return known.contains(solo_key(op, parsed.batch)); }))
-        continue;
+      const auto known = [&](const std::string& op) { return network.second.contains(solo_key(op, parsed.batch)); };
+      if (!std::ranges::all_of(parsed.signatures, known)) continue;
       predicted.push_back(stage.predicted);
       measured.push_back(stage.measured);
     }
-    text += "stages left out, " + network + ": " + to_string(error_stats(predicted, measured)) + "\n";
+    text += "stages left out, " + network.first + ": " + to_string(error_stats(predicted, measured)) + "\n";
   }
 
   const std::vector<Comparison> left_out = cross_validate_schedules(profile, model, cases);
