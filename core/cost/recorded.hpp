@@ -35,6 +35,7 @@ class RecordedCost : public CostModel {
   /// The model's estimate, whether the stage was measured or not.
   double estimate_stage_ms(const Stage& stage) override;
   bool stage_known(const Stage& stage) override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
+  bool structural() const override { return true; }
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
   /// The model's, with what calibrate() (runtime/sim) found for whole schedules.
   Sharing sharing() const override;
