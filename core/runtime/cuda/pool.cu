@@ -1,0 +1,166 @@
+#include "core/runtime/cuda/cuda_check.hpp"
+#include "core/runtime/cuda/device_math.cuh"
+#include "core/runtime/cuda/native_kernels.hpp"
+
+namespace opsched::native {
+namespace {
+
+constexpr int kThreads = 128;
+
+struct PoolArgs {
+  Window window;
+  FastDiv inner, ow, oh, channels;  // inner: channel vectors in NHWC
+  std::uint32_t total;
+  bool max, count_padding;
+  Activation pre;
+};
+
+/// A thread does V channels of one output pixel.
+template <class T, int V, bool kChannelsLast>
+__global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
+                            const __grid_constant__ PoolArgs args) {
+  const Window& g = args.window;
+  std::uint32_t i = blockIdx.x * kThreads + threadIdx.x;
+  if (i >= args.total) return;
+  std::uint32_t c, x, y;
+  if constexpr (kChannelsLast) {
+    c = args.inner.split(i) * V;
+    x = args.ow.split(i);
+    y = args.oh.split(i);
+  } else {
+    x = args.ow.split(i);
+    y = args.oh.split(i);
+    c = args.channels.split(i);
+  }
+  const std::int64_t n = i;
+  const int top = static_cast<int>(y) * g.sh - g.ph, left = static_cast<int>(x) * g.sw - g.pw;
+  const int y0 = max(top, 0), y1 = min(top + g.kh, g.h), x0 = max(left, 0), x1 = min(left + g.kw, g.w);
+  float result[V];
+#pragma unroll
+  for (int v = 0; v < V; ++v) result[v] = args.max ? -INFINITY : 0.f;
+  for (int iy = y0; iy < y1; ++iy) {
+#pragma unroll 3
+    for (int ix = x0; ix < x1; ++ix) {
+      float sum[V] = {};
+      for (int s = 0; s < sources.count; ++s) {
+        const auto& source = sources.list[s];
+        const std::int64_t at = kChannelsLast ? ((n * g.h + iy) * g.w + ix) * source.stride + c
+                                              : n * source.stride + (std::int64_t{c} * g.h + iy) * g.w + ix;
+        const auto in = load<T, V>(static_cast<const T*>(source.data) + at);
+#pragma unroll
+        for (int v = 0; v < V; ++v) sum[v] += to_float(in.v[v]);
+      }
+#pragma unroll
+      for (int v = 0; v < V; ++v) {
+        const float in = activate(args.pre, sum[v]);
+        // A NaN stays: it compares false with everything.
+        result[v] = args.max ? (in <= result[v] ? result[v] : in) : result[v] + in;
+      }
+    }
+  }
+  if (!args.max) {
+    const float area = static_cast<float>(args.count_padding ? g.kh * g.kw : (y1 - y0) * (x1 - x0));
+#pragma unroll
+    for (int v = 0; v < V; ++v) result[v] /= area;
+  }
+  const std::int64_t at = kChannelsLast ? ((n * g.oh + y) * g.ow + x) * out_stride + c
+                                        : n * out_stride + (std::int64_t{c} * g.oh + y) * g.ow + x;
+  store<T, V>(out + at, result);
+}
+
+template <class T>
+__device__ float summed(const Sources& sources, Activation pre, std::int64_t outer, std::int64_t inner) {
+  float sum = 0.f;
+  for (int s = 0; s < sources.count; ++s) {
+    sum += to_float(static_cast<const T*>(sources.list[s].data)[outer * sources.list[s].stride + inner]);
+  }
+  return activate(pre, sum);
+}
+
+/// A warp an image's channel.
+template <class T>
+__global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int n, int c,
+                                int plane, Activation pre) {
+  const int row = (blockIdx.x * kThreads + threadIdx.x) / 32, lane = threadIdx.x % 32;
+  if (row >= n * c) return;
+  const int image = row / c, channel = row % c;
+  float sum = 0.f;
+  for (int i = lane; i < plane; i += 32) sum += summed<T>(sources, pre, image, std::int64_t{channel} * plane + i);
+  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
+  if (lane == 0) out[image * out_stride + channel] = from_float<T>(sum / plane);
+}
+
+/// A block 32 channels of an image; its warps share the pixels.
+template <class T>
+__global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
+                                int plane, Activation pre) {
+  constexpr int kWarps = 8;
+  __shared__ float partial[kWarps][33];
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int channel = blockIdx.x * 32 + lane;
+  const std::int64_t image = blockIdx.y;
+  float sum = 0.f;
+  if (channel < c) {
+#pragma unroll 4
+    for (int i = warp; i < plane; i += kWarps) sum += summed<T>(sources, pre, image * plane + i, channel);
+  }
+  partial[warp][lane] = sum;
+  __syncthreads();
+  if (warp != 0 || channel >= c) return;
+  for (int w = 1; w < kWarps; ++w) sum += partial[w][lane];
+  out[image * out_stride + channel] = from_float<T>(sum / plane);
+}
+
+template <class T>
+void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+  const Window& g = call.window;
+  const int plane = g.h * g.w;
+  if (call.layout == Layout::nchw) {
+    const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
+    global_avg_nchw<T>
+        <<<blocks, kThreads, 0, stream>>>(sources, static_cast<T*>(out), out_stride, g.n, g.c, plane, call.pre);
+  } else {
+    const dim3 blocks((g.c + 31) / 32, g.n);
+    global_avg_nhwc<T><<<blocks, 256, 0, stream>>>(sources, static_cast<T*>(out), out_stride, g.c, plane, call.pre);
+  }
+}
+
+template <class T, int V, bool kChannelsLast>
+void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+  const Window& g = call.window;
+  PoolArgs args;
+  args.window = g;
+  args.inner = FastDiv(g.c / V);
+  args.ow = FastDiv(g.ow);
+  args.oh = FastDiv(g.oh);
+  args.channels = FastDiv(g.c);
+  const std::int64_t total = std::int64_t{g.n} * (g.c / V) * g.oh * g.ow;
+  args.max = call.type == PoolType::max;
+  args.count_padding = call.count_padding;
+  args.pre = call.pre;
+  const int blocks = blocks_for(total, kThreads);
+  args.total = static_cast<std::uint32_t>(total);
+  pool_kernel<T, V, kChannelsLast><<<blocks, kThreads, 0, stream>>>(sources, static_cast<T*>(out), out_stride, args);
+}
+
+}  // namespace
+
+void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+  if (call.type == PoolType::global_avg) {
+    (call.half ? global_avg<__half> : global_avg<float>)(stream, call, sources, out, out_stride);
+  } else if (call.layout == Layout::nchw) {
+    (call.half ? launch<__half, 1, false> : launch<float, 1, false>)(stream, call, sources, out, out_stride);
+  } else if (call.half) {
+    (call.vector == 8   ? launch<__half, 8, true>
+     : call.vector == 4 ? launch<__half, 4, true>
+     : call.vector == 2 ? launch<__half, 2, true>
+                        : launch<__half, 1, true>)(stream, call, sources, out, out_stride);
+  } else {
+    (call.vector == 4   ? launch<float, 4, true>
+     : call.vector == 2 ? launch<float, 2, true>
+                        : launch<float, 1, true>)(stream, call, sources, out, out_stride);
+  }
+  OPSCHED_CUDA(cudaGetLastError());
+}
+
+}  // namespace opsched::native
