@@ -32,8 +32,10 @@ class Kernel {
   /// Enqueues the kernel; may be captured. `inputs`: the slices' own addresses, in the problem's order.
   virtual void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
                       void* workspace) const = 0;
-  /// What runs, for people: "cudnn engine 38 (...)", "depthwise nhwc 8x...".
+  /// What runs: "cudnn/fused/38:2=1", "strip/v4/c2/t128".
   virtual std::string describe() const = 0;
+  /// Kernels of one operator whose formats are equal pack its weights equally.
+  virtual std::string weight_format() const = 0;
 
  protected:
   std::size_t workspace_bytes_ = 0, weight_bytes_ = 0;
@@ -43,7 +45,8 @@ class Kernel {
 struct Tuning {
   struct Candidate {
     std::string kernel;
-    double ms = 0;
+    double ms = 0;        ///< a launch, among many in a row
+    double error = 0;     ///< relative, L2
     std::string failure;  ///< why it cannot be used; empty if it can
   };
   std::string problem;

@@ -1,0 +1,220 @@
+#include "core/runtime/cuda/kernel_sources.hpp"
+
+#include <cuda_fp16.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/cuda_check.hpp"
+#include "core/runtime/cuda/cudnn_graph.hpp"
+
+namespace opsched {
+namespace {
+
+const std::string kSumPrefix = "sum+";
+
+/// Would a dense, aligned copy of the input help a kernel?
+bool awkward(const Problem& problem) {
+  const TensorLayout& in = problem.inputs.front();
+  return !is_dense(in, problem.input, problem.layout) && row_alignment(in, problem) < 16;
+}
+
+std::vector<std::string> list_convs(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
+  std::vector<std::string> names = list_own_convs(problem, *site);
+  if (problem.pre != Activation::none) return names;
+  for (auto& name : list_gemm_convs(problem, *site)) names.push_back(std::move(name));
+  for (auto& name : list_cudnn_convs(problem, builder)) names.push_back(std::move(name));
+  return names;
+}
+
+class SumFirst : public Kernel {
+ public:
+  SumFirst(int count, std::shared_ptr<const Kernel> sum, std::shared_ptr<const Kernel> rest, std::size_t sum_bytes)
+      : count_(count), sum_bytes_(aligned(sum_bytes)), sum_(std::move(sum)), rest_(std::move(rest)) {
+    workspace_bytes_ = sum_bytes_ + std::max(sum_->workspace_bytes(), rest_->workspace_bytes());
+    weight_bytes_ = rest_->weight_bytes();
+  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override { return rest_->pack(weights); }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
+              void* workspace) const override {
+    std::byte* scratch = static_cast<std::byte*>(workspace) + sum_bytes_;
+    sum_->launch(stream, inputs.first(count_), workspace, nullptr, scratch);
+    std::vector<const void*> left{workspace};
+    left.insert(left.end(), inputs.begin() + count_, inputs.end());
+    rest_->launch(stream, left, output, weights, scratch);
+  }
+  std::string describe() const override { return kSumPrefix + rest_->describe(); }
+  std::string weight_format() const override { return rest_->weight_format(); }
+
+ private:
+  int count_;
+  std::size_t sum_bytes_;
+  std::shared_ptr<const Kernel> sum_, rest_;
+};
+
+float round_to_tf32(float x) {  // to nearest, ties away from zero, as cvt.rna does
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x1000u) & ~0x1fffu;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+}  // namespace
+
+KernelSite::KernelSite(int device) : device(device) {
+  const DeviceScope scope(device);
+  cudaDeviceProp properties{};
+  OPSCHED_CUDA(cudaGetDeviceProperties(&properties, device));
+  name = properties.name;
+  multiprocessors = properties.multiProcessorCount;
+  clusters = properties.major >= 9;
+  handle = std::make_unique<cudnn::Handle>();
+  if (cublasLtCreate(&lt) != CUBLAS_STATUS_SUCCESS) throw Error("cuBLASLt could not be started on GPU " + name);
+}
+
+KernelSite::~KernelSite() { cublasLtDestroy(lt); }
+
+std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
+  if (problem.precision == Precision::fp16 && problem.layout == Layout::nchw)
+    throw Error("fp16 runs channels-last only: " + problem.key());
+  if (problem.kind != Step::Kind::conv) return list_native(problem);
+  std::vector<std::string> names;
+  if (problem.inputs.size() == 1) names = list_convs(problem, site, builder);
+  if (problem.inputs.size() > 1 || problem.pre != Activation::none || awkward(problem)) {
+    for (const auto& name : list_convs(after_sum(problem, static_cast<int>(problem.inputs.size())), site, builder))
+      names.push_back(kSumPrefix + name);
+  }
+  return names;
+}
+
+std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& name, const Site& site,
+                                     const cudnn::Handle& builder) {
+  if (name.starts_with(kSumPrefix)) {
+    const int count = static_cast<int>(problem.inputs.size());
+    const Problem sum = sum_of(problem, count);
+    return sum_first(sum, count, build_native(sum, list_native(sum).front()),
+                     build_kernel(after_sum(problem, count), name.substr(kSumPrefix.size()), site, builder));
+  }
+  if (name.starts_with("cudnn/")) return build_cudnn_conv(problem, name, site, builder);
+  if (name.starts_with("gemm/")) return build_gemm_conv(problem, name, site);
+  if (problem.kind == Step::Kind::conv) return build_own_conv(problem, name);
+  return build_native(problem, name);
+}
+
+Problem after_sum(const Problem& problem, int count) {
+  Problem rest = problem;
+  if (count == static_cast<int>(problem.inputs.size())) rest.pre = Activation::none;
+  rest.inputs.erase(rest.inputs.begin(), rest.inputs.begin() + count);
+  rest.inputs.insert(rest.inputs.begin(), dense_layout(problem.input, problem.layout));
+  return rest;
+}
+
+Problem sum_of(const Problem& problem, int count) {
+  Problem sum = problem;
+  sum.kind = Step::Kind::gather;
+  sum.layer = std::monostate{};
+  sum.output = problem.input;
+  sum.result = dense_layout(problem.input, problem.layout);
+  if (count < static_cast<int>(problem.inputs.size())) sum.pre = Activation::none;
+  sum.inputs.resize(count);
+  return sum;
+}
+
+std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::shared_ptr<const Kernel> sum,
+                                  std::shared_ptr<const Kernel> rest) {
+  const std::size_t bytes = sum_problem.batch * sum_problem.input.size() * element_bytes(sum_problem.precision);
+  return std::make_unique<SumFirst>(count, std::move(sum), std::move(rest), bytes);
+}
+
+std::vector<std::string> split_name(const std::string& name) {
+  std::vector<std::string> parts{""};
+  for (char c : name) {
+    if (c == '/') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+int name_number(const std::string& part, char letter) {
+  int value = 0;
+  const char* end = part.data() + part.size();
+  if (part.empty() || part[0] != letter || std::from_chars(part.data() + 1, end, value).ptr != end)
+    throw Error("'" + part + "' is not a part of a kernel's name");
+  return value;
+}
+
+std::int64_t free_stride(const TensorLayout& t, Layout layout) { return layout == Layout::nchw ? t.n : t.w; }
+
+int row_alignment(const TensorLayout& t, const Problem& problem) {
+  const std::int64_t stride = free_stride(t, problem.layout) * element_bytes(problem.precision);
+  const bool one_row = problem.layout == Layout::nchw && problem.batch == 1;
+  int alignment = t.alignment;
+  while (!one_row && stride % alignment != 0) alignment /= 2;
+  return alignment;
+}
+
+bool is_dense(const TensorLayout& t, const Shape& shape, Layout layout) {
+  return free_stride(t, layout) == (layout == Layout::nchw ? shape.size() : shape.c);
+}
+
+PackedConv packed_conv(const Problem& problem) {
+  const std::size_t element = element_bytes(problem.precision);
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  PackedConv p;
+  p.bias = aligned(element * conv.out_channels * (problem.input.c / conv.groups) * conv.kernel[0] * conv.kernel[1]);
+  p.float_bias = p.bias + aligned(element * conv.out_channels);
+  p.bytes = p.float_bias + aligned(sizeof(float) * conv.out_channels);
+  return p;
+}
+
+std::vector<std::byte> pack_conv(const Problem& problem, const ConvWeights& weights) {
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  const PackedConv place = packed_conv(problem);
+  std::vector<std::byte> packed(place.bytes);
+  const auto put = [&](std::size_t at, std::size_t index, float value, bool weight) {
+    if (problem.precision == Precision::fp16) {
+      const __half h = __float2half(value);
+      std::memcpy(packed.data() + at + index * 2, &h, 2);
+    } else {
+      if (weight && problem.precision == Precision::tf32) value = round_to_tf32(value);
+      std::memcpy(packed.data() + at + index * 4, &value, 4);
+    }
+  };
+  const std::size_t taps = std::size_t(conv.kernel[0]) * conv.kernel[1], depth = problem.input.c / conv.groups;
+  std::size_t i = 0;
+  for (int k = 0; k < conv.out_channels; ++k)
+    for (std::size_t c = 0; c < depth; ++c)
+      for (std::size_t t = 0; t < taps; ++t, ++i)
+        put(0, problem.layout == Layout::nchw ? i : (k * taps + t) * depth + c, weights.weight[i], true);
+  for (int k = 0; k < conv.out_channels; ++k) put(place.bias, k, weights.bias[k], false);
+  std::memcpy(packed.data() + place.float_bias, weights.bias.data(), conv.out_channels * sizeof(float));
+  return packed;
+}
+
+void finish_conv(cudaStream_t stream, const Problem& problem, const void* dense, const float* bias, void* output) {
+  const bool nhwc = problem.layout == Layout::nhwc;
+  const Shape& s = problem.output;
+  const int element = element_bytes(problem.precision);
+  // In NCHW the kernel's rows are planes, which must be aligned too.
+  std::int64_t vector = row_alignment(problem.result, problem) / element;
+  const std::int64_t extent = nhwc ? s.c : std::int64_t{s.h} * s.w;
+  while (extent % vector != 0) vector /= 2;
+  const native::GatherCall call{problem.layout,
+                                element == 2,
+                                static_cast<int>(vector),
+                                problem.batch,
+                                s.c,
+                                s.h,
+                                s.w,
+                                std::get<Conv2d>(problem.layer).act};
+  native::bias_act(stream, call, dense, nhwc ? s.c : s.size(), bias, output,
+                   free_stride(problem.result, problem.layout));
+}
+
+}  // namespace opsched

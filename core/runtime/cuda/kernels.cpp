@@ -1,0 +1,239 @@
+#include "core/runtime/cuda/kernels.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <unordered_map>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/choice_file.hpp"
+#include "core/runtime/cuda/cuda_check.hpp"
+#include "core/runtime/cuda/cudnn_graph.hpp"
+#include "core/runtime/cuda/kernel_sources.hpp"
+#include "core/runtime/cuda/trial.hpp"
+
+namespace opsched {
+namespace {
+
+constexpr double kBuildSeconds = 3;  // for the candidates of one problem; what is built by then competes
+constexpr int kFirstRuns = 3;        // of every candidate
+constexpr int kFinalists = 5;        // run again, in turns
+constexpr int kFinalRuns = 9;
+constexpr double kFinalMargin = 1.15;  // over the best
+constexpr double kHopeless = 2;        // over the best: not even run kFirstRuns times
+
+/// A problem on its way to a kernel.
+struct Task {
+  Problem problem;
+  std::string key;
+  std::string remembered;  ///< name of the kernel in the choice file; empty: unknown
+  struct Candidate {
+    std::string name;
+    std::shared_ptr<const Kernel> kernel;
+    std::string failure;
+  };
+  std::vector<Candidate> candidates;
+  std::exception_ptr error;
+};
+
+void build(Task& task, const Site& site, const cudnn::Handle& builder) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  const auto attempt = [&](const std::string& name) {
+    Task::Candidate& candidate = task.candidates.emplace_back();
+    candidate.name = name;
+    try {
+      candidate.kernel = build_kernel(task.problem, name, site, builder);
+    } catch (const Error& e) {
+      candidate.failure = e.what();
+    }
+  };
+  if (!task.remembered.empty()) {
+    attempt(task.remembered);
+    if (task.candidates.front().kernel) return;
+    task.remembered.clear();
+    task.candidates.clear();
+  }
+  for (const std::string& name : list_kernels(task.problem, site, builder)) {
+    if (Clock::now() - start > std::chrono::duration<double>(kBuildSeconds)) break;
+    attempt(name);
+  }
+}
+
+/// Checks and times the candidates; the best comes first. Those that fail say why.
+Tuning measure(Task& task, const TrialBench& bench) {
+  Trial trial(task.problem, bench);
+  struct Runner {
+    std::shared_ptr<const Kernel> kernel;
+    Trial::Series series;
+    std::vector<double> ms;
+    double best() const { return *std::ranges::min_element(ms); }
+    double median() const {
+      std::vector<double> sorted = ms;
+      std::ranges::nth_element(sorted, sorted.begin() + sorted.size() / 2);
+      return sorted[sorted.size() / 2];
+    }
+  };
+  std::vector<Runner> runners;
+  Tuning tuning{.problem = task.key, .candidates = {}};
+  double best = 1e30;
+  for (Task::Candidate& candidate : task.candidates) {
+    Tuning::Candidate result{.kernel = candidate.name, .ms = 0, .error = 0, .failure = candidate.failure};
+    if (candidate.kernel) {
+      try {
+        result.error = trial.check(*candidate.kernel);
+        Runner runner{candidate.kernel, trial.series(*candidate.kernel), {}};
+        runner.series.run(bench);
+        for (int i = 0; i < kFirstRuns && (i == 0 || runner.best() < kHopeless * best); ++i)
+          runner.ms.push_back(runner.series.run(bench));
+        result.ms = runner.best();
+        best = std::min(best, result.ms);
+        runners.push_back(std::move(runner));
+      } catch (const Error& e) {
+        result.failure = e.what();
+      }
+    }
+    tuning.candidates.push_back(std::move(result));
+  }
+  std::ranges::sort(runners, {}, &Runner::best);
+  const auto finalists = static_cast<std::size_t>(
+      std::ranges::count_if(runners, [&](const Runner& r) { return r.best() <= kFinalMargin * best; }));
+  runners.resize(std::min<std::size_t>(finalists, kFinalists));
+  for (Runner& runner : runners) runner.ms.clear();
+  for (int i = 0; i < kFinalRuns && runners.size() > 1; ++i)
+    for (Runner& runner : runners) runner.ms.push_back(runner.series.run(bench));
+  if (runners.size() > 1) {
+    std::ranges::sort(runners, {}, &Runner::median);
+    for (const Runner& runner : runners)
+      std::ranges::find(tuning.candidates, runner.kernel->describe(), &Tuning::Candidate::kernel)->ms = runner.median();
+  }
+  std::ranges::stable_sort(tuning.candidates, [&](const auto& a, const auto& b) {
+    if (a.failure.empty() != b.failure.empty()) return a.failure.empty();
+    return a.ms < b.ms;
+  });
+  if (!runners.empty()) {  // the finalists' medians decide, also against a lucky first run of another
+    const auto winner =
+        std::ranges::find(tuning.candidates, runners.front().kernel->describe(), &Tuning::Candidate::kernel);
+    std::rotate(tuning.candidates.begin(), winner, winner + 1);
+    task.candidates = {{runners.front().kernel->describe(), runners.front().kernel, ""}};
+  } else {
+    task.candidates.clear();
+  }
+  return tuning;
+}
+
+}  // namespace
+
+struct KernelLibrary::Impl {
+  Site site;
+  ChoiceFile choices;
+  std::vector<std::unique_ptr<cudnn::Handle>> builders;  ///< one a thread
+  std::unordered_map<std::string, std::shared_ptr<const Kernel>> ready;
+  std::vector<Tuning> tunings;
+
+  Impl(int device, const std::string& cache_file)
+      : site(std::make_shared<KernelSite>(device)), choices(cache_file, site->name) {}
+
+  void build_all(std::vector<Task>& tasks);
+};
+
+void KernelLibrary::Impl::build_all(std::vector<Task>& tasks) {
+  const std::size_t workers =
+      std::min<std::size_t>({std::max(1u, std::thread::hardware_concurrency()), std::size_t{16}, tasks.size()});
+  if (builders.size() < workers) builders.resize(workers);
+  std::atomic<std::size_t> next{0};
+  std::vector<std::thread> threads;
+  for (std::size_t w = 0; w < workers; ++w) {
+    threads.emplace_back([&, w] {
+      for (std::size_t i = next++; i < tasks.size(); i = next++) {
+        try {
+          OPSCHED_CUDA(cudaSetDevice(site->device));
+          if (!builders[w]) builders[w] = std::make_unique<cudnn::Handle>();
+          build(tasks[i], site, *builders[w]);
+        } catch (...) {
+          tasks[i].error = std::current_exception();
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Task& task : tasks)
+    if (task.error) std::rethrow_exception(task.error);
+}
+
+KernelLibrary::KernelLibrary(int device, const std::string& cache_file)
+    : impl_(std::make_unique<Impl>(device, cache_file)) {}
+KernelLibrary::~KernelLibrary() = default;
+KernelLibrary::KernelLibrary(KernelLibrary&&) noexcept = default;
+KernelLibrary& KernelLibrary::operator=(KernelLibrary&&) noexcept = default;
+
+const std::vector<Tuning>& KernelLibrary::tunings() const { return impl_->tunings; }
+
+void KernelLibrary::prepare(std::span<const Problem> problems,
+                            const std::function<void(const std::string&)>& progress) {
+  const DeviceScope scope(impl_->site->device);
+  auto& ready = impl_->ready;
+  const auto say = [&](const std::string& line) {
+    if (progress) progress(line);
+  };
+
+  // A sum of more inputs than a kernel takes becomes two problems.
+  std::vector<Task> tasks;
+  std::vector<Problem> chunked, left(problems.begin(), problems.end());
+  std::unordered_map<std::string, bool> seen;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const Problem problem = left[i];
+    std::string key = problem.key();
+    if (ready.contains(key) || !seen.emplace(key, true).second) continue;
+    if (problem.inputs.size() > native::kMaxSources) {
+      left.push_back(sum_of(problem, native::kMaxSources));
+      left.push_back(after_sum(problem, native::kMaxSources));
+      chunked.push_back(problem);
+      continue;
+    }
+    const std::string* remembered = impl_->choices.find(key);
+    tasks.push_back({problem, std::move(key), remembered ? *remembered : "", {}, nullptr});
+  }
+  if (tasks.empty() && chunked.empty()) return;
+
+  const auto unknown = std::ranges::count_if(tasks, [](const Task& task) { return task.remembered.empty(); });
+  if (unknown > 0) say("building kernels for " + std::to_string(unknown) + " problems");
+  impl_->build_all(tasks);
+
+  const TrialBench bench;
+  std::vector<std::pair<Problem, std::shared_ptr<const Kernel>>> rebuilt;
+  std::size_t done = 0;
+  for (Task& task : tasks) {
+    if (task.remembered.empty()) {
+      if (done % 10 == 0)
+        say("measuring kernels: " + std::to_string(done) + " of " + std::to_string(unknown) + " problems");
+      ++done;
+      impl_->tunings.push_back(measure(task, bench));
+      if (task.candidates.empty()) {
+        const auto& failed = impl_->tunings.back().candidates;
+        throw Error("no kernel works for this operator on GPU " + impl_->site->name + ": " + task.key +
+                    (failed.empty() ? "" : " (" + failed.front().kernel + ": " + failed.front().failure + ")"));
+      }
+      impl_->choices.set(task.key, task.candidates.front().name);
+    } else {
+      rebuilt.emplace_back(task.problem, task.candidates.front().kernel);
+    }
+    ready[task.key] = task.candidates.front().kernel;
+  }
+  impl_->choices.save();
+  if (!rebuilt.empty()) load_code(rebuilt);
+  for (auto it = chunked.rbegin(); it != chunked.rend(); ++it) {
+    const Problem sum = sum_of(*it, native::kMaxSources), rest = after_sum(*it, native::kMaxSources);
+    ready[it->key()] = sum_first(sum, native::kMaxSources, ready.at(sum.key()), ready.at(rest.key()));
+  }
+}
+
+std::shared_ptr<const Kernel> KernelLibrary::get(const Problem& problem) {
+  const std::string key = problem.key();
+  if (!impl_->ready.contains(key)) prepare({&problem, 1});
+  return impl_->ready.at(key);
+}
+
+}  // namespace opsched
