@@ -90,6 +90,7 @@ int calibrate(Profile& profile, const ContentionModel& model, std::span<const Sc
   const std::vector<MeasuredCase> measured = measured_cases(profile, model, cases);
   if (measured.empty()) return 0;
   std::vector<const MeasuredCase*> all;
+  all.reserve(measured.size());
   for (const MeasuredCase& c : measured) all.push_back(&c);
   store_calibration(profile, fit(model.sharing(), all));
   return static_cast<int>(measured.size());
