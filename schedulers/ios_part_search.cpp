@@ -24,9 +24,13 @@ IosPartSearch::IosPartSearch(IosPart part, CostModel& cost, const IosOptions& op
     known_count_ += known_[i];
     if (known_[i]) ms_[i] = cost.stage_ms(stage);
   }
-  if (known_count_ == n) return;
-  lower_.resize(n);
-  for (int i = 0; i < n; ++i) {
+  if (known_count_ < n) estimate(cost);
+}
+
+void IosPartSearch::estimate(CostModel& cost) {
+  lower_.resize(space_.stages());
+  residual_ = ResidualModel(space_.part().size());
+  for (int i = 0; i < space_.stages(); ++i) {
     const Stage stage = space_.stage(i);
     const double estimate = std::max(cost.estimate_stage_ms(stage), kLeast);
     if (known_[i]) {

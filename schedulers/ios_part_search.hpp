@@ -19,6 +19,9 @@ class IosPartSearch {
   /// stage_ms of a stage that was not known.
   void learn(int stage, double ms);
 
+  /// Asks for the estimates again: they may have improved.
+  void estimate(CostModel& cost);
+
   /// Best schedule if every unknown stage takes its corrected estimate, `deviations` up.
   IosSpace::Path solve(double deviations);
   /// Best schedule of known stages only; infinite if there is none.

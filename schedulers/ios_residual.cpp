@@ -7,9 +7,9 @@ namespace {
 
 // Coefficients.
 constexpr int kBias = 0, kMerged = 1, kSize = 2, kSingle = 3, kFirstVertex = 4;
-// Before anything is known: a spread of 10%, worth as much as four stages; a bias of up to a half;
+// Before anything is known: a spread of 20%, worth as much as two stages; a bias of up to a half;
 // other coefficients of about 15%.
-constexpr double kPriorDeviation = 0.1, kPriorWeight = 4, kBiasScale = 0.5, kScale = 0.15;
+constexpr double kPriorDeviation = 0.2, kPriorWeight = 2, kBiasScale = 0.5, kScale = 0.15;
 constexpr int kRefinements = 3;  // coefficients and spread depend on each other
 
 }  // namespace
@@ -28,6 +28,7 @@ ResidualModel::ResidualModel(int vertices)
 }
 
 ResidualModel::ResidualModel(ResidualModel&&) noexcept = default;
+ResidualModel& ResidualModel::operator=(ResidualModel&&) noexcept = default;
 ResidualModel::~ResidualModel() = default;
 
 void ResidualModel::add(const IosSpace& space, int stage, double log_ratio) {

@@ -16,6 +16,7 @@ class ResidualModel {
  public:
   explicit ResidualModel(int vertices);
   ResidualModel(ResidualModel&&) noexcept;
+  ResidualModel& operator=(ResidualModel&&) noexcept;
   ~ResidualModel();
 
   void add(const IosSpace& space, int stage, double log_ratio);

@@ -19,6 +19,8 @@ using Clock = std::chrono::steady_clock;
 constexpr double kDeviations = 2.5;
 // Stages that an exhaustive search asks for together: what an interruption loses at most.
 constexpr std::size_t kBatch = 64;
+// Estimates are asked for again after so many measurements, then whenever those have doubled.
+constexpr std::int64_t kFirstEstimate = 32;
 constexpr double kReportSeconds = 0.5;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -104,6 +106,10 @@ class Search {
       });
       if (wanted.empty()) return;
       ask(wanted);
+      if (result_.stats.measured >= next_estimate_) {
+        for (IosPartSearch* part : open) part->estimate(cost_);
+        next_estimate_ = 2 * result_.stats.measured;
+      }
       report([&] {
         std::int64_t left = 0;
         for (IosPartSearch* part : open)
@@ -173,7 +179,7 @@ class Search {
   std::vector<IosPartSearch> searches_;
   std::vector<Part> parts_;
   IosResult result_;
-  std::int64_t asked_ = 0;
+  std::int64_t asked_ = 0, next_estimate_ = kFirstEstimate;
   double asking_seconds_ = 0;
   Clock::time_point start_ = Clock::now(), reported_ = start_;
 };

@@ -1,5 +1,6 @@
 #include "core/cost/recorded.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -60,6 +61,17 @@ double RecordedCost::estimate_stage_ms(const Stage& stage) {
   for (std::size_t g = 0; g < groups.size(); ++g)
     for (OpId op : stage.groups[g]) groups[g].push_back(tasks_[op]);
   return share(groups, model_.sharing());
+}
+
+double RecordedCost::stage_lower_bound_ms(const Stage& stage) {
+  if (stage.strategy == Strategy::merge) return 0;
+  double longest = 0;
+  for (const Group& group : stage.groups) {
+    double sum = 0;
+    for (OpId op : group) sum += sum > 0 ? model_.sharing().following_ms(tasks_[op].ms) : tasks_[op].ms;
+    longest = std::max(longest, sum);
+  }
+  return 0.9 * longest;
 }
 
 double RecordedCost::stage_ms(const Stage& stage) {

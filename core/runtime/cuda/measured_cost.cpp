@@ -42,6 +42,7 @@ class MeasuredCost final : public CostModel {
   /// What the device's arithmetic alone would take.
   double work_ms(OpId op) override { return static_cast<double>(graph_.macs(op)) * graph_.batch() / macs_per_ms_; }
   double estimate_stage_ms(const Stage& stage) override { return estimator().estimate_stage_ms(stage); }
+  double stage_lower_bound_ms(const Stage& stage) override { return estimator().stage_lower_bound_ms(stage); }
   Sharing sharing() const override { return estimator_ ? estimator_->sharing() : Sharing{}; }
 
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override {
