@@ -1,5 +1,6 @@
 // ONNX models: imported, run, and compared with what ONNX's reference evaluator says of them.
 #include <gtest/gtest.h>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <random>
@@ -12,6 +13,7 @@
 #include "core/graph/onnx_import.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "networks/network.hpp"
+#include "tests/program.hpp"
 
 namespace opsched {
 namespace {
@@ -98,6 +100,38 @@ TEST(Onnx, WeightsStayWithTheGraph) {
   Graph other = parse_graph(graph_to_json(graph), "json");
   EXPECT_EQ(other.weights(graph.find("conv1"), 0), nullptr);
   EXPECT_THROW(other.set_weights(std::make_shared<WeightTable>()), Error);
+}
+
+TEST(Onnx, TheProgramComputesTheOutputs) {
+  const test::TempDir dir;
+  std::ifstream file(folder + "/everything.txt");
+  std::string line;
+  std::getline(file, line);
+  std::istringstream text(line);
+  const std::vector<float> image{std::istream_iterator<float>(text), {}};
+  const std::string input =
+      dir.write("in.bin", std::string(reinterpret_cast<const char*>(image.data()), image.size() * sizeof(float)));
+  const std::string output = dir.path() / "out.bin";
+  const std::string command = "infer --graph " + folder + "/everything.onnx --input " + input;
+  const auto run = test::run_program(command + " --output " + output);
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out.find("fc  1x5x1x1  mean "), 0u) << run.out;
+  EXPECT_EQ(std::filesystem::file_size(output), 5 * sizeof(float));
+  std::vector<float> got(5);
+  std::ifstream(output, std::ios::binary).read(reinterpret_cast<char*>(got.data()), 5 * sizeof(float));
+  std::getline(file, line);
+  text = std::istringstream(line);
+  for (float value : got) {
+    float expected = 0;
+    text >> expected;
+    EXPECT_NEAR(value, expected, 1e-5);
+  }
+
+  const auto short_input = test::run_program(command + " --batch 2");
+  EXPECT_EQ(short_input.code, 2);
+  EXPECT_NE(short_input.err.find("has 864 bytes, but input 'image' needs 1728"), std::string::npos) << short_input.err;
+  const auto unreadable = test::run_program("infer --graph " + input);
+  EXPECT_EQ(unreadable.code, 2);
 }
 
 // ---- bad models

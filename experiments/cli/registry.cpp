@@ -3,11 +3,13 @@
 namespace opsched::cli {
 
 // One line a command: declare it here, and name it in the list.
+Command infer_command();
 Command list_command();
 
 std::vector<Command> commands() {
   return {
       list_command(),
+      infer_command(),
   };
 }
 

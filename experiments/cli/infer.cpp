@@ -1,0 +1,92 @@
+// opsched infer: the numbers that a graph computes, on the CPU.
+#include <bit>
+#include <cstring>
+#include <iostream>
+#include <memory>
+
+#include "core/error.hpp"
+#include "core/files.hpp"
+#include "core/graph/graph_io.hpp"
+#include "core/runtime/cpu/cpu_executor.hpp"
+#include "experiments/cli/command.hpp"
+
+namespace opsched::cli {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "files hold little-endian numbers");
+
+struct InferOptions {
+  std::string graph, output;
+  std::vector<std::string> inputs;
+  int batch = 0;
+  std::uint64_t weight_seed = 1, input_seed = 2;
+};
+
+Tensor load_tensor(const std::string& path, int batch, const Operator& input) {
+  Tensor tensor{batch, input.output, std::vector<float>(batch * input.output.size())};
+  const std::string bytes = read_file(path, std::int64_t{4} << 30);
+  const std::size_t needed = tensor.data.size() * sizeof(float);
+  if (bytes.size() != needed)
+    throw Error("--input '" + path + "': has " + std::to_string(bytes.size()) + " bytes, but input '" + input.name +
+                "' needs " + std::to_string(needed) + ": float32 of " + std::to_string(batch) + "x" +
+                to_string(input.output));
+  std::memcpy(tensor.data.data(), bytes.data(), needed);
+  return tensor;
+}
+
+void infer(const InferOptions& options) {
+  Graph graph = load_graph(options.graph);
+  if (options.batch != 0) graph = graph.with_batch(options.batch);
+  const std::vector<OpId> ids = graph.inputs();
+  if (!options.inputs.empty() && options.inputs.size() != ids.size())
+    throw Error("--input: given " + std::to_string(options.inputs.size()) + " times, but the graph has " +
+                std::to_string(ids.size()) + " inputs");
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    inputs.push_back(options.inputs.empty()
+                         ? random_tensor(graph.batch(), graph.op(ids[i]).output, options.input_seed + i)
+                         : load_tensor(options.inputs[i], graph.batch(), graph.op(ids[i])));
+  const std::vector<Tensor> outputs = reference_outputs(graph, inputs, options.weight_seed);
+  std::string bytes;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const std::vector<float>& data = outputs[i].data;
+    double sum = 0;
+    float least = data.front(), most = data.front();
+    for (float v : data) {
+      sum += v;
+      least = std::min(least, v);
+      most = std::max(most, v);
+    }
+    std::cout << graph.op(graph.outputs()[i]).name << "  " << outputs[i].n << 'x' << to_string(outputs[i].shape)
+              << "  mean " << sum / static_cast<double>(data.size()) << "  from " << least << " to " << most << '\n';
+    bytes.append(reinterpret_cast<const char*>(data.data()), data.size() * sizeof(float));
+  }
+  if (!options.output.empty()) write_file_atomically(options.output, bytes);
+}
+
+}  // namespace
+
+Command infer_command() {
+  return {
+      .name = "infer",
+      .summary = "Compute the outputs of a graph file on the CPU, one operator after another",
+      .examples =
+          "  opsched infer --graph model.onnx --input image.bin --output scores.bin\n"
+          "  opsched infer squeezenet --batch 2                    random weights and input",
+      .setup = [](CLI::App& app) -> std::function<void()> {
+        auto options = std::make_shared<InferOptions>();
+        app.add_option("--graph", options->graph, "A graph file: ONNX, our JSON, or that of IOS's public code")
+            ->required();
+        app.add_option("--batch", options->batch, "Images at once; 0: what the graph file says")->capture_default_str();
+        app.add_option("--input", options->inputs,
+                       "float32 values of an input, batch x channels x height x width, without a header; once for "
+                       "each input of the graph; none: random values");
+        app.add_option("-o,--output", options->output, "Where the outputs' float32 values go, one after another");
+        app.add_option("--weight-seed", options->weight_seed, "Of the weights, where the graph brings none")
+            ->capture_default_str();
+        app.add_option("--input-seed", options->input_seed, "Of the random inputs")->capture_default_str();
+        return [options] { infer(*options); };
+      }};
+}
+
+}  // namespace opsched::cli
