@@ -25,7 +25,7 @@ constexpr double kFinalMargin = 1.15;  // over the best
 constexpr double kHopeless = 2;        // over the best: not even run kFirstRuns times
 
 /// A problem on its way to a kernel.
-struct Task {
+struct PendingKernel {
   Problem problem;
   std::string key;
   std::string remembered;  ///< name of the kernel in the choice file; empty: unknown
@@ -38,11 +38,11 @@ struct Task {
   std::exception_ptr error;
 };
 
-void build(Task& task, const Site& site, const cudnn::Handle& builder) {
+void build(PendingKernel& task, const Site& site, const cudnn::Handle& builder) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   const auto attempt = [&](const std::string& name) {
-    Task::Candidate& candidate = task.candidates.emplace_back();
+    PendingKernel::Candidate& candidate = task.candidates.emplace_back();
     candidate.name = name;
     try {
       candidate.kernel = build_kernel(task.problem, name, site, builder);
@@ -63,7 +63,7 @@ void build(Task& task, const Site& site, const cudnn::Handle& builder) {
 }
 
 /// Checks and times the candidates; the best comes first. Those that fail say why.
-Tuning measure(Task& task, const TrialBench& bench) {
+Tuning measure(PendingKernel& task, const TrialBench& bench) {
   Trial trial(task.problem, bench);
   struct Runner {
     std::shared_ptr<const Kernel> kernel;
@@ -79,7 +79,7 @@ Tuning measure(Task& task, const TrialBench& bench) {
   std::vector<Runner> runners;
   Tuning tuning{.problem = task.key, .candidates = {}};
   double best = 1e30;
-  for (Task::Candidate& candidate : task.candidates) {
+  for (PendingKernel::Candidate& candidate : task.candidates) {
     Tuning::Candidate result{.kernel = candidate.name, .ms = 0, .error = 0, .failure = candidate.failure};
     if (candidate.kernel) {
       try {
@@ -136,10 +136,10 @@ struct KernelLibrary::Impl {
   Impl(int device, const std::string& cache_file)
       : site(std::make_shared<KernelSite>(device)), choices(cache_file, site->name) {}
 
-  void build_all(std::vector<Task>& tasks);
+  void build_all(std::vector<PendingKernel>& tasks);
 };
 
-void KernelLibrary::Impl::build_all(std::vector<Task>& tasks) {
+void KernelLibrary::Impl::build_all(std::vector<PendingKernel>& tasks) {
   const std::size_t workers =
       std::min<std::size_t>({std::max(1u, std::thread::hardware_concurrency()), std::size_t{16}, tasks.size()});
   if (builders.size() < workers) builders.resize(workers);
@@ -159,7 +159,7 @@ void KernelLibrary::Impl::build_all(std::vector<Task>& tasks) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  for (const Task& task : tasks)
+  for (const PendingKernel& task : tasks)
     if (task.error) std::rethrow_exception(task.error);
 }
 
@@ -180,7 +180,7 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
   };
 
   // A sum of more inputs than a kernel takes becomes two problems.
-  std::vector<Task> tasks;
+  std::vector<PendingKernel> tasks;
   std::vector<Problem> chunked, left(problems.begin(), problems.end());
   std::unordered_map<std::string, bool> seen;
   for (std::size_t i = 0; i < left.size(); ++i) {
@@ -198,14 +198,14 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
   }
   if (tasks.empty() && chunked.empty()) return;
 
-  const auto unknown = std::ranges::count_if(tasks, [](const Task& task) { return task.remembered.empty(); });
+  const auto unknown = std::ranges::count_if(tasks, [](const PendingKernel& task) { return task.remembered.empty(); });
   if (unknown > 0) say("building kernels for " + std::to_string(unknown) + " problems");
   impl_->build_all(tasks);
 
   const TrialBench bench;
   std::vector<std::pair<Problem, std::shared_ptr<const Kernel>>> rebuilt;
   std::size_t done = 0;
-  for (Task& task : tasks) {
+  for (PendingKernel& task : tasks) {
     if (task.remembered.empty()) {
       if (done % 10 == 0)
         say("measuring kernels: " + std::to_string(done) + " of " + std::to_string(unknown) + " problems");

@@ -52,8 +52,6 @@ std::string to_string(Layout layout) { return layout == Layout::nchw ? "nchw" : 
 
 Layout preferred_layout(Precision precision) { return precision == Precision::fp32 ? Layout::nchw : Layout::nhwc; }
 
-int element_bytes(Precision precision) { return precision == Precision::fp16 ? 2 : 4; }
-
 TensorLayout dense_layout(const Shape& shape, Layout layout) {
   return slice_layout(shape, 0, shape.c, 1, layout, /*element_bytes=*/4);
 }

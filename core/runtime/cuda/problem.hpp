@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/precision.hpp"
 #include "core/runtime/program/program.hpp"
 
 namespace opsched {
@@ -17,8 +18,6 @@ std::string to_string(Layout layout);
 
 /// The layout in which a precision runs fastest.
 Layout preferred_layout(Precision precision);
-/// Bytes of an element: 2 for fp16, else 4.
-int element_bytes(Precision precision);
 
 /// Element strides of one tensor, and the power of two (2 to 16 bytes) that its address is a multiple of.
 struct TensorLayout {
