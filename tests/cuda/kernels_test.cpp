@@ -27,12 +27,15 @@ int gpu_count() {
   return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
 }
 
-class Kernels : public testing::TestWithParam<Precision> {
+class OnGpu : public testing::Test {
  protected:
   void SetUp() override {
     if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
   }
 };
+class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {};
+class KernelLibraryFiles : public OnGpu {};
+class KernelTrials : public OnGpu {};
 
 double tolerance(Precision p) { return p == Precision::fp32 ? 1e-5 : p == Precision::tf32 ? 2e-3 : 1e-2; }
 
@@ -444,7 +447,7 @@ class Rogue : public Kernel {
   int value_;
 };
 
-TEST_F(Kernels, TrialsSeeWrongKernels) {
+TEST_F(KernelTrials, SeeWrongKernels) {
   Problem p;
   p.input = p.output = {8, 5, 5};
   p.inputs = {dense_layout(p.input, Layout::nchw)};
@@ -458,7 +461,7 @@ TEST_F(Kernels, TrialsSeeWrongKernels) {
   EXPECT_THROW(trial.check(Rogue(-1, 201, 0)), Error);
 }
 
-TEST_F(Kernels, BadChoiceFilesAreReported) {
+TEST_F(KernelLibraryFiles, BadOnesAreReported) {
   const auto file = std::filesystem::temp_directory_path() / ("opsched_choices_" + std::to_string(getpid()) + ".json");
   for (const char* text : {"{", "[]", "{\"format\": \"a profile\"}"}) {
     std::ofstream(file) << text;
