@@ -5,6 +5,15 @@ namespace opsched {
 LoweringOptions lowering_for(Precision precision) {
   LoweringOptions options;
   options.element_bytes = precision == Precision::fp16 ? 2 : 4;
+  // The kernel library takes any step as it is: it fuses sums and activations where a kernel can, and
+  // measures that against a gather of its own.
+  options.fusion = {.conv_sum = true,
+                    .conv_pre = true,
+                    .depthwise_sum = true,
+                    .depthwise_pre = true,
+                    .pool_sum = true,
+                    .pool_pre = true,
+                    .conv_tanh = true};
   return options;
 }
 
