@@ -54,7 +54,7 @@ Moments pooled(Moments m, const Pool2d& pool, const Shape& in, const Shape& out)
 
 /// Weights of this standard deviation give outputs of power 1.
 double weight_scale(const Conv2d& conv, const Shape& in, const Shape& out, const Moments& m) {
-  const double fan_in = double(in.c) / conv.groups * conv.kernel[0] * conv.kernel[1] * coverage(conv, in, out);
+  const double fan_in = double(in.c / conv.groups) * conv.kernel[0] * conv.kernel[1] * coverage(conv, in, out);
   const double scale = 1.0 / std::sqrt(std::max(fan_in, 1.0) * m.power());
   // Few bits, so that the last bit of this machine's exp does not show.
   int exponent = 0;

@@ -5,11 +5,14 @@ namespace opsched::cli {
 // One line a command: declare it here, and name it in the list.
 Command infer_command();
 Command list_command();
+Command show_command();
+Command schedule_command();
+Command run_command();
+Command bench_command();
 
 std::vector<Command> commands() {
   return {
-      list_command(),
-      infer_command(),
+      list_command(), show_command(), schedule_command(), run_command(), bench_command(), infer_command(),
   };
 }
 

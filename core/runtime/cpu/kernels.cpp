@@ -82,9 +82,9 @@ Matrix columns(const float* image, int channels, const Conv2d& conv, const Shape
           const int y = oy * conv.stride[0] - conv.padding[0] + ky;
           const bool inside = y >= 0 && y < in.h;
           const int a = inside ? std::clamp(xs.begin, from, until) : until, b = std::clamp(xs.end, a, until);
-          const std::int64_t row = std::int64_t{y} * in.w - conv.padding[1] + kx;
+          const float* row = image + std::int64_t{y} * in.w - conv.padding[1] + kx;
           std::fill(to, to + (a - from), 0.0f);
-          for (int x = a; x < b; ++x) to[x - from] = image[row + std::int64_t{x} * conv.stride[1]];
+          for (int x = a; x < b; ++x) to[x - from] = row[x * conv.stride[1]];
           std::fill(to + (b - from), to + (until - from), 0.0f);
           to += until - from;
           pixel += until - from;

@@ -12,7 +12,7 @@ template <class Job>
 void parallel_for(int jobs, int threads, const Job& job) {
   std::atomic<int> next = 0;
   const auto work = [&] {
-    for (int i = next++; i < jobs; i = next++) job(i);
+    for (int i; (i = next.fetch_add(1, std::memory_order_relaxed)) < jobs;) job(i);
   };
   std::vector<std::jthread> helpers;
   for (int t = 1; t < threads && t < jobs; ++t) helpers.emplace_back(work);

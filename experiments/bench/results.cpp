@@ -1,0 +1,181 @@
+#include "experiments/bench/results.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/cost/journal.hpp"
+#include "core/error.hpp"
+#include "core/files.hpp"
+
+namespace opsched::bench {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr const char* kFormat = "opsched benchmark";
+constexpr int kVersion = 1;
+
+ordered_json to_json(const Result& r) {
+  ordered_json json = {{"name", r.what.name()}, {"network", r.what.network}, {"scheduler", r.what.scheduler},
+                       {"batch", r.what.batch}, {"image", r.what.image},     {"precision", to_string(r.what.precision)},
+                       {"gpus", r.what.gpus}};
+  if (!r.skipped.empty()) {
+    json["skipped"] = r.skipped;
+    return json;
+  }
+  json.update({{"ms", r.ms},
+               {"min_ms", r.min_ms},
+               {"max_ms", r.max_ms},
+               {"noise", r.noise},
+               {"runs", r.runs},
+               {"how", r.how},
+               {"sm_clock_mhz", r.sm_clock_mhz},
+               {"memory_clock_mhz", r.memory_clock_mhz},
+               {"throttled", r.throttled},
+               {"stages", r.stages},
+               {"bound_ms", r.bound_ms},
+               {"peak_bytes", r.peak_bytes},
+               {"search_seconds", r.search_seconds},
+               {"graph", r.graph},
+               {"schedule", r.schedule}});
+  return json;
+}
+
+Result from_json(const ordered_json& json) {
+  Result r;
+  json.at("network").get_to(r.what.network);
+  json.at("scheduler").get_to(r.what.scheduler);
+  json.at("batch").get_to(r.what.batch);
+  json.at("image").get_to(r.what.image);
+  r.what.precision = parse_precision(json.at("precision"));
+  json.at("gpus").get_to(r.what.gpus);
+  r.skipped = json.value("skipped", "");
+  if (!r.skipped.empty()) return r;
+  json.at("ms").get_to(r.ms);
+  json.at("min_ms").get_to(r.min_ms);
+  json.at("max_ms").get_to(r.max_ms);
+  json.at("noise").get_to(r.noise);
+  json.at("runs").get_to(r.runs);
+  json.at("how").get_to(r.how);
+  json.at("sm_clock_mhz").get_to(r.sm_clock_mhz);
+  json.at("memory_clock_mhz").get_to(r.memory_clock_mhz);
+  json.at("throttled").get_to(r.throttled);
+  json.at("stages").get_to(r.stages);
+  json.at("bound_ms").get_to(r.bound_ms);
+  json.at("peak_bytes").get_to(r.peak_bytes);
+  json.at("search_seconds").get_to(r.search_seconds);
+  json.at("graph").get_to(r.graph);
+  json.at("schedule").get_to(r.schedule);
+  return r;
+}
+
+/// Of the runs of one case the one with the middle latency; a run that was skipped only if all were.
+Result middle(std::vector<Result> runs) {
+  if (std::ranges::any_of(runs, [](const Result& r) { return r.skipped.empty(); }))
+    std::erase_if(runs, [](const Result& r) { return !r.skipped.empty(); });
+  const auto half = runs.begin() + static_cast<std::ptrdiff_t>((runs.size() - 1) / 2);
+  std::ranges::nth_element(runs, half, {}, &Result::ms);
+  return *half;
+}
+
+std::string file_of(const std::string& folder) { return (std::filesystem::path(folder) / "bench.json").string(); }
+
+/// What a file holds; runs `parse` with words about the file for what goes wrong.
+template <class Parse>
+auto reading(const std::string& path, Parse parse) {
+  try {
+    return parse();
+  } catch (const ordered_json::exception& e) {
+    throw Error("'" + path + "' is not a results file of this program (" + e.what() + "); give another --out folder");
+  }
+}
+
+struct Contents {
+  std::string origin;
+  std::vector<Result> results;
+};
+
+Contents load_file(const std::string& folder) {
+  const std::string path = file_of(folder);
+  if (!std::filesystem::exists(path)) return {};
+  return reading(path, [&] {
+    const ordered_json json = ordered_json::parse(read_file(path));
+    if (json.at("format") != kFormat) throw Error("'" + path + "' is not a results file of this program");
+    if (json.at("version") != kVersion)
+      throw Error("'" + path + "' is of version " + json.at("version").dump() + ", this program reads version " +
+                  std::to_string(kVersion));
+    Contents contents{.origin = json.at("origin"), .results = {}};
+    for (const ordered_json& line : json.at("results")) contents.results.push_back(from_json(line));
+    return contents;
+  });
+}
+
+}  // namespace
+
+struct ResultsFile::Impl {
+  Impl(std::string folder_, std::string origin_)
+      : folder(std::move(folder_)), origin(std::move(origin_)), journal(file_of(folder) + ".journal") {}
+  std::string folder, origin;
+  LineJournal journal;
+  std::vector<Result> added;
+};
+
+ResultsFile::ResultsFile(const std::string& folder, const std::string& origin, bool fresh)
+    : impl_(std::make_unique<Impl>(folder, origin)) {
+  load_file(folder);  // a file that cannot be merged into is found before the work, not after it
+  LineJournal& journal = impl_->journal;
+  if (!fresh && !journal.empty()) {
+    std::istringstream lines(read_file(journal.path()));
+    std::string line;
+    std::getline(lines, line);
+    reading(journal.path(), [&] {
+      if (ordered_json::parse(line).at("origin") != origin) return;
+      while (std::getline(lines, line)) resumed_.push_back(from_json(ordered_json::parse(line)));
+    });
+  }
+  if (resumed_.empty()) {
+    journal.clear();
+    journal.append(ordered_json{{"origin", origin}}.dump());
+  }
+  impl_->added = resumed_;
+}
+
+ResultsFile::~ResultsFile() {
+  if (impl_->added.empty()) impl_->journal.clear();
+}
+
+void ResultsFile::add(const Result& result) {
+  impl_->journal.append(to_json(result).dump());
+  impl_->added.push_back(result);
+}
+
+void ResultsFile::finish() {
+  Contents contents = load_file(impl_->folder);
+  if (contents.origin != impl_->origin) contents.results.clear();  // numbers of another device or version
+  std::vector<Result>& merged = contents.results;
+  while (!impl_->added.empty()) {
+    const Case what = impl_->added.front().what;
+    std::vector<Result> runs;
+    std::ranges::copy_if(impl_->added, std::back_inserter(runs), [&](const Result& r) { return r.what == what; });
+    std::erase_if(impl_->added, [&](const Result& r) { return r.what == what; });
+    const auto old = std::ranges::find(merged, what, &Result::what);
+    if (old == merged.end())
+      merged.push_back(middle(std::move(runs)));
+    else
+      *old = middle(std::move(runs));
+  }
+  ordered_json head = {{"format", kFormat}, {"version", kVersion}, {"origin", impl_->origin}};
+  std::string text = head.dump(1);
+  text.resize(text.size() - 2);  // its closing "\n}"
+  text += ",\n \"results\": [";
+  for (const Result& result : merged) text += (&result == merged.data() ? "\n  " : ",\n  ") + to_json(result).dump();
+  write_file_atomically(file_of(impl_->folder), text + "\n ]\n}\n");
+  impl_->journal.clear();
+}
+
+std::vector<Result> ResultsFile::load(const std::string& folder) { return load_file(folder).results; }
+
+}  // namespace opsched::bench

@@ -1,0 +1,55 @@
+// Results of a benchmark run, on disk: safe while the run goes on, and mergeable with earlier ones.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/bench/cases.hpp"
+
+namespace opsched::bench {
+
+/// One run of one case.
+struct Result {
+  Case what;
+  std::string skipped;  ///< why it could not run; empty: it ran, and the rest holds
+  double ms = 0, min_ms = 0, max_ms = 0, noise = 0;
+  int runs = 0;
+  std::string how;  ///< measured, recorded or simulated
+  int sm_clock_mhz = 0, memory_clock_mhz = 0;
+  bool throttled = false;
+  int stages = 0;
+  double bound_ms = 0;  ///< lower bound, from solo latencies
+  std::int64_t peak_bytes = 0;
+  double search_seconds = 0;
+  std::string graph, schedule;  ///< fingerprints
+  bool operator==(const Result&) const = default;
+};
+
+/// The file FOLDER/bench.json, and FOLDER/bench.json.journal while a run is not finished. What was
+/// finished survives Ctrl-C and kill -9; the next run with the same `origin` begins with it.
+class ResultsFile {
+ public:
+  /// `origin`: what the numbers depend on besides the case (device, versions). `fresh`: forget an
+  /// interrupted run. Throws Error where the folder cannot be written, the file is none of ours or
+  /// from another version, or another process is writing it.
+  ResultsFile(const std::string& folder, const std::string& origin, bool fresh);
+  ~ResultsFile();
+
+  /// Results of the interrupted run that this one continues, in their order.
+  const std::vector<Result>& resumed() const { return resumed_; }
+  void add(const Result& result);
+  /// The run is complete: merges its results into the file (of several of one case the one with the
+  /// middle latency) and drops the journal.
+  void finish();
+
+  /// Results of the file of an earlier run; empty if there is no such file. Throws Error as above.
+  static std::vector<Result> load(const std::string& folder);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  std::vector<Result> resumed_;
+};
+
+}  // namespace opsched::bench

@@ -1,0 +1,72 @@
+#include "experiments/bench/schedule_store.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+#include "core/files.hpp"
+#include "core/graph/fingerprint.hpp"
+#include "core/schedule/schedule_json.hpp"
+
+namespace opsched::bench {
+namespace {
+
+using nlohmann::json;
+
+/// A rebuilt program may schedule differently.
+std::string program_key() {
+  const std::filesystem::path program = "/proc/self/exe";
+  std::error_code unknown;  // no /proc: then schedules outlive a rebuild
+  const auto size = std::filesystem::file_size(program, unknown);
+  const auto time = std::filesystem::last_write_time(program, unknown).time_since_epoch().count();
+  return unknown ? "" : std::to_string(size) + "-" + std::to_string(time);
+}
+
+json question_of(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key) {
+  const Graph& graph = request.cost.graph();
+  return {{"graph", graph_fingerprint(graph)}, {"scheduler", scheduler}, {"options", request.options},
+          {"devices", request.devices},        {"costs", costs_key},     {"program", program_key()}};
+}
+
+/// FNV-1a; only to name files, the question itself is compared.
+std::string short_hash(const std::string& text) {
+  std::uint64_t hash = 14695981039346656037U;
+  for (unsigned char c : text) hash = (hash ^ c) * 1099511628211U;
+  std::string digits;
+  for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[hash >> shift & 15];
+  return digits;
+}
+
+}  // namespace
+
+Found ScheduleStore::find(const std::string& scheduler, const SchedulerRequest& request,
+                          const std::string& costs_key) const {
+  const Graph& graph = request.cost.graph();
+  const json question = question_of(scheduler, request, costs_key);
+  const std::filesystem::path path =
+      std::filesystem::path(folder_) / (graph.name() + "-" + scheduler + "-" + short_hash(question.dump()) + ".json");
+  if (!folder_.empty() && std::filesystem::exists(path)) {
+    try {
+      const json file = json::parse(read_file(path.string()));
+      if (file.at("question") == question)
+        return {.schedule = schedule_from_json(graph, file.at("schedule").dump(), path.string()),
+                .seconds = file.at("seconds").get<double>(),
+                .from_disk = true};
+    } catch (const json::exception&) {  // left by another version: made anew below
+    } catch (const Error&) {
+    }
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  Found found{.schedule = make_schedule(scheduler, request)};
+  found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (!folder_.empty()) {
+    const json file = {{"question", question},
+                       {"seconds", found.seconds},
+                       {"schedule", json::parse(schedule_to_json(graph, found.schedule))}};
+    write_file_atomically(path.string(), file.dump(1) + "\n");
+  }
+  return found;
+}
+
+}  // namespace opsched::bench

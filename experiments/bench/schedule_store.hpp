@@ -1,0 +1,32 @@
+// Schedules found once and kept on disk.
+#pragma once
+
+#include <string>
+
+#include "schedulers/scheduler.hpp"
+
+namespace opsched::bench {
+
+/// A schedule and what it took to find it.
+struct Found {
+  Schedule schedule;
+  double seconds = 0;  ///< of the search, when it ran
+  bool from_disk = false;
+};
+
+/// A folder of schedules. A file is used only for the very question it answers: graph with its batch,
+/// scheduler, options, devices, costs, and this very program.
+class ScheduleStore {
+ public:
+  /// The folder is made when something is kept. Empty: nothing is kept.
+  explicit ScheduleStore(std::string folder) : folder_(std::move(folder)) {}
+
+  /// Reads the answer, or makes the schedule and keeps it. A file that does not read is made anew.
+  /// `costs_key`: changes when the costs do. Throws as make_schedule and the file writer do.
+  Found find(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key) const;
+
+ private:
+  std::string folder_;
+};
+
+}  // namespace opsched::bench

@@ -1,0 +1,184 @@
+#include "experiments/bench/session.hpp"
+
+#include <benchmark/benchmark.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <memory>
+
+#include "core/error.hpp"
+#include "experiments/bench/report.hpp"
+#include "experiments/bench/results.hpp"
+#include "experiments/bench/runner.hpp"
+#include "experiments/cli/interrupt.hpp"
+#include "experiments/cli/status_line.hpp"
+#include "experiments/cli/text_table.hpp"
+
+namespace opsched::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class Session {
+ public:
+  Session(Device& device, const SessionOptions& options)
+      : device_(device),
+        options_(options),
+        cases_(make_cases(options.selection)),
+        store_(options.cache),
+        runner_(device, store_, options.measure, [this](const std::string& text) { report(text); }) {}
+
+  void run();
+
+ private:
+  void open_results();
+  void register_cases();
+  void run_google_benchmark();
+  void run_case(benchmark::State& state, const Case& what);
+  const Result& next_result(const Case& what);
+  const Result* baseline(const Case& what);
+  const Result& keep(Result result);
+  void report(const std::string& text);
+  /// Value of a flag among those for Google Benchmark; empty: not given.
+  std::string flag(const std::string& name) const;
+
+  Device& device_;
+  const SessionOptions& options_;
+  std::vector<Case> cases_;
+  ScheduleStore store_;
+  cli::StatusLine status_;
+  Runner runner_;
+  std::unique_ptr<ResultsFile> file_;
+  std::vector<Result> resumed_;  ///< not asked for yet
+  std::vector<Result> results_;  ///< of this run, in the order in which they came
+  std::size_t started_ = 0;
+  Clock::time_point begin_ = Clock::now();
+};
+
+std::string Session::flag(const std::string& name) const {
+  for (const std::string& text : options_.benchmark_flags)
+    if (text.starts_with(name + "=")) return text.substr(name.size() + 1);
+  return {};
+}
+
+void Session::report(const std::string& text) {
+  cli::check_interrupt();
+  std::string left;
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
+  if (started_ > 1 && started_ <= cases_.size())
+    left = ", about " +
+           cli::human_seconds(seconds / static_cast<double>(started_ - 1) *
+                              static_cast<double>(cases_.size() - started_ + 1)) +
+           " left";
+  status_.show("[" + std::to_string(started_) + "/" + std::to_string(cases_.size()) + left + "] " + text);
+}
+
+const Result& Session::keep(Result result) {
+  if (file_) file_->add(result);
+  return results_.emplace_back(std::move(result));
+}
+
+const Result& Session::next_result(const Case& what) {
+  const auto old = std::ranges::find(resumed_, what, &Result::what);
+  if (old == resumed_.end()) return keep(runner_.run(what));
+  results_.push_back(*old);
+  resumed_.erase(old);
+  return results_.back();
+}
+
+const Result* Session::baseline(const Case& what) {
+  const Case wanted = baseline_of(what);
+  auto it = std::ranges::find(results_, wanted, &Result::what);
+  if (it == results_.end()) {
+    next_result(wanted);
+    it = results_.end() - 1;
+  }
+  return it->skipped.empty() ? &*it : nullptr;
+}
+
+void Session::run_case(benchmark::State& state, const Case& what) {
+  started_ = std::min(started_ + 1, cases_.size());
+  try {
+    cli::check_interrupt();
+    const Result result = next_result(what);
+    if (!result.skipped.empty()) {
+      state.SkipWithError(("skipped: " + result.skipped).c_str());
+      return;
+    }
+    for ([[maybe_unused]] auto iteration : state) state.SetIterationTime(result.ms / 1e3);
+    if (const Result* sequential = baseline(what)) state.counters["speedup"] = sequential->ms / result.ms;
+    state.counters["stages"] = result.stages;
+    state.counters["gap"] = result.ms / result.bound_ms - 1;
+    state.counters["peak_bytes"] = benchmark::Counter(static_cast<double>(result.peak_bytes),
+                                                      benchmark::Counter::kDefaults, benchmark::Counter::OneK::kIs1000);
+    if (device_.describe().find(result.how) == std::string::npos) state.SetLabel(result.how);
+    if (result.throttled) state.SetLabel(result.how + ", throttled");
+  } catch (const cli::Interrupted&) {
+    state.SkipWithError("stopped");
+  }
+}
+
+void Session::register_cases() {
+  for (const Case& what : cases_)
+    benchmark::RegisterBenchmark(what.name().c_str(), [this, what](benchmark::State& state) { run_case(state, what); })
+        ->Iterations(1)
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+}
+
+void Session::run_google_benchmark() {
+  std::vector<std::string> arguments = {"opsched bench"};
+  arguments.insert(arguments.end(), options_.benchmark_flags.begin(), options_.benchmark_flags.end());
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  int argc = static_cast<int>(argv.size());
+  argv.push_back(nullptr);
+  benchmark::Initialize(&argc, argv.data());
+  if (argc > 1) throw Error("unknown option '" + std::string(argv[1]) + "' (opsched bench --help)");
+  benchmark::AddCustomContext("source", device_.describe());
+  register_cases();
+
+  const auto stopped = [] { return cli::interrupted(); };
+  const std::string format = flag("--benchmark_format");
+  std::unique_ptr<benchmark::BenchmarkReporter> display, file;
+  if (format == "json")
+    display = std::make_unique<Renaming<benchmark::JSONReporter>>(stopped);
+  else if (format != "csv")
+    display = std::make_unique<ConsoleReporter>(
+        device_.describe(), stopped, [this] { status_.clear(); }, isatty(STDOUT_FILENO) != 0);
+  const std::string file_format = flag("--benchmark_out_format");
+  if (!flag("--benchmark_out").empty() && (file_format.empty() || file_format == "json"))
+    file = std::make_unique<Renaming<benchmark::JSONReporter>>(stopped);
+  benchmark::RunSpecifiedBenchmarks(display.get(), file.get(), "all");
+  benchmark::Shutdown();
+  status_.clear();
+  if (format.empty() || format == "console") print_table(std::cout, results_);
+}
+
+void Session::open_results() {
+  if (options_.out.empty()) return;
+  file_ = std::make_unique<ResultsFile>(options_.out, device_.describe(), options_.fresh);
+  resumed_ = file_->resumed();
+  std::erase_if(resumed_, [](const Result& r) { return !r.skipped.empty(); });
+  if (!resumed_.empty())
+    std::cerr << "opsched: going on with an interrupted run: " << resumed_.size() << " results kept in " << options_.out
+              << " (--fresh begins anew)\n";
+}
+
+void Session::run() {
+  open_results();
+  run_google_benchmark();
+  device_.save();
+  cli::check_interrupt();
+  if (file_) file_->finish();
+  if (std::ranges::all_of(results_, [](const Result& r) { return !r.skipped.empty(); }))
+    throw Error("no benchmark could run; the reasons are above");
+}
+
+}  // namespace
+
+void run_session(Device& device, const SessionOptions& options) { Session(device, options).run(); }
+
+}  // namespace opsched::bench

@@ -1,0 +1,25 @@
+// A benchmark run: registers the cases with Google Benchmark, runs them, keeps the results.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/bench/cases.hpp"
+#include "experiments/device/device.hpp"
+
+namespace opsched::bench {
+
+struct SessionOptions {
+  Selection selection;
+  std::string cache;   ///< folder of schedules; empty: not kept
+  std::string out;     ///< folder of results; empty: not kept
+  bool fresh = false;  ///< forget an interrupted run
+  MeasureOptions measure;
+  std::vector<std::string> benchmark_flags;  ///< --benchmark_...=..., as Google Benchmark has them
+};
+
+/// Prints as Google Benchmark does, and a table at the end. Throws Error for wrong input and where
+/// nothing could run, cli::Interrupted when the user stops it.
+void run_session(Device& device, const SessionOptions& options);
+
+}  // namespace opsched::bench

@@ -1,0 +1,69 @@
+#include "experiments/cli/options.hpp"
+
+#include "core/error.hpp"
+#include "core/graph/graph_io.hpp"
+#include "experiments/cli/progress.hpp"
+
+namespace opsched::cli {
+
+void GraphOptions::add_to(CLI::App& app) {
+  app.add_option("NETWORK", network, "A network by name (opsched list networks)");
+  app.add_option("--graph", file, "A graph file instead: our JSON or the one of IOS's public code");
+  app.add_option("--batch", parameters.batch, "Images at once; 0: 1, or what the graph file says")
+      ->capture_default_str();
+  app.add_option("--image", parameters.image, "Height and width of the input; 0: the network's own")
+      ->capture_default_str();
+  app.add_option("--seed", parameters.seed, "Random networks: which one is drawn")->capture_default_str();
+  app.add_option("--edge-lists", parameters.edge_lists, "Random networks: a folder of edge lists to load instead");
+}
+
+Graph GraphOptions::load() const {
+  if (network.empty() == file.empty())
+    throw Error(network.empty() ? "which graph? Name a network (opsched list networks) or give --graph FILE"
+                                : "both a network ('" + network + "') and --graph '" + file + "'; give one of them");
+  if (parameters.batch < 0) throw Error("--batch " + std::to_string(parameters.batch) + ": must be at least 1");
+  if (!file.empty()) {
+    const NetworkOptions defaults;
+    if (parameters.image != defaults.image || parameters.seed != defaults.seed || !parameters.edge_lists.empty())
+      throw Error("--graph '" + file +
+                  "': --image, --seed and --edge-lists are for networks by name; the file says it");
+    Graph graph = load_graph(file);
+    return parameters.batch == 0 ? graph : graph.with_batch(parameters.batch);
+  }
+  NetworkOptions filled = parameters;
+  if (filled.batch == 0) filled.batch = 1;
+  return make_network(network, filled);
+}
+
+void SchedulerChoice::add_to(CLI::App& app) {
+  app.add_option("--scheduler", name, "A scheduler by name (opsched list schedulers)")->required();
+  app.add_option("--opt", assignments, "An option of the scheduler, NAME=VALUE; may be given several times")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--gpus", gpus, "Devices to schedule for")->capture_default_str();
+}
+
+SchedulerOptions SchedulerChoice::options() const {
+  SchedulerOptions options;
+  for (const std::string& text : assignments) {
+    const std::size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos)
+      throw Error("--opt '" + text + "': write NAME=VALUE, for example --opt r=3");
+    if (!options.emplace(text.substr(0, equals), text.substr(equals + 1)).second)
+      throw Error("--opt '" + text + "': '" + text.substr(0, equals) + "' is given twice");
+  }
+  return options;
+}
+
+void RunOptions::add_to(CLI::App& app) {
+  app.add_option("--device", device, "gpu, sim (replay a profile), cpu (opsched run: numerics only) or auto")
+      ->capture_default_str();
+  app.add_option("--profile", profile, "Folder of the profile to replay, or to measure into");
+  app.add_option("--precision", precision, "fp32, tf32 or fp16")->capture_default_str();
+}
+
+DeviceOptions RunOptions::device_options(int gpus, StatusLine& status) const {
+  return {.kind = device, .profile = profile, .gpus = gpus, .report = interruptible(status)};
+}
+
+}  // namespace opsched::cli

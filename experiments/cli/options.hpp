@@ -1,0 +1,47 @@
+// Options that several commands share, each bound and checked in one place.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "core/graph/graph.hpp"
+#include "experiments/cli/status_line.hpp"
+#include "experiments/device/device.hpp"
+#include "networks/network.hpp"
+#include "schedulers/scheduler.hpp"
+
+namespace opsched::cli {
+
+/// Which graph: NETWORK with its parameters, or --graph FILE.
+struct GraphOptions {
+  std::string network, file;
+  NetworkOptions parameters = {.batch = 0, .image = 0, .seed = 1, .edge_lists = {}};  ///< batch 0: see --batch
+
+  void add_to(CLI::App& app);
+  /// Throws Error unless exactly one of NETWORK and --graph is given, for a parameter that a graph
+  /// file does not have, and as the loaders do.
+  Graph load() const;
+};
+
+/// Which scheduler: --scheduler, its options as --opt NAME=VALUE, --gpus.
+struct SchedulerChoice {
+  std::string name;
+  std::vector<std::string> assignments;
+  int gpus = 1;
+
+  void add_to(CLI::App& app);
+  /// Throws Error for what is not NAME=VALUE, or given twice.
+  SchedulerOptions options() const;
+};
+
+/// Where and in what numbers: --device, --profile, --precision.
+struct RunOptions {
+  std::string device = "auto", profile, precision = "fp32";
+
+  void add_to(CLI::App& app);
+  /// `status` must outlive what they are given to.
+  DeviceOptions device_options(int gpus, StatusLine& status) const;
+};
+
+}  // namespace opsched::cli

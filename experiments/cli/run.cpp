@@ -1,0 +1,152 @@
+// opsched run: executes a schedule from a file, checks what it computes and says how long it takes.
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <stdexcept>
+
+#include "core/cost/bounds.hpp"
+#include "core/error.hpp"
+#include "core/runtime/cpu/cpu_executor.hpp"
+#include "core/schedule/schedule_json.hpp"
+#include "experiments/cli/command.hpp"
+#include "experiments/cli/options.hpp"
+#include "experiments/cli/progress.hpp"
+#include "experiments/cli/text_table.hpp"
+#include "experiments/device/folders.hpp"
+
+namespace opsched::cli {
+namespace {
+
+struct RunCommandOptions {
+  GraphOptions graph;
+  RunOptions run;
+  std::string schedule;
+  std::uint64_t data_seed = 1;
+  bool no_check = false;
+};
+
+/// Largest relative error of an output that rounding explains.
+double tolerance(Precision precision) {
+  switch (precision) {
+    case Precision::fp32:
+      return 1e-5;
+    case Precision::tf32:
+      return 2e-3;
+    case Precision::fp16:
+      return 1e-2;
+  }
+  return 0;
+}
+
+std::vector<Tensor> random_inputs(const Graph& graph, std::uint64_t seed) {
+  std::vector<Tensor> inputs;
+  for (OpId id : graph.inputs())
+    inputs.push_back(random_tensor(graph.batch(), graph.op(id).output, seed + inputs.size()));
+  return inputs;
+}
+
+/// Runs once on random input and compares every output with the reference. Returns the largest error.
+double check(const Graph& graph, Executor& executor, std::uint64_t seed, double allowed) {
+  const std::vector<Tensor> inputs = random_inputs(graph, seed);
+  const std::vector<Tensor> outputs = executor.run(inputs);
+  const std::vector<Tensor> expected = reference_outputs(graph, inputs, seed);
+  double worst = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) worst = std::max(worst, relative_error(outputs[i], expected[i]));
+  if (!(worst <= allowed))
+    throw std::runtime_error("the output is wrong: its relative error is " + std::to_string(worst) +
+                             ", rounding explains " + std::to_string(allowed));
+  return worst;
+}
+
+std::string scientific(double value) {
+  std::ostringstream text;
+  text.precision(2);
+  text << value;
+  return text.str();
+}
+
+void add_latency(TextTable& table, Device& device, const Graph& graph, const Schedule& schedule, Precision precision) {
+  const int gpus = static_cast<int>(schedule.devices.size());
+  device.require(gpus, precision);
+  const std::unique_ptr<CostModel> costs = device.costs(graph, precision);
+  const Timing timing =
+      device.time(*costs, schedule, precision, {},
+                  graph.name() + "/" + schedule.scheduler + "/batch:" + std::to_string(graph.batch()));
+  const Measurement& latency = timing.latency;
+  std::string text = fixed(latency.median, 4) + " ms, " + timing.how + "; " + device.describe();
+  if (latency.runs > 1)
+    text += "; " + std::to_string(latency.runs) + " runs, " + fixed(latency.min, 4) + " to " + fixed(latency.max, 4) +
+            ", noise " + fixed(100 * latency.noise, 1) + "%";
+  table.add({"latency", text});
+  if (latency.sm_clock_mhz > 0)
+    table.add({"clocks", "SM " + std::to_string(latency.sm_clock_mhz) + " MHz, memory " +
+                             std::to_string(latency.memory_clock_mhz) + " MHz" +
+                             (latency.throttled ? ", THROTTLED" : "")});
+  const Bounds bounds = lower_bounds(*costs, gpus);
+  table.add({"lower bound", fixed(bounds.lower(), 4) + " ms; the latency is " +
+                                fixed(100 * bounds.gap(latency.median), 1) + "% above it"});
+  table.add({"activations", human_bytes(static_cast<double>(timing.peak_bytes)) + " at most on a device"});
+  device.save();
+}
+
+void run(const RunCommandOptions& options) {
+  StatusLine status;
+  const Graph graph = options.graph.load();
+  const Schedule schedule = load_schedule(options.schedule, graph);
+  const Precision precision = parse_precision(options.run.precision);
+  const int gpus = static_cast<int>(schedule.devices.size());
+
+  TextTable table({Align::left});
+  table.add({"graph", graph.name() + ", batch " + std::to_string(graph.batch())});
+  table.add({"schedule", schedule.scheduler + ", " + to_string(schedule.mode) + " mode, " +
+                             std::to_string(stage_count(schedule)) + " stages on " + std::to_string(gpus) +
+                             (gpus == 1 ? " device" : " devices")});
+
+  std::unique_ptr<Device> device;
+  const bool nothing_recorded = options.run.profile.empty() && !has_gpu() && recorded_folders().empty();
+  if (options.run.device != "cpu" && !(options.run.device == "auto" && nothing_recorded))
+    device = open_device(options.run.device_options(gpus, status));
+  if (device) add_latency(table, *device, graph, schedule, precision);
+  if (!options.no_check && options.run.device != "sim") {
+    check_interrupt();
+    status.show("computing the reference");
+    double error = 0;
+    const bool on_gpu = device && device->measures();
+    if (on_gpu) {
+      const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
+      error = check(graph, *device->executor(*costs, schedule, precision, options.data_seed), options.data_seed,
+                    tolerance(precision));
+    } else {
+      error = check(graph, *make_cpu_executor(graph, schedule, options.data_seed), options.data_seed,
+                    tolerance(Precision::fp32));
+    }
+    table.add({"output", "relative error " + scientific(error) + " against the reference, computed " +
+                             (on_gpu ? "on the GPU in " + to_string(precision) : "on the CPU in fp32")});
+  }
+  status.clear();
+  table.print(std::cout);
+}
+
+}  // namespace
+
+Command run_command() {
+  return {.name = "run",
+          .summary = "Execute a schedule: its latency, and whether it computes the right thing",
+          .examples =
+              "  opsched run squeezenet --schedule s.json                  on the GPU, or CPU and simulator\n"
+              "  opsched run squeezenet --schedule s.json --precision fp16\n"
+              "  opsched run --graph my.json --schedule s.json --device cpu   numerics only, one thread a stream\n"
+              "  opsched run nasnet --batch 32 --schedule s.json --no-check   latency only",
+          .setup = [](CLI::App& app) -> std::function<void()> {
+            auto options = std::make_shared<RunCommandOptions>();
+            options->graph.add_to(app);
+            app.add_option("--schedule", options->schedule, "The schedule (from opsched schedule -o)")->required();
+            options->run.add_to(app);
+            app.add_option("--data-seed", options->data_seed, "Of the weights and the input")->capture_default_str();
+            app.add_flag("--no-check", options->no_check, "Do not compare the output with the reference");
+            return [options] { run(*options); };
+          }};
+}
+
+}  // namespace opsched::cli

@@ -1,0 +1,154 @@
+// opsched schedule: finds a schedule and says how good it is.
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/cost/bounds.hpp"
+#include "core/error.hpp"
+#include "core/files.hpp"
+#include "core/runtime/sim/simulate.hpp"
+#include "core/schedule/schedule_json.hpp"
+#include "experiments/cli/command.hpp"
+#include "experiments/cli/options.hpp"
+#include "experiments/cli/progress.hpp"
+#include "experiments/cli/text_table.hpp"
+#include "networks/dag_file.hpp"
+
+namespace opsched::cli {
+namespace {
+
+struct ScheduleOptions {
+  GraphOptions graph;
+  SchedulerChoice scheduler;
+  RunOptions run;
+  std::string dag, format = "text", output;
+};
+
+/// A schedule with what is known of it.
+struct Outcome {
+  Schedule schedule;
+  double seconds = 0;  ///< of the search
+  double ms = 0;       ///< makespan
+  std::string how;     ///< where the makespan comes from
+  Bounds bounds;
+};
+
+Outcome find(const ScheduleOptions& options, CostModel& costs, StatusLine& status) {
+  const auto begin = std::chrono::steady_clock::now();
+  const SchedulerRequest request{.cost = costs,
+                                 .devices = options.scheduler.gpus,
+                                 .options = options.scheduler.options(),
+                                 .progress = interruptible(status)};
+  Outcome outcome;
+  outcome.schedule = make_schedule(options.scheduler.name, request);
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  outcome.bounds = lower_bounds(costs, options.scheduler.gpus);
+  status.clear();
+  return outcome;
+}
+
+/// HIOS's simulations speak of operators by number: {"makespan", "lower_bound", "seconds", "devices":
+/// [{"stages": [[[op, ...], ...], ...]}]}.
+std::string numbered_json(const Graph& graph, const Outcome& outcome) {
+  nlohmann::ordered_json devices = nlohmann::ordered_json::array();
+  for (const DeviceSchedule& device : outcome.schedule.devices) {
+    nlohmann::ordered_json stages = nlohmann::ordered_json::array();
+    for (const Stage& stage : device.stages) {
+      nlohmann::ordered_json groups = nlohmann::ordered_json::array();
+      for (const Group& group : stage.groups) {
+        nlohmann::ordered_json& numbers = groups.emplace_back(nlohmann::ordered_json::array());
+        for (OpId op : group) numbers.push_back(std::stoi(graph.op(op).name));
+      }
+      stages.push_back(std::move(groups));
+    }
+    devices.push_back({{"stages", std::move(stages)}});
+  }
+  const nlohmann::ordered_json json = {{"makespan", outcome.ms},
+                                       {"lower_bound", outcome.bounds.lower()},
+                                       {"seconds", outcome.seconds},
+                                       {"devices", std::move(devices)}};
+  return json.dump() + "\n";
+}
+
+void print_summary(std::ostream& out, const Graph& graph, const Outcome& outcome) {
+  const Schedule& schedule = outcome.schedule;
+  TextTable table({Align::left});
+  table.add({"graph", graph.name() + ", batch " + std::to_string(graph.batch()) + ", " +
+                          std::to_string(graph.units().size()) + " operators"});
+  table.add({"scheduler", schedule.scheduler + ", " + to_string(schedule.mode) + " mode"});
+  table.add({"stages", std::to_string(stage_count(schedule)) + " on " + std::to_string(schedule.devices.size()) +
+                           (schedule.devices.size() == 1 ? " device" : " devices")});
+  table.add({"found in", human_seconds(outcome.seconds)});
+  table.add({"makespan", fixed(outcome.ms, 4) + " ms, " + outcome.how});
+  table.add({"lower bound", fixed(outcome.bounds.lower(), 4) + " ms (critical path " +
+                                fixed(outcome.bounds.critical_path, 4) + ", work " + fixed(outcome.bounds.work, 4) +
+                                ")"});
+  table.add({"gap", fixed(100 * outcome.bounds.gap(outcome.ms), 1) + "%"});
+  table.print(out);
+}
+
+/// The schedule goes to the file, or with --format json to standard output; people read a summary.
+void present(const ScheduleOptions& options, const Graph& graph, const Outcome& outcome, const std::string& json) {
+  if (!options.output.empty()) write_file_atomically(options.output, json);
+  if (options.format == "json" && options.output.empty())
+    std::cout << json;
+  else
+    print_summary(std::cout, graph, outcome);
+}
+
+void schedule_dag(const ScheduleOptions& options) {
+  if (!options.graph.network.empty() || !options.graph.file.empty())
+    throw Error("both --dag and a network or --graph; give one of them");
+  SyntheticCost costs = synthetic_cost(read_dag(options.dag));
+  StatusLine status;
+  Outcome outcome = find(options, costs, status);
+  outcome.ms = simulate(costs, outcome.schedule).timeline.makespan;
+  outcome.how = "from the synthetic costs of " + options.dag;
+  present(options, costs.graph(), outcome, numbered_json(costs.graph(), outcome));
+}
+
+void schedule_graph(const ScheduleOptions& options) {
+  StatusLine status;
+  const Graph graph = options.graph.load();
+  find_scheduler(options.scheduler.name);  // before a device is opened
+  const Precision precision = parse_precision(options.run.precision);
+  const std::unique_ptr<Device> device = open_device(options.run.device_options(options.scheduler.gpus, status));
+  device->require(options.scheduler.gpus, precision);
+  const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
+  Outcome outcome = find(options, *costs, status);
+  const Timing timing =
+      device->time(*costs, outcome.schedule, precision, {},
+                   graph.name() + "/" + options.scheduler.name + "/batch:" + std::to_string(graph.batch()));
+  device->save();
+  outcome.ms = timing.latency.median;
+  outcome.how = timing.how + "; " + device->describe();
+  present(options, graph, outcome, schedule_to_json(graph, outcome.schedule));
+}
+
+}  // namespace
+
+Command schedule_command() {
+  return {.name = "schedule",
+          .summary = "Find a schedule and say how good it is",
+          .examples =
+              "  opsched schedule squeezenet --scheduler wavefront                  what it is worth\n"
+              "  opsched schedule nasnet --scheduler greedy --precision fp16 -o s.json   keep it, for opsched run\n"
+              "  opsched schedule --graph my.json --scheduler dataflow --batch 16   a graph of your own\n"
+              "  opsched schedule inception_v3 --scheduler ios-both --opt r=2       an option of the scheduler\n"
+              "  opsched schedule --dag random.txt --scheduler sequential --format json  HIOS's simulated DAGs",
+          .setup = [](CLI::App& app) -> std::function<void()> {
+            auto options = std::make_shared<ScheduleOptions>();
+            options->graph.add_to(app);
+            app.add_option("--dag", options->dag, "A DAG with made-up costs instead, in HIOS's text form");
+            options->scheduler.add_to(app);
+            options->run.add_to(app);
+            app.add_option("--format", options->format, "text (a summary) or json (the schedule)")
+                ->check(CLI::IsMember({"text", "json"}))
+                ->capture_default_str();
+            app.add_option("-o,--output", options->output, "Write the schedule to this file");
+            return [options] { options->dag.empty() ? schedule_graph(*options) : schedule_dag(*options); };
+          }};
+}
+
+}  // namespace opsched::cli

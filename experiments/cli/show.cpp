@@ -1,0 +1,58 @@
+// opsched show: a graph, for people or as a file.
+#include <iostream>
+#include <memory>
+
+#include "core/files.hpp"
+#include "core/graph/describe.hpp"
+#include "core/graph/graph_io.hpp"
+#include "experiments/cli/command.hpp"
+#include "experiments/cli/options.hpp"
+
+namespace opsched::cli {
+namespace {
+
+struct ShowOptions {
+  GraphOptions graph;
+  std::string format = "text", output;
+  bool operators = false;
+};
+
+std::string render(const Graph& graph, const ShowOptions& options) {
+  if (options.format == "json") return graph_to_json(graph);
+  if (options.format == "ios") return graph_to_ios_json(graph);
+  if (options.format == "dot") return graph_to_dot(graph);
+  return describe(graph, options.operators);
+}
+
+void show(const ShowOptions& options) {
+  const std::string text = render(options.graph.load(), options);
+  if (options.output.empty())
+    std::cout << text;
+  else
+    write_file_atomically(options.output, text);
+}
+
+}  // namespace
+
+Command show_command() {
+  return {.name = "show",
+          .summary = "A graph: its blocks and operators, or the graph as a file",
+          .examples =
+              "  opsched show nasnet                                    blocks, operators, multiply-accumulates\n"
+              "  opsched show squeezenet --operators                    every operator\n"
+              "  opsched show randwire --seed 7 --format json -o g.json the graph as a file, for --graph\n"
+              "  opsched show --graph g.json --format dot | dot -Tsvg   a picture, with Graphviz\n"
+              "  opsched show inception_v3 --format ios                 the graph file of IOS's public code",
+          .setup = [](CLI::App& app) -> std::function<void()> {
+            auto options = std::make_shared<ShowOptions>();
+            options->graph.add_to(app);
+            app.add_option("--format", options->format, "text, json (ours), ios (IOS's) or dot (Graphviz)")
+                ->check(CLI::IsMember({"text", "json", "ios", "dot"}))
+                ->capture_default_str();
+            app.add_flag("--operators", options->operators, "With --format text: a line an operator, too");
+            app.add_option("-o,--output", options->output, "Write to this file instead of standard output");
+            return [options] { show(*options); };
+          }};
+}
+
+}  // namespace opsched::cli

@@ -1,0 +1,66 @@
+// Where costs and latencies come from in a run of the program: the GPUs of this host, or what was
+// recorded on others.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/runtime/executor.hpp"
+
+namespace opsched {
+
+/// Latency of a schedule, and how it was found.
+struct Timing {
+  Measurement latency;
+  std::string how;              ///< "measured", "recorded" (measured earlier) or "simulated"
+  std::int64_t peak_bytes = 0;  ///< activations, on the device that needs most
+};
+
+/// Called now and then with what is going on; may throw to stop.
+using Report = std::function<void(const std::string&)>;
+
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  /// One line: "measured on NVIDIA H200, ..." or "replayed from results/h200, ...".
+  virtual std::string describe() const = 0;
+  /// Short name, fit for a folder: "h200", "h200-x4".
+  virtual std::string name() const = 0;
+  /// Are latencies measured now?
+  virtual bool measures() const = 0;
+  /// Changes when a schedule that was found with these costs may no longer be the one to find.
+  virtual std::string cost_key(Precision precision) = 0;
+  /// Throws Error unless schedules may use so many devices, in this precision.
+  virtual void require(int gpus, Precision precision) = 0;
+  /// Costs of a graph on one of the devices. The graph and this object must outlive it.
+  virtual std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) = 0;
+  /// A valid schedule of the costs' graph, ready to run; with weights drawn from `seed`, where values
+  /// are computed. The costs and the schedule must outlive it.
+  virtual std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
+                                             std::uint64_t seed) = 0;
+  /// Latency of a valid schedule; a measured one is also recorded in the profile under `label`.
+  virtual Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
+                      const std::string& label) = 0;
+  /// Writes what was measured to the profile. (A journal beside it has it already.)
+  virtual void save() = 0;
+};
+
+struct DeviceOptions {
+  std::string kind = "auto";  ///< gpu, sim (replay a profile), or auto: gpu where there is one, else sim
+  std::string profile;        ///< folder with the profiles that are replayed or measured into; empty: a default
+  int gpus = 1;               ///< how many will be used
+  Report report;              ///< may be empty
+};
+
+/// Throws Error where there is no such device, or no profile in the folder.
+std::unique_ptr<Device> open_device(const DeviceOptions& options);
+
+/// The two kinds by themselves. Without CUDA in this build, open_gpu always throws.
+std::unique_ptr<Device> open_gpu(const DeviceOptions& options);
+std::unique_ptr<Device> open_recorded(const DeviceOptions& options);
+/// Can open_gpu find a GPU?
+bool has_gpu();
+
+}  // namespace opsched

@@ -1,0 +1,47 @@
+#include "experiments/device/folders.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+
+namespace opsched {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> with_profile(const fs::path& results) {
+  std::vector<std::string> folders;
+  std::error_code none;
+  for (const fs::directory_entry& entry : fs::directory_iterator(results, none))
+    if (has_profile(entry.path().string())) folders.push_back(entry.path().string());
+  std::ranges::sort(folders);
+  return folders;
+}
+
+}  // namespace
+
+std::string user_cache_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache != '\0') return std::string(cache) + "/opsched";
+  const char* home = std::getenv("HOME");
+  return home != nullptr && *home != '\0' ? std::string(home) + "/.cache/opsched" : "";
+}
+
+std::string profile_file(const std::string& folder, Precision precision) {
+  return (fs::path(folder) / ("profile-" + to_string(precision) + ".json")).string();
+}
+
+bool has_profile(const std::string& folder) {
+  return std::ranges::any_of(std::array{Precision::fp32, Precision::tf32, Precision::fp16}, [&](Precision precision) {
+    const std::string file = profile_file(folder, precision);
+    return fs::exists(file) || fs::exists(file + ".journal");
+  });
+}
+
+std::vector<std::string> recorded_folders() {
+  std::vector<std::string> folders = with_profile("results");
+  return folders.empty() ? with_profile(fs::path(OPSCHED_SOURCE_DIR) / "results") : folders;
+}
+
+}  // namespace opsched

@@ -1,0 +1,23 @@
+// Where the program keeps and looks for files, unless told otherwise.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/precision.hpp"
+
+namespace opsched {
+
+/// What can be made again: $XDG_CACHE_HOME or ~/.cache, /opsched. Empty if neither variable is set.
+std::string user_cache_folder();
+
+/// FOLDER/profile-fp32.json and so on.
+std::string profile_file(const std::string& folder, Precision precision);
+/// Does the folder hold a profile of any precision?
+bool has_profile(const std::string& folder);
+
+/// Folders of recorded results with a profile: in ./results, else in the results/ of the project's
+/// source. Ascending.
+std::vector<std::string> recorded_folders();
+
+}  // namespace opsched

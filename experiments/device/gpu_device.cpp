@@ -1,0 +1,130 @@
+// The GPUs of this host; part of the program only where the CUDA runtime is built.
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "core/cost/profile.hpp"
+#include "core/cost/signature.hpp"
+#include "core/error.hpp"
+#include "core/runtime/cuda/cuda_runtime.hpp"
+#include "experiments/device/device.hpp"
+#include "experiments/device/folders.hpp"
+
+namespace opsched {
+namespace {
+
+/// "NVIDIA GeForce RTX 4090" -> "rtx-4090".
+std::string short_name(std::string name) {
+  for (const std::string word : {"NVIDIA ", "GeForce ", "Tesla "})
+    if (name.starts_with(word)) name.erase(0, word.size());
+  std::ranges::transform(name, name.begin(), [](unsigned char c) {
+    return static_cast<char>(std::isalnum(c) != 0 ? std::tolower(c) : '-');
+  });
+  return name;
+}
+
+DeviceFacts facts_of(const CudaDevice& gpu) {
+  DeviceFacts facts;
+  facts.name = gpu.name;
+  facts.compute_capability = gpu.compute_capability;
+  facts.multiprocessors = gpu.multiprocessors;
+  facts.memory_bytes = gpu.memory_bytes;
+  facts.l2_bytes = gpu.l2_bytes;
+  facts.driver = gpu.driver;
+  facts.cuda = gpu.cuda;
+  facts.cudnn = gpu.cudnn;
+  return facts;
+}
+
+/// One precision: its costs, and what runs in it.
+struct Lane {
+  Profile profile;
+  std::string file;
+  CudaRuntime runtime;
+};
+
+class GpuDevice final : public Device {
+ public:
+  explicit GpuDevice(const DeviceOptions& options) : gpus_(cuda_devices()), report_(options.report) {
+    if (gpus_.empty())
+      throw Error("no GPU on this host, or no working driver; --device sim replays recorded measurements");
+    if (options.gpus > static_cast<int>(gpus_.size()))
+      throw Error(std::to_string(options.gpus) + " GPUs asked for, this host has " + std::to_string(gpus_.size()));
+    name_ = short_name(gpus_.front().name) + (options.gpus > 1 ? "-x" + std::to_string(options.gpus) : "");
+    folder_ = options.profile.empty() ? "results/" + name_ : options.profile;
+  }
+
+  std::string describe() const override {
+    const CudaDevice& gpu = gpus_.front();
+    return "measured on " + gpu.name + ", driver " + gpu.driver + ", CUDA " + gpu.cuda + ", cuDNN " + gpu.cudnn;
+  }
+  std::string name() const override { return name_; }
+  bool measures() const override { return true; }
+  std::string cost_key(Precision precision) override { return describe() + ", " + to_string(precision); }
+
+  void require(int gpus, Precision) override {
+    if (gpus > static_cast<int>(gpus_.size()))
+      throw Error("needs " + std::to_string(gpus) + " GPUs, this host has " + std::to_string(gpus_.size()));
+  }
+
+  std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) override {
+    Lane& lane = lane_of(precision);
+    return lane.runtime.make_cost(graph, lane.profile);
+  }
+
+  std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
+                                     std::uint64_t seed) override {
+    return lane_of(precision).runtime.make_executor(costs.graph(), schedule, seed);
+  }
+
+  Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
+              const std::string& label) override {
+    const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1);
+    Timing timing{.latency = ready->measure(options), .how = "measured", .peak_bytes = 0};
+    for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d)
+      timing.peak_bytes = std::max(timing.peak_bytes, ready->activation_bytes(d));
+    const Measurement& latency = timing.latency;
+    Profile& profile = lane_of(precision).profile;
+    profile.record_schedule(
+        fingerprint(costs.graph()), fingerprint(schedule),
+        {.record = {.ms = latency.median, .noise = latency.noise, .runs = latency.runs}, .label = label});
+    DeviceFacts facts = facts_of(gpus_.front());
+    facts.sm_clock_min_mhz = facts.sm_clock_max_mhz = latency.sm_clock_mhz;
+    facts.memory_clock_min_mhz = facts.memory_clock_max_mhz = latency.memory_clock_mhz;
+    profile.add_facts(facts);
+    return timing;
+  }
+
+  void save() override {
+    for (auto& [precision, lane] : lanes_) lane->profile.save(lane->file);
+  }
+
+ private:
+  Lane& lane_of(Precision precision) {
+    std::unique_ptr<Lane>& lane = lanes_[precision];
+    if (lane) return *lane;
+    const CudaDevice& gpu = gpus_.front();
+    const std::string cache = user_cache_folder();
+    const std::string file = profile_file(folder_, precision);
+    CudaOptions options;
+    options.precision = precision;
+    if (!cache.empty())
+      options.cache_file = cache + "/kernels-" + short_name(gpu.name) + "-" + to_string(precision) + ".txt";
+    options.progress = report_;
+    lane.reset(new Lane{Profile::open(file, facts_of(gpu), precision), file, CudaRuntime(options)});
+    return *lane;
+  }
+
+  std::vector<CudaDevice> gpus_;
+  Report report_;
+  std::string name_, folder_;
+  std::map<Precision, std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace
+
+bool has_gpu() { return !cuda_devices().empty(); }
+
+std::unique_ptr<Device> open_gpu(const DeviceOptions& options) { return std::make_unique<GpuDevice>(options); }
+
+}  // namespace opsched

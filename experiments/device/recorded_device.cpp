@@ -1,0 +1,124 @@
+// A device that was measured earlier, replayed from the profiles in a folder.
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "core/cost/recorded.hpp"
+#include "core/cost/signature.hpp"
+#include "core/error.hpp"
+#include "core/runtime/sim/sim_executor.hpp"
+#include "experiments/device/device.hpp"
+#include "experiments/device/folders.hpp"
+
+namespace opsched {
+namespace {
+
+std::string default_folder() {
+  const std::vector<std::string> folders = recorded_folders();
+  if (folders.empty())
+    throw Error(
+        "no GPU, and nothing recorded to replay: no folder of results/ holds a profile (profile-fp32.json); give one "
+        "with --profile FOLDER");
+  const auto h200 = std::ranges::find_if(
+      folders, [](const std::string& folder) { return std::filesystem::path(folder).filename() == "h200"; });
+  return h200 == folders.end() ? folders.front() : *h200;
+}
+
+class RecordedDevice final : public Device {
+ public:
+  explicit RecordedDevice(const DeviceOptions& options)
+      : folder_(options.profile.empty() ? default_folder() : options.profile), report_(options.report) {
+    if (!has_profile(folder_))
+      throw Error("'" + folder_ + "' holds no profile (" + profile_file(folder_, Precision::fp32) +
+                  " or another precision)");
+    if (options.gpus < 1) throw Error("--gpus " + std::to_string(options.gpus) + ": must be at least 1");
+    for (Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16})
+      if (has_profile_of(precision)) {
+        facts_ = recording(precision).profile.device();
+        break;
+      }
+    name_ = std::filesystem::path(folder_).lexically_normal().filename().string();
+  }
+
+  std::string describe() const override {
+    return "replayed from " + shown_folder() + " (recorded on " + facts_.name + ", driver " + facts_.driver +
+           ", CUDA " + facts_.cuda + ", cuDNN " + facts_.cudnn + ")";
+  }
+  std::string name() const override { return name_; }
+  bool measures() const override { return false; }
+
+  std::string cost_key(Precision precision) override {
+    const Profile& profile = recording(precision).profile;
+    const std::string file = profile_file(folder_, precision);
+    std::error_code unknown;
+    const auto time = std::filesystem::last_write_time(file, unknown).time_since_epoch().count();
+    return std::filesystem::absolute(file).string() + " with " + std::to_string(profile.stages().size()) +
+           " stages, written " + std::to_string(time);
+  }
+
+  void require(int gpus, Precision precision) override {
+    if (!has_profile_of(precision))
+      throw Error("nothing is recorded in " + to_string(precision) + ": there is no " +
+                  profile_file(folder_, precision));
+    if (gpus > 1 && recording(precision).profile.transfers().empty())
+      throw Error("no transfers between GPUs are recorded in " + profile_file(folder_, precision));
+  }
+
+  std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) override {
+    require(1, precision);
+    return std::make_unique<RecordedCost>(graph, recording(precision));
+  }
+
+  std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
+                                     std::uint64_t) override {
+    return make_sim_executor(costs, schedule, &recording(precision).profile);
+  }
+
+  Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
+              const std::string&) override {
+    const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1);
+    const bool known =
+        recording(precision).profile.find_schedule(fingerprint(costs.graph()), fingerprint(schedule)) != nullptr;
+    Timing timing{.latency = ready->measure(options), .how = known ? "recorded" : "simulated", .peak_bytes = 0};
+    for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d)
+      timing.peak_bytes = std::max(timing.peak_bytes, ready->activation_bytes(d));
+    return timing;
+  }
+
+  void save() override {}
+
+ private:
+  bool has_profile_of(Precision precision) const {
+    const std::string file = profile_file(folder_, precision);
+    return std::filesystem::exists(file) || std::filesystem::exists(file + ".journal");
+  }
+
+  /// Relative to the current folder if it lies below it.
+  std::string shown_folder() const {
+    const std::filesystem::path relative = std::filesystem::proximate(folder_);
+    return *relative.begin() == ".." ? folder_ : relative.string();
+  }
+
+  const Recording& recording(Precision precision) {
+    std::unique_ptr<Recording>& entry = recordings_[precision];
+    if (!entry) {
+      const std::string file = profile_file(folder_, precision);
+      if (report_) report_("reading " + file);
+      entry = std::make_unique<Recording>(Recording::load(file));
+    }
+    return *entry;
+  }
+
+  std::string folder_, name_;
+  Report report_;
+  DeviceFacts facts_;
+  std::map<Precision, std::unique_ptr<Recording>> recordings_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device> open_recorded(const DeviceOptions& options) {
+  return std::make_unique<RecordedDevice>(options);
+}
+
+}  // namespace opsched
