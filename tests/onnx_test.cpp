@@ -13,7 +13,9 @@
 #include "core/graph/onnx_import.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "networks/network.hpp"
+#include "schedulers/scheduler.hpp"
 #include "tests/program.hpp"
+#include "tests/support/test_cost.hpp"
 
 namespace opsched {
 namespace {
@@ -100,6 +102,18 @@ TEST(Onnx, WeightsStayWithTheGraph) {
   Graph other = parse_graph(graph_to_json(graph), "json");
   EXPECT_EQ(other.weights(graph.find("conv1"), 0), nullptr);
   EXPECT_THROW(other.set_weights(std::make_shared<WeightTable>()), Error);
+}
+
+TEST(Onnx, EverySchedulerTakesThem) {
+  const Graph graph = model("everything");
+  const std::vector<Tensor> inputs = {random_tensor(1, graph.op(graph.inputs().front()).output, 5)};
+  const std::vector<Tensor> expected = reference_outputs(graph, inputs, 1);
+  test::TestCost cost(graph);
+  for (const SchedulerInfo& info : schedulers()) {
+    const Schedule schedule = make_schedule(info.name, {.cost = cost, .devices = 1, .options = {}, .progress = {}});
+    const std::vector<Tensor> outputs = make_cpu_executor(graph, schedule, 1)->run(inputs);
+    EXPECT_LT(relative_error(outputs.at(0), expected.at(0)), 1e-6) << info.name;
+  }
 }
 
 TEST(Onnx, TheProgramComputesTheOutputs) {
