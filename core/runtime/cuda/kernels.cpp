@@ -18,11 +18,12 @@ namespace opsched {
 namespace {
 
 constexpr double kBuildSeconds = 3;  // for the candidates of one problem; what is built by then competes
-constexpr int kFirstRuns = 3;        // of every candidate
+constexpr int kFirstRuns = 2;        // of every candidate
 constexpr int kFinalists = 5;        // run again, in turns
 constexpr int kFinalRuns = 9;
 constexpr double kFinalMargin = 1.15;  // over the best
-constexpr double kHopeless = 2;        // over the best: not even run kFirstRuns times
+// A candidate whose first launch took that many times the best one's is not looked at further.
+constexpr double kHopeless = 2;
 
 /// A problem on its way to a kernel.
 struct PendingKernel {
@@ -64,7 +65,10 @@ void build(PendingKernel& task, const Site& site, const cudnn::Handle& builder) 
 
 /// Checks and times the candidates; the best comes first. Those that fail say why.
 Tuning measure(PendingKernel& task, const TrialBench& bench) {
-  Trial trial(task.problem, bench);
+  std::size_t workspace = 0;
+  for (const auto& candidate : task.candidates)
+    if (candidate.kernel) workspace = std::max(workspace, candidate.kernel->workspace_bytes());
+  Trial trial(task.problem, bench, workspace);
   struct Runner {
     std::shared_ptr<const Kernel> kernel;
     Trial::Series series;
@@ -78,19 +82,21 @@ Tuning measure(PendingKernel& task, const TrialBench& bench) {
   };
   std::vector<Runner> runners;
   Tuning tuning{.problem = task.key, .candidates = {}};
-  double best = 1e30;
+  double best = 1e30, best_first = 1e30;
   for (PendingKernel::Candidate& candidate : task.candidates) {
     Tuning::Candidate result{.kernel = candidate.name, .ms = 0, .error = 0, .failure = candidate.failure};
     if (candidate.kernel) {
       try {
         result.error = trial.check(*candidate.kernel);
-        Runner runner{candidate.kernel, trial.series(*candidate.kernel), {}};
-        runner.series.run(bench);
-        for (int i = 0; i < kFirstRuns && (i == 0 || runner.best() < kHopeless * best); ++i)
-          runner.ms.push_back(runner.series.run(bench));
-        result.ms = runner.best();
-        best = std::min(best, result.ms);
-        runners.push_back(std::move(runner));
+        result.ms = trial.first_ms();
+        best_first = std::min(best_first, result.ms);
+        if (result.ms <= kHopeless * best_first) {
+          Runner runner{candidate.kernel, trial.series(*candidate.kernel), {}};
+          for (int i = 0; i < kFirstRuns; ++i) runner.ms.push_back(runner.series.run(bench));
+          result.ms = runner.best();
+          best = std::min(best, result.ms);
+          runners.push_back(std::move(runner));
+        }
       } catch (const Error& e) {
         result.failure = e.what();
       }

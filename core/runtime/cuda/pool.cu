@@ -15,8 +15,20 @@ struct PoolArgs {
   Activation pre;
 };
 
-/// A thread does V channels of one output pixel.
-template <class T, int V, bool kChannelsLast>
+/// Takes one input of the window into the result.
+template <int V>
+__device__ __forceinline__ void take(const PoolArgs& args, const float (&sum)[V], float (&result)[V]) {
+#pragma unroll
+  for (int v = 0; v < V; ++v) {
+    const float in = activate(args.pre, sum[v]);
+    // A NaN stays: it compares false with everything.
+    result[v] = args.max ? (in <= result[v] ? result[v] : in) : result[v] + in;
+  }
+}
+
+/// A thread does V channels of one output pixel. K: 3 for one input and a 3x3 window, whose loads are
+/// then all in flight at once; 0 for the rest.
+template <class T, int V, bool kChannelsLast, int K>
 __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
                             const __grid_constant__ PoolArgs args) {
   const Window& g = args.window;
@@ -35,26 +47,47 @@ __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std
   const std::int64_t n = i;
   const int top = static_cast<int>(y) * g.sh - g.ph, left = static_cast<int>(x) * g.sw - g.pw;
   const int y0 = max(top, 0), y1 = min(top + g.kh, g.h), x0 = max(left, 0), x1 = min(left + g.kw, g.w);
+  const auto place = [&](std::int64_t stride, int iy, int ix) {
+    return kChannelsLast ? ((n * g.h + iy) * g.w + ix) * stride + c
+                         : n * stride + (std::int64_t{c} * g.h + iy) * g.w + ix;
+  };
   float result[V];
 #pragma unroll
   for (int v = 0; v < V; ++v) result[v] = args.max ? -INFINITY : 0.f;
-  for (int iy = y0; iy < y1; ++iy) {
-#pragma unroll 3
-    for (int ix = x0; ix < x1; ++ix) {
-      float sum[V] = {};
-      for (int s = 0; s < sources.count; ++s) {
-        const auto& source = sources.list[s];
-        const std::int64_t at = kChannelsLast ? ((n * g.h + iy) * g.w + ix) * source.stride + c
-                                              : n * source.stride + (std::int64_t{c} * g.h + iy) * g.w + ix;
-        const auto in = load<T, V>(static_cast<const T*>(source.data) + at);
+  if constexpr (K > 0) {
+    const T* corner = static_cast<const T*>(sources.list[0].data) + place(sources.list[0].stride, top, left);
+    const std::int64_t column = kChannelsLast ? sources.list[0].stride : 1, row = column * g.w;
+    Vec<T, V> in[K][K];
 #pragma unroll
-        for (int v = 0; v < V; ++v) sum[v] += to_float(in.v[v]);
+    for (int r = 0; r < K; ++r) {
+#pragma unroll
+      for (int s = 0; s < K; ++s) {
+        if (top + r >= y0 && top + r < y1 && left + s >= x0 && left + s < x1)
+          in[r][s] = load<T, V>(corner + r * row + s * column);
       }
+    }
 #pragma unroll
-      for (int v = 0; v < V; ++v) {
-        const float in = activate(args.pre, sum[v]);
-        // A NaN stays: it compares false with everything.
-        result[v] = args.max ? (in <= result[v] ? result[v] : in) : result[v] + in;
+    for (int r = 0; r < K; ++r) {
+#pragma unroll
+      for (int s = 0; s < K; ++s) {
+        if (top + r < y0 || top + r >= y1 || left + s < x0 || left + s >= x1) continue;
+        float value[V];
+#pragma unroll
+        for (int v = 0; v < V; ++v) value[v] = to_float(in[r][s].v[v]);
+        take<V>(args, value, result);
+      }
+    }
+  } else {
+    for (int iy = y0; iy < y1; ++iy) {
+      for (int ix = x0; ix < x1; ++ix) {
+        float sum[V] = {};
+        for (int s = 0; s < sources.count; ++s) {
+          const auto& source = sources.list[s];
+          const auto in = load<T, V>(static_cast<const T*>(source.data) + place(source.stride, iy, ix));
+#pragma unroll
+          for (int v = 0; v < V; ++v) sum[v] += to_float(in.v[v]);
+        }
+        take<V>(args, sum, result);
       }
     }
   }
@@ -140,7 +173,9 @@ void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, v
   args.pre = call.pre;
   const int blocks = blocks_for(total, kThreads);
   args.total = static_cast<std::uint32_t>(total);
-  pool_kernel<T, V, kChannelsLast><<<blocks, kThreads, 0, stream>>>(sources, static_cast<T*>(out), out_stride, args);
+  const bool common = g.kh == 3 && g.kw == 3 && sources.count == 1;
+  const auto kernel = common ? pool_kernel<T, V, kChannelsLast, 3> : pool_kernel<T, V, kChannelsLast, 0>;
+  kernel<<<blocks, kThreads, 0, stream>>>(sources, static_cast<T*>(out), out_stride, args);
 }
 
 }  // namespace

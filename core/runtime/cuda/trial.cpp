@@ -14,8 +14,8 @@ namespace opsched {
 namespace {
 
 constexpr int kSamples = 16384;
-constexpr int kMaxLaunches = 16;
-constexpr double kSeriesMs = 0.3;                           // about as long as a series is to take
+constexpr int kMaxLaunches = 10;
+constexpr double kSeriesMs = 0.2;                           // about as long as a series is to take
 constexpr std::size_t kMaxCopies = std::size_t{256} << 20;  // bytes of weights that a series may rotate through
 constexpr std::size_t kGuard = 1024;                        // bytes around a tensor
 
@@ -89,7 +89,9 @@ struct Trial::Data {
       : problem(p), bench(b), output(p.result, p.output, p.batch, element_bytes(p.precision)) {}
 };
 
-Trial::Trial(const Problem& problem, const TrialBench& bench) : data_(std::make_unique<Data>(problem, bench)) {
+Trial::Trial(const Problem& problem, const TrialBench& bench, std::size_t workspace_bytes)
+    : data_(std::make_unique<Data>(problem, bench)) {
+  data_->workspace = DeviceBuffer(workspace_bytes);
   const int element = element_bytes(problem.precision);
   for (const TensorLayout& t : problem.inputs) {
     Placed& placed = data_->inputs.emplace_back(t, problem.input, problem.batch, element);
@@ -138,22 +140,20 @@ void Trial::launch(const Kernel& kernel, const void* weights) {
   kernel.launch(data_->bench.stream(), data_->addresses, data_->output.address, weights, data_->workspace.data());
 }
 
+double Trial::first_ms() const { return data_->first_ms; }
+
 double Trial::check(const Kernel& kernel) {
   const TrialBench& bench = data_->bench;
   const Problem& problem = data_->problem;
   const cudaStream_t stream = bench.stream();
   const void* weights = weights_for(kernel, 0);
-  if (kernel.workspace_bytes() > data_->workspace.bytes()) {
-    data_->workspace = DeviceBuffer();
-    data_->workspace = DeviceBuffer(kernel.workspace_bytes());
-  }
+  if (kernel.workspace_bytes() > data_->workspace.bytes()) throw Error("needs more workspace than the trial has");
   const auto poison = [&](const DeviceBuffer& buffer) {
     if (buffer.bytes() > 0) OPSCHED_CUDA(cudaMemsetAsync(buffer.data(), 0xff, buffer.bytes(), stream));
   };
   poison(data_->output.memory);
   poison(data_->workspace);
   launch(kernel, weights);
-  // The odd address is no place to read whole elements from: count from the output's own grid.
   const int element = element_bytes(problem.precision);
   const std::int64_t range = static_cast<std::int64_t>(data_->output.memory.bytes()) / element;
   OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, sizeof(trial::Verdict), stream));

@@ -31,7 +31,8 @@ class TrialBench {
 /// network, weights are not: every launch in a row reads its own copy.
 class Trial {
  public:
-  Trial(const Problem& problem, const TrialBench& bench);
+  /// `workspace_bytes`: the most that any of the kernels needs.
+  Trial(const Problem& problem, const TrialBench& bench, std::size_t workspace_bytes = 0);
   ~Trial();
 
   /// Largest relative L2 error that is accepted in a precision.
@@ -39,6 +40,8 @@ class Trial {
   /// Runs once on poisoned memory and compares with a plain reference. Throws Error if an output was
   /// not written, if something else was, or if the error is above the tolerance.
   double check(const Kernel& kernel);
+  /// ms of the kernel last checked, launched once: too long by the time between two launches.
+  double first_ms() const;
   /// Several launches in a CUDA graph, after check().
   class Series {
    public:
