@@ -45,7 +45,7 @@ struct Lane {
 
 class GpuDevice final : public Device {
  public:
-  explicit GpuDevice(const DeviceOptions& options) : gpus_(cuda_devices()), report_(options.report) {
+  explicit GpuDevice(const DeviceOptions& options) : gpus_(cuda_devices()), used_(options.gpus), report_(options.report) {
     if (gpus_.empty())
       throw Error("no GPU on this host, or no working driver; --device sim replays recorded measurements");
     if (options.gpus > static_cast<int>(gpus_.size()))
@@ -69,6 +69,7 @@ class GpuDevice final : public Device {
 
   std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) override {
     Lane& lane = lane_of(precision);
+    if (used_ > 1) lane.runtime.measure_transfers(lane.profile, used_);
     return lane.runtime.make_cost(graph, lane.profile);
   }
 
@@ -116,6 +117,7 @@ class GpuDevice final : public Device {
   }
 
   std::vector<CudaDevice> gpus_;
+  int used_;  ///< how many of them schedules may use
   Report report_;
   std::string name_, folder_;
   std::map<Precision, std::unique_ptr<Lane>> lanes_;
