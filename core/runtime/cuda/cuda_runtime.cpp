@@ -43,6 +43,7 @@ class CudaExecutor final : public Executor {
     captured_.poison();
     for (std::size_t i = 0; i < inputs.size(); ++i) captured_.upload(program.inputs[i], inputs[i]);
     device_.activate();
+    OPSCHED_CUDA(cudaDeviceSynchronize());  // copies from pageable memory may return before they have landed
     OPSCHED_CUDA(cudaGraphLaunch(captured_.exec(), captured_.stream()));
     OPSCHED_CUDA(cudaStreamSynchronize(captured_.stream()));
     std::vector<Tensor> outputs;
