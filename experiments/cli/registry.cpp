@@ -3,6 +3,7 @@
 namespace opsched::cli {
 
 // One line a command: declare it here, and name it in the list.
+Command growth_command();
 Command infer_command();
 Command list_command();
 Command show_command();
@@ -12,7 +13,8 @@ Command bench_command();
 
 std::vector<Command> commands() {
   return {
-      list_command(), show_command(), schedule_command(), run_command(), bench_command(), infer_command(),
+      list_command(),  show_command(),  schedule_command(), run_command(),
+      bench_command(), infer_command(), growth_command(),
   };
 }
 
