@@ -4,9 +4,7 @@
 #include <bit>
 #include <boost/multiprecision/cpp_int.hpp>
 #include <chrono>
-#include <iomanip>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "schedulers/ios_explore.hpp"
 
@@ -100,28 +98,6 @@ std::string to_json(const IosCounts& counts) {
   }
   return nlohmann::ordered_json{{"blocks", blocks}, {"totals", numbers(counts.total)}, {"seconds", counts.seconds}}
       .dump(2);
-}
-
-std::string to_text(const IosCounts& counts) {
-  std::vector<std::vector<std::string>> rows = {
-      {"block", "part", "operators", "width", "states", "transitions", "stages", "schedules"}};
-  const auto add = [&](const IosCount& c, const std::string& part) {
-    rows.push_back({c.block, part, std::to_string(c.operators), std::to_string(c.width), std::to_string(c.states),
-                    std::to_string(c.transitions), std::to_string(c.stages), c.schedules});
-  };
-  for (const IosCount& count : counts.parts) add(count, std::to_string(count.part));
-  add(counts.total, "");
-  std::vector<std::size_t> widths(rows[0].size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  std::ostringstream out;
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i + 1 < row.size(); ++i)
-      out << (i == 0 ? std::left : std::right) << std::setw(static_cast<int>(widths[i])) << row[i] << "  ";
-    out << row.back() << "\n";
-  }
-  out << std::fixed << std::setprecision(3) << counts.seconds << " s\n";
-  return out.str();
 }
 
 }  // namespace opsched

@@ -33,7 +33,5 @@ IosCounts count_graph(const Graph& graph, const IosOptions& options, const std::
 /// {"blocks": [{"block", "part", "operators", "width", "states", "transitions", "schedules",
 /// "stages"}, ...], "totals": {...}, "seconds"}
 std::string to_json(const IosCounts& counts);
-/// A table.
-std::string to_text(const IosCounts& counts);
 
 }  // namespace opsched

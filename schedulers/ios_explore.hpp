@@ -18,6 +18,9 @@ void check_width(const IosPart& part, const IosOptions& options);
 /// Numbers of the first two states: nothing left to run, and the whole part.
 inline constexpr std::uint32_t kNothing = 0, kWhole = 1;
 
+/// Transitions that are looked up together, so that their memory is fetched side by side.
+inline constexpr std::size_t kTogether = 32;
+
 /// Largest states first, so that a state is complete when it is left. `sink` is told
 ///   state(s)                  a state is entered; the transitions that follow are its own
 ///   transition(to, stage, strategy, groups)   to the state without the stage
@@ -37,23 +40,40 @@ void explore(const IosPart& part, const IosOptions& options, Sink& sink) {
   states.add(Bits(n), 0, kNothing);
   states.add(whole, endings.hash().of(whole), kWhole);
   waiting[n].emplace_back(whole, kWhole);
+  struct Found {
+    Bits ending, rest;
+    std::uint64_t ending_hash, rest_hash;
+    Strategy strategy;
+    int groups;
+  };
+  std::vector<Found> found;
+  const auto number_found = [&] {
+    for (const Found& f : found) {
+      const std::uint32_t to = states.add(f.rest, f.rest_hash, state_count);
+      if (to == state_count) {
+        if (++state_count > options.max_states + 1) too_wide(part, options, "states");
+        waiting[f.rest.count()].emplace_back(f.rest, to);
+      }
+      const std::uint32_t stage =
+          (f.strategy == Strategy::concurrent ? concurrent : merged).add(f.ending, f.ending_hash, stage_count);
+      if (stage == stage_count) ++stage_count;
+      sink.transition(to, stage, f.strategy, f.groups);
+    }
+    found.clear();
+  };
   for (int size = n; size > 0; --size) {
     for (const auto& [state, id] : waiting[size]) {
       const std::uint64_t hash = endings.hash().of(state);
       sink.state(id);
-      endings.each(state, [&](const Bits& ending, std::uint64_t ending_hash, Strategy strategy, int groups) {
-        if (++transitions > options.max_transitions) too_wide(part, options, "transitions");
-        const Bits rest = state - ending;
-        const std::uint32_t to = states.add(rest, hash ^ ending_hash, state_count);
-        if (to == state_count) {
-          if (++state_count > options.max_states + 1) too_wide(part, options, "states");
-          waiting[rest.count()].emplace_back(rest, to);
-        }
-        const std::uint32_t stage =
-            (strategy == Strategy::concurrent ? concurrent : merged).add(ending, ending_hash, stage_count);
-        if (stage == stage_count) ++stage_count;
-        sink.transition(to, stage, strategy, groups);
-      });
+      endings.each(state,
+                   [&, &state = state](const Bits& ending, std::uint64_t ending_hash, Strategy strategy, int groups) {
+                     if (++transitions > options.max_transitions) too_wide(part, options, "transitions");
+                     found.push_back({ending, state - ending, ending_hash, hash ^ ending_hash, strategy, groups});
+                     states.prefetch(hash ^ ending_hash);
+                     (strategy == Strategy::concurrent ? concurrent : merged).prefetch(ending_hash);
+                     if (found.size() == kTogether) number_found();
+                   });
+      number_found();
     }
     waiting[size] = {};
   }

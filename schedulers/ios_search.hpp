@@ -6,9 +6,9 @@
 namespace opsched {
 
 struct IosSearchOptions {
-  IosOptions space;
-  double tolerance = 0.01;  ///< how far the schedule may be from the best one, as a fraction
-  bool exhaustive = false;  ///< ask the latency of every stage
+  IosOptions space{.max_transitions = 250'000'000};  ///< 8 bytes each are held
+  double tolerance = 0.01;                           ///< how far the schedule may be from the best one, as a fraction
+  bool exhaustive = false;                           ///< ask the latency of every stage
 };
 
 /// The options of the ios schedulers, read and checked: r, s, enumeration, max-part-size, tolerance,

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "schedulers/ios_array.hpp"
 #include "schedulers/ios_part.hpp"
 
 namespace opsched {
@@ -58,7 +59,7 @@ class IosSpace {
 
   IosPart part_;
   std::vector<State> order_;  ///< largest first
-  std::vector<Transition> transitions_;
+  GrowingArray<Transition> transitions_;
   std::size_t words_ = 0;             ///< of a stage's set
   std::vector<std::uint64_t> sets_;   ///< by stage
   std::vector<Strategy> strategies_;  ///< by stage

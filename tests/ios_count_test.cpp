@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "core/graph/graph_io.hpp"
 #include "networks/network.hpp"
 #include "schedulers/ios_count.hpp"
 #include "schedulers/ios_explore.hpp"
+#include "tests/program.hpp"
 #include "tests/support/ios_naive.hpp"
 #include "tests/support/shapes.hpp"
 
@@ -207,7 +209,7 @@ TEST(IosCount, BadOptions) {
   EXPECT_THROW(parse_strategies("merge,both", o), Error);
 }
 
-TEST(IosCount, JsonAndText) {
+TEST(IosCount, Json) {
   const IosCounts counts = count_graph(test::diamond(), {});
   const auto json = nlohmann::json::parse(to_json(counts));
   ASSERT_EQ(json.at("blocks").size(), 1u);
@@ -219,7 +221,30 @@ TEST(IosCount, JsonAndText) {
   EXPECT_EQ(json["blocks"][0].at("part"), 0);
   EXPECT_EQ(json["blocks"][0].at("schedules"), counts.total.schedules);
   EXPECT_TRUE(json.at("seconds").is_number());
-  EXPECT_NE(to_text(counts).find(counts.total.schedules), std::string::npos);
+}
+
+TEST(IosCount, Command) {
+  const std::string edges = std::string(OPSCHED_TEST_DATA) + "/randwire";
+  const auto counted = test::run_program("count randwire --edge-lists '" + edges + "' --format json");
+  ASSERT_EQ(counted.code, 0) << counted.err;
+  EXPECT_EQ(nlohmann::json::parse(counted.out)["totals"]["transitions"], 1843444);
+
+  const auto table = test::run_program(
+      "count inception_v3 --enumeration single-source --strategies concurrent --group-size unlimited "
+      "--groups unlimited --max-part-size 50");
+  ASSERT_EQ(table.code, 0) << table.err;
+  EXPECT_NE(table.out.find("3757392"), std::string::npos);
+
+  const test::TempDir dir;
+  const std::string file = dir.write("wide.json", graph_to_json(test::wide(64)));
+  const auto wide = test::run_program("count --graph " + file);
+  EXPECT_EQ(wide.code, 2);
+  EXPECT_NE(wide.err.find("18446744073709551615 states"), std::string::npos) << wide.err;
+  EXPECT_EQ(test::run_program("count --graph " + file + " --max-part-size 8").code, 0);
+
+  for (const char* bad : {"--group-size 0", "--groups 0", "--groups many", "--enumeration all", "--strategies both",
+                          "--max-part-size 0", "--format xml"})
+    EXPECT_EQ(test::run_program(std::string("count squeezenet ") + bad).code, 2) << bad;
 }
 
 }  // namespace

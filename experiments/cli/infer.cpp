@@ -6,9 +6,9 @@
 
 #include "core/error.hpp"
 #include "core/files.hpp"
-#include "core/graph/graph_io.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "experiments/cli/command.hpp"
+#include "experiments/cli/options.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -16,9 +16,9 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "files hold little-endian numbers");
 
 struct InferOptions {
-  std::string graph, output;
+  GraphOptions graph;
+  std::string output;
   std::vector<std::string> inputs;
-  int batch = 0;
   std::uint64_t weight_seed = 1, input_seed = 2;
 };
 
@@ -35,8 +35,7 @@ Tensor load_tensor(const std::string& path, int batch, const Operator& input) {
 }
 
 void infer(const InferOptions& options) {
-  Graph graph = load_graph(options.graph);
-  if (options.batch != 0) graph = graph.with_batch(options.batch);
+  const Graph graph = options.graph.load();
   const std::vector<OpId> ids = graph.inputs();
   if (!options.inputs.empty() && options.inputs.size() != ids.size())
     throw Error("--input: given " + std::to_string(options.inputs.size()) + " times, but the graph has " +
@@ -67,26 +66,25 @@ void infer(const InferOptions& options) {
 }  // namespace
 
 Command infer_command() {
-  return {
-      .name = "infer",
-      .summary = "Compute the outputs of a graph file on the CPU, one operator after another",
-      .examples =
-          "  opsched infer --graph model.onnx --input image.bin --output scores.bin\n"
-          "  opsched infer squeezenet --batch 2                    random weights and input",
-      .setup = [](CLI::App& app) -> std::function<void()> {
-        auto options = std::make_shared<InferOptions>();
-        app.add_option("--graph", options->graph, "A graph file: ONNX, our JSON, or that of IOS's public code")
-            ->required();
-        app.add_option("--batch", options->batch, "Images at once; 0: what the graph file says")->capture_default_str();
-        app.add_option("--input", options->inputs,
-                       "float32 values of an input, batch x channels x height x width, without a header; once for "
-                       "each input of the graph; none: random values");
-        app.add_option("-o,--output", options->output, "Where the outputs' float32 values go, one after another");
-        app.add_option("--weight-seed", options->weight_seed, "Of the weights, where the graph brings none")
-            ->capture_default_str();
-        app.add_option("--input-seed", options->input_seed, "Of the random inputs")->capture_default_str();
-        return [options] { infer(*options); };
-      }};
+  return {.name = "infer",
+          .summary = "Compute a graph's outputs on the CPU, one operator after another",
+          .examples =
+              "  opsched infer --graph model.onnx --input image.bin --output scores.bin\n"
+              "  opsched infer squeezenet --batch 2                    random weights and input",
+          .setup = [](CLI::App& app) -> std::function<void()> {
+            auto options = std::make_shared<InferOptions>();
+            options->graph.add_to(app);
+            app.add_option("--input", options->inputs,
+                           "float32 values of an input, batch x channels x height x width, without a header; once for "
+                           "each input of the graph; none: random values")
+                ->expected(1)
+                ->take_all();
+            app.add_option("-o,--output", options->output, "Where the outputs' float32 values go, one after another");
+            app.add_option("--weight-seed", options->weight_seed, "Of the weights, where the graph brings none")
+                ->capture_default_str();
+            app.add_option("--input-seed", options->input_seed, "Of the random inputs")->capture_default_str();
+            return [options] { infer(*options); };
+          }};
 }
 
 }  // namespace opsched::cli

@@ -8,7 +8,7 @@ namespace opsched::cli {
 
 void GraphOptions::add_to(CLI::App& app) {
   app.add_option("NETWORK", network, "A network by name (opsched list networks)");
-  app.add_option("--graph", file, "A graph file instead: our JSON or the one of IOS's public code");
+  app.add_option("--graph", file, "A graph file instead: our JSON, that of IOS's public code, or ONNX");
   app.add_option("--batch", parameters.batch, "Images at once; 0: 1, or what the graph file says")
       ->capture_default_str();
   app.add_option("--image", parameters.image, "Height and width of the input; 0: the network's own")
