@@ -47,9 +47,11 @@ TEST(IosCommands, AblationOnARecordedProfile) {
 TEST(IosCommands, Growth) {
   const ProgramResult result = run_program("growth --nodes 8 12 64 --seed 3");
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_NE(result.out.find("| 8 | "), std::string::npos);
-  EXPECT_NE(result.out.find("| 12 | "), std::string::npos);
-  EXPECT_NE(result.out.find("| 64 | 735507616 | gave up: too wide |"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("| ws8 | "), std::string::npos);
+  EXPECT_NE(result.out.find("| ws12 | "), std::string::npos);
+  const ProgramResult network = run_program("growth squeezenet");
+  EXPECT_NE(network.out.find("| squeezenet | 78 | 3 | 386 | 230 | "), std::string::npos) << network.out << network.err;
+  EXPECT_NE(result.out.find("| ws64 | 735507616 | gave up: too wide |"), std::string::npos) << result.out;
 }
 
 }  // namespace
