@@ -11,6 +11,10 @@ void check_request(const SchedulerInfo& info, const SchedulerRequest& request) {
   if (info.max_devices > 0 && request.devices > info.max_devices)
     throw Error("scheduler '" + info.name + "' schedules at most " + std::to_string(info.max_devices) +
                 (info.max_devices == 1 ? " device, not " : " devices, not ") + std::to_string(request.devices));
+  const int operators = static_cast<int>(request.cost.graph().units().size());
+  if (info.max_operators > 0 && operators > info.max_operators)
+    throw Error("scheduler '" + info.name + "' schedules at most " + std::to_string(info.max_operators) +
+                " operators; graph '" + request.cost.graph().name() + "' has " + std::to_string(operators));
   for (const auto& [name, value] : request.options) {
     if (info.options.contains(name)) continue;
     std::string known;

@@ -29,8 +29,9 @@ struct SchedulerRequest {
 /// One entry of the list. A scheduler sees a graph and costs, nothing of CUDA.
 struct SchedulerInfo {
   std::string name;
-  std::string summary;  ///< one line: what it does, and its source
-  int max_devices = 1;  ///< 0: any number
+  std::string summary;    ///< one line: what it does, and its source
+  int max_devices = 1;    ///< 0: any number
+  int max_operators = 0;  ///< 0: any number
   /// Option names with what they mean and their default, for --help.
   std::map<std::string, std::string> options;
   std::function<Schedule(const SchedulerRequest&)> make;
