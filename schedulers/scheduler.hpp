@@ -41,6 +41,8 @@ struct SchedulerInfo {
 const std::vector<SchedulerInfo>& schedulers();
 /// Throws Error listing the known names.
 const SchedulerInfo& find_scheduler(const std::string& name);
+/// Throws Error unless there is this scheduler, for so many devices, with options of these names.
+void check_scheduler(const std::string& name, int devices, const SchedulerOptions& options);
 /// Checks option names and device count, runs the scheduler, validates what it returns.
 Schedule make_schedule(const std::string& scheduler, const SchedulerRequest& request);
 
