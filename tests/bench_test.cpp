@@ -156,7 +156,8 @@ TEST(Bench, AnInterruptedRunKeepsItsResultsAndGoesOn) {
   const std::string wait = " & pid=$!; while ! grep -q sequential '" + journal +
                            "' 2>/dev/null; do sleep 0.01; done; kill -INT $pid; wait $pid";
   const std::string args =
-      "--network nasnet --precision fp32 --scheduler sequential,ios-both --no-cache --out " + dir.file("out");
+      "--network nasnet --precision fp32 --scheduler sequential,ios-parallel,ios-both --no-cache --out " +
+      dir.file("out");
   const ProgramResult stopped = run_program(bench_line(args) + wait);
   EXPECT_EQ(stopped.code, 130) << stopped.err;
   EXPECT_FALSE(fs::exists(dir.path() / "out/bench.json"));
