@@ -3,6 +3,7 @@
 #include "core/error.hpp"
 
 namespace opsched {
+
 const SchedulerInfo& find_scheduler(const std::string& name) {
   std::string known;
   for (const SchedulerInfo& info : schedulers()) {
