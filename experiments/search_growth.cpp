@@ -1,12 +1,13 @@
 #include "experiments/search_growth.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <random>
 #include <tuple>
 
-#include "core/cost/synthetic.hpp"
+#include "core/cost/cost_model.hpp"
 #include "core/error.hpp"
 #include "networks/wiring.hpp"
 #include "schedulers/ios_count.hpp"
@@ -36,7 +37,37 @@ std::pair<double, double> watch(const Work& work) {
   return {seconds, std::max(0.0, memory_mb("VmHWM") - before)};
 }
 
-Graph stage(int nodes, std::uint64_t seed) {
+/// Made-up latencies, merges included; stages cost half way between one after another and side by side.
+class PlainCost : public CostModel {
+ public:
+  PlainCost(const Graph& graph, std::uint64_t seed) : graph_(graph) {
+    std::mt19937_64 random(seed);
+    for (int i = 0; i < graph.size(); ++i) ms_.push_back(0.1 + 3.9 * static_cast<double>(random() >> 11) * 0x1p-53);
+  }
+  const Graph& graph() const override { return graph_; }
+  Source source() const override { return Source::synthetic; }
+  double operator_ms(OpId op) override { return ms_[op]; }
+  double utilisation(OpId) override { return 0.5; }
+  double stage_ms(const Stage& stage) override {
+    double sum = 0, longest = 0;
+    for (const Group& group : stage.groups) {
+      double chain = 0;
+      for (OpId op : group) chain += ms_[op];
+      sum += chain;
+      longest = std::max(longest, chain);
+    }
+    return 0.5 * (sum + longest);
+  }
+  double transfer_ms(OpId, OpId, int, int) override { return 0; }
+
+ private:
+  const Graph& graph_;
+  std::vector<double> ms_;
+};
+
+}  // namespace
+
+Graph random_stage(int nodes, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const Wiring wiring = watts_strogatz(nodes, 4, 0.75, random);
   Graph graph("ws" + std::to_string(nodes));
@@ -58,49 +89,34 @@ Graph stage(int nodes, std::uint64_t seed) {
   return graph;
 }
 
-SyntheticCost random_cost(const Graph& graph, std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::vector<double> ms, use;
-  for (int i = 0; i < graph.size(); ++i) {
-    ms.push_back(0.1 + 3.9 * static_cast<double>(random() >> 11) * 0x1p-53);
-    use.push_back(0.1 + 0.9 * static_cast<double>(random() >> 11) * 0x1p-53);
+GrowthRow search_growth(const Graph& graph, IosOptions space, std::uint64_t seed) {
+  space.max_states = kGrowthStates;
+  space.max_transitions = kGrowthTransitions;
+  GrowthRow row;
+  row.graph = graph.name();
+  try {
+    IosCount count;
+    std::tie(row.count_seconds, row.count_mb) = watch([&] { count = count_graph(graph, space).total; });
+    row.states = std::to_string(count.states);
+    row.width = count.width;
+    row.transitions = count.transitions;
+    row.stages = count.stages;
+    PlainCost cost(graph, seed);
+    std::tie(row.search_seconds, row.search_mb) = watch([&] { ios_search(cost, {.space = space}); });
+  } catch (const Error& e) {
+    row.states = count_states(ios_parts(graph, space.max_part_size).front());
+    row.gave_up = e.what();
   }
-  return SyntheticCost(graph, ms, use, {});
-}
-
-}  // namespace
-
-std::vector<GrowthRow> search_growth(const GrowthOptions& options, const std::function<void(const GrowthRow&)>& done) {
-  std::vector<GrowthRow> rows;
-  for (int nodes : options.nodes) {
-    const Graph graph = stage(nodes, options.seed);
-    GrowthRow row;
-    row.nodes = nodes;
-    row.states = count_states(ios_parts(graph, options.space.max_part_size).front());
-    try {
-      IosCount count;
-      std::tie(row.count_seconds, row.count_mb) = watch([&] { count = count_graph(graph, options.space).total; });
-      row.width = count.width;
-      row.transitions = count.transitions;
-      row.stages = count.stages;
-      SyntheticCost cost = random_cost(graph, options.seed);
-      std::tie(row.search_seconds, row.search_mb) = watch([&] { ios_search(cost, {.space = options.space}); });
-    } catch (const Error& e) {
-      row.gave_up = e.what();
-    }
-    rows.push_back(row);
-    if (done) done(row);
-  }
-  return rows;
+  return row;
 }
 
 std::string to_markdown(const std::vector<GrowthRow>& rows, const std::string& command) {
   std::string text = "`" + command + "`\n\n";
   text +=
-      "| nodes | states | width | transitions | distinct stages | count, s | count, MB | search, s | search, MB |\n"
-      "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
+      "| graph | states | width | transitions | distinct stages | count, s | count, MB | search, s | search, MB |\n"
+      "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
   for (const GrowthRow& row : rows) {
-    text += "| " + std::to_string(row.nodes) + " | " + row.states + " | ";
+    text += "| " + row.graph + " | " + row.states + " | ";
     if (!row.gave_up.empty()) {
       text += "gave up: too wide | | | | | | |\n";
       continue;

@@ -1,24 +1,21 @@
-// How the IOS search grows with the graph: random stages as RandWire's, time and memory.
+// Time and memory of the IOS search: of any graph, and of random stages as RandWire's as they grow.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "core/graph/graph.hpp"
 #include "schedulers/ios_options.hpp"
 
 namespace opsched {
 
-struct GrowthOptions {
-  IosOptions space{.max_states = 20'000'000, .max_transitions = 500'000'000};
-  std::vector<int> nodes = {16, 24, 32, 40, 48, 56, 64};
-  std::uint64_t seed = 1;
-};
+/// Where a row gives up.
+inline constexpr std::int64_t kGrowthStates = 20'000'000, kGrowthTransitions = 500'000'000;
 
 struct GrowthRow {
-  int nodes = 0;
-  std::string states;  ///< exact, also where the search gave up
+  std::string graph;
+  std::string states;  ///< exact, of the first part alone where the search gave up
   int width = 0;
   std::int64_t transitions = 0, stages = 0;
   double count_seconds = 0, search_seconds = 0;  ///< of counting; of the search for a schedule
@@ -26,9 +23,11 @@ struct GrowthRow {
   std::string gave_up;                           ///< why nothing was enumerated; empty if it was
 };
 
-/// One row for every number of nodes: WS(nodes, 4, 0.75) and its join, made-up costs. `done` is called
-/// after every row and may throw.
-std::vector<GrowthRow> search_growth(const GrowthOptions& options, const std::function<void(const GrowthRow&)>& done);
+/// WS(nodes, 4, 0.75), drawn from the seed, and its join: a stage of RandWire, as one block.
+Graph random_stage(int nodes, std::uint64_t seed);
+
+/// Counts the space of a graph and searches it under made-up costs, drawn from the seed.
+GrowthRow search_growth(const Graph& graph, IosOptions space, std::uint64_t seed);
 
 /// A Markdown table, with the command that made it above.
 std::string to_markdown(const std::vector<GrowthRow>& rows, const std::string& command);

@@ -17,7 +17,9 @@ namespace opsched {
   ADD(hios_mr_scheduler)        \
   ADD(hios_lp_inter_scheduler)  \
   ADD(hios_mr_inter_scheduler)  \
-  ADD(heft_scheduler)
+  ADD(heft_scheduler)           \
+  ADD(reinsert_scheduler)       \
+  ADD(exact_scheduler)
 
 #define OPSCHED_DECLARE(function) SchedulerInfo function();
 OPSCHED_SCHEDULERS(OPSCHED_DECLARE)

@@ -29,8 +29,9 @@ struct SchedulerRequest {
 /// One entry of the list. A scheduler sees a graph and costs, nothing of CUDA.
 struct SchedulerInfo {
   std::string name;
-  std::string summary;  ///< one line: what it does, and its source
-  int max_devices = 1;  ///< 0: any number
+  std::string summary;    ///< one line: what it does, and its source
+  int max_devices = 1;    ///< 0: any number
+  int max_operators = 0;  ///< 0: any number
   /// Option names with what they mean and their default, for --help.
   std::map<std::string, std::string> options;
   std::function<Schedule(const SchedulerRequest&)> make;
@@ -40,6 +41,8 @@ struct SchedulerInfo {
 const std::vector<SchedulerInfo>& schedulers();
 /// Throws Error listing the known names.
 const SchedulerInfo& find_scheduler(const std::string& name);
+/// Throws Error unless there is this scheduler, for so many devices, with options of these names.
+void check_scheduler(const std::string& name, int devices, const SchedulerOptions& options);
 /// Checks option names and device count, runs the scheduler, validates what it returns.
 Schedule make_schedule(const std::string& scheduler, const SchedulerRequest& request);
 

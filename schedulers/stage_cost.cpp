@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <typeinfo>
 
 #include "core/error.hpp"
 
 namespace opsched {
 
 StageCost::StageCost(const HiosProblem& problem, bool estimate)
-    : problem_(&problem), estimate_(estimate), is_synthetic_(dynamic_cast<SyntheticCost*>(&problem.cost()) != nullptr) {
+    : problem_(&problem), estimate_(estimate), is_synthetic_(typeid(problem.cost()) == typeid(SyntheticCost)) {
   if (is_synthetic_)
     for (int v = 0; v < problem.size(); ++v) busy_.push_back(problem.ms(v) * problem.cost().utilisation(problem.op(v)));
 }
@@ -45,6 +46,12 @@ double StageCost::synthetic(std::span<const int> ops) {
   return 0.5 * work + 0.5 * std::max(busy, *std::ranges::max_element(length_));
 }
 
+double StageCost::checked(double ms, const Stage& stage) const {
+  if (ms >= 0 && std::isfinite(ms)) return ms;
+  throw Error("operator '" + problem_->cost().graph().op(stage.groups[0][0]).name + "': a stage with it takes " +
+              std::to_string(ms) + " ms; it must be a number that is not negative");
+}
+
 double StageCost::operator()(std::span<const int> ops) {
   if (ops.size() == 1) return problem_->ms(ops[0]);
   if (is_synthetic_) return synthetic(ops);
@@ -52,14 +59,18 @@ double StageCost::operator()(std::span<const int> ops) {
   std::ranges::sort(key_);
   const auto [it, is_new] = known_.try_emplace(key_, 0.0);
   if (is_new) {
+    CostModel& cost = problem_->cost();
     const Stage s = stage(key_);
-    const double ms = estimate_ ? problem_->cost().estimate_stage_ms(s) : problem_->cost().stage_ms(s);
-    if (!(ms >= 0 && std::isfinite(ms)))
-      throw Error("operator '" + problem_->cost().graph().op(s.groups[0][0]).name + "': a stage with it takes " +
-                  std::to_string(ms) + " ms; it must be a number that is not negative");
-    it->second = ms;
+    it->second = checked(estimate_ && !cost.stage_known(s) ? cost.estimate_stage_ms(s) : cost.stage_ms(s), s);
   }
   return it->second;
+}
+
+bool StageCost::confirm(std::span<const int> ops) {
+  if (ops.size() == 1 || is_synthetic_) return false;
+  const double before = (*this)(ops);
+  const Stage s = stage(ops);
+  return before != (known_[key_] = checked(problem_->cost().stage_ms(s), s));
 }
 
 Stage StageCost::stage(std::span<const int> ops) {

@@ -16,11 +16,15 @@ namespace opsched {
 /// kept; synthetic costs are computed here, by the same formula.
 class StageCost {
  public:
-  /// `estimate`: ask for CostModel::estimate_stage_ms, which never measures.
+  /// `estimate`: what the model would have to measure is estimated instead, until it is confirmed.
   explicit StageCost(const HiosProblem& problem, bool estimate = false);
 
   /// ms; `ops` are numbers of the problem, in any order.
   double operator()(std::span<const int> ops);
+  /// From now on the answer is what the model itself says, measured if need be. Returns whether that
+  /// differs from the answer so far.
+  bool confirm(std::span<const int> ops);
+  bool estimates() const { return estimate_; }
   /// The stage itself.
   Stage stage(std::span<const int> ops);
 
@@ -28,6 +32,7 @@ class StageCost {
   /// Sets group_[i] of every operator to the smallest index of its group.
   void find_groups(std::span<const int> ops);
   double synthetic(std::span<const int> ops);
+  double checked(double ms, const Stage& stage) const;
 
   struct Hash {
     std::size_t operator()(const std::vector<int>& ops) const;

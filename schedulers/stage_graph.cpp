@@ -378,6 +378,24 @@ bool StageGraph::fuse(std::span<const int> stages) {
   return true;
 }
 
+bool StageGraph::confirm() {
+  if (!cost_->estimates()) return false;
+  std::vector<Stage> stages;
+  for (const DeviceSchedule& device : schedule().devices)
+    stages.insert(stages.end(), device.stages.begin(), device.stages.end());
+  problem_->cost().prefetch(stages);
+  bool differs = false;
+  for (int s = 0; s < problem_->size(); ++s) {
+    if (nodes_[s].size < 2) continue;
+    ops_.clear();
+    for (int v = nodes_[s].op; v >= 0; v = next_op_[v]) ops_.push_back(v);
+    differs = cost_->confirm(ops_) || differs;
+    nodes_[s].ms = (*cost_)(ops_);
+  }
+  if (differs) sort();
+  return differs;
+}
+
 Schedule StageGraph::schedule() const {
   Schedule schedule;
   schedule.devices.resize(problem_->devices());

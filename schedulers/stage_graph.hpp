@@ -60,6 +60,9 @@ class StageGraph {
   /// Puts the removed operator there; heads, rests and makespan are up to date afterwards.
   void insert(int op, const Place& place);
 
+  /// Confirms the latencies of all stages with the cost model; returns whether one differs from before.
+  bool confirm();
+
   Schedule schedule() const;
 
  private:

@@ -110,6 +110,7 @@ TEST(Onnx, EverySchedulerTakesThem) {
   const std::vector<Tensor> expected = reference_outputs(graph, inputs, 1);
   test::TestCost cost(graph);
   for (const SchedulerInfo& info : schedulers()) {
+    if (info.max_operators > 0 && static_cast<int>(graph.units().size()) > info.max_operators) continue;
     const Schedule schedule = make_schedule(info.name, {.cost = cost, .devices = 1, .options = {}, .progress = {}});
     const std::vector<Tensor> outputs = make_cpu_executor(graph, schedule, 1)->run(inputs);
     EXPECT_LT(relative_error(outputs.at(0), expected.at(0)), 1e-6) << info.name;

@@ -72,7 +72,7 @@ Profile drawn(std::mt19937_64& random) {
   for (int i = 0; i < 20; ++i) {
     profile.record_stage(key(random() % 12), record());
     profile.record_transfer(0, 1 + random() % 3, 1 << random() % 20, record());
-    profile.record_schedule(std::to_string(random() % 3), std::to_string(random() % 3), {record(), "net/x"});
+    profile.record_schedule(std::to_string(random() % 3), std::to_string(random() % 3), {record(), "net/x", "b;1"});
   }
   return profile;
 }
@@ -166,7 +166,7 @@ TEST_F(ProfileFile, JournalKeepsWhatWasNotSaved) {
     Profile p = Profile::open(path_, kDevice, Precision::fp16);
     p.record_stage(key(1), {1, 0.01, 5});
     p.record_transfer(0, 1, 64, {0.5, 0, 1});
-    p.record_schedule("g", "s", {{2, 0.1, 3}, "a \"label\""});
+    p.record_schedule("g", "s", {{2, 0.1, 3}, "a \"label\"", "d;1|2@2,1"});
     p.set_calibration("gap_ms", 3);
   }
   EXPECT_FALSE(fs::exists(path_));

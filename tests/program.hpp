@@ -11,7 +11,8 @@ struct ProgramResult {
   std::string out, err;
 };
 
-/// Runs `opsched ARGS` (a shell command line) with a file for standard output and one for errors.
+/// Runs `opsched ARGS` (a shell command line). Where it keeps schedules between runs is a folder of the
+/// test process.
 ProgramResult run_program(const std::string& args);
 
 /// A fresh folder, removed at the end of the scope.
@@ -22,6 +23,8 @@ class TempDir {
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
   const std::filesystem::path& path() const { return path_; }
+  /// Path of a file in it.
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
   /// Writes a file in it and returns its path.
   std::string write(const std::string& name, const std::string& text) const;
 
@@ -29,6 +32,8 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-std::string read_file(const std::filesystem::path& path);
+/// A folder with profiles of a made-up device in every precision: the operators of SqueezeNet and some
+/// of its stages. Made once a test process.
+const std::string& made_up_profile();
 
 }  // namespace opsched::test

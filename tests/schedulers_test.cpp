@@ -17,12 +17,17 @@ using test::TestCost;
 
 class EveryScheduler : public ::testing::TestWithParam<std::string> {
  protected:
+  static bool takes(const Graph& graph) {
+    const int most = find_scheduler(GetParam()).max_operators;
+    return most == 0 || static_cast<int>(graph.units().size()) <= most;
+  }
   /// Calls `check(cost, devices, schedule)` for every shape, seed and number of devices.
   template <class Check>
   void for_each_schedule(const Check& check) const {
     const int most = find_scheduler(GetParam()).max_devices;
     for (std::uint64_t seed : {1, 2, 3, 4, 5}) {
       for (const Graph& graph : test::every_shape(seed)) {
+        if (!takes(graph)) continue;
         TestCost cost(graph, seed);
         for (int devices = 1; devices <= (most == 0 ? 4 : std::min(most, 4)); ++devices) {
           SCOPED_TRACE(graph.name() + " of " + std::to_string(graph.size()) + ", seed " + std::to_string(seed) + ", " +
@@ -78,6 +83,11 @@ TEST_P(EveryScheduler, ChecksWhatIsAskedFor) {
   EXPECT_THROW(ask(0, {}), Error);
   if (info.max_devices > 0) {
     EXPECT_THROW(ask(info.max_devices + 1, {}), Error);
+  }
+  if (info.max_operators > 0) {
+    const Graph large = test::wide(info.max_operators + 1);
+    TestCost large_cost(large);
+    EXPECT_THROW(make_schedule(GetParam(), {.cost = large_cost, .devices = 1, .options = {}, .progress = {}}), Error);
   }
   EXPECT_THROW(ask(1, {{"no-such", "1"}}), Error);
   for (const auto& [option, meaning] : info.options) {

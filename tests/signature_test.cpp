@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/schedule/schedule_text.hpp"
 #include "networks/network.hpp"
 
 namespace opsched {
@@ -275,6 +276,32 @@ TEST(Fingerprint, IgnoresNamesAndSeesTheRest) {
   grouped.devices[0].stages[0] = concurrent({{1, 2}});
   for (const Schedule& other : {dataflow, ordered, moved, grouped})
     EXPECT_TRUE(prints.insert(fingerprint(other)).second);
+}
+
+TEST(ScheduleText, RoundTrips) {
+  std::mt19937_64 random(8);
+  for (int i = 0; i < 300; ++i) {
+    Schedule schedule;
+    schedule.mode = random() % 2 ? Mode::barrier : Mode::dataflow;
+    schedule.devices.resize(1 + random() % 3);
+    OpId next = 0;
+    for (DeviceSchedule& device : schedule.devices)
+      for (std::uint64_t s = random() % 4; s > 0; --s) {
+        Stage& stage = device.stages.emplace_back();
+        stage.strategy = random() % 4 ? Strategy::concurrent : Strategy::merge;
+        for (std::uint64_t g = 1 + random() % 3; g > 0; --g) {
+          Group& group = stage.groups.emplace_back();
+          for (std::uint64_t n = 1 + random() % 3; n > 0; --n) group.push_back(next++);
+        }
+      }
+    for (OpId id = next; random() % 3 > 0 && id > 0;) schedule.launch_order.push_back(--id);
+    EXPECT_EQ(schedule_from_text(to_text(schedule)), schedule) << to_text(schedule);
+  }
+  const Schedule read = schedule_from_text("d;1,2|3/m4,5;6@1,3,2,4,5,6");
+  EXPECT_EQ(to_text(read), "d;1,2|3/m4,5;6@1,3,2,4,5,6");
+  EXPECT_EQ(read.devices[0].stages[1].strategy, Strategy::merge);
+  for (const char* bad : {"", "x;1", "b;1,", "b;a", "b;1||2", "b;1@", "b;1@2@3", "b;-1", "b;1/"})
+    EXPECT_THROW(schedule_from_text(bad), Error) << bad;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/runtime/sim/calibrate.hpp"
 #include "core/runtime/sim/sim_executor.hpp"
+#include "core/schedule/schedule_text.hpp"
 #include "networks/network.hpp"
 #include "networks/random_dag.hpp"
 #include "schedulers/scheduler.hpp"
@@ -179,7 +180,7 @@ TEST(SimExecutor, MeasuresFromRecordsElseSimulates) {
   EXPECT_DOUBLE_EQ(simulated.median, simulate(cost, schedule).timeline.makespan);
   EXPECT_GT(executor->activation_bytes(0), 0);
   EXPECT_THROW(executor->run({}), Error);
-  profile.record_schedule(fingerprint(graph), fingerprint(schedule), {{0.125, 0.01, 40}, "diamond/wavefront"});
+  profile.record_schedule(fingerprint(graph), fingerprint(schedule), {{0.125, 0.01, 40}, "diamond/wavefront", ""});
   const Measurement recorded = executor->measure({});
   EXPECT_EQ(recorded.source, Source::recorded);
   EXPECT_EQ(recorded.median, 0.125);
@@ -218,7 +219,7 @@ struct Campaign {
 
   void add(TrueDevice& device, const std::shared_ptr<const Graph>& graph, Schedule schedule, const std::string& name) {
     profile.record_schedule(fingerprint(*graph), fingerprint(schedule),
-                            {device.schedule(*graph, schedule), graph->name() + "/" + name});
+                            {device.schedule(*graph, schedule), graph->name() + "/" + name, to_text(schedule)});
     cases.push_back({graph, std::move(schedule)});
   }
 
@@ -254,6 +255,12 @@ TEST(Calibration, StaysInTheProfileAndHelps) {
   const std::string report = fit_profile(campaign.profile, campaign.cases);
   EXPECT_NE(report.find("schedules left out, squeezenet: "), std::string::npos);
   EXPECT_NE(report.find("stages left out, squeezenet: "), std::string::npos);
+  // The profile holds the schedules themselves, too.
+  const auto from_profile =
+      recorded_cases(campaign.profile, [&](const std::string&) { return campaign.cases[0].graph; });
+  const auto of_graph = std::ranges::count(campaign.cases, campaign.cases[0].graph, &ScheduleCase::graph);
+  EXPECT_EQ(static_cast<std::ptrdiff_t>(from_profile.size()), of_graph);
+  for (const ScheduleCase& c : from_profile) validate(*c.graph, c.schedule);
   Profile empty(TrueDevice::facts(), Precision::fp32);
   EXPECT_EQ(calibrate(empty, model, campaign.cases), 0);
   EXPECT_TRUE(empty.calibration().empty());

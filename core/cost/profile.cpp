@@ -149,10 +149,10 @@ const ScheduleRecord* Profile::find_schedule(const std::string& graph, const std
 
 void Profile::record_schedule(const std::string& graph, const std::string& schedule, const ScheduleRecord& record) {
   const std::pair key(graph, schedule);
-  const ScheduleRecord value{checked(record.label, record.record), record.label};
+  const ScheduleRecord value{checked(record.label, record.record), record.label, record.schedule};
   const auto less = [](const ScheduleRecord& a, const ScheduleRecord& b) {
     if (better(a.record, b.record)) return true;
-    return a.record == b.record && a.label < b.label;
+    return a.record == b.record && std::tie(b.schedule, a.label) < std::tie(a.schedule, b.label);
   };
   if (improve<decltype(schedules_), decltype(key), ScheduleRecord>(schedules_, key, value, less))
     log(profile_text::schedule_line(key, value));

@@ -36,7 +36,8 @@ struct Record {
 /// A whole schedule that was measured. Keys are signature.hpp's fingerprints.
 struct ScheduleRecord {
   Record record;
-  std::string label;  ///< for readers, e.g. "inception_v3/wavefront/batch:1"
+  std::string label;     ///< for readers, e.g. "inception_v3/wavefront/batch:1"
+  std::string schedule;  ///< the schedule itself, as core/schedule/schedule_text.hpp writes it; may be empty
   bool operator==(const ScheduleRecord&) const = default;
 };
 

@@ -70,6 +70,11 @@ Record read_record(const json& j, std::size_t first) {
   return {j.at(first).get<double>(), j.at(first + 1).get<double>(), j.at(first + 2).get<int>()};
 }
 
+/// Behind the two keys. The last came later: files without it are read.
+ScheduleRecord read_schedule(const json& j) {
+  return {read_record(j, 2), j.at(5), j.size() > 6 ? j.at(6).get<std::string>() : ""};
+}
+
 /// Throws Error unless this is the header of such a file, in our version.
 void check_header(const json& j, const char* format) {
   if (!j.is_object() || j.value("format", "") != format) throw Error("it is no " + std::string(format) + " file");
@@ -136,7 +141,7 @@ std::string transfer_line(const std::tuple<int, int, std::int64_t>& key, const R
 }
 std::string schedule_line(const std::pair<std::string, std::string>& key, const ScheduleRecord& r) {
   return "{\"schedule\":[" + quoted(key.first) + "," + quoted(key.second) + "," + triple(r.record) + "," +
-         quoted(r.label) + "]}";
+         quoted(r.label) + "," + quoted(r.schedule) + "]}";
 }
 std::string calibration_line(const std::string& name, double value) {
   return "{\"calibration\":[" + quoted(name) + "," + number(value) + "]}";
@@ -171,7 +176,7 @@ void Profile::save(const std::string& path) {
   });
   add_list(text, "schedules", schedules_, [](const auto& item) {
     return "[" + quoted(item.first.first) + "," + quoted(item.first.second) + "," + triple(item.second.record) + "," +
-           quoted(item.second.label) + "]";
+           quoted(item.second.label) + "," + quoted(item.second.schedule) + "]";
   });
   add_list(text, "calibration", calibration_,
            [](const auto& item) { return "[" + quoted(item.first) + "," + number(item.second) + "]"; });
@@ -198,7 +203,7 @@ void Profile::read_file_text(const std::string& path, const std::string& text) {
       record_stage(key, read_record(stage, 1));
     }
     for (const json& t : j.at("transfers")) record_transfer(t.at(0), t.at(1), t.at(2), read_record(t, 3));
-    for (const json& s : j.at("schedules")) record_schedule(s.at(0), s.at(1), {read_record(s, 2), s.at(5)});
+    for (const json& s : j.at("schedules")) record_schedule(s.at(0), s.at(1), read_schedule(s));
     for (const json& c : j.at("calibration")) set_calibration(c.at(0), c.at(1));
   } catch (const std::exception& e) {
     throw Error("profile '" + path + "' cannot be read: " + e.what());
@@ -228,7 +233,7 @@ void Profile::read_journal(const std::string& path, const std::string& text) {
       } else if (j.contains("transfer")) {
         record_transfer(item.at(0), item.at(1), item.at(2), read_record(item, 3));
       } else if (j.contains("schedule")) {
-        record_schedule(item.at(0), item.at(1), {read_record(item, 2), item.at(5)});
+        record_schedule(item.at(0), item.at(1), read_schedule(item));
       } else if (j.contains("calibration")) {
         set_calibration(item.at(0), item.at(1));
       } else {

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "core/error.hpp"
+#include "core/schedule/schedule_text.hpp"
 
 namespace opsched {
 namespace {
@@ -324,19 +325,7 @@ std::string fingerprint(const Graph& graph) {
 
 std::string fingerprint(const Schedule& schedule) {
   Hash hash;
-  hash.add(static_cast<int>(schedule.mode));
-  for (const DeviceSchedule& device : schedule.devices) {
-    hash.add("device");
-    for (const Stage& stage : device.stages) {
-      hash.add(stage.strategy == Strategy::merge ? "merge" : "concurrent");
-      for (const Group& group : stage.groups) {
-        hash.add("group");
-        for (OpId id : group) hash.add(id);
-      }
-    }
-  }
-  hash.add("launch");
-  for (OpId id : schedule.launch_order) hash.add(id);
+  hash.add(to_text(schedule));
   return hash.hex();
 }
 

@@ -25,6 +25,7 @@ Result Runner::run(const Case& what) {
   result.what = what;
   try {
     report_(what.name() + ": costs");
+    check_scheduler(what.scheduler, what.gpus, {});
     device_.require(what.gpus, what.precision);
     select(what);
     report_(what.name() + ": finding the schedule");

@@ -39,6 +39,8 @@ void ablation(const AblationOptions& options) {
   const Precision precision = parse_precision(options.run.precision);
   const std::unique_ptr<Device> device = open_device(options.run.device_options(1, status));
   device->require(1, precision);
+  if (!options.fresh.empty() && !device->measures())
+    throw Error("--fresh '" + options.fresh + "': is for a device that measures; this one is " + device->describe());
   const std::unique_ptr<CostModel> shared = device->costs(graph, precision);
   // With --fresh every search measures into an empty profile of its own.
   std::unique_ptr<Device> fresh_device;

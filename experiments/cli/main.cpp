@@ -15,9 +15,15 @@ namespace {
 using namespace opsched;
 
 const char* const kExamples = R"(Examples:
-  opsched list                         what there is: networks, schedulers, devices
-  opsched COMMAND --help               options of a command, with examples
+  opsched list                                          networks, schedulers and their options, devices
+  opsched show inception_v3                             blocks, operators, multiply-accumulates
+  opsched schedule squeezenet --scheduler ios-both -o s.json
+  opsched run squeezenet --schedule s.json              its latency, and whether it computes the right thing
+  opsched bench                                         every network under every scheduler: the main job
+  opsched COMMAND --help                                options of a command, with examples
 
+Latencies are measured where there is a GPU (and this build has the CUDA runtime), else replayed from
+what was recorded; every number says which.
 Exit codes: 0 done, 2 wrong input (the message says what to change), 130 stopped by Ctrl-C.)";
 
 void require_known_command(const std::string& name) {

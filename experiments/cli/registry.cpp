@@ -2,22 +2,26 @@
 
 namespace opsched::cli {
 
-// One line a command: declare it here, and name it in the list.
-Command ablation_command();
-Command count_command();
-Command growth_command();
-Command infer_command();
-Command list_command();
-Command show_command();
-Command schedule_command();
-Command run_command();
-Command bench_command();
+// The list of commands, in the order in which they are shown. Each stands in a file of its own that
+// defines `Command NAME_command()`; adding one is that file and one line here.
+#define OPSCHED_COMMANDS(ADD) \
+  ADD(list_command)           \
+  ADD(show_command)           \
+  ADD(schedule_command)       \
+  ADD(run_command)            \
+  ADD(bench_command)          \
+  ADD(infer_command)          \
+  ADD(count_command)          \
+  ADD(growth_command)         \
+  ADD(ablation_command)       \
+  ADD(fit_command)
+
+#define OPSCHED_DECLARE(function) Command function();
+OPSCHED_COMMANDS(OPSCHED_DECLARE)
 
 std::vector<Command> commands() {
-  return {
-      list_command(),  show_command(),  schedule_command(), run_command(),      bench_command(),
-      infer_command(), count_command(), growth_command(),   ablation_command(),
-  };
+#define OPSCHED_CALL(function) function(),
+  return {OPSCHED_COMMANDS(OPSCHED_CALL)};
 }
 
 }  // namespace opsched::cli

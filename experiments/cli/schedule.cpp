@@ -111,7 +111,7 @@ void schedule_dag(const ScheduleOptions& options) {
 void schedule_graph(const ScheduleOptions& options) {
   StatusLine status;
   const Graph graph = options.graph.load();
-  find_scheduler(options.scheduler.name);  // before a device is opened
+  check_scheduler(options.scheduler.name, options.scheduler.gpus, options.scheduler.options());
   const Precision precision = parse_precision(options.run.precision);
   const std::unique_ptr<Device> device = open_device(options.run.device_options(options.scheduler.gpus, status));
   device->require(options.scheduler.gpus, precision);

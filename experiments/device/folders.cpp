@@ -32,11 +32,14 @@ std::string profile_file(const std::string& folder, Precision precision) {
   return (fs::path(folder) / ("profile-" + to_string(precision) + ".json")).string();
 }
 
+bool has_profile(const std::string& folder, Precision precision) {
+  const std::string file = profile_file(folder, precision);
+  return fs::exists(file) || fs::exists(file + ".journal");
+}
+
 bool has_profile(const std::string& folder) {
-  return std::ranges::any_of(std::array{Precision::fp32, Precision::tf32, Precision::fp16}, [&](Precision precision) {
-    const std::string file = profile_file(folder, precision);
-    return fs::exists(file) || fs::exists(file + ".journal");
-  });
+  return std::ranges::any_of(std::array{Precision::fp32, Precision::tf32, Precision::fp16},
+                             [&](Precision precision) { return has_profile(folder, precision); });
 }
 
 std::vector<std::string> recorded_folders() {

@@ -13,7 +13,9 @@ std::string user_cache_folder();
 
 /// FOLDER/profile-fp32.json and so on.
 std::string profile_file(const std::string& folder, Precision precision);
-/// Does the folder hold a profile of any precision?
+/// Does the folder hold a profile of this precision, or its journal?
+bool has_profile(const std::string& folder, Precision precision);
+/// Of any precision?
 bool has_profile(const std::string& folder);
 
 /// Folders of recorded results with a profile: in ./results, else in the results/ of the project's

@@ -7,6 +7,7 @@
 #include "core/cost/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
+#include "core/schedule/schedule_text.hpp"
 #include "experiments/device/device.hpp"
 #include "experiments/device/folders.hpp"
 
@@ -88,7 +89,9 @@ class GpuDevice final : public Device {
     Profile& profile = lane_of(precision).profile;
     profile.record_schedule(
         fingerprint(costs.graph()), fingerprint(schedule),
-        {.record = {.ms = latency.median, .noise = latency.noise, .runs = latency.runs}, .label = label});
+        {.record = {.ms = latency.median, .noise = latency.noise, .runs = latency.runs},
+         .label = label,
+         .schedule = to_text(schedule)});
     DeviceFacts facts = facts_of(gpus_.front());
     facts.sm_clock_min_mhz = facts.sm_clock_max_mhz = latency.sm_clock_mhz;
     facts.memory_clock_min_mhz = facts.memory_clock_max_mhz = latency.memory_clock_mhz;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "core/cost/recorded.hpp"
 #include "core/cost/signature.hpp"
@@ -24,6 +25,12 @@ std::string default_folder() {
   return h200 == folders.end() ? folders.front() : *h200;
 }
 
+/// One precision. The model is fitted when it is first needed.
+struct Lane {
+  Profile profile;
+  std::optional<ContentionModel> model;
+};
+
 class RecordedDevice final : public Device {
  public:
   explicit RecordedDevice(const DeviceOptions& options)
@@ -34,7 +41,7 @@ class RecordedDevice final : public Device {
     if (options.gpus < 1) throw Error("--gpus " + std::to_string(options.gpus) + ": must be at least 1");
     for (Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16})
       if (has_profile_of(precision)) {
-        facts_ = recording(precision).profile.device();
+        facts_ = profile(precision).device();
         break;
       }
     name_ = std::filesystem::path(folder_).lexically_normal().filename().string();
@@ -48,11 +55,11 @@ class RecordedDevice final : public Device {
   bool measures() const override { return false; }
 
   std::string cost_key(Precision precision) override {
-    const Profile& profile = recording(precision).profile;
+    const Profile& measured = profile(precision);
     const std::string file = profile_file(folder_, precision);
     std::error_code unknown;
     const auto time = std::filesystem::last_write_time(file, unknown).time_since_epoch().count();
-    return std::filesystem::absolute(file).string() + " with " + std::to_string(profile.stages().size()) +
+    return std::filesystem::absolute(file).string() + " with " + std::to_string(measured.stages().size()) +
            " stages, written " + std::to_string(time);
   }
 
@@ -60,25 +67,24 @@ class RecordedDevice final : public Device {
     if (!has_profile_of(precision))
       throw Error("nothing is recorded in " + to_string(precision) + ": there is no " +
                   profile_file(folder_, precision));
-    if (gpus > 1 && recording(precision).profile.transfers().empty())
+    if (gpus > 1 && profile(precision).transfers().empty())
       throw Error("no transfers between GPUs are recorded in " + profile_file(folder_, precision));
   }
 
   std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) override {
     require(1, precision);
-    return std::make_unique<RecordedCost>(graph, recording(precision));
+    return std::make_unique<RecordedCost>(graph, profile(precision), model(precision));
   }
 
   std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
                                      std::uint64_t) override {
-    return make_sim_executor(costs, schedule, &recording(precision).profile);
+    return make_sim_executor(costs, schedule, &profile(precision));
   }
 
   Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
               const std::string&) override {
     const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1);
-    const bool known =
-        recording(precision).profile.find_schedule(fingerprint(costs.graph()), fingerprint(schedule)) != nullptr;
+    const bool known = profile(precision).find_schedule(fingerprint(costs.graph()), fingerprint(schedule)) != nullptr;
     Timing timing{.latency = ready->measure(options), .how = known ? "recorded" : "simulated", .peak_bytes = 0};
     for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d)
       timing.peak_bytes = std::max(timing.peak_bytes, ready->activation_bytes(d));
@@ -99,20 +105,35 @@ class RecordedDevice final : public Device {
     return *relative.begin() == ".." ? folder_ : relative.string();
   }
 
-  const Recording& recording(Precision precision) {
-    std::unique_ptr<Recording>& entry = recordings_[precision];
-    if (!entry) {
-      const std::string file = profile_file(folder_, precision);
-      if (report_) report_("reading " + file);
-      entry = std::make_unique<Recording>(Recording::load(file));
+  const Profile& profile(Precision precision) {
+    std::unique_ptr<Lane>& lane = lanes_[precision];
+    if (lane) return lane->profile;
+    const std::string file = profile_file(folder_, precision);
+    Profile profile = Profile::load(file);
+    try {
+      profile.require_precision(precision);
+      if (!facts_.name.empty()) profile.require_device(facts_.name);
+    } catch (const Error& e) {
+      throw Error(file + ": " + e.what());
     }
-    return *entry;
+    lane.reset(new Lane{std::move(profile), {}});
+    return lane->profile;
+  }
+
+  const ContentionModel& model(Precision precision) {
+    const Profile& measured = profile(precision);
+    Lane& lane = *lanes_[precision];
+    if (!lane.model) {
+      if (report_) report_("fitting the contention model to " + profile_file(folder_, precision));
+      lane.model.emplace(ContentionModel::fit(measured));
+    }
+    return *lane.model;
   }
 
   std::string folder_, name_;
   Report report_;
   DeviceFacts facts_;
-  std::map<Precision, std::unique_ptr<Recording>> recordings_;
+  std::map<Precision, std::unique_ptr<Lane>> lanes_;
 };
 
 }  // namespace

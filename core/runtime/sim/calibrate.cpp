@@ -8,6 +8,7 @@
 
 #include "core/cost/least_squares.hpp"
 #include "core/runtime/sim/simulate.hpp"
+#include "core/schedule/schedule_text.hpp"
 
 namespace opsched {
 namespace {
@@ -77,6 +78,18 @@ Sharing fit(const Sharing& start, std::span<const MeasuredCase* const> cases) {
 }
 
 }  // namespace
+
+std::vector<ScheduleCase> recorded_cases(
+    const Profile& profile, const std::function<std::shared_ptr<const Graph>(const std::string& label)>& graph_of) {
+  std::vector<ScheduleCase> cases;
+  for (const auto& [key, record] : profile.schedules()) {
+    if (record.schedule.empty()) continue;
+    std::shared_ptr<const Graph> graph = graph_of(record.label);
+    if (graph && fingerprint(*graph) == key.first)
+      cases.push_back({std::move(graph), schedule_from_text(record.schedule)});
+  }
+  return cases;
+}
 
 std::vector<Comparison> compare_with_measured(const Profile& profile, const ContentionModel& model,
                                               std::span<const ScheduleCase> cases) {
