@@ -46,7 +46,8 @@ struct Lane {
 
 class GpuDevice final : public Device {
  public:
-  explicit GpuDevice(const DeviceOptions& options) : gpus_(cuda_devices()), used_(options.gpus), report_(options.report) {
+  explicit GpuDevice(const DeviceOptions& options)
+      : gpus_(cuda_devices()), used_(options.gpus), report_(options.report) {
     if (gpus_.empty())
       throw Error("no GPU on this host, or no working driver; --device sim replays recorded measurements");
     if (options.gpus > static_cast<int>(gpus_.size()))
@@ -87,11 +88,10 @@ class GpuDevice final : public Device {
       timing.peak_bytes = std::max(timing.peak_bytes, ready->activation_bytes(d));
     const Measurement& latency = timing.latency;
     Profile& profile = lane_of(precision).profile;
-    profile.record_schedule(
-        fingerprint(costs.graph()), fingerprint(schedule),
-        {.record = {.ms = latency.median, .noise = latency.noise, .runs = latency.runs},
-         .label = label,
-         .schedule = to_text(schedule)});
+    profile.record_schedule(fingerprint(costs.graph()), fingerprint(schedule),
+                            {.record = {.ms = latency.median, .noise = latency.noise, .runs = latency.runs},
+                             .label = label,
+                             .schedule = to_text(schedule)});
     DeviceFacts facts = facts_of(gpus_.front());
     facts.sm_clock_min_mhz = facts.sm_clock_max_mhz = latency.sm_clock_mhz;
     facts.memory_clock_min_mhz = facts.memory_clock_max_mhz = latency.memory_clock_mhz;
