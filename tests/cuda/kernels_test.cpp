@@ -431,6 +431,67 @@ TEST_P(Kernels, CanBeCapturedOnSeveralStreamsAtOnce) {
     EXPECT_LT(loaded[i]->error(), tolerance(GetParam())) << cases[i].problem.key();
 }
 
+/// Kernels overlap with the end of their predecessors; what they read must still be complete.
+TEST_F(KernelTrials, OverlappingLaunchesRespectDependences) {
+  constexpr int kSteps = 300, kStreams = 4, kRecent = 12;
+  Rng rng(8);
+  Problem p;
+  p.input = p.output = {64, 56, 56};
+  p.inputs.assign(2, dense_layout(p.input, Layout::nchw));
+  p.result = p.inputs[0];
+  p.pre = Activation::tanh;
+  const auto kernel = build_native(p, "gather");
+  std::vector<DeviceBuffer> values;
+  std::vector<Event> done;
+  std::vector<float> expected;
+  std::vector<Stream> streams;
+  for (int i = 0; i < kStreams; ++i) streams.push_back(make_stream());
+  const auto size = static_cast<std::size_t>(p.input.size());
+  for (int i = 0; i < kRecent; ++i) {
+    expected.push_back(0.1f * static_cast<float>(i) - 0.5f);
+    const std::vector<float> start(size, expected.back());
+    values.emplace_back(size * sizeof(float));
+    OPSCHED_CUDA(cudaMemcpy(values.back().data(), start.data(), size * sizeof(float), cudaMemcpyHostToDevice));
+  }
+  OPSCHED_CUDA(cudaStreamBeginCapture(streams[0].get(), cudaStreamCaptureModeRelaxed));
+  const Event fork = make_event(false);
+  OPSCHED_CUDA(cudaEventRecord(fork.get(), streams[0].get()));
+  for (int s = 1; s < kStreams; ++s) OPSCHED_CUDA(cudaStreamWaitEvent(streams[s].get(), fork.get()));
+  std::vector<int> stream_of;
+  for (int i = kRecent; i < kSteps; ++i) {
+    const int stream = std::uniform_int_distribution<int>(0, kStreams - 1)(rng);
+    std::array<const void*, 2> inputs{};
+    float sum = 0;
+    for (const void*& input : inputs) {
+      const int from = i - 1 - std::uniform_int_distribution<int>(0, kRecent - 1)(rng);
+      input = values[from].data();
+      sum += expected[from];
+      if (from >= kRecent && stream_of[from - kRecent] != stream)
+        OPSCHED_CUDA(cudaStreamWaitEvent(streams[stream].get(), done[from - kRecent].get()));
+    }
+    expected.push_back(std::tanh(sum));
+    values.emplace_back(size * sizeof(float));
+    OPSCHED_CUDA(cudaMemset(values.back().data(), 0xff, size * sizeof(float)));
+    kernel->launch(streams[stream].get(), inputs, values.back().data(), nullptr, nullptr);
+    done.push_back(make_event(false));
+    OPSCHED_CUDA(cudaEventRecord(done.back().get(), streams[stream].get()));
+    stream_of.push_back(stream);
+  }
+  for (int s = 1; s < kStreams; ++s) {
+    const Event end = make_event(false);
+    OPSCHED_CUDA(cudaEventRecord(end.get(), streams[s].get()));
+    OPSCHED_CUDA(cudaStreamWaitEvent(streams[0].get(), end.get()));
+  }
+  const GraphExec exec = instantiate(end_capture(streams[0]));
+  OPSCHED_CUDA(cudaGraphLaunch(exec.get(), streams[0].get()));
+  OPSCHED_CUDA(cudaDeviceSynchronize());
+  for (int i = 0; i < kSteps; ++i) {
+    std::vector<float> got(size);
+    OPSCHED_CUDA(cudaMemcpy(got.data(), values[i].data(), size * sizeof(float), cudaMemcpyDeviceToHost));
+    for (float x : got) ASSERT_NEAR(x, expected[i], 1e-4) << "step " << i;
+  }
+}
+
 /// Does what it is told to, whatever the problem.
 class Rogue : public Kernel {
  public:
@@ -473,7 +534,7 @@ TEST_F(KernelLibraryFiles, BadOnesAreReported) {
     }
   }
   // Another version's choices are replaced.
-  std::ofstream(file) << R"({"format": "opsched kernel choices", "version": 0, "choices": 7})";
+  std::ofstream(file) << R"({"format": "opsched kernel choices", "version": 1, "choices": 7})";
   Rng rng(7);
   const Case c = random_pool(rng, Precision::fp32, Layout::nchw);
   KernelLibrary library(0, file.string());

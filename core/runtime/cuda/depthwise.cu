@@ -66,7 +66,7 @@ void generic(cudaStream_t stream, const DepthwiseCall& call, const Sources& sour
   GenericArgs args{g,        FastDiv(g.c), FastDiv(g.oh), FastDiv(g.ow), static_cast<std::uint32_t>(total),
                    call.pre, call.post};
   const auto kernel = call.layout == Layout::nhwc ? generic_kernel<T, true> : generic_kernel<T, false>;
-  launch_overlapping(kernel, dim3(blocks), dim3(threads), 0, stream, sources, weights, bias, out, out_stride, args);
+  launch_overlapping(kernel, {dim3(blocks), dim3(threads)}, stream, sources, weights, bias, out, out_stride, args);
 }
 
 template <class T>

@@ -142,7 +142,7 @@ void launch(cudaStream_t stream, const DepthwiseCall& call, const Sources& sourc
   const int active = args.tile_channels * args.row_groups * args.tile_cols;
   const int threads = (active + 31) / 32 * 32;
   const std::size_t shared = std::size_t{args.in_area.divisor} * args.tile_channels * sizeof(float);
-  launch_overlapping(tiled_kernel<K, S, R>, blocks, dim3(threads), shared, stream, sources, weights, bias, out,
+  launch_overlapping(tiled_kernel<K, S, R>, {blocks, dim3(threads), shared}, stream, sources, weights, bias, out,
                      out_stride, args);
 }
 

@@ -197,7 +197,7 @@ void launch(cudaStream_t stream, const DepthwiseCall& call, const Sources& sourc
   const int tiles_y = (g.oh + args.rows - 1) / args.rows;
   const dim3 blocks(args.tiles_x.divisor * tiles_y, (args.channel_vectors + args.lanes - 1) / args.lanes, g.n);
   const int threads = args.lanes * args.strips_x * args.rows;
-  launch_overlapping(strip_kernel<T, V, K, S, P, kSum>, blocks, dim3(threads), 0, stream, sources, weights, bias, out,
+  launch_overlapping(strip_kernel<T, V, K, S, P, kSum>, {blocks, dim3(threads)}, stream, sources, weights, bias, out,
                      out_stride, args);
 }
 

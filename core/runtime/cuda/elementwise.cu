@@ -84,7 +84,7 @@ void gather(cudaStream_t stream, const GatherCall& call, const Sources& sources,
   const int blocks = blocks_for(total, kThreads);
   with_vector(call.half, call.vector, [&](auto element, auto vector) {
     using T = decltype(element);
-    launch_overlapping(gather_kernel<T, vector.value>, dim3(blocks), dim3(kThreads), 0, stream, sources,
+    launch_overlapping(gather_kernel<T, vector.value>, {dim3(blocks), dim3(kThreads)}, stream, sources,
                        static_cast<T*>(out), out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
                        static_cast<std::uint32_t>(total), call.act);
   });
@@ -100,7 +100,7 @@ void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::
   with_vector(call.half, call.vector, [&](auto element, auto vector) {
     using T = decltype(element);
     const auto kernel = last ? bias_act_kernel<T, vector.value, true> : bias_act_kernel<T, vector.value, false>;
-    launch_overlapping(kernel, dim3(blocks), dim3(kThreads), 0, stream, static_cast<const T*>(in), in_stride, bias,
+    launch_overlapping(kernel, {dim3(blocks), dim3(kThreads)}, stream, static_cast<const T*>(in), in_stride, bias,
                        static_cast<T*>(out), out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
                        FastDiv(static_cast<std::uint32_t>(call.c)), static_cast<std::uint32_t>(total), call.act);
   });

@@ -153,12 +153,12 @@ void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& source
   const int plane = g.h * g.w;
   if (call.layout == Layout::nchw) {
     const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
-    launch_overlapping(global_avg_nchw<T>, dim3(blocks), dim3(kThreads), 0, stream, sources, static_cast<T*>(out),
+    launch_overlapping(global_avg_nchw<T>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
                        out_stride, g.n, g.c, plane, call.pre);
   } else {
     const dim3 blocks((g.c + 31) / 32, g.n);
-    launch_overlapping(global_avg_nhwc<T>, dim3(blocks), dim3(256), 0, stream, sources, static_cast<T*>(out),
-                       out_stride, g.c, plane, call.pre);
+    launch_overlapping(global_avg_nhwc<T>, {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride,
+                       g.c, plane, call.pre);
   }
 }
 
@@ -179,7 +179,7 @@ void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, v
   args.total = static_cast<std::uint32_t>(total);
   const bool common = g.kh == 3 && g.kw == 3 && sources.count == 1;
   const auto kernel = common ? pool_kernel<T, V, kChannelsLast, 3> : pool_kernel<T, V, kChannelsLast, 0>;
-  launch_overlapping(kernel, dim3(blocks), dim3(kThreads), 0, stream, sources, static_cast<T*>(out), out_stride, args);
+  launch_overlapping(kernel, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out), out_stride, args);
 }
 
 }  // namespace
