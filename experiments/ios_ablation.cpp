@@ -78,7 +78,7 @@ const std::vector<std::string>& ablation_studies() {
 
 std::vector<AblationRow> ios_ablation(const std::vector<std::string>& studies, const AblationSource& source) {
   std::string known;
-  for (const std::string& name : ablation_studies()) known += (known.empty() ? "" : ", ") + name;
+  for (const std::string& name : ablation_studies()) known.append(known.empty() ? "" : ", ").append(name);
   for (const std::string& name : studies)
     if (std::ranges::find(ablation_studies(), name) == ablation_studies().end())
       throw Error("unknown study '" + name + "'; known: " + known);

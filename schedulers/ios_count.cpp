@@ -63,14 +63,14 @@ nlohmann::ordered_json numbers(const IosCount& count) {
 
 }  // namespace
 
-IosCounts count_graph(const Graph& graph, const IosOptions& options, const std::function<void()>& between) {
+IosCounts count_graph(const Graph& graph, const IosOptions& options) {
   check(options);
   const auto start = std::chrono::steady_clock::now();
   IosCounts counts;
   counts.total.block = "total";
   cpp_int product = 1;
   for (const IosPart& part : ios_parts(graph, options.max_part_size)) {
-    if (between) between();
+    if (options.poll) options.poll();
     PathCounter counter(part.size());
     explore_part(part, options, counter);
     const cpp_int schedules = counter.schedules();

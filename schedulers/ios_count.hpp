@@ -1,8 +1,6 @@
 // Counts of the IOS search space (IOS, table 1), exact.
 #pragma once
 
-#include <functional>
-
 #include "schedulers/ios_part.hpp"
 
 namespace opsched {
@@ -26,9 +24,8 @@ struct IosCounts {
   double seconds = 0;  ///< of enumeration
 };
 
-/// Throws Error for bad options and for parts that are too wide. `between` is called before every
-/// part and may throw.
-IosCounts count_graph(const Graph& graph, const IosOptions& options, const std::function<void()>& between = {});
+/// Throws Error for bad options and for parts that are too wide.
+IosCounts count_graph(const Graph& graph, const IosOptions& options);
 
 /// {"blocks": [{"block", "part", "operators", "width", "states", "transitions", "schedules",
 /// "stages"}, ...], "totals": {...}, "seconds"}

@@ -21,6 +21,8 @@ inline constexpr std::uint32_t kNothing = 0, kWhole = 1;
 /// Transitions that are looked up together, so that their memory is fetched side by side.
 inline constexpr std::size_t kTogether = 32;
 
+inline constexpr std::int64_t kPollTransitions = 1 << 20;
+
 /// Largest states first, so that a state is complete when it is left. `sink` is told
 ///   state(s)                  a state is entered; the transitions that follow are its own
 ///   transition(to, stage, strategy, groups)   to the state without the stage
@@ -47,7 +49,12 @@ void explore(const IosPart& part, const IosOptions& options, Sink& sink) {
     int groups;
   };
   std::vector<Found> found;
+  std::int64_t polled = 0;
   const auto number_found = [&] {
+    if (options.poll && transitions > polled + kPollTransitions) {
+      polled = transitions;
+      options.poll();
+    }
     for (const Found& f : found) {
       const std::uint32_t to = states.add(f.rest, f.rest_hash, state_count);
       if (to == state_count) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 
@@ -29,6 +30,8 @@ struct IosOptions {
   /// Where the search gives up with an Error (a part that is too wide to enumerate).
   std::int64_t max_states = 20'000'000;
   std::int64_t max_transitions = 1'000'000'000;
+  /// Called about every tenth of a second of enumeration, and between parts; may be empty, may throw.
+  std::function<void()> poll = {};
 };
 
 /// "concurrent", "merge" or both, with a comma. Throws Error listing the known names.

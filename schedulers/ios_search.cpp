@@ -54,14 +54,18 @@ class Search {
     if (!(options_.tolerance >= 0)) throw Error("the tolerance must be at least 0");
     std::unordered_map<std::string, std::size_t> twins;
     for (IosPart& part : ios_parts(cost_.graph(), options_.space.max_part_size)) {
-      if (progress_ && seconds_since(reported_) > kReportSeconds) {
-        progress_("enumerating " + part.name() + ": " + std::to_string(result_.stats.states) + " states so far");
+      IosOptions space = options_.space;
+      space.poll = [&] {
+        if (options_.space.poll) options_.space.poll();
+        if (!progress_ || seconds_since(reported_) < kReportSeconds) return;
+        progress_("enumerating " + part.name() + ", after " + std::to_string(result_.stats.states) + " states");
         reported_ = Clock::now();
-      }
+      };
+      space.poll();
       const auto begin = Clock::now();
       const std::size_t twin =
           cost_.structural() ? twins.emplace(signature(part), searches_.size()).first->second : searches_.size();
-      if (twin == searches_.size()) searches_.emplace_back(part, cost_, options_.space);
+      if (twin == searches_.size()) searches_.emplace_back(part, cost_, space);
       parts_.push_back({std::move(part), twin});
       SearchStats& stats = result_.stats;
       const IosPartSearch& search = searches_[twin];

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/files.hpp"
 #include "networks/network.hpp"
 #include "schedulers/ios_search.hpp"
 #include "tests/program.hpp"

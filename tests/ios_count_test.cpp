@@ -197,6 +197,16 @@ TEST(IosCount, TooWideSaysHowManyStates) {
   EXPECT_NE(message(test::wide(9), few).find("511 states, more than 100 transitions"), std::string::npos);
 }
 
+TEST(IosCount, CanBeStopped) {
+  struct Stop {};
+  IosOptions o = options(Enumeration::components, kUnlimited, kUnlimited);
+  int polls = 0;
+  o.poll = [&] {
+    if (++polls == 3) throw Stop{};
+  };
+  EXPECT_THROW(count_graph(test::wide(16), o), Stop);  // 43 million transitions
+}
+
 TEST(IosCount, BadOptions) {
   const Graph graph = test::diamond();
   EXPECT_THROW(count_graph(graph, {.group_size = 0}), Error);

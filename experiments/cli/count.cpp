@@ -52,8 +52,9 @@ void print_table(const IosCounts& counts) {
 }
 
 void count(const CountOptions& options) {
-  const IosOptions space = options.space();
-  const IosCounts counts = count_graph(options.graph.load(), space, check_interrupt);
+  IosOptions space = options.space();
+  space.poll = check_interrupt;
+  const IosCounts counts = count_graph(options.graph.load(), space);
   if (options.format == "json")
     std::cout << to_json(counts) << "\n";
   else

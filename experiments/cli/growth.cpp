@@ -39,6 +39,7 @@ void growth(const Options& options) {
   space.group_size = reader.limit("--group-size", 3, 1);
   space.groups = reader.limit("--groups", 8, 1);
   space.enumeration = parse_enumeration(options.enumeration);
+  space.poll = check_interrupt;
   std::vector<Graph> graphs;
   for (const std::string& network : options.networks)
     graphs.push_back(make_network(network, {.seed = options.seed, .edge_lists = options.edge_lists}));
@@ -50,7 +51,6 @@ void growth(const Options& options) {
     const GrowthRow& row = rows.back();
     std::cerr << row.graph << ": " << row.states << " states" << (row.gave_up.empty() ? "" : "; " + row.gave_up)
               << "\n";
-    check_interrupt();
   }
   const std::string text = to_markdown(rows, command_of(options));
   if (options.output.empty())

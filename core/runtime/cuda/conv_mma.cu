@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/conv_mma.hpp"
+#include "core/runtime/cuda/launch.cuh"
 
 namespace opsched {
 namespace {
@@ -108,16 +109,20 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   const int end = static_cast<int>(static_cast<std::int64_t>(params.steps) * (split + 1) / splits);
   const int turns = (end - first_step + Slices - 1) / Slices, begin = first_step + slice;
 
-  const auto fetch = [&](int turn) {
+  const auto fetch_weights = [&](int turn) {
     const int step = begin + turn * Slices;
     if (step >= end) return;
-    char* a = memory + (turn % kStages * Slices + slice) * (BM + BN) * kRowBytes;
-    char* b = a + BM * kRowBytes;
+    char* b = memory + ((turn % kStages * Slices + slice) * (BM + BN) + BM) * kRowBytes;
     const char* weights =
         params.weights + (static_cast<std::int64_t>(step) * params.rows_padded + first_row) * kRowBytes;
 #pragma unroll
     for (int i = tid; i < BN * kChunks; i += kTeam)
       __pipeline_memcpy_async(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16, 16);
+  };
+  const auto fetch_input = [&](int turn) {
+    const int step = begin + turn * Slices;
+    if (step >= end) return;
+    char* a = memory + (turn % kStages * Slices + slice) * (BM + BN) * kRowBytes;
     const int tap = step / params.depth_tiles;
     const int depth = (step - tap * params.depth_tiles) * kDepth + chunk * (16 / kElement);
     const int r = tap / g.s, s = tap - r * g.s;
@@ -139,14 +144,22 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
 
   const int warp_m = warp % WM * kTileM, warp_n = warp / WM * kTileN;
   float sum[kTileM / 16][kTileN / 8][4] = {};
+  // Weights may come early: into the cache those of all steps, into shared memory those of the first.
+  if (blockIdx.x == 0)
+    native::prefetch(
+        params.weights + (static_cast<std::int64_t>(first_step) * params.rows_padded + first_row) * kRowBytes,
+        end - first_step, static_cast<std::int64_t>(params.rows_padded) * kRowBytes, BN * kRowBytes);
+  for (int i = 0; i < kStages - 1; ++i) fetch_weights(i);
+  native::await_predecessor();
   for (int i = 0; i < kStages - 1; ++i) {
-    fetch(i);
+    fetch_input(i);
     __pipeline_commit();
   }
   for (int turn = 0; turn < turns; ++turn) {
     __pipeline_wait_prior(kStages - 2);
     __syncthreads();
-    fetch(turn + kStages - 1);
+    fetch_weights(turn + kStages - 1);
+    fetch_input(turn + kStages - 1);
     __pipeline_commit();
     if (begin + turn * Slices >= end) continue;
     const char* a = memory + (turn % kStages * Slices + slice) * (BM + BN) * kRowBytes;
@@ -347,20 +360,11 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
   };
   check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, chosen->shared_bytes));
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
-                        (g.k + tile.rows - 1) / tile.rows, tile.splits);
-  config.blockDim = dim3(chosen->threads);
-  config.dynamicSmemBytes = chosen->shared_bytes;
-  config.stream = stream;
-  cudaLaunchAttribute cluster{};
-  cluster.id = cudaLaunchAttributeClusterDimension;
-  cluster.val.clusterDim.x = 1;
-  cluster.val.clusterDim.y = 1;
-  cluster.val.clusterDim.z = tile.splits;
-  config.attrs = &cluster;
-  config.numAttrs = tile.splits > 1 ? 1 : 0;
-  check(cudaLaunchKernelEx(&config, function, params));
+  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
+                    (g.k + tile.rows - 1) / tile.rows, tile.splits);
+  native::launch_overlapping(
+      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(chosen->shared_bytes), tile.splits}, stream,
+      params);
 }
 
 }  // namespace opsched

@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/conv_simt.hpp"
+#include "core/runtime/cuda/launch.cuh"
 
 namespace opsched {
 namespace {
@@ -56,15 +57,19 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   const int end = static_cast<int>(static_cast<std::int64_t>(params.steps) * (split + 1) / splits);
   const int turns = (end - first_step + Slices - 1) / Slices, begin = first_step + slice;
 
-  const auto fetch = [&](int turn) {
+  const auto fetch_weights = [&](int turn) {
     const int step = begin + turn * Slices;
     if (step >= end) return;
     float* a = memory + (turn % kStages * Slices + slice) * kStepFloats;
-    float* b = a + kDepth * BM;
     const float* weights = params.weights + static_cast<std::int64_t>(step) * kDepth * params.rows_padded + first_row;
 #pragma unroll
     for (int i = tid * 4; i < kDepth * BM; i += kTeam * 4)
       __pipeline_memcpy_async(a + i, weights + (i / BM) * params.rows_padded + i % BM, 16);
+  };
+  const auto fetch_input = [&](int turn) {
+    const int step = begin + turn * Slices;
+    if (step >= end) return;
+    float* b = memory + (turn % kStages * Slices + slice) * kStepFloats + kDepth * BM;
     const int tap = step / params.depth_tiles, depth = (step - tap * params.depth_tiles) * kDepth + first_depth;
     const int r = tap / g.s, s = tap - r * g.s;
     const bool valid = static_cast<unsigned>(top + r) < static_cast<unsigned>(g.h) &&
@@ -81,14 +86,21 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 
   const int tx = tid % (BN / TN), ty = tid / (BN / TN);
   float sum[TM][TN] = {};
+  // Weights may come early: into the cache those of all steps, into shared memory those of the first.
+  if (blockIdx.x == 0)
+    native::prefetch(params.weights + static_cast<std::int64_t>(first_step) * kDepth * params.rows_padded + first_row,
+                     (end - first_step) * kDepth, params.rows_padded * std::int64_t{sizeof(float)}, BM * sizeof(float));
+  for (int i = 0; i < kStages - 1; ++i) fetch_weights(i);
+  native::await_predecessor();
   for (int i = 0; i < kStages - 1; ++i) {
-    fetch(i);
+    fetch_input(i);
     __pipeline_commit();
   }
   for (int turn = 0; turn < turns; ++turn) {
     __pipeline_wait_prior(kStages - 2);
     __syncthreads();
-    fetch(turn + kStages - 1);
+    fetch_weights(turn + kStages - 1);
+    fetch_input(turn + kStages - 1);
     __pipeline_commit();
     if (begin + turn * Slices >= end) continue;
     const float* a = memory + (turn % kStages * Slices + slice) * kStepFloats;
@@ -230,25 +242,13 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
                 .bias = nullptr};
   params.bias = params.weights + std::size_t(params.steps) * kDepth * params.rows_padded;
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
-                        (g.k + tile.rows - 1) / tile.rows, tile.splits);
-  config.blockDim = dim3(chosen->threads);
-  config.dynamicSmemBytes = chosen->shared_bytes;
-  config.stream = stream;
-  cudaLaunchAttribute cluster{};
-  cluster.id = cudaLaunchAttributeClusterDimension;
-  cluster.val.clusterDim.x = 1;
-  cluster.val.clusterDim.y = 1;
-  cluster.val.clusterDim.z = tile.splits;
-  config.attrs = &cluster;
-  config.numAttrs = tile.splits > 1 ? 1 : 0;
   const KernelFunction function = g.pre_relu ? chosen->pre_relu : chosen->plain;
-  const auto check = [](cudaError_t status) {
-    if (status != cudaSuccess) throw Error(std::string("conv_simt: ") + cudaGetErrorString(status));
-  };
-  check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, chosen->shared_bytes));
-  check(cudaLaunchKernelEx(&config, function, params));
+  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, chosen->shared_bytes));
+  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
+                    (g.k + tile.rows - 1) / tile.rows, tile.splits);
+  native::launch_overlapping(
+      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(chosen->shared_bytes), tile.splits}, stream,
+      params);
 }
 
 }  // namespace opsched

@@ -1,7 +1,7 @@
 // Depthwise convolution: dispatch, and the kernel for every geometry.
 #include "core/runtime/cuda/depthwise.cuh"
 
-#include "core/runtime/cuda/cuda_check.hpp"
+#include "core/runtime/cuda/launch.cuh"
 
 namespace opsched::native {
 namespace {
@@ -18,6 +18,7 @@ template <class T, bool kChannelsLast>
 __global__ void generic_kernel(const __grid_constant__ Sources sources, const T* __restrict__ weights,
                                const float* __restrict__ bias, T* __restrict__ out, std::int64_t out_stride,
                                const __grid_constant__ GenericArgs args) {
+  await_predecessor();
   const Window& g = args.window;
   std::uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= args.total) return;
@@ -65,7 +66,7 @@ void generic(cudaStream_t stream, const DepthwiseCall& call, const Sources& sour
   GenericArgs args{g,        FastDiv(g.c), FastDiv(g.oh), FastDiv(g.ow), static_cast<std::uint32_t>(total),
                    call.pre, call.post};
   const auto kernel = call.layout == Layout::nhwc ? generic_kernel<T, true> : generic_kernel<T, false>;
-  kernel<<<blocks, threads, 0, stream>>>(sources, weights, bias, out, out_stride, args);
+  launch_overlapping(kernel, {dim3(blocks), dim3(threads)}, stream, sources, weights, bias, out, out_stride, args);
 }
 
 template <class T>
@@ -90,8 +91,9 @@ bool supports(const DepthwiseCall& call) {
     case DepthwiseVariant::Kind::tiled:
       return common && call.layout == Layout::nchw && !call.half && g.n < 65536;
     case DepthwiseVariant::Kind::strip:
-      return common && call.layout == Layout::nhwc && g.c % v.vector == 0 && (v.vector < 8 || call.half) &&
-             (v.cols == 2 || (v.cols == 1 && v.vector >= 4) || (v.cols == 4 && (v.vector == 2 || v.vector == 4)));
+      return common && call.layout == Layout::nhwc && g.n < 65536 && g.c % v.vector == 0 && v.vector <= 4 &&
+             (v.cols == 2 || (v.cols == 4 && v.vector <= 2)) &&
+             (!call.sum || g.kh == 3 || (v.vector <= 2 && v.cols == 2));
     case DepthwiseVariant::Kind::generic:
       return true;
   }
@@ -106,7 +108,6 @@ void depthwise(cudaStream_t stream, const DepthwiseCall& call, const Sources& so
   } else {
     (call.half ? dispatch<__half> : dispatch<float>)(stream, call, sources, weights, bias, out, out_stride);
   }
-  OPSCHED_CUDA(cudaGetLastError());
 }
 
 }  // namespace opsched::native

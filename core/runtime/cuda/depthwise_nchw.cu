@@ -1,5 +1,6 @@
 // Depthwise convolution of float NCHW tensors through shared memory.
 #include "core/runtime/cuda/depthwise.cuh"
+#include "core/runtime/cuda/launch.cuh"
 
 namespace opsched::native {
 namespace {
@@ -43,25 +44,39 @@ __global__ void tiled_kernel(const __grid_constant__ Sources sources, const floa
     for (int r = 0; r < R; ++r) acc[r] = bias[channel0 + c];
   }
 
+  await_predecessor();
+
+  constexpr int kBatch = K == 3 ? 4 : 8;  // loads in flight
   const int area = args.in_area.divisor;
   const int in_y0 = out_y0 * S - g.ph, in_x0 = out_x0 * S - g.pw;
   const int loads = channels * area;
-#pragma unroll 4
-  for (int i = threadIdx.x; i < loads; i += blockDim.x) {
-    std::uint32_t plane = i;
-    std::uint32_t row = args.in_area.split(plane);
-    const int col = args.in_cols_div.split(row);
-    const int iy = in_y0 + static_cast<int>(row), ix = in_x0 + col;
-    float value = 0.f;
-    if (static_cast<unsigned>(iy) < static_cast<unsigned>(g.h) &&
-        static_cast<unsigned>(ix) < static_cast<unsigned>(g.w)) {
-      const std::int64_t at = (std::int64_t{channel0} + plane) * g.h * g.w + iy * g.w + ix;
-      for (int s = 0; s < sources.count; ++s) {
-        value += static_cast<const float*>(sources.list[s].data)[image * sources.list[s].stride + at];
-      }
-      value = activate(args.pre, value);
+  for (int first = threadIdx.x; first < loads; first += kBatch * blockDim.x) {
+    int at[kBatch];  // in the image; negative: padding
+    float value[kBatch];
+#pragma unroll
+    for (int b = 0; b < kBatch; ++b) {
+      std::uint32_t plane = first + b * blockDim.x;
+      const bool wanted = plane < loads;
+      std::uint32_t row = args.in_area.split(plane);
+      const int col = args.in_cols_div.split(row);
+      const int iy = in_y0 + static_cast<int>(row), ix = in_x0 + col;
+      const bool inside = wanted && static_cast<unsigned>(iy) < static_cast<unsigned>(g.h) &&
+                          static_cast<unsigned>(ix) < static_cast<unsigned>(g.w);
+      at[b] = inside ? ((channel0 + static_cast<int>(plane)) * g.h + iy) * g.w + ix : -1;
+      value[b] = 0.f;
     }
-    tile[i] = value;
+    for (int s = 0; s < sources.count; ++s) {
+      const float* from = static_cast<const float*>(sources.list[s].data) + image * sources.list[s].stride;
+#pragma unroll
+      for (int b = 0; b < kBatch; ++b) {
+        if (at[b] >= 0) value[b] += from[at[b]];
+      }
+    }
+#pragma unroll
+    for (int b = 0; b < kBatch; ++b) {
+      const int i = first + b * blockDim.x;
+      if (i < loads) tile[i] = activate(args.pre, value[b]);  // of padding: 0
+    }
   }
   __syncthreads();
   if (!active) return;
@@ -127,7 +142,8 @@ void launch(cudaStream_t stream, const DepthwiseCall& call, const Sources& sourc
   const int active = args.tile_channels * args.row_groups * args.tile_cols;
   const int threads = (active + 31) / 32 * 32;
   const std::size_t shared = std::size_t{args.in_area.divisor} * args.tile_channels * sizeof(float);
-  tiled_kernel<K, S, R><<<blocks, threads, shared, stream>>>(sources, weights, bias, out, out_stride, args);
+  launch_overlapping(tiled_kernel<K, S, R>, {blocks, dim3(threads), shared}, stream, sources, weights, bias, out,
+                     out_stride, args);
 }
 
 template <int K, int S>

@@ -57,7 +57,10 @@ __device__ __forceinline__ void store(T* p, const float (&values)[V]) {
 }
 
 __device__ __forceinline__ float activate(Activation act, float x) {
-  if (act == Activation::relu) return x > 0.f ? x : (x != x ? x : 0.f);  // keeps NaN, so that errors show
+  if (act == Activation::relu) {
+    asm("max.NaN.f32 %0, %0, 0f00000000;" : "+f"(x));  // keeps NaN, so that errors show
+    return x;
+  }
   if (act == Activation::tanh) return tanhf(x);
   return x;
 }

@@ -1,5 +1,5 @@
-#include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/cuda/device_math.cuh"
+#include "core/runtime/cuda/launch.cuh"
 #include "core/runtime/cuda/native_kernels.hpp"
 
 namespace opsched::native {
@@ -20,6 +20,7 @@ Rows rows_of(const GatherCall& call) {
 template <class T, int V>
 __global__ void gather_kernel(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
                               FastDiv row_vectors, std::uint32_t total, Activation act) {
+  await_predecessor();
   std::uint32_t row = blockIdx.x * kThreads + threadIdx.x;
   if (row >= total) return;
   const std::int64_t col = std::int64_t{row_vectors.split(row)} * V;
@@ -40,6 +41,7 @@ __global__ void gather_kernel(const __grid_constant__ Sources sources, T* out, s
 template <class T, int V, bool kChannelsLast>
 __global__ void bias_act_kernel(const T* in, std::int64_t in_stride, const float* bias, T* out, std::int64_t out_stride,
                                 FastDiv row_vectors, FastDiv channels, std::uint32_t total, Activation act) {
+  await_predecessor();
   std::uint32_t row = blockIdx.x * kThreads + threadIdx.x;
   if (row >= total) return;
   std::uint32_t col = row_vectors.split(row) * V;
@@ -82,11 +84,10 @@ void gather(cudaStream_t stream, const GatherCall& call, const Sources& sources,
   const int blocks = blocks_for(total, kThreads);
   with_vector(call.half, call.vector, [&](auto element, auto vector) {
     using T = decltype(element);
-    gather_kernel<T, vector.value><<<blocks, kThreads, 0, stream>>>(
-        sources, static_cast<T*>(out), out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
-        static_cast<std::uint32_t>(total), call.act);
+    launch_overlapping(gather_kernel<T, vector.value>, {dim3(blocks), dim3(kThreads)}, stream, sources,
+                       static_cast<T*>(out), out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
+                       static_cast<std::uint32_t>(total), call.act);
   });
-  OPSCHED_CUDA(cudaGetLastError());
 }
 
 void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::int64_t in_stride, const float* bias,
@@ -99,12 +100,10 @@ void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::
   with_vector(call.half, call.vector, [&](auto element, auto vector) {
     using T = decltype(element);
     const auto kernel = last ? bias_act_kernel<T, vector.value, true> : bias_act_kernel<T, vector.value, false>;
-    kernel<<<blocks, kThreads, 0, stream>>>(static_cast<const T*>(in), in_stride, bias, static_cast<T*>(out),
-                                            out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
-                                            FastDiv(static_cast<std::uint32_t>(call.c)),
-                                            static_cast<std::uint32_t>(total), call.act);
+    launch_overlapping(kernel, {dim3(blocks), dim3(kThreads)}, stream, static_cast<const T*>(in), in_stride, bias,
+                       static_cast<T*>(out), out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
+                       FastDiv(static_cast<std::uint32_t>(call.c)), static_cast<std::uint32_t>(total), call.act);
   });
-  OPSCHED_CUDA(cudaGetLastError());
 }
 
 }  // namespace opsched::native

@@ -69,15 +69,16 @@ struct DepthwiseVariant {
   };
   Kind kind = Kind::generic;
   int rows = 1;       ///< tiled: 1, 2 or 4
-  int vector = 1;     ///< strip: 1, 2 or 4; 8 too for half
-  int cols = 2;       ///< strip: 2; also 1 for vectors of 4 and 8, and 4 for vectors of 2 and 4
-  int threads = 128;  ///< a block
+  int vector = 1;     ///< strip: 1, 2 or 4
+  int cols = 2;       ///< strip: 2; also 4 for vectors of 1 and 2
+  int threads = 128;  ///< a block, about
 };
 struct DepthwiseCall {
   Layout layout;
   bool half;
   Window window;
   Activation pre, post;
+  bool sum;  ///< several inputs, or more than a relu before the convolution
   DepthwiseVariant variant;
 };
 /// Can this variant do it? (Whether vectors are aligned is the caller's business.)

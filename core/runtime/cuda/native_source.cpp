@@ -108,7 +108,13 @@ native::DepthwiseCall depthwise_call(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
   if (conv.groups != problem.input.c || conv.out_channels != problem.input.c)
     throw Error("a depthwise convolution has as many groups and output channels as input channels");
-  return {problem.layout, is_half(problem), window_of(problem, conv), problem.pre, conv.act, {}};
+  return {problem.layout,
+          is_half(problem),
+          window_of(problem, conv),
+          problem.pre,
+          conv.act,
+          problem.inputs.size() > 1 || problem.pre == Activation::tanh,
+          {}};
 }
 
 class Depthwise : public Native {
@@ -158,8 +164,8 @@ std::vector<std::string> list_depthwise(const Problem& problem) {
     }
   const int widest = problem.layout == Layout::nhwc ? common_vector(problem, problem.input.c) : 0;
   for (int vector = widest; vector >= 1; vector /= 2)
-    for (int cols : {1, 2, 4})
-      for (int threads : {64, 128}) {
+    for (int cols : {2, 4})
+      for (int threads : {64, 128, 256}) {
         call.variant = {.kind = Kind::strip, .vector = vector, .cols = cols, .threads = threads};
         if (native::supports(call))
           names.push_back("strip/v" + std::to_string(vector) + "/c" + std::to_string(cols) + "/t" +

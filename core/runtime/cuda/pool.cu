@@ -1,5 +1,5 @@
-#include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/cuda/device_math.cuh"
+#include "core/runtime/cuda/launch.cuh"
 #include "core/runtime/cuda/native_kernels.hpp"
 
 namespace opsched::native {
@@ -31,6 +31,7 @@ __device__ __forceinline__ void take(const PoolArgs& args, const float (&sum)[V]
 template <class T, int V, bool kChannelsLast, int K>
 __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
                             const __grid_constant__ PoolArgs args) {
+  await_predecessor();
   const Window& g = args.window;
   std::uint32_t i = blockIdx.x * kThreads + threadIdx.x;
   if (i >= args.total) return;
@@ -114,6 +115,7 @@ __device__ float summed(const Sources& sources, Activation pre, std::int64_t out
 template <class T>
 __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int n, int c,
                                 int plane, Activation pre) {
+  await_predecessor();
   const int row = (blockIdx.x * kThreads + threadIdx.x) / 32, lane = threadIdx.x % 32;
   if (row >= n * c) return;
   const int image = row / c, channel = row % c;
@@ -129,6 +131,7 @@ __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out,
                                 int plane, Activation pre) {
   constexpr int kWarps = 8;
   __shared__ float partial[kWarps][33];
+  await_predecessor();
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int channel = blockIdx.x * 32 + lane;
   const std::int64_t image = blockIdx.y;
@@ -150,11 +153,12 @@ void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& source
   const int plane = g.h * g.w;
   if (call.layout == Layout::nchw) {
     const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
-    global_avg_nchw<T>
-        <<<blocks, kThreads, 0, stream>>>(sources, static_cast<T*>(out), out_stride, g.n, g.c, plane, call.pre);
+    launch_overlapping(global_avg_nchw<T>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
+                       out_stride, g.n, g.c, plane, call.pre);
   } else {
     const dim3 blocks((g.c + 31) / 32, g.n);
-    global_avg_nhwc<T><<<blocks, 256, 0, stream>>>(sources, static_cast<T*>(out), out_stride, g.c, plane, call.pre);
+    launch_overlapping(global_avg_nhwc<T>, {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride,
+                       g.c, plane, call.pre);
   }
 }
 
@@ -175,7 +179,7 @@ void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, v
   args.total = static_cast<std::uint32_t>(total);
   const bool common = g.kh == 3 && g.kw == 3 && sources.count == 1;
   const auto kernel = common ? pool_kernel<T, V, kChannelsLast, 3> : pool_kernel<T, V, kChannelsLast, 0>;
-  kernel<<<blocks, kThreads, 0, stream>>>(sources, static_cast<T*>(out), out_stride, args);
+  launch_overlapping(kernel, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out), out_stride, args);
 }
 
 }  // namespace
@@ -195,7 +199,6 @@ void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, voi
      : call.vector == 2 ? launch<float, 2, true>
                         : launch<float, 1, true>)(stream, call, sources, out, out_stride);
   }
-  OPSCHED_CUDA(cudaGetLastError());
 }
 
 }  // namespace opsched::native

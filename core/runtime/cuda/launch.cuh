@@ -1,0 +1,69 @@
+// Launches that overlap with the end of the kernel before them on the stream (programmatic dependent
+// launch, sm_90 and newer): a kernel may start early and load its weights, which nothing writes, but
+// waits for its predecessor before it touches activations. Its own successor may start once it runs.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "core/runtime/cuda/cuda_check.hpp"
+
+namespace opsched::native {
+
+/// Every thread calls it before it reads or writes activations.
+__device__ __forceinline__ void await_predecessor() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+  // Only now: a successor's successor must not fill the GPU with blocks that wait.
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+/// Starts to fetch memory that no kernel writes into the L2 cache: `count` pieces of `bytes` at
+/// `stride` from `from` on. All threads of a block share the work.
+__device__ __forceinline__ void prefetch(const void* from, int count, std::int64_t stride, int bytes) {
+  constexpr int kLine = 128;
+  const int lines = (bytes + kLine - 1) / kLine;
+  for (int i = threadIdx.x; i < count * lines; i += blockDim.x) {
+    const char* line = static_cast<const char*>(from) + i / lines * stride + i % lines * kLine;
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(line));
+  }
+}
+
+/// Can the current device overlap launches?
+bool overlaps_launches();
+
+struct Grid {
+  dim3 blocks, threads;
+  std::size_t shared_bytes = 0;
+  int cluster = 1;  ///< blocks of a cluster, along z
+};
+
+/// Launches a kernel that calls await_predecessor().
+template <class... Parameters, class... Arguments>
+void launch_overlapping(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t stream,
+                        Arguments&&... arguments) {
+  cudaLaunchAttribute attributes[2]{};
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid.blocks;
+  config.blockDim = grid.threads;
+  config.dynamicSmemBytes = grid.shared_bytes;
+  config.stream = stream;
+  config.attrs = attributes;
+  if (overlaps_launches()) {
+    cudaLaunchAttribute& a = attributes[config.numAttrs++];
+    a.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    a.val.programmaticStreamSerializationAllowed = 1;
+  }
+  if (grid.cluster > 1) {
+    cudaLaunchAttribute& a = attributes[config.numAttrs++];
+    a.id = cudaLaunchAttributeClusterDimension;
+    a.val.clusterDim.x = a.val.clusterDim.y = 1;
+    a.val.clusterDim.z = grid.cluster;
+  }
+  OPSCHED_CUDA(cudaLaunchKernelEx(&config, kernel, Parameters(std::forward<Arguments>(arguments))...));
+}
+
+}  // namespace opsched::native
