@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Writes README.md of a results folder from the data in it, so that no number there is typed by hand.
+
+  python3 analysis/tables.py results/h200            writes results/h200/README.md
+  python3 analysis/tables.py --check results/h200    exits with 1 if it is not what the data say
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+PRECISIONS = ["fp32", "tf32", "fp16"]
+
+
+def load(folder):
+    bench = json.loads((folder / "bench.json").read_text())
+    peers_file = folder / "peers.jsonl"
+    peers = [json.loads(line) for line in peers_file.read_text().splitlines()] if peers_file.exists() else []
+    return bench["origin"], [r for r in bench["results"] if "skipped" not in r], peers
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def schedules(results):
+    """One table for each batch, image size and device count: latency in ms by network and scheduler."""
+    text = ""
+    settings = sorted({(r["gpus"], r["image"], r["batch"]) for r in results})
+    for gpus, image, batch in settings:
+        chosen = [r for r in results if (r["gpus"], r["image"], r["batch"]) == (gpus, image, batch)]
+        by_key = {(r["network"], r["scheduler"], r["precision"]): r for r in chosen}
+        rows = []
+        for network, scheduler in dict.fromkeys((r["network"], r["scheduler"]) for r in chosen):
+            cells = []
+            for precision in PRECISIONS:
+                r = by_key.get((network, scheduler, precision))
+                base = next((b for b in results if b["scheduler"] == "sequential" and b["gpus"] == 1 and
+                             all(b[k] == r[k] for k in ("network", "image", "batch", "precision"))), None) if r else None
+                gain = f" ({base['ms'] / r['ms']:.2f}x)" if base else ""
+                mark = " !" if r and r["throttled"] else ""
+                cells.append(f"{r['ms']:.3f}{gain}{mark}" if r else "-")
+            rows.append([network, scheduler, *cells])
+        size = f"image {image}" if image else "the networks' own image sizes"
+        text += f"\n### Batch {batch}, {size}, {gpus} GPU{'s' if gpus > 1 else ''}\n\n"
+        text += table(["network", "scheduler", *PRECISIONS], rows)
+    return text
+
+
+def beside_peers(results, peers):
+    rows = []
+    for peer in peers:
+        ours = [r for r in results if r["network"] == peer["graph"] and r["precision"] == peer["precision"] and
+                r["batch"] == peer["batch"] and r["gpus"] == 1 and r["image"] == 0]
+        if not ours:
+            continue
+        best = min(ours, key=lambda r: r["ms"])
+        latency = {mode: v["median_ms"] for mode, v in peer["latency"].items()}
+        fastest = min(latency.values())
+        cells = []
+        for mode in ("eager", "sequential", "wavefront", "dataflow"):
+            mine = next((r["ms"] for r in ours if r["scheduler"] == mode), None)
+            theirs = f"{latency[mode]:.3f}" if mode in latency else "absent"
+            cells.append(f"{theirs} / {mine:.3f}" if mine else theirs)
+        rows.append([peer["graph"], peer["precision"], *cells, f"{best['ms']:.3f} ({best['scheduler']})",
+                     f"{fastest / best['ms']:.2f}x"])
+    head = ["network", "precision", "eager", "sequential: PyTorch graph / ours", "wavefront: PyTorch graph / ours",
+            "dataflow: PyTorch graph / ours", "our best", "fastest PyTorch / our best"]
+    return table(head, rows)
+
+
+def page(folder):
+    origin, results, peers = load(folder)
+    command = folder / "COMMAND"
+    text = f"# {folder.name}\n\nMade by `analysis/tables.py` from the files beside it; do not edit.\n\n"
+    text += f"Source: {origin}. Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over\n"
+    text += "the sequential schedule on one GPU, run in the same way. `!`: the GPU lowered its clocks meanwhile.\n"
+    if command.exists():
+        text += "\nCommands:\n\n```\n" + command.read_text() + "```\n"
+    if peers:
+        versions = peers[0]["versions"]
+        text += "\n## Beside PyTorch, batch 1\n\n"
+        text += f"PyTorch {versions['torch']} with cuDNN {versions['cudnn']} on the same GPU in the same run "
+        text += "(`experiments/peers/torch_peer.py`): eager, and the\nsame three schedules captured into one CUDA "
+        text += "graph with fused convolution + bias + ReLU.\n\n" + beside_peers(results, peers)
+    return text + "\n## Schedules\n" + schedules(results)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=pathlib.Path)
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    args = parser.parse_args()
+    stale = False
+    for folder in args.folders:
+        try:
+            text = page(folder)
+        except (OSError, KeyError, ValueError) as error:
+            sys.exit(f"tables: '{folder}' is not a results folder of this version: {error}")
+        target = folder / "README.md"
+        if args.check:
+            if not target.exists() or target.read_text() != text:
+                print(f"{target} is not what the data say; run analysis/tables.py {folder}")
+                stale = True
+        else:
+            target.write_text(text)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
