@@ -70,6 +70,20 @@ std::int64_t capacity(const std::vector<std::vector<int>>& layers) {
 
 }  // namespace
 
+RandomDagOptions mixed_dag(std::uint64_t seed) {
+  Random random(seed);
+  RandomDagOptions options;
+  options.operators = random.integer(20, 200);
+  options.dependencies = 2 * options.operators;
+  options.ratio = random.uniform(0.4, 1.2);
+  int least = 4, most = 4;
+  while (10 * least * (least - 2) < options.operators - 2) ++least;
+  while ((most + 2) / 2 * (most + 1) < options.operators) ++most;
+  options.layers = random.integer(least, most);
+  options.seed = seed;
+  return options;
+}
+
 WeightedDag random_dag(const RandomDagOptions& o) {
   check(o);
   Random random(o.seed);

@@ -32,6 +32,11 @@ struct RandomDagOptions {
   std::uint64_t seed = 1;
 };
 
+/// The options of a mixed population: 20 to 200 operators, two dependencies an operator, ratio 0.4 to 1.2,
+/// and layers anywhere between the fewest that hold the operators and the most that HIOS's generator
+/// fills (ceil(layers / 2) operators in each).
+RandomDagOptions mixed_dag(std::uint64_t seed);
+
 /// Draws a DAG; equal options give equal DAGs on every platform. Latencies are uniform in [0.1, 4] ms,
 /// utilisations in [0.6, 1]. The middle layers get ceil(layers / 2) operators each (fewer if there are
 /// not enough), then random numbers up to that in turn, at most 10 * layers each. Every operator has an

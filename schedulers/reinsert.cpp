@@ -92,11 +92,12 @@ class Reinsertion {
     const int op = pick(graph);
     const StageGraph::Place home = graph.remove(op);
     StageGraph::Place best;
+    best.length = HUGE_VAL;
     int alike = 0;
-    graph.places(op, settings_.window, [&](const StageGraph::Place& place) {
+    graph.places(op, settings_.window, best.length, [&](const StageGraph::Place& place) {
       if (place.device == home.device && place.into == home.into && place.after == home.after) return;
-      if (alike > 0 && place.length > best.length) return;
-      alike = alike > 0 && place.length == best.length ? alike + 1 : 1;
+      if (place.length > best.length) return;
+      alike = place.length == best.length ? alike + 1 : 1;
       if (below(alike) == 0) best = place;
     });
     const double growth = std::max(graph.makespan(), best.length) - before;
@@ -126,12 +127,18 @@ class Reinsertion {
   std::vector<int> candidates_;
 };
 
+/// Every move costs time in proportion to the operators; so large graphs get fewer.
+int default_iterations(int operators) {
+  constexpr int most = 40'000;
+  return std::clamp(std::min(150 * operators, most * 2000 / std::max(operators, 1)), 2500, most);
+}
+
 Schedule make(const SchedulerRequest& request) {
   const HiosProblem problem(request.cost, request.devices);
   const OptionReader options(request.options);
   const Settings settings{
       .window = options.integer("window", 3, 1),
-      .iterations = options.integer("iterations", std::clamp(150 * problem.size(), 2500, 40'000), 0),
+      .iterations = options.integer("iterations", default_iterations(problem.size()), 0),
       .seconds = options.real("seconds", HUGE_VAL, 0),
       .seed = static_cast<std::uint64_t>(options.integer("seed", 1, 0))};
   StageCost cost(problem, request.cost.source() == Source::measured);
@@ -146,7 +153,7 @@ SchedulerInfo reinsert_scheduler() {
           .summary = "starts from hios-lp, hios-mr and heft and moves operators one at a time, by annealing",
           .max_devices = 0,
           .options = {{"window", "most operators in a stage (default 3)"},
-                      {"iterations", "moves to try (default 150 an operator, but 2500 to 40000)"},
+                      {"iterations", "moves to try (default 150 an operator, but 2500 to 40000, fewer above 2000 operators)"},
                       {"seconds", "stop after this time; results then depend on the machine (default no limit)"},
                       {"seed", "of the random moves (default 1)"}},
           .make = make};

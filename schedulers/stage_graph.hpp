@@ -54,9 +54,10 @@ class StageGraph {
   Place remove(int op);
   /// After remove(op): calls visit(Place) for places where the operator closes no cycle, in stages of up
   /// to `width` operators. Leaves out those before a stage that ends before the operator's last input
-  /// starts, and their mirror image, which cannot help.
+  /// starts, and their mirror image, which cannot help; and stages that would make a path longer than
+  /// `limit`, which visit may change, even if they took no longer with the operator than without.
   template <class Visit>
-  void places(int op, int width, Visit&& visit);
+  void places(int op, int width, const double& limit, Visit&& visit);
   /// Puts the removed operator there; heads, rests and makespan are up to date afterwards.
   void insert(int op, const Place& place);
 
@@ -101,7 +102,7 @@ class StageGraph {
 };
 
 template <class Visit>
-void StageGraph::places(int op, int width, Visit&& visit) {
+void StageGraph::places(int op, int width, const double& limit, Visit&& visit) {
   // A stage that leads to the operator is one of its sources or ends before one starts; a stage that
   // follows it reads it or comes behind one that does.
   double last_source = -1, last_reader = -1;
@@ -140,12 +141,12 @@ void StageGraph::places(int op, int width, Visit&& visit) {
           start = arrival(op, device, s);
           rest = departure(op, device, s);
         }
-        if (node.end() > source && node.tail() > reader) {
+        start = std::max(start, node.head);
+        rest = std::max(rest, node.rest);
+        if (node.end() > source && node.tail() > reader && start + std::max(node.ms, ms) + rest <= limit) {
           ops_.clear();
           for (int v = node.op; v >= 0; v = next_op_[v]) ops_.push_back(v);
           ops_.push_back(op);
-          start = std::max(start, node.head);
-          rest = std::max(rest, node.rest);
           visit(Place{device, s, -1, start + (*cost_)(ops_) + rest});
         }
       }

@@ -242,7 +242,7 @@ TEST(StageGraph, AgreesWithTheEvaluatorAfterEveryChange) {
       ASSERT_NEAR(graph.makespan(), evaluator.evaluate(graph.schedule()).makespan, 1e-9) << "without the operator";
       const double without = graph.makespan();
       std::vector<StageGraph::Place> places;
-      graph.places(op, 3, [&](const StageGraph::Place& place) { places.push_back(place); });
+      graph.places(op, 3, HUGE_VAL, [&](const StageGraph::Place& place) { places.push_back(place); });
       const auto place = places.empty() ? home : places[random() % places.size()];
       graph.insert(op, place);
       const Schedule schedule = graph.schedule();

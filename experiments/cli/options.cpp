@@ -40,6 +40,7 @@ void SchedulerChoice::add_to(CLI::App& app) {
   app.add_option("--opt", assignments, "An option of the scheduler, NAME=VALUE; may be given several times")
       ->expected(1)
       ->take_all();
+  app.add_option("--window", window, "Most operators in a stage, of schedulers that say so: --opt window=...");
   app.add_option("--gpus", gpus, "Devices to schedule for")->capture_default_str();
 }
 
@@ -52,6 +53,8 @@ SchedulerOptions SchedulerChoice::options() const {
     if (!options.emplace(text.substr(0, equals), text.substr(equals + 1)).second)
       throw Error("--opt '" + text + "': '" + text.substr(0, equals) + "' is given twice");
   }
+  if (!window.empty() && !options.emplace("window", window).second)
+    throw Error("--window " + window + ": there is an --opt window=... as well; give one of them");
   return options;
 }
 

@@ -24,9 +24,9 @@ struct GraphOptions {
   Graph load() const;
 };
 
-/// Which scheduler: --scheduler, its options as --opt NAME=VALUE, --gpus.
+/// Which scheduler: --scheduler, its options as --opt NAME=VALUE or --window, --gpus.
 struct SchedulerChoice {
-  std::string name;
+  std::string name, window;
   std::vector<std::string> assignments;
   int gpus = 1;
 

@@ -14,7 +14,8 @@ namespace opsched::cli {
   ADD(count_command)          \
   ADD(growth_command)         \
   ADD(ablation_command)       \
-  ADD(fit_command)
+  ADD(fit_command)            \
+  ADD(simulate_command)
 
 #define OPSCHED_DECLARE(function) Command function();
 OPSCHED_COMMANDS(OPSCHED_DECLARE)

@@ -8,22 +8,7 @@
 
 namespace opsched::test {
 
-/// Of `seed`: 20 to 200 operators, as many dependencies on average two an operator, ratio 0.4 to 1.2. The
-/// number of layers lies between the least that holds the operators and the most that the generator of
-/// HIOS fills (each middle layer with ceil(layers / 2)).
-inline WeightedDag hios_dag(std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  RandomDagOptions options;
-  options.operators = 20 + static_cast<int>(random() % 181);
-  options.dependencies = 2 * options.operators;
-  options.ratio = 0.4 + 0.8 * static_cast<double>(random() % 1001) / 1000;
-  int least = 4, most = 4;
-  while (10 * least * (least - 2) < options.operators - 2) ++least;
-  while ((most + 2) / 2 * (most + 1) < options.operators) ++most;
-  options.layers = least + static_cast<int>(random() % static_cast<std::uint64_t>(most - least + 1));
-  options.seed = seed;
-  return random_dag(options);
-}
+inline WeightedDag hios_dag(std::uint64_t seed) { return random_dag(mixed_dag(seed)); }
 
 /// Any DAG of a few operators, not in layers, some of them and some transfers free; ids in no order.
 inline WeightedDag small_dag(int operators, std::uint64_t seed) {

@@ -1,0 +1,19 @@
+// Means with their confidence bands.
+#pragma once
+
+#include <span>
+
+namespace opsched {
+
+/// Mean of a sample and its 95% confidence band (Student's t); the band of a single value is the value.
+struct Band {
+  double mean = 0, low = 0, high = 0;
+};
+
+/// Throws Error for an empty sample.
+Band confidence_band(std::span<const double> sample);
+
+/// Middle value; of an even number the mean of the two in the middle. Throws Error for an empty sample.
+double median(std::span<const double> sample);
+
+}  // namespace opsched
