@@ -136,11 +136,10 @@ int default_iterations(int operators) {
 Schedule make(const SchedulerRequest& request) {
   const HiosProblem problem(request.cost, request.devices);
   const OptionReader options(request.options);
-  const Settings settings{
-      .window = options.integer("window", 3, 1),
-      .iterations = options.integer("iterations", default_iterations(problem.size()), 0),
-      .seconds = options.real("seconds", HUGE_VAL, 0),
-      .seed = static_cast<std::uint64_t>(options.integer("seed", 1, 0))};
+  const Settings settings{.window = options.integer("window", 3, 1),
+                          .iterations = options.integer("iterations", default_iterations(problem.size()), 0),
+                          .seconds = options.real("seconds", HUGE_VAL, 0),
+                          .seed = static_cast<std::uint64_t>(options.integer("seed", 1, 0))};
   StageCost cost(problem, request.cost.source() == Source::measured);
   if (problem.size() == 0) return StageGraph(problem, cost).schedule();
   return Reinsertion(problem, cost, settings, request.progress).run().schedule();
@@ -153,7 +152,8 @@ SchedulerInfo reinsert_scheduler() {
           .summary = "starts from hios-lp, hios-mr and heft and moves operators one at a time, by annealing",
           .max_devices = 0,
           .options = {{"window", "most operators in a stage (default 3)"},
-                      {"iterations", "moves to try (default 150 an operator, but 2500 to 40000, fewer above 2000 operators)"},
+                      {"iterations",
+                       "moves to try (default 150 an operator, but 2500 to 40000, fewer above 2000 operators)"},
                       {"seconds", "stop after this time; results then depend on the machine (default no limit)"},
                       {"seed", "of the random moves (default 1)"}},
           .make = make};
