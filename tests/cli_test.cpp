@@ -34,7 +34,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 TEST(Cli, EveryCommandTeachesItself) {
   const std::string help = output_of("--help");
   EXPECT_TRUE(contains(help, "Examples:"));
-  for (const std::string command : {"list", "show", "schedule", "run", "bench"}) {
+  for (const std::string command : {"list", "show", "schedule", "run", "trace", "bench"}) {
     EXPECT_TRUE(contains(help, "\n  " + command + " ")) << command;
     EXPECT_TRUE(contains(output_of(command + " --help"), "Examples:\n  opsched " + command)) << command;
   }

@@ -8,6 +8,7 @@
 #include "core/cost/cost_model.hpp"
 #include "core/precision.hpp"
 #include "core/runtime/tensor.hpp"
+#include "core/runtime/trace/trace.hpp"
 
 namespace opsched {
 
@@ -38,6 +39,8 @@ class Executor {
   virtual std::vector<Tensor> run(const std::vector<Tensor>& inputs) = 0;
   /// Repeats the schedule until its noise is small.
   virtual Measurement measure(const MeasureOptions& options) = 0;
+  /// What runs when, in one run. Throws Error where the back end cannot tell.
+  virtual Trace trace();
   /// Peak bytes of activations on a device.
   virtual std::int64_t activation_bytes(int device) const = 0;
 };

@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/graph/graph_io.hpp"
+#include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/progress.hpp"
 
 namespace opsched::cli {
@@ -56,6 +57,33 @@ SchedulerOptions SchedulerChoice::options() const {
   if (!window.empty() && !options.emplace("window", window).second)
     throw Error("--window " + window + ": there is an --opt window=... as well; give one of them");
   return options;
+}
+
+void ScheduleChoice::add_to(CLI::App& app) {
+  app.add_option("--schedule", file, "A schedule from a file (opsched schedule -o)");
+  scheduler.add_to(app);
+  app.get_option("--scheduler")->required(false);
+}
+
+ScheduleChoice::Request ScheduleChoice::request(const Graph& graph) const {
+  if (file.empty() == scheduler.name.empty())
+    throw Error(file.empty()
+                    ? "which schedule? Give --scheduler NAME (opsched list schedulers) or --schedule FILE"
+                    : "both --schedule '" + file + "' and --scheduler '" + scheduler.name + "'; give one of them");
+  if (file.empty()) {
+    check_scheduler(scheduler.name, scheduler.gpus, scheduler.options());
+    return {.loaded = {}, .gpus = scheduler.gpus};
+  }
+  Schedule loaded = load_schedule(file, graph);
+  const int gpus = static_cast<int>(loaded.devices.size());
+  return {.loaded = std::move(loaded), .gpus = gpus};
+}
+
+Schedule ScheduleChoice::find(CostModel& costs, const Request& request,
+                              const std::function<void(const std::string&)>& progress) const {
+  if (!file.empty()) return request.loaded;
+  return make_schedule(scheduler.name,
+                       {.cost = costs, .devices = request.gpus, .options = scheduler.options(), .progress = progress});
 }
 
 void RunOptions::add_to(CLI::App& app) {

@@ -35,6 +35,25 @@ struct SchedulerChoice {
   SchedulerOptions options() const;
 };
 
+/// A schedule from a file (--schedule), or found by a scheduler (SchedulerChoice).
+struct ScheduleChoice {
+  std::string file;
+  SchedulerChoice scheduler;
+
+  /// What is known before there are costs.
+  struct Request {
+    Schedule loaded;  ///< from the file; empty otherwise
+    int gpus = 1;
+  };
+
+  void add_to(CLI::App& app);
+  /// Reads the file, or checks scheduler and options. Throws Error unless exactly one of them is given, and
+  /// as load_schedule and check_scheduler do.
+  Request request(const Graph& graph) const;
+  Schedule find(CostModel& costs, const Request& request,
+                const std::function<void(const std::string&)>& progress) const;
+};
+
 /// Where and in what numbers: --device, --profile, --precision.
 struct RunOptions {
   std::string device = "auto", profile, precision = "fp32";

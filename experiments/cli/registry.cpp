@@ -9,6 +9,7 @@ namespace opsched::cli {
   ADD(show_command)           \
   ADD(schedule_command)       \
   ADD(run_command)            \
+  ADD(trace_command)          \
   ADD(bench_command)          \
   ADD(infer_command)          \
   ADD(count_command)          \

@@ -5,6 +5,7 @@
 #include "core/cost/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/program/program.hpp"
+#include "core/runtime/sim/sim_trace.hpp"
 #include "core/runtime/sim/simulate.hpp"
 
 namespace opsched {
@@ -39,6 +40,12 @@ class SimExecutor : public Executor {
     m.runs = 1;
     m.note = profile_ ? "simulated on the profile of " + profile_->device().name : "simulated";
     return m;
+  }
+
+  Trace trace() override {
+    Trace trace = simulated_trace(cost_, schedule_);
+    trace.source = profile_ ? "simulated on the profile of " + profile_->device().name : "simulated";
+    return trace;
   }
 
   std::int64_t activation_bytes(int device) const override {

@@ -1,0 +1,61 @@
+// What ran when: the timeline of one run of a schedule, simulated or measured.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/schedule/schedule.hpp"
+
+namespace opsched {
+
+/// A line of the picture: a stream of a device, its stages, or its link to another device.
+struct TraceRow {
+  int device = 0;
+  std::string name;  ///< "stream 2", "stages", "to device 1"
+};
+
+struct TraceEvent {
+  enum class Kind { stage, compute, transfer };
+  Kind kind = Kind::compute;
+  int row = 0;                ///< index of Trace::rows
+  std::string name;           ///< the operator, "a + b" for a merge; "a: 0 -> 1" for a transfer
+  std::string kernel{};       ///< measured: the kernel's name; else empty
+  int stage = -1;             ///< of its device; -1: unknown
+  double start = 0, end = 0;  ///< ms from the start of the run
+  bool estimated = false;     ///< start and end are an estimate inside a stage whose start and end are exact
+  std::int64_t bytes = 0;     ///< of a transfer; 0: unknown
+  // A measured kernel's launch; 0: unknown.
+  std::int64_t blocks = 0;
+  int threads = 0;        ///< of a block
+  int blocks_per_sm = 0;  ///< that fit on a multiprocessor at once
+};
+
+struct Trace {
+  std::string graph, scheduler, source;  ///< `source`: where the times come from, for readers
+  Mode mode = Mode::barrier;
+  double makespan = 0;  ///< ms
+  std::vector<TraceRow> rows;
+  std::vector<TraceEvent> events;
+
+  /// Index of the row, which is added if there is none of this name.
+  int row(int device, const std::string& name);
+};
+
+/// A trace with the rows that a schedule needs: for each device its stages (barrier mode) and streams.
+Trace empty_trace(const Graph& graph, const Schedule& schedule);
+/// The operators of a merge, joined by " + ".
+std::string merged_name(const Graph& graph, const Group& ops);
+/// Barrier mode: adds an event for each stage, from its first operator's start to its last one's end.
+void add_stages(Trace& trace, const Schedule& schedule);
+/// Sorts rows by device and events by row and start, and moves events that overlap another of their row to
+/// rows of their own behind it: "stream 2 (overlapping)". Measured kernels overlap where a launch is prepared early.
+void separate_overlaps(Trace& trace);
+
+/// Trace event format, for Perfetto (ui.perfetto.dev) and chrome://tracing: a process for each device, a
+/// thread for each row; times in us.
+std::string trace_to_json(const Trace& trace);
+/// A Gantt picture: a bar for each event, coloured by stage, a time axis below.
+std::string trace_to_svg(const Trace& trace);
+
+}  // namespace opsched

@@ -1,0 +1,97 @@
+// opsched trace: what runs when, as a file for Perfetto and as a picture.
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include "core/error.hpp"
+#include "core/files.hpp"
+#include "core/schedule/schedule_json.hpp"
+#include "experiments/cli/command.hpp"
+#include "experiments/cli/options.hpp"
+#include "experiments/cli/progress.hpp"
+#include "experiments/cli/text_table.hpp"
+
+namespace opsched::cli {
+namespace {
+
+struct TraceOptions {
+  GraphOptions graph;
+  ScheduleChoice schedule;
+  RunOptions run;
+  std::string output, gantt;
+};
+
+/// What ran, and how much of it side by side.
+void add_summary(TextTable& table, const Trace& trace) {
+  double busy = 0;
+  int operators = 0, transfers = 0;
+  for (const TraceEvent& e : trace.events) {
+    if (e.kind == TraceEvent::Kind::transfer) ++transfers;
+    if (e.kind != TraceEvent::Kind::compute) continue;
+    ++operators;
+    busy += e.end - e.start;
+  }
+  const bool kernels = std::ranges::any_of(trace.events, [](const TraceEvent& e) { return !e.kernel.empty(); });
+  table.add({kernels ? "kernels" : "operators",
+             std::to_string(operators) + ", " + fixed(busy / trace.makespan, 2) + " running at a time on average"});
+  if (transfers > 0) table.add({"transfers", std::to_string(transfers)});
+}
+
+void trace(const TraceOptions& options) {
+  if (options.output.empty() && options.gantt.empty())
+    throw Error("where to? Give -o trace.json (for ui.perfetto.dev), --gantt picture.svg, or both");
+  StatusLine status;
+  const Graph graph = options.graph.load();
+  const Precision precision = parse_precision(options.run.precision);
+  const ScheduleChoice::Request request = options.schedule.request(graph);
+  const std::unique_ptr<Device> device = open_device(options.run.device_options(request.gpus, status));
+  device->require(request.gpus, precision);
+  const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
+  const Schedule schedule = options.schedule.find(*costs, request, interruptible(status));
+  const std::unique_ptr<Executor> executor = device->executor(*costs, schedule, precision, 1);
+  status.show("measuring");
+  const Measurement latency = executor->measure({});
+  check_interrupt();
+  Trace trace = executor->trace();
+  trace.source += "; " + device->describe();
+  if (!options.output.empty()) write_file_atomically(options.output, trace_to_json(trace));
+  if (!options.gantt.empty()) write_file_atomically(options.gantt, trace_to_svg(trace));
+  device->save();
+  status.clear();
+
+  TextTable table({Align::left});
+  table.add({"graph", graph.name() + ", batch " + std::to_string(graph.batch()) + ", " + to_string(precision)});
+  table.add({"schedule", schedule.scheduler + ", " + to_string(schedule.mode) + " mode"});
+  table.add({"trace", fixed(trace.makespan, 4) + " ms, " + trace.source});
+  table.add({"latency", fixed(latency.median, 4) + " ms without tracing, " +
+                            (latency.source == Source::measured ? "measured" : latency.note)});
+  add_summary(table, trace);
+  if (!options.output.empty()) table.add({"written", options.output + " (open it in ui.perfetto.dev)"});
+  if (!options.gantt.empty()) table.add({options.output.empty() ? "written" : "", options.gantt});
+  table.print(std::cout);
+}
+
+}  // namespace
+
+Command trace_command() {
+  return {.name = "trace",
+          .summary = "What runs when: a timeline for Perfetto, and a Gantt picture",
+          .examples =
+              "  opsched trace squeezenet --scheduler wavefront -o trace.json    measured on the GPU, or simulated\n"
+              "  opsched trace inception_v3 --schedule s.json --gantt s.svg      a picture of a schedule\n"
+              "  opsched trace nasnet --scheduler hios-lp --gpus 4 --device sim --profile results/h200-x4 -o t.json\n"
+              "Open trace.json in https://ui.perfetto.dev or chrome://tracing: a process for each device, a row for\n"
+              "each stream. On a GPU, CUPTI says when every kernel and copy of one replay ran; kernels carry the\n"
+              "names of their operator and stage. For Nsight Systems: nsys profile --cuda-graph-trace=node opsched ...",
+          .setup = [](CLI::App& app) -> std::function<void()> {
+            auto options = std::make_shared<TraceOptions>();
+            options->graph.add_to(app);
+            options->schedule.add_to(app);
+            options->run.add_to(app);
+            app.add_option("-o,--output", options->output, "The trace: Chrome's trace event format (JSON)");
+            app.add_option("--gantt", options->gantt, "A Gantt picture (SVG)");
+            return [options] { trace(*options); };
+          }};
+}
+
+}  // namespace opsched::cli
