@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
+#include "core/runtime/program/program_trace.hpp"
 #include "core/runtime/sim/sim_executor.hpp"
 #include "core/runtime/sim/sim_trace.hpp"
 #include "core/runtime/sim/simulate.hpp"
@@ -89,6 +90,44 @@ TEST(Trace, HoldsWhatTheSimulatorFinds) {
     EXPECT_EQ(found, events.size());
     const auto transfers = std::ranges::count(trace.events, Kind::transfer, &TraceEvent::kind);
     EXPECT_EQ(transfers, static_cast<std::ptrdiff_t>(simulation.transfers.size()));
+  });
+}
+
+TEST(Trace, TimedStepsAreNamedByOperatorAndStage) {
+  for_random_schedules([](CostModel& cost, const Schedule& schedule) {
+    const Graph& graph = cost.graph();
+    const Program program = lower(graph, schedule, {});
+    std::vector<StepActivity> activities;
+    for (std::size_t i = 0; i < program.steps.size(); ++i)
+      activities.push_back({.step = static_cast<int>(i),
+                            .device = program.steps[i].device,
+                            .kernel = "kernel " + std::to_string(i),
+                            .start = 5 + static_cast<double>(i),
+                            .end = 5.5 + static_cast<double>(i)});
+    activities.push_back({.device = 0, .kernel = "stranger", .start = 5, .end = 6});
+    const Trace trace = program_trace(graph, schedule, program, 4, activities);
+    EXPECT_EQ(trace.makespan, std::max(1.0, static_cast<double>(program.steps.size()) - 0.5));
+    const std::vector<Slot> slots = slots_of(graph, schedule);
+    std::size_t steps = 0;
+    for (const TraceEvent& e : trace.events) {
+      if (e.kind == Kind::stage) continue;
+      if (e.kernel == "stranger") {
+        EXPECT_EQ(trace.rows[e.row].name, "other");
+        continue;
+      }
+      ++steps;
+      const Step& step = program.steps.at(std::stoul(e.kernel.substr(7)));
+      const std::string op = graph.op(step.op).name;
+      EXPECT_EQ(e.start, static_cast<double>(&step - program.steps.data()));
+      EXPECT_EQ(trace.rows[e.row].device, step.device);
+      EXPECT_EQ(e.stage, slots[step.op].stage);
+      EXPECT_TRUE(e.name.starts_with(op)) << e.name << " is not " << op;
+      EXPECT_EQ(e.kind == Kind::transfer, step.kind == Step::Kind::transfer);
+      EXPECT_EQ(e.bytes > 0, e.kind == Kind::transfer);
+      const std::string row = trace.rows[e.row].name;
+      EXPECT_TRUE(row.starts_with(e.kind == Kind::transfer ? "from device " : "stream ")) << row;
+    }
+    EXPECT_EQ(steps, program.steps.size());
   });
 }
 

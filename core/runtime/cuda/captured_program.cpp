@@ -3,6 +3,7 @@
 #include <cuda_fp16.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "core/error.hpp"
@@ -63,24 +64,42 @@ class HostCopy {
   std::vector<char> bytes_;
 };
 
-}  // namespace
+/// Nodes that a capture adds to its graph, bit by bit. (A launch may add any number of them, in no order that
+/// CUDA promises, so all are looked through.)
+class NewNodes {
+ public:
+  /// Those added since the last call.
+  std::vector<cudaGraphNode_t> take(cudaStream_t stream) {
+    cudaStreamCaptureStatus status{};
+    unsigned long long id = 0;
+    cudaGraph_t graph = nullptr;
+    OPSCHED_CUDA(cudaStreamGetCaptureInfo(stream, &status, &id, &graph));
+    std::size_t count = 0;
+    OPSCHED_CUDA(cudaGraphGetNodes(graph, nullptr, &count));
+    std::vector<cudaGraphNode_t> nodes(count);
+    OPSCHED_CUDA(cudaGraphGetNodes(graph, nodes.data(), &count));
+    std::erase_if(nodes, [&](cudaGraphNode_t node) { return !known_.insert(node).second; });
+    return nodes;
+  }
 
-struct CapturedProgram::Prepared {
-  std::shared_ptr<const Kernel> kernel;  ///< none: a transfer
-  const void* weights = nullptr;
+ private:
+  std::unordered_set<cudaGraphNode_t> known_;
 };
+
+}  // namespace
 
 CapturedProgram::CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
                                  std::span<DeviceContext* const> devices, const WeightSource& weights,
                                  const std::function<void(const std::string&)>& progress)
     : program_(std::move(program)), batch_(batch), precision_(precision), devices_(devices.begin(), devices.end()) {
-  const std::vector<Prepared> prepared = prepare(weights, progress);
-  place(prepared, memory);
-  capture(prepared);
+  prepare(weights, progress);
+  place(memory);
+  origin_ = devices_.front()->stream(0);
+  exec_ = instantiate(capture(nullptr));
+  OPSCHED_CUDA(cudaGraphUpload(exec_.get(), origin_));
 }
 
-std::vector<CapturedProgram::Prepared> CapturedProgram::prepare(
-    const WeightSource& weights, const std::function<void(const std::string&)>& progress) {
+void CapturedProgram::prepare(const WeightSource& weights, const std::function<void(const std::string&)>& progress) {
   const Layout layout = preferred_layout(precision_);
   std::vector<std::vector<Problem>> problems(devices_.size());
   for (const Step& step : program_.steps)
@@ -90,26 +109,24 @@ std::vector<CapturedProgram::Prepared> CapturedProgram::prepare(
     devices_[d]->activate();
     devices_[d]->kernels().prepare(problems[d], progress);
   }
-  std::vector<Prepared> prepared;
   for (const Step& step : program_.steps) {
-    Prepared& p = prepared.emplace_back();
+    Prepared& p = prepared_.emplace_back();
     if (step.kind == Step::Kind::transfer) continue;
     DeviceContext& device = *devices_[step.device];
     device.activate();
     p.kernel = device.kernels().get(make_problem(program_, step, precision_, layout, batch_));
     if (!step.weights.empty()) p.weights = weights(step, *p.kernel, device);
   }
-  return prepared;
 }
 
-void CapturedProgram::place(const std::vector<Prepared>& prepared, MemoryUse memory) {
+void CapturedProgram::place(MemoryUse memory) {
   for (std::size_t d = 0; d < devices_.size(); ++d) {
     // Kernels of one stream follow each other, so they share a workspace.
     std::vector<std::size_t> sizes(static_cast<std::size_t>(program_.streams[d]), 0);
-    for (std::size_t i = 0; i < prepared.size(); ++i) {
+    for (std::size_t i = 0; i < prepared_.size(); ++i) {
       const Step& step = program_.steps[i];
-      if (step.device == static_cast<int>(d) && prepared[i].kernel)
-        sizes[step.stream] = std::max(sizes[step.stream], prepared[i].kernel->workspace_bytes());
+      if (step.device == static_cast<int>(d) && prepared_[i].kernel)
+        sizes[step.stream] = std::max(sizes[step.stream], prepared_[i].kernel->workspace_bytes());
     }
     std::size_t total = round_up(static_cast<std::size_t>(program_.arena_bytes[d]));
     std::vector<std::size_t> offsets;
@@ -142,7 +159,7 @@ char* CapturedProgram::address(const View& view) const {
          slice_offset(buffer.shape, view.channel, preferred_layout(precision_), element_bytes(precision_));
 }
 
-void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) {
+void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
   if (step.kind == Step::Kind::transfer) {
     enqueue_transfer(step, stream);
     return;
@@ -153,7 +170,7 @@ void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaSt
                           workspaces_[step.device][step.stream]);
 }
 
-void CapturedProgram::enqueue_transfer(const Step& step, cudaStream_t stream) {
+void CapturedProgram::enqueue_transfer(const Step& step, cudaStream_t stream) const {
   // A view is `rows` equal pieces, contiguous in themselves: images, or pixels of a channel slice.
   const View& from = step.inputs.front();
   const Shape source = program_.buffers[from.buffer].shape, target = program_.buffers[step.output.buffer].shape;
@@ -168,15 +185,20 @@ void CapturedProgram::enqueue_transfer(const Step& step, cudaStream_t stream) {
   enqueue_copy(copy, best_copy_method(copy.bytes()), stream);
 }
 
-void CapturedProgram::capture(const std::vector<Prepared>& prepared) {
+CudaGraph CapturedProgram::capture(StepNodes& nodes) const {
+  nodes.assign(program_.steps.size(), {});
+  return capture(&nodes);
+}
+
+CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
   const std::vector<Step>& steps = program_.steps;
   std::vector<bool> awaited(steps.size(), false);
   for (const Step& step : steps)
     for (int w : step.waits) awaited[w] = true;
 
   devices_.front()->activate();
-  origin_ = devices_.front()->stream(0);
   OPSCHED_CUDA(cudaStreamBeginCapture(origin_, cudaStreamCaptureModeRelaxed));
+  NewNodes new_nodes;
   const Event start = make_event(false);
   OPSCHED_CUDA(cudaEventRecord(start.get(), origin_));
 
@@ -194,7 +216,8 @@ void CapturedProgram::capture(const std::vector<Prepared>& prepared) {
       joined[step.device][step.stream] = true;
     }
     for (int w : step.waits) OPSCHED_CUDA(cudaStreamWaitEvent(stream, done[w].get(), 0));
-    enqueue(step, prepared[i], stream);
+    enqueue(step, prepared_[i], stream);
+    if (nodes) (*nodes)[i] = new_nodes.take(origin_);
     if (awaited[i]) {
       done[i] = make_event(false);
       OPSCHED_CUDA(cudaEventRecord(done[i].get(), stream));
@@ -212,8 +235,7 @@ void CapturedProgram::capture(const std::vector<Prepared>& prepared) {
   devices_.front()->activate();
   cudaGraph_t graph = nullptr;
   OPSCHED_CUDA(cudaStreamEndCapture(origin_, &graph));
-  exec_ = instantiate(CudaGraph(graph));
-  OPSCHED_CUDA(cudaGraphUpload(exec_.get(), origin_));
+  return CudaGraph(graph);
 }
 
 void CapturedProgram::poison() {

@@ -23,6 +23,9 @@ using WeightSource = std::function<const void*(const Step& step, const Kernel& k
 /// next program that uses it.
 enum class MemoryUse { own, scratch };
 
+/// Nodes of a CUDA graph by step of the program that it was captured from.
+using StepNodes = std::vector<std::vector<cudaGraphNode_t>>;
+
 class CapturedProgram {
  public:
   /// `devices[d]` runs device d of the program. Throws Error naming the GPU where memory does not
@@ -35,24 +38,33 @@ class CapturedProgram {
   cudaGraphExec_t exec() const { return exec_.get(); }
   cudaStream_t stream() const { return origin_; }
 
+  /// Captures the program once more, into a graph that the caller instantiates, and says which nodes came
+  /// from which step. It works on this object's memory.
+  CudaGraph capture(StepNodes& nodes) const;
+
   /// Fills every arena with NaNs, so that reading before writing shows in the outputs.
   void poison();
   void upload(const View& view, const Tensor& tensor);
   Tensor download(const View& view) const;
 
  private:
-  struct Prepared;
-  std::vector<Prepared> prepare(const WeightSource& weights, const std::function<void(const std::string&)>& progress);
-  void place(const std::vector<Prepared>& prepared, MemoryUse memory);
+  struct Prepared {
+    std::shared_ptr<const Kernel> kernel;  ///< none: a transfer
+    const void* weights = nullptr;
+  };
+  void prepare(const WeightSource& weights, const std::function<void(const std::string&)>& progress);
+  void place(MemoryUse memory);
   char* address(const View& view) const;
-  void capture(const std::vector<Prepared>& prepared);
-  void enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream);
-  void enqueue_transfer(const Step& step, cudaStream_t stream);
+  /// `nodes` may be null.
+  CudaGraph capture(StepNodes* nodes) const;
+  void enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const;
+  void enqueue_transfer(const Step& step, cudaStream_t stream) const;
 
   Program program_;
   int batch_;
   Precision precision_;
   std::vector<DeviceContext*> devices_;
+  std::vector<Prepared> prepared_;  ///< a step
   std::vector<DeviceBuffer> owned_;
   std::vector<char*> arenas_;
   std::vector<std::vector<char*>> workspaces_;  ///< a device, a stream

@@ -1,14 +1,19 @@
 #include "core/runtime/cuda/cuda_runtime.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/cost/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/cuda/captured_program.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
+#ifdef OPSCHED_WITH_CUPTI
+#include "core/runtime/cuda/cupti_replay.hpp"
+#endif
 #include "core/runtime/cuda/device_context.hpp"
 #include "core/runtime/cuda/lowering.hpp"
 #include "core/runtime/cuda/measured_cost.hpp"
+#include "core/runtime/cuda/nvtx_range.hpp"
 #include "core/runtime/cuda/peers.hpp"
 #include "core/runtime/cuda/replay.hpp"
 #include "core/runtime/cuda/transfer_timer.hpp"
@@ -22,18 +27,19 @@ class CudaExecutor final : public Executor {
   CudaExecutor(const Graph& graph, const Schedule& schedule, Precision precision,
                std::span<DeviceContext* const> devices, std::shared_ptr<WeightStore> weights, std::string note,
                const std::function<void(const std::string&)>& progress)
-      : weights_(std::move(weights)),
-        device_(*devices.front()),
+      : graph_(graph),
+        schedule_(schedule),
+        precision_(precision),
+        label_(graph.name() + "/" + schedule.scheduler + "/batch:" + std::to_string(graph.batch())),
+        weights_(std::move(weights)),
+        devices_(devices.begin(), devices.end()),
         note_(std::move(note)),
         captured_(
             lower(graph, schedule, lowering_for(precision)), graph.batch(), precision, MemoryUse::own, devices,
             [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
               return weights_->get(step, kernel, device);
             },
-            progress),
-        batch_(graph.batch()) {
-    for (OpId id : graph.inputs()) input_shapes_.push_back(graph.op(id).output);
-  }
+            progress) {}
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
     const Program& program = captured_.program();
@@ -42,7 +48,8 @@ class CudaExecutor final : public Executor {
                   std::to_string(inputs.size()));
     captured_.poison();
     for (std::size_t i = 0; i < inputs.size(); ++i) captured_.upload(program.inputs[i], inputs[i]);
-    device_.activate();
+    devices_.front()->activate();
+    const NvtxRange range("run " + label_);
     OPSCHED_CUDA(cudaDeviceSynchronize());  // copies from pageable memory may return before they have landed
     OPSCHED_CUDA(cudaGraphLaunch(captured_.exec(), captured_.stream()));
     OPSCHED_CUDA(cudaStreamSynchronize(captured_.stream()));
@@ -52,30 +59,67 @@ class CudaExecutor final : public Executor {
   }
 
   Measurement measure(const MeasureOptions& options) override {
-    if (!fed_) {
-      // Zeros or poison would be measured with another power draw than real data.
-      captured_.poison();
-      const Program& program = captured_.program();
-      for (std::size_t i = 0; i < program.inputs.size(); ++i)
-        captured_.upload(program.inputs[i], random_tensor(batch_, input_shapes_[i], i + 1));
-      device_.warm_up();
-      fed_ = true;
-    }
-    device_.activate();
-    Measurement result = time_replays(captured_.exec(), captured_.stream(), options, &device_.clocks());
+    feed();
+    const NvtxRange range("measure " + label_);
+    DeviceContext& device = *devices_.front();
+    Measurement result = time_replays(captured_.exec(), captured_.stream(), options, &device.clocks());
     result.note = note_;
     return result;
+  }
+
+  Trace trace() override {
+#ifdef OPSCHED_WITH_CUPTI
+    constexpr int kReplays = 21;
+    feed();
+    const NvtxRange range("trace " + label_);
+    ReplayTracer tracer;
+    StepNodes nodes;
+    const CudaGraph graph = captured_.capture(nodes);
+    std::vector<StepActivity> activities = tracer.record(graph, nodes, captured_.stream(), kReplays);
+    for (StepActivity& a : activities)
+      if (a.step < 0) a.device = device_of(a.device);
+    Trace trace =
+        program_trace(graph_, schedule_, captured_.program(), static_cast<int>(element_bytes(precision_)), activities);
+    trace.source = "measured on " + note_ + " by CUPTI, the median of " + std::to_string(kReplays) + " replays";
+    return trace;
+#else
+    throw Error(
+        "this build cannot trace on a GPU: no CUPTI was found when it was configured. Install the CUDA toolkit's CUPTI "
+        "and configure again, or simulate: --device sim");
+#endif
   }
 
   std::int64_t activation_bytes(int device) const override { return captured_.program().arena_bytes.at(device); }
 
  private:
+  /// Real data, and clocks that have risen: zeros or poison would be measured with another power draw.
+  void feed() {
+    if (!fed_) {
+      captured_.poison();
+      const Program& program = captured_.program();
+      const std::vector<OpId> ids = graph_.inputs();
+      for (std::size_t i = 0; i < program.inputs.size(); ++i)
+        captured_.upload(program.inputs[i], random_tensor(graph_.batch(), graph_.op(ids[i]).output, i + 1));
+      devices_.front()->warm_up();
+      fed_ = true;
+    }
+    devices_.front()->activate();
+  }
+
+  /// The device of the schedule that runs on this GPU.
+  int device_of(int gpu) const {
+    const auto it = std::ranges::find(devices_, gpu, &DeviceContext::gpu);
+    return it == devices_.end() ? 0 : static_cast<int>(it - devices_.begin());
+  }
+
+  const Graph& graph_;
+  Schedule schedule_;
+  Precision precision_;
+  std::string label_;
   std::shared_ptr<WeightStore> weights_;
-  DeviceContext& device_;
+  std::vector<DeviceContext*> devices_;
   std::string note_;
   CapturedProgram captured_;
-  int batch_;
-  std::vector<Shape> input_shapes_;
   bool fed_ = false;
 };
 
@@ -141,6 +185,7 @@ std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const S
     impl_->weights = std::make_shared<WeightStore>(graph, seed);
     impl_->weights_of = key;
   }
+  const NvtxRange range("capture " + graph.name() + "/" + schedule.scheduler);
   return std::make_unique<CudaExecutor>(graph, schedule, impl_->options.precision, devices, impl_->weights,
                                         impl_->device.name, impl_->options.progress);
 }

@@ -44,8 +44,9 @@ class CudaRuntime {
   const CudaDevice& device() const;
   Precision precision() const;
 
-  /// Captures the whole schedule, over all its devices, into one CUDA graph. `seed` of the weights.
-  /// Throws Error where there are too few GPUs, too little memory, or no kernel for an operator.
+  /// Captures the whole schedule, over all its devices, into one CUDA graph. `seed` of the weights. The
+  /// graph must outlive the executor. Throws Error where there are too few GPUs, too little memory, or no kernel for an
+  /// operator.
   std::unique_ptr<Executor> make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed);
 
   /// Costs measured on device 0, in barrier mode inside CUDA graphs, as schedules run. What

@@ -74,7 +74,7 @@ Trace simulated_trace(CostModel& cost, const Schedule& schedule) {
   for (const Simulation::Transfer& t : simulation.transfers)
     trace.events.push_back(
         {.kind = TraceEvent::Kind::transfer,
-         .row = trace.row(t.from, "to device " + std::to_string(t.to)),
+         .row = trace.row(t.to, "from device " + std::to_string(t.from)),
          .name = cost.graph().op(t.producer).name + ": " + std::to_string(t.from) + " -> " + std::to_string(t.to),
          .stage = simulation.slots[t.producer].stage,
          .start = t.start,

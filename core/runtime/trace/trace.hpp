@@ -9,10 +9,10 @@
 
 namespace opsched {
 
-/// A line of the picture: a stream of a device, its stages, or its link to another device.
+/// A line of the picture: a stream of a device, its stages, or its link from another device.
 struct TraceRow {
   int device = 0;
-  std::string name;  ///< "stream 2", "stages", "to device 1"
+  std::string name;  ///< "stream 2", "stages", "from device 1"
 };
 
 struct TraceEvent {
