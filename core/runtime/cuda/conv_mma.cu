@@ -185,6 +185,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
     }
   }
 
+  native::release_successor();
   // Every team of every block of the cluster leaves its partial tile in shared memory; each block adds
   // up its part of all.
   constexpr int kPitch = BN + 4;

@@ -125,6 +125,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     }
   }
 
+  native::release_successor();
   // Every team of every block of the cluster leaves its partial tile in shared memory; each block adds
   // up its part of all.
   __pipeline_wait_prior(0);

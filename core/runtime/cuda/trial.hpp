@@ -45,7 +45,7 @@ class Trial {
   /// Several launches in a CUDA graph, after check().
   class Series {
    public:
-    /// ms a launch, of one run of the graph.
+    /// ms a launch and the memset of 4 bytes that follows it, of one run of the graph.
     double run(const TrialBench& bench) const;
 
    private:
