@@ -12,19 +12,16 @@
 #include "core/runtime/cuda/conv_simt.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/cuda/cuda_handles.hpp"
+#include "tests/cuda/kernel_cases.hpp"
 
 namespace opsched {
 namespace {
 
-struct Case {
+struct ConvCase {
   ConvGeometry g;
   int in_channels_whole, in_first, out_channels_whole, out_first;  // slices of wider buffers
   std::vector<float> input, weight, bias;                          // input: whole buffer, NCHW
 };
-
-int pick(std::mt19937& rng, std::initializer_list<int> from) {
-  return *(from.begin() + std::uniform_int_distribution<int>(0, static_cast<int>(from.size()) - 1)(rng));
-}
 
 std::vector<float> normal(std::mt19937& rng, std::size_t n, float scale) {
   std::normal_distribution<float> d(0, scale);
@@ -33,9 +30,9 @@ std::vector<float> normal(std::mt19937& rng, std::size_t n, float scale) {
   return v;
 }
 
-Case random_case(unsigned seed, bool nhwc) {
+ConvCase random_case(unsigned seed, bool nhwc) {
   std::mt19937 rng(seed);
-  Case c;
+  ConvCase c;
   ConvGeometry& g = c.g;
   g.batch = pick(rng, {1, 1, 1, 2, 3});
   g.c = pick(rng, {1, 3, 8, 16, 20, 33, 48, 64, 77, 96, 168, 192});
@@ -72,7 +69,7 @@ Case random_case(unsigned seed, bool nhwc) {
 }
 
 /// Dense NCHW result.
-std::vector<double> expected(const Case& c) {
+std::vector<double> expected(const ConvCase& c) {
   const ConvGeometry& g = c.g;
   std::vector<double> out;
   for (int n = 0; n < g.batch; ++n)
@@ -110,11 +107,6 @@ DeviceBuffer to_device(const std::vector<T>& values) {
   return buffer;
 }
 
-int device_or_skip() {
-  int count = 0;
-  return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
-}
-
 bool clusters() {
   cudaDeviceProp p{};
   OPSCHED_CUDA(cudaGetDeviceProperties(&p, 0));
@@ -129,9 +121,9 @@ int alignment(std::int64_t stride, int first, int element) {
 }
 
 TEST(ConvSimt, MatchesTheDefinition) {
-  if (device_or_skip() == 0) GTEST_SKIP() << "no GPU";
-  for (unsigned seed = 0; seed < 60; ++seed) {
-    const Case c = random_case(seed, false);
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  for (int seed = 0; seed < cases(60); ++seed) {
+    const ConvCase c = random_case(seed, false);
     const ConvGeometry& g = c.g;
     const auto want = expected(c);
     std::vector<std::byte> packed(conv_simt_weight_bytes(g));
@@ -158,8 +150,8 @@ TEST(ConvSimt, MatchesTheDefinition) {
 
 template <class T>
 void check_mma(Precision precision, double tolerance) {
-  for (unsigned seed = 0; seed < 60; ++seed) {
-    const Case c = random_case(seed, true);
+  for (int seed = 0; seed < cases(60); ++seed) {
+    const ConvCase c = random_case(seed, true);
     const ConvGeometry& g = c.g;
     const int in_alignment = alignment(g.in_stride, c.in_first, sizeof(T));
     if (in_alignment < kConvMmaAlignment) continue;
@@ -193,12 +185,12 @@ void check_mma(Precision precision, double tolerance) {
 }
 
 TEST(ConvMma, MatchesTheDefinitionInTf32) {
-  if (device_or_skip() == 0) GTEST_SKIP() << "no GPU";
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
   check_mma<float>(Precision::tf32, 2e-3);
 }
 
 TEST(ConvMma, MatchesTheDefinitionInFp16) {
-  if (device_or_skip() == 0) GTEST_SKIP() << "no GPU";
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
   check_mma<__half>(Precision::fp16, 1e-2);
 }
 

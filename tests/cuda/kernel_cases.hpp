@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <random>
 
 #include "core/runtime/cuda/cuda_check.hpp"
@@ -17,6 +18,12 @@ namespace opsched {
 inline int gpu_count() {
   int count = 0;
   return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
+}
+
+/// How many random cases a test tries: `usual`, or what OPSCHED_TEST_CASES says (slow tools want fewer).
+inline int cases(int usual) {
+  const char* text = std::getenv("OPSCHED_TEST_CASES");
+  return text ? std::atoi(text) : usual;
 }
 
 class OnGpu : public testing::Test {

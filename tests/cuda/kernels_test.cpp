@@ -26,20 +26,20 @@ TEST_P(Kernels, DepthwiseMatchesTheDefinition) {
   Rng rng(1);
   int kernels = 0;
   for (Layout layout : layouts(GetParam()))
-    for (int i = 0; i < 40; ++i) kernels += check_native(random_depthwise(rng, GetParam(), layout));
-  EXPECT_GT(kernels, 40 * 2);
+    for (int i = 0; i < cases(40); ++i) kernels += check_native(random_depthwise(rng, GetParam(), layout));
+  EXPECT_GT(kernels, cases(40) * 2);
 }
 
 TEST_P(Kernels, PoolsMatchTheDefinition) {
   Rng rng(2);
   for (Layout layout : layouts(GetParam()))
-    for (int i = 0; i < 40; ++i) check_native(random_pool(rng, GetParam(), layout));
+    for (int i = 0; i < cases(40); ++i) check_native(random_pool(rng, GetParam(), layout));
 }
 
 TEST_P(Kernels, GathersMatchTheDefinition) {
   Rng rng(3);
   for (Layout layout : layouts(GetParam()))
-    for (int i = 0; i < 40; ++i) check_native(random_gather(rng, GetParam(), layout));
+    for (int i = 0; i < cases(40); ++i) check_native(random_gather(rng, GetParam(), layout));
 }
 
 TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
