@@ -6,23 +6,10 @@
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
-PRECISIONS = ["fp32", "tf32", "fp16"]
-
-
-def load(folder):
-    bench = json.loads((folder / "bench.json").read_text())
-    peers_file = folder / "peers.jsonl"
-    peers = [json.loads(line) for line in peers_file.read_text().splitlines()] if peers_file.exists() else []
-    return bench["origin"], [r for r in bench["results"] if "skipped" not in r], peers
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+from results import PRECISIONS, load_bench, load_peers, table
 
 
 def schedules(results):
@@ -72,7 +59,8 @@ def beside_peers(results, peers):
 
 
 def page(folder):
-    origin, results, peers = load(folder)
+    origin, results = load_bench(folder)
+    peers = load_peers(folder)
     command = folder / "COMMAND"
     text = f"# {folder.name}\n\nMade by `analysis/tables.py` from the files beside it; do not edit.\n\n"
     text += f"Source: {origin}. Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over\n"

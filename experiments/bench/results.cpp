@@ -93,11 +93,6 @@ auto reading(const std::string& path, Parse parse) {
   }
 }
 
-struct Contents {
-  std::string origin;
-  std::vector<Result> results;
-};
-
 Contents load_file(const std::string& folder) {
   const std::string path = file_of(folder);
   if (!std::filesystem::exists(path)) return {};
@@ -176,6 +171,6 @@ void ResultsFile::finish() {
   impl_->journal.clear();
 }
 
-std::vector<Result> ResultsFile::load(const std::string& folder) { return load_file(folder).results; }
+Contents ResultsFile::load(const std::string& folder) { return load_file(folder); }
 
 }  // namespace opsched::bench

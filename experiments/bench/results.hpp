@@ -26,6 +26,12 @@ struct Result {
   bool operator==(const Result&) const = default;
 };
 
+/// What a results file holds; both empty where there is none.
+struct Contents {
+  std::string origin;  ///< what the numbers depend on besides the case: device, versions
+  std::vector<Result> results;
+};
+
 /// The file FOLDER/bench.json, and FOLDER/bench.json.journal while a run is not finished. What was
 /// finished survives Ctrl-C and kill -9; the next run with the same `origin` begins with it.
 class ResultsFile {
@@ -43,8 +49,8 @@ class ResultsFile {
   /// middle latency) and drops the journal.
   void finish();
 
-  /// Results of the file of an earlier run; empty if there is no such file. Throws Error as above.
-  static std::vector<Result> load(const std::string& folder);
+  /// The file of an earlier run. Throws Error as above.
+  static Contents load(const std::string& folder);
 
  private:
   struct Impl;

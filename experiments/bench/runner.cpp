@@ -7,10 +7,10 @@
 
 namespace opsched::bench {
 
-void Runner::select(const Case& what) {
+CostModel& Runner::costs(const Case& what) {
   const bool same_graph =
       graph_ && what.network == selected_.network && what.batch == selected_.batch && what.image == selected_.image;
-  if (same_graph && costs_ && what.precision == selected_.precision) return;
+  if (same_graph && costs_ && what.precision == selected_.precision) return *costs_;
   costs_.reset();
   if (!same_graph) {
     const NetworkOptions options{.batch = what.batch, .image = what.image, .seed = 1, .edge_lists = {}};
@@ -18,43 +18,55 @@ void Runner::select(const Case& what) {
   }
   selected_ = what;
   costs_ = device_.costs(*graph_, what.precision);
+  return *costs_;
 }
 
-Result Runner::run(const Case& what) {
+Found Runner::find(const Case& what, const SchedulerOptions& options) {
+  report_(what.name() + ": costs");
+  check_scheduler(what.scheduler, what.gpus, options);
+  device_.require(what.gpus, what.precision);
+  CostModel& costs = this->costs(what);
+  report_(what.name() + ": finding the schedule");
+  const auto progress = [&](const std::string& state) { report_(what.name() + ": " + state); };
+  return store_.find(what.scheduler, {.cost = costs, .devices = what.gpus, .options = options, .progress = progress},
+                     device_.cost_key(what.precision));
+}
+
+Result Runner::time(const Case& what, const Found& found) {
+  device_.require(what.gpus, what.precision);
+  CostModel& costs = this->costs(what);
+  report_(what.name() + ": latency");
+  const Timing timing = device_.time(costs, found.schedule, what.precision, options_, what.name());
+  const Measurement& latency = timing.latency;
   Result result;
   result.what = what;
-  try {
-    report_(what.name() + ": costs");
-    check_scheduler(what.scheduler, what.gpus, {});
-    device_.require(what.gpus, what.precision);
-    select(what);
-    report_(what.name() + ": finding the schedule");
-    const auto progress = [&](const std::string& state) { report_(what.name() + ": " + state); };
-    const Found found =
-        store_.find(what.scheduler, {.cost = *costs_, .devices = what.gpus, .options = {}, .progress = progress},
-                    device_.cost_key(what.precision));
-    report_(what.name() + ": latency");
-    const Timing timing = device_.time(*costs_, found.schedule, what.precision, options_, what.name());
-    const Measurement& latency = timing.latency;
-    result.ms = latency.median;
-    result.min_ms = latency.min;
-    result.max_ms = latency.max;
-    result.noise = latency.noise;
-    result.runs = latency.runs;
-    result.how = timing.how;
-    result.sm_clock_mhz = latency.sm_clock_mhz;
-    result.memory_clock_mhz = latency.memory_clock_mhz;
-    result.throttled = latency.throttled;
-    result.stages = stage_count(found.schedule);
-    result.bound_ms = lower_bounds(*costs_, what.gpus).lower();
-    result.peak_bytes = timing.peak_bytes;
-    result.search_seconds = found.seconds;
-    result.graph = fingerprint(*graph_);
-    result.schedule = fingerprint(found.schedule);
-  } catch (const Error& e) {
-    result.skipped = e.what();
-  }
+  result.ms = latency.median;
+  result.min_ms = latency.min;
+  result.max_ms = latency.max;
+  result.noise = latency.noise;
+  result.runs = latency.runs;
+  result.how = timing.how;
+  result.sm_clock_mhz = latency.sm_clock_mhz;
+  result.memory_clock_mhz = latency.memory_clock_mhz;
+  result.throttled = latency.throttled;
+  result.stages = stage_count(found.schedule);
+  result.bound_ms = lower_bounds(costs, what.gpus).lower();
+  result.peak_bytes = timing.peak_bytes;
+  result.search_seconds = found.seconds;
+  result.graph = fingerprint(costs.graph());
+  result.schedule = fingerprint(found.schedule);
   return result;
+}
+
+Result Runner::run(const Case& what, const SchedulerOptions& options) {
+  try {
+    return time(what, find(what, options));
+  } catch (const Error& e) {
+    Result result;
+    result.what = what;
+    result.skipped = e.what();
+    return result;
+  }
 }
 
 }  // namespace opsched::bench

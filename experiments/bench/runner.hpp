@@ -19,11 +19,18 @@ class Runner {
 
   /// Finds the schedule and its latency. What the combination cannot do comes back as `skipped`, with
   /// the reason. Passes on what `report` throws.
-  Result run(const Case& what);
+  Result run(const Case& what, const SchedulerOptions& options = {});
+
+  // The steps of run(), for schedules that are compared in other ways. They throw Error for what a
+  // combination cannot do.
+
+  /// Of the case's graph (CostModel::graph) in its precision; valid until another case is asked for.
+  CostModel& costs(const Case& what);
+  Found find(const Case& what, const SchedulerOptions& options = {});
+  /// Latency of a schedule of the case's network, wherever it was found.
+  Result time(const Case& what, const Found& found);
 
  private:
-  void select(const Case& what);
-
   Device& device_;
   const ScheduleStore& store_;
   MeasureOptions options_;

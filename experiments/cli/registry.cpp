@@ -16,7 +16,8 @@ namespace opsched::cli {
   ADD(growth_command)         \
   ADD(ablation_command)       \
   ADD(fit_command)            \
-  ADD(simulate_command)
+  ADD(simulate_command)       \
+  ADD(reproduce_command)
 
 #define OPSCHED_DECLARE(function) Command function();
 OPSCHED_COMMANDS(OPSCHED_DECLARE)

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "core/error.hpp"
+
 namespace opsched {
 namespace {
 
@@ -45,6 +47,17 @@ bool has_profile(const std::string& folder) {
 std::vector<std::string> recorded_folders() {
   std::vector<std::string> folders = with_profile("results");
   return folders.empty() ? with_profile(fs::path(OPSCHED_SOURCE_DIR) / "results") : folders;
+}
+
+std::string default_recorded_folder() {
+  const std::vector<std::string> folders = recorded_folders();
+  if (folders.empty())
+    throw Error(
+        "no GPU, and nothing recorded to replay: no folder of results/ holds a profile (profile-fp32.json); give one "
+        "with --profile FOLDER");
+  const auto h200 =
+      std::ranges::find_if(folders, [](const std::string& folder) { return fs::path(folder).filename() == "h200"; });
+  return h200 == folders.end() ? folders.front() : *h200;
 }
 
 }  // namespace opsched

@@ -21,5 +21,7 @@ bool has_profile(const std::string& folder);
 /// Folders of recorded results with a profile: in ./results, else in the results/ of the project's
 /// source. Ascending.
 std::vector<std::string> recorded_folders();
+/// The one that is replayed unless told otherwise: the H200's, else the first. Throws Error if there is none.
+std::string default_recorded_folder();
 
 }  // namespace opsched

@@ -14,17 +14,6 @@
 namespace opsched {
 namespace {
 
-std::string default_folder() {
-  const std::vector<std::string> folders = recorded_folders();
-  if (folders.empty())
-    throw Error(
-        "no GPU, and nothing recorded to replay: no folder of results/ holds a profile (profile-fp32.json); give one "
-        "with --profile FOLDER");
-  const auto h200 = std::ranges::find_if(
-      folders, [](const std::string& folder) { return std::filesystem::path(folder).filename() == "h200"; });
-  return h200 == folders.end() ? folders.front() : *h200;
-}
-
 /// One precision. The model is fitted when it is first needed.
 struct Lane {
   Profile profile;
@@ -34,7 +23,7 @@ struct Lane {
 class RecordedDevice final : public Device {
  public:
   explicit RecordedDevice(const DeviceOptions& options)
-      : folder_(options.profile.empty() ? default_folder() : options.profile), report_(options.report) {
+      : folder_(options.profile.empty() ? default_recorded_folder() : options.profile), report_(options.report) {
     if (!has_profile(folder_))
       throw Error("'" + folder_ + "' holds no profile (" + profile_file(folder_, Precision::fp32) +
                   " or another precision)");

@@ -1,0 +1,51 @@
+// What figures gather their rows with.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/bench/runner.hpp"
+#include "experiments/figures/row.hpp"
+
+namespace opsched::figures {
+
+/// What is at hand, before anything is run.
+struct Place {
+  std::string results;                    ///< folder of the device's results: results/h200
+  bool measures = false;                  ///< is there a GPU?
+  int gpus = 1;                           ///< that may be used
+  Precision precision = Precision::fp32;  ///< the papers'
+};
+
+/// Folders of results of the same type of device beside place.results, it included, with their number of
+/// GPUs: {1, "results/h200"}, {2, "results/h200-x2"}. Ascending.
+std::vector<std::pair<int, std::string>> sibling_folders(const Place& place);
+
+class Lab {
+ public:
+  /// All must outlive it.
+  Lab(Device& device, const bench::ScheduleStore& store, MeasureOptions options, Place place, Report report);
+
+  const Place& place() const { return place_; }
+  Device& device() { return device_; }
+  bench::Runner& runner() { return runner_; }
+  void report(const std::string& text) const { report_(text); }
+
+  /// Latency of the schedule that the scheduler finds. On a GPU it is measured; without one, or where it
+  /// needs more GPUs than there are, it is read from bench.json of the results folders, else replayed.
+  /// Throws Error for what cannot be had.
+  Row latency(const bench::Case& what, const SchedulerOptions& options = {});
+  /// Fills in `source`.
+  Row row(bench::Result result) const;
+
+ private:
+  const Row* recorded(const bench::Case& what) const;
+
+  Device& device_;
+  Place place_;
+  Report report_;
+  bench::Runner runner_;
+  std::vector<Row> recorded_;  ///< of all bench.json at hand
+};
+
+}  // namespace opsched::figures

@@ -1,0 +1,151 @@
+// opsched reproduce, replaying a made-up device.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "core/files.hpp"
+#include "tests/program.hpp"
+
+namespace opsched::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+const std::string kAnalysis = std::string(OPSCHED_TEST_DATA) + "/../../analysis";
+
+ProgramResult reproduce(const std::string& args) {
+  return run_program("reproduce --device sim --profile " + made_up_profile() + " --no-pictures " + args);
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// First words of the lines of --list behind its rule.
+std::vector<std::string> figure_names() {
+  const TempDir dir;
+  std::istringstream lines(reproduce("--list --out " + dir.file("none")).out);
+  std::vector<std::string> names;
+  std::string line;
+  while (std::getline(lines, line) && !line.starts_with("---")) {
+  }
+  while (std::getline(lines, line)) names.push_back(line.substr(0, line.find(' ')));
+  return names;
+}
+
+class Figures : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (std::system("python3 -c '' 2>/dev/null") != 0) GTEST_SKIP() << "no python3, which writes the pages";
+  }
+};
+
+TEST_F(Figures, AreListedWithWhereTheyStand) {
+  const TempDir dir;
+  const ProgramResult before = reproduce("--list --out " + dir.file("out"));
+  ASSERT_EQ(before.code, 0) << before.err;
+  EXPECT_TRUE(contains(before.out, "not made")) << before.out;
+  EXPECT_FALSE(fs::exists(dir.path() / "out"));
+  ASSERT_EQ(reproduce("last_block --out " + dir.file("out")).code, 0);
+  EXPECT_TRUE(contains(reproduce("--list --out " + dir.file("out")).out, "last_block  replayed"));
+}
+
+TEST_F(Figures, EachHasADrawing) {
+  const std::vector<std::string> names = figure_names();
+  EXPECT_GE(names.size(), 3U);
+  EXPECT_EQ(std::set(names.begin(), names.end()).size(), names.size());
+  for (const std::string& name : names) EXPECT_TRUE(fs::exists(kAnalysis + "/plots/" + name + ".py")) << name;
+}
+
+TEST_F(Figures, AnUnknownOneIsAnErrorThatListsTheKnown) {
+  const TempDir dir;
+  const ProgramResult result = reproduce("last_block nonesuch --out " + dir.file("out"));
+  EXPECT_EQ(result.code, 2);
+  EXPECT_TRUE(contains(result.err, "'nonesuch'") && contains(result.err, "last_block")) << result.err;
+  EXPECT_FALSE(fs::exists(dir.path() / "out"));
+}
+
+TEST_F(Figures, RowsSayWhereTheyComeFromAndPagesSayWhatTheySay) {
+  const TempDir dir;
+  const ProgramResult result = reproduce("last_block --out " + dir.file("out"));
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_TRUE(result.out.starts_with("replayed from ")) << result.out;
+  const json data = json::parse(read_file(dir.file("out/last_block.json")));
+  EXPECT_EQ(data.at("state"), "replayed");
+  EXPECT_TRUE(data.at("command").get<std::string>().starts_with("opsched reproduce last_block"));
+  ASSERT_FALSE(data.at("rows").empty());
+  std::set<std::string> operators;
+  for (const json& row : data.at("rows")) {
+    EXPECT_TRUE(row.at("how") == "simulated" || row.at("how") == "recorded");
+    EXPECT_TRUE(contains(data.at("sources").at(row.at("source").get<int>()), made_up_profile()));
+    if (row.at("batch") == 1) operators.insert(row.at("labels").at("operator").get<std::string>());
+  }
+  EXPECT_EQ(operators.size(), 11U);
+  const std::string page = read_file(dir.file("out/last_block.md")), csv = read_file(dir.file("out/last_block.csv"));
+  for (const std::string& name : operators) EXPECT_TRUE(contains(page, name) && contains(csv, name)) << name;
+  EXPECT_TRUE(contains(page, "**What agrees.**") && contains(page, "**What does not, and why.**")) << page;
+  EXPECT_TRUE(contains(read_file(dir.file("out/README.md")), "[last_block](last_block.md)"));
+}
+
+TEST_F(Figures, WhatWasMeasuredIsKeptAndOnlyDrawnAgain) {
+  const TempDir dir;
+  const std::string args = "last_block --out " + dir.file("out"), file = dir.file("out/last_block.json");
+  ASSERT_EQ(reproduce(args).code, 0);
+  json data = json::parse(read_file(file));
+  for (json& row : data.at("rows")) row["how"] = "measured";
+  data.at("rows").at(0).at("numbers")["stage_ms"] = 123.456;
+  write_file_atomically(file, data.dump());
+  const std::string before = read_file(file);
+  const ProgramResult again = reproduce(args);
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(read_file(file), before);
+  EXPECT_TRUE(contains(read_file(dir.file("out/last_block.md")), "123.46"));
+  EXPECT_TRUE(contains(again.out, "last_block  measured")) << again.out;
+  ASSERT_EQ(reproduce(args + " --fresh").code, 0);
+  EXPECT_FALSE(contains(read_file(dir.file("out/last_block.md")), "123.46"));
+}
+
+TEST_F(Figures, PagesAreCheckedAgainstTheData) {
+  const TempDir dir;
+  ASSERT_EQ(reproduce("last_block --out " + dir.file("out")).code, 0);
+  const std::string check = "python3 " + kAnalysis + "/figures.py --check " + dir.file("out") + " >/dev/null";
+  EXPECT_EQ(std::system(check.c_str()), 0);
+  json data = json::parse(read_file(dir.file("out/last_block.json")));
+  data.at("rows").at(0).at("labels")["operator"] = "another";
+  write_file_atomically(dir.file("out/last_block.json"), data.dump());
+  EXPECT_NE(std::system(check.c_str()), 0);
+}
+
+TEST_F(Figures, AFileOfAnotherVersionIsAnErrorUntilFresh) {
+  const TempDir dir;
+  fs::create_directory(dir.path() / "out");
+  for (const std::string text : {R"({"format": "opsched figure", "version": 99})", "{}", "damaged"}) {
+    write_file_atomically(dir.file("out/last_block.json"), text);
+    const ProgramResult result = reproduce("last_block --out " + dir.file("out"));
+    EXPECT_EQ(result.code, 2);
+    EXPECT_TRUE(contains(result.err, "last_block.json") && contains(result.err, "--fresh")) << result.err;
+    EXPECT_EQ(read_file(dir.file("out/last_block.json")), text);
+  }
+  EXPECT_EQ(reproduce("last_block --fresh --out " + dir.file("out")).code, 0);
+}
+
+TEST_F(Figures, AnInterruptedRunGoesOn) {
+  const TempDir dir;
+  const std::string out = dir.file("out"), journal = out + "/rows.journal";
+  const std::string wait =
+      " & pid=$!; while ! grep -q item '" + journal + "' 2>/dev/null; do sleep 0.01; done; kill -INT $pid; wait $pid";
+  const ProgramResult stopped = reproduce("batches --no-cache --out " + out + wait);
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_FALSE(fs::exists(out + "/batches.json"));
+  ASSERT_TRUE(fs::exists(journal));
+  const ProgramResult resumed = reproduce("last_block batches --out " + out);
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_TRUE(contains(resumed.err, "going on")) << resumed.err;
+  EXPECT_FALSE(fs::exists(journal));
+}
+
+}  // namespace
+}  // namespace opsched::test
