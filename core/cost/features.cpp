@@ -48,6 +48,12 @@ OperatorFeatures operator_features(const Operator& op, int batch, int element_by
   return f;
 }
 
+int kernel_count(const Operator& op) {
+  const auto count =
+      std::ranges::count_if(op.layers, [](const Layer& layer) { return !std::holds_alternative<Activate>(layer); });
+  return std::max(1, static_cast<int>(count));
+}
+
 std::vector<double> regression_features(const OperatorFeatures& f) {
   const auto log = [](double x) { return std::log(x + 1); };
   return {log(f.macs),

@@ -23,6 +23,7 @@ struct Sharing {
   double fork_ms = 0;        ///< a stage: for every group beyond the first
   double chain_ms = 0;       ///< saved by an operator that follows another in its group or on its stream
   double dependency_ms = 0;  ///< dataflow: between an operator and a reader on another stream
+  double switch_ms = 0;      ///< a schedule: each kernel, over what it takes when it is repeated and warm
   double launch_ms = 0;      ///< a schedule: before its first operator starts
   bool operator==(const Sharing&) const = default;
 

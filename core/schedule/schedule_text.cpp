@@ -30,6 +30,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 std::vector<OpId> read_ids(std::string_view text) {
   std::vector<OpId> ids;
+  if (text.empty()) return ids;
   for (std::string_view word : split(text, ',')) {
     OpId id = -1;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);

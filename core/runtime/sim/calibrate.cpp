@@ -50,8 +50,9 @@ std::vector<MeasuredCase> measured_cases(const Profile& profile, const Contentio
 
 // The numbers of a sharing law that whole schedules tell about, as a vector for the fit.
 std::vector<double> pack(const Sharing& s) {
-  return {std::log(s.softness - 1), std::log(std::max(s.crowding, 1e-4)), 1000 * s.chain_ms, 1000 * s.dependency_ms,
-          1000 * s.launch_ms};
+  return {std::log(s.softness - 1), std::log(std::max(s.crowding, 1e-4)),
+          1000 * s.chain_ms,        1000 * s.dependency_ms,
+          1000 * s.launch_ms,       1000 * s.switch_ms};
 }
 
 Sharing unpack(const std::vector<double>& v, Sharing s) {
@@ -60,13 +61,14 @@ Sharing unpack(const std::vector<double>& v, Sharing s) {
   s.chain_ms = v[2] / 1000;
   s.dependency_ms = std::max(0.0, v[3] / 1000);
   s.launch_ms = std::max(0.0, v[4] / 1000);
+  s.switch_ms = std::max(0.0, v[5] / 1000);
   return s;
 }
 
 Sharing fit(const Sharing& start, std::span<const MeasuredCase* const> cases) {
   constexpr double kNoise = 0.02, kOutlier = 0.2;
   const std::vector<double> prior = pack(start);
-  const double spread[] = {0.5, 0.5, 1, 1, 3};
+  const double spread[] = {0.5, 0.5, 1, 1, 3, 1};
   const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
     const Sharing law = unpack(v, start);
     r.clear();

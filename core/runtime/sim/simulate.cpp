@@ -7,6 +7,8 @@
 #include <queue>
 #include <tuple>
 
+#include "core/cost/features.hpp"
+
 namespace opsched {
 namespace {
 
@@ -21,6 +23,13 @@ std::map<int, double> destinations(CostModel& cost, const std::vector<Slot>& slo
     longest = std::max(longest, cost.transfer_ms(op, reader, from, to));
   }
   return ms;
+}
+
+/// What the kernels of an operator take longer than when measured again and again. Operators that
+/// cost nothing (joins written in place) have no kernel.
+double switching_ms(CostModel& cost, const Sharing& sharing, OpId op) {
+  constexpr double kNothing = 1e-4;
+  return cost.operator_ms(op) < kNothing ? 0 : sharing.switch_ms * kernel_count(cost.graph().op(op));
 }
 
 /// One run in dataflow mode. A unit is an operator, or all operators of a merge.
@@ -91,6 +100,7 @@ class DataflowRun {
               unit.waits = 1;
               unit.ms = sharing_.following_ms(ms);
             }
+            unit.ms += switching_ms(cost_, sharing_, unit.ops.front());
             last[unit.stream] = id;
             units_.push_back(std::move(unit));
           };
@@ -216,10 +226,42 @@ class DataflowRun {
   std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> starts_;
 };
 
+/// The recorded or modelled cost with what a stage takes longer in a schedule: its longest chain of
+/// kernels is new to the device.
+class InSchedule : public CostModel {
+ public:
+  explicit InSchedule(CostModel& cost) : cost_(cost), sharing_(cost.sharing()) {}
+  const Graph& graph() const override { return cost_.graph(); }
+  Source source() const override { return cost_.source(); }
+  double operator_ms(OpId op) override { return cost_.operator_ms(op); }
+  double utilisation(OpId op) override { return cost_.utilisation(op); }
+  double stage_ms(const Stage& stage) override {
+    double longest = 0;
+    for (const Group& group : stage.groups) {
+      double chain = 0;
+      for (OpId op : group) {
+        const double ms = switching_ms(cost_, sharing_, op);
+        chain = stage.strategy == Strategy::merge ? std::max(chain, ms) : chain + ms;
+      }
+      longest = std::max(longest, chain);
+    }
+    return cost_.stage_ms(stage) + longest;
+  }
+  double transfer_ms(OpId producer, OpId consumer, int from, int to) override {
+    return cost_.transfer_ms(producer, consumer, from, to);
+  }
+  void prefetch(std::span<const Stage> stages) override { cost_.prefetch(stages); }
+
+ private:
+  CostModel& cost_;
+  Sharing sharing_;
+};
+
 Simulation barrier_run(CostModel& cost, const Schedule& schedule) {
   Simulation result;
   result.slots = slots_of(cost.graph(), schedule);
-  result.timeline = evaluate(cost, schedule);
+  InSchedule in_schedule(cost);
+  result.timeline = evaluate(in_schedule, schedule);
   const double launch = cost.sharing().launch_ms;
   Timeline& t = result.timeline;
   for (OpId op : cost.graph().units()) {

@@ -22,7 +22,8 @@ struct Simulation {
 
 /// Any valid schedule, in its own mode; validated here.
 ///
-/// Barrier: core/cost/evaluate.hpp, after sharing().launch_ms.
+/// Both: the first operators start after sharing().launch_ms, and kernels take switch_ms longer.
+/// Barrier: core/cost/evaluate.hpp.
 /// Dataflow: an operator starts when its stream is free, what it reads on its device is there
 /// (dependency_ms later if from another stream) and what it reads from other devices has arrived.
 /// Operators that run on a device at the same time slow each other down as cost.sharing() says, on
