@@ -87,6 +87,7 @@ struct Sample {
 constexpr double kNoise = 0.05;        // what a perfect model would leave
 constexpr double kOutlier = 0.3;       // relative errors beyond this count linearly
 constexpr double kCorrection = 0.7;    // spread of an operator's own correction
+constexpr double kLeast = 1e-4;        // ms; what takes less (joins written in place) takes nothing
 constexpr std::size_t kFitted = 1200;  // stages are enough for the law; corrections use all
 
 std::uint64_t hash(const std::string& text) {
@@ -173,7 +174,7 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
   std::vector<double> logs;
   const auto learn = [&](const OperatorFeatures& f, double ms) {
     rows.push_back(regression_features(f));
-    logs.push_back(std::log(ms));
+    logs.push_back(std::log(std::max(ms, kLeast)));
   };
   for (const auto& [key, ms] : stages) {
     SignedStage stage = parse_stage_key(key);
@@ -186,7 +187,7 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
       learn(f, ms);
     } else if (stage.strategy == Strategy::merge) {
       learn(operator_features(merged_operator(stage.ops), stage.batch, s.element_bytes), ms);
-    } else {
+    } else if (ms >= kLeast) {
       parsed.emplace_back(std::move(stage), ms);
       keys.push_back(key);
     }
@@ -284,7 +285,7 @@ FitReport cross_validate(const Profile& profile, int folds) {
     if (stage.ops.size() > 1) continue;
     rows.push_back(
         regression_features(operator_features(stage.ops[0], stage.batch, element_bytes(profile.precision()))));
-    logs.push_back(std::log(record.ms));
+    logs.push_back(std::log(std::max(record.ms, kLeast)));
     parts.push_back(static_cast<int>(hash(key) % folds));
   }
   for (int fold = 0; fold < folds; ++fold) {
@@ -295,6 +296,7 @@ FitReport cross_validate(const Profile& profile, int folds) {
     for (const auto& [key, kind] : kinds) {
       if (kind.solo) continue;
       const double measured = profile.find_stage(key)->ms;
+      if (measured < kLeast) continue;
       if (left_out(key)) {
         report.left_out.push_back({key, model.stage_ms(key), measured});
         (kind.merge ? merge : concurrent).add(report.left_out.back().predicted, measured);

@@ -13,6 +13,7 @@ OperatorFeatures operator_features(const Operator& op, int batch, int element_by
     f.values += static_cast<double>(term.size());
     f.bytes_read += static_cast<double>(term.size()) * term.front().channels();
   }
+  f.joins = op.is_join() && std::ranges::all_of(op.terms, [](const Term& term) { return term.size() == 1; });
   f.bytes_read *= static_cast<double>(op.input.h) * op.input.w * batch * element_bytes;
   f.outputs = static_cast<double>(op.output.size()) * batch;
   f.bytes_written = f.outputs * element_bytes;
@@ -68,7 +69,8 @@ std::vector<double> regression_features(const OperatorFeatures& f) {
           std::log(std::max(1.0, f.layers)),
           f.macs > 0 ? 1.0 : 0.0,
           f.depthwise ? 1.0 : 0.0,
-          f.pool ? 1.0 : 0.0};
+          f.pool ? 1.0 : 0.0,
+          f.joins ? 1.0 : 0.0};
 }
 
 Operator merged_operator(std::span<const Operator> ops) {

@@ -24,6 +24,7 @@ struct OperatorFeatures {
   double layers = 0;
   bool depthwise = false;  ///< has a depthwise layer
   bool pool = false;
+  bool joins = false;  ///< only puts values side by side: mostly written in place, at no cost
 };
 
 /// `op` as in a graph, or as read back from a signature.
