@@ -42,10 +42,7 @@ namespace {
 
 Schedule make(const SchedulerRequest& request) {
   const HiosProblem problem(request.cost, request.devices);
-  StageCost cost(problem);
-  StageGraph graph(problem, cost);
-  graph.assign(heft_orders(problem));
-  return graph.schedule();
+  return staged(problem, heft_orders(problem), 1);
 }
 
 }  // namespace

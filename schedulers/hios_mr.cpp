@@ -44,7 +44,7 @@ class MappingRecords {
  private:
   struct Record {
     std::vector<double> free;       ///< when each device has ended what it was given
-    double makespan = 0, busy = 0;  ///< busy: sum of free
+    double makespan = 0, ends = 0;  ///< ends: sum over the operators
   };
 
   std::size_t cells() const { return static_cast<std::size_t>(problem_.size()) * devices_; }
@@ -55,7 +55,7 @@ class MappingRecords {
     const int records = v == 0 ? 1 : devices_;
     for (int device = 0; device < devices_; ++device) {
       int best = -1;
-      double best_makespan = 0, best_busy = 0, best_end = 0;
+      double best_makespan = 0, best_ends = 0, best_end = 0;
       for (int k = 0; k < records; ++k) {
         const Record& record = now_[k];
         double start = record.free[device];
@@ -64,14 +64,15 @@ class MappingRecords {
           start = std::max(start, end_[cell(pred, *from)] + problem_.transfer(edge, *from, device));
           ++from;
         }
-        // The shorter schedule; of two alike the one that leaves the devices free earlier.
+        // The shorter schedule; of two alike the one whose operators end earlier. (Devices that are free
+        // earlier would be the worse choice: they make an operator queue where another device is idle.)
         const double end = start + problem_.ms(v), makespan = std::max(record.makespan, end);
-        const double busy = record.busy - record.free[device] + end;
-        if (best >= 0 && !less(makespan, best_makespan) && (less(best_makespan, makespan) || !less(busy, best_busy)))
+        const double ends = record.ends + end;
+        if (best >= 0 && !less(makespan, best_makespan) && (less(best_makespan, makespan) || !less(ends, best_ends)))
           continue;
         best = k;
         best_makespan = makespan;
-        best_busy = busy;
+        best_ends = ends;
         best_end = end;
       }
       parent_[cell(v, device)] = best;
@@ -79,7 +80,7 @@ class MappingRecords {
       next_[device].free = now_[best].free;
       next_[device].free[device] = best_end;
       next_[device].makespan = best_makespan;
-      next_[device].busy = best_busy;
+      next_[device].ends = best_ends;
     }
     now_.swap(next_);
     share(v);

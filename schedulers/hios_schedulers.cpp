@@ -23,25 +23,39 @@ DeviceOrders one_device_orders(const HiosProblem& problem) {
   return orders;
 }
 
+Schedule staged(const HiosProblem& problem, const DeviceOrders& orders, int width) {
+  StageCost cost(problem);
+  StageGraph graph(problem, cost);
+  graph.assign(orders);
+  fuse_windows(graph, width);
+  // Below all work there is nothing to gain on one device; measured stages may beat that bound.
+  double work = 0;
+  for (int v = 0; v < problem.size(); ++v) work += width == 1 ? problem.ms(v) : problem.cost().work_ms(problem.op(v));
+  const bool exact = width == 1 || problem.cost().source() == Source::synthetic;
+  if (problem.devices() == 1 || (exact && graph.makespan() <= work)) return graph.schedule();
+  const Alone alone = on_one_device(problem, width);
+  return alone.makespan < graph.makespan() ? alone.schedule : graph.schedule();
+}
+
+Alone on_one_device(const HiosProblem& problem, int width) {
+  const HiosProblem single(problem.cost(), 1);  // LST without transfers
+  StageCost cost(single);
+  StageGraph graph(single, cost);
+  graph.assign(one_device_orders(single));
+  fuse_windows(graph, width);
+  Alone alone{graph.schedule(), graph.makespan()};
+  alone.schedule.devices.resize(problem.devices());
+  return alone;
+}
+
 namespace {
 
 using FirstStep = DeviceOrders (*)(const HiosProblem&);
 
-/// Both steps; a window of 1 leaves out the second. Where transfers cost more than other devices gain,
-/// everything stays on one.
+/// A window of 1 leaves out the second step.
 Schedule make(const SchedulerRequest& request, FirstStep place, int window) {
   const HiosProblem problem(request.cost, request.devices);
-  StageCost cost(problem);
-  StageGraph graph(problem, cost);
-  graph.assign(place(problem));
-  fuse_windows(graph, window);
-  double work = 0;
-  for (int v = 0; v < problem.size(); ++v) work += window == 1 ? problem.ms(v) : request.cost.work_ms(problem.op(v));
-  if (graph.makespan() <= work) return graph.schedule();
-  StageGraph alone(problem, cost);
-  alone.assign(one_device_orders(problem));
-  fuse_windows(alone, window);
-  return alone.makespan() < graph.makespan() ? alone.schedule() : graph.schedule();
+  return staged(problem, place(problem), window);
 }
 
 SchedulerInfo inter_gpu(std::string name, std::string summary, FirstStep place) {

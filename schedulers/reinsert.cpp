@@ -142,7 +142,10 @@ Schedule make(const SchedulerRequest& request) {
                           .seed = static_cast<std::uint64_t>(options.integer("seed", 1, 0))};
   StageCost cost(problem, request.cost.source() == Source::measured);
   if (problem.size() == 0) return StageGraph(problem, cost).schedule();
-  return Reinsertion(problem, cost, settings, request.progress).run().schedule();
+  const StageGraph found = Reinsertion(problem, cost, settings, request.progress).run();
+  if (problem.devices() == 1) return found.schedule();
+  const Alone alone = on_one_device(problem, 1);
+  return alone.makespan < found.makespan() ? alone.schedule : found.schedule();
 }
 
 }  // namespace

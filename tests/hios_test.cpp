@@ -106,7 +106,7 @@ DeviceOrders plain_lp(const HiosProblem& problem) {
 DeviceOrders plain_mr(const HiosProblem& problem) {
   struct Record {
     std::vector<int> device;
-    double makespan = 0, busy = 0;
+    double makespan = 0, ends = 0;
   };
   std::vector<Record> records(1);
   records[0].device.assign(problem.size(), none);
@@ -117,13 +117,12 @@ DeviceOrders plain_mr(const HiosProblem& problem) {
       for (const Record& record : records) {
         Record trial = record;
         trial.device[v] = d;
-        std::vector<double> end, last(problem.devices(), 0.0);
+        std::vector<double> end;
         trial.makespan = list_schedule(problem, trial.device, end);
-        for (int u = 0; u <= v; ++u) last[trial.device[u]] = end[u];
-        trial.busy = 0;
-        for (double ms : last) trial.busy += ms;
+        trial.ends = 0;
+        for (int u = 0; u <= v; ++u) trial.ends += end[u];
         if (best.device.empty() || trial.makespan < best.makespan - 1e-9 ||
-            (trial.makespan < best.makespan + 1e-9 && trial.busy < best.busy - 1e-9))
+            (trial.makespan < best.makespan + 1e-9 && trial.ends < best.ends - 1e-9))
           best = trial;
       }
       next.push_back(best);
@@ -308,9 +307,27 @@ TEST(Hios, StaysOnOneDeviceWhereTransfersCostMoreThanTheyGain) {
   SyntheticCost cost = synthetic_cost(dag);
   const double sequential =
       evaluate(cost, make_schedule("sequential", {.cost = cost, .options = {}, .progress = {}})).makespan;
-  for (const char* name : {"hios-lp", "hios-mr", "hios-lp-inter", "hios-mr-inter"}) {
+  for (const char* name : {"hios-lp", "hios-mr", "hios-lp-inter", "hios-mr-inter", "heft", "reinsert"}) {
     const Schedule schedule = make_schedule(name, {.cost = cost, .devices = 4, .options = {}, .progress = {}});
     EXPECT_LE(evaluate(cost, schedule).makespan, sequential * (1 + 1e-12)) << name;
+  }
+}
+
+TEST(Hios, IsNeverSlowerOnSeveralDevicesThanOnOne) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    WeightedDag dag = seed % 2 == 0 ? test::hios_dag(seed) : test::small_dag(2 + seed % 14, seed);
+    for (auto& edge : dag.edges) edge.ms *= static_cast<double>(seed % 10);  // costly transfers: small images
+    SyntheticCost cost = synthetic_cost(dag);
+    const auto makespan = [&](const std::string& name, int devices, const SchedulerOptions& options = {}) {
+      return evaluate(cost, make_schedule(name, {.cost = cost, .devices = devices, .options = options, .progress = {}}))
+          .makespan;
+    };
+    for (int devices : {2, 4}) {
+      SCOPED_TRACE("seed " + std::to_string(seed) + ", " + std::to_string(devices) + " devices");
+      for (const char* name : {"hios-lp", "hios-mr", "hios-lp-inter", "hios-mr-inter", "heft"})
+        EXPECT_LE(makespan(name, devices), makespan(name, 1) * (1 + 1e-12)) << name;
+      EXPECT_LE(makespan("reinsert", devices, {{"iterations", "20"}}), makespan("hios-lp-inter", 1) * (1 + 1e-12));
+    }
   }
 }
 

@@ -112,6 +112,11 @@ void Profile::record_transfer(int from, int to, std::int64_t bytes, const Record
   if (improve(transfers_, key, value, better)) log(profile_text::transfer_line(key, value));
 }
 
+bool Profile::link_measured(int from, int to) const {
+  const auto pair = transfers_.lower_bound({from, to, 0});
+  return pair != transfers_.end() && std::get<0>(pair->first) == from && std::get<1>(pair->first) == to;
+}
+
 double Profile::transfer_ms(int from, int to, std::int64_t bytes) const {
   if (transfers_.empty())
     throw Error("the profile of '" + device_.name + "' has no transfers: measure it on a host with several GPUs");
@@ -129,9 +134,7 @@ double Profile::transfer_ms(int from, int to, std::int64_t bytes) const {
     return bytes > x1 ? high->second.ms + slope * (bytes - x1)
                       : low->second.ms + (high->second.ms - low->second.ms) * (bytes - x0) / (x1 - x0);
   };
-  const auto pair = transfers_.lower_bound({from, to, 0});
-  if (pair != transfers_.end() && std::get<0>(pair->first) == from && std::get<1>(pair->first) == to)
-    return along(from, to);
+  if (link_measured(from, to)) return along(from, to);
   std::vector<double> others;
   for (auto it = transfers_.begin(); it != transfers_.end();) {
     const auto [a, b, size] = it->first;

@@ -86,6 +86,7 @@ class Profile {
   /// Interpolated between the measured sizes of the pair, beyond them by the bandwidth at the end;
   /// a pair that was never measured: the median over those that were. Throws Error if there is none.
   double transfer_ms(int from, int to, std::int64_t bytes) const;
+  bool link_measured(int from, int to) const;
 
   const ScheduleRecord* find_schedule(const std::string& graph, const std::string& schedule) const;
   void record_schedule(const std::string& graph, const std::string& schedule, const ScheduleRecord& record);
