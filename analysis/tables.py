@@ -9,6 +9,7 @@ import argparse
 import pathlib
 import sys
 
+import simulator
 from results import PRECISIONS, load_bench, load_peers, table
 
 
@@ -28,7 +29,8 @@ def schedules(results):
                              all(b[k] == r[k] for k in ("network", "image", "batch", "precision"))), None) if r else None
                 gain = f" ({base['ms'] / r['ms']:.2f}x)" if base else ""
                 mark = " !" if r and r["throttled"] else ""
-                cells.append(f"{r['ms']:.3f}{gain}{mark}" if r else "-")
+                sign = "~" if r and r["how"] == "simulated" else ""
+                cells.append(f"{sign}{r['ms']:.3f}{gain}{mark}" if r else "-")
             rows.append([network, scheduler, *cells])
         size = f"image {image}" if image else "the networks' own image sizes"
         text += f"\n### Batch {batch}, {size}, {gpus} GPU{'s' if gpus > 1 else ''}\n\n"
@@ -65,6 +67,12 @@ def page(folder):
     text = f"# {folder.name}\n\nMade by `analysis/tables.py` from the files beside it; do not edit.\n\n"
     text += f"Source: {origin}. Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over\n"
     text += "the sequential schedule on one GPU, run in the same way. `!`: the GPU lowered its clocks meanwhile.\n"
+    if any(r["how"] == "simulated" for r in results):
+        text += "**`~`: simulated**, not measured: the schedule was replayed on recorded latencies of its operators and\n"
+        text += "transfers ([docs/simulator.md](../../docs/simulator.md)).\n"
+    notes = folder / "NOTES.md"
+    if notes.exists():
+        text += "\n" + notes.read_text()
     if command.exists():
         text += "\nCommands:\n\n```\n" + command.read_text() + "```\n"
     if peers:
@@ -73,7 +81,7 @@ def page(folder):
         text += f"PyTorch {versions['torch']} with cuDNN {versions['cudnn']} on the same GPU in the same run "
         text += "(`experiments/peers/torch_peer.py`): eager, and the\nsame three schedules captured into one CUDA "
         text += "graph with fused convolution + bias + ReLU.\n\n" + beside_peers(results, peers)
-    return text + "\n## Schedules\n" + schedules(results)
+    return text + "\n## Schedules\n" + schedules(results) + simulator.section(folder)
 
 
 def main():

@@ -7,6 +7,7 @@
 
 #include "core/cost/bounds.hpp"
 #include "core/error.hpp"
+#include "core/runtime/sim/accuracy.hpp"
 #include "core/runtime/sim/calibrate.hpp"
 #include "core/runtime/sim/sim_executor.hpp"
 #include "core/schedule/schedule_text.hpp"
@@ -231,13 +232,20 @@ class Schedules : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Schedules, LeftOutArePredicted) {
   Campaign campaign(GetParam());
-  const ContentionModel model = ContentionModel::fit(campaign.profile);
-  const auto left_out = cross_validate_schedules(campaign.profile, model, campaign.cases, 3);
-  ASSERT_EQ(left_out.size(), campaign.cases.size());
-  const ErrorStats stats = error_stats(left_out);
-  EXPECT_LT(stats.median, 0.05);
-  EXPECT_LT(stats.p90, 0.1);
-  EXPECT_GT(stats.rank, 0.95);
+  const Accuracy accuracy = measure_accuracy(campaign.profile, campaign.cases);
+  ASSERT_EQ(accuracy.schedules.size(), campaign.cases.size());
+  ASSERT_EQ(accuracy.networks.size(), 1U);
+  const NetworkAccuracy& network = accuracy.networks[0];
+  EXPECT_EQ(network.network, GetParam());
+  for (const ErrorStats& stats : {network.replayed, network.unseen}) {
+    EXPECT_EQ(stats.count, static_cast<int>(campaign.cases.size()));
+    EXPECT_LT(stats.median, 0.05);
+    EXPECT_LT(stats.p90, 0.15);
+    EXPECT_GT(stats.rank, 0.95);
+  }
+  EXPECT_LT(network.stages.median, 0.1);
+  EXPECT_GT(network.replayed_pairs.all, 0);
+  EXPECT_GT(network.replayed_pairs.right, 0.9 * network.replayed_pairs.all);
 }
 INSTANTIATE_TEST_SUITE_P(Networks, Schedules, ::testing::Values("inception_v3", "randwire", "nasnet", "squeezenet"),
                          [](const auto& info) { return info.param; });
@@ -252,9 +260,6 @@ TEST(Calibration, StaysInTheProfileAndHelps) {
   RecordedCost cost(*campaign.cases[0].graph, campaign.profile, model);
   EXPECT_NE(cost.sharing(), model.sharing());
   EXPECT_EQ(simulate(cost, campaign.cases[0].schedule).timeline.makespan, after[0].predicted);
-  const std::string report = fit_profile(campaign.profile, campaign.cases);
-  EXPECT_NE(report.find("schedules left out, squeezenet: "), std::string::npos);
-  EXPECT_NE(report.find("stages left out, squeezenet: "), std::string::npos);
   // The profile holds the schedules themselves, too.
   const auto from_profile =
       recorded_cases(campaign.profile, [&](const std::string&) { return campaign.cases[0].graph; });

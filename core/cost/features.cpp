@@ -49,10 +49,9 @@ OperatorFeatures operator_features(const Operator& op, int batch, int element_by
   return f;
 }
 
-int kernel_count(const Operator& op) {
-  const auto count =
-      std::ranges::count_if(op.layers, [](const Layer& layer) { return !std::holds_alternative<Activate>(layer); });
-  return std::max(1, static_cast<int>(count));
+bool is_chain(const Operator& op) {
+  return std::ranges::count_if(op.layers, [](const Layer& layer) { return !std::holds_alternative<Activate>(layer); }) >
+         1;
 }
 
 std::vector<double> regression_features(const OperatorFeatures& f) {

@@ -30,8 +30,8 @@ struct OperatorFeatures {
 /// `op` as in a graph, or as read back from a signature.
 OperatorFeatures operator_features(const Operator& op, int batch, int element_bytes);
 
-/// How many kernels an operator takes at least: its convolutions and pools; else 1.
-int kernel_count(const Operator& op);
+/// Does it take several kernels, one after another?
+bool is_chain(const Operator& op);
 
 /// Numbers of like size for regressions: logarithms of the features, and flags.
 std::vector<double> regression_features(const OperatorFeatures& features);

@@ -9,12 +9,13 @@
 namespace opsched {
 namespace {
 
-constexpr std::array<std::pair<const char*, double Sharing::*>, 6> kCalibrated = {{
+constexpr std::array<std::pair<const char*, double Sharing::*>, 7> kCalibrated = {{
     {"schedule.softness", &Sharing::softness},
     {"schedule.crowding", &Sharing::crowding},
     {"schedule.chain_ms", &Sharing::chain_ms},
     {"schedule.dependency_ms", &Sharing::dependency_ms},
     {"schedule.switch_ms", &Sharing::switch_ms},
+    {"schedule.chain_switch_ms", &Sharing::chain_switch_ms},
     {"schedule.launch_ms", &Sharing::launch_ms},
 }};
 

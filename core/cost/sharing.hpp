@@ -20,11 +20,12 @@ struct Task {
 struct Sharing {
   double softness = std::numeric_limits<double>::infinity();  ///< p, at least 1
   double crowding = 0;
-  double fork_ms = 0;        ///< a stage: for every group beyond the first
-  double chain_ms = 0;       ///< saved by an operator that follows another in its group or on its stream
-  double dependency_ms = 0;  ///< dataflow: between an operator and a reader on another stream
-  double switch_ms = 0;      ///< a schedule: each kernel, over what it takes when it is repeated and warm
-  double launch_ms = 0;      ///< a schedule: before its first operator starts
+  double fork_ms = 0;          ///< a stage: for every group beyond the first
+  double chain_ms = 0;         ///< saved by an operator that follows another in its group or on its stream
+  double dependency_ms = 0;    ///< dataflow: between an operator and a reader on another stream
+  double switch_ms = 0;        ///< a schedule: an operator of one kernel, over what it takes when it is repeated
+  double chain_switch_ms = 0;  ///< the same, of an operator of several kernels: those differ when repeated, too
+  double launch_ms = 0;        ///< a schedule: before its first operator starts
   bool operator==(const Sharing&) const = default;
 
   /// How many times longer than alone; `total` includes `demand`.

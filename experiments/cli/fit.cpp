@@ -1,13 +1,17 @@
 // opsched fit: how well the simulator predicts what was measured.
-#include <array>
+#include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <memory>
 
 #include "core/error.hpp"
-#include "core/runtime/sim/calibrate.hpp"
+#include "core/files.hpp"
+#include "experiments/accuracy_json.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/interrupt.hpp"
+#include "experiments/cli/progress.hpp"
+#include "experiments/cli/text_table.hpp"
 #include "experiments/device/folders.hpp"
 #include "networks/network.hpp"
 
@@ -15,7 +19,7 @@ namespace opsched::cli {
 namespace {
 
 struct FitOptions {
-  std::string folder, precision;
+  std::string folder, precision, output;
   bool save = false;
 };
 
@@ -32,6 +36,45 @@ std::shared_ptr<const Graph> graph_of(const std::string& label) {
   return std::make_shared<const Graph>(make_network(words.front(), options));
 }
 
+/// "5.9%  15.4%  0.98  (1869)"
+std::vector<std::string> cells(const ErrorStats& s) {
+  if (s.count == 0) return {"-", "-", "-", "0"};
+  return {fixed(100 * s.median, 1) + "%", fixed(100 * s.p90, 1) + "%", fixed(s.rank, 3), std::to_string(s.count)};
+}
+
+void print(const ProfileAccuracy& p) {
+  const FitReport& fit = p.accuracy.fit;
+  std::cout << p.file << ": " << p.stages << " stages, " << p.schedules << " schedules measured on " << p.device.name
+            << "\n";
+  TextTable table({Align::left, Align::right});
+  table.add({"left out of the fit", "median", "90% below", "rank", "count", "pairs in order"});
+  table.add_rule();
+  const auto add = [&](const std::string& name, const ErrorStats& stats, const OrderedPairs& pairs = {}) {
+    std::vector<std::string> row{name};
+    std::ranges::copy(cells(stats), std::back_inserter(row));
+    row.push_back(pairs.all == 0 ? "-" : std::to_string(pairs.right) + " of " + std::to_string(pairs.all));
+    table.add(std::move(row));
+  };
+  add("operators", fit.solo);
+  add("concurrent stages", fit.concurrent);
+  add("merge stages", fit.merge);
+  for (const NetworkAccuracy& n : p.accuracy.networks) {
+    table.add_rule();
+    add(n.network + ": stages", n.stages);
+    add(n.network + ": schedules, stages replayed", n.replayed, n.replayed_pairs);
+    add(n.network + ": schedules, stages left out", n.unseen, n.unseen_pairs);
+  }
+  table.print(std::cout);
+  std::cout << "\n" << std::flush;
+}
+
+std::string command_of(const FitOptions& options, const std::string& folder) {
+  std::string command = "opsched fit --profile " + folder;
+  if (!options.precision.empty()) command += " --precision " + options.precision;
+  if (options.save) command += " --save";
+  return command + (options.output.empty() ? "" : " -o " + options.output);
+}
+
 void fit(const FitOptions& options) {
   std::string folder = options.folder;
   if (folder.empty()) {
@@ -46,6 +89,8 @@ void fit(const FitOptions& options) {
   else
     for (Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16})
       if (has_profile(folder, precision)) precisions.push_back(precision);
+  StatusLine status;
+  std::vector<ProfileAccuracy> results;
   for (Precision precision : precisions) {
     const std::string file = profile_file(folder, precision);
     Profile profile = Profile::load(file);
@@ -56,11 +101,23 @@ void fit(const FitOptions& options) {
       std::shared_ptr<const Graph> graph = graph_of(label);
       return graph ? graphs.try_emplace(fingerprint(*graph), graph).first->second : nullptr;
     });
-    std::cout << file << ": " << profile.stages().size() << " stages, " << profile.schedules().size()
-              << " schedules of " << profile.device().name << "\n"
-              << fit_profile(profile, cases) << std::flush;
-    if (options.save) profile.save(file);
+    const auto show = interruptible(status);
+    results.push_back({.file = std::filesystem::path(file).filename().string(),
+                       .device = profile.device(),
+                       .precision = precision,
+                       .stages = static_cast<int>(profile.stages().size()),
+                       .schedules = static_cast<int>(profile.schedules().size()),
+                       .accuracy = measure_accuracy(profile, cases, [&](const std::string& what) {
+                         show(to_string(precision) + ": " + what);
+                       })});
+    status.clear();
+    print(results.back());
+    if (!options.save) continue;
+    calibrate(profile, ContentionModel::fit(profile), cases);
+    profile.save(file);
   }
+  if (!options.output.empty())
+    write_file_atomically(options.output, accuracy_to_json(results, command_of(options, folder)));
 }
 
 }  // namespace
@@ -69,12 +126,18 @@ Command fit_command() {
   return {.name = "fit",
           .summary = "How well the simulator predicts the stages and schedules that were measured",
           .examples =
-              "  opsched fit                            the recorded results\n"
-              "  opsched fit --profile results/mygpu --save  keep the calibration, for replays",
+              "  opsched fit                                  the recorded results\n"
+              "  opsched fit --profile results/mygpu --save   keep the calibration, for replays\n"
+              "  opsched fit --profile results/mygpu -o results/mygpu/simulator.json   for analysis/tables.py\n"
+              "Every stage and every scheduler is left out of the fit once, and predicted by what was fitted to the\n"
+              "others. 'Stages replayed': the latencies of single stages come from the profile where it holds them,\n"
+              "as in replays; 'stages left out': nothing of that scheduler was used. Pairs: schedules of one network\n"
+              "that were measured more than 2% apart, and whose order was predicted.",
           .setup = [](CLI::App& app) -> std::function<void()> {
             auto options = std::make_shared<FitOptions>();
             app.add_option("--profile", options->folder, "Folder of the profiles (default: the first of results/)");
             app.add_option("--precision", options->precision, "fp32, tf32 or fp16 (default: all)");
+            app.add_option("-o,--output", options->output, "Write everything to this JSON file");
             app.add_flag("--save", options->save, "Store the calibration in the profiles");
             return [options] { fit(*options); };
           }};

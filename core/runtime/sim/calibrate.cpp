@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <set>
 #include <utility>
 
 #include "core/cost/least_squares.hpp"
@@ -52,7 +50,8 @@ std::vector<MeasuredCase> measured_cases(const Profile& profile, const Contentio
 std::vector<double> pack(const Sharing& s) {
   return {std::log(s.softness - 1), std::log(std::max(s.crowding, 1e-4)),
           1000 * s.chain_ms,        1000 * s.dependency_ms,
-          1000 * s.launch_ms,       1000 * s.switch_ms};
+          1000 * s.launch_ms,       1000 * s.switch_ms,
+          1000 * s.chain_switch_ms};
 }
 
 Sharing unpack(const std::vector<double>& v, Sharing s) {
@@ -62,13 +61,14 @@ Sharing unpack(const std::vector<double>& v, Sharing s) {
   s.dependency_ms = std::max(0.0, v[3] / 1000);
   s.launch_ms = std::max(0.0, v[4] / 1000);
   s.switch_ms = std::max(0.0, v[5] / 1000);
+  s.chain_switch_ms = std::max(0.0, v[6] / 1000);
   return s;
 }
 
 Sharing fit(const Sharing& start, std::span<const MeasuredCase* const> cases) {
-  constexpr double kNoise = 0.02, kOutlier = 0.2;
+  constexpr double kNoise = 0.02, kOutlier = 0.05;
   const std::vector<double> prior = pack(start);
-  const double spread[] = {0.5, 0.5, 1, 1, 3, 1};
+  const double spread[] = {0.5, 0.5, 1, 1, 3, 1, 1};
   const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
     const Sharing law = unpack(v, start);
     r.clear();
@@ -111,22 +111,6 @@ int calibrate(Profile& profile, const ContentionModel& model, std::span<const Sc
   return static_cast<int>(measured.size());
 }
 
-std::vector<Comparison> cross_validate_schedules(const Profile& profile, const ContentionModel& model,
-                                                 std::span<const ScheduleCase> cases, int folds) {
-  const std::vector<MeasuredCase> measured = measured_cases(profile, model, cases);
-  std::vector<Comparison> list;
-  for (int fold = 0; fold < folds; ++fold) {
-    std::vector<const MeasuredCase*> others;
-    for (std::size_t i = 0; i < measured.size(); ++i)
-      if (static_cast<int>(i) % folds != fold) others.push_back(&measured[i]);
-    if (others.empty()) continue;
-    const Sharing law = fit(model.sharing(), others);
-    for (std::size_t i = 0; i < measured.size(); ++i)
-      if (static_cast<int>(i) % folds == fold) list.push_back(measured[i].compare(law));
-  }
-  return list;
-}
-
 ErrorStats error_stats(std::span<const Comparison> comparisons) {
   std::vector<double> predicted, measured;
   for (const Comparison& c : comparisons) {
@@ -134,41 +118,6 @@ ErrorStats error_stats(std::span<const Comparison> comparisons) {
     measured.push_back(c.measured);
   }
   return error_stats(predicted, measured);
-}
-
-std::string fit_profile(Profile& profile, std::span<const ScheduleCase> cases) {
-  const ContentionModel model = ContentionModel::fit(profile);
-  const FitReport report = cross_validate(profile);
-  std::string text = to_string(report);
-
-  // A stage counts for a network if all of its operators are of it.
-  std::map<std::string, std::set<std::string>> operators;
-  for (const ScheduleCase& c : cases)
-    for (OpId op : c.graph->units())
-      operators[c.graph->name()].insert(solo_key(operator_signature(*c.graph, op), c.graph->batch()));
-  for (const auto& network : operators) {
-    std::vector<double> predicted, measured;
-    for (const StagePrediction& stage : report.left_out) {
-      const SignedStage parsed = parse_stage_key(stage.key);
-      const auto known = [&](const std::string& op) { return network.second.contains(solo_key(op, parsed.batch)); };
-      if (!std::ranges::all_of(parsed.signatures, known)) continue;
-      predicted.push_back(stage.predicted);
-      measured.push_back(stage.measured);
-    }
-    text += "stages left out, " + network.first + ": " + to_string(error_stats(predicted, measured)) + "\n";
-  }
-
-  const std::vector<Comparison> left_out = cross_validate_schedules(profile, model, cases);
-  calibrate(profile, model, cases);
-  std::map<std::string, std::vector<Comparison>> parts;
-  for (const Comparison& c : left_out) {
-    parts["all"].push_back(c);
-    parts[to_string(c.mode)].push_back(c);
-    parts[c.label.substr(0, c.label.find('/'))].push_back(c);
-  }
-  for (const auto& [name, list] : parts)
-    text += "schedules left out, " + name + ": " + to_string(error_stats(list)) + "\n";
-  return text;
 }
 
 }  // namespace opsched

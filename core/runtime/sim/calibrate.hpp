@@ -1,4 +1,4 @@
-// How far the simulator is from measured schedules, and what it learns from them.
+// What the simulator learns from measured schedules.
 #pragma once
 
 #include <functional>
@@ -37,16 +37,6 @@ std::vector<Comparison> compare_with_measured(const Profile& profile, const Cont
 /// it changes nothing. Returns how many were used.
 int calibrate(Profile& profile, const ContentionModel& model, std::span<const ScheduleCase> cases);
 
-/// Predictions of a simulator that was calibrated on the other cases only: `folds` parts, each left
-/// out once. The profile's own calibration is not used.
-std::vector<Comparison> cross_validate_schedules(const Profile& profile, const ContentionModel& model,
-                                                 std::span<const ScheduleCase> cases, int folds = 5);
-
 ErrorStats error_stats(std::span<const Comparison> comparisons);
-
-/// One call for programs: fits the model to the profile, calibrates it on the cases, stores the
-/// calibration in the profile (save it to keep it), and tells how good stages and schedules are that
-/// were left out, all together and by the part of the label before the first '/' (the network).
-std::string fit_profile(Profile& profile, std::span<const ScheduleCase> cases);
 
 }  // namespace opsched

@@ -25,11 +25,12 @@ std::map<int, double> destinations(CostModel& cost, const std::vector<Slot>& slo
   return ms;
 }
 
-/// What the kernels of an operator take longer than when measured again and again. Operators that
-/// cost nothing (joins written in place) have no kernel.
+/// What an operator takes longer than when measured again and again. Those that cost nothing (joins
+/// written in place) have no kernel.
 double switching_ms(CostModel& cost, const Sharing& sharing, OpId op) {
   constexpr double kNothing = 1e-4;
-  return cost.operator_ms(op) < kNothing ? 0 : sharing.switch_ms * kernel_count(cost.graph().op(op));
+  if (cost.operator_ms(op) < kNothing) return 0;
+  return is_chain(cost.graph().op(op)) ? sharing.chain_switch_ms : sharing.switch_ms;
 }
 
 /// One run in dataflow mode. A unit is an operator, or all operators of a merge.

@@ -22,7 +22,8 @@ struct Simulation {
 
 /// Any valid schedule, in its own mode; validated here.
 ///
-/// Both: the first operators start after sharing().launch_ms, and kernels take switch_ms longer.
+/// Both: the first operators start after sharing().launch_ms; an operator takes switch_ms or, with several
+/// kernels, chain_switch_ms longer; a barrier stage as much as its longest group.
 /// Barrier: core/cost/evaluate.hpp.
 /// Dataflow: an operator starts when its stream is free, what it reads on its device is there
 /// (dependency_ms later if from another stream) and what it reads from other devices has arrived.

@@ -1,0 +1,140 @@
+#include "core/runtime/sim/accuracy.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <unordered_set>
+#include <utility>
+
+namespace opsched {
+namespace {
+
+std::string word(const std::string& label, int index) {
+  std::size_t begin = 0;
+  for (int i = 0; i < index; ++i) {
+    const std::size_t slash = label.find('/', begin);
+    if (slash == std::string::npos) return {};
+    begin = slash + 1;
+  }
+  return label.substr(begin, label.find('/', begin) - begin);
+}
+
+std::string network_of(const std::string& label) { return word(label, 0); }
+std::string scheduler_of(const std::string& label) { return word(label, 1); }
+/// All but the scheduler.
+std::string setting_of(const std::string& label) {
+  const std::size_t first = label.find('/');
+  const std::size_t second = first == std::string::npos ? first : label.find('/', first + 1);
+  return label.substr(0, first) + (second == std::string::npos ? "" : label.substr(second));
+}
+
+using Keys = std::unordered_set<std::string>;
+
+/// A copy without some of the stages and without any calibration.
+Profile without(const Profile& profile, const Keys& hidden) {
+  Profile part(profile.device(), profile.precision());
+  for (const auto& [key, record] : profile.stages())
+    if (!hidden.contains(key)) part.record_stage(key, record);
+  for (const auto& [link, record] : profile.transfers()) {
+    const auto& [from, to, bytes] = link;
+    part.record_transfer(from, to, bytes, record);
+  }
+  for (const auto& [key, record] : profile.schedules()) part.record_schedule(key.first, key.second, record);
+  return part;
+}
+
+void add_stages_of_several(const ScheduleCase& c, Keys& keys) {
+  const StageSigner signer(*c.graph);
+  for (const DeviceSchedule& device : c.schedule.devices)
+    for (const Stage& stage : device.stages) {
+      if (c.schedule.mode == Mode::dataflow && stage.strategy != Strategy::merge) continue;
+      if (stage.groups.size() > 1 || stage.groups.front().size() > 1) keys.insert(signer.stage(stage));
+    }
+}
+
+/// The model and its calibration know what `visible` holds and the schedules of `seen`.
+std::vector<Comparison> predict(Profile visible, std::span<const ScheduleCase> seen,
+                                std::span<const ScheduleCase> held) {
+  const ContentionModel model = ContentionModel::fit(visible);
+  calibrate(visible, model, seen);
+  return compare_with_measured(visible, model, held);
+}
+
+std::vector<HeldOutSchedule> hold_out_schedulers(const Profile& profile, std::span<const ScheduleCase> cases,
+                                                 const std::function<void(const std::string&)>& progress) {
+  std::map<std::string, std::vector<ScheduleCase>> by_scheduler;
+  for (const ScheduleCase& c : cases)
+    if (const ScheduleRecord* record = profile.find_schedule(fingerprint(*c.graph), fingerprint(c.schedule)))
+      by_scheduler[scheduler_of(record->label)].push_back(c);
+  std::vector<HeldOutSchedule> list;
+  for (const auto& [scheduler, held] : by_scheduler) {
+    if (progress) progress("schedules of " + scheduler + " left out");
+    std::vector<ScheduleCase> seen;
+    Keys hidden;
+    for (const auto& [other, its] : by_scheduler)
+      if (other != scheduler) seen.insert(seen.end(), its.begin(), its.end());
+    for (const ScheduleCase& c : held) add_stages_of_several(c, hidden);
+    const std::vector<Comparison> replayed = predict(without(profile, {}), seen, held);
+    const std::vector<Comparison> unseen = predict(without(profile, hidden), seen, held);
+    for (std::size_t i = 0; i < held.size(); ++i)
+      list.push_back(
+          {replayed[i].label, replayed[i].mode, replayed[i].measured, replayed[i].predicted, unseen[i].predicted});
+  }
+  std::ranges::sort(list, {}, &HeldOutSchedule::label);
+  return list;
+}
+
+void judge_schedules(std::span<const HeldOutSchedule> schedules, NetworkAccuracy& network) {
+  std::vector<HeldOutSchedule> own;
+  for (const HeldOutSchedule& s : schedules)
+    if (network_of(s.label) == network.network) own.push_back(s);
+  const auto judge = [&](double HeldOutSchedule::*predicted, ErrorStats& stats, OrderedPairs& pairs) {
+    constexpr double apart = 1.02;
+    std::vector<double> p, m;
+    for (const HeldOutSchedule& a : own) {
+      p.push_back(a.*predicted);
+      m.push_back(a.measured);
+      for (const HeldOutSchedule& b : own) {
+        if (b.measured < apart * a.measured || setting_of(a.label) != setting_of(b.label)) continue;
+        ++pairs.all;
+        pairs.right += a.*predicted < b.*predicted;
+      }
+    }
+    stats = error_stats(p, m);
+  };
+  judge(&HeldOutSchedule::replayed, network.replayed, network.replayed_pairs);
+  judge(&HeldOutSchedule::unseen, network.unseen, network.unseen_pairs);
+}
+
+}  // namespace
+
+Accuracy measure_accuracy(const Profile& profile, std::span<const ScheduleCase> cases,
+                          const std::function<void(const std::string&)>& progress) {
+  Accuracy accuracy;
+  if (progress) progress("stages left out, a fifth at a time");
+  accuracy.fit = cross_validate(profile);
+  accuracy.schedules = hold_out_schedulers(profile, cases, progress);
+
+  std::map<std::string, std::set<std::string>> operators;
+  for (const ScheduleCase& c : cases)
+    for (OpId op : c.graph->units())
+      operators[c.graph->name()].insert(solo_key(operator_signature(*c.graph, op), c.graph->batch()));
+  for (const auto& [name, own] : operators) {
+    NetworkAccuracy& network = accuracy.networks.emplace_back();
+    network.network = name;
+    std::vector<double> predicted, measured;
+    for (const StagePrediction& stage : accuracy.fit.left_out) {
+      const SignedStage parsed = parse_stage_key(stage.key);
+      const auto known = [&](const std::string& op) { return own.contains(solo_key(op, parsed.batch)); };
+      if (!std::ranges::all_of(parsed.signatures, known)) continue;
+      predicted.push_back(stage.predicted);
+      measured.push_back(stage.measured);
+    }
+    network.stages = error_stats(predicted, measured);
+    judge_schedules(accuracy.schedules, network);
+  }
+  return accuracy;
+}
+
+}  // namespace opsched

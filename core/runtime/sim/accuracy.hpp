@@ -1,0 +1,48 @@
+// How far the simulator is from measurements that it did not see.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/runtime/sim/calibrate.hpp"
+
+namespace opsched {
+
+/// A measured schedule, and what was said of it by simulators that saw no schedule of its scheduler
+/// (second word of the label), on any network.
+struct HeldOutSchedule {
+  std::string label;
+  Mode mode = Mode::barrier;
+  double measured = 0;  ///< ms
+  double replayed = 0;  ///< ms; stages that the profile holds are taken from it, as replays do
+  double unseen = 0;    ///< ms; nor was any stage of several operators of that scheduler's schedules used
+};
+
+/// Of two schedules of one network in one setting whose measured latencies differ by more than 2%: was the
+/// faster one predicted to be the faster one?
+struct OrderedPairs {
+  int right = 0, all = 0;
+};
+
+struct NetworkAccuracy {
+  std::string network;
+  ErrorStats stages;            ///< of several operators, all of them this network's; each left out once
+  ErrorStats replayed, unseen;  ///< schedules
+  OrderedPairs replayed_pairs, unseen_pairs;
+};
+
+struct Accuracy {
+  FitReport fit;
+  std::vector<HeldOutSchedule> schedules;
+  std::vector<NetworkAccuracy> networks;  ///< in alphabetical order
+};
+
+/// Fits the contention model five times, each time without a fifth of the stages (by hash of the
+/// signature), and twice for every scheduler, without its schedules. Seconds for thousands of stages;
+/// `progress` is told what is going on and may throw to stop.
+Accuracy measure_accuracy(const Profile& profile, std::span<const ScheduleCase> cases,
+                          const std::function<void(const std::string&)>& progress = {});
+
+}  // namespace opsched
