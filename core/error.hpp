@@ -1,4 +1,4 @@
-// The one exception of the library.
+// What the library throws.
 #pragma once
 
 #include <stdexcept>
@@ -11,6 +11,12 @@ namespace opsched {
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message) : std::runtime_error(message) {}
+};
+
+/// A device that failed for good, so that nothing more can run on it in this process.
+class DeviceLost : public Error {
+ public:
+  using Error::Error;
 };
 
 }  // namespace opsched

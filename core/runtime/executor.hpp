@@ -43,6 +43,8 @@ class Executor {
   virtual Trace trace();
   /// Peak bytes of activations on a device.
   virtual std::int64_t activation_bytes(int device) const = 0;
+  /// Bytes that go from device to device in a run; the same tensor goes to a device once.
+  virtual std::int64_t transfer_bytes() const = 0;
 };
 
 }  // namespace opsched

@@ -37,7 +37,9 @@ ordered_json to_json(const Result& r) {
                {"throttled", r.throttled},
                {"stages", r.stages},
                {"bound_ms", r.bound_ms},
+               {"predicted_ms", r.predicted_ms},
                {"peak_bytes", r.peak_bytes},
+               {"transfer_bytes", r.transfer_bytes},
                {"search_seconds", r.search_seconds},
                {"graph", r.graph},
                {"schedule", r.schedule}});
@@ -65,7 +67,9 @@ Result from_json(const ordered_json& json) {
   json.at("throttled").get_to(r.throttled);
   json.at("stages").get_to(r.stages);
   json.at("bound_ms").get_to(r.bound_ms);
+  r.predicted_ms = json.value("predicted_ms", 0.0);  // absent in older files, as transfer_bytes
   json.at("peak_bytes").get_to(r.peak_bytes);
+  r.transfer_bytes = json.value("transfer_bytes", std::int64_t{0});
   json.at("search_seconds").get_to(r.search_seconds);
   json.at("graph").get_to(r.graph);
   json.at("schedule").get_to(r.schedule);

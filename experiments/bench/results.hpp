@@ -19,8 +19,9 @@ struct Result {
   int sm_clock_mhz = 0, memory_clock_mhz = 0;
   bool throttled = false;
   int stages = 0;
-  double bound_ms = 0;  ///< lower bound, from solo latencies
-  std::int64_t peak_bytes = 0;
+  double bound_ms = 0;      ///< lower bound, from solo latencies
+  double predicted_ms = 0;  ///< by the simulator, on the costs that the scheduler saw; 0: some are not known
+  std::int64_t peak_bytes = 0, transfer_bytes = 0;
   double search_seconds = 0;
   std::string graph, schedule;  ///< fingerprints
   bool operator==(const Result&) const = default;

@@ -3,9 +3,22 @@
 #include "core/cost/bounds.hpp"
 #include "core/cost/signature.hpp"
 #include "core/error.hpp"
+#include "core/runtime/sim/simulate.hpp"
 #include "networks/network.hpp"
 
 namespace opsched::bench {
+
+namespace {
+
+/// 0 where some stage was never measured: a guess would not say how good the costs are.
+double predicted_ms(CostModel& costs, const Schedule& schedule) {
+  for (const DeviceSchedule& device : schedule.devices)
+    for (const Stage& stage : device.stages)
+      if (schedule.mode == Mode::barrier && !costs.stage_known(stage)) return 0;
+  return simulate(costs, schedule).timeline.makespan;
+}
+
+}  // namespace
 
 CostModel& Runner::costs(const Case& what) {
   const bool same_graph =
@@ -51,7 +64,9 @@ Result Runner::time(const Case& what, const Found& found) {
   result.throttled = latency.throttled;
   result.stages = stage_count(found.schedule);
   result.bound_ms = lower_bounds(costs, what.gpus).lower();
+  result.predicted_ms = predicted_ms(costs, found.schedule);
   result.peak_bytes = timing.peak_bytes;
+  result.transfer_bytes = timing.transfer_bytes;
   result.search_seconds = found.seconds;
   result.graph = fingerprint(costs.graph());
   result.schedule = fingerprint(found.schedule);
@@ -61,6 +76,8 @@ Result Runner::time(const Case& what, const Found& found) {
 Result Runner::run(const Case& what, const SchedulerOptions& options) {
   try {
     return time(what, find(what, options));
+  } catch (const DeviceLost&) {
+    throw;
   } catch (const Error& e) {
     Result result;
     result.what = what;

@@ -18,7 +18,7 @@ class Runner {
       : device_(device), store_(store), options_(options), report_(std::move(report)) {}
 
   /// Finds the schedule and its latency. What the combination cannot do comes back as `skipped`, with
-  /// the reason. Passes on what `report` throws.
+  /// the reason. Passes on what `report` throws, and DeviceLost.
   Result run(const Case& what, const SchedulerOptions& options = {});
 
   // The steps of run(), for schedules that are compared in other ways. They throw Error for what a

@@ -54,6 +54,7 @@ class Session {
   std::vector<Result> resumed_;  ///< not asked for yet
   std::vector<Result> results_;  ///< of this run, in the order in which they came
   std::size_t started_ = 0;
+  std::string lost_;  ///< why the device cannot go on; empty: it can
   Clock::time_point begin_ = Clock::now();
 };
 
@@ -100,6 +101,10 @@ const Result* Session::baseline(const Case& what) {
 
 void Session::run_case(benchmark::State& state, const Case& what) {
   started_ = std::min(started_ + 1, cases_.size());
+  if (!lost_.empty()) {
+    state.SkipWithError("stopped");
+    return;
+  }
   try {
     cli::check_interrupt();
     const Result result = next_result(what);
@@ -117,6 +122,9 @@ void Session::run_case(benchmark::State& state, const Case& what) {
     if (result.throttled) state.SetLabel(result.how + ", throttled");
   } catch (const cli::Interrupted&) {
     state.SkipWithError("stopped");
+  } catch (const DeviceLost& e) {
+    lost_ = e.what();
+    state.SkipWithError(e.what());
   }
 }
 
@@ -140,7 +148,7 @@ void Session::run_google_benchmark() {
   benchmark::AddCustomContext("source", device_.describe());
   register_cases();
 
-  const auto stopped = [] { return cli::interrupted(); };
+  const auto stopped = [this] { return cli::interrupted() || !lost_.empty(); };
   const std::string format = flag("--benchmark_format");
   std::unique_ptr<benchmark::BenchmarkReporter> display, file;
   if (format == "json")
@@ -171,6 +179,10 @@ void Session::run() {
   open_results();
   run_google_benchmark();
   device_.save();
+  if (!lost_.empty())
+    throw DeviceLost(lost_ + (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " + options_.out +
+                                          ", the same command goes on from there"
+                                    : "; give --out to keep results"));
   cli::check_interrupt();
   if (file_) file_->finish();
   if (std::ranges::all_of(results_, [](const Result& r) { return !r.skipped.empty(); }))

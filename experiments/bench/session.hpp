@@ -19,7 +19,8 @@ struct SessionOptions {
 };
 
 /// Prints as Google Benchmark does, and a table at the end. Throws Error for wrong input and where
-/// nothing could run, cli::Interrupted when the user stops it.
+/// nothing could run, cli::Interrupted when the user stops it, DeviceLost where a GPU falls out. In the
+/// last two cases the results so far are kept.
 void run_session(Device& device, const SessionOptions& options);
 
 }  // namespace opsched::bench

@@ -87,6 +87,8 @@ Command bench_command() {
         app.add_option("--gpus", selection.gpus, "Device counts, as in 1,2,4 (default: 1)")->delimiter(',');
         app.add_option("--device", options->device.kind, "gpu, sim (replay a profile) or auto")->capture_default_str();
         app.add_option("--profile", options->device.profile, "Folder of the profile to replay, or to measure into");
+        app.add_flag("--through-host", options->device.through_host,
+                     "Move tensors between GPUs by way of host memory (needs a --profile of its own)");
         app.add_option("--out", session.out,
                        "Keep results in this folder (bench.json); an interrupted run is continued");
         app.add_flag("--fresh", session.fresh, "With --out: forget an interrupted run");

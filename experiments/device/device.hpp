@@ -13,8 +13,9 @@ namespace opsched {
 /// Latency of a schedule, and how it was found.
 struct Timing {
   Measurement latency;
-  std::string how;              ///< "measured", "recorded" (measured earlier) or "simulated"
-  std::int64_t peak_bytes = 0;  ///< activations, on the device that needs most
+  std::string how;                  ///< "measured", "recorded" (measured earlier) or "simulated"
+  std::int64_t peak_bytes = 0;      ///< activations, on the device that needs most
+  std::int64_t transfer_bytes = 0;  ///< from device to device, in a run
 };
 
 /// Called now and then with what is going on; may throw to stop.
@@ -51,6 +52,7 @@ struct DeviceOptions {
   std::string kind = "auto";  ///< gpu, sim (replay a profile), or auto: gpu where there is one, else sim
   std::string profile;        ///< folder with the profiles that are replayed or measured into; empty: a default
   int gpus = 1;               ///< how many will be used
+  bool through_host = false;  ///< tensors travel between GPUs by way of host memory
   Report report;              ///< may be empty
 };
 

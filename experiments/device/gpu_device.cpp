@@ -47,12 +47,14 @@ struct Lane {
 class GpuDevice final : public Device {
  public:
   explicit GpuDevice(const DeviceOptions& options)
-      : gpus_(cuda_devices()), used_(options.gpus), report_(options.report) {
+      : gpus_(cuda_devices()), used_(options.gpus), through_host_(options.through_host), report_(options.report) {
     if (gpus_.empty())
       throw Error("no GPU on this host, or no working driver; --device sim replays recorded measurements");
     if (options.gpus > static_cast<int>(gpus_.size()))
       throw Error(std::to_string(options.gpus) + " GPUs asked for, this host has " + std::to_string(gpus_.size()));
     name_ = short_name(gpus_.front().name) + (options.gpus > 1 ? "-x" + std::to_string(options.gpus) : "");
+    if (through_host_ && options.profile.empty())
+      throw Error("--through-host needs --profile FOLDER: what it measures must not mix with other transfers");
     folder_ = options.profile.empty() ? "results/" + name_ : options.profile;
   }
 
@@ -83,7 +85,8 @@ class GpuDevice final : public Device {
   Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
               const std::string& label) override {
     const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1);
-    Timing timing{.latency = ready->measure(options), .how = "measured", .peak_bytes = 0};
+    Timing timing{.latency = ready->measure(options), .how = "measured"};
+    timing.transfer_bytes = ready->transfer_bytes();
     for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d)
       timing.peak_bytes = std::max(timing.peak_bytes, ready->activation_bytes(d));
     const Measurement& latency = timing.latency;
@@ -114,6 +117,7 @@ class GpuDevice final : public Device {
     options.precision = precision;
     if (!cache.empty())
       options.cache_file = cache + "/kernels-" + short_name(gpu.name) + "-" + to_string(precision) + ".txt";
+    options.through_host = through_host_;
     options.progress = report_;
     lane.reset(new Lane{Profile::open(file, facts_of(gpu), precision), file, CudaRuntime(options)});
     return *lane;
@@ -121,6 +125,7 @@ class GpuDevice final : public Device {
 
   std::vector<CudaDevice> gpus_;
   int used_;  ///< how many of them schedules may use
+  bool through_host_;
   Report report_;
   std::string name_, folder_;
   std::map<Precision, std::unique_ptr<Lane>> lanes_;

@@ -74,7 +74,8 @@ class RecordedDevice final : public Device {
               const std::string&) override {
     const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1);
     const bool known = profile(precision).find_schedule(fingerprint(costs.graph()), fingerprint(schedule)) != nullptr;
-    Timing timing{.latency = ready->measure(options), .how = known ? "recorded" : "simulated", .peak_bytes = 0};
+    Timing timing{.latency = ready->measure(options), .how = known ? "recorded" : "simulated"};
+    timing.transfer_bytes = ready->transfer_bytes();
     for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d)
       timing.peak_bytes = std::max(timing.peak_bytes, ready->activation_bytes(d));
     return timing;

@@ -4,6 +4,7 @@
 #include "core/cost/profile.hpp"
 #include "core/error.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
+#include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
@@ -51,6 +52,50 @@ INSTANTIATE_TEST_SUITE_P(Networks, OnTheGpu,
                          [](const auto& info) {
                            return std::get<0>(info.param) + "_" + to_string(std::get<1>(info.param));
                          });
+
+/// Spreads the units over the devices in turn, so that nearly everything travels.
+Schedule spread(const Graph& graph, int devices) {
+  Schedule schedule{
+      .graph = graph.name(), .scheduler = "spread", .mode = Mode::barrier, .devices = {}, .launch_order = {}};
+  schedule.devices.resize(static_cast<std::size_t>(devices));
+  int next = 0;
+  for (OpId op : graph.units())
+    schedule.devices[next++ % devices].stages.push_back({.strategy = Strategy::concurrent, .groups = {{op}}});
+  return schedule;
+}
+
+TEST(SeveralGpus, ComputeWhatTheReferenceComputesHoweverTensorsTravel) {
+  const int gpus = std::min<int>(4, static_cast<int>(cuda_devices().size()));
+  if (gpus < 2) GTEST_SKIP() << "fewer than two GPUs";
+  const Graph graph = make_network("squeezenet", {.batch = 2, .image = 0, .seed = 1, .edge_lists = {}});
+  std::vector<Tensor> inputs;
+  for (OpId id : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(id).output, 11));
+  for (Precision precision : {Precision::fp32, Precision::fp16})
+    for (bool through_host : {false, true}) {
+      CudaRuntime runtime({.precision = precision, .through_host = through_host});
+      const std::vector<Tensor> want = runtime.make_executor(graph, spread(graph, 1), 5)->run(inputs);
+      const auto executor = runtime.make_executor(graph, spread(graph, gpus), 5);
+      EXPECT_GT(executor->transfer_bytes(), 0);
+      const std::vector<Tensor> got = executor->run(inputs);
+      for (std::size_t i = 0; i < got.size(); ++i)
+        EXPECT_LT(relative_error(got[i], want[i]), tolerance(precision))
+            << (through_host ? "through the host" : "peers");
+      EXPECT_GT(executor->measure({.max_seconds = 0.1}).median, 0);
+    }
+}
+
+TEST(CudaCheck, TellsDevicesThatFailedFromCallsThatDid) {
+  EXPECT_NO_THROW(cuda_check(cudaSuccess, "f()"));
+  EXPECT_THROW(cuda_check(cudaErrorIllegalAddress, "f()"), DeviceLost);
+  try {
+    cuda_check(cudaErrorInvalidValue, "f()");
+    FAIL();
+  } catch (const DeviceLost&) {
+    FAIL() << "a wrong argument is no broken device";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("f()"), std::string::npos);
+  }
+}
 
 TEST(CudaRuntime, NamesAGpuThatIsNotThere) {
   if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";

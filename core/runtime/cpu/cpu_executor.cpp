@@ -74,6 +74,7 @@ class CpuExecutor : public Executor {
   }
 
   std::int64_t activation_bytes(int device) const override { return program_.arena_bytes.at(device); }
+  std::int64_t transfer_bytes() const override { return opsched::transfer_bytes(program_, sizeof(float), batch_); }
 
  private:
   TensorView<float> view(const View& v) {

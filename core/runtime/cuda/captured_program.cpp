@@ -8,7 +8,6 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
-#include "core/runtime/cuda/peer_copy.hpp"
 
 namespace opsched {
 namespace {
@@ -89,11 +88,18 @@ class NewNodes {
 }  // namespace
 
 CapturedProgram::CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
-                                 std::span<DeviceContext* const> devices, const WeightSource& weights,
-                                 const std::function<void(const std::string&)>& progress)
-    : program_(std::move(program)), batch_(batch), precision_(precision), devices_(devices.begin(), devices.end()) {
+                                 std::span<DeviceContext* const> devices, const CopyRoute& route,
+                                 const WeightSource& weights, const std::function<void(const std::string&)>& progress)
+    : program_(std::move(program)),
+      batch_(batch),
+      precision_(precision),
+      devices_(devices.begin(), devices.end()),
+      route_(route) {
   prepare(weights, progress);
   place(memory);
+  for (std::size_t i = 0; route_.through_host && i < prepared_.size(); ++i)
+    if (program_.steps[i].kind == Step::Kind::transfer)
+      prepared_[i].staging = HostBuffer(copy_of(program_.steps[i]).bytes());
   origin_ = devices_.front()->stream(0);
   exec_ = instantiate(capture(nullptr));
   OPSCHED_CUDA(cudaGraphUpload(exec_.get(), origin_));
@@ -161,7 +167,7 @@ char* CapturedProgram::address(const View& view) const {
 
 void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
   if (step.kind == Step::Kind::transfer) {
-    enqueue_transfer(step, stream);
+    enqueue_transfer(step, prepared, stream);
     return;
   }
   std::vector<const void*> inputs;
@@ -170,7 +176,20 @@ void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaSt
                           workspaces_[step.device][step.stream]);
 }
 
-void CapturedProgram::enqueue_transfer(const Step& step, cudaStream_t stream) const {
+void CapturedProgram::enqueue_transfer(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
+  const PeerCopy copy = copy_of(step);
+  if (!route_.through_host) {
+    enqueue_copy(copy, route_.method(copy.bytes()), stream);
+    return;
+  }
+  // A stream of the source's GPU that no step uses.
+  const int source = program_.buffers[step.inputs.front().buffer].device;
+  const cudaStream_t from = devices_[source]->stream(program_.streams[source]);
+  devices_[step.device]->activate();
+  enqueue_copy_through_host(copy, prepared.staging.data(), from, stream);
+}
+
+PeerCopy CapturedProgram::copy_of(const Step& step) const {
   // A view is `rows` equal pieces, contiguous in themselves: images, or pixels of a channel slice.
   const View& from = step.inputs.front();
   const Shape source = program_.buffers[from.buffer].shape, target = program_.buffers[step.output.buffer].shape;
@@ -181,8 +200,7 @@ void CapturedProgram::enqueue_transfer(const Step& step, cudaStream_t stream) co
   const std::size_t width = element * from.channels * (nhwc ? 1 : pixels);
   const std::size_t source_pitch = element * source.c * (nhwc ? 1 : pixels);
   const std::size_t target_pitch = element * target.c * (nhwc ? 1 : pixels);
-  const PeerCopy copy{address(step.output), address(from), rows, width, target_pitch, source_pitch};
-  enqueue_copy(copy, best_copy_method(copy.bytes()), stream);
+  return {address(step.output), address(from), rows, width, target_pitch, source_pitch};
 }
 
 CudaGraph CapturedProgram::capture(StepNodes& nodes) const {

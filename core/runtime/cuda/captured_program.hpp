@@ -10,6 +10,7 @@
 #include "core/runtime/cuda/cuda_handles.hpp"
 #include "core/runtime/cuda/device_context.hpp"
 #include "core/runtime/cuda/kernels.hpp"
+#include "core/runtime/cuda/peer_copy.hpp"
 #include "core/runtime/program/program.hpp"
 #include "core/runtime/tensor.hpp"
 
@@ -28,10 +29,10 @@ using StepNodes = std::vector<std::vector<cudaGraphNode_t>>;
 
 class CapturedProgram {
  public:
-  /// `devices[d]` runs device d of the program. Throws Error naming the GPU where memory does not
-  /// suffice. `progress` hears of kernels being tuned; may be empty.
+  /// `devices[d]` runs device d of the program; tensors travel between them by `route`. Throws Error
+  /// naming the GPU where memory does not suffice. `progress` hears of kernels being tuned; may be empty.
   CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
-                  std::span<DeviceContext* const> devices, const WeightSource& weights,
+                  std::span<DeviceContext* const> devices, const CopyRoute& route, const WeightSource& weights,
                   const std::function<void(const std::string&)>& progress = {});
 
   const Program& program() const { return program_; }
@@ -51,6 +52,7 @@ class CapturedProgram {
   struct Prepared {
     std::shared_ptr<const Kernel> kernel;  ///< none: a transfer
     const void* weights = nullptr;
+    HostBuffer staging;  ///< of a transfer through host memory
   };
   void prepare(const WeightSource& weights, const std::function<void(const std::string&)>& progress);
   void place(MemoryUse memory);
@@ -58,12 +60,14 @@ class CapturedProgram {
   /// `nodes` may be null.
   CudaGraph capture(StepNodes* nodes) const;
   void enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const;
-  void enqueue_transfer(const Step& step, cudaStream_t stream) const;
+  void enqueue_transfer(const Step& step, const Prepared& prepared, cudaStream_t stream) const;
+  PeerCopy copy_of(const Step& step) const;
 
   Program program_;
   int batch_;
   Precision precision_;
   std::vector<DeviceContext*> devices_;
+  CopyRoute route_;
   std::vector<Prepared> prepared_;  ///< a step
   std::vector<DeviceBuffer> owned_;
   std::vector<char*> arenas_;

@@ -5,7 +5,8 @@
 
 namespace opsched {
 
-/// Throws Error with the call and CUDA's message unless `status` is success.
+/// Throws Error with the call and CUDA's message unless `status` is success; DeviceLost for errors after
+/// which CUDA refuses all further work.
 void cuda_check(cudaError_t status, const char* call);
 
 }  // namespace opsched

@@ -1,5 +1,6 @@
 #include "core/runtime/cuda/cuda_handles.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "core/error.hpp"
@@ -7,10 +8,26 @@
 
 namespace opsched {
 
+namespace {
+
+/// Errors of a kernel or of the hardware; the process cannot use CUDA any more.
+constexpr cudaError_t kFatal[] = {
+    cudaErrorIllegalAddress,    cudaErrorLaunchTimeout,       cudaErrorHardwareStackError, cudaErrorIllegalInstruction,
+    cudaErrorMisalignedAddress, cudaErrorInvalidAddressSpace, cudaErrorInvalidPc,          cudaErrorLaunchFailure,
+    cudaErrorECCUncorrectable,  cudaErrorNvlinkUncorrectable, cudaErrorContextIsDestroyed, cudaErrorDevicesUnavailable,
+    cudaErrorExternalDevice};
+
+}  // namespace
+
 void cuda_check(cudaError_t status, const char* call) {
   if (status == cudaSuccess) return;
   cudaGetLastError();  // a non-sticky error must not surface again in a later, innocent call
-  throw Error(std::string("CUDA: ") + call + ": " + cudaGetErrorString(status));
+  const std::string message = std::string("CUDA: ") + call + ": " + cudaGetErrorString(status);
+  if (std::ranges::find(kFatal, status) == std::ranges::end(kFatal)) throw Error(message);
+  int gpu = -1;
+  cudaGetDevice(&gpu);
+  throw DeviceLost("GPU " + std::to_string(gpu) + " failed, or another one while it was in use: " + message +
+                   "; look at nvidia-smi and dmesg");
 }
 
 DeviceScope::DeviceScope(int device) {
@@ -63,6 +80,14 @@ DeviceBuffer::DeviceBuffer(std::size_t bytes) : bytes_(bytes) {
 
 DeviceBuffer::~DeviceBuffer() {
   if (data_) cudaFree(data_);
+}
+
+HostBuffer::HostBuffer(std::size_t bytes) {
+  if (bytes > 0) OPSCHED_CUDA(cudaHostAlloc(reinterpret_cast<void**>(&data_), bytes, cudaHostAllocPortable));
+}
+
+HostBuffer::~HostBuffer() {
+  if (data_) cudaFreeHost(data_);
 }
 
 }  // namespace opsched

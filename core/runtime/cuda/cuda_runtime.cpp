@@ -25,8 +25,8 @@ namespace {
 class CudaExecutor final : public Executor {
  public:
   CudaExecutor(const Graph& graph, const Schedule& schedule, Precision precision,
-               std::span<DeviceContext* const> devices, std::shared_ptr<WeightStore> weights, std::string note,
-               const std::function<void(const std::string&)>& progress)
+               std::span<DeviceContext* const> devices, const CopyRoute& route, std::shared_ptr<WeightStore> weights,
+               std::string note, const std::function<void(const std::string&)>& progress)
       : graph_(graph),
         schedule_(schedule),
         precision_(precision),
@@ -35,7 +35,7 @@ class CudaExecutor final : public Executor {
         devices_(devices.begin(), devices.end()),
         note_(std::move(note)),
         captured_(
-            lower(graph, schedule, lowering_for(precision)), graph.batch(), precision, MemoryUse::own, devices,
+            lower(graph, schedule, lowering_for(precision)), graph.batch(), precision, MemoryUse::own, devices, route,
             [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
               return weights_->get(step, kernel, device);
             },
@@ -90,6 +90,9 @@ class CudaExecutor final : public Executor {
   }
 
   std::int64_t activation_bytes(int device) const override { return captured_.program().arena_bytes.at(device); }
+  std::int64_t transfer_bytes() const override {
+    return opsched::transfer_bytes(captured_.program(), static_cast<int>(element_bytes(precision_)), graph_.batch());
+  }
 
  private:
   /// Real data, and clocks that have risen: zeros or poison would be measured with another power draw.
@@ -132,12 +135,13 @@ struct CudaRuntime::Impl {
   std::vector<std::unique_ptr<DeviceContext>> contexts;  ///< a device of the schedule, made on first use
   std::string weights_of;
   std::shared_ptr<WeightStore> weights;
+  CopyRoute route;
 
   int gpu_of(int device) const { return options.device_ids.empty() ? device : options.device_ids.at(device); }
   int available() const {
     return static_cast<int>(options.device_ids.empty() ? present.size() : options.device_ids.size());
   }
-  /// The first `count` devices, with access to each other's memory.
+  /// The first `count` devices, with access to each other's memory unless `route` goes through the host.
   std::vector<DeviceContext*> connected(int count);
   DeviceContext& context(int device) {
     while (static_cast<int>(contexts.size()) <= device)
@@ -152,13 +156,19 @@ std::vector<DeviceContext*> CudaRuntime::Impl::connected(int count) {
     throw Error(std::to_string(count) + " GPUs are needed, and " + std::to_string(available()) + " can be used");
   std::vector<DeviceContext*> devices;
   for (int d = 0; d < count; ++d) devices.push_back(&context(d));
-  connect_peers(devices);
+  if (options.through_host) route.through_host = true;
+  if (count < 2 || route.through_host) return devices;
+  const std::string obstacle = connect_peers(devices);
+  if (!obstacle.empty()) {
+    route.through_host = true;
+    if (options.progress) options.progress(obstacle + ": tensors travel by way of host memory");
+  }
   return devices;
 }
 
 void CudaRuntime::measure_transfers(Profile& profile, int gpus) {
   const std::vector<DeviceContext*> devices = impl_->connected(gpus);
-  opsched::measure_transfers(devices, profile);
+  impl_->route = opsched::measure_transfers(devices, impl_->route.through_host, profile);
 }
 
 CudaRuntime::CudaRuntime(const CudaOptions& options) : impl_(std::make_unique<Impl>()) {
@@ -186,8 +196,8 @@ std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const S
     impl_->weights_of = key;
   }
   const NvtxRange range("capture " + graph.name() + "/" + schedule.scheduler);
-  return std::make_unique<CudaExecutor>(graph, schedule, impl_->options.precision, devices, impl_->weights,
-                                        impl_->device.name, impl_->options.progress);
+  return std::make_unique<CudaExecutor>(graph, schedule, impl_->options.precision, devices, impl_->route,
+                                        impl_->weights, impl_->device.name, impl_->options.progress);
 }
 
 std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile) {

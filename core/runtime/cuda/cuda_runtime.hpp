@@ -29,6 +29,9 @@ struct CudaOptions {
   Precision precision = Precision::fp32;
   std::string cache_file;       ///< kernel choices are kept here between runs; empty: not kept
   std::vector<int> device_ids;  ///< GPU of each device of a schedule; empty: device d runs on GPU d
+  /// Move tensors between GPUs by way of host memory, even where they can access each other's. Where they
+  /// cannot, this is what happens, and `progress` hears of it.
+  bool through_host = false;
   std::function<void(const std::string&)> progress;  ///< may be empty
 };
 
@@ -54,7 +57,7 @@ class CudaRuntime {
   std::unique_ptr<CostModel> make_cost(const Graph& graph, Profile& profile);
 
   /// Measures what moving tensors between the first `gpus` devices costs, where `profile` does not know
-  /// it yet. Throws Error where they cannot access each other's memory.
+  /// it yet, and which way of copying is best at which size; executors made later use that.
   void measure_transfers(Profile& profile, int gpus);
 
  private:

@@ -2,12 +2,11 @@
 #include <cstdint>
 
 #include "core/runtime/cuda/cuda_check.hpp"
+#include "core/runtime/cuda/cuda_handles.hpp"
 #include "core/runtime/cuda/peer_copy.hpp"
 
 namespace opsched {
 namespace {
-
-constexpr std::size_t kKernelLimit = std::size_t{1} << 20;
 
 /// A thread moves one vector at a time.
 template <class Vector>
@@ -34,10 +33,6 @@ void launch(const PeerCopy& copy, cudaStream_t stream) {
 
 }  // namespace
 
-CopyMethod best_copy_method(std::size_t bytes) {
-  return bytes <= kKernelLimit ? CopyMethod::kernel : CopyMethod::engine;
-}
-
 void enqueue_copy(const PeerCopy& copy, CopyMethod method, cudaStream_t stream) {
   const bool dense = copy.rows == 1 || (copy.width == copy.source_pitch && copy.width == copy.target_pitch);
   if (method == CopyMethod::engine) {
@@ -61,6 +56,18 @@ void enqueue_copy(const PeerCopy& copy, CopyMethod method, cudaStream_t stream) 
     launch<unsigned>(flat, stream);
   else
     launch<std::uint16_t>(flat, stream);
+}
+
+void enqueue_copy_through_host(const PeerCopy& copy, void* staging, cudaStream_t from, cudaStream_t to) {
+  const Event begin = make_event(false), arrived = make_event(false);
+  OPSCHED_CUDA(cudaEventRecord(begin.get(), to));
+  OPSCHED_CUDA(cudaStreamWaitEvent(from, begin.get(), 0));
+  OPSCHED_CUDA(cudaMemcpy2DAsync(staging, copy.width, copy.source, copy.source_pitch, copy.width, copy.rows,
+                                 cudaMemcpyDeviceToHost, from));
+  OPSCHED_CUDA(cudaEventRecord(arrived.get(), from));
+  OPSCHED_CUDA(cudaStreamWaitEvent(to, arrived.get(), 0));
+  OPSCHED_CUDA(cudaMemcpy2DAsync(copy.target, copy.target_pitch, staging, copy.width, copy.width, copy.rows,
+                                 cudaMemcpyHostToDevice, to));
 }
 
 }  // namespace opsched

@@ -18,11 +18,21 @@ struct PeerCopy {
 /// Copy engine, or a kernel on the stream's GPU that reads the other's memory.
 enum class CopyMethod { engine, kernel };
 
-/// The faster one at this size on GPUs joined by NVLink: the kernel starts sooner, the engine does not
-/// occupy multiprocessors. Measured on H200s (results/h200-x2): they meet at about 1 MiB.
-CopyMethod best_copy_method(std::size_t bytes);
+/// How tensors travel between the GPUs of a schedule.
+struct CopyRoute {
+  bool through_host = false;  ///< by way of pinned host memory, as some GPUs cannot access each other's
+  /// Bytes up to which the kernel is the faster method: it starts sooner, the engine moves more a second.
+  /// Default: where they meet on H200s joined by NVLink; transfer_timer.hpp measures it.
+  std::size_t kernel_limit = std::size_t{1} << 20;
+
+  CopyMethod method(std::size_t bytes) const { return bytes <= kernel_limit ? CopyMethod::kernel : CopyMethod::engine; }
+};
 
 /// Enqueues the copy on a stream of the current device. Throws Error where CUDA refuses.
 void enqueue_copy(const PeerCopy& copy, CopyMethod method, cudaStream_t stream);
+
+/// Enqueues the copy in two steps, from the source's GPU to `staging` (pinned, bytes() long) and from
+/// there on. It begins when `to` gets there; `from` may be any stream of the source's GPU.
+void enqueue_copy_through_host(const PeerCopy& copy, void* staging, cudaStream_t from, cudaStream_t to);
 
 }  // namespace opsched

@@ -1,19 +1,17 @@
 #include "core/runtime/cuda/peers.hpp"
 
-#include "core/error.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
 
 namespace opsched {
 
-void connect_peers(std::span<DeviceContext* const> devices) {
+std::string connect_peers(std::span<DeviceContext* const> devices) {
   for (const DeviceContext* from : devices) {
     for (const DeviceContext* to : devices) {
       if (from->gpu() == to->gpu()) continue;
       int possible = 0;
       OPSCHED_CUDA(cudaDeviceCanAccessPeer(&possible, from->gpu(), to->gpu()));
       if (!possible)
-        throw Error("GPU " + std::to_string(from->gpu()) + " cannot access the memory of GPU " +
-                    std::to_string(to->gpu()) + ": schedules over both need NVLink or PCIe peer access");
+        return "GPU " + std::to_string(from->gpu()) + " cannot access the memory of GPU " + std::to_string(to->gpu());
       from->activate();
       const cudaError_t status = cudaDeviceEnablePeerAccess(to->gpu(), 0);
       if (status == cudaErrorPeerAccessAlreadyEnabled)
@@ -22,6 +20,7 @@ void connect_peers(std::span<DeviceContext* const> devices) {
         cuda_check(status, "cudaDeviceEnablePeerAccess");
     }
   }
+  return {};
 }
 
 }  // namespace opsched

@@ -21,7 +21,7 @@ StageTimer::StageTimer(const Graph& graph, DeviceContext& device, Precision prec
 Measurement StageTimer::replay(const Stage& stage, int replicas) {
   Program program = lower_stages(graph_, {&stage, 1}, replicas, lowering_for(precision_));
   DeviceContext* devices[] = {&device_};
-  const CapturedProgram captured(std::move(program), graph_.batch(), precision_, MemoryUse::scratch, devices,
+  const CapturedProgram captured(std::move(program), graph_.batch(), precision_, MemoryUse::scratch, devices, {},
                                  [](const Step&, const Kernel& kernel, DeviceContext& device) {
                                    return device.next_weights(kernel.weight_bytes());
                                  });

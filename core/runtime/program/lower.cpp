@@ -131,4 +131,15 @@ Program lower(const Graph& graph, const Schedule& schedule, const LoweringOption
   return Lowering(graph, schedule, options).run();
 }
 
+std::int64_t transfer_bytes(const Program& program, int element_bytes, int batch) {
+  std::int64_t elements = 0;
+  for (const Step& step : program.steps) {
+    if (step.kind != Step::Kind::transfer) continue;
+    const View& view = step.inputs.front();
+    const Shape& whole = program.buffers[view.buffer].shape;
+    elements += std::int64_t{view.channels} * whole.h * whole.w;
+  }
+  return elements * element_bytes * batch;
+}
+
 }  // namespace opsched

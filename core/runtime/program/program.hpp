@@ -83,6 +83,9 @@ struct LoweringOptions {
 /// Lowers a schedule (validated here). Every graph input and output keeps its buffer for the whole run.
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options);
 
+/// Bytes that the program's transfers move in a run, at so many an element and so many images.
+std::int64_t transfer_bytes(const Program& program, int element_bytes, int batch);
+
 /// Lowers `stages`, executed one after another with barriers on one device, `replicas` times over.
 /// What a stage reads from outside it comes from buffers of its own, so any stages can be lined up;
 /// used to measure them.

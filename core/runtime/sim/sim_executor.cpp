@@ -48,13 +48,19 @@ class SimExecutor : public Executor {
     return trace;
   }
 
-  std::int64_t activation_bytes(int device) const override {
-    LoweringOptions options;
-    if (profile_) options.element_bytes = element_bytes(profile_->precision());
-    return lower(cost_.graph(), schedule_, options).arena_bytes.at(device);
+  std::int64_t activation_bytes(int device) const override { return lowered().arena_bytes.at(device); }
+  std::int64_t transfer_bytes() const override {
+    return opsched::transfer_bytes(lowered(), options().element_bytes, cost_.graph().batch());
   }
 
  private:
+  LoweringOptions options() const {
+    LoweringOptions options;
+    if (profile_) options.element_bytes = element_bytes(profile_->precision());
+    return options;
+  }
+  Program lowered() const { return lower(cost_.graph(), schedule_, options()); }
+
   CostModel& cost_;
   const Schedule& schedule_;
   const Profile* profile_;
