@@ -12,6 +12,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from plots.data import BadData, Data, load
 from plots.page import Comparison, index, page
@@ -19,8 +20,13 @@ from plots.page import Comparison, index, page
 PAPER = json.loads((Path(__file__).parent / "paper.json").read_text())
 
 
+def module_of(figure: str) -> ModuleType:
+    """What draws and compares a figure: plots/FIGURE.py; all simulation studies share one."""
+    return importlib.import_module("plots.sim" if figure.startswith("sim_") else f"plots.{figure}")
+
+
 def page_of(data: Data) -> tuple[str, Comparison | None]:
-    module = importlib.import_module(f"plots.{data.figure}")
+    module = module_of(data.figure)
     comparison = module.compare(data, PAPER) if data.rows else None
     paper = PAPER["hios" if data.paper.startswith("HIOS") else "ios"]
     return page(data, comparison, f"{paper['citation']} ({paper['setting']})"), comparison
@@ -29,8 +35,7 @@ def page_of(data: Data) -> tuple[str, Comparison | None]:
 def draw(data: Data, folder: Path) -> None:
     from plots import style  # imports matplotlib
 
-    module = importlib.import_module(f"plots.{data.figure}")
-    style.save(module.draw(data, PAPER), folder, data.figure)
+    style.save(module_of(data.figure).draw(data, PAPER), folder, data.figure)
 
 
 def write(file: Path, text: str, check: bool) -> bool:

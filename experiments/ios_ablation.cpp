@@ -2,12 +2,18 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.hpp"
 #include "schedulers/ios_dataflow.hpp"
 
 namespace opsched {
 namespace {
+
+/// The paper's r and s.
+constexpr std::pair<int, int> kBounds[] = {{1, 3}, {1, 8}, {2, 3}, {2, 8}, {3, 3}, {3, 8}};
+
+std::string pruning_variant(int r, int s) { return "r=" + std::to_string(r) + " s=" + std::to_string(s); }
 
 class Ablation {
  public:
@@ -16,12 +22,11 @@ class Ablation {
   void study(const std::string& name) {
     study_ = name;
     if (name == "pruning") {
-      for (int r : {1, 2, 3})
-        for (int s : {3, 8})
-          search("r=" + std::to_string(r) + " s=" + std::to_string(s), [&](IosSearchOptions& o) {
-            o.space.group_size = r;
-            o.space.groups = s;
-          });
+      for (const auto& [r, s] : kBounds)
+        search(pruning_variant(r, s), [r, s](IosSearchOptions& o) {
+          o.space.group_size = r;
+          o.space.groups = s;
+        });
     } else if (name == "strategies") {
       search("merge", [](IosSearchOptions& o) { o.space.concurrent = false; });
       search("parallel", [](IosSearchOptions& o) { o.space.merge = false; });
@@ -42,6 +47,7 @@ class Ablation {
  private:
   template <class Change>
   void search(const std::string& variant, const Change& change) {
+    if (!source_.wanted.empty() && std::ranges::find(source_.wanted, variant) == source_.wanted.end()) return;
     IosSearchOptions options;
     change(options);
     CostModel& costs = source_.costs();
@@ -73,6 +79,12 @@ class Ablation {
 
 const std::vector<std::string>& ablation_studies() {
   static const std::vector<std::string> names = {"pruning", "strategies", "enumerations", "measuring", "barriers"};
+  return names;
+}
+
+std::vector<std::string> pruning_variants() {
+  std::vector<std::string> names;
+  for (const auto& [r, s] : kBounds) names.push_back(pruning_variant(r, s));
   return names;
 }
 

@@ -24,7 +24,8 @@ struct AblationSource {
   std::function<CostModel&()> costs;
   /// Latency of a schedule, ms.
   std::function<double(const Schedule&)> run;
-  Progress progress;  ///< may be empty
+  Progress progress;                ///< may be empty
+  std::vector<std::string> wanted;  ///< variants; empty: all of a study
   /// Called after every row; may be empty, may throw.
   std::function<void(const AblationRow&)> done;
 };
@@ -36,6 +37,8 @@ struct AblationSource {
 /// measuring     stages measured as the model sees need, and all of them
 /// barriers      one schedule with barriers, without them, and without them on streams of its own
 const std::vector<std::string>& ablation_studies();
+/// Names of the searches of the study of pruning: "r=1 s=3", ...
+std::vector<std::string> pruning_variants();
 
 /// Throws Error listing the known names where a study is not one of them.
 std::vector<AblationRow> ios_ablation(const std::vector<std::string>& studies, const AblationSource& source);

@@ -30,7 +30,7 @@ def draw(data: Data, paper: dict[str, Any]) -> Any:
     charts.grouped_bars(throughput, {b: str(b) for b in batches}, series, lambda b, s: find(data, b, s), per_second)
     throughput.set(xlabel="batch", ylabel="images / s")
     base = {b: data.ms(batch=b, scheduler="sequential") for b in batches}
-    charts.lines(gain, batches, {s: OURS[s] for s in ("ios-both", "dataflow")}, lambda b, s: find(data, b, s),
+    charts.lines(gain, [b for b in batches if base[b]], {s: OURS[s] for s in ("ios-both", "dataflow")}, lambda b, s: find(data, b, s),
                  lambda row, ms: base[row["batch"]] / ms)
     theirs = paper["ios"]["batches_ms"]
     gain.plot(batches, [theirs["sequential"][str(b)] / theirs["ios-both"][str(b)] for b in batches], color="black",
@@ -57,7 +57,11 @@ def compare(data: Data, paper: dict[str, Any]) -> Comparison:
                      *(ms_text(theirs[s][str(batch)]) for s in ("sequential", "TensorRT", "ios-both"))])
         gains[batch] = ratio(ours["sequential"], ours["ios-both"])
         paper_gains[batch] = ratio(theirs["sequential"][str(batch)], theirs["ios-both"][str(batch)])
+    head = ["batch", "sequential, ms", "best peer, ms", "IOS-Both, ms", "dataflow, ms", "paper: sequential",
+            "paper: TensorRT", "paper: IOS"]
     known = [b for b, g in gains.items() if g]
+    if len(known) < 2:
+        return Comparison(head, rows, "Nothing can be said: fewer than two batches are measured.", "The rest is missing.")
     first, last = min(known), max(known)
     falls = gains[first] > gains[last]
     agrees = (f"IOS-Both's gain over sequential {'falls' if falls else 'does not fall'} with the batch, from "
@@ -78,6 +82,5 @@ def compare(data: Data, paper: dict[str, Any]) -> Comparison:
     without = [b for b in data.names("batch") if best_peer(data, b) is None]
     if without:
         differs.append(f"no peer was measured at batch {join([str(b) for b in without])}")
-    return Comparison(["batch", "sequential, ms", "best peer, ms", "IOS-Both, ms", "dataflow, ms", "paper: sequential",
-                       "paper: TensorRT", "paper: IOS"], rows, agrees,
+    return Comparison(head, rows, agrees,
                       ("; ".join(differs) or "The gains lie within 2% of the paper's").capitalize() + ".")

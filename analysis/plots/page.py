@@ -25,15 +25,17 @@ def page(data: Data, comparison: Comparison | None, citation: str) -> str:
     text = f"# {data.title}\n\nReproduces: {data.paper}. State: {data.state}{': ' + data.why if data.why else ''}.\n"
     text += "Made by `analysis/figures.py` from the data beside it; do not edit.\n\n"
     if comparison is not None:
+        simulated = any(r["how"] == "simulated" for r in data.rows)
         text += f"![{data.title}]({data.figure}.png)\n\n"
         text += f"[SVG]({data.figure}.svg), [data as JSON]({data.figure}.json), [as CSV]({data.figure}.csv)\n\n"
         text += f"## Beside the paper\n\n{table(comparison.head, comparison.rows)}\n"
         text += f"The paper's numbers: {citation}.\n"
-        if any(r["how"] == "simulated" for r in data.rows):
-            text += "`~`: replayed from a profile, a prediction.\n"
         if comparison.note:
             text += comparison.note + "\n"
-        text += f"\n**What agrees.** {comparison.agrees}\n\n**What does not, and why.** {comparison.differs}\n"
+        text += f"\n**What agrees.** {comparison.agrees}\n\n**What does not, and why.** {comparison.differs}"
+        if simulated:
+            text += f" Numbers with `~` are predictions; `opsched reproduce {data.figure}` on the GPU measures them."
+        text += "\n"
     return text + "\n" + provenance(data)
 
 

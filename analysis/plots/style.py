@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 # Okabe and Ito's colours, those that print well first.
-COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#999999", "#000000"]
+COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#999999", "#000000", "#F0E442"]
 HATCHES = ["", "//", "\\\\", "--", "xx", "||", "++", "////", "----"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "h"]
 LINES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 5)), "-"]

@@ -35,6 +35,8 @@ class Lab {
   /// needs more GPUs than there are, it is read from bench.json of the results folders, else replayed.
   /// Throws Error for what cannot be had.
   Row latency(const bench::Case& what, const SchedulerOptions& options = {});
+  /// The same, but throws Error instead of replaying.
+  Row measured_latency(const bench::Case& what);
   /// Fills in `source`.
   Row row(bench::Result result) const;
 

@@ -1,21 +1,39 @@
+#include <utility>
+
 #include "core/error.hpp"
 #include "experiments/figures/figure.hpp"
+#include "experiments/figures/simulations.hpp"
 
 namespace opsched::figures {
 
 // The list of figures, in the order in which they are made and shown. Each stands in a file of its own
 // that defines `Figure NAME_figure()`; adding one is that file, one line here, and analysis/plots/NAME.py.
 #define OPSCHED_FIGURES(ADD) \
+  ADD(search_space_figure)   \
   ADD(schedules_figure)      \
+  ADD(frameworks_figure)     \
+  ADD(active_warps_figure)   \
+  ADD(specialisation_figure) \
+  ADD(pruning_figure)        \
   ADD(batches_figure)        \
-  ADD(last_block_figure)
+  ADD(intra_inter_figure)    \
+  ADD(latencies_figure)      \
+  ADD(blocks_figure)         \
+  ADD(last_block_figure)     \
+  ADD(image_sizes_figure)    \
+  ADD(image_gain_figure)     \
+  ADD(scheduling_time_figure)
 
 #define OPSCHED_DECLARE(function) Figure function();
 OPSCHED_FIGURES(OPSCHED_DECLARE)
 
 const std::vector<Figure>& figures() {
+  static const std::vector<Figure> list = [] {
 #define OPSCHED_CALL(function) function(),
-  static const std::vector<Figure> list = {OPSCHED_FIGURES(OPSCHED_CALL)};
+    std::vector<Figure> all = {OPSCHED_FIGURES(OPSCHED_CALL)};
+    for (Figure& figure : simulation_figures()) all.push_back(std::move(figure));
+    return all;
+  }();
   return list;
 }
 
