@@ -6,29 +6,25 @@
 set -uo pipefail
 tests=${1:?the program with the GPU tests, for example build/release/tests/opsched_cuda_tests}
 filters=('ConvSimt.*' 'ConvMma.*Tf32' 'ConvMma.*Fp16' '*Kernels.Depthwise*:*Kernels.Pools*:*Kernels.Gathers*' 'KernelOverlap.*')
-export OPSCHED_TEST_CASES=${OPSCHED_TEST_CASES:-6}
+export OPSCHED_TEST_CASES=${OPSCHED_TEST_CASES:-4}
+minutes=${OPSCHED_SANITIZE_MINUTES:-10}  # a tool that takes longer on one of these fails
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
-for tool in memcheck racecheck initcheck synccheck; do
-  options=(--tool "$tool" --error-exitcode 9)
-  [[ $tool == memcheck ]] && options+=(--leak-check full)
-  for i in "${!filters[@]}"; do
-    (
-      compute-sanitizer "${options[@]}" "$tests" --gtest_filter="${filters[i]}" >"$logs/$tool.$i" 2>&1
-      echo $? >"$logs/$tool.$i.status"
-    ) &
-  done
-done
-wait
+check() {  # $1: tool; $2: filter; $3: log
+  local options=(--tool "$1" --error-exitcode 9) code=0
+  [[ $1 == memcheck ]] && options+=(--leak-check full)
+  timeout "${minutes}m" compute-sanitizer "${options[@]}" "$tests" --gtest_filter="$2" >"$3" 2>&1 || code=$?
+  local ran summary
+  ran=$(grep -oE '[0-9]+ tests? from .* ran' "$3") || ran="did not finish in $minutes minutes"
+  summary=$(grep -o 'SUMMARY: .*' "$3" | tr '\n' ' ')
+  echo "$1 $2: exit code $code, $ran, $summary"
+  ((code == 0)) || { touch "$logs/failed"; grep '^=====' "$3" | head -40; }
+}
 
 echo "compute-sanitizer $(compute-sanitizer --version | grep -o 'Version .*'), $(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader | head -1), $OPSCHED_TEST_CASES random cases a test"
-status=0
 for tool in memcheck racecheck initcheck synccheck; do
-  for i in "${!filters[@]}"; do
-    log=$logs/$tool.$i code=$(<"$logs/$tool.$i.status")
-    echo "$tool ${filters[i]}: exit code $code, $(grep -oE '[0-9]+ tests? from .* ran' "$log"), $(grep -o 'SUMMARY: .*' "$log")"
-    ((code == 0)) || { status=1; grep '^=====' "$log" | head -40; }
-  done
+  for i in "${!filters[@]}"; do check "$tool" "${filters[i]}" "$logs/$tool.$i" & done
 done
-exit $status
+wait
+[[ ! -e $logs/failed ]]
