@@ -55,22 +55,12 @@ std::string activation_text(Activation act) {
   return act == Activation::relu ? "relu" : act == Activation::tanh ? "tanh" : "none";
 }
 
-std::int64_t weights(const Operator& op) {
-  std::int64_t count = 0;
-  Shape shape = op.input;
-  for (const Layer& layer : op.layers) {
-    count += layer_weights(layer, shape);
-    shape = infer_shape(layer, shape);
-  }
-  return count;
-}
-
 std::vector<std::string> row(const Graph& graph, const std::string& name, const std::vector<OpId>& ops) {
   std::int64_t macs = 0, operations = 0, parameters = 0, elements = 0;
   for (OpId id : ops) {
     macs += graph.macs(id);
     operations += ios_operations(graph, id);
-    parameters += weights(graph.op(id));
+    parameters += graph.parameters(id);
     elements += graph.op(id).output.size();
   }
   return {name,

@@ -195,6 +195,16 @@ std::int64_t Graph::macs(OpId id) const {
   return sum;
 }
 
+std::int64_t Graph::parameters(OpId id) const {
+  std::int64_t count = 0;
+  Shape shape = ops_[id].input;
+  for (const Layer& layer : ops_[id].layers) {
+    count += layer_weights(layer, shape);
+    shape = infer_shape(layer, shape);
+  }
+  return count;
+}
+
 std::int64_t Graph::macs() const {
   std::int64_t sum = 0;
   for (OpId id = 0; id < size(); ++id) sum += macs(id);

@@ -68,6 +68,8 @@ class Graph {
   /// Multiply-accumulates of an operator, of the graph, for one image.
   std::int64_t macs(OpId id) const;
   std::int64_t macs() const;
+  /// Weights of an operator, biases included.
+  std::int64_t parameters(OpId id) const;
 
  private:
   OpId insert(Operator op);

@@ -17,6 +17,7 @@ namespace opsched::cli {
   ADD(ablation_command)       \
   ADD(fit_command)            \
   ADD(simulate_command)       \
+  ADD(floors_command)         \
   ADD(reproduce_command)
 
 #define OPSCHED_DECLARE(function) Command function();

@@ -29,6 +29,7 @@ class Device {
   virtual std::string describe() const = 0;
   /// Short name, fit for a folder: "h200", "h200-x4".
   virtual std::string name() const = 0;
+  virtual int multiprocessors() const = 0;
   /// Are latencies measured now?
   virtual bool measures() const = 0;
   /// Changes when a schedule that was found with these costs may no longer be the one to find.

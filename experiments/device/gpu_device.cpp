@@ -63,6 +63,7 @@ class GpuDevice final : public Device {
     return "measured on " + gpu.name + ", driver " + gpu.driver + ", CUDA " + gpu.cuda + ", cuDNN " + gpu.cudnn;
   }
   std::string name() const override { return name_; }
+  int multiprocessors() const override { return gpus_.front().multiprocessors; }
   bool measures() const override { return true; }
   std::string cost_key(Precision precision) override { return describe() + ", " + to_string(precision); }
 

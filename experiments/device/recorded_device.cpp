@@ -41,6 +41,7 @@ class RecordedDevice final : public Device {
            ", CUDA " + facts_.cuda + ", cuDNN " + facts_.cudnn + ")";
   }
   std::string name() const override { return name_; }
+  int multiprocessors() const override { return facts_.multiprocessors; }
   bool measures() const override { return false; }
 
   std::string cost_key(Precision precision) override {

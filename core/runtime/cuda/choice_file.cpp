@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kVersion = 2;  // raise it when kernels or their names change
+constexpr int kVersion = 3;  // raise it when kernels, their names, or what makes one better change
 
 Json versions() {
   return {{"format", "opsched kernel choices"},
@@ -46,8 +46,12 @@ Json read(const std::string& path) {
 }  // namespace
 
 ChoiceFile::ChoiceFile(std::string path, std::string device) : path_(std::move(path)), device_(std::move(device)) {
+  refresh();
+}
+
+void ChoiceFile::refresh() {
   const Json all = read(path_);
-  if (all.contains(device_)) choices_ = all.at(device_).get<std::map<std::string, std::string>>();
+  if (all.contains(device_)) choices_.merge(all.at(device_).get<std::map<std::string, std::string>>());
 }
 
 const std::string* ChoiceFile::find(const std::string& problem) const {

@@ -14,6 +14,8 @@ class ChoiceFile {
   /// read or is no such file.
   ChoiceFile(std::string path, std::string device);
 
+  /// Takes over what others have written meanwhile: the library of another GPU of this model, say.
+  void refresh();
   /// Name of the kernel for a problem; nullptr if unknown.
   const std::string* find(const std::string& problem) const;
   void set(const std::string& problem, const std::string& kernel);

@@ -6,6 +6,7 @@
 #include <exception>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/choice_file.hpp"
@@ -189,6 +190,7 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
   std::vector<PendingKernel> tasks;
   std::vector<Problem> chunked, left(problems.begin(), problems.end());
   std::unordered_map<std::string, bool> seen;
+  bool refreshed = false;
   for (std::size_t i = 0; i < left.size(); ++i) {
     const Problem problem = left[i];
     std::string key = problem.key();
@@ -200,6 +202,10 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
       continue;
     }
     const std::string* remembered = impl_->choices.find(key);
+    if (!remembered && !std::exchange(refreshed, true)) {
+      impl_->choices.refresh();
+      remembered = impl_->choices.find(key);
+    }
     tasks.push_back({problem, std::move(key), remembered ? *remembered : "", {}, nullptr});
   }
   if (tasks.empty() && chunked.empty()) return;
