@@ -1,7 +1,11 @@
 #include "core/graph/blocks.hpp"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <utility>
+
+#include "core/error.hpp"
 
 namespace opsched {
 
@@ -30,6 +34,45 @@ std::vector<Block> natural_blocks(const Graph& graph) {
   add(chain);
   add(region);
   return blocks;
+}
+
+namespace {
+
+const Block& find_block(const Graph& graph, const std::string& name) {
+  std::string known;
+  for (const Block& block : graph.blocks()) {
+    if (block.name == name) return block;
+    known += (known.empty() ? "" : ", ") + block.name;
+  }
+  throw Error("graph '" + graph.name() + "' has no block '" + name + "'; there are: " + known);
+}
+
+}  // namespace
+
+Graph block_graph(const Graph& graph, const std::string& name) {
+  const Block& block = find_block(graph, name);
+  Graph cut(graph.name() + "/" + name, graph.batch());
+  std::map<OpId, OpId> copy;  // of operators of the graph
+  for (OpId id : block.ops)
+    for (OpId p : graph.preds(id))
+      if (!std::ranges::binary_search(block.ops, p)) copy.emplace(p, -1);
+  for (auto& [outside, id] : copy) id = cut.add_input(graph.op(outside).name, graph.op(outside).output);
+  WeightTable weights;
+  for (OpId id : block.ops) {
+    const Operator& op = graph.op(id);
+    std::vector<Term> terms = op.terms;
+    for (Term& term : terms)
+      for (Value& value : term) value.op = copy.at(value.op);
+    const OpId added = copy[id] = cut.add(op.name, std::move(terms), op.layers);
+    for (int layer = 0; layer < static_cast<int>(op.layers.size()); ++layer)
+      if (const ConvWeights* given = graph.weights(id, layer)) weights[{added, layer}] = *given;
+  }
+  std::vector<std::vector<OpId>> parts = block.parts;
+  for (std::vector<OpId>& part : parts)
+    for (OpId& id : part) id = copy.at(id);
+  cut.end_block(block.name, std::move(parts));
+  if (!weights.empty()) cut.set_weights(std::make_shared<const WeightTable>(std::move(weights)));
+  return cut;
 }
 
 }  // namespace opsched

@@ -17,7 +17,7 @@ static_assert(std::endian::native == std::endian::little, "files hold little-end
 
 struct InferOptions {
   GraphOptions graph;
-  std::string output;
+  std::string output, weights;
   std::vector<std::string> inputs;
   std::uint64_t weight_seed = 1, input_seed = 2;
 };
@@ -34,8 +34,26 @@ Tensor load_tensor(const std::string& path, int batch, const Operator& input) {
   return tensor;
 }
 
+void append(std::string& bytes, const std::vector<float>& values) {
+  bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+}
+
+/// Weights, then bias, of every convolution in the order of operators and layers.
+std::string weight_bytes(const Graph& graph, std::uint64_t seed) {
+  std::string bytes;
+  for (OpId id : graph.units())
+    for (int layer = 0; layer < static_cast<int>(graph.op(id).layers.size()); ++layer) {
+      if (!std::holds_alternative<Conv2d>(graph.op(id).layers[layer])) continue;
+      const ConvWeights weights = make_weights(graph, id, layer, seed);
+      append(bytes, weights.weight);
+      append(bytes, weights.bias);
+    }
+  return bytes;
+}
+
 void infer(const InferOptions& options) {
   const Graph graph = options.graph.load();
+  if (!options.weights.empty()) write_file_atomically(options.weights, weight_bytes(graph, options.weight_seed));
   const std::vector<OpId> ids = graph.inputs();
   if (!options.inputs.empty() && options.inputs.size() != ids.size())
     throw Error("--input: given " + std::to_string(options.inputs.size()) + " times, but the graph has " +
@@ -58,7 +76,7 @@ void infer(const InferOptions& options) {
     }
     std::cout << graph.op(graph.outputs()[i]).name << "  " << outputs[i].n << 'x' << to_string(outputs[i].shape)
               << "  mean " << sum / static_cast<double>(data.size()) << "  from " << least << " to " << most << '\n';
-    bytes.append(reinterpret_cast<const char*>(data.data()), data.size() * sizeof(float));
+    append(bytes, data);
   }
   if (!options.output.empty()) write_file_atomically(options.output, bytes);
 }
@@ -70,7 +88,8 @@ Command infer_command() {
           .summary = "Compute a graph's outputs on the CPU, one operator after another",
           .examples =
               "  opsched infer --graph model.onnx --input image.bin --output scores.bin\n"
-              "  opsched infer squeezenet --batch 2                    random weights and input",
+              "  opsched infer squeezenet --batch 2                    random weights and input\n"
+              "  opsched infer squeezenet --save-weights w.bin -o y.bin  for another framework to compute the same",
           .setup = [](CLI::App& app) -> std::function<void()> {
             auto options = std::make_shared<InferOptions>();
             options->graph.add_to(app);
@@ -80,6 +99,9 @@ Command infer_command() {
                 ->expected(1)
                 ->take_all();
             app.add_option("-o,--output", options->output, "Where the outputs' float32 values go, one after another");
+            app.add_option("--save-weights", options->weights,
+                           "Where the float32 weights go: each convolution's, output channel by output channel, and "
+                           "then its bias, in the order of operators");
             app.add_option("--weight-seed", options->weight_seed, "Of the weights, where the graph brings none")
                 ->capture_default_str();
             app.add_option("--input-seed", options->input_seed, "Of the random inputs")->capture_default_str();

@@ -1,6 +1,7 @@
 #include "experiments/cli/options.hpp"
 
 #include "core/error.hpp"
+#include "core/graph/blocks.hpp"
 #include "core/graph/graph_io.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/progress.hpp"
@@ -16,9 +17,15 @@ void GraphOptions::add_to(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--seed", parameters.seed, "Random networks: which one is drawn")->capture_default_str();
   app.add_option("--edge-lists", parameters.edge_lists, "Random networks: a folder of edge lists to load instead");
+  app.add_option("--block", block, "Only this block of it (opsched show NETWORK names them)");
 }
 
 Graph GraphOptions::load() const {
+  Graph graph = load_whole();
+  return block.empty() ? graph : block_graph(graph, block);
+}
+
+Graph GraphOptions::load_whole() const {
   if (network.empty() == file.empty())
     throw Error(network.empty() ? "which graph? Name a network (opsched list networks) or give --graph FILE"
                                 : "both a network ('" + network + "') and --graph '" + file + "'; give one of them");

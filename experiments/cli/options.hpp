@@ -13,15 +13,18 @@
 
 namespace opsched::cli {
 
-/// Which graph: NETWORK with its parameters, or --graph FILE.
+/// Which graph: NETWORK with its parameters, or --graph FILE; or one block of it.
 struct GraphOptions {
-  std::string network, file;
+  std::string network, file, block;
   NetworkOptions parameters = {.batch = 0, .image = 0, .seed = 1, .edge_lists = {}};  ///< batch 0: see --batch
 
   void add_to(CLI::App& app);
   /// Throws Error unless exactly one of NETWORK and --graph is given, for a parameter that a graph
   /// file does not have, and as the loaders do.
   Graph load() const;
+
+ private:
+  Graph load_whole() const;
 };
 
 /// Which scheduler: --scheduler, its options as --opt NAME=VALUE or --window, --gpus.

@@ -10,6 +10,7 @@ namespace opsched::cli {
   ADD(schedule_command)       \
   ADD(run_command)            \
   ADD(trace_command)          \
+  ADD(warps_command)          \
   ADD(bench_command)          \
   ADD(infer_command)          \
   ADD(count_command)          \

@@ -80,6 +80,10 @@ class CudaExecutor final : public Executor {
       if (a.step < 0) a.device = device_of(a.device);
     Trace trace =
         program_trace(graph_, schedule_, captured_.program(), static_cast<int>(element_bytes(precision_)), activities);
+    cudaDeviceProp gpu{};
+    OPSCHED_CUDA(cudaGetDeviceProperties(&gpu, devices_.front()->gpu()));
+    trace.multiprocessors = gpu.multiProcessorCount;
+    trace.max_warps_per_sm = gpu.maxThreadsPerMultiProcessor / gpu.warpSize;
     trace.source = "measured on " + note_ + " by CUPTI, the median of " + std::to_string(kReplays) + " replays";
     return trace;
 #else

@@ -34,7 +34,9 @@ struct TraceEvent {
 struct Trace {
   std::string graph, scheduler, source;  ///< `source`: where the times come from, for readers
   Mode mode = Mode::barrier;
-  double makespan = 0;  ///< ms
+  double makespan = 0;       ///< ms
+  int multiprocessors = 0;   ///< of a device; 0: unknown
+  int max_warps_per_sm = 0;  ///< that a multiprocessor holds
   std::vector<TraceRow> rows;
   std::vector<TraceEvent> events;
 

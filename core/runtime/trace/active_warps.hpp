@@ -1,0 +1,25 @@
+// Active warps over time (IOS, figure 3).
+#pragma once
+
+#include <vector>
+
+#include "core/runtime/trace/trace.hpp"
+
+namespace opsched {
+
+/// From `t_ms` until the next sample.
+struct WarpSample {
+  double t_ms = 0, warps_per_sm = 0;
+};
+
+/// Derived from the kernels of a measured trace: over its interval a kernel keeps on average
+/// blocks / waves of its blocks resident, where a wave is as many blocks as fit on all multiprocessors
+/// (blocks_per_sm each); kernels at the same time add up, to at most max_warps_per_sm. It says how many
+/// warps a kernel can have in flight, not how many the hardware scheduler had; counters would. Ends with a
+/// sample of 0 at the makespan. Throws Error where no kernel's launch is known (a simulated trace).
+std::vector<WarpSample> active_warps(const Trace& trace, int device);
+
+/// Mean over time.
+double mean_warps(const std::vector<WarpSample>& samples);
+
+}  // namespace opsched
