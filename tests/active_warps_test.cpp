@@ -65,6 +65,9 @@ TEST(ActiveWarps, NeverNegativeAndWhollyAccountedFor) {
     const auto samples = active_warps(trace_of(std::move(events), end), 0);
     for (const WarpSample& s : samples) EXPECT_GE(s.warps_per_sm, 0);
     EXPECT_NEAR(mean_warps(samples) * end, area, 1e-6 * area);
+    double sum = 0;
+    for (const WarpSample& s : resampled(samples, 77)) sum += s.warps_per_sm;
+    EXPECT_NEAR(sum / 77, mean_warps(samples), 1e-9 * sum);
   }
 }
 
@@ -75,18 +78,20 @@ TEST(ActiveWarps, NeedKernels) {
 
 TEST(ActiveWarps, FilesKeepOtherSeries) {
   const test::TempDir dir;
-  const WarpSeries a{.graph = "g", .precision = "fp32", .schedule = "sequential", .samples = {{0, 1}, {1, 0}}};
-  WarpSeries b = a;
-  b.schedule = "ios-both";
+  WarpSeries a, b;
+  a.network = b.network = "g";
+  a.scheduler = "sequential";
+  b.scheduler = "ios-both";
+  a.samples = b.samples = {{0, 1}, {1, 0}};
   const std::string file = add_warps(dir.file("r"), {a, b});
   b.samples = {{0, 2}, {0.5, 3}, {1, 0}};
   EXPECT_EQ(add_warps(dir.file("r"), {b}), file);
   const auto json = nlohmann::json::parse(read_file(file));
-  EXPECT_EQ(json.at("series").size(), 2U);
-  ASSERT_EQ(json.at("rows").size(), 5U);
-  EXPECT_EQ(json.at("rows")[3].at("warps_per_sm"), 3);
-  EXPECT_EQ(json.at("rows")[3].at("schedule"), "ios-both");
-  dir.write("r/figures/active_warps.json", "{\"format\": \"other\"}");
+  ASSERT_EQ(json.at("series").size(), 2U);
+  EXPECT_EQ(json.at("series")[0].at("scheduler"), "sequential");
+  EXPECT_EQ(json.at("series")[1].at("samples").size(), 3U);
+  EXPECT_EQ(json.at("series")[1].at("samples")[1], nlohmann::json::parse("[0.5, 3.0]"));
+  dir.write("r/active_warps.json", "{\"format\": \"other\"}");
   EXPECT_THROW(add_warps(dir.file("r"), {a}), Error);
   EXPECT_EQ(read_file(file), "{\"format\": \"other\"}");
 }

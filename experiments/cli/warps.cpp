@@ -12,6 +12,8 @@
 namespace opsched::cli {
 namespace {
 
+constexpr int kSamples = 500;
+
 struct WarpOptions {
   GraphOptions graph;
   RunOptions run;
@@ -44,13 +46,14 @@ void warps(const WarpOptions& options) {
     check_interrupt();
     const Trace trace = device->executor(*costs, schedule, precision, 1)->trace();
     WarpSeries& s = series.emplace_back();
-    s.graph = graph.name();
+    s.network = graph.name();
     s.batch = graph.batch();
     s.precision = to_string(precision);
-    s.schedule = name;
-    s.samples = active_warps(trace, 0);
+    s.scheduler = name;
+    const std::vector<WarpSample> curve = active_warps(trace, 0);
+    s.samples = resampled(curve, kSamples);
     s.makespan_ms = trace.makespan;
-    s.mean_warps_per_sm = mean_warps(s.samples);
+    s.mean_warps_per_sm = mean_warps(curve);
     s.multiprocessors = trace.multiprocessors;
     s.max_warps_per_sm = trace.max_warps_per_sm;
     s.method = "derived from activity records";
@@ -67,7 +70,7 @@ void warps(const WarpOptions& options) {
   table.add({"schedule", "mean warps", "of sequential", "traced ms"});
   table.add_rule();
   for (const WarpSeries& s : series)
-    table.add({s.schedule, fixed(s.mean_warps_per_sm, 2),
+    table.add({s.scheduler, fixed(s.mean_warps_per_sm, 2),
                fixed(s.mean_warps_per_sm / series.front().mean_warps_per_sm, 2) + "x", fixed(s.makespan_ms, 4)});
   table.print(std::cout);
   std::cout << "written: " << file << "\n";
@@ -83,7 +86,7 @@ Command warps_command() {
               "  opsched warps inception_v3 --out results/mygpu        the whole network, into a folder\n"
               "  opsched warps nasnet --schedulers sequential,dataflow --precision fp16\n"
               "Derived from CUPTI's record of every kernel: its interval, and how many of its blocks the occupancy\n"
-              "calculator lets a multiprocessor hold. Written to FOLDER/figures/active_warps.json.",
+              "calculator lets a multiprocessor hold. Written to FOLDER/active_warps.json.",
           .setup = [](CLI::App& app) -> std::function<void()> {
             auto options = std::make_shared<WarpOptions>();
             options->graph.add_to(app);

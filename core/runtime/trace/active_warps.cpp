@@ -40,4 +40,20 @@ double mean_warps(const std::vector<WarpSample>& samples) {
   return span > 0 ? area / span : 0;
 }
 
+std::vector<WarpSample> resampled(const std::vector<WarpSample>& samples, int count) {
+  std::vector<WarpSample> even;
+  const double begin = samples.front().t_ms, step = (samples.back().t_ms - begin) / count;
+  std::size_t at = 0;
+  for (int i = 0; i < count; ++i) {
+    const double from = begin + i * step, to = from + step;
+    double area = 0;
+    while (at + 1 < samples.size() && samples[at + 1].t_ms <= from) ++at;
+    for (std::size_t s = at; s + 1 < samples.size() && samples[s].t_ms < to; ++s)
+      area +=
+          samples[s].warps_per_sm * std::max(0.0, std::min(to, samples[s + 1].t_ms) - std::max(from, samples[s].t_ms));
+    even.push_back({from + step / 2, area / step});
+  }
+  return even;
+}
+
 }  // namespace opsched

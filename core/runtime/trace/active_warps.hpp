@@ -22,4 +22,7 @@ std::vector<WarpSample> active_warps(const Trace& trace, int device);
 /// Mean over time.
 double mean_warps(const std::vector<WarpSample>& samples);
 
+/// The same curve as `count` samples of equal length, each the mean over its time and placed at its middle.
+std::vector<WarpSample> resampled(const std::vector<WarpSample>& samples, int count);
+
 }  // namespace opsched

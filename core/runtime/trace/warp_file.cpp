@@ -15,70 +15,62 @@ using nlohmann::ordered_json;
 constexpr const char* kFormat = "opsched active warps";
 constexpr int kVersion = 1;
 
-ordered_json key_of(const WarpSeries& s) {
-  return {{"graph", s.graph}, {"batch", s.batch}, {"precision", s.precision}, {"schedule", s.schedule}};
+ordered_json to_json(const WarpSeries& s) {
+  ordered_json samples = ordered_json::array();
+  for (const WarpSample& sample : s.samples) samples.push_back({sample.t_ms, sample.warps_per_sm});
+  return {{"network", s.network},
+          {"scheduler", s.scheduler},
+          {"precision", s.precision},
+          {"batch", s.batch},
+          {"makespan_ms", s.makespan_ms},
+          {"mean_warps_per_sm", s.mean_warps_per_sm},
+          {"multiprocessors", s.multiprocessors},
+          {"max_warps_per_sm", s.max_warps_per_sm},
+          {"method", s.method},
+          {"source", s.source},
+          {"command", s.command},
+          {"samples", std::move(samples)}};
 }
 
-bool same(const ordered_json& entry, const WarpSeries& s) {
-  const ordered_json key = key_of(s);
-  return std::ranges::all_of(key.items(), [&](const auto& field) { return entry.at(field.key()) == field.value(); });
-}
-
-ordered_json load(const std::string& path) {
-  if (!std::filesystem::exists(path)) return {{"series", ordered_json::array()}, {"rows", ordered_json::array()}};
+/// The series of an earlier file that are not among `added`.
+ordered_json kept_series(const std::string& path, const std::vector<WarpSeries>& added) {
+  ordered_json kept = ordered_json::array();
+  if (!std::filesystem::exists(path)) return kept;
+  const auto refuse = [&](const std::string& why) {
+    throw Error("'" + path + "' holds no active warps of this program (" + why + "); move it away");
+  };
   try {
-    ordered_json file = ordered_json::parse(read_file(path));
-    if (file.at("format") != kFormat || file.at("version") != kVersion) throw Error("another format or version");
-    return file;
+    const ordered_json file = ordered_json::parse(read_file(path));
+    if (file.value("format", "") != kFormat || file.value("version", 0) != kVersion)
+      refuse("another format or version");
+    for (const ordered_json& old : file.at("series"))
+      if (std::ranges::none_of(added, [&](const WarpSeries& s) {
+            return old.at("network") == s.network && old.at("scheduler") == s.scheduler;
+          }))
+        kept.push_back(old);
   } catch (const ordered_json::exception& e) {
-    throw Error("'" + path + "' holds no active warps of this program (" + e.what() + "); move it away");
-  } catch (const Error& e) {
-    throw Error("'" + path + "' holds no active warps of this program (" + e.what() + "); move it away");
+    refuse(e.what());
   }
-}
-
-std::string lines(const ordered_json& list) {
-  std::string text;
-  for (const ordered_json& entry : list) text += (text.empty() ? "\n  " : ",\n  ") + entry.dump();
-  return "[" + text + "\n ]";
+  return kept;
 }
 
 }  // namespace
 
 std::string add_warps(const std::string& folder, const std::vector<WarpSeries>& added) {
-  const std::string path = (std::filesystem::path(folder) / "figures" / "active_warps.json").string();
-  const ordered_json old = load(path);
-  ordered_json series = ordered_json::array(), rows = ordered_json::array();
-  const auto keep = [&](const ordered_json& entries, ordered_json& kept) {
-    for (const ordered_json& entry : entries)
-      if (std::ranges::none_of(added, [&](const WarpSeries& s) { return same(entry, s); })) kept.push_back(entry);
-  };
-  try {
-    keep(old.at("series"), series);
-    keep(old.at("rows"), rows);
-  } catch (const ordered_json::exception& e) {
-    throw Error("'" + path + "' is damaged (" + e.what() + "); move it away");
+  const std::string path = (std::filesystem::path(folder) / "active_warps.json").string();
+  ordered_json series = kept_series(path, added);
+  for (const WarpSeries& s : added) series.push_back(to_json(s));
+  const ordered_json head = {
+      {"format", kFormat}, {"version", kVersion}, {"source", added.empty() ? "" : added.back().source}};
+  std::string text = head.dump();
+  text.back() = ',';
+  text += "\n\"series\": [";
+  const char* separator = "\n";
+  for (const ordered_json& s : series) {
+    text += separator + s.dump();
+    separator = ",\n";
   }
-  for (const WarpSeries& s : added) {
-    ordered_json entry = key_of(s);
-    entry.update({{"makespan_ms", s.makespan_ms},
-                  {"mean_warps_per_sm", s.mean_warps_per_sm},
-                  {"multiprocessors", s.multiprocessors},
-                  {"max_warps_per_sm", s.max_warps_per_sm},
-                  {"method", s.method},
-                  {"source", s.source},
-                  {"command", s.command}});
-    series.push_back(std::move(entry));
-    for (const WarpSample& sample : s.samples) {
-      ordered_json row = key_of(s);
-      row["t_ms"] = sample.t_ms;
-      row["warps_per_sm"] = sample.warps_per_sm;
-      rows.push_back(std::move(row));
-    }
-  }
-  write_file_atomically(path, "{\n \"format\": \"" + std::string(kFormat) +
-                                  "\",\n \"version\": " + std::to_string(kVersion) +
-                                  ",\n \"series\": " + lines(series) + ",\n \"rows\": " + lines(rows) + "\n}\n");
+  write_file_atomically(path, text + "\n]}\n");
   return path;
 }
 

@@ -9,7 +9,7 @@
 namespace opsched {
 
 struct WarpSeries {
-  std::string graph, precision, schedule;  ///< schedule: the scheduler's name
+  std::string network, scheduler, precision;  ///< network: the graph's name, "inception_v3/e2" for a block
   int batch = 1;
   double makespan_ms = 0, mean_warps_per_sm = 0;
   int multiprocessors = 0, max_warps_per_sm = 0;
@@ -18,10 +18,9 @@ struct WarpSeries {
   std::vector<WarpSample> samples;
 };
 
-/// FOLDER/figures/active_warps.json: {"series": one object each without its samples, "rows": [{graph, batch,
-/// precision, schedule, t_ms, warps_per_sm}]}. Series of the same graph, batch, precision and schedule are
-/// replaced, others kept. Throws Error for a file that is none of this program, and where it cannot be
-/// written. Returns the file's name.
+/// FOLDER/active_warps.json: {"source", "series": [{..., "samples": [[ms, warps on a multiprocessor], ...]}]}.
+/// Of one network under one scheduler the newest series stays. Throws Error for a file that is none of
+/// this program, and where it cannot be written. Returns the file's name.
 std::string add_warps(const std::string& folder, const std::vector<WarpSeries>& added);
 
 }  // namespace opsched
