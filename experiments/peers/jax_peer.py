@@ -1,0 +1,148 @@
+"""Runs an exported graph in JAX, compiled as a whole by XLA; the median of timed runs in ms.
+
+  opsched show NET --format json --batch B > NET.json
+  opsched infer --graph NET.json --batch 1 --save-weights w.bin -o y.bin
+  python3 jax_peer.py NET.json --precision fp32 --weights w.bin --expected y.bin
+
+Prints one JSON object as torch_peer.py does, with the one mode "xla". fp16 is NHWC, as XLA prefers it.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from graph_file import Graph, Operator, load_graph
+from reference import load_reference, random_inputs, relative_error
+
+TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 5e-2}
+MATMUL = {"fp32": "float32", "tf32": "tensorfloat32", "fp16": "default"}
+
+
+class Network:
+    def __init__(self, graph: Graph, channels_last: bool) -> None:
+        self.graph = graph
+        self.axis = 3 if channels_last else 1  # of channels
+        self.layout = ("NHWC", "HWIO", "NHWC") if channels_last else ("NCHW", "OIHW", "NCHW")
+
+    def spatial(self, pair: Any, other: Any) -> tuple[Any, ...]:
+        """One entry an axis: `pair` for height and width."""
+        return (other, *pair, other) if self.axis == 3 else (other, other, *pair)
+
+    def gather(self, op: Operator, values: dict[int, Any]) -> Any:
+        def value(v):
+            return lax.slice_in_dim(values[v.op], v.begin, v.end, axis=self.axis)
+
+        terms = [sum((value(v) for v in term[1:]), start=value(term[0])) for term in op.terms]
+        return terms[0] if len(terms) == 1 else jnp.concatenate(terms, self.axis)
+
+    def pool(self, x: Any, layer: dict[str, Any]) -> Any:
+        if layer["pool"] == "global_avg":
+            return x.mean(self.spatial_axes(), keepdims=True)
+        if layer.get("ceil", False):
+            raise NotImplementedError("pools whose output size rounds up")
+        window, stride = self.spatial(layer["kernel"], 1), self.spatial(layer["stride"], 1)
+        padding = self.spatial([(p, p) for p in layer["padding"]], (0, 0))
+        if layer["pool"] == "max":
+            return lax.reduce_window(x, -jnp.inf, lax.max, window, stride, padding)
+        total = lax.reduce_window(x, 0.0, lax.add, window, stride, padding)
+        if layer["count_padding"]:
+            return total / (layer["kernel"][0] * layer["kernel"][1])
+        return total / lax.reduce_window(jnp.ones_like(x), 0.0, lax.add, window, stride, padding)
+
+    def spatial_axes(self) -> tuple[int, int]:
+        return (1, 2) if self.axis == 3 else (2, 3)
+
+    def layer(self, x: Any, layer: dict[str, Any], weights: Any) -> Any:
+        activation = layer.get("activation", "none")
+        if layer["type"] == "pool2d":
+            return self.pool(x, layer)
+        if layer["type"] == "conv2d":
+            weight, bias = weights
+            x = lax.conv_general_dilated(x, weight, layer["stride"], [(p, p) for p in layer["padding"]],
+                                         dimension_numbers=self.layout, feature_group_count=layer["groups"])
+            x = x + bias
+        if activation == "relu":
+            return jnp.maximum(x, 0)
+        return jnp.tanh(x) if activation == "tanh" else x
+
+    def __call__(self, weights: dict[str, Any], inputs: dict[str, Any]) -> list[Any]:
+        values = {int(i): x for i, x in inputs.items()}
+        for op in self.graph.operators:
+            if op.is_input:
+                continue
+            x = self.gather(op, values)
+            for i, layer in enumerate(op.layers):
+                x = self.layer(x, layer, weights.get(f"{op.id}_{i}"))
+            values[op.id] = x
+        return [values[i] for i in self.graph.outputs]
+
+
+def measure(args: argparse.Namespace, graph: Graph) -> dict[str, Any]:
+    half = args.precision == "fp16"
+    dtype = jnp.float16 if half else jnp.float32
+    reference = load_reference(graph, args.weights, args.expected)
+    network = Network(graph, channels_last=half)
+
+    def placed(x: Any, order: tuple[int, ...]) -> Any:
+        return jax.device_put(jnp.asarray(x.transpose(order) if half else x, dtype))
+
+    weights = {}
+    for (op, i), (weight, bias) in reference.weights.items():
+        weights[f"{op}_{i}"] = (placed(weight, (2, 3, 1, 0)),
+                                jnp.asarray(bias if half else bias.reshape(1, -1, 1, 1), dtype))
+    inputs = {str(i): placed(x, (0, 2, 3, 1)) for i, x in random_inputs(graph).items()}
+    begin = time.perf_counter()
+    run = jax.jit(network)
+    outputs = jax.block_until_ready(run(weights, inputs))
+    entry: dict[str, Any] = {"what": "compiled by XLA", "ready_seconds": round(time.perf_counter() - begin, 1)}
+    shown = [np.asarray(x, np.float32).transpose((0, 3, 1, 2)) if half else np.asarray(x) for x in outputs]
+    entry["relative_error"] = relative_error(shown, reference)
+    if not entry["relative_error"] <= TOLERANCE[args.precision]:
+        return entry | {"failed": f"its output is wrong: relative error {entry['relative_error']:.2g}, rounding "
+                                  f"explains {TOLERANCE[args.precision]}"}
+    # Bursts, so that the host's launches hide behind the runs before; JAX has no device events to offer.
+    burst, times = 10, []
+    for _ in range(10):
+        run(weights, inputs)
+    for _ in range(max(3, args.runs // burst)):
+        jax.block_until_ready(run(weights, inputs))
+        begin = time.perf_counter()
+        for _ in range(burst):
+            outputs = run(weights, inputs)
+        jax.block_until_ready(outputs)
+        times.append(1e3 * (time.perf_counter() - begin) / burst)
+    median = statistics.median(times)
+    return entry | {"median_ms": median, "noise": statistics.median(abs(t - median) for t in times) / median,
+                    "min_ms": min(times), "max_ms": max(times), "runs": burst * len(times)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("graph", help="a graph written by `opsched show NET --format json`")
+    parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
+    parser.add_argument("--runs", type=int, default=60)
+    parser.add_argument("--weights", type=pathlib.Path, required=True, help="from `opsched infer --save-weights`")
+    parser.add_argument("--expected", type=pathlib.Path, required=True, help="from `opsched infer --batch 1 -o`")
+    args = parser.parse_args()
+    jax.config.update("jax_default_matmul_precision", MATMUL[args.precision])
+    graph = load_graph(args.graph)
+    try:
+        latency = measure(args, graph)
+    except Exception as error:  # whatever a framework throws is its result
+        words = str(error).strip()
+        latency = {"what": "compiled by XLA", "failed": (words.splitlines()[0] if words else type(error).__name__)[:300]}
+    print(json.dumps({"peer": "jax", "graph": graph.name, "batch": graph.batch, "precision": args.precision,
+                      "device": jax.devices()[0].device_kind, "versions": {"jax": jax.__version__}, "clocks": {},
+                      "latency": {"xla": latency}}))
+
+
+if __name__ == "__main__":
+    main()

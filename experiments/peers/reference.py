@@ -1,0 +1,117 @@
+"""The weights, input and output that `opsched infer` computes with, as arrays of NumPy (or of PyTorch,
+where there is no NumPy)."""
+
+import dataclasses
+import math
+import pathlib
+from typing import Any
+
+from graph_file import Graph
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
+    import torch
+
+INPUT_SEED = 2  # of `opsched infer`; input number i has seed INPUT_SEED + i
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+@dataclasses.dataclass
+class Reference:
+    """`weights`: by operator and layer, (weight, bias). `output`: of the first image, all outputs in a row."""
+
+    weights: dict[tuple[int, int], tuple[Any, Any]]
+    output: Any
+
+
+def _hash(x: int) -> int:
+    """The finaliser of splitmix64, as core/runtime/random.hpp has it."""
+    x = (x + _GOLDEN) % (1 << 64)
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % (1 << 64)
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB % (1 << 64)
+    return x ^ (x >> 31)
+
+
+def _word(x: int) -> Any:
+    """64 bits as arrays take them: PyTorch calculates with signed numbers only."""
+    x %= 1 << 64
+    if numpy:
+        return numpy.uint64(x)
+    return x - (1 << 64) if x >= 1 << 63 else x
+
+
+def _shifted(x: Any, by: int) -> Any:
+    """x >> by as if it were unsigned."""
+    return (x >> _word(by)) & _word((1 << (64 - by)) - 1)
+
+
+def random_tensor(shape: tuple[int, ...], seed: int) -> Any:
+    """What opsched draws for this seed, bit for bit: the value at each position depends on nothing else."""
+    count = math.prod(shape)
+    x = numpy.arange(count, dtype=numpy.uint64) if numpy else torch.arange(count, dtype=torch.int64)
+    x = x * _word(_GOLDEN) + _word(_hash(seed) + _GOLDEN)
+    x = (x ^ _shifted(x, 30)) * _word(0xBF58476D1CE4E5B9)
+    x = (x ^ _shifted(x, 27)) * _word(0x94D049BB133111EB)
+    x = x ^ _shifted(x, 31)
+    total = sum((_shifted(x, by) if by else x) & _word(0xFFFF) for by in (0, 16, 32, 48))
+    if numpy:
+        scale = numpy.float32(1.7320508) / numpy.float32(65536)
+        values = (total.astype(numpy.int64) - 2 * 65535).astype(numpy.float32) * scale
+    else:
+        values = (total - 2 * 65535).to(torch.float32) * (torch.tensor(1.7320508) / 65536)
+    return values.reshape(shape)
+
+
+def random_inputs(graph: Graph) -> dict[int, Any]:
+    """By operator; the first image is the same for every batch."""
+    inputs = [op for op in graph.operators if op.is_input]
+    return {op.id: random_tensor((graph.batch, *op.output), INPUT_SEED + i) for i, op in enumerate(inputs)}
+
+
+def _floats(path: pathlib.Path) -> Any:
+    data = bytearray(path.read_bytes())
+    return numpy.frombuffer(data, dtype=numpy.float32) if numpy else torch.frombuffer(data, dtype=torch.float32)
+
+
+def load_reference(graph: Graph, weights_file: pathlib.Path, output_file: pathlib.Path) -> Reference:
+    """Files of `opsched infer --batch 1 --save-weights WEIGHTS -o OUTPUT`."""
+    values, at, weights = _floats(weights_file), 0, {}
+
+    def take(*shape: int) -> Any:
+        nonlocal at
+        at += math.prod(shape)
+        if at > len(values):
+            raise ValueError(f"{weights_file}: holds {len(values)} values, the graph's convolutions have more")
+        return values[at - math.prod(shape) : at].reshape(shape)
+
+    for op in graph.operators:
+        channels = op.input_channels
+        for i, layer in enumerate(op.layers):
+            if layer["type"] == "conv2d":
+                out = layer["out_channels"]
+                weights[op.id, i] = take(out, channels // layer["groups"], *layer["kernel"]), take(out)
+                channels = out
+    if at != len(values):
+        raise ValueError(f"{weights_file}: holds {len(values)} values, the graph's convolutions have {at}")
+    return Reference(weights, _floats(output_file))
+
+
+def relative_error(outputs: list[Any], reference: Reference) -> float:
+    """||a - b|| / ||b|| over all outputs, in order, of the first image (on the CPU, NCHW); infinite where
+    sizes or a NaN make them differ."""
+    difference, norm, at = 0.0, 0.0, 0
+    for x in outputs:
+        first = numpy.asarray(x[0]).astype(numpy.float64) if numpy else x[0].double()
+        first = first.reshape(-1)
+        expected = reference.output[at : at + len(first)]
+        if len(expected) != len(first):
+            return math.inf
+        expected = expected.astype(numpy.float64) if numpy else expected.double()
+        difference += float(((first - expected) ** 2).sum())
+        norm += float((expected**2).sum())
+        at += len(first)
+    if at != len(reference.output) or math.isnan(difference) or norm == 0:
+        return math.inf
+    return math.sqrt(difference / norm)
