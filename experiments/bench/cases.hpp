@@ -24,13 +24,13 @@ struct Case {
 
 /// What to combine; names may be empty for the default.
 struct Selection {
-  std::vector<std::string> networks;    ///< default: all
-  std::vector<std::string> schedulers;  ///< default: those made for `gpus` devices
+  std::vector<std::string> networks{};    ///< default: all
+  std::vector<std::string> schedulers{};  ///< default: those made for `gpus` devices
   std::vector<int> batches{1};
   std::vector<int> images{0};
-  std::vector<std::string> precisions;  ///< default: all
+  std::vector<std::string> precisions{};  ///< default: all
   std::vector<int> gpus{1};
-  std::string filter;  ///< a regular expression that a part of the name matches; '-' in front: does not
+  std::string filter{};  ///< a regular expression that a part of the name matches; '-' in front: does not
 };
 
 /// In the order in which they run: what is compared runs close together, sequential first. Throws

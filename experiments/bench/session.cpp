@@ -26,7 +26,7 @@ class Session {
   Session(Device& device, const SessionOptions& options)
       : device_(device),
         options_(options),
-        cases_(make_cases(options.selection)),
+        cases_(options.cases),
         store_(options.cache),
         runner_(device, store_, options.measure, [this](const std::string& text) { report(text); }) {}
 
@@ -41,6 +41,9 @@ class Session {
   const Result* baseline(const Case& what);
   const Result& keep(Result result);
   void report(const std::string& text);
+  double expected(std::size_t index) const;
+  /// From what was expected of the cases left, and how long those took that have run; negative: unknown.
+  double seconds_left() const;
   /// Value of a flag among those for Google Benchmark; empty: not given.
   std::string flag(const std::string& name) const;
 
@@ -54,7 +57,8 @@ class Session {
   std::vector<Result> resumed_;  ///< not asked for yet
   std::vector<Result> results_;  ///< of this run, in the order in which they came
   std::size_t started_ = 0;
-  std::string lost_;  ///< why the device cannot go on; empty: it can
+  std::string lost_;          ///< why the device cannot go on; empty: it can
+  double done_expected_ = 0;  ///< seconds that were expected of the cases that have run
   Clock::time_point begin_ = Clock::now();
 };
 
@@ -64,15 +68,22 @@ std::string Session::flag(const std::string& name) const {
   return {};
 }
 
+double Session::expected(std::size_t index) const {
+  return options_.expected_seconds.empty() ? 1 : options_.expected_seconds.at(index);
+}
+
+double Session::seconds_left() const {
+  double pace = options_.expected_seconds.empty() ? -1 : 1;  // seconds a second expected
+  if (done_expected_ > 0) pace = std::chrono::duration<double>(Clock::now() - begin_).count() / done_expected_;
+  double left = 0;
+  for (std::size_t i = started_ == 0 ? 0 : started_ - 1; i < cases_.size(); ++i) left += expected(i);
+  return pace < 0 ? -1 : pace * left;
+}
+
 void Session::report(const std::string& text) {
   cli::check_interrupt();
-  std::string left;
-  const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
-  if (started_ > 1 && started_ <= cases_.size())
-    left = ", about " +
-           cli::human_seconds(seconds / static_cast<double>(started_ - 1) *
-                              static_cast<double>(cases_.size() - started_ + 1)) +
-           " left";
+  const double seconds = seconds_left();
+  const std::string left = seconds < 0 ? "" : ", about " + cli::human_seconds(seconds) + " left";
   status_.show("[" + std::to_string(started_) + "/" + std::to_string(cases_.size()) + left + "] " + text);
 }
 
@@ -83,7 +94,12 @@ const Result& Session::keep(Result result) {
 
 const Result& Session::next_result(const Case& what) {
   const auto old = std::ranges::find(resumed_, what, &Result::what);
-  if (old == resumed_.end()) return keep(runner_.run(what));
+  if (old == resumed_.end()) {
+    const Result& result = keep(runner_.run(what));
+    const auto planned = std::ranges::find(cases_, what);
+    if (planned != cases_.end()) done_expected_ += expected(static_cast<std::size_t>(planned - cases_.begin()));
+    return result;
+  }
   results_.push_back(*old);
   resumed_.erase(old);
   return results_.back();

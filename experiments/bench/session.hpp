@@ -10,10 +10,11 @@
 namespace opsched::bench {
 
 struct SessionOptions {
-  Selection selection;
-  std::string cache;   ///< folder of schedules; empty: not kept
-  std::string out;     ///< folder of results; empty: not kept
-  bool fresh = false;  ///< forget an interrupted run
+  std::vector<Case> cases;               ///< in the order in which they run (make_cases)
+  std::vector<double> expected_seconds;  ///< of each case, for the time left; empty: all alike
+  std::string cache;                     ///< folder of schedules; empty: not kept
+  std::string out;                       ///< folder of results; empty: not kept
+  bool fresh = false;                    ///< forget an interrupted run
   MeasureOptions measure;
   std::vector<std::string> benchmark_flags;  ///< --benchmark_...=..., as Google Benchmark has them
 };

@@ -12,6 +12,7 @@ namespace {
 
 struct BenchOptions {
   bench::SessionOptions session;
+  bench::Selection selection;
   DeviceOptions device;
   std::string batches = "1";
   bool no_cache = false, list = false;
@@ -37,21 +38,22 @@ void run_bench(BenchOptions& options, const std::vector<std::string>& flags) {
   for (const std::string& text : flags) {
     if (!text.starts_with("--benchmark_")) throw Error("unknown option '" + text + "' (opsched bench --help)");
     if (text.starts_with("--benchmark_filter="))
-      session.selection.filter = text.substr(text.find('=') + 1);
+      options.selection.filter = text.substr(text.find('=') + 1);
     else if (text.starts_with("--benchmark_list_tests"))
       options.list = !text.ends_with("=false");
     else
       session.benchmark_flags.push_back(text);
   }
-  session.selection.batches = parse_batches(options.batches);
+  options.selection.batches = parse_batches(options.batches);
+  session.cases = bench::make_cases(options.selection);
   if (options.list) {
-    for (const bench::Case& what : bench::make_cases(session.selection)) std::cout << what.name() << "\n";
+    for (const bench::Case& what : session.cases) std::cout << what.name() << "\n";
     return;
   }
   if (session.cache.empty()) session.cache = user_cache_folder();
   if (!session.cache.empty()) session.cache += "/schedules";
   if (options.no_cache) session.cache.clear();
-  options.device.gpus = *std::ranges::max_element(session.selection.gpus);
+  options.device.gpus = *std::ranges::max_element(options.selection.gpus);
   const std::unique_ptr<Device> device = open_device(options.device);
   bench::run_session(*device, session);
 }
@@ -74,7 +76,7 @@ Command bench_command() {
       .setup = [](CLI::App& app) -> std::function<void()> {
         auto options = std::make_shared<BenchOptions>();
         bench::SessionOptions& session = options->session;
-        bench::Selection& selection = session.selection;
+        bench::Selection& selection = options->selection;
         app.allow_extras();
         app.add_option("--network", selection.networks, "Networks, as in a,b (default: all)")->delimiter(',');
         app.add_option("--scheduler", selection.schedulers, "Schedulers, as in a,b (default: all for the device count)")

@@ -12,6 +12,8 @@ namespace opsched::cli {
   ADD(trace_command)          \
   ADD(warps_command)          \
   ADD(bench_command)          \
+  ADD(profile_command)        \
+  ADD(compare_command)        \
   ADD(infer_command)          \
   ADD(count_command)          \
   ADD(growth_command)         \

@@ -1,0 +1,160 @@
+// opsched compare: two results folders side by side.
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "core/error.hpp"
+#include "experiments/cli/command.hpp"
+#include "experiments/cli/progress.hpp"
+#include "experiments/cli/text_table.hpp"
+#include "experiments/compare/compare.hpp"
+#include "experiments/device/folders.hpp"
+
+namespace opsched::cli {
+namespace {
+
+using namespace compare;
+
+struct CompareOptions {
+  std::string a, b, format = "text", device = "auto";
+  bool no_schedules = false;
+};
+
+/// "fp32, batch 16, image 512, 2 GPUs"; the usual left out.
+std::string setting(const bench::Case& c) {
+  std::string text = to_string(c.precision) + ", batch " + std::to_string(c.batch);
+  if (c.image != 0) text += ", image " + std::to_string(c.image);
+  if (c.gpus > 1) text += ", " + std::to_string(c.gpus) + " GPUs";
+  return text;
+}
+
+void print_latencies(const Comparison& c) {
+  std::map<std::string, std::vector<const Pair*>> groups;
+  std::vector<std::string> order;
+  for (const Pair& p : c.pairs) {
+    std::vector<const Pair*>& group = groups[setting(p.a.what)];
+    if (group.empty()) order.push_back(setting(p.a.what));
+    group.push_back(&p);
+  }
+  for (const std::string& name : order) {
+    std::cout << "\nLatency in ms, and how many times as fast B is: " << name << "\n";
+    TextTable table({Align::left, Align::left, Align::right});
+    table.add({"network", "scheduler", "A", "B", "A / B"});
+    table.add_rule();
+    std::string network;
+    for (const Pair* p : groups.at(name)) {
+      const bench::Case& what = p->a.what;
+      table.add({what.network == network ? "" : what.network, what.scheduler, fixed(p->a.ms, 4), fixed(p->b.ms, 4),
+                 fixed(p->ratio(), 2) + "x"});
+      network = what.network;
+    }
+    table.print(std::cout);
+  }
+}
+
+void print_best(const Comparison& c) {
+  const auto differing = std::ranges::count_if(c.best, &Best::differs);
+  std::cout << "\nThe fastest of the schedulers that both hold: different in " << differing << " of " << c.best.size()
+            << " cases\n";
+  if (differing == 0) return;
+  TextTable table({Align::left, Align::left, Align::left, Align::left, Align::right});
+  table.add({"network", "case", "on A", "on B", "B ms", "with A's choice"});
+  table.add_rule();
+  for (const Best& b : c.best)
+    if (b.differs())
+      table.add({b.a.what.network, setting(b.a.what), b.a.what.scheduler, b.b.what.scheduler, fixed(b.b.ms, 4),
+                 fixed(b.a_choice_on_b_ms, 4) + " (" + fixed(100 * (b.a_choice_on_b_ms / b.b.ms - 1), 1) + "% more)"});
+  table.print(std::cout);
+}
+
+void print_transplants(const Comparison& c, const std::string& device) {
+  std::cout << "\nA's fastest schedules on B's device (" << device << "), beside B's fastest\n";
+  TextTable table({Align::left, Align::left, Align::left, Align::right});
+  table.add({"network", "case", "A's schedule", "ms on B", "B's own ms", "ratio", "how"});
+  table.add_rule();
+  std::map<std::string, std::vector<std::string>> missing;
+  for (const Transplant& t : c.transplants) {
+    if (!t.unavailable.empty())
+      missing[t.unavailable].push_back(t.a.what.name());
+    else
+      table.add({t.a.what.network, setting(t.a.what), t.a.what.scheduler, fixed(t.ms, 4), fixed(t.b.ms, 4),
+                 fixed(t.ms / t.b.ms, 2) + "x", t.how});
+  }
+  table.print(std::cout);
+  for (const auto& [why, names] : missing) {
+    std::cout << "not available: " << why << "\n";
+    for (const std::string& name : names) std::cout << "  " << name << "\n";
+  }
+}
+
+/// B's device: this host's GPU if it is the one that B was measured on, else its profiles.
+std::unique_ptr<Device> device_of(const CompareOptions& options, const Comparison& c, const Report& report) {
+  int gpus = 1;
+  for (const Best& b : c.best) gpus = std::max(gpus, b.a.what.gpus);
+  const DeviceOptions wanted{.kind = options.device, .profile = options.b, .gpus = gpus, .report = report};
+  if (options.device == "auto") {
+    if (has_gpu()) {
+      std::unique_ptr<Device> gpu = open_gpu(wanted);
+      if (gpu->describe().substr(0, gpu->describe().find(',')) == c.origin_b.substr(0, c.origin_b.find(',')))
+        return gpu;
+    }
+    return open_recorded(wanted);
+  }
+  return open_device(wanted);
+}
+
+void run_compare(const CompareOptions& options) {
+  StatusLine status;
+  Comparison comparison = compare_folders(options.a, options.b);
+  std::string device_text;
+  if (!options.no_schedules && (options.device == "gpu" || has_gpu() || has_profile(options.b))) {
+    const std::unique_ptr<Device> device = device_of(options, comparison, interruptible(status));
+    transplant(comparison, *device, interruptible(status));
+    device_text = device->describe();
+    device->save();
+    status.clear();
+  }
+  if (options.format == "json") {
+    std::cout << to_json(comparison);
+    return;
+  }
+  std::cout << "A: " << comparison.folder_a << ", " << comparison.origin_a << "\nB: " << comparison.folder_b << ", "
+            << comparison.origin_b << "\n"
+            << comparison.pairs.size() << " cases in both, " << comparison.only_a << " only in A, " << comparison.only_b
+            << " only in B\n";
+  print_latencies(comparison);
+  print_best(comparison);
+  if (!device_text.empty())
+    print_transplants(comparison, device_text);
+  else if (!options.no_schedules)
+    std::cout << "\nA's schedules cannot be run on B's device: '" << options.b << "' holds no profile of it\n";
+}
+
+}  // namespace
+
+Command compare_command() {
+  return {.name = "compare",
+          .summary = "Two results folders side by side, and the schedules of one on the other's device",
+          .examples =
+              "  opsched compare results/h200 results/mygpu              latencies, best schedules, specialisation\n"
+              "  opsched compare results/h200 results/mygpu --format json\n"
+              "  opsched compare before after --no-schedules             only what both bench.json say\n"
+              "A's fastest schedules are run on B's device: measured where this host has that GPU, else recorded or\n"
+              "simulated from B's profiles; the last column says which.",
+          .setup = [](CLI::App& app) -> std::function<void()> {
+            auto options = std::make_shared<CompareOptions>();
+            app.add_option("A", options->a, "A results folder (with bench.json)")->required();
+            app.add_option("B", options->b, "Another one")->required();
+            app.add_option("--format", options->format, "text or json")
+                ->check(CLI::IsMember({"text", "json"}))
+                ->capture_default_str();
+            app.add_option("--device", options->device, "For A's schedules on B: gpu, sim or auto")
+                ->check(CLI::IsMember({"auto", "gpu", "sim"}))
+                ->capture_default_str();
+            app.add_flag("--no-schedules", options->no_schedules, "Do not run A's schedules on B's device");
+            return [options] { run_compare(*options); };
+          }};
+}
+
+}  // namespace opsched::cli

@@ -1,0 +1,144 @@
+// opsched profile: measures a GPU for all figures.
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "core/files.hpp"
+#include "experiments/bench/results.hpp"
+#include "experiments/bench/session.hpp"
+#include "experiments/cli/command.hpp"
+#include "experiments/cli/text_table.hpp"
+#include "experiments/device/folders.hpp"
+#include "experiments/profile/plan.hpp"
+
+namespace opsched::cli {
+namespace {
+
+struct ProfileOptions {
+  profile::PlanOptions plan;
+  std::string out, device = "gpu", replayed;
+  bool only_plan = false, fresh = false;
+  double max_seconds = 1;
+};
+
+/// Cases whose latency OUT holds already, from this very device and versions.
+std::vector<bench::Case> known_cases(const std::string& out, const std::string& origin) {
+  std::vector<bench::Case> known;
+  const bench::Contents contents = bench::ResultsFile::load(out);
+  if (contents.origin != origin) return known;
+  for (const bench::Result& r : contents.results)
+    if (r.skipped.empty()) known.push_back(r.what);
+  return known;
+}
+
+void show_plan(const std::vector<profile::Step>& steps, const std::vector<bench::Case>& known, const std::string& out) {
+  std::vector<bench::Case> all;
+  for (const profile::Step& step : steps) all.insert(all.end(), step.cases.begin(), step.cases.end());
+  const std::vector<double> seconds = profile::expected_seconds(all);
+  std::cout << "What will be measured into " << out << ", and about how long it takes the first time\n";
+  TextTable table({Align::left, Align::right, Align::right, Align::right, Align::left});
+  table.add({"step", "schedules", "known", "time", " needed for"});
+  table.add_rule();
+  double total = 0;
+  std::size_t at = 0;
+  for (const profile::Step& step : steps) {
+    double here = 0;
+    int old = 0;
+    for (const bench::Case& c : step.cases) {
+      const bool is_known = std::ranges::find(known, c) != known.end();
+      old += is_known ? 1 : 0;
+      here += is_known ? 0 : seconds[at];
+      ++at;
+    }
+    total += here;
+    table.add({step.title, std::to_string(step.cases.size()), std::to_string(old), human_seconds(here),
+               " " + step.needed_for});
+  }
+  table.add_rule();
+  table.add(
+      {"all", std::to_string(all.size()), "", human_seconds(total), " (an estimate from counts, refined as it goes)"});
+  table.print(std::cout);
+  std::cout << "Stages, solo latencies and transfers are measured where schedulers ask for them. Ctrl-C is safe: the "
+               "same command goes on.\n"
+            << std::flush;
+}
+
+void run_profile(const ProfileOptions& options) {
+  if (options.only_plan) {
+    show_plan(profile::make_plan(options.plan), {}, options.out.empty() ? "results/NAME" : options.out);
+    return;
+  }
+  if (options.device == "gpu" && !has_gpu())
+    throw Error(
+        "there is no GPU to profile; --plan shows what would be measured, --device sim --profile FOLDER rehearses it");
+  DeviceOptions wanted{.kind = options.device, .profile = options.out, .gpus = options.plan.gpus, .report = {}};
+  if (options.device == "sim") wanted.profile = options.replayed;
+  std::unique_ptr<Device> device = open_device(wanted);
+  const std::string out = options.out.empty() ? "results/" + device->name() : options.out;
+  if (options.device == "sim" && (options.out.empty() || std::filesystem::weakly_canonical(out) ==
+                                                             std::filesystem::weakly_canonical(options.replayed)))
+    throw Error("--device sim: give an --out folder of its own, so that replayed numbers never mix with measured ones");
+
+  const std::vector<profile::Step> steps = profile::make_plan(options.plan);
+  const std::vector<bench::Case> known =
+      options.fresh ? std::vector<bench::Case>{} : known_cases(out, device->describe());
+  std::cout << device->describe() << "\n";
+  show_plan(steps, known, out);
+  bench::SessionOptions session;
+  for (const profile::Step& step : steps)
+    std::ranges::copy_if(step.cases, std::back_inserter(session.cases),
+                         [&](const bench::Case& c) { return std::ranges::find(known, c) == known.end(); });
+  if (session.cases.empty()) {
+    std::cout << "Everything is there already (--fresh measures it again).\n";
+    return;
+  }
+  session.expected_seconds = profile::expected_seconds(session.cases);
+  session.out = out;
+  session.fresh = options.fresh;
+  session.measure.max_seconds = options.max_seconds;
+  if (const std::string cache = user_cache_folder(); !cache.empty()) session.cache = cache + "/schedules";
+  bench::run_session(*device, session);
+  const std::string command = (std::filesystem::path(out) / "COMMAND").string();
+  if (!std::filesystem::exists(command))
+    write_file_atomically(command, "opsched profile --out " + out + (options.plan.quick ? " --quick" : "") +
+                                       (options.plan.gpus > 1 ? " --gpus " + std::to_string(options.plan.gpus) : "") +
+                                       "\n");
+  std::cout << "\nWritten to " << out << ". Next:\n"
+            << "  opsched compare results/h200 " << out << "      beside an H200\n"
+            << "  opsched reproduce all --help                figures\n";
+}
+
+}  // namespace
+
+Command profile_command() {
+  return {.name = "profile",
+          .summary = "Measure a new GPU: everything that the figures need, into a results folder",
+          .examples =
+              "  opsched profile --plan                        what it does and how long it takes; needs no GPU\n"
+              "  opsched profile --out results/mygpu --quick   a first impression, some minutes\n"
+              "  opsched profile --out results/mygpu           everything; stop it and go on with the same command\n"
+              "  opsched profile --out results/mygpu-x4 --gpus 4",
+          .setup = [](CLI::App& app) -> std::function<void()> {
+            auto options = std::make_shared<ProfileOptions>();
+            app.add_option("--out", options->out, "Results folder (default: results/NAME of the GPU)");
+            app.add_flag("--quick", options->plan.quick, "Two networks, fp32, batch 1");
+            app.add_option("--network", options->plan.networks, "Only these, as in a,b")->delimiter(',');
+            app.add_option("--gpus", options->plan.gpus, "Use so many GPUs")
+                ->check(CLI::Range(1, 64))
+                ->capture_default_str();
+            app.add_flag("--plan", options->only_plan, "Only say what would be measured");
+            app.add_flag("--fresh", options->fresh, "Measure again what the folder holds, forget an interrupted run");
+            app.add_option("--max-seconds", options->max_seconds, "Longest time to measure one schedule")
+                ->capture_default_str();
+            app.add_option("--device", options->device, "gpu, or sim: a rehearsal that replays --profile")
+                ->check(CLI::IsMember({"gpu", "sim"}))
+                ->capture_default_str();
+            app.add_option("--profile", options->replayed, "With --device sim: the folder that is replayed");
+            return [options] { run_profile(*options); };
+          }};
+}
+
+}  // namespace opsched::cli
