@@ -23,7 +23,7 @@ def draw(data: Data, paper: dict[str, Any]) -> Any:
         for i, scheduler in enumerate(dict.fromkeys(r["scheduler"] for r in data.all(network=network))):
             points = samples(data, network, scheduler)
             ax.plot(*zip(*points), color=style.COLORS[i], linestyle=style.LINES[i], label=scheduler, linewidth=1.2)
-        ax.set(title=NETWORKS.get(network, network), xlabel="time, ms", ylabel="active warps")
+        ax.set(title=NETWORKS.get(network, network), xlabel="time, ms", ylabel="active warps on a multiprocessor")
         ax.legend()
     return picture
 
@@ -43,4 +43,4 @@ def compare(data: Data, paper: dict[str, Any]) -> Comparison:
               "More active warps, as in the paper, were not seen.")
     differs = (f"No more warps are active on {join(less)}." if less else
                "The paper's curves are of a V100, whose warps and clock differ: only the ratio can be compared.")
-    return Comparison(["network", "schedule", "active warps, mean over the samples"], rows, agrees, differs)
+    return Comparison(["network", "schedule", "active warps on a multiprocessor, mean"], rows, agrees, differs)

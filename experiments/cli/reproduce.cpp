@@ -44,10 +44,10 @@ std::string results_folder(const ReproduceOptions& options, const Device& device
 
 void print_list(const std::string& folder) {
   TextTable table({Align::left});
-  table.add({"figure", "state", "", "shows"});
+  table.add({"figure", "shows", "state", "why"});
   table.add_rule();
   for (const figures::Standing& figure : figures::standings(folder))
-    table.add({figure.name, figure.state.word, figure.state.why, figure.title});
+    table.add({figure.name, figure.title, figure.state.word, figure.state.why});
   std::cout << "figures in " << folder << "\n";
   table.print(std::cout);
 }
@@ -85,10 +85,13 @@ void reproduce(ReproduceOptions& options) {
   options.figures.command = command_of(options);
   const bool kept = !options.no_cache && !options.cache.empty();
   const bench::ScheduleStore store(kept ? options.cache + "/schedules" : "");
-  figures::Lab lab(
-      *device, store, options.measure,
-      {.results = results, .measures = device->measures(), .gpus = options.device.gpus, .precision = Precision::fp32},
-      report);
+  figures::Lab lab(*device, store, options.measure,
+                   {.results = results,
+                    .measures = device->measures(),
+                    .fresh = options.figures.fresh,
+                    .gpus = options.device.gpus,
+                    .precision = Precision::fp32},
+                   report);
   figures::gather(lab, options.figures, chosen, work);
   figures::write_index(out);
   status.clear();

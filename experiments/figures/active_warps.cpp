@@ -12,9 +12,9 @@ namespace {
 
 using nlohmann::json;
 
-/// {"source": "measured on ...", "series": [{"network", "scheduler", "samples": [[ms, active warps], ...]}]}
+/// {"series": [{"network", "scheduler", "source", "samples": [[ms, active warps on a multiprocessor], ...]}]}
 std::vector<Row> read(const std::string& file) {
-  if (!std::filesystem::exists(file)) throw Error("not measured yet: there is no " + file);
+  if (!std::filesystem::exists(file)) throw Error("not measured yet (opsched warps does it): there is no " + file);
   std::vector<Row> rows;
   try {
     const json contents = json::parse(read_file(file));
@@ -24,7 +24,7 @@ std::vector<Row> read(const std::string& file) {
         row.result.what.network = series.at("network");
         row.result.what.scheduler = series.at("scheduler");
         row.result.how = "recorded";
-        row.source = contents.at("source").get<std::string>() + " (" + file + ")";
+        row.source = series.at("source").get<std::string>() + " (" + file + ")";
         row.numbers = {{"at_ms", sample.at(0)}, {"active_warps", sample.at(1)}};
         rows.push_back(std::move(row));
       }

@@ -52,7 +52,10 @@ Lab::Lab(Device& device, const bench::ScheduleStore& store, MeasureOptions optio
 }
 
 const Row* Lab::recorded(const bench::Case& what) const {
-  const auto it = std::ranges::find_if(recorded_, [&](const Row& row) { return row.result.what == what; });
+  const bool any = !here(what);
+  const auto it = std::ranges::find_if(recorded_, [&](const Row& row) {
+    return row.result.what == what && (any || (!place_.fresh && row.source.starts_with(device_.describe() + " (")));
+  });
   return it == recorded_.end() ? nullptr : &*it;
 }
 
@@ -61,17 +64,16 @@ Row Lab::row(bench::Result result) const {
 }
 
 Row Lab::latency(const bench::Case& what, const SchedulerOptions& options) {
-  const bool here = place_.measures && what.gpus <= place_.gpus;
-  if (options.empty() && !here)
+  if (options.empty())
     if (const Row* known = recorded(what)) return *known;
   Row found = row(runner_.time(what, runner_.find(what, options)));
   // Of a replay, the time says nothing about a search that measures.
-  if (!here) found.result.search_seconds = 0;
+  if (!here(what)) found.result.search_seconds = 0;
   return found;
 }
 
 Row Lab::measured_latency(const bench::Case& what) {
-  if (place_.measures && what.gpus <= place_.gpus) return latency(what);
+  if (here(what)) return latency(what);
   if (const Row* known = recorded(what)) return *known;
   throw Error("not measured yet: opsched reproduce needs " + std::to_string(what.gpus) +
               (what.gpus == 1 ? " GPU" : " GPUs of one host (--gpus " + std::to_string(what.gpus) + ")") +

@@ -13,6 +13,7 @@ namespace opsched::figures {
 struct Place {
   std::string results;                    ///< folder of the device's results: results/h200
   bool measures = false;                  ///< is there a GPU?
+  bool fresh = false;                     ///< measure anew what bench.json of the results holds
   int gpus = 1;                           ///< that may be used
   Precision precision = Precision::fp32;  ///< the papers'
 };
@@ -31,9 +32,9 @@ class Lab {
   bench::Runner& runner() { return runner_; }
   void report(const std::string& text) const { report_(text); }
 
-  /// Latency of the schedule that the scheduler finds. On a GPU it is measured; without one, or where it
-  /// needs more GPUs than there are, it is read from bench.json of the results folders, else replayed.
-  /// Throws Error for what cannot be had.
+  /// Latency of the schedule that the scheduler finds: as bench.json of the results folders has it, on a GPU
+  /// only if it comes from this device and these versions and place.fresh is not set; else measured, or
+  /// without a GPU replayed. Throws Error for what cannot be had.
   Row latency(const bench::Case& what, const SchedulerOptions& options = {});
   /// The same, but throws Error instead of replaying.
   Row measured_latency(const bench::Case& what);
@@ -41,6 +42,7 @@ class Lab {
   Row row(bench::Result result) const;
 
  private:
+  bool here(const bench::Case& what) const { return place_.measures && what.gpus <= place_.gpus; }
   const Row* recorded(const bench::Case& what) const;
 
   Device& device_;
