@@ -16,8 +16,9 @@ from types import ModuleType
 
 from plots.data import BadData, Data, load
 from plots.page import Comparison, index, page
+from plots.paper import load_paper
 
-PAPER = json.loads((Path(__file__).parent / "paper.json").read_text())
+PAPER = load_paper()
 
 
 def module_of(figure: str) -> ModuleType:

@@ -144,6 +144,30 @@ TEST_F(Figures, LatenciesOfABenchmarkAreNotReplayed) {
   EXPECT_EQ(found, 1);
 }
 
+TEST_F(Figures, PeersThatCannotRunAreShownAsAbsentNeverAsSlow) {
+  const TempDir dir;
+  fs::copy(made_up_profile(), dir.file("device"));
+  dir.write("device/peers.jsonl",
+            R"({"peer": "pytorch", "graph": "inception_v3", "batch": 1, "precision": "fp32", "device": "a GPU", )"
+            R"("versions": {"torch": "2"}, "latency": {"eager": {"median_ms": 7.25, "runs": 60}, )"
+            R"("compile": {"median_ms": 0.001, "failed": "its output is wrong"}}})"
+            "\n");
+  const ProgramResult made =
+      run_program("reproduce batches --no-pictures --device sim --profile " + dir.file("device"));
+  ASSERT_EQ(made.code, 0) << made.err;
+  int numbers = 0, reasons = 0;
+  const json data = json::parse(read_file(dir.file("device/figures/batches.json")));
+  for (const json& row : data.at("rows"))
+    if (row.contains("labels") && row.at("labels").contains("peer")) {
+      numbers += row.contains("ms") && row.at("ms") == 7.25 && row.at("labels").at("mode") == "eager";
+      reasons += !row.contains("ms") && contains(row.at("skipped"), "compile: failed: its output is wrong");
+    }
+  EXPECT_EQ(numbers, 1);
+  EXPECT_EQ(reasons, 1);
+  const std::string page = read_file(dir.file("device/figures/batches.md"));
+  EXPECT_TRUE(contains(page, "7.250 (pytorch, eager)") && contains(page, "its output is wrong")) << page;
+}
+
 TEST_F(Figures, PagesAreCheckedAgainstTheData) {
   const TempDir dir;
   ASSERT_EQ(reproduce("last_block --out " + dir.file("out")).code, 0);

@@ -51,7 +51,7 @@ def compare(data: Data, paper: dict[str, Any]) -> Comparison:
                      f"{ms_text(best['ms'])} ({peers.name_of((best['peer'], best['mode']))})" if best else "absent"])
         for title, source in (("paper, V100", "ios"), ("public code, H200", "ios_code")):
             theirs = paper[source]["latency_ms"][network]
-            searched = paper["ios"]["search_seconds"][network] if source == "ios" else None
+            searched = paper[source]["search_seconds"].get(network)
             rows.append([title, *(ms_text(theirs.get(s)) for s in SERIES), str(searched or "-"),
                          f"{theirs['TensorRT']:.2f} (TensorRT)" if "TensorRT" in theirs else "-"])
         mine, of_paper = gains(of_ours(data, network)), gains(paper["ios"]["latency_ms"][network])

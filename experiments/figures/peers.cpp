@@ -26,10 +26,12 @@ Row row_of(const json& entry, const std::string& mode, const json& latency, cons
   row.result.what = what;
   row.labels = {{"peer", entry.at("peer")}, {"mode", mode}};
   row.source = source_of(entry, file);
-  if (!latency.contains("median_ms")) {
-    row.result.skipped = row.labels["peer"] + ", " + mode + ": " + latency.dump();
-    return row;
-  }
+  for (const char* reason : {"absent", "failed"})
+    if (latency.contains(reason)) {
+      row.result.skipped =
+          row.labels["peer"] + ", " + mode + ": " + reason + ": " + latency.at(reason).get<std::string>();
+      return row;
+    }
   row.result.ms = latency.at("median_ms");
   row.result.min_ms = latency.value("min_ms", 0.0);
   row.result.max_ms = latency.value("max_ms", 0.0);

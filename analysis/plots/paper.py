@@ -1,0 +1,23 @@
+"""What the papers measured: analysis/paper.json, and the latencies that stand beside the peers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ANALYSIS = Path(__file__).parent.parent
+NAMES = {"tensorrt": "TensorRT", "tvm-cudnn": "TVM-cuDNN", "taso": "TASO", "tensorflow": "TensorFlow",
+         "tensorflow-xla": "TensorFlow XLA"}
+
+
+def load_paper() -> dict[str, Any]:
+    """By "ios", "ios_code" (its public code on an H200) and "hios"; of the first two "latency_ms" by network and name,
+    and "search_seconds" of IOS-Both by network."""
+    paper = json.loads((ANALYSIS / "paper.json").read_text())
+    published = json.loads((ANALYSIS.parent / "experiments/peers/published.json").read_text())["sources"]
+    for key, source in zip(("ios", "ios_code"), published):
+        networks = source["networks"]
+        paper[key]["latency_ms"] = {
+            network: {NAMES.get(name, name): values[i] for name, values in source["latency_ms"].items()
+                      if values[i] is not None} for i, network in enumerate(networks)}
+        paper[key]["search_seconds"] = {n: s for n, s in zip(networks, source["search_seconds"]["ios-both"]) if s}
+    return paper
