@@ -234,6 +234,33 @@ TEST(Program, StagesCostWhatTheyCostInTheWholeGraph) {
   }
 }
 
+TEST(Program, MergesAlsoCostWhatTheirReadersCopy) {
+  int copied = 0;
+  for (const char* name : {"squeezenet", "inception_v3"}) {
+    const Graph graph = make_network(name);
+    const Schedule plain = sequential(graph);
+    for (const int most : {2, 3, 4}) {
+      // In every block, runs of convolutions that read the same.
+      Schedule schedule = plain;
+      std::vector<Stage>& stages = schedule.devices[0].stages;
+      for (std::size_t s = 0; s < stages.size(); ++s)
+        for (std::size_t t = s + 1; t < stages.size() && t < s + 12; ++t) {
+          Group both = stages[s].groups[0];
+          both.push_back(stages[t].groups[0][0]);
+          if (stages[t].groups[0].size() > 1 || static_cast<int>(both.size()) > most || !can_merge(graph, both))
+            continue;
+          stages[s] = {Strategy::merge, {both}};
+          stages.erase(stages.begin() + static_cast<std::ptrdiff_t>(t--));
+        }
+      const Program whole = lower(graph, schedule, {}), apart = lower_stages(graph, stages, 1, {});
+      EXPECT_EQ(whole.steps.size(), apart.steps.size()) << name << ", " << most;
+      EXPECT_EQ(count(whole, Step::Kind::gather), count(apart, Step::Kind::gather)) << name << ", " << most;
+      copied += static_cast<int>(count(whole, Step::Kind::gather) - count(lower(graph, plain, {}), Step::Kind::gather));
+    }
+  }
+  EXPECT_GT(copied, 20);
+}
+
 TEST(Program, ReplicasRunOneAfterAnother) {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     const Graph graph = RandomCnn(seed).draw(2);

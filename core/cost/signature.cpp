@@ -195,7 +195,7 @@ class Hash {
 
 }  // namespace
 
-StageSigner::StageSigner(const Graph& graph) : prefix_("b" + std::to_string(graph.batch())) {
+StageSigner::StageSigner(const Graph& graph) : prefix_("b" + std::to_string(graph.batch())), slots_(join_slots(graph)) {
   for (OpId id = 0; id < graph.size(); ++id) {
     terms_.push_back(graph.op(id).terms);
     signatures_.push_back(operator_signature(graph, id));
@@ -210,7 +210,9 @@ std::string StageSigner::stage(const Stage& stage) const {
     throw Error("a stage with an empty group has no latency");
   if (stage.strategy == Strategy::merge && stage.groups.front().size() > 1) {
     std::vector<std::string> ops;
-    for (OpId id : stage.groups.front()) ops.push_back(signatures_[id]);
+    const std::vector<OpId> copied = copied_outputs(slots_, stage.groups.front());
+    for (OpId id : stage.groups.front())
+      ops.push_back(signatures_[id] + (std::ranges::find(copied, id) != copied.end() ? "@c" : ""));
     std::ranges::sort(ops);
     std::string key = prefix_ + " merge";
     for (const std::string& op : ops) key += " " + op;

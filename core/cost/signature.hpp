@@ -10,7 +10,8 @@
 //             u a pool's size rounded up;
 //             a conv ends in r or t if that activation is fused
 //   stage     bBATCH op op | op ...       groups apart by '|', operators in their order
-//             bBATCH merge op op          one merged convolution (of a single one: as if concurrent)
+//             bBATCH merge op op          one merged convolution (of a single one: as if concurrent);
+//                                         op@c: a reader copies its output (merge_copies.hpp)
 //   wiring    op@ref,ref,...              one reference a value: '.' read by nobody else in the stage,
 //             a letter: the same value is read elsewhere in the stage, a number: output of that
 //             operator of the group; left out where it would be all '.'
@@ -20,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "core/schedule/merge_copies.hpp"
 #include "core/schedule/schedule.hpp"
 
 namespace opsched {
@@ -44,6 +46,7 @@ class StageSigner {
  private:
   std::string prefix_;
   std::vector<std::vector<Term>> terms_;
+  std::vector<JoinSlot> slots_;
   std::vector<std::string> signatures_, solo_;
 };
 

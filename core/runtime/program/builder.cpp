@@ -80,6 +80,11 @@ void Builder::add_transfer(const Value& value, int from, int device, int stream)
             .stream = stream});
 }
 
+void Builder::add_copy(OpId op, const View& from, const View& to, int stream) {
+  after_ = {};
+  add_step({.kind = Step::Kind::gather, .op = op, .inputs = {from}, .output = to, .device = 0, .stream = stream});
+}
+
 /// The input of an operator. Its terms are put side by side: in `target` if there is one, else where
 /// the layout says, unless they lie side by side already.
 Builder::Flow Builder::read_terms(OpId id, const View* target) {

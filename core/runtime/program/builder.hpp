@@ -32,6 +32,8 @@ class Builder {
   void add_unit(OpId op, int merge, int device, int stream, std::span<const int> after);
   /// Appends a transfer of `value` to `device`.
   void add_transfer(const Value& value, int from, int device, int stream);
+  /// Appends a copy on device 0; it happens after what wrote `from`.
+  void add_copy(OpId op, const View& from, const View& to, int stream);
   /// Steps that wrote any of these channels.
   std::vector<int> writers(const View& view) const;
   /// Last step of a stream; -1: none yet.

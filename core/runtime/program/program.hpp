@@ -88,7 +88,7 @@ std::int64_t transfer_bytes(const Program& program, int element_bytes, int batch
 
 /// Lowers `stages`, executed one after another with barriers on one device, `replicas` times over.
 /// What a stage reads from outside it comes from buffers of its own, so any stages can be lined up;
-/// used to measure them.
+/// used to measure them. A merge also does the copies that it causes in its readers.
 Program lower_stages(const Graph& graph, std::span<const Stage> stages, int replicas, const LoweringOptions& options);
 
 }  // namespace opsched
