@@ -15,7 +15,11 @@ SchedulerInfo info(const std::string& name, const std::string& summary, bool con
             IosSearchOptions options = ios_search_options(request.options);
             options.space.concurrent = concurrent;
             options.space.merge = merge;
-            return ios_search(request.cost, options, request.progress).schedule;
+            const IosResult result = ios_search(request.cost, options, request.progress);
+            if (result.stats.gave_up && request.progress)
+              request.progress("stopped at max-measured: stages add up to " + std::to_string(result.ms) +
+                               " ms, others perhaps to " + std::to_string(result.bound_ms) + " ms");
+            return result.schedule;
           }};
 }
 
@@ -28,6 +32,7 @@ std::map<std::string, std::string> ios_option_texts() {
       {"enumeration", "endings that may be stages: single-source (as the paper's code) or components (as its text)"},
       {"max-part-size", "a block without parts is cut into runs of this many operators (100)"},
       {"tolerance", "how far from the best schedule the search may stop measuring, as a fraction (0.01)"},
+      {"max-measured", "stages after which the search stops measuring and takes what it has, or unlimited (unlimited)"},
       {"exhaustive", "yes: the latency of every stage is asked (no)"},
   };
 }
@@ -40,6 +45,7 @@ IosSearchOptions ios_search_options(const SchedulerOptions& options) {
   result.space.enumeration = parse_enumeration(
       reader.choice("enumeration", to_string(result.space.enumeration), {"single-source", "components"}));
   result.space.max_part_size = reader.integer("max-part-size", result.space.max_part_size, 1);
+  result.max_measured = reader.limit("max-measured", kUnlimited, 0);
   result.tolerance = reader.real("tolerance", result.tolerance, 0);
   result.exhaustive = reader.choice("exhaustive", "no", {"yes", "no"}) == "yes";
   return result;

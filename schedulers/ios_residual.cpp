@@ -1,12 +1,13 @@
 #include "schedulers/ios_residual.hpp"
 
 #include <Eigen/Cholesky>
+#include <cmath>
 
 namespace opsched {
 namespace {
 
 // Coefficients.
-constexpr int kBias = 0, kMerged = 1, kSize = 2, kSingle = 3, kFirstVertex = 4;
+constexpr int kBias = 0, kMerged = 1, kSize = 2, kSingle = 3, kFirstClass = 4;
 // Before anything is known: a spread of 20%, worth as much as two stages; a bias of up to a half;
 // other coefficients of about 15%.
 constexpr double kPriorDeviation = 0.2, kPriorWeight = 2, kBiasScale = 0.5, kScale = 0.15;
@@ -21,25 +22,24 @@ struct ResidualModel::Sums {
   int count = 0;
 };
 
-ResidualModel::ResidualModel(int vertices)
-    : sums_(std::make_unique<Sums>()), by_size_(vertices + 1), vertex_(vertices), deviation_(kPriorDeviation) {
-  sums_->squares = Eigen::MatrixXd::Zero(kFirstVertex + vertices, kFirstVertex + vertices);
-  sums_->products = Eigen::VectorXd::Zero(kFirstVertex + vertices);
+ResidualModel::ResidualModel(int classes, int most)
+    : sums_(std::make_unique<Sums>()), by_size_(most + 1), class_(classes), deviation_(kPriorDeviation) {
+  sums_->squares = Eigen::MatrixXd::Zero(kFirstClass + classes, kFirstClass + classes);
+  sums_->products = Eigen::VectorXd::Zero(kFirstClass + classes);
 }
 
 ResidualModel::ResidualModel(ResidualModel&&) noexcept = default;
 ResidualModel& ResidualModel::operator=(ResidualModel&&) noexcept = default;
 ResidualModel::~ResidualModel() = default;
 
-void ResidualModel::add(const IosSpace& space, int stage, double log_ratio) {
-  const std::vector<int> vertices = space.vertices(stage);
-  const auto size = static_cast<double>(vertices.size());
+void ResidualModel::add(std::span<const int> classes, bool merged, double log_ratio) {
+  const auto size = static_cast<double>(classes.size());
   Eigen::VectorXd x = Eigen::VectorXd::Zero(sums_->products.size());
   x[kBias] = 1;
-  x[kMerged] = space.strategy(stage) == Strategy::merge && vertices.size() > 1;
+  x[kMerged] = merged;
   x[kSize] = std::log(size);
-  x[kSingle] = vertices.size() == 1;
-  for (int v : vertices) x[kFirstVertex + v] = 1 / size;
+  x[kSingle] = classes.size() == 1;
+  for (int c : classes) x[kFirstClass + c] += 1 / size;
   sums_->squares += x * x.transpose();
   sums_->products += x * log_ratio;
   sums_->y_squares += log_ratio * log_ratio;
@@ -60,7 +60,7 @@ void ResidualModel::fit() {
   }
   deviation_ = std::sqrt(variance);
   merged_ = w[kMerged];
-  for (std::size_t v = 0; v < vertex_.size(); ++v) vertex_[v] = w[kFirstVertex + static_cast<Eigen::Index>(v)];
+  for (std::size_t c = 0; c < class_.size(); ++c) class_[c] = w[kFirstClass + static_cast<Eigen::Index>(c)];
   for (std::size_t n = 1; n < by_size_.size(); ++n)
     by_size_[n] = w[kBias] + w[kSize] * std::log(static_cast<double>(n)) + (n == 1 ? w[kSingle] : 0);
 }

@@ -2,36 +2,31 @@
 // known: log(latency / estimate) by Bayesian linear regression.
 #pragma once
 
-#include <cmath>
 #include <memory>
+#include <span>
 #include <vector>
-
-#include "schedulers/ios_space.hpp"
 
 namespace opsched {
 
-/// For the stages of one part. A stage is described by whether it is merged or a single operator,
-/// the logarithm of its size, and which operators take part.
+/// A stage is described by whether it is merged or a single operator, the logarithm of its size, and
+/// which operators take part; operators that are alike count as one class.
 class ResidualModel {
  public:
-  explicit ResidualModel(int vertices);
+  /// `most`: operators of a stage.
+  ResidualModel(int classes, int most);
   ResidualModel(ResidualModel&&) noexcept;
   ResidualModel& operator=(ResidualModel&&) noexcept;
   ~ResidualModel();
 
-  void add(const IosSpace& space, int stage, double log_ratio);
+  /// `classes`: of the stage's operators, in any order.
+  void add(std::span<const int> classes, bool merged, double log_ratio);
   /// Takes what was added into account.
   void fit();
   /// Expected log(latency / estimate), as of the last fit.
-  double mean(const IosSpace& space, int stage) const {
+  double mean(std::span<const int> classes, bool merged) const {
     double own = 0;
-    int size = 0;
-    space.each_vertex(stage, [&](int v) {
-      own += vertex_[v];
-      ++size;
-    });
-    const bool merged = space.strategy(stage) == Strategy::merge && size > 1;
-    return by_size_[size] + own / size + (merged ? merged_ : 0);
+    for (int c : classes) own += class_[c];
+    return by_size_[classes.size()] + own / static_cast<double>(classes.size()) + (merged ? merged_ : 0);
   }
   /// Spread of single stages around the mean.
   double deviation() const { return deviation_; }
@@ -40,7 +35,7 @@ class ResidualModel {
   struct Sums;
   std::unique_ptr<Sums> sums_;
   // The fit, spread out for mean().
-  std::vector<double> by_size_, vertex_;
+  std::vector<double> by_size_, class_;
   double merged_ = 0, deviation_;
 };
 

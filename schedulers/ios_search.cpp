@@ -101,23 +101,23 @@ class Search {
     while (true) {
       std::vector<Asked> wanted;
       std::erase_if(open, [&](IosPartSearch* part) {
-        const IosSpace::Path hopeful = part->solve(-kDeviations);
         const std::size_t before = wanted.size();
-        if (part->solve_known().ms > (1 + options_.tolerance) * hopeful.ms)
-          for (int stage : hopeful.stages)
-            if (!part->known(stage)) wanted.push_back({part, stage});
+        for (int stage : part->wanted(-kDeviations, options_.tolerance)) wanted.push_back({part, stage});
         return wanted.size() == before;
       });
       if (wanted.empty()) return;
+      if (result_.stats.measured >= options_.max_measured) {
+        result_.stats.gave_up = true;
+        return;
+      }
       ask(wanted);
       if (result_.stats.measured >= next_estimate_) {
-        for (IosPartSearch* part : open) part->estimate(cost_);
+        for (IosPartSearch* part : open) part->estimate();
         next_estimate_ = 2 * result_.stats.measured;
       }
       report([&] {
         std::int64_t left = 0;
-        for (IosPartSearch* part : open)
-          left += part->candidates(-kDeviations, part->solve_known().ms / (1 + options_.tolerance));
+        for (const IosPartSearch* part : open) left += part->left();
         return left;
       });
     }
@@ -157,13 +157,25 @@ class Search {
     Schedule& schedule = result_.schedule;
     schedule.graph = cost_.graph().name();
     schedule.devices.resize(1);
-    std::vector<IosSpace::Path> paths;
+    std::vector<IosTransitions::Path> paths;
     std::vector<double> bounds;
     for (IosPartSearch& part : searches_) {
-      const bool known_only = cost_.source() == Source::measured || options_.exhaustive;
-      paths.push_back(known_only ? part.solve_known() : part.solve(kDeviations));
-      const bool exact = part.known_count() == part.space().stages();
-      bounds.push_back(exact ? paths.back().ms : std::min(paths.back().ms, part.solve(-kDeviations).ms));
+      IosTransitions::Path known = part.solve_known();
+      if (part.known_count() == part.space().stages() || options_.exhaustive) {
+        bounds.push_back(known.ms);
+        paths.push_back(std::move(known));
+        continue;
+      }
+      const double hopeful = part.solve(-kDeviations).ms;
+      bounds.push_back(std::min(known.ms, hopeful));
+      // Where a measuring search would have stopped, a recorded one answers the same. The model has
+      // learnt since from what was measured for others, hence twice the tolerance.
+      if (cost_.source() == Source::measured || known.ms <= (1 + 2 * options_.tolerance) * hopeful) {
+        paths.push_back(std::move(known));
+        continue;
+      }
+      IosTransitions::Path cautious = part.solve(kDeviations);
+      paths.push_back(known.ms <= cautious.ms ? std::move(known) : std::move(cautious));
     }
     for (const Part& part : parts_) {
       const IosSpace& space = searches_[part.search].space();

@@ -8,6 +8,7 @@ namespace opsched {
 struct IosSearchOptions {
   IosOptions space{.max_transitions = 250'000'000};  ///< 8 bytes each are held
   double tolerance = 0.01;                           ///< how far the schedule may be from the best one, as a fraction
+  int max_measured = kUnlimited;                     ///< stages; then it stops as it is
   bool exhaustive = false;                           ///< ask the latency of every stage
 };
 
@@ -25,6 +26,7 @@ struct SearchStats {
   std::int64_t known = 0;     ///< stages whose latency the cost model knew beforehand
   std::int64_t measured = 0;  ///< stages that it did not know and was asked for, equal ones once
   int rounds = 0;             ///< of measuring
+  bool gave_up = false;       ///< at max_measured: the schedule may be further from the best than the tolerance
   double enumerate_seconds = 0, seconds = 0;
 };
 
@@ -41,9 +43,10 @@ struct IosResult {
 ///   under hopeful latencies (those known; else the estimate, corrected by what the known ones teach,
 ///   two deviations down, but not below the lower bound) has its unknown stages measured, until no
 ///   hopeful schedule is better by more than the tolerance than the best one whose stages are known;
-/// - a recorded model is not asked for more than it holds: stages that it does not know count as
-///   their corrected estimate two deviations up. So a search on the profile that a measuring search
-///   has left finds that one's schedule.
+/// - a recorded model is not asked for more than it holds. Where a measuring search would stop, the
+///   best schedule of known stages is the answer: on the profile that a measuring search has left,
+///   that one's schedule. Else stages that it does not know count as their corrected estimate two
+///   deviations up.
 /// Throws Error for bad options and for parts that are too wide. `progress` is called between
 /// measurements and may throw; what was measured is then in the cost model.
 IosResult ios_search(CostModel& cost, const IosSearchOptions& options, const Progress& progress = {});

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "schedulers/ios_array.hpp"
 #include "schedulers/ios_part.hpp"
+#include "schedulers/ios_transitions.hpp"
 
 namespace opsched {
 
@@ -18,8 +18,8 @@ class IosSpace {
   IosSpace(IosPart part, const IosOptions& options);
 
   const IosPart& part() const { return part_; }
-  std::int64_t states() const { return static_cast<std::int64_t>(order_.size()); }
-  std::int64_t transitions() const { return static_cast<std::int64_t>(transitions_.size()); }
+  std::int64_t states() const { return transitions_.states(); }
+  std::int64_t transitions() const { return transitions_.size(); }
   int stages() const { return static_cast<int>(strategies_.size()); }
 
   Strategy strategy(int stage) const { return strategies_[stage]; }
@@ -34,32 +34,15 @@ class IosSpace {
   }
   Stage stage(int stage) const { return make_stage(part_, strategies_[stage], vertices(stage)); }
 
-  struct Path {
-    double ms = 0;
-    std::vector<int> stages;  ///< in the order in which they run
-  };
-  /// The cheapest schedule where a stage costs ms[stage]; infinity forbids a stage. Path::ms is
-  /// infinite, the list empty, if every schedule needs a forbidden one.
-  Path best(std::span<const double> ms) const;
-  /// By stage: the cheapest schedule that it is part of.
-  std::vector<double> best_through(std::span<const double> ms) const;
+  /// States and stages are numbered as there.
+  const IosTransitions& graph() const { return transitions_; }
+  /// The cheapest schedule where a stage costs ms[stage]; infinity forbids a stage.
+  IosTransitions::Path best(std::span<const double> ms) const { return transitions_.best(ms); }
 
  private:
   friend class SpaceBuilder;
-  struct Transition {
-    std::uint32_t to, stage;
-  };
-  struct State {
-    std::uint32_t id;
-    std::size_t first;  ///< of its transitions; they end where those of the next begin
-  };
-
-  /// Cheapest way to run everything in a state, by state; `choice`: by its last transition.
-  std::vector<double> solve(std::span<const double> ms, std::vector<std::size_t>* choice) const;
-
   IosPart part_;
-  std::vector<State> order_;  ///< largest first
-  GrowingArray<Transition> transitions_;
+  IosTransitions transitions_;
   std::size_t words_ = 0;             ///< of a stage's set
   std::vector<std::uint64_t> sets_;   ///< by stage
   std::vector<Strategy> strategies_;  ///< by stage

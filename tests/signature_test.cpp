@@ -9,9 +9,11 @@
 #include <random>
 #include <set>
 
+#include "core/cost/stage_kind.hpp"
 #include "core/error.hpp"
 #include "core/schedule/schedule_text.hpp"
 #include "networks/network.hpp"
+#include "schedulers/ios_space.hpp"
 
 namespace opsched {
 namespace {
@@ -248,6 +250,36 @@ TEST(Signature, StageKeysReadBack) {
   for (const char* bad : {"", "b", "b0 8x4x4", "b1", "b1 |", "b1 8x4x4 |", "x 8x4x4", "b1 8x4", "b1 8x4x4:q",
                           "b1 8x4x4:c", "b1 8x4x4:c8k9", "b1 8x4x4(4+5)", "b1 8x4x4(8", "b1 8x4x4:c8r7"})
     EXPECT_THROW(parse_stage_key(bad), Error) << bad;
+}
+
+TEST(StageKind, FollowsFromTheKeyWithoutItsWiring) {
+  const Graph graph = make_network("inception_v3").with_batch(4);
+  const StageSigner signer(graph);
+  const auto kind_of = [&](const Stage& stage) {
+    KindHash hash(graph.batch(), stage.groups.front().size() > 1 ? stage.strategy : Strategy::concurrent);
+    for (const Group& group : stage.groups) {
+      for (OpId op : group) hash.add(operator_hash(operator_signature(graph, op)));
+      hash.end_group();
+    }
+    return hash.value();
+  };
+  std::map<std::uint64_t, std::string> texts;
+  for (const IosPart& part : ios_parts(graph, 100)) {
+    const IosSpace space(part, {});
+    for (int i = 0; i < space.stages(); ++i) {
+      const Stage stage = space.stage(i);
+      const std::string key = signer.stage(stage);
+      EXPECT_EQ(kind_of_key(key), kind_of(stage)) << key;
+      // Two keys of one kind hold the same operators.
+      const SignedStage parsed = parse_stage_key(key);
+      std::vector<std::string> ops = parsed.signatures;
+      std::ranges::sort(ops);
+      std::string text = to_string(parsed.strategy) + std::to_string(parsed.groups.size());
+      for (const std::string& op : ops) text += " " + op;
+      EXPECT_EQ(texts.try_emplace(kind_of_key(key), text).first->second, text);
+    }
+  }
+  for (const char* bad : {"", "b", "b0 1x1x1:r", "x1 1x1x1:r", "b4"}) EXPECT_THROW(kind_of_key(bad), Error) << bad;
 }
 
 TEST(Fingerprint, IgnoresNamesAndSeesTheRest) {

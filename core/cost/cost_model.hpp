@@ -1,6 +1,8 @@
 // The interface through which schedulers learn what things cost.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -39,6 +41,9 @@ class CostModel {
   /// Whether stage_ms answers at once with a number as good as it gets; false: it would measure, or, in
   /// a recorded model, fall back on an estimate. Searches prefer stages that are known.
   virtual bool stage_known(const Stage&) { return true; }
+  /// A quick look for many stages: false if stage_known is false for every stage of this kind
+  /// (stage_kind.hpp). Default: true.
+  virtual bool kind_known(std::uint64_t) { return true; }
   /// Whether stages of equal signature (signature.hpp) cost the same; then equal parts of a graph need
   /// one search.
   virtual bool structural() const { return false; }
@@ -46,6 +51,9 @@ class CostModel {
   virtual double transfer_ms(OpId producer, OpId consumer, int from, int to) = 0;
   /// Whether transfer_ms is the same for every pair of different devices; spares schedulers the asking.
   virtual bool uniform_links() const { return false; }
+  /// Latency of a whole schedule of this graph on one device, where the model knows better than to add
+  /// up its stages: by measuring it, or because it was measured. Default: nothing.
+  virtual std::optional<double> schedule_ms(const Schedule&) { return {}; }
   /// How operators that run at the same time slow each other down, for replays of dataflow schedules.
   /// Default: processor sharing on utilisations, no overheads.
   virtual Sharing sharing() const { return {}; }

@@ -10,6 +10,7 @@
 
 #include "core/cost/journal.hpp"
 #include "core/cost/profile_text.hpp"
+#include "core/cost/stage_kind.hpp"
 #include "core/error.hpp"
 
 namespace opsched {
@@ -101,7 +102,9 @@ const Record* Profile::find_stage(const std::string& key) const {
 
 void Profile::record_stage(const std::string& key, const Record& record) {
   const Record value = checked(key, record);
-  if (improve(stages_, key, value, better)) log(profile_text::stage_line(key, value));
+  if (!improve(stages_, key, value, better)) return;
+  kinds_.insert(kind_of_key(key));
+  log(profile_text::stage_line(key, value));
 }
 
 void Profile::record_transfer(int from, int to, std::int64_t bytes, const Record& record) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/precision.hpp"
@@ -77,6 +78,8 @@ class Profile {
 
   /// nullptr: never measured. Valid until the next call that records or merges.
   const Record* find_stage(const std::string& key) const;
+  /// Whether a stage of this kind (stage_kind.hpp) was measured.
+  bool holds_kind(std::uint64_t kind) const { return kinds_.contains(kind); }
   void record_stage(const std::string& key, const Record& record);
   const std::unordered_map<std::string, Record>& stages() const { return stages_; }
 
@@ -108,6 +111,7 @@ class Profile {
   DeviceFacts device_;
   Precision precision_;
   std::unordered_map<std::string, Record> stages_;
+  std::unordered_set<std::uint64_t> kinds_;  ///< of stages_
   std::map<std::tuple<int, int, std::int64_t>, Record> transfers_;
   std::map<std::pair<std::string, std::string>, ScheduleRecord> schedules_;
   std::map<std::string, double> calibration_;

@@ -99,6 +99,11 @@ double RecordedCost::transfer_ms(OpId producer, OpId consumer, int from, int to)
   return it->second;
 }
 
+std::optional<double> RecordedCost::schedule_ms(const Schedule& schedule) {
+  const ScheduleRecord* known = profile_.find_schedule(fingerprint(graph_), fingerprint(schedule));
+  return known ? std::optional(known->record.ms) : std::nullopt;
+}
+
 Sharing RecordedCost::sharing() const { return calibrated(model_.sharing(), profile_); }
 
 }  // namespace opsched

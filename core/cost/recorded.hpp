@@ -38,7 +38,10 @@ class RecordedCost : public CostModel {
   /// less a tenth for noise. 0 for a merge.
   double stage_lower_bound_ms(const Stage& stage) override;
   bool stage_known(const Stage& stage) override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
+  bool kind_known(std::uint64_t kind) override { return profile_.holds_kind(kind); }
   bool structural() const override { return true; }
+  /// If the profile holds this very schedule.
+  std::optional<double> schedule_ms(const Schedule& schedule) override;
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
   /// The model's, with what calibrate() (runtime/sim) found for whole schedules.
   Sharing sharing() const override;

@@ -19,11 +19,15 @@ double share(std::span<const std::vector<Task>> groups, const Sharing& sharing) 
     const std::vector<Task>* group;
     std::size_t position;
     double left, rate;
+    double hunger;  ///< of the operator's demand, see below
   };
+  // As slowdown(), which raises to powers what stays the same while an operator runs.
+  const bool soft = !std::isinf(sharing.softness);
+  const auto hunger = [&](double demand) { return soft ? std::pow(demand, sharing.softness) : demand; };
   std::vector<Running> running;
   running.reserve(groups.size());
   for (const auto& group : groups)
-    if (!group.empty()) running.push_back({&group, 0, group.front().ms, 0});
+    if (!group.empty()) running.push_back({&group, 0, group.front().ms, 0, hunger(group.front().demand)});
   const int started = static_cast<int>(running.size());
 
   double now = 0;
@@ -31,9 +35,14 @@ double share(std::span<const std::vector<Task>> groups, const Sharing& sharing) 
     double total = 0;
     for (const Running& r : running) total += (*r.group)[r.position].demand;
     double step = std::numeric_limits<double>::infinity();
+    const double all = hunger(total), crowd = 1 + sharing.crowding * (static_cast<double>(running.size()) - 1);
     for (Running& r : running) {
-      const double demand = (*r.group)[r.position].demand;
-      r.rate = 1 / sharing.slowdown(demand, total, static_cast<int>(running.size()));
+      if (running.size() == 1)
+        r.rate = 1;
+      else if (soft)
+        r.rate = 1 / (std::pow(1 + all - r.hunger, 1 / sharing.softness) * crowd);
+      else
+        r.rate = 1 / (std::max(1.0, total) * crowd);
       step = std::min(step, r.left / r.rate);
     }
     now += step;
@@ -44,6 +53,7 @@ double share(std::span<const std::vector<Task>> groups, const Sharing& sharing) 
         ++i;
       } else if (++r.position < r.group->size()) {
         r.left = sharing.following_ms((*r.group)[r.position].ms);
+        r.hunger = hunger((*r.group)[r.position].demand);
         ++i;
       } else {
         r = running.back();

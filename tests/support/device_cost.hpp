@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/cost/recorded.hpp"
+#include "core/schedule/schedule_text.hpp"
 #include "tests/support/true_device.hpp"
 
 namespace opsched::test {
@@ -22,10 +23,18 @@ class DeviceCost : public CostModel {
   double transfer_ms(OpId, OpId, int, int) override { return 0; }
 
   bool stage_known(const Stage& stage) override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
+  bool kind_known(std::uint64_t kind) override { return profile_.holds_kind(kind); }
   double stage_ms(const Stage& stage) override {
     const std::string key = signer_.stage(stage);
     if (!profile_.find_stage(key)) profile_.record_stage(key, device_.stage(graph_, stage));
     return profile_.find_stage(key)->ms;
+  }
+  std::optional<double> schedule_ms(const Schedule& schedule) override {
+    const std::string graph = fingerprint(graph_), key = fingerprint(schedule);
+    if (!profile_.find_schedule(graph, key))
+      profile_.record_schedule(
+          graph, key, {.record = device_.schedule(graph_, schedule), .label = "", .schedule = to_text(schedule)});
+    return profile_.find_schedule(graph, key)->record.ms;
   }
   double estimate_stage_ms(const Stage& stage) override { return estimator().estimate_stage_ms(stage); }
   double stage_lower_bound_ms(const Stage& stage) override { return estimator().stage_lower_bound_ms(stage); }
