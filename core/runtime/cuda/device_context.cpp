@@ -54,6 +54,8 @@ DeviceBuffer DeviceContext::random_memory(std::size_t bytes) const {
 
 void* DeviceContext::scratch(std::size_t bytes) {
   if (bytes > scratch_.bytes()) {
+    activate();
+    OPSCHED_CUDA(cudaDeviceSynchronize());  // programs in flight still use it
     scratch_ = DeviceBuffer();
     scratch_ = random_memory(std::max(bytes, kPoolBytes));
   }
@@ -62,6 +64,8 @@ void* DeviceContext::scratch(std::size_t bytes) {
 
 const void* DeviceContext::next_weights(std::size_t bytes) {
   if (bytes > weight_pool_.bytes()) {
+    activate();
+    OPSCHED_CUDA(cudaDeviceSynchronize());
     weight_pool_ = DeviceBuffer();
     weight_pool_ = random_memory(std::max(2 * bytes, kPoolBytes));
   }
@@ -69,6 +73,16 @@ const void* DeviceContext::next_weights(std::size_t bytes) {
   const void* weights = weight_pool_.data() + weight_cursor_;
   weight_cursor_ += (bytes + 255) / 256 * 256;
   return weights;
+}
+
+void DeviceContext::pass_through_cache(std::size_t weights, std::size_t activations) {
+  if (traffic_.bytes() == 0) {
+    activate();
+    traffic_ = DeviceBuffer(kPoolBytes / 2);
+  }
+  OPSCHED_CUDA(cudaMemsetAsync(traffic_.data(), 0, std::min(weights, traffic_.bytes()), stream(0)));
+  const std::size_t read = std::min({activations, scratch_.bytes(), traffic_.bytes()});
+  OPSCHED_CUDA(cudaMemcpyAsync(traffic_.data(), scratch_.data(), read, cudaMemcpyDeviceToDevice, stream(0)));
 }
 
 void DeviceContext::warm_up() {

@@ -27,6 +27,10 @@ class DeviceContext {
   /// Random weights at the next place of a pool larger than the L2 cache, for timing: a kernel whose
   /// weights are read again and again from the cache would seem faster than it is in a network.
   const void* next_weights(std::size_t bytes);
+  /// Enqueues on stream 0 what happens between two uses of the same weights in a network: `weights`
+  /// bytes of others go through the L2 cache, then the first `activations` bytes of the scratch memory
+  /// come into it.
+  void pass_through_cache(std::size_t weights, std::size_t activations);
   /// Runs the GPU for a while, so that its clocks have risen before something is measured.
   void warm_up();
 
@@ -38,7 +42,7 @@ class DeviceContext {
   KernelLibrary kernels_;
   ClockMonitor clocks_;
   std::vector<Stream> streams_;
-  DeviceBuffer scratch_, weight_pool_;
+  DeviceBuffer scratch_, weight_pool_, traffic_;
   std::size_t weight_cursor_ = 0;
 };
 

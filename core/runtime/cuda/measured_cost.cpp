@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
+#include <vector>
 
 #include "core/cost/recorded.hpp"
 #include "core/cost/signature.hpp"
 #include "core/cost/transfer.hpp"
 #include "core/runtime/cuda/peak_rate.hpp"
 #include "core/runtime/cuda/stage_timer.hpp"
+#include "core/schedule/schedule_text.hpp"
 
 namespace opsched {
 namespace {
@@ -29,11 +32,24 @@ class MeasuredCost final : public CostModel {
 
   double stage_ms(const Stage& stage) override {
     const std::string key = signer_.stage(stage);
-    if (const Record* known = profile_.find_stage(key)) return known->ms;
-    profile_.record_stage(key, timer_.time(stage));
+    if (!profile_.find_stage(key)) prefetch({&stage, 1});
     return profile_.find_stage(key)->ms;
   }
+  /// Measures those that the profile does not hold; each is recorded as soon as it is known.
+  void prefetch(std::span<const Stage> stages) override {
+    std::vector<StageRequest> requests;
+    std::vector<std::string> keys;
+    std::unordered_set<std::string> distinct;
+    for (const Stage& stage : stages) {
+      std::string key = signer_.stage(stage);
+      if (profile_.find_stage(key) || !distinct.insert(key).second) continue;
+      requests.push_back({stage, about_ms(stage)});
+      keys.push_back(std::move(key));
+    }
+    timer_.time(requests, [&](std::size_t i, const Record& record) { profile_.record_stage(keys[i], record); });
+  }
   bool stage_known(const Stage& stage) override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
+  bool kind_known(std::uint64_t kind) override { return profile_.holds_kind(kind); }
 
   bool structural() const override { return true; }
   bool uniform_links() const override { return true; }
@@ -45,15 +61,36 @@ class MeasuredCost final : public CostModel {
   double stage_lower_bound_ms(const Stage& stage) override { return estimator().stage_lower_bound_ms(stage); }
   Sharing sharing() const override { return estimator_ ? estimator_->sharing() : Sharing{}; }
 
+  std::optional<double> schedule_ms(const Schedule& schedule) override {
+    const std::string graph = fingerprint(graph_), key = fingerprint(schedule);
+    if (!profile_.find_schedule(graph, key))
+      profile_.record_schedule(graph, key,
+                               {.record = timer_.time(schedule),
+                                .label = graph_.name() + "/verified/batch:" + std::to_string(graph_.batch()),
+                                .schedule = to_text(schedule)});
+    return profile_.find_schedule(graph, key)->record.ms;
+  }
+
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override {
     return from == to ? 0 : profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, precision_));
   }
 
  private:
+  /// Before anything is known, what its arithmetic alone would take.
+  double about_ms(const Stage& stage) {
+    if (estimator_) return estimator_->estimate_stage_ms(stage);
+    double sum = 0;
+    for (const Group& group : stage.groups)
+      for (OpId op : group) sum += work_ms(op);
+    return sum;
+  }
   /// The contention model, fitted anew whenever the profile has grown by half since the last time.
   RecordedCost& estimator() {
-    if (!estimator_)
-      for (OpId op : graph_.units()) operator_ms(op);
+    if (!estimator_) {
+      std::vector<Stage> alone;
+      for (OpId op : graph_.units()) alone.push_back({.strategy = Strategy::concurrent, .groups = {{op}}});
+      prefetch(alone);
+    }
     const std::size_t known = profile_.stages().size();
     if (!estimator_ || 2 * known > 3 * fitted_to_) {
       estimator_.reset();

@@ -27,7 +27,24 @@ double noise_of(const std::vector<double>& values, double median) {
   return median_of(std::move(deviations)) / median;
 }
 
+Measurement summary(const std::vector<double>& times) {
+  Measurement result;
+  result.median = median_of(times);
+  result.noise = noise_of(times, result.median);
+  result.mean = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
+  const auto [low, high] = std::ranges::minmax(times);
+  result.min = low;
+  result.max = high;
+  result.runs = static_cast<int>(times.size());
+  result.source = Source::measured;
+  return result;
+}
+
 }  // namespace
+
+double error_of_median(const Measurement& m) {
+  return 1.2533 * 1.4826 * m.noise / std::sqrt(static_cast<double>(m.runs));
+}
 
 Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const MeasureOptions& options,
                          ClockMonitor* clocks) {
@@ -55,24 +72,38 @@ Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const Measur
     for (int i = 2; i <= kBurst; ++i) {
       times.push_back(elapsed_ms(events[i - 1], events[i]));
     }
-    result.median = median_of(times);
-    result.noise = noise_of(times, result.median);
-    const double error_of_median = 1.2533 * 1.4826 * result.noise / std::sqrt(static_cast<double>(times.size()));
-    if (static_cast<int>(times.size()) >= options.min_runs && error_of_median < options.max_noise) break;
+    result = summary(times);
+    if (static_cast<int>(times.size()) >= options.min_runs && error_of_median(result) < options.max_noise) break;
     if (std::chrono::duration<double>(Clock::now() - start).count() > options.max_seconds) break;
   }
-  result.mean = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
-  const auto [low, high] = std::ranges::minmax(times);
-  result.min = low;
-  result.max = high;
-  result.runs = static_cast<int>(times.size());
-  result.source = Source::measured;
   if (clocks) {
     result.sm_clock_mhz = clocks->clocks().sm_mhz;
     result.memory_clock_mhz = clocks->clocks().memory_mhz;
     result.throttled = clocks->clocks().throttled;
   }
   return result;
+}
+
+PendingReplays::PendingReplays(cudaGraphExec_t exec, cudaStream_t stream, int warmup, int runs,
+                               const std::function<void()>& before) {
+  for (int i = 0; i < runs; ++i) {
+    begin_.push_back(make_event(true));
+    end_.push_back(make_event(true));
+  }
+  for (int i = 0; i < warmup; ++i) OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
+  for (int i = 0; i < runs; ++i) {
+    before();
+    OPSCHED_CUDA(cudaEventRecord(begin_[i].get(), stream));
+    OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
+    OPSCHED_CUDA(cudaEventRecord(end_[i].get(), stream));
+  }
+}
+
+Measurement PendingReplays::wait() {
+  OPSCHED_CUDA(cudaEventSynchronize(end_.back().get()));
+  std::vector<double> times;
+  for (std::size_t i = 0; i < end_.size(); ++i) times.push_back(elapsed_ms(begin_[i], end_[i]));
+  return summary(times);
 }
 
 }  // namespace opsched

@@ -3,7 +3,11 @@
 
 #include <cuda_runtime_api.h>
 
+#include <functional>
+#include <vector>
+
 #include "core/runtime/cuda/clock_monitor.hpp"
+#include "core/runtime/cuda/cuda_handles.hpp"
 #include "core/runtime/executor.hpp"
 
 namespace opsched {
@@ -13,5 +17,20 @@ namespace opsched {
 /// replay before; they never overlap. Stops as `options` say; `clocks` may be null.
 Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const MeasureOptions& options,
                          ClockMonitor* clocks);
+
+/// Standard error of a median over the median.
+double error_of_median(const Measurement& measurement);
+
+/// Replays that are enqueued at once and waited for later, so that the host can go on meanwhile.
+class PendingReplays {
+ public:
+  /// `before` enqueues on `stream` what comes before each replay and is not timed. The graph must
+  /// outlive wait().
+  PendingReplays(cudaGraphExec_t exec, cudaStream_t stream, int warmup, int runs, const std::function<void()>& before);
+  Measurement wait();
+
+ private:
+  std::vector<Event> begin_, end_;
+};
 
 }  // namespace opsched

@@ -1,49 +1,143 @@
 #include "core/runtime/cuda/stage_timer.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <deque>
+
 #include "core/error.hpp"
-#include "core/runtime/cuda/captured_program.hpp"
 #include "core/runtime/cuda/lowering.hpp"
-#include "core/runtime/cuda/replay.hpp"
 
 namespace opsched {
 namespace {
 
-constexpr int kReplicas = 12;
+// A graph runs about so long, so that its launch, taken off, weighs little.
+constexpr double kGraphMs = 0.25;
+constexpr int kFewestReplicas = 2, kMostReplicas = 12;
+constexpr int kWarmup = 2, kRuns = 10;
+// Where the median is not known as well as this after kRuns, the stage is measured again, longer.
+constexpr double kMaxError = 0.01;
+constexpr int kMoreRuns = 90;
+constexpr MeasureOptions kWhole{.warmup = 5, .min_runs = 36, .max_runs = 450, .max_noise = 0.002, .max_seconds = 0.3};
+// Stages whose graphs wait for the GPU while the host builds another.
+constexpr std::size_t kAhead = 2;
 // What a stage takes that launches no kernel (joins written in place); a profile holds positive numbers.
 constexpr double kNothing = 1e-6;
-constexpr MeasureOptions kOptions{.warmup = 3, .min_runs = 18, .max_runs = 180, .max_noise = 0.01, .max_seconds = 0.1};
+
+int replicas_of(double about_ms) {
+  if (about_ms <= 0) return kMostReplicas;
+  return static_cast<int>(std::clamp(std::ceil(kGraphMs / about_ms), double{kFewestReplicas}, double{kMostReplicas}));
+}
+
+std::size_t weight_bytes(const Graph& graph, Precision precision) {
+  std::int64_t scalars = 0;
+  for (OpId op : graph.units()) {
+    Shape shape = graph.op(op).input;
+    for (const Layer& layer : graph.op(op).layers) {
+      scalars += layer_weights(layer, shape);
+      shape = infer_shape(layer, shape);
+    }
+  }
+  return static_cast<std::size_t>(scalars * element_bytes(precision));
+}
 
 }  // namespace
 
-StageTimer::StageTimer(const Graph& graph, DeviceContext& device, Precision precision)
-    : graph_(graph), device_(device), precision_(precision) {}
+/// A stage whose replays are under way.
+struct StageTimer::Trial {
+  std::size_t request;
+  const Stage& stage;
+  int replicas;
+  CapturedProgram captured;
+  PendingReplays replays;
 
-Measurement StageTimer::replay(const Stage& stage, int replicas) {
-  Program program = lower_stages(graph_, {&stage, 1}, replicas, lowering_for(precision_));
-  DeviceContext* devices[] = {&device_};
-  const CapturedProgram captured(std::move(program), graph_.batch(), precision_, MemoryUse::scratch, devices, {},
-                                 [](const Step&, const Kernel& kernel, DeviceContext& device) {
-                                   return device.next_weights(kernel.weight_bytes());
-                                 });
-  device_.activate();
-  return time_replays(captured.exec(), captured.stream(), kOptions, &device_.clocks());
+  Trial(StageTimer& timer, std::size_t index, const StageRequest& r)
+      : request(index),
+        stage(r.stage),
+        replicas(replicas_of(r.about_ms)),
+        captured(timer.capture(timer.lowered(stage, replicas))),
+        replays(timer.enqueue(captured, kWarmup, kRuns)) {}
+};
+
+StageTimer::StageTimer(const Graph& graph, DeviceContext& device, Precision precision)
+    : graph_(graph), device_(device), precision_(precision), weight_bytes_(weight_bytes(graph, precision)) {}
+
+Program StageTimer::lowered(const Stage& stage, int replicas) const {
+  return lower_stages(graph_, {&stage, 1}, replicas, lowering_for(precision_));
 }
 
-Record StageTimer::time(const Stage& stage) {
-  if (lower_stages(graph_, {&stage, 1}, 1, lowering_for(precision_)).steps.empty())
-    return {.ms = kNothing, .noise = 0, .runs = 1};
-  if (launch_ms_ < 0) {
-    device_.warm_up();
-    const double few = replay(stage, kReplicas).median, many = replay(stage, 2 * kReplicas).median;
-    launch_ms_ = std::max(0.0, 2 * few - many);
+void StageTimer::prepare_kernels(std::span<const StageRequest> requests) {
+  std::vector<Problem> problems;
+  for (const StageRequest& request : requests) {
+    const Program program = lowered(request.stage, 1);
+    for (const Step& step : program.steps)
+      problems.push_back(make_problem(program, step, precision_, preferred_layout(precision_), graph_.batch()));
   }
-  const Measurement measured = replay(stage, kReplicas);
-  const double ms = (measured.median - launch_ms_) / kReplicas;
+  device_.kernels().prepare(problems);
+}
+
+CapturedProgram StageTimer::capture(Program program) {
+  DeviceContext* devices[] = {&device_};
+  return CapturedProgram(std::move(program), graph_.batch(), precision_, MemoryUse::scratch, devices, {},
+                         [](const Step&, const Kernel& kernel, DeviceContext& device) {
+                           return device.next_weights(kernel.weight_bytes());
+                         });
+}
+
+PendingReplays StageTimer::enqueue(const CapturedProgram& captured, int warmup, int runs) {
+  device_.activate();
+  const auto activations = static_cast<std::size_t>(captured.program().arena_bytes.front());
+  return PendingReplays(captured.exec(), captured.stream(), warmup, runs,
+                        [&] { device_.pass_through_cache(weight_bytes_, activations); });
+}
+
+Measurement StageTimer::measure(const Stage& stage, int replicas) {
+  const CapturedProgram captured = capture(lowered(stage, replicas));
+  return enqueue(captured, kWarmup, kMoreRuns).wait();
+}
+
+Record StageTimer::record(const Trial& trial, const Measurement& measured) const {
+  const double ms = (measured.median - launch_ms_) / trial.replicas;
   if (ms <= 0)
     throw Error("GPU " + std::to_string(device_.gpu()) + ": measuring operator '" +
-                graph_.op(stage.groups.front().front()).name + "' failed: " + std::to_string(kReplicas) +
+                graph_.op(trial.stage.groups.front().front()).name + "' failed: " + std::to_string(trial.replicas) +
                 " replicas took no longer than an empty graph");
   return {.ms = ms, .noise = measured.noise, .runs = measured.runs};
+}
+
+void StageTimer::time(std::span<const StageRequest> requests, const Done& done) {
+  prepare_kernels(requests);  // nothing else may run on the GPU while kernels are tuned
+  std::deque<Trial> flying;
+  const auto land = [&] {
+    Trial& trial = flying.front();
+    Measurement measured = trial.replays.wait();
+    if (error_of_median(measured) > kMaxError) measured = measure(trial.stage, trial.replicas);
+    done(trial.request, record(trial, measured));
+    flying.pop_front();
+  };
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (lowered(requests[i].stage, 1).steps.empty()) {
+      done(i, {.ms = kNothing, .noise = 0, .runs = 1});
+      continue;
+    }
+    if (launch_ms_ < 0) {
+      device_.warm_up();
+      warm_ = true;
+      const double few = measure(requests[i].stage, kMostReplicas).median,
+                   many = measure(requests[i].stage, 2 * kMostReplicas).median;
+      launch_ms_ = std::max(0.0, 2 * few - many);
+    }
+    flying.emplace_back(*this, i, requests[i]);
+    if (flying.size() > kAhead) land();
+  }
+  while (!flying.empty()) land();
+}
+
+Record StageTimer::time(const Schedule& schedule) {
+  const CapturedProgram captured = capture(lower(graph_, schedule, lowering_for(precision_)));
+  if (!warm_) device_.warm_up();
+  warm_ = true;
+  const Measurement measured = time_replays(captured.exec(), captured.stream(), kWhole, nullptr);
+  return {.ms = measured.median, .noise = measured.noise, .runs = measured.runs};
 }
 
 }  // namespace opsched

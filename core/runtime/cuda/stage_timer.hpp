@@ -1,26 +1,53 @@
-// Latency of a stage inside a CUDA graph.
+// Latency of stages inside a CUDA graph.
 #pragma once
 
+#include <functional>
+#include <span>
+
 #include "core/cost/profile.hpp"
+#include "core/runtime/cuda/captured_program.hpp"
 #include "core/runtime/cuda/device_context.hpp"
+#include "core/runtime/cuda/replay.hpp"
 #include "core/runtime/program/program.hpp"
 
 namespace opsched {
 
+struct StageRequest {
+  Stage stage;
+  double about_ms = 0;  ///< what it will about take, or less; 0: unknown. Long stages need fewer replicas.
+};
+
 /// Times a stage as schedules run it: replicated in one CUDA graph, barriers between the replicas,
-/// each replica with weights of its own from a pool larger than the L2 cache, activations warm. What
+/// each replica with weights of its own. Between two replays as many bytes pass through the L2 cache
+/// as the network has weights, so weights are as cold as in the network; activations are warm. What
 /// launching the graph costs is measured once and taken off, so stage latencies add up.
 class StageTimer {
  public:
+  /// Told of every request as soon as it is measured: its index and its latency.
+  using Done = std::function<void(std::size_t request, const Record&)>;
+
   StageTimer(const Graph& graph, DeviceContext& device, Precision precision);
-  Record time(const Stage& stage);
+  /// The host builds the graphs of the next stages while the GPU runs those of the ones before.
+  void time(std::span<const StageRequest> requests, const Done& done);
+  /// A whole schedule on this device, replayed again and again.
+  Record time(const Schedule& schedule);
 
  private:
-  Measurement replay(const Stage& stage, int replicas);
+  struct Trial;
+
+  Program lowered(const Stage& stage, int replicas) const;
+  void prepare_kernels(std::span<const StageRequest> requests);
+  CapturedProgram capture(Program program);
+  PendingReplays enqueue(const CapturedProgram& captured, int warmup, int runs);
+  /// A stage by itself, with as many runs as its noise asks for.
+  Measurement measure(const Stage& stage, int replicas);
+  Record record(const Trial& trial, const Measurement& measured) const;
 
   const Graph& graph_;
   DeviceContext& device_;
   Precision precision_;
+  std::size_t weight_bytes_ = 0;  ///< of the whole graph
+  bool warm_ = false;
   double launch_ms_ = -1;  ///< of a graph, whatever is in it; negative: not measured yet
 };
 
