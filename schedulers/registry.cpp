@@ -13,6 +13,7 @@ namespace opsched {
   ADD(ios_parallel_scheduler)   \
   ADD(ios_both_scheduler)       \
   ADD(ios_dataflow_scheduler)   \
+  ADD(ios_verified_scheduler)   \
   ADD(hios_lp_scheduler)        \
   ADD(hios_mr_scheduler)        \
   ADD(hios_lp_inter_scheduler)  \

@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "core/cost/evaluate.hpp"
 #include "core/error.hpp"
+#include "core/graph/subgraph.hpp"
 #include "networks/network.hpp"
 #include "schedulers/ios_dataflow.hpp"
 #include "schedulers/ios_search.hpp"
@@ -70,41 +72,39 @@ TEST(IosSearch, MoreFreedomIsNeverWorse) {
   }
 }
 
-TEST(IosSearch, BestThroughAStage) {
-  const Graph graph = test::layered(5, 4, 3);
+TEST(IosSearch, WhatLiesOnShortSchedules) {
+  const Graph graph = test::layered(5, 3, 3);
   TestCost cost(graph, 3);
   const IosSpace space(ios_parts(graph, 100).front(), {});
   std::vector<double> ms;
   for (int i = 0; i < space.stages(); ++i) ms.push_back(cost.stage_ms(space.stage(i)));
-  const IosSpace::Path best = space.best(ms);
-  const std::vector<double> through = space.best_through(ms);
+  const double best = space.best(ms).ms;
+  std::vector<double> through;  // the best schedule with a stage
   for (int i = 0; i < space.stages(); ++i) {
-    // A stage made so cheap that every schedule with it wins is in the best one.
     std::vector<double> forced = ms;
     forced[i] -= 1e6;
-    EXPECT_NEAR(space.best(forced).ms + 1e6, through[i], 1e-6);
-    EXPECT_GE(through[i], best.ms * (1 - 1e-12));
+    through.push_back(space.best(forced).ms + 1e6);
   }
-  for (int i : best.stages) EXPECT_NEAR(through[i], best.ms, 1e-9);
-}
-
-/// The operators of one part as a graph of their own; what they read from outside becomes inputs.
-Graph part_of(const Graph& graph, const std::vector<OpId>& ops) {
-  Graph part("part", graph.batch());
-  std::map<OpId, OpId> ids;
-  const auto id_of = [&](OpId op) {
-    const auto [it, outside] = ids.emplace(op, -1);
-    if (outside) it->second = part.add_input(graph.op(op).name, graph.op(op).output);
-    return it->second;
-  };
-  for (OpId op : ops) {
-    std::vector<Term> terms = graph.op(op).terms;
-    for (Term& term : terms)
-      for (Value& value : term) value.op = id_of(value.op);
-    ids[op] = part.add(graph.op(op).name, terms, graph.op(op).layers);
+  std::int64_t before = 0;
+  for (const double limit : {0.99 * best, best, 1.02 * best, 1.1 * best, 2 * best, 1e6}) {
+    std::vector<int> stages;
+    const IosTransitions near = space.graph().within(ms, limit, stages);
+    EXPECT_GE(near.size(), before);
+    before = near.size();
+    std::vector<double> near_ms;
+    for (int i : stages) near_ms.push_back(ms[i]);
+    const IosTransitions::Path path = near.best(near_ms);
+    if (limit < best) {
+      EXPECT_TRUE(std::isinf(path.ms));
+    } else {
+      EXPECT_NEAR(path.ms, best, 1e-9);
+    }
+    for (int i = 0; i < space.stages(); ++i)
+      if (std::abs(through[i] - limit) > 1e-6) {
+        EXPECT_EQ(std::ranges::count(stages, i), through[i] < limit);
+      }
   }
-  part.end_block("all");
-  return part;
+  EXPECT_EQ(before, space.transitions());
 }
 
 struct Case {
@@ -117,7 +117,7 @@ class CheapSearch : public ::testing::TestWithParam<Case> {};
 
 TEST_P(CheapSearch, IsWithinOnePercentOfMeasuringEverything) {
   const Graph graph = GetParam().network == std::string("nasnet_cell")
-                          ? part_of(make_network("nasnet"), ios_parts(make_network("nasnet"), 100)[4].ops)
+                          ? subgraph(make_network("nasnet"), ios_parts(make_network("nasnet"), 100)[4].ops, "cell")
                           : make_network(GetParam().network);
   NoisyCost device(graph, GetParam().noise);
   const IosResult cheap = ios_search(device, {});
@@ -196,6 +196,40 @@ TEST(IosSearch, GoesOnWhereItWasInterrupted) {
   const IosResult result = ios_search(broken, {});
   EXPECT_LE(result.ms, expected.ms * 1.01);
   EXPECT_LE(result.stats.measured, whole.measured);
+}
+
+TEST(IosSearch, StopsAtMaxMeasuredAndSaysSo) {
+  const Graph graph = make_network("inception_v3");
+  NoisyCost device(graph, 0.05);
+  IosSearchOptions few;
+  few.max_measured = 150;
+  const IosResult stopped = ios_search(device, few);
+  EXPECT_TRUE(stopped.stats.gave_up);
+  EXPECT_LT(device.measured, 250);  // a round beyond, at most
+  EXPECT_GT(stopped.ms, stopped.bound_ms * 1.01);
+  EXPECT_NO_THROW(validate(graph, stopped.schedule));
+  const IosResult whole = ios_search(device, {});
+  EXPECT_FALSE(whole.stats.gave_up);
+  EXPECT_LE(whole.ms, stopped.ms);
+}
+
+TEST(IosVerified, IsAtLeastAsFastAsWhatItComparesAndReplaysTheSame) {
+  for (const char* name : {"squeezenet", "inception_v3"}) {
+    const Graph graph = make_network(name);
+    Profile profile(test::TrueDevice::facts(), Precision::fp32);
+    test::DeviceCost cost(graph, profile, 5);
+    const auto make = [&](CostModel& costs, const char* scheduler) {
+      return make_schedule(scheduler, {.cost = costs, .devices = 1, .options = {}, .progress = {}});
+    };
+    const Schedule verified = make(cost, "ios-verified");
+    const double ms = *cost.schedule_ms(verified);
+    for (const char* other : {"ios-both", "ios-parallel", "ios-dataflow", "wavefront", "greedy", "dataflow"})
+      EXPECT_LE(ms, *cost.schedule_ms(make(cost, other))) << name << ", " << other;
+
+    const ContentionModel model = ContentionModel::fit(profile);
+    RecordedCost recorded(graph, profile, model);
+    EXPECT_EQ(make(recorded, "ios-verified"), verified) << name;
+  }
 }
 
 TEST(IosSearch, ReportsProgressAndStopsWhenToldTo) {
