@@ -60,6 +60,34 @@ def beside_peers(results, peers):
     return table(head, rows)
 
 
+def ablation_table(rows):
+    """Rows of one file of `opsched ablation`, study by study."""
+    best = {study: min(r["run_ms"] for r in rows if r["study"] == study) for study in {r["study"] for r in rows}}
+    cells = [[r["study"], r["variant"], f"{r['run_ms']:.4f}", f"{100 * (r['run_ms'] / best[r['study']] - 1):.1f}%",
+              f"{r['predicted_ms']:.4f}", str(r["schedule_stages"]), str(r["transitions"]), str(r["stages"]),
+              str(r["measured"]), f"{r['search_seconds']:.2f}"] for r in rows]
+    head = ["study", "variant", "run, ms", "over the best", "sum of its stages, ms", "stages", "transitions",
+            "distinct stages", "measured", "search, s"]
+    return table(head, cells)
+
+
+def ablations(folder):
+    text = ""
+    for file in sorted(folder.glob("ablation-*.json")):
+        study = json.loads(file.read_text())
+        text += f"\n### {study['graph']}, {study['precision']}\n\n{study['origin']}.\n\n"
+        text += ablation_table(study["rows"])
+        pair = {r["variant"]: r for r in study["rows"] if r["study"] == "measuring"}
+        if len(pair) == 2:
+            behind = pair["as needed"]["predicted_ms"] / pair["exhaustive"]["predicted_ms"] - 1
+            text += f"\nThe search as needed measured {pair['as needed']['measured']} stages and ends {100 * behind:.2f}%"
+            text += f" behind measuring all {pair['exhaustive']['measured']}, by the sum of stages.\n"
+    if text:
+        text = ("\n## Ablations of the IOS search\n\n`opsched ablation`: \"search\" is the whole search, measuring "
+                "included; \"measured\" are stages that no equal one had been measured of.\n" + text)
+    return text
+
+
 def page(folder):
     origin, results = load_bench(folder)
     peers = load_peers(folder)
@@ -81,7 +109,7 @@ def page(folder):
         text += f"PyTorch {versions['torch']} with cuDNN {versions['cudnn']} on the same GPU in the same run "
         text += "(`experiments/peers/torch_peer.py`): eager, and the\nsame three schedules captured into one CUDA "
         text += "graph with fused convolution + bias + ReLU.\n\n" + beside_peers(results, peers)
-    return text + "\n## Schedules\n" + schedules(results) + simulator.section(folder)
+    return text + "\n## Schedules\n" + schedules(results) + ablations(folder) + simulator.section(folder)
 
 
 def main():

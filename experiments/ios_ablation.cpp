@@ -1,10 +1,12 @@
 #include "experiments/ios_ablation.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/files.hpp"
 #include "schedulers/ios_dataflow.hpp"
 
 namespace opsched {
@@ -17,7 +19,7 @@ std::string pruning_variant(int r, int s) { return "r=" + std::to_string(r) + " 
 
 class Ablation {
  public:
-  explicit Ablation(const AblationSource& source) : source_(source) {}
+  Ablation(const AblationSource& source, std::vector<AblationRow>& rows) : source_(source), rows_(rows) {}
 
   void study(const std::string& name) {
     study_ = name;
@@ -35,43 +37,65 @@ class Ablation {
       for (Enumeration e : {Enumeration::single_source, Enumeration::components})
         search(to_string(e), [&](IosSearchOptions& o) { o.space.enumeration = e; });
     } else if (name == "measuring") {
-      search("as needed", [](IosSearchOptions&) {});
-      search("exhaustive", [](IosSearchOptions& o) { o.exhaustive = true; });
+      measuring();
     } else {
       barriers();
     }
   }
 
-  std::vector<AblationRow> rows;
-
  private:
+  bool there(const std::string& variant) const {
+    return std::ranges::any_of(rows_, [&](const AblationRow& r) { return r.study == study_ && r.variant == variant; });
+  }
+
   template <class Change>
   void search(const std::string& variant, const Change& change) {
+    if (there(variant)) return;
     if (!source_.wanted.empty() && std::ranges::find(source_.wanted, variant) == source_.wanted.end()) return;
     IosSearchOptions options;
     change(options);
-    CostModel& costs = source_.costs();
-    const IosResult result = ios_search(costs, options, source_.progress);
+    const IosResult result = ios_search(source_.costs(), options, source_.progress);
     add(variant, result, result.schedule);
+  }
+
+  /// On one profile, so that both choose by the same measurements.
+  void measuring() {
+    if (there("exhaustive")) return;
+    CostModel& costs = source_.costs();
+    const IosResult needed = ios_search(costs, {}, source_.progress);
+    if (!there("as needed")) add("as needed", needed, needed.schedule);
+    IosSearchOptions all;
+    all.exhaustive = true;
+    IosResult rest = ios_search(costs, all, source_.progress);
+    rest.stats.measured += needed.stats.measured;
+    rest.stats.seconds += needed.stats.seconds;
+    add("exhaustive", rest, rest.schedule);
   }
 
   /// The stages were chosen for running with barriers; here they run in other ways.
   void barriers() {
-    const IosResult result = ios_search(source_.costs(), {}, source_.progress);
-    const Graph& graph = source_.costs().graph();
+    const std::string last = "dataflow, streams by waits";
+    if (there(last)) return;
+    std::erase_if(rows_, [](const AblationRow& r) { return r.study == "barriers"; });
+    CostModel& costs = source_.costs();
+    const IosResult result = ios_search(costs, {}, source_.progress);
     add("barrier", result, result.schedule);
     Schedule free = result.schedule;
     free.mode = Mode::dataflow;
     add("dataflow, same streams", result, free);
-    add("dataflow, streams by waits", result, without_barriers(graph, result.schedule));
+    add(last, result, without_barriers(costs.graph(), result.schedule));
   }
 
   void add(const std::string& variant, const IosResult& result, const Schedule& schedule) {
-    rows.push_back({study_, variant, result.ms, source_.run(schedule), stage_count(schedule), result.stats});
-    if (source_.done) source_.done(rows.back());
+    const auto [ms, how] = source_.run(schedule);
+    const SearchStats& stats = result.stats;
+    rows_.push_back({study_, variant, result.ms, result.bound_ms, ms, how, stage_count(schedule), stats.states,
+                     stats.transitions, stats.stages, stats.measured, stats.seconds});
+    if (source_.done) source_.done(rows_.back());
   }
 
   const AblationSource& source_;
+  std::vector<AblationRow>& rows_;
   std::string study_;
 };
 
@@ -88,31 +112,56 @@ std::vector<std::string> pruning_variants() {
   return names;
 }
 
-std::vector<AblationRow> ios_ablation(const std::vector<std::string>& studies, const AblationSource& source) {
+void ios_ablation(const std::vector<std::string>& studies, const AblationSource& source,
+                  std::vector<AblationRow>& rows) {
   std::string known;
   for (const std::string& name : ablation_studies()) known.append(known.empty() ? "" : ", ").append(name);
   for (const std::string& name : studies)
     if (std::ranges::find(ablation_studies(), name) == ablation_studies().end())
       throw Error("unknown study '" + name + "'; known: " + known);
-  Ablation ablation(source);
+  Ablation ablation(source, rows);
   for (const std::string& name : studies) ablation.study(name);
-  return std::move(ablation.rows);
 }
 
-std::string to_json(const std::vector<AblationRow>& rows) {
+std::string ablation_to_json(const std::string& origin, const std::string& graph, const std::string& precision,
+                             const std::vector<AblationRow>& rows) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const AblationRow& row : rows)
     list.push_back({{"study", row.study},
                     {"variant", row.variant},
                     {"predicted_ms", row.predicted_ms},
+                    {"bound_ms", row.bound_ms},
                     {"run_ms", row.run_ms},
+                    {"how", row.how},
                     {"schedule_stages", row.stages},
-                    {"states", row.stats.states},
-                    {"transitions", row.stats.transitions},
-                    {"stages", row.stats.stages},
-                    {"measured", row.stats.measured},
-                    {"search_seconds", row.stats.seconds}});
-  return list.dump(2) + "\n";
+                    {"states", row.states},
+                    {"transitions", row.transitions},
+                    {"stages", row.asked_of},
+                    {"measured", row.measured},
+                    {"search_seconds", row.search_seconds}});
+  const nlohmann::ordered_json file = {
+      {"origin", origin}, {"graph", graph}, {"precision", precision}, {"rows", std::move(list)}};
+  return file.dump(2) + "\n";
+}
+
+std::vector<AblationRow> load_ablation(const std::string& path, const std::string& origin, const std::string& graph,
+                                       const std::string& precision) {
+  std::vector<AblationRow> rows;
+  if (!std::filesystem::exists(path)) return rows;
+  try {
+    const auto file = nlohmann::json::parse(read_file(path));
+    if (file.at("origin") != origin || file.at("graph") != graph || file.at("precision") != precision)
+      throw Error("it is about " + file.at("graph").get<std::string>() + ", " +
+                  file.at("precision").get<std::string>() + ", " + file.at("origin").get<std::string>() +
+                  "; give another --out folder, or remove the file");
+    for (const auto& row : file.at("rows"))
+      rows.push_back({row.at("study"), row.at("variant"), row.at("predicted_ms"), row.at("bound_ms"), row.at("run_ms"),
+                      row.at("how"), row.at("schedule_stages"), row.at("states"), row.at("transitions"),
+                      row.at("stages"), row.at("measured"), row.at("search_seconds")});
+  } catch (const std::exception& e) {
+    throw Error("ablation '" + path + "' cannot be continued: " + e.what());
+  }
+  return rows;
 }
 
 }  // namespace opsched

@@ -1,6 +1,7 @@
 // The commands around the IOS search that need more than a graph.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -21,12 +22,13 @@ TEST(IosCommands, AblationOnARecordedProfile) {
   ios_search(cost, {.space = {}, .exhaustive = true});
   profile.save((dir.path() / "profile-fp32.json").string());
 
-  const std::string rows_file = (dir.path() / "rows.json").string();
+  const std::string out = (dir.path() / "out").string(), rows_file = out + "/ablation-squeezenet-fp32.json";
   const std::string device = " --device sim --profile " + dir.path().string();
-  const ProgramResult result = run_program("ablation squeezenet" + device + " -o " + rows_file);
+  const ProgramResult result = run_program("ablation squeezenet" + device + " --out " + out);
   ASSERT_EQ(result.code, 0) << result.err;
   std::map<std::string, double> predicted, run;
-  for (const auto& row : nlohmann::json::parse(read_file(rows_file))) {
+  const auto written = nlohmann::json::parse(read_file(rows_file));
+  for (const auto& row : written.at("rows")) {
     const std::string name = row.at("study").get<std::string>() + ": " + row.at("variant").get<std::string>();
     predicted[name] = row.at("predicted_ms");
     run[name] = row.at("run_ms");
@@ -41,8 +43,24 @@ TEST(IosCommands, AblationOnARecordedProfile) {
   EXPECT_LE(predicted["enumerations: components"], predicted["enumerations: single-source"]);
   EXPECT_LT(run["barriers: dataflow, streams by waits"], run["barriers: barrier"]);
 
+  // An interrupted run goes on: rows that are there stay, the others come back.
+  auto file = nlohmann::json::parse(read_file(rows_file));
+  const std::string whole = read_file(out + "/ablation-squeezenet-fp32.txt");
+  file.at("rows").erase(7);
+  file.at("rows").at(3).at("search_seconds") = 1234.5;
+  write_file_atomically(rows_file, file.dump());
+  const ProgramResult again = run_program("ablation squeezenet" + device + " --out " + out);
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_NE(again.err.find("15 rows"), std::string::npos) << again.err;
+  EXPECT_NE(again.out.find("1234.5"), std::string::npos) << again.out;
+  EXPECT_EQ(nlohmann::json::parse(read_file(rows_file)).at("rows").size(), 16u);
+  EXPECT_EQ(std::ranges::count(read_file(out + "/ablation-squeezenet-fp32.txt"), '\n'),
+            std::ranges::count(whole, '\n'));
+  EXPECT_EQ(run_program("ablation inception_v3 --part 2 --study strategies" + device).code, 0);
+
   EXPECT_EQ(run_program("ablation squeezenet --study none" + device).code, 2);
-  EXPECT_EQ(run_program("ablation squeezenet --fresh x" + device).code, 2);
+  EXPECT_EQ(run_program("ablation squeezenet --fresh" + device).code, 2);
+  EXPECT_EQ(run_program("ablation squeezenet --part 99" + device).code, 2);
 }
 
 TEST(IosCommands, Growth) {

@@ -1,10 +1,15 @@
 // opsched ablation: what each part of the IOS search is worth on one network.
+#include <unistd.h>
+
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <memory>
+#include <sstream>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "core/graph/subgraph.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/cli/progress.hpp"
@@ -18,43 +23,75 @@ struct AblationOptions {
   GraphOptions graph;
   RunOptions run;
   std::vector<std::string> studies = ablation_studies();
-  std::string fresh, output;
+  std::string out;
+  int part = -1;
+  bool fresh = false;
 };
 
-void print_table(const std::vector<AblationRow>& rows) {
+std::string table_of(const std::vector<AblationRow>& rows) {
   TextTable table({Align::left, Align::left, Align::right});
-  table.add(
-      {"study", "variant", "run, ms", "predicted, ms", "stages", "transitions", "asked of", "measured", "search, s"});
+  table.add({"study", "variant", "run, ms", "from", "predicted, ms", "bound, ms", "stages", "transitions", "asked of",
+             "measured", "search, s"});
   table.add_rule();
   for (const AblationRow& row : rows)
-    table.add({row.study, row.variant, fixed(row.run_ms, 4), fixed(row.predicted_ms, 4), std::to_string(row.stages),
-               std::to_string(row.stats.transitions), std::to_string(row.stats.stages),
-               std::to_string(row.stats.measured), fixed(row.stats.seconds, 2)});
-  table.print(std::cout);
+    table.add({row.study, row.variant, fixed(row.run_ms, 4), row.how, fixed(row.predicted_ms, 4),
+               fixed(row.bound_ms, 4), std::to_string(row.stages), std::to_string(row.transitions),
+               std::to_string(row.asked_of), std::to_string(row.measured), fixed(row.search_seconds, 2)});
+  std::ostringstream text;
+  table.print(text);
+  return text.str();
+}
+
+Graph load_graph(const AblationOptions& options) {
+  Graph graph = options.graph.load();
+  if (options.part < 0) return graph;
+  const std::vector<IosPart> parts = ios_parts(graph, IosOptions{}.max_part_size);
+  if (options.part >= static_cast<int>(parts.size()))
+    throw Error("--part " + std::to_string(options.part) + ": '" + graph.name() + "' has " +
+                std::to_string(parts.size()) + " parts, numbered from 0");
+  return subgraph(graph, parts[options.part].ops, graph.name() + "-part" + std::to_string(options.part));
 }
 
 void ablation(const AblationOptions& options) {
   StatusLine status;
-  const Graph graph = options.graph.load();
+  const Graph graph = load_graph(options);
   const Precision precision = parse_precision(options.run.precision);
   const std::unique_ptr<Device> device = open_device(options.run.device_options(1, status));
   device->require(1, precision);
-  if (!options.fresh.empty() && !device->measures())
-    throw Error("--fresh '" + options.fresh + "': is for a device that measures; this one is " + device->describe());
+  if (options.fresh && !device->measures())
+    throw Error("--fresh is for a device that measures; this one is " + device->describe());
   const std::unique_ptr<CostModel> shared = device->costs(graph, precision);
-  // With --fresh every search measures into an empty profile of its own.
+
+  const std::string file = options.out + "/ablation-" + graph.name() +
+                           (graph.batch() > 1 ? "-batch" + std::to_string(graph.batch()) : "") + "-" +
+                           to_string(precision);
+  const std::string origin = device->describe() + (options.fresh ? ", every search from an empty profile" : "");
+  std::vector<AblationRow> rows;
+  if (!options.out.empty()) rows = load_ablation(file + ".json", origin, graph.name(), to_string(precision));
+  if (!rows.empty()) std::cerr << "opsched: " << rows.size() << " rows are in " << file << ".json already\n";
+
+  // With --fresh every search measures into an empty profile of its own, gone with the next.
+  const std::filesystem::path scratch =
+      std::filesystem::temp_directory_path() / ("opsched-ablation-" + std::to_string(getpid()));
   std::unique_ptr<Device> fresh_device;
   std::unique_ptr<CostModel> fresh_costs;
-  int searches = 0;
+  const auto forget = [&] {
+    fresh_costs.reset();
+    fresh_device.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(scratch, ignored);
+  };
+  struct AtEnd {
+    std::function<void()> call;
+    ~AtEnd() { call(); }
+  } const at_end{forget};
 
   AblationSource source;
   source.costs = [&]() -> CostModel& {
-    if (options.fresh.empty()) return *shared;
-    fresh_costs.reset();
+    if (!options.fresh) return *shared;
+    forget();
     DeviceOptions fresh = options.run.device_options(1, status);
-    fresh.profile = options.fresh + "/search-" + std::to_string(++searches);
-    if (std::filesystem::exists(fresh.profile))
-      throw Error("--fresh '" + options.fresh + "': has profiles already; name a new folder");
+    fresh.profile = scratch.string();
     fresh_device = open_device(fresh);
     fresh_costs = fresh_device->costs(graph, precision);
     return *fresh_costs;
@@ -62,14 +99,17 @@ void ablation(const AblationOptions& options) {
   source.run = [&](const Schedule& schedule) {
     const Timing timing = device->time(*shared, schedule, precision, {}, graph.name() + "/ablation");
     device->save();
-    return timing.latency.median;
+    return std::pair(timing.latency.median, timing.how);
   };
   source.progress = interruptible(status);
-  const std::vector<AblationRow> rows = ios_ablation(options.studies, source);
+  source.done = [&](const AblationRow&) {
+    if (options.out.empty()) return;
+    write_file_atomically(file + ".json", ablation_to_json(origin, graph.name(), to_string(precision), rows));
+    write_file_atomically(file + ".txt", origin + "\n" + table_of(rows));
+  };
+  ios_ablation(options.studies, source, rows);
   status.clear();
-  if (!options.output.empty()) write_file_atomically(options.output, to_json(rows));
-  std::cout << device->describe() << "\n";
-  print_table(rows);
+  std::cout << origin << "\n" << table_of(rows);
 }
 
 }  // namespace
@@ -78,19 +118,21 @@ Command ablation_command() {
   return {.name = "ablation",
           .summary = "What each part of the IOS search is worth: pruning, merging, endings, measuring, barriers",
           .examples =
-              "  opsched ablation inception_v3                                  every study\n"
-              "  opsched ablation nasnet --study pruning -o pruning.json        one, kept as JSON\n"
-              "  opsched ablation squeezenet --study measuring --fresh /tmp/p   every search from an empty profile",
+              "  opsched ablation inception_v3                                every study\n"
+              "  opsched ablation nasnet --study pruning --out results/h200   one, kept; goes on where it was stopped\n"
+              "  opsched ablation nasnet --part 4 --study measuring --fresh   a cell, from an empty profile",
           .setup = [](CLI::App& app) -> std::function<void()> {
             auto options = std::make_shared<AblationOptions>();
             options->graph.add_to(app);
             options->run.add_to(app);
             app.add_option("--study", options->studies, "pruning, strategies, enumerations, measuring, barriers")
                 ->capture_default_str();
-            app.add_option("--fresh", options->fresh,
-                           "A new folder: every search measures into an empty profile in it, so that its cost counts "
-                           "from nothing");
-            app.add_option("-o,--output", options->output, "Write the rows to this file as JSON");
+            app.add_option("--part", options->part, "Only this part of the graph (opsched count shows them), from 0");
+            app.add_flag("--fresh", options->fresh,
+                         "Every search measures into an empty profile, so that its cost counts from nothing");
+            app.add_option("--out", options->out,
+                           "Folder for ablation-GRAPH-PRECISION.json and .txt, written row by row; rows that are "
+                           "there are not made again");
             return [options] { ablation(*options); };
           }};
 }

@@ -47,19 +47,20 @@ std::vector<Row> gather(Lab& lab, const bench::Case& what, const std::string& va
   };
   source.run = [&](const Schedule& schedule) {
     row = lab.row(lab.runner().time(what, {.schedule = schedule}));
-    return row.result.ms;
+    return std::pair(row.result.ms, row.result.how);
   };
   source.progress = [&](const std::string& text) { lab.report(what.network + " " + variant + ": " + text); };
-  const std::vector<AblationRow> rows = ios_ablation({"pruning"}, source);
+  std::vector<AblationRow> rows;
+  ios_ablation({"pruning"}, source, rows);
   if (rows.size() != 1) throw Error("pruning: no variant '" + variant + "'");
-  const SearchStats& stats = rows.front().stats;
+  const AblationRow& found = rows.front();
   row.labels = {{"variant", variant}};
-  row.numbers = {{"predicted_ms", rows.front().predicted_ms},
-                 {"transitions", static_cast<double>(stats.transitions)},
-                 {"distinct_stages", static_cast<double>(stats.stages)},
-                 {"measured_stages", static_cast<double>(stats.measured)}};
+  row.numbers = {{"predicted_ms", found.predicted_ms},
+                 {"transitions", static_cast<double>(found.transitions)},
+                 {"distinct_stages", static_cast<double>(found.asked_of)},
+                 {"measured_stages", static_cast<double>(found.measured)}};
   // Of a replay, the time says nothing about measuring.
-  if (lab.place().measures) row.result.search_seconds = stats.seconds;
+  if (lab.place().measures) row.result.search_seconds = found.search_seconds;
   return {row};
 }
 

@@ -1,0 +1,89 @@
+// opsched replay: do searches on a recorded profile find what was found while it was measured?
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <tuple>
+
+#include "core/error.hpp"
+#include "experiments/bench/results.hpp"
+#include "experiments/bench/runner.hpp"
+#include "experiments/cli/command.hpp"
+#include "experiments/cli/interrupt.hpp"
+#include "experiments/cli/progress.hpp"
+#include "experiments/cli/text_table.hpp"
+
+namespace opsched::cli {
+namespace {
+
+struct Options {
+  std::string folder;
+  std::vector<std::string> networks, schedulers;
+};
+
+bool chosen(const std::vector<std::string>& names, const std::string& name) {
+  return names.empty() || std::ranges::find(names, name) != names.end();
+}
+
+void replay(const Options& options) {
+  StatusLine status;
+  std::vector<bench::Result> results = bench::ResultsFile::load(options.folder).results;
+  std::erase_if(results, [&](const bench::Result& r) {
+    return !r.skipped.empty() || !chosen(options.networks, r.what.network) ||
+           !chosen(options.schedulers, r.what.scheduler);
+  });
+  if (results.empty()) throw Error("'" + options.folder + "' has no results of these networks and schedulers");
+  // Graphs and models are kept between neighbours.
+  std::ranges::stable_sort(results, {}, [](const bench::Result& r) {
+    return std::tuple(r.what.gpus, r.what.network, r.what.batch, r.what.image, r.what.precision);
+  });
+
+  const bench::ScheduleStore store("");  // every search runs
+  std::unique_ptr<Device> device;
+  std::unique_ptr<bench::Runner> runner;
+  int gpus = 0, different = 0;
+  TextTable table({Align::left, Align::right, Align::left, Align::right});
+  table.add({"measured as", "ms", "replay finds", "ms", "from", "search, s"});
+  table.add_rule();
+  for (const bench::Result& recorded : results) {
+    check_interrupt();
+    if (!device || gpus != recorded.what.gpus) {
+      gpus = recorded.what.gpus;
+      runner.reset();
+      device = open_device({.kind = "sim", .profile = options.folder, .gpus = gpus, .report = interruptible(status)});
+      runner = std::make_unique<bench::Runner>(*device, store, MeasureOptions{}, interruptible(status));
+    }
+    const bench::Result found = runner->run(recorded.what);
+    if (!found.skipped.empty()) throw Error(recorded.what.name() + ": " + found.skipped);
+    const bool same = found.schedule == recorded.schedule;
+    different += !same;
+    table.add({recorded.what.name(), fixed(recorded.ms, 4), same ? "the same" : "ANOTHER", fixed(found.ms, 4),
+               found.how, fixed(found.search_seconds, 2)});
+  }
+  status.clear();
+  std::cout << device->describe() << "\n";
+  table.print(std::cout);
+  std::cout << results.size() - different << " of " << results.size() << " schedules are the same\n";
+  if (different > 0)
+    throw Error(std::to_string(different) +
+                " schedules are not those that were measured: the profile has grown since, or the program has changed; "
+                "run `opsched bench --no-cache` on the GPU again with this profile and --out");
+}
+
+}  // namespace
+
+Command replay_command() {
+  return {.name = "replay",
+          .summary = "Whether searches on a recorded profile find the schedules that were measured with it",
+          .examples =
+              "  opsched replay results/h200                            every result\n"
+              "  opsched replay results/h200 --scheduler ios-both       one scheduler's",
+          .setup = [](CLI::App& app) -> std::function<void()> {
+            auto options = std::make_shared<Options>();
+            app.add_option("FOLDER", options->folder, "Folder with bench.json and its profiles")->required();
+            app.add_option("--network", options->networks, "Only these")->delimiter(',');
+            app.add_option("--scheduler", options->schedulers, "Only these")->delimiter(',');
+            return [options] { replay(*options); };
+          }};
+}
+
+}  // namespace opsched::cli
