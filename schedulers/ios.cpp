@@ -6,6 +6,8 @@
 namespace opsched {
 namespace {
 
+constexpr int kPatience = 200;
+
 SchedulerInfo info(const std::string& name, const std::string& summary, bool concurrent, bool merge) {
   return {.name = name,
           .summary = summary,
@@ -17,7 +19,7 @@ SchedulerInfo info(const std::string& name, const std::string& summary, bool con
             options.space.merge = merge;
             const IosResult result = ios_search(request.cost, options, request.progress);
             if (result.stats.gave_up && request.progress)
-              request.progress("stopped at max-measured: stages add up to " + std::to_string(result.ms) +
+              request.progress("stopped early: stages add up to " + std::to_string(result.ms) +
                                " ms, others perhaps to " + std::to_string(result.bound_ms) + " ms");
             return result.schedule;
           }};
@@ -33,6 +35,9 @@ std::map<std::string, std::string> ios_option_texts() {
       {"max-part-size", "a block without parts is cut into runs of this many operators (100)"},
       {"tolerance", "how far from the best schedule the search may stop measuring, as a fraction (0.01)"},
       {"max-measured", "stages after which the search stops measuring and takes what it has, or unlimited (unlimited)"},
+      {"patience",
+       "stages of a part after which the search leaves it, unless it gained more than the tolerance, or unlimited "
+       "(200)"},
       {"exhaustive", "yes: the latency of every stage is asked (no)"},
   };
 }
@@ -46,6 +51,7 @@ IosSearchOptions ios_search_options(const SchedulerOptions& options) {
       reader.choice("enumeration", to_string(result.space.enumeration), {"single-source", "components"}));
   result.space.max_part_size = reader.integer("max-part-size", result.space.max_part_size, 1);
   result.max_measured = reader.limit("max-measured", kUnlimited, 0);
+  result.patience = reader.limit("patience", kPatience, 1);
   result.tolerance = reader.real("tolerance", result.tolerance, 0);
   result.exhaustive = reader.choice("exhaustive", "no", {"yes", "no"}) == "yes";
   return result;

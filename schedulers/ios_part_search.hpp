@@ -36,6 +36,8 @@ class IosPartSearch {
   IosTransitions::Path solve(double deviations);
   /// Best schedule of known stages only; infinite if there is none.
   IosTransitions::Path solve_known() const;
+  /// Latency of that path when wanted() was last called; infinite: there was none.
+  double known_best() const { return known_best_; }
 
  private:
   std::span<const int> classes(int stage);

@@ -49,6 +49,20 @@ class Search {
     int stage;
   };
 
+  /// What a part's best known schedule has gained lately.
+  struct Progressing {
+    double best = 0;
+    int known = -1;  ///< stages, when it was last faster by the tolerance
+
+    bool too_slow(const IosPartSearch& part, const IosSearchOptions& options) {
+      if (known < 0 || !(part.known_best() > best / (1 + options.tolerance))) {
+        best = part.known_best();
+        known = part.known_count();
+      }
+      return options.patience != kUnlimited && std::isfinite(best) && part.known_count() - known >= options.patience;
+    }
+  };
+
   void enumerate() {
     check(options_.space);
     if (!(options_.tolerance >= 0)) throw Error("the tolerance must be at least 0");
@@ -98,12 +112,15 @@ class Search {
   void measure() {
     std::vector<IosPartSearch*> open;
     for (IosPartSearch& part : searches_) open.push_back(&part);
+    std::unordered_map<const IosPartSearch*, Progressing> progressing;
     while (true) {
       std::vector<Asked> wanted;
       std::erase_if(open, [&](IosPartSearch* part) {
-        const std::size_t before = wanted.size();
-        for (int stage : part->wanted(-kDeviations, options_.tolerance)) wanted.push_back({part, stage});
-        return wanted.size() == before;
+        const std::vector<int> stages = part->wanted(-kDeviations, options_.tolerance);
+        if (stages.empty()) return true;
+        if (progressing[part].too_slow(*part, options_)) return result_.stats.gave_up = true;
+        for (int stage : stages) wanted.push_back({part, stage});
+        return false;
       });
       if (wanted.empty()) return;
       if (result_.stats.measured >= options_.max_measured) {
@@ -168,14 +185,15 @@ class Search {
       }
       const double hopeful = part.solve(-kDeviations).ms;
       bounds.push_back(std::min(known.ms, hopeful));
-      // Where a measuring search would have stopped, a recorded one answers the same. The model has
-      // learnt since from what was measured for others, hence twice the tolerance.
-      if (cost_.source() == Source::measured || known.ms <= (1 + 2 * options_.tolerance) * hopeful) {
+      if (cost_.source() == Source::measured) {
         paths.push_back(std::move(known));
         continue;
       }
+      // What a measuring search has found, a recorded one answers, too: after that no estimate is much
+      // better. The model has learnt since from what was measured for others, hence twice the tolerance.
       IosTransitions::Path cautious = part.solve(kDeviations);
-      paths.push_back(known.ms <= cautious.ms ? std::move(known) : std::move(cautious));
+      const bool found = known.ms <= (1 + 2 * options_.tolerance) * std::max(hopeful, cautious.ms);
+      paths.push_back(found ? std::move(known) : std::move(cautious));
     }
     for (const Part& part : parts_) {
       const IosSpace& space = searches_[part.search].space();

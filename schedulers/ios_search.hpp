@@ -9,11 +9,14 @@ struct IosSearchOptions {
   IosOptions space{.max_transitions = 250'000'000};  ///< 8 bytes each are held
   double tolerance = 0.01;                           ///< how far the schedule may be from the best one, as a fraction
   int max_measured = kUnlimited;                     ///< stages; then it stops as it is
-  bool exhaustive = false;                           ///< ask the latency of every stage
+  /// Stages of a part after which it is left as it is, unless its best schedule became faster by more than
+  /// the tolerance meanwhile.
+  int patience = kUnlimited;
+  bool exhaustive = false;  ///< ask the latency of every stage
 };
 
 /// The options of the ios schedulers, read and checked: r, s, enumeration, max-part-size, tolerance,
-/// exhaustive. Strategies are left at both.
+/// max-measured, patience, exhaustive. Strategies are left at both.
 IosSearchOptions ios_search_options(const SchedulerOptions& options);
 /// Their names and meanings.
 std::map<std::string, std::string> ios_option_texts();
@@ -26,7 +29,7 @@ struct SearchStats {
   std::int64_t known = 0;     ///< stages whose latency the cost model knew beforehand
   std::int64_t measured = 0;  ///< stages that it did not know and was asked for, equal ones once
   int rounds = 0;             ///< of measuring
-  bool gave_up = false;       ///< at max_measured: the schedule may be further from the best than the tolerance
+  bool gave_up = false;       ///< at max_measured or out of patience: the best may be more than the tolerance away
   double enumerate_seconds = 0, seconds = 0;
 };
 
@@ -43,9 +46,9 @@ struct IosResult {
 ///   under hopeful latencies (those known; else the estimate, corrected by what the known ones teach,
 ///   two deviations down, but not below the lower bound) has its unknown stages measured, until no
 ///   hopeful schedule is better by more than the tolerance than the best one whose stages are known;
-/// - a recorded model is not asked for more than it holds. Where a measuring search would stop, the
-///   best schedule of known stages is the answer: on the profile that a measuring search has left,
-///   that one's schedule. Else stages that it does not know count as their corrected estimate two
+/// - a recorded model is not asked for more than it holds. The best schedule of known stages is the
+///   answer, unless one with estimates is clearly better: on the profile that a measuring search has
+///   left, that one's schedule. Else stages that it does not know count as their corrected estimate two
 ///   deviations up.
 /// Throws Error for bad options and for parts that are too wide. `progress` is called between
 /// measurements and may throw; what was measured is then in the cost model.

@@ -213,6 +213,22 @@ TEST(IosSearch, StopsAtMaxMeasuredAndSaysSo) {
   EXPECT_LE(whole.ms, stopped.ms);
 }
 
+TEST(IosSearch, LosesPatienceAndSaysSo) {
+  const Graph graph = make_network("inception_v3");
+  NoisyCost device(graph, 0.3);
+  const IosResult whole = ios_search(device, {});
+  const int patient = device.measured;
+  NoisyCost again(graph, 0.3);
+  IosSearchOptions hasty;
+  hasty.patience = 10;
+  const IosResult stopped = ios_search(again, hasty);
+  EXPECT_TRUE(stopped.stats.gave_up);
+  EXPECT_LT(again.measured, patient);
+  EXPECT_GE(stopped.ms, whole.ms);
+  EXPECT_LT(stopped.ms, 1.2 * whole.ms);
+  EXPECT_NO_THROW(validate(graph, stopped.schedule));
+}
+
 TEST(IosVerified, IsAtLeastAsFastAsWhatItComparesAndReplaysTheSame) {
   for (const char* name : {"squeezenet", "inception_v3"}) {
     const Graph graph = make_network(name);
