@@ -46,7 +46,7 @@ def beside_peers(results, peers):
         if not ours:
             continue
         best = min(ours, key=lambda r: r["ms"])
-        latency = {mode: v["median_ms"] for mode, v in peer["latency"].items()}
+        latency = {mode: v["median_ms"] for mode, v in peer["latency"].items() if "median_ms" in v}
         fastest = min(latency.values())
         cells = []
         for mode in ("eager", "sequential", "wavefront", "dataflow"):
@@ -90,7 +90,8 @@ def ablations(folder):
 
 def page(folder):
     origin, results = load_bench(folder)
-    peers = load_peers(folder)
+    peers = [p for p in load_peers(folder) if p["peer"] == "pytorch" and p["batch"] == 1 and
+             any("median_ms" in v for v in p["latency"].values())]
     command = folder / "COMMAND"
     text = f"# {folder.name}\n\nMade by `analysis/tables.py` from the files beside it; do not edit.\n\n"
     text += f"Source: {origin}. Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over\n"

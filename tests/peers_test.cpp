@@ -59,7 +59,7 @@ TEST_F(Peers, WhatIsKnownStays) {
                       {"device", "no GPU"},
                       {"versions", json::object()},
                       {"clocks", json::object()},
-                      {"latency", {{"eager", {{"median_ms", 0.5}}}}}};
+                      {"latency", {{"eager", {{"median_ms", 0.5}, {"relative_error", 1e-6}}}}}};
   dir_.write("out/peers.jsonl", known.dump() + "\n");
   ASSERT_EQ(run("--network squeezenet --precision fp32 --peers pytorch --modes eager"), 0) << log();
   EXPECT_EQ(entries(), std::vector<json>{known});  // nothing was left to do

@@ -176,7 +176,7 @@ def run_peer(args: argparse.Namespace, files: Files, task: Task) -> dict[str, An
 
 def ours(args: argparse.Namespace, case: Case, folder: pathlib.Path) -> dict[str, Any]:
     """Our schedules' latencies by scheduler, with how they were found."""
-    if not args.ours:
+    if not args.ours or args.device == "cpu":
         return {}
     out = folder / "ours"
     words = ["bench", "--network", case.network, "--batch", str(case.batch), "--precision", case.precision,
@@ -195,8 +195,10 @@ def tasks_of(case: Case, args: argparse.Namespace, store: Store) -> list[Task]:
     """What is still to be measured; PyTorch's compiled modes have processes of their own."""
     def wanted(peer: str, mode: str) -> bool:
         entry = store.find(peer, case)
-        known = entry["latency"].get(mode) if entry else None
-        return known is None or "absent" in known or ("failed" in known and args.retry)
+        known = entry["latency"].get(mode, {}) if entry else {}
+        if "failed" in known:
+            return args.retry
+        return "relative_error" not in known  # absent, or its output was never compared with ours
 
     tasks = []
     for peer in args.peers:

@@ -33,9 +33,8 @@ CuptiApi load() {
   };
 #define OPSCHED_LOAD(name) api.name = reinterpret_cast<decltype(api.name)>(dlsym(library, #name));
 #define OPSCHED_REQUIRE(name) require(reinterpret_cast<void*>(api.name), #name);
-  OPSCHED_CUPTI_TRACING(OPSCHED_LOAD)
-  OPSCHED_CUPTI_TRACING(OPSCHED_REQUIRE)
-  OPSCHED_CUPTI_SAMPLING(OPSCHED_LOAD)
+  OPSCHED_CUPTI_FUNCTIONS(OPSCHED_LOAD)
+  OPSCHED_CUPTI_FUNCTIONS(OPSCHED_REQUIRE)
 #undef OPSCHED_LOAD
 #undef OPSCHED_REQUIRE
   return api;
@@ -53,10 +52,6 @@ void cupti_check(CUptiResult status, const char* call) {
   const std::string function = std::string(call).substr(0, std::string(call).find('('));
   if (status == CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED)
     throw Error("another profiler (nsys, ncu) is attached to this program: run it without, or without tracing");
-  if (status == CUPTI_ERROR_INSUFFICIENT_PRIVILEGES)
-    throw Error(function +
-                ": the driver keeps performance counters to administrators: run as root, or load the nvidia module "
-                "with NVreg_RestrictProfilingToAdminUsers=0");
   const char* text = nullptr;
   cupti_api().cuptiGetResultString(status, &text);
   throw Error(function + " failed: " + (text ? text : "unknown error"));
