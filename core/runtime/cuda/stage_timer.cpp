@@ -30,13 +30,7 @@ int replicas_of(double about_ms) {
 
 std::size_t weight_bytes(const Graph& graph, Precision precision) {
   std::int64_t scalars = 0;
-  for (OpId op : graph.units()) {
-    Shape shape = graph.op(op).input;
-    for (const Layer& layer : graph.op(op).layers) {
-      scalars += layer_weights(layer, shape);
-      shape = infer_shape(layer, shape);
-    }
-  }
+  for (OpId op : graph.units()) scalars += graph.parameters(op);
   return static_cast<std::size_t>(scalars * element_bytes(precision));
 }
 
