@@ -10,6 +10,7 @@
 #include <random>
 
 #include "core/cost/bounds.hpp"
+#include "core/runtime/sim/simulate.hpp"
 #include "schedulers/hios.hpp"
 #include "schedulers/options.hpp"
 #include "schedulers/scheduler.hpp"
@@ -133,6 +134,24 @@ int default_iterations(int operators) {
   return std::clamp(std::min(150 * operators, most * 2000 / std::max(operators, 1)), 2500, most);
 }
 
+/// The search sees transfers that never wait for each other. Where they do, what it found may be slower than
+/// a schedule that moves less: one of those from which it starts, on these devices or fewer.
+void prefer_less_traffic(const SchedulerRequest& request, int window, Schedule& best) {
+  double best_ms = simulate(request.cost, best).timeline.makespan;
+  for (int devices = request.devices; devices >= 1; devices /= 2) {
+    const HiosProblem problem(request.cost, devices);
+    for (auto* place : {hios_lp_orders, hios_mr_orders, heft_orders})
+      for (const int width : {1, window}) {
+        Schedule schedule = staged(problem, place(problem), width);
+        schedule.devices.resize(request.devices);
+        const double ms = simulate(request.cost, schedule).timeline.makespan;
+        if (ms >= best_ms) continue;
+        best_ms = ms;
+        best = std::move(schedule);
+      }
+  }
+}
+
 Schedule make(const SchedulerRequest& request) {
   const HiosProblem problem(request.cost, request.devices);
   const OptionReader options(request.options);
@@ -145,7 +164,9 @@ Schedule make(const SchedulerRequest& request) {
   const StageGraph found = Reinsertion(problem, cost, settings, request.progress).run();
   if (problem.devices() == 1) return found.schedule();
   const Alone alone = on_one_device(problem, 1);
-  return alone.makespan < found.makespan() ? alone.schedule : found.schedule();
+  Schedule best = alone.makespan < found.makespan() ? alone.schedule : found.schedule();
+  if (std::isfinite(request.cost.sharing().transfer_latency_ms)) prefer_less_traffic(request, settings.window, best);
+  return best;
 }
 
 }  // namespace

@@ -67,6 +67,42 @@ TEST(Simulate, BarrierModeIsTheExactEvaluation) {
   }
 }
 
+TEST(Simulate, BarrierModeIsTheExactEvaluationOnSeveralDevices) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SyntheticCost cost = synthetic_cost(random_dag({.operators = 40, .layers = 6, .dependencies = 90, .seed = seed}));
+    for (const char* scheduler : {"hios-lp", "heft"}) {
+      const Schedule schedule = make_schedule(scheduler, {cost, 3, {}, {}});
+      const Timeline exact = evaluate(cost, schedule), simulated = simulate(cost, schedule).timeline;
+      EXPECT_EQ(simulated.makespan, exact.makespan);
+      EXPECT_EQ(simulated.start, exact.start);
+      EXPECT_EQ(simulated.end, exact.end);
+    }
+  }
+}
+
+TEST(Simulate, TransfersWaitForThePortsOfTheirDevices) {
+  const Graph graph = test::graph_of("g", {{}, {0}, {0}, {1, 2}});  // 1 -> 2, 3 -> 4
+  LawCost cost(graph);
+  for (OpId op : graph.units()) cost.set(op, 1, 1);
+  Schedule schedule = dataflow_schedule({{stage({{1}}), stage({{4}})}, {stage({{2}})}, {stage({{3}})}});
+  schedule.mode = Mode::barrier;
+  const double to_2 = cost.transfer_ms(1, 2, 0, 1), to_3 = cost.transfer_ms(1, 3, 0, 2);
+  ASSERT_GT(std::min(to_2, to_3), 0);
+  Simulation run = simulate(cost, schedule);
+  EXPECT_EQ(run.timeline.start[2], 1 + to_2);
+  EXPECT_EQ(run.timeline.start[3], 1 + to_3);
+  for (const double latency : {0.0, to_2 / 4, 2 * to_2}) {
+    cost.law.transfer_latency_ms = latency;
+    run = simulate(cost, schedule);
+    EXPECT_NEAR(run.timeline.start[2], 1 + to_2, 1e-9);
+    EXPECT_NEAR(run.timeline.start[3], 1 + std::max(0.0, to_2 - latency) + to_3, 1e-9);  // leaves after the other
+    ASSERT_EQ(run.transfers.size(), 4U);
+    const Simulation::Transfer &first = run.transfers[2], &second = run.transfers[3];  // both into device 0
+    EXPECT_GE(second.start, first.start + std::max(0.0, first.end - first.start - latency) - 1e-9);
+    EXPECT_NEAR(run.timeline.start[4], std::max(first.end, second.end), 1e-9);
+  }
+}
+
 TEST(Simulate, DataflowKnownTimes) {
   const Graph graph = test::diamond();  // 1 -> 2, 3 -> 4
   LawCost cost(graph);

@@ -64,7 +64,5 @@ struct FitReport {
 
 /// Fits `folds` times, each time without one part of the stages.
 FitReport cross_validate(const Profile& profile, int folds = 5);
-/// A few lines for people.
-std::string to_string(const FitReport& report);
 
 }  // namespace opsched

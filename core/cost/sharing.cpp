@@ -7,7 +7,7 @@ namespace opsched {
 
 double Sharing::slowdown(double demand, double total, int running) const {
   if (running <= 1) return 1;
-  const double crowd = 1 + crowding * (running - 1);
+  const double crowd = 1 + crowding * (1 - 1.0 / running);
   if (std::isinf(softness)) return std::max(1.0, total) * crowd;
   return std::pow(1 + std::pow(total, softness) - std::pow(demand, softness), 1 / softness) * crowd;
 }

@@ -1,4 +1,4 @@
-// How operators that run at the same time on one device slow each other down.
+// How operators that run at the same time on one device, and transfers, slow each other down.
 #pragma once
 
 #include <limits>
@@ -13,10 +13,10 @@ struct Task {
   double demand = 1;  ///< part of the device that it keeps busy when alone, in (0, 1]
 };
 
-/// Processor sharing, soft at the edge of saturation: an operator of demand u beside others, all
-/// together of demand U, runs (1 + U^p - u^p)^(1/p) times longer, times 1 + crowding for each
-/// neighbour. With p without bound that is max(1, U): full speed until the device is full. HIOS's
-/// formula (CLUSTER 2023, eq. 1) lies between p = 1 and that.
+/// Processor sharing, soft at the edge of saturation: an operator of demand u beside others, n and of
+/// demand U all together, runs (1 + U^p - u^p)^(1/p) times longer, times 1 + crowding (1 - 1/n). With p
+/// without bound that is max(1, U): full speed until the device is full. HIOS's formula (CLUSTER 2023,
+/// eq. 1) lies between p = 1 and that.
 struct Sharing {
   double softness = std::numeric_limits<double>::infinity();  ///< p, at least 1
   double crowding = 0;
@@ -26,6 +26,9 @@ struct Sharing {
   double switch_ms = 0;        ///< a schedule: an operator of one kernel, over what it takes when it is repeated
   double chain_switch_ms = 0;  ///< the same, of an operator of several kernels: those differ when repeated, too
   double launch_ms = 0;        ///< a schedule: before its first operator starts
+  /// Of a transfer: the time in which it keeps nothing busy. For the rest it has the port out of its device
+  /// and the port into the other to itself. Infinite: transfers do not wait for each other, as in HIOS.
+  double transfer_latency_ms = std::numeric_limits<double>::infinity();
   bool operator==(const Sharing&) const = default;
 
   /// How many times longer than alone; `total` includes `demand`.

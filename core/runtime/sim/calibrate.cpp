@@ -68,7 +68,7 @@ Sharing unpack(const std::vector<double>& v, Sharing s) {
 Sharing fit(const Sharing& start, std::span<const MeasuredCase* const> cases) {
   constexpr double kNoise = 0.02, kOutlier = 0.05;
   const std::vector<double> prior = pack(start);
-  const double spread[] = {0.5, 0.5, 1, 1, 3, 1, 1};
+  const double spread[] = {0.5, 0.02, 1, 1, 3, 1, 1};
   const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
     const Sharing law = unpack(v, start);
     r.clear();

@@ -33,6 +33,28 @@ double switching_ms(CostModel& cost, const Sharing& sharing, OpId op) {
   return is_chain(cost.graph().op(op)) ? sharing.chain_switch_ms : sharing.switch_ms;
 }
 
+/// When transfers run: in the order in which they are asked for, one after another on each link and, as
+/// far as they have ports to themselves, in and out of each device.
+class Links {
+ public:
+  explicit Links(double latency) : latency_(latency) {}
+
+  /// Of an output that exists now.
+  Simulation::Transfer send(OpId op, int from, int to, double now, double ms) {
+    double& link = link_[{from, to}];
+    double &out = out_[from], &in = in_[to];
+    const double start = std::max({now, link, out, in});
+    link = start + ms;
+    if (std::isfinite(latency_)) out = in = start + std::max(0.0, ms - latency_);
+    return {op, from, to, start, link};
+  }
+
+ private:
+  double latency_;
+  std::map<std::pair<int, int>, double> link_;  ///< free from
+  std::map<int, double> out_, in_;              ///< ports free from
+};
+
 /// One run in dataflow mode. A unit is an operator, or all operators of a merge.
 class DataflowRun {
  public:
@@ -175,11 +197,8 @@ class DataflowRun {
   void hand_out(OpId op, const Unit& unit, double now) {
     std::map<int, double> arrival = destinations(cost_, slots_, op);
     for (auto& [to, time] : arrival) {
-      double& link = links_[{unit.device, to}];
-      const double start = std::max(now, link);
-      link = start + time;
-      transfers_.push_back({op, unit.device, to, start, link});
-      time = link;
+      transfers_.push_back(links_.send(op, unit.device, to, now, time));
+      time = transfers_.back().end;
     }
     for (OpId reader : graph_.succs(op)) {
       const Unit& next = units_[unit_of_[reader]];
@@ -222,22 +241,57 @@ class DataflowRun {
   std::vector<Unit> units_;
   std::vector<int> unit_of_;
   std::vector<Device> devices_;
-  std::map<std::pair<int, int>, double> links_;  ///< free from
+  Links links_{sharing_.transfer_latency_ms};
   std::vector<Simulation::Transfer> transfers_;
   std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> starts_;
 };
 
-/// The recorded or modelled cost with what a stage takes longer in a schedule: its longest chain of
-/// kernels is new to the device.
-class InSchedule : public CostModel {
+/// One run in barrier mode: the exact evaluation (core/cost/evaluate.hpp) if stages take no longer in a
+/// schedule and transfers do not wait for each other.
+class BarrierRun {
  public:
-  explicit InSchedule(CostModel& cost) : cost_(cost), sharing_(cost.sharing()) {}
-  const Graph& graph() const override { return cost_.graph(); }
-  Source source() const override { return cost_.source(); }
-  double operator_ms(OpId op) override { return cost_.operator_ms(op); }
-  double utilisation(OpId op) override { return cost_.utilisation(op); }
-  double stage_ms(const Stage& stage) override {
-    double longest = 0;
+  BarrierRun(CostModel& cost, const Schedule& schedule) : cost_(cost), graph_(cost.graph()), sharing_(cost.sharing()) {
+    result_.slots = slots_of(graph_, schedule);
+    result_.timeline.start.assign(graph_.size(), 0.0);
+    result_.timeline.end.assign(graph_.size(), 0.0);
+    for (const DeviceSchedule& device : schedule.devices) cost.prefetch(device.stages);
+    stage_of_.assign(graph_.size(), -1);
+    for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d) {
+      const auto& stages = schedule.devices[d].stages;
+      for (std::size_t s = 0; s < stages.size(); ++s) {
+        for (const Group& group : stages[s].groups)
+          for (OpId op : group) stage_of_[op] = static_cast<int>(runs_.size());
+        runs_.push_back({&stages[s], d, s > 0 ? 1 : 0, sharing_.launch_ms, s + 1 < stages.size()});
+      }
+    }
+    for (OpId op : graph_.units())
+      for (OpId p : graph_.preds(op))
+        if (stage_of_[p] >= 0 && stage_of_[p] != stage_of_[op]) ++runs_[stage_of_[op]].waits;
+  }
+
+  Simulation run() {
+    for (int s = 0; s < static_cast<int>(runs_.size()); ++s)
+      if (runs_[s].waits == 0) start(s);
+    while (!ends_.empty()) {
+      const auto [now, s] = ends_.top();
+      ends_.pop();
+      finish(s, now);
+    }
+    std::ranges::stable_sort(result_.transfers, {}, &Simulation::Transfer::start);
+    return std::move(result_);
+  }
+
+ private:
+  struct StageRun {
+    const Stage* stage;
+    int device;
+    int waits;     ///< edges from stages that have not ended, and one for the stage before
+    double ready;  ///< latest end and arrival so far
+    bool has_next;
+  };
+
+  double stage_ms(const Stage& stage) {
+    double longest = 0;  // new kernels along the groups
     for (const Group& group : stage.groups) {
       double chain = 0;
       for (OpId op : group) {
@@ -248,39 +302,65 @@ class InSchedule : public CostModel {
     }
     return cost_.stage_ms(stage) + longest;
   }
-  double transfer_ms(OpId producer, OpId consumer, int from, int to) override {
-    return cost_.transfer_ms(producer, consumer, from, to);
-  }
-  void prefetch(std::span<const Stage> stages) override { cost_.prefetch(stages); }
 
- private:
+  void start(int s) {
+    const double end = runs_[s].ready + stage_ms(*runs_[s].stage);
+    ends_.emplace(end, s);
+  }
+
+  void release(int s, double at) {
+    runs_[s].ready = std::max(runs_[s].ready, at);
+    if (--runs_[s].waits == 0) start(s);
+  }
+
+  void finish(int s, double now) {
+    const StageRun& run = runs_[s];
+    Timeline& timeline = result_.timeline;
+    timeline.makespan = std::max(timeline.makespan, now);
+    for (const Group& group : run.stage->groups)
+      for (OpId op : group) {
+        timeline.start[op] = run.ready;
+        timeline.end[op] = now;
+        hand_out(op, s, now);
+      }
+    if (run.has_next) release(s + 1, now);
+  }
+
+  void hand_out(OpId op, int s, double now) {
+    const int from = runs_[s].device;
+    const bool wait = std::isfinite(sharing_.transfer_latency_ms);
+    std::map<int, double> arrival = destinations(cost_, result_.slots, op);
+    for (auto& [to, time] : arrival) {
+      result_.transfers.push_back(wait ? links_.send(op, from, to, now, time)
+                                       : Simulation::Transfer{op, from, to, now, now + time});
+      time = result_.transfers.back().end;
+    }
+    for (OpId reader : graph_.succs(op)) {
+      const int next = stage_of_[reader];
+      if (next == s) continue;
+      const int to = runs_[next].device;
+      if (to == from)
+        release(next, now);
+      else
+        release(next, wait ? arrival.at(to) : now + cost_.transfer_ms(op, reader, from, to));
+    }
+  }
+
   CostModel& cost_;
+  const Graph& graph_;
   Sharing sharing_;
+  Links links_{sharing_.transfer_latency_ms};
+  std::vector<StageRun> runs_;
+  std::vector<int> stage_of_;
+  Simulation result_;
+  std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> ends_;
 };
-
-Simulation barrier_run(CostModel& cost, const Schedule& schedule) {
-  Simulation result;
-  result.slots = slots_of(cost.graph(), schedule);
-  InSchedule in_schedule(cost);
-  result.timeline = evaluate(in_schedule, schedule);
-  const double launch = cost.sharing().launch_ms;
-  Timeline& t = result.timeline;
-  for (OpId op : cost.graph().units()) {
-    t.start[op] += launch;
-    t.end[op] += launch;
-    for (const auto& [to, ms] : destinations(cost, result.slots, op))
-      result.transfers.push_back({op, result.slots[op].device, to, t.end[op], t.end[op] + ms});
-  }
-  t.makespan += launch;
-  std::ranges::stable_sort(result.transfers, {}, &Simulation::Transfer::start);
-  return result;
-}
 
 }  // namespace
 
 Simulation simulate(CostModel& cost, const Schedule& schedule) {
   validate(cost.graph(), schedule);
-  return schedule.mode == Mode::barrier ? barrier_run(cost, schedule) : DataflowRun(cost, schedule).run();
+  return schedule.mode == Mode::barrier ? BarrierRun(cost, schedule).run() : DataflowRun(cost, schedule).run();
 }
 
 }  // namespace opsched

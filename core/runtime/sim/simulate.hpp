@@ -24,12 +24,13 @@ struct Simulation {
 ///
 /// Both: the first operators start after sharing().launch_ms; an operator takes switch_ms or, with several
 /// kernels, chain_switch_ms longer; a barrier stage as much as its longest group.
-/// Barrier: core/cost/evaluate.hpp.
+/// Barrier: core/cost/evaluate.hpp, and transfers wait for each other as sharing().transfer_latency_ms says.
 /// Dataflow: an operator starts when its stream is free, what it reads on its device is there
 /// (dependency_ms later if from another stream) and what it reads from other devices has arrived.
 /// Operators that run on a device at the same time slow each other down as cost.sharing() says, on
 /// operator_ms and utilisation; one that follows another on its stream saves chain_ms. A merge runs
-/// as one operator. An output goes to a device once, when it exists, one after another on each link.
+/// as one operator. An output goes to a device once, when it exists, one after another on each link, and through
+/// ports as in barrier mode.
 Simulation simulate(CostModel& cost, const Schedule& schedule);
 
 }  // namespace opsched
