@@ -60,7 +60,9 @@ def lines(ax: Any, xs: list[Any], series: dict[Any, str], find: Find,
         values = [scale(row, row["ms"]) for _, row in points]
         spreads = [spread(row, lambda ms, row=row: scale(row, ms)) for _, row in points]
         ax.errorbar([x for x, _ in points], values, yerr=list(zip(*spreads)), color=color,
-                    linestyle=LINES[i % len(LINES)], linewidth=1.2, elinewidth=0.8, capsize=2, label=name)
+                    linestyle=LINES[i % len(LINES)], linewidth=1.2, elinewidth=0.8, capsize=2)
+        ax.plot([], [], color=color, linestyle=LINES[i % len(LINES)], linewidth=1.2, marker=MARKERS[i % len(MARKERS)],
+                markersize=5, label=name)
         for (x, row), value in zip(points, values):
             hollow = row["how"] == "simulated"
             simulated |= hollow

@@ -25,7 +25,9 @@ def draw(data: Data, paper: dict[str, Any]) -> Any:
             charts.lines(ax, images, shown, lambda image, key, n=network: hios.find(data, n, image, *key))
             ax.set(title=f"{NETWORKS[network]}, {gpus} GPUs beside one", xscale="log", yscale="log")
             ax.set_xticks(images, [str(image) for image in images])
-            ax.minorticks_off()
+            ax.xaxis.set_minor_locator(style.NullLocator())
+            for formatter in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+                formatter(style.LogFormatter(minor_thresholds=(2, 0.6)))
             ax.legend(fontsize=6.5)
             ax.set_xlabel("image size, pixels")
         parts[i][0].set_ylabel("latency, ms")

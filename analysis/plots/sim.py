@@ -47,9 +47,11 @@ def draw(data: Data, paper: dict[str, Any]) -> Any:
         middle = [value(r, key) for r in rows]
         spread = [[m - r.get(f"{key}_low", m) for r, m in zip(rows, middle)],
                   [r.get(f"{key}_high", m) - m for r, m in zip(rows, middle)]]
-        ax.errorbar([r["x"] for r in rows], middle, yerr=spread, color=style.COLORS[i % len(style.COLORS)],
-                    marker=style.MARKERS[i % len(style.MARKERS)], linestyle=style.LINES[i % len(style.LINES)], markersize=4,
-                    linewidth=1.1, elinewidth=0.8, capsize=2, label=LABELS.get(algorithm, algorithm))
+        look = {"color": "black", "linestyle": ":"} if algorithm == "lower bound" else {
+            "color": style.COLORS[i % len(style.COLORS)], "linestyle": style.LINES[i % len(style.LINES)],
+            "marker": style.MARKERS[i % len(style.MARKERS)]}
+        ax.errorbar([r["x"] for r in rows], middle, yerr=spread, **look, markersize=4, linewidth=1.1, elinewidth=0.8,
+                    capsize=2, label=LABELS.get(algorithm, algorithm))
     if data.figure == "sim_speed":
         ax.set_xscale("log")
         ax.set_yscale("log")
