@@ -6,11 +6,16 @@
 """
 
 import argparse
+import json
 import pathlib
 import sys
 
+import beside_peers
+import floors
 import simulator
 from results import PRECISIONS, load_bench, load_peers, table
+
+SEARCHES = ["greedy", "ios-merge", "ios-parallel", "ios-both", "ios-dataflow", "ios-verified"]
 
 
 def schedules(results):
@@ -38,26 +43,33 @@ def schedules(results):
     return text
 
 
-def beside_peers(results, peers):
+def searches(results):
+    """What it took to find schedules, measuring included, in the order in which they were looked for."""
     rows = []
-    for peer in peers:
-        ours = [r for r in results if r["network"] == peer["graph"] and r["precision"] == peer["precision"] and
-                r["batch"] == peer["batch"] and r["gpus"] == 1 and r["image"] == 0]
-        if not ours:
-            continue
-        best = min(ours, key=lambda r: r["ms"])
-        latency = {mode: v["median_ms"] for mode, v in peer["latency"].items() if "median_ms" in v}
-        fastest = min(latency.values())
-        cells = []
-        for mode in ("eager", "sequential", "wavefront", "dataflow"):
-            mine = next((r["ms"] for r in ours if r["scheduler"] == mode), None)
-            theirs = f"{latency[mode]:.3f}" if mode in latency else "absent"
-            cells.append(f"{theirs} / {mine:.3f}" if mine else theirs)
-        rows.append([peer["graph"], peer["precision"], *cells, f"{best['ms']:.3f} ({best['scheduler']})",
-                     f"{fastest / best['ms']:.2f}x"])
-    head = ["network", "precision", "eager", "sequential: PyTorch graph / ours", "wavefront: PyTorch graph / ours",
-            "dataflow: PyTorch graph / ours", "our best", "fastest PyTorch / our best"]
-    return table(head, rows)
+    for network, precision in dict.fromkeys((r["network"], r["precision"]) for r in results):
+        seconds = {r["scheduler"]: r["search_seconds"] for r in results if r["scheduler"] in SEARCHES and
+                   (r["network"], r["precision"], r["batch"], r["image"], r["gpus"]) == (network, precision, 1, 0, 1)
+                   and r["how"] == "measured"}
+        if seconds:
+            rows.append([network, precision, *(f"{seconds[s]:.2f}" if s in seconds else "-" for s in SEARCHES)])
+    if not rows:
+        return ""
+    return ("\n## Time to find schedules, batch 1\n\nSeconds, measuring on the GPU included, beginning with an empty "
+            "profile and kernels tuned; from left to right, each\nfinds what those before it measured.\n\n" +
+            table(["network", "precision", *SEARCHES], rows))
+
+
+def several_gpus(results):
+    """Makespans foreseen and measured, and what travels."""
+    rows = [[r["network"], str(r["image"] or "own"), r["precision"], str(r["gpus"]), r["scheduler"],
+             f"{r['predicted_ms']:.3f}", f"{r['ms']:.3f}", f"{100 * (r['predicted_ms'] / r['ms'] - 1):+.1f}%",
+             f"{r['transfer_bytes'] / 1e6:.1f}", f"{r['search_seconds']:.2f}"]
+            for r in results if r["gpus"] > 1 and r.get("predicted_ms", 0) > 0 and r["how"] == "measured"]
+    if not rows:
+        return ""
+    return "\n## Foreseen and measured, several GPUs\n\n" + table(
+        ["network", "image", "precision", "GPUs", "scheduler", "simulated, ms", "measured, ms", "off by", "MB moved",
+         "found in, s"], rows)
 
 
 def ablation_table(rows):
@@ -90,8 +102,6 @@ def ablations(folder):
 
 def page(folder):
     origin, results = load_bench(folder)
-    peers = [p for p in load_peers(folder) if p["peer"] == "pytorch" and p["batch"] == 1 and
-             any("median_ms" in v for v in p["latency"].values())]
     command = folder / "COMMAND"
     text = f"# {folder.name}\n\nMade by `analysis/tables.py` from the files beside it; do not edit.\n\n"
     text += f"Source: {origin}. Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over\n"
@@ -104,12 +114,8 @@ def page(folder):
         text += "\n" + notes.read_text()
     if command.exists():
         text += "\nCommands:\n\n```\n" + command.read_text() + "```\n"
-    if peers:
-        versions = peers[0]["versions"]
-        text += "\n## Beside PyTorch, batch 1\n\n"
-        text += f"PyTorch {versions['torch']} with cuDNN {versions['cudnn']} on the same GPU in the same run "
-        text += "(`experiments/peers/torch_peer.py`): eager, and the\nsame three schedules captured into one CUDA "
-        text += "graph with fused convolution + bias + ReLU.\n\n" + beside_peers(results, peers)
+    text += beside_peers.section(results, load_peers(folder)) + floors.section(folder)
+    text += searches(results) + several_gpus(results)
     return text + "\n## Schedules\n" + schedules(results) + ablations(folder) + simulator.section(folder)
 
 
