@@ -1,21 +1,22 @@
-// The list of networks: a new one is its own file and one line here.
 #include "core/error.hpp"
 #include "networks/network.hpp"
 
 namespace opsched {
 
-NetworkInfo inception_v3_network();
-NetworkInfo nasnet_network();
-NetworkInfo randwire_network();
-NetworkInfo squeezenet_network();
+// The list of networks, in the order in which they are shown. Each stands in a file of its own that
+// defines `NetworkInfo NAME_network()`; adding one is that file and one line here.
+#define OPSCHED_NETWORKS(ADD) \
+  ADD(inception_v3_network)   \
+  ADD(squeezenet_network)     \
+  ADD(randwire_network)       \
+  ADD(nasnet_network)
+
+#define OPSCHED_DECLARE(function) NetworkInfo function();
+OPSCHED_NETWORKS(OPSCHED_DECLARE)
 
 const std::vector<NetworkInfo>& networks() {
-  static const std::vector<NetworkInfo> list = {
-      inception_v3_network(),
-      squeezenet_network(),
-      randwire_network(),
-      nasnet_network(),
-  };
+#define OPSCHED_CALL(function) function(),
+  static const std::vector<NetworkInfo> list = {OPSCHED_NETWORKS(OPSCHED_CALL)};
   return list;
 }
 
