@@ -185,25 +185,25 @@ std::vector<OpId> Graph::outputs() const {
   return ids;
 }
 
-std::int64_t Graph::macs(OpId id) const {
+namespace {
+
+/// Adds up f(layer, its input's shape) over an operator's layers.
+template <class F>
+std::int64_t over_layers(const Operator& op, F f) {
   std::int64_t sum = 0;
-  Shape shape = ops_[id].input;
-  for (const Layer& layer : ops_[id].layers) {
-    sum += layer_macs(layer, shape);
+  Shape shape = op.input;
+  for (const Layer& layer : op.layers) {
+    sum += f(layer, shape);
     shape = infer_shape(layer, shape);
   }
   return sum;
 }
 
-std::int64_t Graph::parameters(OpId id) const {
-  std::int64_t count = 0;
-  Shape shape = ops_[id].input;
-  for (const Layer& layer : ops_[id].layers) {
-    count += layer_weights(layer, shape);
-    shape = infer_shape(layer, shape);
-  }
-  return count;
-}
+}  // namespace
+
+std::int64_t Graph::macs(OpId id) const { return over_layers(ops_[id], layer_macs); }
+
+std::int64_t Graph::parameters(OpId id) const { return over_layers(ops_[id], layer_weights); }
 
 std::int64_t Graph::macs() const {
   std::int64_t sum = 0;
