@@ -25,7 +25,7 @@ class Ablation {
     study_ = name;
     if (name == "pruning") {
       for (const auto& [r, s] : kBounds)
-        search(pruning_variant(r, s), [r, s](IosSearchOptions& o) {
+        search(pruning_variant(r, s), [r = r, s = s](IosSearchOptions& o) {
           o.space.group_size = r;
           o.space.groups = s;
         });
@@ -114,11 +114,14 @@ std::vector<std::string> pruning_variants() {
 
 void ios_ablation(const std::vector<std::string>& studies, const AblationSource& source,
                   std::vector<AblationRow>& rows) {
-  std::string known;
-  for (const std::string& name : ablation_studies()) known.append(known.empty() ? "" : ", ").append(name);
-  for (const std::string& name : studies)
-    if (std::ranges::find(ablation_studies(), name) == ablation_studies().end())
-      throw Error("unknown study '" + name + "'; known: " + known);
+  const std::vector<std::string>& all = ablation_studies();
+  const auto unknown =
+      std::ranges::find_if(studies, [&](const std::string& name) { return std::ranges::find(all, name) == all.end(); });
+  if (unknown != studies.end()) {
+    std::string known;
+    for (const std::string& name : all) known.append(known.empty() ? "" : ", ").append(name);
+    throw Error("unknown study '" + *unknown + "'; known: " + known);
+  }
   Ablation ablation(source, rows);
   for (const std::string& name : studies) ablation.study(name);
 }

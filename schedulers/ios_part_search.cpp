@@ -30,6 +30,7 @@ std::vector<std::uint64_t> hashes(const IosPart& part, CostModel& cost) {
 std::vector<int> classes_of(const std::vector<std::uint64_t>& hashes) {
   std::unordered_map<std::uint64_t, int> numbers;
   std::vector<int> result;
+  result.reserve(hashes.size());
   for (std::uint64_t hash : hashes)
     result.push_back(numbers.try_emplace(hash, static_cast<int>(numbers.size())).first->second);
   return result;

@@ -156,6 +156,7 @@ void Session::run_google_benchmark() {
   std::vector<std::string> arguments = {"opsched bench"};
   arguments.insert(arguments.end(), options_.benchmark_flags.begin(), options_.benchmark_flags.end());
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   int argc = static_cast<int>(argv.size());
   argv.push_back(nullptr);

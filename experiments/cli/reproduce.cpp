@@ -96,6 +96,7 @@ void reproduce(ReproduceOptions& options) {
   figures::write_index(out);
   status.clear();
   std::vector<std::string> names;
+  names.reserve(chosen.size());
   for (const figures::Figure& figure : chosen) names.push_back(figure.name);
   figures::draw(out, names, !options.no_pictures);
   print_list(out);

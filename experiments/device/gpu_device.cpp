@@ -120,6 +120,7 @@ class GpuDevice final : public Device {
       options.cache_file = cache + "/kernels-" + short_name(gpu.name) + "-" + to_string(precision) + ".txt";
     options.through_host = through_host_;
     options.progress = report_;
+    // A runtime does not move, so the lane is made in place. NOLINTNEXTLINE(modernize-make-unique)
     lane.reset(new Lane{Profile::open(file, facts_of(gpu), precision), file, CudaRuntime(options)});
     return *lane;
   }

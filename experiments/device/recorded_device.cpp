@@ -107,7 +107,7 @@ class RecordedDevice final : public Device {
     } catch (const Error& e) {
       throw Error(file + ": " + e.what());
     }
-    lane.reset(new Lane{std::move(profile), {}});
+    lane = std::make_unique<Lane>(Lane{std::move(profile), {}});
     return lane->profile;
   }
 

@@ -17,6 +17,7 @@ namespace {
 /// Runs a command and waits for it. -1: it does not start, or was ended by a signal.
 int run(std::vector<std::string> words) {
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   pid_t child = 0;

@@ -14,7 +14,7 @@ double expected_seconds(const bench::Case& what) {
 
 Item latency_item(const bench::Case& what, const SchedulerOptions& options) {
   std::string key = what.name();
-  for (const auto& [name, value] : options) key += "/" + name + "=" + value;
+  for (const auto& [name, value] : options) key.append("/").append(name).append("=").append(value);
   return {.key = key, .what = what, .seconds = expected_seconds(what), .gather = [what, options](Lab& lab) {
             return std::vector<Row>{lab.latency(what, options)};
           }};

@@ -126,7 +126,9 @@ Accuracy measure_accuracy(const Profile& profile, std::span<const ScheduleCase> 
     std::vector<double> predicted, measured;
     for (const StagePrediction& stage : accuracy.fit.left_out) {
       const SignedStage parsed = parse_stage_key(stage.key);
-      const auto known = [&](const std::string& op) { return own.contains(solo_key(op, parsed.batch)); };
+      const auto known = [&parsed, &keys = own](const std::string& op) {
+        return keys.contains(solo_key(op, parsed.batch));
+      };
       if (!std::ranges::all_of(parsed.signatures, known)) continue;
       predicted.push_back(stage.predicted);
       measured.push_back(stage.measured);

@@ -57,7 +57,7 @@ ordered_json kept_series(const std::string& path, const std::vector<WarpSeries>&
 }  // namespace
 
 std::string add_warps(const std::string& folder, const std::vector<WarpSeries>& added) {
-  const std::string path = (std::filesystem::path(folder) / "active_warps.json").string();
+  std::string path = (std::filesystem::path(folder) / "active_warps.json").string();
   ordered_json series = kept_series(path, added);
   for (const WarpSeries& s : added) series.push_back(to_json(s));
   const ordered_json head = {
