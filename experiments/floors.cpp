@@ -40,8 +40,6 @@ DeviceLimits measure_limits(Device& device, Precision precision) {
   return limits;
 }
 
-double Floors::largest() const { return std::max({critical_path, arithmetic, memory}); }
-
 Floors floors(CostModel& costs, Precision precision, const DeviceLimits& limits) {
   const Graph& graph = costs.graph();
   Floors result;

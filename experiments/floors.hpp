@@ -25,7 +25,6 @@ struct Floors {
   double critical_path = 0;  ///< longest chain of solo latencies
   double arithmetic = 0;     ///< all multiply-accumulates at the measured rate
   double memory = 0;         ///< weights, inputs and outputs once, at the measured bandwidth
-  double largest() const;
 };
 
 Floors floors(CostModel& costs, Precision precision, const DeviceLimits& limits);

@@ -50,8 +50,11 @@ const Block& find_block(const Graph& graph, const std::string& name) {
 }  // namespace
 
 Graph block_graph(const Graph& graph, const std::string& name) {
-  const Block& block = find_block(graph, name);
-  Graph cut(graph.name() + "/" + name, graph.batch());
+  return cut_out(graph, find_block(graph, name), graph.name() + "/" + name);
+}
+
+Graph cut_out(const Graph& graph, const Block& block, const std::string& name) {
+  Graph cut(name, graph.batch());
   std::map<OpId, OpId> copy;  // of operators of the graph
   for (OpId id : block.ops)
     for (OpId p : graph.preds(id))

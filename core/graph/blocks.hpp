@@ -13,8 +13,10 @@ namespace opsched {
 /// that follow each other in a plain chain share one.
 std::vector<Block> natural_blocks(const Graph& graph);
 
-/// One block as a graph of its own, "GRAPH/BLOCK"; what it reads from outside becomes its inputs, in the
-/// same shape and under the same name. Throws Error naming the blocks where there is none of this name.
+/// A block, or any operators (ascending) that are stated as one, as a graph of its own; what they read from
+/// outside becomes its inputs, in the same shape and under the same name.
+Graph cut_out(const Graph& graph, const Block& block, const std::string& name);
+/// One block of the graph, as "GRAPH/BLOCK". Throws Error naming the blocks where there is none of this name.
 Graph block_graph(const Graph& graph, const std::string& block);
 
 }  // namespace opsched

@@ -9,7 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/files.hpp"
-#include "core/graph/subgraph.hpp"
+#include "core/graph/blocks.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/cli/progress.hpp"
@@ -49,7 +49,7 @@ Graph load_graph(const AblationOptions& options) {
   if (options.part >= static_cast<int>(parts.size()))
     throw Error("--part " + std::to_string(options.part) + ": '" + graph.name() + "' has " +
                 std::to_string(parts.size()) + " parts, numbered from 0");
-  return subgraph(graph, parts[options.part].ops, graph.name() + "-part" + std::to_string(options.part));
+  return cut_out(graph, {"all", parts[options.part].ops, {}}, graph.name() + "-part" + std::to_string(options.part));
 }
 
 void ablation(const AblationOptions& options) {
