@@ -9,6 +9,7 @@
 #include "core/cost/journal.hpp"
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "experiments/bench/case_json.hpp"
 
 namespace opsched::bench {
 namespace {
@@ -19,9 +20,8 @@ constexpr const char* kFormat = "opsched benchmark";
 constexpr int kVersion = 1;
 
 ordered_json to_json(const Result& r) {
-  ordered_json json = {{"name", r.what.name()}, {"network", r.what.network}, {"scheduler", r.what.scheduler},
-                       {"batch", r.what.batch}, {"image", r.what.image},     {"precision", to_string(r.what.precision)},
-                       {"gpus", r.what.gpus}};
+  ordered_json json = {{"name", r.what.name()}};
+  json.update(case_to_json(r.what));
   if (!r.skipped.empty()) {
     json["skipped"] = r.skipped;
     return json;
@@ -48,12 +48,7 @@ ordered_json to_json(const Result& r) {
 
 Result from_json(const ordered_json& json) {
   Result r;
-  json.at("network").get_to(r.what.network);
-  json.at("scheduler").get_to(r.what.scheduler);
-  json.at("batch").get_to(r.what.batch);
-  json.at("image").get_to(r.what.image);
-  r.what.precision = parse_precision(json.at("precision"));
-  json.at("gpus").get_to(r.what.gpus);
+  r.what = case_from_json(json);
   r.skipped = json.value("skipped", "");
   if (!r.skipped.empty()) return r;
   json.at("ms").get_to(r.ms);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "experiments/bench/case_json.hpp"
 
 namespace opsched::figures {
 namespace {
@@ -25,12 +26,7 @@ ordered_json number(double value) {
 /// What a row does not have is left out.
 ordered_json to_json(const Row& row) {
   const bench::Result& r = row.result;
-  ordered_json json = {{"network", r.what.network},
-                       {"scheduler", r.what.scheduler},
-                       {"batch", r.what.batch},
-                       {"image", r.what.image},
-                       {"precision", to_string(r.what.precision)},
-                       {"gpus", r.what.gpus}};
+  ordered_json json = bench::case_to_json(r.what);
   if (!row.labels.empty()) json["labels"] = row.labels;
   if (!r.skipped.empty()) {
     json["skipped"] = r.skipped;
@@ -64,12 +60,7 @@ ordered_json to_json(const Row& row) {
 Row row_from_json(const ordered_json& json) {
   Row row;
   bench::Result& r = row.result;
-  json.at("network").get_to(r.what.network);
-  json.at("scheduler").get_to(r.what.scheduler);
-  json.at("batch").get_to(r.what.batch);
-  json.at("image").get_to(r.what.image);
-  r.what.precision = parse_precision(json.at("precision"));
-  json.at("gpus").get_to(r.what.gpus);
+  r.what = bench::case_from_json(json);
   if (json.contains("labels")) json.at("labels").get_to(row.labels);
   r.skipped = json.value("skipped", "");
   if (!r.skipped.empty()) return row;
