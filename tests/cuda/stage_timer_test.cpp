@@ -63,7 +63,7 @@ TEST(StageTimer, ReplicasDoNotChangeLatencies) {
   const double many = first->stage_ms(*widest);
   second->estimate_stage_ms(*widest);
   const double few = second->stage_ms(*widest);
-  EXPECT_NEAR(few, many, 0.05 * many);
+  EXPECT_NEAR(few, many, 0.1 * many);
 }
 
 }  // namespace

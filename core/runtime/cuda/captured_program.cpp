@@ -215,7 +215,7 @@ CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
     for (int w : step.waits) awaited[w] = true;
 
   devices_.front()->activate();
-  OPSCHED_CUDA(cudaStreamBeginCapture(origin_, cudaStreamCaptureModeRelaxed));
+  begin_capture(origin_);
   NewNodes new_nodes;
   const Event start = make_event(false);
   OPSCHED_CUDA(cudaEventRecord(start.get(), origin_));
@@ -251,9 +251,7 @@ CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
     }
   }
   devices_.front()->activate();
-  cudaGraph_t graph = nullptr;
-  OPSCHED_CUDA(cudaStreamEndCapture(origin_, &graph));
-  return CudaGraph(graph);
+  return end_capture(origin_);
 }
 
 void CapturedProgram::poison() {

@@ -55,9 +55,13 @@ double elapsed_ms(const Event& begin, const Event& end) {
   return ms;
 }
 
-CudaGraph end_capture(const Stream& stream) {
+void begin_capture(cudaStream_t stream) {
+  OPSCHED_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+}
+
+CudaGraph end_capture(cudaStream_t stream) {
   cudaGraph_t graph{};
-  OPSCHED_CUDA(cudaStreamEndCapture(stream.get(), &graph));
+  OPSCHED_CUDA(cudaStreamEndCapture(stream, &graph));
   return CudaGraph(graph);
 }
 

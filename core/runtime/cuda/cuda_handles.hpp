@@ -54,8 +54,9 @@ Stream make_stream(int priority = 0);
 /// `timing`: can be given to elapsed_ms; without it the event is cheaper.
 Event make_event(bool timing);
 double elapsed_ms(const Event& begin, const Event& end);
-/// Ends the capture on `stream`.
-CudaGraph end_capture(const Stream& stream);
+/// What is enqueued on `stream`, and on streams that wait for it, becomes a graph that end_capture returns.
+void begin_capture(cudaStream_t stream);
+CudaGraph end_capture(cudaStream_t stream);
 GraphExec instantiate(const CudaGraph& graph, unsigned long long flags = 0);
 
 /// Memory on the device that is current when it is made.

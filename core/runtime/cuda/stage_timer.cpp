@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/lowering.hpp"
+#include "core/runtime/cuda/trial_kernels.hpp"
 
 namespace opsched {
 namespace {
@@ -84,6 +85,17 @@ PendingReplays StageTimer::enqueue(const CapturedProgram& captured, int warmup, 
                         [&] { device_.pass_through_cache(weight_bytes_, activations); });
 }
 
+double StageTimer::tiny_kernels(int count) {
+  device_.activate();
+  const cudaStream_t stream = device_.stream(0);
+  void* memory = device_.scratch(sizeof(float));
+  begin_capture(stream);
+  for (int i = 0; i < count; ++i) trial::fill_random(stream, memory, 1, false, 0);
+  const GraphExec exec = instantiate(end_capture(stream));
+  const auto before = [&] { device_.pass_through_cache(weight_bytes_, 0); };  // as with stages
+  return PendingReplays(exec.get(), stream, kWarmup, kMoreRuns, before).wait().median;
+}
+
 Measurement StageTimer::measure(const Stage& stage, int replicas) {
   const CapturedProgram captured = capture(lowered(stage, replicas));
   return enqueue(captured, kWarmup, kMoreRuns).wait();
@@ -116,9 +128,7 @@ void StageTimer::time(std::span<const StageRequest> requests, const Done& done) 
     if (launch_ms_ < 0) {
       device_.warm_up();
       warm_ = true;
-      const double few = measure(requests[i].stage, kMostReplicas).median,
-                   many = measure(requests[i].stage, 2 * kMostReplicas).median;
-      launch_ms_ = std::max(0.0, 2 * few - many);
+      launch_ms_ = std::max(0.0, 2 * tiny_kernels(kMostReplicas) - tiny_kernels(2 * kMostReplicas));
     }
     flying.emplace_back(*this, i, requests[i]);
     if (flying.size() > kAhead) land();

@@ -39,6 +39,8 @@ class StageTimer {
   void prepare_kernels(std::span<const StageRequest> requests);
   CapturedProgram capture(Program program);
   PendingReplays enqueue(const CapturedProgram& captured, int warmup, int runs);
+  /// Latency of a graph of so many kernels, one after another, that do next to nothing.
+  double tiny_kernels(int count);
   /// A stage by itself, with as many runs as its noise asks for.
   Measurement measure(const Stage& stage, int replicas);
   Record record(const Trial& trial, const Measurement& measured) const;

@@ -17,7 +17,7 @@ Record time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const Co
   const HostBuffer staging(route.through_host ? bytes : 0);
   a.activate();
   const cudaStream_t origin = a.stream(0);
-  OPSCHED_CUDA(cudaStreamBeginCapture(origin, cudaStreamCaptureModeRelaxed));
+  begin_capture(origin);
   std::vector<Event> events;
   for (int hop = 0; hop < kHops; ++hop) {
     const int from = hop % 2, to = 1 - from;
@@ -33,9 +33,7 @@ Record time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const Co
       enqueue_copy(copy, route.method(bytes), ends[to]->stream(0));
   }
   a.activate();
-  cudaGraph_t graph = nullptr;
-  OPSCHED_CUDA(cudaStreamEndCapture(origin, &graph));
-  const GraphExec exec = instantiate(CudaGraph(graph));
+  const GraphExec exec = instantiate(end_capture(origin));
   const Measurement m =
       time_replays(exec.get(), origin,
                    {.warmup = 3, .min_runs = 18, .max_runs = 90, .max_noise = 0.01, .max_seconds = 0.2}, &a.clocks());

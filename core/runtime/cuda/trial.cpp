@@ -180,7 +180,7 @@ Trial::Series Trial::series(const Kernel& kernel) {
   const cudaStream_t stream = data_->bench.stream();
   Series series;
   series.launches_ = std::clamp(static_cast<int>(kSeriesMs / std::max(data_->first_ms, 1e-4)), 2, kMaxLaunches);
-  OPSCHED_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+  begin_capture(stream);
   try {
     for (int i = 0; i < series.launches_; ++i) {
       launch(kernel, weights_for(kernel, i));
@@ -194,10 +194,7 @@ Trial::Series Trial::series(const Kernel& kernel) {
     cudaGetLastError();
     throw;
   }
-  cudaGraph_t raw = nullptr;
-  OPSCHED_CUDA(cudaStreamEndCapture(stream, &raw));
-  const CudaGraph graph(raw);
-  series.graph_ = instantiate(graph);
+  series.graph_ = instantiate(end_capture(stream));
   return series;
 }
 
