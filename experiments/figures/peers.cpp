@@ -54,7 +54,7 @@ std::vector<Row> read_peers(const std::string& file, const bench::Case& what) {
     try {
       const json entry = json::parse(line);
       if (entry.at("graph") != what.network || entry.at("batch") != what.batch ||
-          entry.at("precision") != to_string(what.precision))
+          entry.value("image", 0) != what.image || entry.at("precision") != to_string(what.precision))
         continue;
       for (const auto& [mode, latency] : entry.at("latency").items())
         rows.push_back(row_of(entry, mode, latency, what, file));

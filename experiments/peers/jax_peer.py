@@ -1,7 +1,7 @@
 """Runs an exported graph in JAX, compiled as a whole by XLA; the median of timed runs in ms.
 
-  opsched show NET --format json --batch B > NET.json
-  opsched infer --graph NET.json --batch 1 --save-weights w.bin -o y.bin
+  opsched show NET --format json --batch B --image I -o NET.json
+  opsched infer NET --batch 1 --image I --save-weights w.bin -o y.bin
   python3 jax_peer.py NET.json --precision fp32 --weights w.bin --expected y.bin
 
 Prints one JSON object as torch_peer.py does, with the one mode "xla". fp16 is NHWC, as XLA prefers it.
@@ -9,9 +9,9 @@ Prints one JSON object as torch_peer.py does, with the one mode "xla". fp16 is N
 
 import argparse
 import json
-import pathlib
-import statistics
+import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,8 +21,11 @@ from jax import lax
 
 from graph_file import Graph, Operator, load_graph
 from reference import load_reference, random_inputs, relative_error
+from serve import serve, words_of
+from timing import BURST, FEWEST, Budget, seconds_of, summary
 
 TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 5e-2}
+WHAT = "compiled by XLA"
 MATMUL = {"fp32": "float32", "tf32": "tensorfloat32", "fp16": "default"}
 
 
@@ -85,10 +88,27 @@ class Network:
         return [values[i] for i in self.graph.outputs]
 
 
-def measure(args: argparse.Namespace, graph: Graph) -> dict[str, Any]:
-    half = args.precision == "fp16"
+def timed(run: Callable[[], Any], budget: Budget) -> dict[str, Any]:
+    """In bursts, so that the host's launches hide behind the runs before; JAX has no device events to offer."""
+    def burst_of(count: int) -> None:
+        for _ in range(count - 1):
+            run()
+        jax.block_until_ready(run())
+
+    burst_of(1)
+    each = seconds_of(lambda: burst_of(1))
+    count = budget.count(each)
+    burst = max(1, min(BURST, count // FEWEST))
+    burst_of(budget.warm_up(each))
+    times = [1e3 * seconds_of(lambda: burst_of(burst)) / burst for _ in range(max(FEWEST, count // burst))]
+    return summary(times) | {"runs": burst * len(times)}
+
+
+def measure(graph: Graph, request: dict[str, Any], budget: Budget) -> dict[str, Any]:
+    precision = request["precision"]
+    half = precision == "fp16"
     dtype = jnp.float16 if half else jnp.float32
-    reference = load_reference(graph, args.weights, args.expected)
+    reference = load_reference(graph, request["weights"], request["expected"])
     network = Network(graph, channels_last=half)
 
     def placed(x: Any, order: tuple[int, ...]) -> Any:
@@ -102,46 +122,48 @@ def measure(args: argparse.Namespace, graph: Graph) -> dict[str, Any]:
     begin = time.perf_counter()
     run = jax.jit(network)
     outputs = jax.block_until_ready(run(weights, inputs))
-    entry: dict[str, Any] = {"what": "compiled by XLA", "ready_seconds": round(time.perf_counter() - begin, 1)}
+    entry: dict[str, Any] = {"what": WHAT, "ready_seconds": round(time.perf_counter() - begin, 1)}
     shown = [np.asarray(x, np.float32).transpose((0, 3, 1, 2)) if half else np.asarray(x) for x in outputs]
     entry["relative_error"] = relative_error(shown, reference)
-    if not entry["relative_error"] <= TOLERANCE[args.precision]:
+    if not entry["relative_error"] <= TOLERANCE[precision]:
         return entry | {"failed": f"its output is wrong: relative error {entry['relative_error']:.2g}, rounding "
-                                  f"explains {TOLERANCE[args.precision]}"}
-    # Bursts, so that the host's launches hide behind the runs before; JAX has no device events to offer.
-    burst, times = 10, []
-    for _ in range(10):
-        run(weights, inputs)
-    for _ in range(max(3, args.runs // burst)):
-        jax.block_until_ready(run(weights, inputs))
-        begin = time.perf_counter()
-        for _ in range(burst):
-            outputs = run(weights, inputs)
-        jax.block_until_ready(outputs)
-        times.append(1e3 * (time.perf_counter() - begin) / burst)
-    median = statistics.median(times)
-    return entry | {"median_ms": median, "noise": statistics.median(abs(t - median) for t in times) / median,
-                    "min_ms": min(times), "max_ms": max(times), "runs": burst * len(times)}
+                                  f"explains {TOLERANCE[precision]}"}
+    return entry | timed(lambda: run(weights, inputs), budget)
+
+
+def answer(request: dict[str, Any], budget: Budget) -> dict[str, Any]:
+    jax.config.update("jax_default_matmul_precision", MATMUL[request["precision"]])
+    graph = load_graph(request["graph"])
+    try:
+        latency = measure(graph, request, budget)
+    except Exception as error:  # whatever a framework throws is its result
+        latency = {"what": WHAT, "failed": words_of(error)}
+    jax.clear_caches()
+    return {"peer": "jax", "graph": graph.name, "batch": graph.batch, "precision": request["precision"],
+            "device": jax.devices()[0].device_kind, "versions": {"jax": jax.__version__}, "clocks": {},
+            "latency": {"xla": latency}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("graph", help="a graph written by `opsched show NET --format json`")
+    parser.add_argument("graph", nargs="?", help="a graph written by `opsched show NET --format json`")
+    parser.add_argument("--serve", action="store_true", help="answer requests on stdin, as torch_peer.py does")
     parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
-    parser.add_argument("--runs", type=int, default=60)
-    parser.add_argument("--weights", type=pathlib.Path, required=True, help="from `opsched infer --save-weights`")
-    parser.add_argument("--expected", type=pathlib.Path, required=True, help="from `opsched infer --batch 1 -o`")
+    parser.add_argument("--runs", type=int, default=60, help="timed runs at most")
+    parser.add_argument("--max-seconds", type=float, default=0.5, help="of timed runs (at least 5 are timed)")
+    parser.add_argument("--weights", help="from `opsched infer --save-weights`")
+    parser.add_argument("--expected", help="from `opsched infer --batch 1 -o`")
     args = parser.parse_args()
-    jax.config.update("jax_default_matmul_precision", MATMUL[args.precision])
-    graph = load_graph(args.graph)
+    budget = Budget(args.runs, args.max_seconds)
+    if args.serve:
+        serve(lambda request: answer(request, budget))
+        return
+    if not (args.graph and args.weights and args.expected):
+        parser.error("give a graph, --weights and --expected; or --serve")
     try:
-        latency = measure(args, graph)
-    except Exception as error:  # whatever a framework throws is its result
-        words = str(error).strip()
-        latency = {"what": "compiled by XLA", "failed": (words.splitlines()[0] if words else type(error).__name__)[:300]}
-    print(json.dumps({"peer": "jax", "graph": graph.name, "batch": graph.batch, "precision": args.precision,
-                      "device": jax.devices()[0].device_kind, "versions": {"jax": jax.__version__}, "clocks": {},
-                      "latency": {"xla": latency}}))
+        print(json.dumps(answer(vars(args), budget)))
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"jax_peer: {error}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 where there is no NumPy)."""
 
 import dataclasses
+import functools
 import math
 import pathlib
 from typing import Any
@@ -34,49 +35,54 @@ def _hash(x: int) -> int:
     return x ^ (x >> 31)
 
 
-def _word(x: int) -> Any:
-    """64 bits as arrays take them: PyTorch calculates with signed numbers only."""
-    x %= 1 << 64
-    if numpy:
-        return numpy.uint64(x)
-    return x - (1 << 64) if x >= 1 << 63 else x
+def random_tensor(shape: tuple[int, ...], seed: int, device: str | None = None) -> Any:
+    """What opsched draws for this seed, bit for bit: the value at each position depends on nothing else.
+    With a device PyTorch draws it there: millions of values, as large batches have, take NumPy seconds."""
+    on_torch = device is not None or numpy is None
+    if on_torch:
+        import torch
 
+    def word(x: int) -> Any:
+        """64 bits as arrays take them: PyTorch calculates with signed numbers only."""
+        x %= 1 << 64
+        if not on_torch:
+            return numpy.uint64(x)
+        return x - (1 << 64) if x >= 1 << 63 else x
 
-def _shifted(x: Any, by: int) -> Any:
-    """x >> by as if it were unsigned."""
-    return (x >> _word(by)) & _word((1 << (64 - by)) - 1)
+    def shifted(x: Any, by: int) -> Any:
+        """x >> by as if it were unsigned."""
+        return (x >> word(by)) & word((1 << (64 - by)) - 1)
 
-
-def random_tensor(shape: tuple[int, ...], seed: int) -> Any:
-    """What opsched draws for this seed, bit for bit: the value at each position depends on nothing else."""
     count = math.prod(shape)
-    x = numpy.arange(count, dtype=numpy.uint64) if numpy else torch.arange(count, dtype=torch.int64)
-    x = x * _word(_GOLDEN) + _word(_hash(seed) + _GOLDEN)
-    x = (x ^ _shifted(x, 30)) * _word(0xBF58476D1CE4E5B9)
-    x = (x ^ _shifted(x, 27)) * _word(0x94D049BB133111EB)
-    x = x ^ _shifted(x, 31)
-    total = sum((_shifted(x, by) if by else x) & _word(0xFFFF) for by in (0, 16, 32, 48))
-    if numpy:
+    x = torch.arange(count, dtype=torch.int64, device=device) if on_torch else numpy.arange(count, dtype=numpy.uint64)
+    x = x * word(_GOLDEN) + word(_hash(seed) + _GOLDEN)
+    x = (x ^ shifted(x, 30)) * word(0xBF58476D1CE4E5B9)
+    x = (x ^ shifted(x, 27)) * word(0x94D049BB133111EB)
+    x = x ^ shifted(x, 31)
+    total = sum((shifted(x, by) if by else x) & word(0xFFFF) for by in (0, 16, 32, 48))
+    if on_torch:
+        values = (total - 2 * 65535).to(torch.float32) * (torch.tensor(1.7320508) / 65536).item()
+    else:
         scale = numpy.float32(1.7320508) / numpy.float32(65536)
         values = (total.astype(numpy.int64) - 2 * 65535).astype(numpy.float32) * scale
-    else:
-        values = (total - 2 * 65535).to(torch.float32) * (torch.tensor(1.7320508) / 65536)
     return values.reshape(shape)
 
 
-def random_inputs(graph: Graph) -> dict[int, Any]:
+def random_inputs(graph: Graph, device: str | None = None) -> dict[int, Any]:
     """By operator; the first image is the same for every batch."""
     inputs = [op for op in graph.operators if op.is_input]
-    return {op.id: random_tensor((graph.batch, *op.output), INPUT_SEED + i) for i, op in enumerate(inputs)}
+    return {op.id: random_tensor((graph.batch, *op.output), INPUT_SEED + i, device) for i, op in enumerate(inputs)}
 
 
+@functools.lru_cache(maxsize=2)  # a network's weights serve every batch and precision
 def _floats(path: pathlib.Path) -> Any:
     data = bytearray(path.read_bytes())
     return numpy.frombuffer(data, dtype=numpy.float32) if numpy else torch.frombuffer(data, dtype=torch.float32)
 
 
 def load_reference(graph: Graph, weights_file: pathlib.Path, output_file: pathlib.Path) -> Reference:
-    """Files of `opsched infer --batch 1 --save-weights WEIGHTS -o OUTPUT`."""
+    """Files of `opsched infer --batch 1 --save-weights WEIGHTS -o OUTPUT`; neither is written anew meanwhile."""
+    weights_file, output_file = pathlib.Path(weights_file), pathlib.Path(output_file)
     values, at, weights = _floats(weights_file), 0, {}
 
     def take(*shape: int) -> Any:

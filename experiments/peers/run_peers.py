@@ -3,17 +3,20 @@
 
   python3 experiments/peers/run_peers.py --opsched build/release/opsched --out results/mygpu
   python3 experiments/peers/run_peers.py --out results/mygpu --network squeezenet --precision fp16 --batch 1,32
+  python3 experiments/peers/run_peers.py --out results/mygpu --image 512,1024 --modes eager,graph,opara --ours dataflow
+  python3 experiments/peers/run_peers.py --out results/mygpu --modes compile --compile-jobs 16 --max-seconds 0.3
   python3 experiments/peers/run_peers.py --out results/mygpu --modes compile-max-autotune --timeout 3600
 
-Every peer gets our graph, weights and input, and its output is compared with ours. For each network, batch
-and precision our schedules are measured first, then the peers, then ours again, all on the same GPU. What is
-finished goes to OUT/peers.jsonl at once (one line a peer, network, batch and precision); a run that was
-stopped goes on where it stopped. A peer that is not installed is recorded as absent, one that crashes or
-takes too long as failed, and the rest goes on. Peers run under --python, the interpreter that has them.
+Every peer gets our graph, weights and input, and its output is compared with ours. For each case (a network,
+batch, image size and precision) our schedules are measured first, then the peers, then ours again, all on the
+same GPU. What is finished goes to OUT/peers.jsonl at once (one line a peer and case); a run that was stopped
+goes on where it stopped. A peer that is not installed is recorded as absent, one that crashes or takes too
+long as failed, and the rest goes on. Peers run under --python, the interpreter that has them.
 """
 
 import argparse
-import dataclasses
+import concurrent.futures
+import functools
 import json
 import math
 import os
@@ -24,79 +27,18 @@ import tempfile
 import time
 from typing import Any
 
+from cases import Case, Entry, Store, Task, Wrong
+from processes import Died, Process, last_words
+
 HERE = pathlib.Path(__file__).resolve().parent
 PRECISIONS = ["fp32", "tf32", "fp16"]
-CUDA_GRAPHS = ["eager", "sequential", "wavefront", "dataflow"]  # one process
+CUDA_GRAPHS = ["eager", "sequential", "wavefront", "dataflow"]  # one request
 MODES = [*CUDA_GRAPHS, "compile", "compile-max-autotune"]
 ALIASES = {"graph": "sequential", "opara": "dataflow"}
+SIDE_BY_SIDE = "compile"  # may be compiled while others are: nothing is tuned by measurement before it runs
 MODULE = {"pytorch": "torch", "jax": "jax", "tensorrt": "tensorrt"}
+SCRIPT = {"pytorch": "torch_peer.py", "jax": "jax_peer.py"}
 ONLY_MODE = {"jax": "xla", "tensorrt": "engine"}
-
-
-class Wrong(Exception):
-    """Something that the user can put right."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    network: str
-    batch: int
-    precision: str
-
-    def __str__(self) -> str:
-        return f"{self.network}, batch {self.batch}, {self.precision}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    case: Case
-    peer: str
-    modes: tuple[str, ...]
-
-
-class Store:
-    """OUT/peers.jsonl: an entry a peer and case, its `latency` an object by mode."""
-
-    def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-        self.entries: list[dict[str, Any]] = []
-        if path.exists():
-            for number, line in enumerate(path.read_text().splitlines(), 1):
-                try:
-                    entry = json.loads(line)
-                    self._key(entry), entry["latency"].items()
-                except (ValueError, KeyError, AttributeError, TypeError) as error:
-                    raise Wrong(f"{path}:{number}: not a line of this program ({error}); move the file away") from error
-                self.entries.append(entry)
-
-    @staticmethod
-    def _key(entry: dict[str, Any]) -> tuple[Any, ...]:
-        return entry["peer"], entry["graph"], entry["batch"], entry["precision"]
-
-    def find(self, peer: str, case: Case) -> dict[str, Any] | None:
-        key = (peer, case.network, case.batch, case.precision)
-        return next((e for e in self.entries if self._key(e) == key), None)
-
-    def add(self, entry: dict[str, Any]) -> None:
-        """Merges by mode with what the same device and versions gave earlier; else replaces it."""
-        old = next((e for e in self.entries if self._key(e) == self._key(entry)), None)
-        if old is None:
-            self.entries.append(entry)
-        else:
-            same = all(old.get(k) == entry[k] for k in ("device", "versions"))
-            merged = {**entry, "latency": {**(old["latency"] if same else {}), **entry["latency"]}}
-            if same and "ours" in old and "ours" not in entry:
-                merged["ours"] = old["ours"]
-            self.entries[self.entries.index(old)] = merged
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".jsonl.new")
-        beside.write_text("".join(json.dumps(e) + "\n" for e in self.entries))
-        os.replace(beside, self.path)
-
-
-def last_words(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "no message"
 
 
 def opsched(args: argparse.Namespace, *words: str) -> str:
@@ -110,6 +52,7 @@ def opsched(args: argparse.Namespace, *words: str) -> str:
     return done.stdout
 
 
+@functools.cache
 def device_name() -> str:
     try:
         query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader", "-i", "0"]
@@ -118,81 +61,138 @@ def device_name() -> str:
         return "no GPU"
 
 
-def missing(args: argparse.Namespace, peer: str) -> str:
-    """Why a peer cannot run; empty if it can."""
-    module = MODULE[peer]
+def missing(args: argparse.Namespace) -> dict[str, str]:
+    """Why peers cannot run; empty for those that can."""
+    ask = ("import importlib.util, json; print(json.dumps({m: bool(importlib.util.find_spec(m)) "
+           f"for m in {[MODULE[p] for p in args.peers]}}}))")
     try:
-        tried = subprocess.run([args.python, "-c", f"import {module}; print({module}.__version__)"],
-                               capture_output=True, text=True, timeout=300)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{args.python} cannot be asked for {module}: {error}"
-    if tried.returncode != 0:
-        return last_words(tried.stderr)
-    if peer == "tensorrt":
-        return f"TensorRT {tried.stdout.strip()} is installed, but networks are not handed to it yet"
-    return ""
+        tried = subprocess.run([args.python, "-c", ask], capture_output=True, text=True, timeout=300)
+        if tried.returncode != 0:
+            return dict.fromkeys(args.peers, f"{args.python}: {last_words(tried.stderr)}")
+        there = json.loads(tried.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        return dict.fromkeys(args.peers, f"{args.python} cannot be asked: {error}")
+    why = {p: "" if there[MODULE[p]] else f"No module named '{MODULE[p]}'" for p in args.peers}
+    if why.get("tensorrt") == "":
+        why["tensorrt"] = "TensorRT is installed, but networks are not handed to it yet"
+    return why
 
 
 class Files:
-    """What peers read, made once for each network."""
+    """What peers read, made once. Weights are the same for every batch, scaled for the image size."""
 
     def __init__(self, args: argparse.Namespace, folder: pathlib.Path) -> None:
         self.args, self.folder = args, folder
 
     def graph(self, case: Case) -> pathlib.Path:
-        path = self.folder / f"{case.network}-{case.batch}.json"
-        if not path.exists():
-            opsched(self.args, "show", case.network, "--batch", str(case.batch), "--format", "json", "-o", str(path))
-        return path
+        return self.folder / f"{case.network}-{case.batch}-{case.image}.json"
 
-    def reference(self, network: str) -> tuple[pathlib.Path, pathlib.Path]:
-        weights, output = self.folder / f"{network}.weights", self.folder / f"{network}.output"
-        if not output.exists():
-            opsched(self.args, "infer", network, "--batch", "1", "--save-weights", str(weights), "-o", str(output))
-        return weights, output
+    def weights(self, case: Case) -> pathlib.Path:
+        return self.folder / f"{case.network}-{case.image}.weights"
 
+    def output(self, case: Case) -> pathlib.Path:
+        return self.folder / f"{case.network}-{case.image}.output"
 
-def run_peer(args: argparse.Namespace, files: Files, task: Task) -> dict[str, Any]:
-    """The peer's own entry, or one that says how it failed."""
-    weights, output = files.reference(task.case.network)
-    script = "torch_peer.py" if task.peer == "pytorch" else f"{task.peer}_peer.py"
-    command = [args.python, str(HERE / script), str(files.graph(task.case)), "--precision", task.case.precision,
-               "--runs", str(args.runs), "--weights", str(weights), "--expected", str(output)]
-    if task.peer == "pytorch":
-        command += ["--modes", ",".join(task.modes), "--device", args.device]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=args.timeout)
-        if done.returncode == 0:
-            return json.loads(done.stdout.splitlines()[-1])
-        why = f"exit code {done.returncode}: {last_words(done.stderr)}"
-        if done.returncode < 0:
-            why = f"ended by signal {-done.returncode}: {last_words(done.stderr)}"
-    except subprocess.TimeoutExpired:
-        why = f"took longer than {args.timeout} s"
-    except (ValueError, IndexError) as error:
-        why = f"printed no result: {error}"
-    return {"latency": {mode: {"failed": why} for mode in task.modes}}
+    def make(self, cases: list[Case]) -> None:
+        """Side by side, for the reference of a large image takes the CPU some seconds."""
+        work: dict[pathlib.Path, list[str]] = {}
+        for case in cases:
+            size = [case.network, "--image", str(case.image), "--batch"]
+            graph, output, weights = self.graph(case), self.output(case), self.weights(case)
+            if not graph.exists():
+                work[graph] = ["show", *size, str(case.batch), "--format", "json", "-o", str(graph)]
+            if not output.exists():
+                work[output] = ["infer", *size, "1", "--save-weights", str(weights), "-o", str(output)]
+        with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            list(pool.map(lambda words: opsched(self.args, *words), work.values()))
 
 
-def ours(args: argparse.Namespace, case: Case, folder: pathlib.Path) -> dict[str, Any]:
-    """Our schedules' latencies by scheduler, with how they were found."""
+class Peers:
+    """A process a peer, and some that compile side by side; each is started when it is needed."""
+
+    def __init__(self, args: argparse.Namespace, files: Files) -> None:
+        self.args, self.files = args, files
+        threads = str(max(1, (os.cpu_count() or 1) // args.compile_jobs))
+        shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # JAX would take most of the GPU's memory from the others
+        self.timing = {peer: Process(self._command(peer), shared) for peer in args.peers if peer in SCRIPT}
+        self.compiling = [Process(self._command("pytorch"), {"TORCHINDUCTOR_COMPILE_THREADS": threads})
+                          for _ in range(args.compile_jobs if args.compile_jobs > 1 else 0)]
+        self.ready: dict[Task, Process | str] = {}
+
+    def __enter__(self) -> "Peers":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for process in [*self.timing.values(), *self.compiling]:
+            process.end()
+
+    def _command(self, peer: str) -> list[str]:
+        command = [self.args.python, str(HERE / SCRIPT[peer]), "--serve", "--runs", str(self.args.runs),
+                   "--max-seconds", str(self.args.max_seconds)]
+        return command + (["--device", self.args.device] if peer == "pytorch" else [])
+
+    def _request(self, do: str, task: Task) -> Entry:
+        case = task.case
+        return {"do": do, "graph": str(self.files.graph(case)), "precision": case.precision, "modes": task.modes,
+                "weights": str(self.files.weights(case)), "expected": str(self.files.output(case))}
+
+    def compile(self, tasks: list[Task]) -> None:
+        """Side by side, untimed; run() then finds them compiled."""
+        deadline = time.monotonic() + self.args.timeout
+        given = list(zip(tasks, self.compiling))
+        for task, process in given:
+            process.send(self._request("prepare", task))
+        for task, process in given:
+            try:
+                answer = process.receive(deadline)
+                self.ready[task] = answer.get("failed", process)
+            except Died as died:
+                self.ready[task] = str(died)
+
+    def run(self, task: Task) -> Entry:
+        """The peer's own entry, or one that says how it failed."""
+        process = self.ready.pop(task, None) or self.timing[task.peer]
+        try:
+            if isinstance(process, str):
+                raise Died(process)
+            entry = process.ask(self._request("measure", task), self.args.timeout)
+        except Died as died:
+            return {"latency": {mode: {"failed": str(died)} for mode in task.modes}}
+        if any("failed" in latency for latency in entry["latency"].values()):
+            process.end()  # an error of the GPU would stay with the process
+        return entry
+
+
+def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> dict[Case, Entry]:
+    """Our schedules' latencies by case and scheduler, with how they were found."""
     if not args.ours or args.device == "cpu":
         return {}
-    out = folder / "ours"
-    words = ["bench", "--network", case.network, "--batch", str(case.batch), "--precision", case.precision,
-             "--scheduler", ",".join(args.ours), "--max-seconds", "0.5", "--out", str(out), "--fresh"]
-    if (args.out / f"profile-{case.precision}.json").exists() or device_name() != "no GPU":
-        words += ["--profile", str(args.out)]
-    opsched(args, *words)
-    results = json.loads((out / "bench.json").read_text())["results"]
-    mine = [r for r in results if (r["network"], r["batch"], r["precision"], r["gpus"]) ==
-            (case.network, case.batch, case.precision, 1)]
-    return {r["scheduler"]: {"skipped": r["skipped"]} if "skipped" in r else
-            {"median_ms": r["ms"], "noise": r["noise"], "how": r["how"]} for r in mine}
+    by_image: dict[tuple[Any, ...], list[Case]] = {}
+    by_batch: dict[tuple[Any, ...], list[Case]] = {}
+    for case in cases:
+        by_image.setdefault((case.network, case.precision, case.image), []).append(case)
+        by_batch.setdefault((case.network, case.precision, case.batch), []).append(case)
+    found: dict[Case, Entry] = {}
+    for together in min(by_image, by_batch, key=len).values():
+        network, precision = together[0].network, together[0].precision
+        batches, images = ({getattr(c, key) for c in together} for key in ("batch", "image"))
+        words = ["bench", "--network", network, "--precision", precision,
+                 "--batch", ",".join(map(str, sorted(batches))), "--image", ",".join(map(str, sorted(images))),
+                 "--scheduler", ",".join(args.ours), "--max-seconds", str(args.max_seconds),
+                 "--out", str(folder / "ours"), "--fresh"]
+        if (args.out / f"profile-{precision}.json").exists() or device_name() != "no GPU":
+            words += ["--profile", str(args.out)]
+        opsched(args, *words)
+        for r in json.loads((folder / "ours" / "bench.json").read_text())["results"]:
+            case = Case(r["network"], r["batch"], r["image"], r["precision"])
+            if case in together and r["gpus"] == 1:
+                found.setdefault(case, {})[r["scheduler"]] = {"skipped": r["skipped"]} if "skipped" in r else {
+                    "median_ms": r["ms"], "noise": r["noise"], "how": r["how"]}
+    return found
 
 
 def tasks_of(case: Case, args: argparse.Namespace, store: Store) -> list[Task]:
-    """What is still to be measured; PyTorch's compiled modes have processes of their own."""
+    """What is still to be measured; PyTorch's compiled modes are requests of their own."""
     def wanted(peer: str, mode: str) -> bool:
         entry = store.find(peer, case)
         known = entry["latency"].get(mode, {}) if entry else {}
@@ -217,7 +217,7 @@ def networks_of(args: argparse.Namespace) -> list[str]:
     return args.network or listed
 
 
-def show(entry: dict[str, Any]) -> str:
+def show(entry: Entry) -> str:
     if "median_ms" in entry:
         error = entry.get("relative_error")
         return f"{entry['median_ms']:.4f} ms" + (f", error {error:.1e}" if error is not None else "")
@@ -236,48 +236,67 @@ class Progress:
         print(f"[{self.done}/{self.total}{left}] {text}", flush=True)
 
 
+def record(store: Store, task: Task, entry: Entry, device: str, before: Entry) -> Entry:
+    """Keeps what a peer answered. A failure leaves the facts of an earlier success as they are."""
+    if "device" not in entry:
+        known = store.find(task.peer, task.case) or {}
+        facts = {k: known[k] for k in ("device", "versions", "clocks") if k in known}
+        entry = {"device": device, "versions": {}, "clocks": {}, **facts, **entry}
+    entry = {"peer": task.peer, **task.case.facts(),
+             **{k: entry[k] for k in ("device", "versions", "clocks", "latency")}}
+    if before:
+        entry["ours"] = {name: {"before": latency} for name, latency in before.items()}
+    store.add(entry)
+    return entry
+
+
+def measure_together(args: argparse.Namespace, store: Store, work: list[tuple[Case, list[Task]]], peers: Peers,
+                     device: str, progress: Progress) -> None:
+    """Some cases: compiled side by side, then ours, each peer in turn, and ours again."""
+    folder, cases = peers.files.folder, [case for case, _ in work]
+    tasks = [task for _, more in work for task in more]
+    peers.files.make(cases)
+    if slow := [t for t in tasks if t.modes == (SIDE_BY_SIDE,)][: len(peers.compiling)]:
+        progress.line(f"compiling {len(slow)} networks side by side")
+        peers.compile(slow)
+    before = ours(args, cases, folder)
+    for task in tasks:
+        progress.line(f"{task.case}: {task.peer} {', '.join(task.modes)}")
+        entry = record(store, task, peers.run(task), device, before.get(task.case, {}))
+        progress.done += 1
+        for mode in task.modes:
+            print(f"    {task.peer} {mode}: {show(entry['latency'][mode])}")
+    for case, after in ours(args, cases, folder).items():
+        both = {name: {"before": before.get(case, {}).get(name, {}), "after": entry} for name, entry in after.items()}
+        for peer in {t.peer for t in tasks if t.case == case}:
+            if entry := store.find(peer, case):
+                store.add({**entry, "ours": both})
+        for name, pair in both.items():
+            print(f"    ours {name}, {case}: {show(pair['before'])} before, {show(pair['after'])} after")
+
+
 def measure(args: argparse.Namespace, store: Store, folder: pathlib.Path) -> None:
-    absent = {peer: missing(args, peer) for peer in args.peers}
+    absent = missing(args)
     device = device_name() if args.device == "cuda" else "CPU"
     for peer, why in absent.items():
         if why:
             print(f"{peer}: absent: {why}")
     if all(absent.values()):
         print(f"no peer is installed in {args.python}; give --python the interpreter that has them")
-    files = Files(args, folder)
-    cases = [Case(n, b, p) for n in networks_of(args) for b in args.batch for p in args.precision]
-    work = [(case, tasks) for case in cases if (tasks := tasks_of(case, args, store))]
-    kept = len(cases) - len(work)
-    print(f"{len(cases)} cases, {kept} of them known already, into {store.path}")
-    progress = Progress(sum(len(tasks) for _, tasks in work))
-    for case, tasks in work:
-        facts = {"graph": case.network, "batch": case.batch, "precision": case.precision}
-        running = [t for t in tasks if not absent[t.peer]]
-        before = ours(args, case, folder) if running else {}
+    cases = [Case(n, b, i, p) for n in networks_of(args) for p in args.precision for i in args.image for b in args.batch]
+    todo = [(case, tasks) for case in cases if (tasks := tasks_of(case, args, store))]
+    print(f"{len(cases)} cases, {len(cases) - len(todo)} of them known already, into {store.path}")
+    work = []
+    for case, tasks in todo:
         for task in tasks:
-            blank = {"peer": task.peer, **facts, "device": device, "versions": {}, "clocks": {}}
             if absent[task.peer]:
-                entry = {**blank, "latency": {m: {"absent": absent[task.peer]} for m in task.modes}}
-            else:
-                progress.line(f"{case}: {task.peer} {', '.join(task.modes)}")
-                entry = run_peer(args, files, task)
-                if "peer" not in entry:  # a failure leaves the facts of an earlier success as they are
-                    known = store.find(task.peer, case) or {}
-                    entry = {**blank, **{k: known[k] for k in ("device", "versions", "clocks") if k in known}, **entry}
-                entry = {**entry, **facts}
-            store.add(entry)
-            progress.done += 1
-            if not absent[task.peer]:
-                for mode in task.modes:
-                    print(f"    {task.peer} {mode}: {show(entry['latency'][mode])}")
-        if running:
-            after = ours(args, case, folder)
-            both = {name: {"before": before.get(name, {}), "after": entry} for name, entry in after.items()}
-            for peer in {t.peer for t in running}:
-                if both and (entry := store.find(peer, case)):
-                    store.add({**entry, "ours": both})
-            for name, pair in both.items():
-                print(f"    ours {name}: {show(pair['before'])} before, {show(pair['after'])} after")
+                record(store, task, {"latency": {m: {"absent": absent[task.peer]} for m in task.modes}}, device, {})
+        if there := [task for task in tasks if not absent[task.peer]]:
+            work.append((case, there))
+    progress = Progress(sum(len(tasks) for _, tasks in work))
+    with Peers(args, Files(args, folder)) as peers:
+        for begin in range(0, len(work), args.compile_jobs):
+            measure_together(args, store, work[begin : begin + args.compile_jobs], peers, device, progress)
     print(f"done: {store.path}")
 
 
@@ -293,6 +312,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--network", type=words_of, default=[], help="as in a,b (default: all)")
     parser.add_argument("--precision", type=words_of, default=PRECISIONS, help="as in fp32,fp16 (default: all)")
     parser.add_argument("--batch", type=words_of, default=["1"], help="as in 1,16 (default: 1)")
+    parser.add_argument("--image", type=words_of, default=["0"],
+                        help="as in 512,1024; 0: the network's own (default: 0)")
     parser.add_argument("--peers", type=words_of, default=list(MODULE), help=f"of {', '.join(MODULE)} (default: all)")
     parser.add_argument("--modes", type=words_of, default=MODES[:-1],
                         help=f"of PyTorch: {', '.join(MODES)}, graph (sequential), opara (dataflow); "
@@ -300,8 +321,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ours", type=words_of, default=["sequential", "dataflow"],
                         help="our schedulers measured before and after, as in sequential,ios-both; '' for none")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: to try it out")
-    parser.add_argument("--runs", type=int, default=60, help="timed runs of a peer")
-    parser.add_argument("--timeout", type=float, default=900, help="seconds that a peer's process may take")
+    parser.add_argument("--runs", type=int, default=60, help="timed runs of a peer at most (default: 60)")
+    parser.add_argument("--max-seconds", type=float, default=0.5,
+                        help="of timed runs, a mode or schedule (default: 0.5); at least 5 runs are timed")
+    parser.add_argument("--compile-jobs", type=int, default=1,
+                        help="cases that are taken together: torch.compile compiles them side by side before anything "
+                             "is timed, and ours is measured once before and once after all of them (default: 1)")
+    parser.add_argument("--timeout", type=float, default=900, help="seconds that a peer may take for a case (default: 900)")
     parser.add_argument("--retry", action="store_true", help="measure again what failed earlier")
     args = parser.parse_args()
     args.modes = [ALIASES.get(m, m) for m in args.modes]
@@ -312,7 +338,12 @@ def parse() -> argparse.Namespace:
             parser.error(f"unknown {what} {', '.join(unknown)}; there are: {', '.join(known)}")
     if not all(b.isdigit() and int(b) > 0 for b in args.batch):
         parser.error(f"--batch {','.join(args.batch)}: write numbers of at least 1, as in 1,16")
-    args.batch = [int(b) for b in args.batch]
+    if not all(i.isdigit() for i in args.image):
+        parser.error(f"--image {','.join(args.image)}: write sizes, as in 512,1024; 0 is the network's own")
+    for option in ("runs", "max_seconds", "compile_jobs"):
+        if getattr(args, option) <= 0:
+            parser.error(f"--{option.replace('_', '-')} {getattr(args, option)}: write a number above 0")
+    args.batch, args.image = [int(b) for b in args.batch], [int(i) for i in args.image]
     return args
 
 

@@ -1,0 +1,208 @@
+"""A graph of opsched in PyTorch, and the ways to run it."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from graph_file import Graph, Operator
+from reference import Reference
+
+STREAMS = 16
+
+Values = dict[int, torch.Tensor]
+
+
+class Network(torch.nn.Module):
+    """The graph, operator by operator. Joins are concatenations, as a PyTorch user would write them."""
+
+    def __init__(self, graph: Graph, dtype: torch.dtype, channels_last: bool, device: str,
+                 reference: Reference | None) -> None:
+        super().__init__()
+        self.graph = graph
+        self.format = torch.channels_last if channels_last else torch.contiguous_format
+        self.fuses = device == "cuda"
+        self.weights = torch.nn.ParameterDict()
+        generator = torch.Generator().manual_seed(1)
+        for op in graph.operators:
+            channels = op.input_channels
+            for i, layer in enumerate(op.layers):
+                if layer["type"] != "conv2d":
+                    continue
+                shape = (layer["out_channels"], channels // layer["groups"], *layer["kernel"])
+                if reference:
+                    weight, bias = (torch.as_tensor(x) for x in reference.weights[op.id, i])
+                else:
+                    weight = torch.randn(shape, generator=generator) * (2.0 / math.prod(shape[1:])) ** 0.5
+                    bias = torch.randn(layer["out_channels"], generator=generator)
+                weight = weight.to(device, dtype).contiguous(memory_format=self.format)
+                self.weights[f"w{op.id}_{i}"] = torch.nn.Parameter(weight, requires_grad=False)
+                self.weights[f"b{op.id}_{i}"] = torch.nn.Parameter(bias.to(device, dtype), requires_grad=False)
+                channels = layer["out_channels"]
+
+    def gather(self, op: Operator, values: Values) -> torch.Tensor:
+        def value(v):
+            x = values[v.op]
+            return x if (v.begin, v.end) == (0, x.shape[1]) else x[:, v.begin : v.end]
+
+        terms = []
+        for term in op.terms:
+            x = value(term[0])
+            for v in term[1:]:
+                x = x + value(v)
+            terms.append(x)
+        return terms[0] if len(terms) == 1 else torch.cat(terms, 1)
+
+    def run(self, op: Operator, values: Values) -> torch.Tensor:
+        x = self.gather(op, values)
+        for i, layer in enumerate(op.layers):
+            kind = layer["type"]
+            if kind == "conv2d":
+                w, b = self.weights[f"w{op.id}_{i}"], self.weights[f"b{op.id}_{i}"]
+                stride, padding, groups = layer["stride"], layer["padding"], layer["groups"]
+                if layer["activation"] == "relu" and self.fuses and not torch.compiler.is_compiling():
+                    x = torch.cudnn_convolution_relu(x, w, b, stride, padding, [1, 1], groups)
+                else:
+                    x = F.conv2d(x, w, b, stride, padding, 1, groups)
+                    if layer["activation"] == "relu":
+                        x = F.relu(x)
+                    elif layer["activation"] == "tanh":
+                        x = torch.tanh(x)
+            elif kind == "pool2d":
+                window = layer["kernel"], layer["stride"], layer["padding"]
+                ceil = layer.get("ceil", False)
+                if layer["pool"] == "max":
+                    x = F.max_pool2d(x, *window, ceil_mode=ceil)
+                elif layer["pool"] == "avg":
+                    x = F.avg_pool2d(x, *window, ceil_mode=ceil, count_include_pad=layer["count_padding"])
+                else:
+                    x = F.adaptive_avg_pool2d(x, 1)
+            else:
+                x = F.relu(x) if layer["activation"] == "relu" else torch.tanh(x)
+        return x
+
+    def forward(self, inputs: Values) -> list[torch.Tensor]:
+        values = dict(inputs)
+        for op in self.graph.operators:
+            if not op.is_input:
+                values[op.id] = self.run(op, values)
+        return [values[i] for i in self.graph.outputs]
+
+
+def capture(forward: Callable[[], Any]) -> tuple[Callable[[], Any], Any]:
+    """One CUDA graph of forward(), after warm-up on a side stream: what replays it, and its outputs."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(2):
+            forward()
+    torch.cuda.current_stream().wait_stream(side)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        kept = forward()
+
+    def replay():
+        graph.replay()
+        return kept
+
+    return replay, kept
+
+
+def wavefront(network: Network, inputs: Values) -> Callable[[], list[torch.Tensor]]:
+    """Level by level, an operator a stream, all streams joined after each level."""
+    levels = network.graph.levels()
+    streams = [torch.cuda.Stream() for _ in range(max(len(level) for level in levels))]
+
+    def forward():
+        main = torch.cuda.current_stream()
+        values = dict(inputs)
+        for level in levels:
+            if len(level) == 1:
+                values[level[0].id] = network.run(level[0], values)
+                continue
+            for op, stream in zip(level, streams):
+                stream.wait_stream(main)
+                with torch.cuda.stream(stream):
+                    values[op.id] = network.run(op, values)
+            for _, stream in zip(level, streams):
+                main.wait_stream(stream)
+        kept[:] = [values]
+        return [values[i] for i in network.graph.outputs]
+
+    kept: list[Values] = []  # nothing that another stream may still read is freed
+    return forward
+
+
+def dataflow(network: Network, inputs: Values) -> Callable[[], list[torch.Tensor]]:
+    """Opara's allocation: an operator continues the stream of the predecessor whose first consumer it
+    is, else takes a new stream; waits only for what it reads."""
+    stream_of, used, taken = {}, 0, set()
+    for op in network.graph.operators:
+        if op.is_input:
+            continue
+        for p in op.preds:
+            if p in stream_of and p not in taken:
+                taken.add(p)
+                stream_of[op.id] = stream_of[p]
+                break
+        else:
+            stream_of[op.id] = used % STREAMS
+            used += 1
+    streams = [torch.cuda.Stream() for _ in range(min(used, STREAMS))]
+
+    def forward():
+        main = torch.cuda.current_stream()
+        values, done = dict(inputs), {}
+        for stream in streams:
+            stream.wait_stream(main)
+        for op in network.graph.operators:
+            if op.is_input:
+                continue
+            stream = streams[stream_of[op.id]]
+            for p in op.preds:
+                if p in done and stream_of[p] != stream_of[op.id]:
+                    stream.wait_event(done[p])
+            with torch.cuda.stream(stream):
+                values[op.id] = network.run(op, values)
+                done[op.id] = stream.record_event()
+        for stream in streams:
+            main.wait_stream(stream)
+        kept[:] = [values]
+        return [values[i] for i in network.graph.outputs]
+
+    kept: list[Values] = []
+    return forward
+
+
+class Paused(Exception):
+    """Compiled, and not run."""
+
+
+def compiled(network: Network, inputs: Values, mode: str) -> Callable[[], list[torch.Tensor]]:
+    """torch.compile(network, mode=mode), compiled and not run yet: nothing is timed or tuned on the GPU,
+    so that several processes can compile side by side."""
+    for x in inputs.values():
+        torch._dynamo.mark_static_address(x)  # as in the CUDA graphs above, the input is not copied
+    options = torch._inductor.list_mode_options(mode)
+    may_run = False
+
+    def backend(module: Any, example_inputs: list[Any]) -> Callable[..., Any]:
+        run = torch._inductor.compile(module, example_inputs, options=options)
+
+        def when_allowed(*values: Any) -> Any:
+            if not may_run:
+                raise Paused
+            return run(*values)
+
+        return when_allowed
+
+    forward = torch.compile(network, backend=backend)
+    try:
+        forward(inputs)
+    except Paused:
+        pass
+    may_run = True
+    return lambda: forward(inputs)
