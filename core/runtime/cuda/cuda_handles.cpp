@@ -55,9 +55,7 @@ double elapsed_ms(const Event& begin, const Event& end) {
   return ms;
 }
 
-void begin_capture(cudaStream_t stream) {
-  OPSCHED_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
-}
+void begin_capture(cudaStream_t stream) { OPSCHED_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed)); }
 
 CudaGraph end_capture(cudaStream_t stream) {
   cudaGraph_t graph{};
