@@ -28,6 +28,7 @@ const DeviceFacts kDevice{.name = "Test GPU",
                           .driver = "580.1",
                           .cuda = "13.0",
                           .cudnn = "9.19",
+                          .kernels = "",
                           .sm_clock_min_mhz = 1700,
                           .sm_clock_max_mhz = 1980,
                           .memory_clock_min_mhz = 3201,
@@ -283,6 +284,22 @@ TEST_F(ProfileFile, OpenChecksDeviceAndPrecision) {
   DeviceFacts newer = kDevice;
   newer.driver = "590.3";
   EXPECT_EQ(Profile::open(path_, newer, Precision::fp32).device().driver, "580.1, 590.3");
+}
+
+TEST_F(ProfileFile, DoesNotMixLatenciesOfDifferentKernels) {
+  DeviceFacts refined = kDevice;
+  refined.kernels = "0123abcd";
+  Profile::open(path_, kDevice, Precision::fp32);  // nothing measured: nothing to mix
+  Profile::open(path_, refined, Precision::fp32).record_stage(key(1), {1, 0.01, 5});
+  EXPECT_EQ(Profile::open(path_, refined, Precision::fp32).device().kernels, "0123abcd");
+  EXPECT_EQ(Profile::load(path_).device().kernels, "0123abcd");
+  try {
+    Profile::open(path_, kDevice, Precision::fp32);
+    ADD_FAILURE() << "latencies of other kernels were taken over";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find(path_), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("opsched tune"), std::string::npos) << e.what();
+  }
 }
 
 }  // namespace

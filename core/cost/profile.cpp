@@ -78,7 +78,12 @@ void Profile::require_precision(Precision precision) const {
 
 void Profile::add_facts(const DeviceFacts& other) {
   require_device(other.name);
+  if (other.kernels != device_.kernels && !(stages_.empty() && schedules_.empty()))
+    throw Error("it was measured with other kernels than those in use (" +
+                (device_.kernels.empty() ? "before 'opsched tune'" : "after 'opsched tune', mark " + device_.kernels) +
+                "); measure into another folder (--profile, --out), or delete it to measure it anew");
   DeviceFacts sum = device_;
+  sum.kernels = other.kernels;
   sum.compute_capability = std::max(device_.compute_capability, other.compute_capability);
   sum.multiprocessors = std::max(device_.multiprocessors, other.multiprocessors);
   sum.memory_bytes = std::max(device_.memory_bytes, other.memory_bytes);

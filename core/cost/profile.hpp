@@ -21,6 +21,7 @@ struct DeviceFacts {
   int multiprocessors = 0;
   std::int64_t memory_bytes = 0, l2_bytes = 0;
   std::string driver, cuda, cudnn;                 ///< versions
+  std::string kernels;                             ///< mark of those refined by `opsched tune`; empty: none
   int sm_clock_min_mhz = 0, sm_clock_max_mhz = 0;  ///< seen while measuring; 0: unknown
   int memory_clock_min_mhz = 0, memory_clock_max_mhz = 0;
   bool operator==(const DeviceFacts&) const = default;
@@ -70,7 +71,8 @@ class Profile {
 
   const DeviceFacts& device() const { return device_; }
   Precision precision() const { return precision_; }
-  /// Adds versions and clocks that were seen. Throws Error for another device.
+  /// Adds versions and clocks that were seen. Throws Error for another device, and where stages or schedules
+  /// were measured with other kernels.
   void add_facts(const DeviceFacts& device);
   /// Throws Error unless measured on this device (by name), in this precision.
   void require_device(const std::string& name) const;

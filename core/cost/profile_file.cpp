@@ -36,17 +36,18 @@ std::string quoted(const std::string& text) { return json(text).dump(); }
 std::string triple(const Record& r) { return number(r.ms) + "," + number(r.noise) + "," + std::to_string(r.runs); }
 
 std::string facts_text(const DeviceFacts& d) {
-  return nlohmann::ordered_json{{"name", d.name},
-                                {"compute_capability", d.compute_capability},
-                                {"multiprocessors", d.multiprocessors},
-                                {"memory_bytes", d.memory_bytes},
-                                {"l2_bytes", d.l2_bytes},
-                                {"driver", d.driver},
-                                {"cuda", d.cuda},
-                                {"cudnn", d.cudnn},
-                                {"sm_clock_mhz", {d.sm_clock_min_mhz, d.sm_clock_max_mhz}},
-                                {"memory_clock_mhz", {d.memory_clock_min_mhz, d.memory_clock_max_mhz}}}
-      .dump();
+  nlohmann::ordered_json facts{{"name", d.name},
+                               {"compute_capability", d.compute_capability},
+                               {"multiprocessors", d.multiprocessors},
+                               {"memory_bytes", d.memory_bytes},
+                               {"l2_bytes", d.l2_bytes},
+                               {"driver", d.driver},
+                               {"cuda", d.cuda},
+                               {"cudnn", d.cudnn},
+                               {"sm_clock_mhz", {d.sm_clock_min_mhz, d.sm_clock_max_mhz}},
+                               {"memory_clock_mhz", {d.memory_clock_min_mhz, d.memory_clock_max_mhz}}};
+  if (!d.kernels.empty()) facts["kernels"] = d.kernels;
+  return facts.dump();
 }
 
 DeviceFacts read_facts(const json& j) {
@@ -59,6 +60,7 @@ DeviceFacts read_facts(const json& j) {
   d.driver = j.at("driver");
   d.cuda = j.at("cuda");
   d.cudnn = j.at("cudnn");
+  d.kernels = j.value("kernels", "");
   d.sm_clock_min_mhz = j.at("sm_clock_mhz").at(0);
   d.sm_clock_max_mhz = j.at("sm_clock_mhz").at(1);
   d.memory_clock_min_mhz = j.at("memory_clock_mhz").at(0);

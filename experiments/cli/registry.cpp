@@ -12,6 +12,7 @@ namespace opsched::cli {
   ADD(trace_command)          \
   ADD(warps_command)          \
   ADD(bench_command)          \
+  ADD(tune_command)           \
   ADD(profile_command)        \
   ADD(compare_command)        \
   ADD(infer_command)          \

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/runtime/executor.hpp"
+#include "core/runtime/kernel_refinement.hpp"
 
 namespace opsched {
 
@@ -45,6 +46,9 @@ class Device {
   /// Latency of a valid schedule; a measured one is also recorded in the profile under `label`.
   virtual Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
                       const std::string& label) = 0;
+  /// Schedules whose kernels are to be refined on this device. Throws Error where nothing is measured, and
+  /// for a schedule of several devices.
+  virtual std::unique_ptr<KernelCompany> company(std::vector<CompanyMember> members, Precision precision) = 0;
   /// Writes what was measured to the profile. (A journal beside it has it already.)
   virtual void save() = 0;
 };

@@ -24,7 +24,7 @@ std::string short_name(std::string name) {
   return name;
 }
 
-DeviceFacts facts_of(const CudaDevice& gpu) {
+DeviceFacts facts_of(const CudaDevice& gpu, const std::string& kernels) {
   DeviceFacts facts;
   facts.name = gpu.name;
   facts.compute_capability = gpu.compute_capability;
@@ -34,14 +34,16 @@ DeviceFacts facts_of(const CudaDevice& gpu) {
   facts.driver = gpu.driver;
   facts.cuda = gpu.cuda;
   facts.cudnn = gpu.cudnn;
+  facts.kernels = kernels;
   return facts;
 }
 
 /// One precision: its costs, and what runs in it.
 struct Lane {
+  std::unique_ptr<CudaRuntime> runtime;
+  std::string kernels;  ///< mark of the refined ones when this was opened
   Profile profile;
   std::string file;
-  CudaRuntime runtime;
 };
 
 class GpuDevice final : public Device {
@@ -65,7 +67,10 @@ class GpuDevice final : public Device {
   std::string name() const override { return name_; }
   int multiprocessors() const override { return gpus_.front().multiprocessors; }
   bool measures() const override { return true; }
-  std::string cost_key(Precision precision) override { return describe() + ", " + to_string(precision); }
+  std::string cost_key(Precision precision) override {
+    const std::string& kernels = lane_of(precision).kernels;
+    return describe() + ", " + to_string(precision) + (kernels.empty() ? "" : ", kernels " + kernels);
+  }
 
   void require(int gpus, Precision) override {
     if (gpus > static_cast<int>(gpus_.size()))
@@ -74,13 +79,13 @@ class GpuDevice final : public Device {
 
   std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) override {
     Lane& lane = lane_of(precision);
-    if (used_ > 1) lane.runtime.measure_transfers(lane.profile, used_);
-    return lane.runtime.make_cost(graph, lane.profile);
+    if (used_ > 1) lane.runtime->measure_transfers(lane.profile, used_);
+    return lane.runtime->make_cost(graph, lane.profile);
   }
 
   std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
                                      std::uint64_t seed) override {
-    return lane_of(precision).runtime.make_executor(costs.graph(), schedule, seed);
+    return lane_of(precision).runtime->make_executor(costs.graph(), schedule, seed);
   }
 
   Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
@@ -91,16 +96,21 @@ class GpuDevice final : public Device {
     for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d)
       timing.peak_bytes = std::max(timing.peak_bytes, ready->activation_bytes(d));
     const Measurement& latency = timing.latency;
-    Profile& profile = lane_of(precision).profile;
+    Lane& lane = lane_of(precision);
+    Profile& profile = lane.profile;
     profile.record_schedule(fingerprint(costs.graph()), fingerprint(schedule),
                             {.record = {.ms = latency.median, .noise = latency.noise, .runs = latency.runs},
                              .label = label,
                              .schedule = to_text(schedule)});
-    DeviceFacts facts = facts_of(gpus_.front());
+    DeviceFacts facts = facts_of(gpus_.front(), lane.kernels);
     facts.sm_clock_min_mhz = facts.sm_clock_max_mhz = latency.sm_clock_mhz;
     facts.memory_clock_min_mhz = facts.memory_clock_max_mhz = latency.memory_clock_mhz;
     profile.add_facts(facts);
     return timing;
+  }
+
+  std::unique_ptr<KernelCompany> company(std::vector<CompanyMember> members, Precision precision) override {
+    return lane_of(precision).runtime->make_company(std::move(members));
   }
 
   void save() override {
@@ -120,8 +130,10 @@ class GpuDevice final : public Device {
       options.cache_file = cache + "/kernels-" + short_name(gpu.name) + "-" + to_string(precision) + ".txt";
     options.through_host = through_host_;
     options.progress = report_;
-    // A runtime does not move, so the lane is made in place. NOLINTNEXTLINE(modernize-make-unique)
-    lane.reset(new Lane{Profile::open(file, facts_of(gpu), precision), file, CudaRuntime(options)});
+    auto runtime = std::make_unique<CudaRuntime>(options);
+    const std::string kernels = runtime->refinement_mark();
+    Profile profile = Profile::open(file, facts_of(gpu, kernels), precision);
+    lane = std::make_unique<Lane>(Lane{std::move(runtime), kernels, std::move(profile), file});
     return *lane;
   }
 

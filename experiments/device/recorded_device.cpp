@@ -82,6 +82,10 @@ class RecordedDevice final : public Device {
     return timing;
   }
 
+  std::unique_ptr<KernelCompany> company(std::vector<CompanyMember>, Precision) override {
+    throw Error("kernels are refined by running them: this needs a GPU, and " + shown_folder() + " is a recording");
+  }
+
   void save() override {}
 
  private:

@@ -6,6 +6,7 @@
 #include "core/cost/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/cuda/captured_program.hpp"
+#include "core/runtime/cuda/choice_file.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
 #ifdef OPSCHED_WITH_CUPTI
 #include "core/runtime/cuda/cupti_replay.hpp"
@@ -16,6 +17,7 @@
 #include "core/runtime/cuda/nvtx_range.hpp"
 #include "core/runtime/cuda/peers.hpp"
 #include "core/runtime/cuda/replay.hpp"
+#include "core/runtime/cuda/schedule_company.hpp"
 #include "core/runtime/cuda/transfer_timer.hpp"
 #include "core/runtime/cuda/weight_store.hpp"
 
@@ -206,6 +208,15 @@ std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const S
 
 std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile) {
   return make_measured_cost(graph, profile, impl_->context(0), impl_->options.precision);
+}
+
+std::unique_ptr<KernelCompany> CudaRuntime::make_company(std::vector<CompanyMember> members) {
+  return std::make_unique<ScheduleCompany>(std::move(members), impl_->context(0), impl_->options.precision,
+                                           impl_->options.progress);
+}
+
+std::string CudaRuntime::refinement_mark() const {
+  return ChoiceFile(impl_->options.cache_file, impl_->device.name).refinement_mark();
 }
 
 }  // namespace opsched

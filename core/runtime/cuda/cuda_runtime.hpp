@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/runtime/executor.hpp"
+#include "core/runtime/kernel_refinement.hpp"
 
 namespace opsched {
 
@@ -55,6 +56,11 @@ class CudaRuntime {
   /// Costs measured on device 0, in barrier mode inside CUDA graphs, as schedules run. What
   /// `profile` knows is not measured again; what is measured goes into it. Both must outlive it.
   std::unique_ptr<CostModel> make_cost(const Graph& graph, Profile& profile);
+
+  /// Schedules of device 0 whose kernels are to be refined. Choices go into the cache file.
+  std::unique_ptr<KernelCompany> make_company(std::vector<CompanyMember> members);
+  /// Changes with the kernels that were refined so (ChoiceFile::refinement_mark); empty: none.
+  std::string refinement_mark() const;
 
   /// Measures what moving tensors between the first `gpus` devices costs, where `profile` does not know
   /// it yet, and which way of copying is best at which size; executors made later use that.

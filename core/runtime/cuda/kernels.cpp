@@ -4,12 +4,12 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <set>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 
 #include "core/error.hpp"
-#include "core/runtime/cuda/choice_file.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/cuda/cudnn_graph.hpp"
 #include "core/runtime/cuda/kernel_sources.hpp"
@@ -25,6 +25,7 @@ constexpr int kFinalRuns = 9;
 constexpr double kFinalMargin = 1.15;  // over the best
 // A candidate whose first launch took that many times the best one's is not looked at further.
 constexpr double kHopeless = 2;
+constexpr std::size_t kKept = 24;  // candidates of a problem that the choice file holds
 
 /// A problem on its way to a kernel.
 struct PendingKernel {
@@ -40,7 +41,7 @@ struct PendingKernel {
   std::exception_ptr error;
 };
 
-void build(PendingKernel& task, const Site& site, const cudnn::Handle& builder) {
+void build_candidates(PendingKernel& task, const Site& site, const cudnn::Handle& builder) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   const auto attempt = [&](const std::string& name) {
@@ -131,6 +132,16 @@ Tuning measure(PendingKernel& task, const TrialBench& bench) {
   return tuning;
 }
 
+/// The winner, and those that came close enough to be worth a try in company.
+KernelChoice choice_of(const Tuning& tuning) {
+  KernelChoice choice;
+  choice.kernel = tuning.candidates.front().kernel;
+  const double limit = kHopeless * tuning.candidates.front().ms;
+  for (const Tuning::Candidate& c : tuning.candidates)
+    if (c.failure.empty() && c.ms <= limit && choice.alone.size() < kKept) choice.alone.push_back({c.kernel, c.ms});
+  return choice;
+}
+
 }  // namespace
 
 struct KernelLibrary::Impl {
@@ -138,6 +149,7 @@ struct KernelLibrary::Impl {
   ChoiceFile choices;
   std::vector<std::unique_ptr<cudnn::Handle>> builders;  ///< one a thread
   std::unordered_map<std::string, std::shared_ptr<const Kernel>> ready;
+  std::set<std::string> chunked;  ///< keys of those in `ready` that are made of several
   std::vector<Tuning> tunings;
 
   Impl(int device, const std::string& cache_file)
@@ -158,7 +170,7 @@ void KernelLibrary::Impl::build_all(std::vector<PendingKernel>& tasks) {
         try {
           OPSCHED_CUDA(cudaSetDevice(site->device));
           if (!builders[w]) builders[w] = std::make_unique<cudnn::Handle>();
-          build(tasks[i], site, *builders[w]);
+          build_candidates(tasks[i], site, *builders[w]);
         } catch (...) {
           tasks[i].error = std::current_exception();
         }
@@ -201,12 +213,12 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
       chunked.push_back(problem);
       continue;
     }
-    const std::string* remembered = impl_->choices.find(key);
+    const KernelChoice* remembered = impl_->choices.find(key);
     if (!remembered && !std::exchange(refreshed, true)) {
       impl_->choices.refresh();
       remembered = impl_->choices.find(key);
     }
-    tasks.push_back({problem, std::move(key), remembered ? *remembered : "", {}, nullptr});
+    tasks.push_back({problem, std::move(key), remembered ? remembered->kernel : "", {}, nullptr});
   }
   if (tasks.empty() && chunked.empty()) return;
 
@@ -228,7 +240,7 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
         throw Error("no kernel works for this operator on GPU " + impl_->site->name + ": " + task.key +
                     (failed.empty() ? "" : " (" + failed.front().kernel + ": " + failed.front().failure + ")"));
       }
-      impl_->choices.set(task.key, task.candidates.front().name);
+      impl_->choices.set(task.key, choice_of(impl_->tunings.back()));
     } else {
       rebuilt.emplace_back(task.problem, task.candidates.front().kernel);
     }
@@ -239,6 +251,7 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
   for (auto it = chunked.rbegin(); it != chunked.rend(); ++it) {
     const Problem sum = sum_of(*it, native::kMaxSources), rest = after_sum(*it, native::kMaxSources);
     ready[it->key()] = sum_first(sum, native::kMaxSources, ready.at(sum.key()), ready.at(rest.key()));
+    impl_->chunked.insert(it->key());
   }
 }
 
@@ -246,6 +259,39 @@ std::shared_ptr<const Kernel> KernelLibrary::get(const Problem& problem) {
   const std::string key = problem.key();
   if (!impl_->ready.contains(key)) prepare({&problem, 1});
   return impl_->ready.at(key);
+}
+
+const KernelChoice& KernelLibrary::choice(const Problem& problem) const {
+  const std::string key = problem.key();
+  const KernelChoice* choice = impl_->choices.find(key);
+  if (!choice) throw Error("no kernel was chosen yet for " + key);
+  return *choice;
+}
+
+void KernelLibrary::choose(const Problem& problem, KernelChoice choice) {
+  use(problem, build(problem, choice.kernel));
+  remember(problem, std::move(choice));
+}
+
+void KernelLibrary::remember(const Problem& problem, KernelChoice choice) {
+  impl_->choices.set(problem.key(), std::move(choice));
+  impl_->choices.save();
+}
+
+std::shared_ptr<const Kernel> KernelLibrary::build(const Problem& problem, const std::string& kernel) {
+  const DeviceScope scope(impl_->site->device);
+  if (impl_->builders.empty()) impl_->builders.resize(1);
+  if (!impl_->builders.front()) impl_->builders.front() = std::make_unique<cudnn::Handle>();
+  std::shared_ptr<const Kernel> built = build_kernel(problem, kernel, impl_->site, *impl_->builders.front());
+  load_code({{problem, built}});
+  return built;
+}
+
+void KernelLibrary::use(const Problem& problem, std::shared_ptr<const Kernel> kernel) {
+  impl_->ready[problem.key()] = std::move(kernel);
+  // Those that may be made of it are put together again when they are asked for.
+  for (const std::string& key : impl_->chunked) impl_->ready.erase(key);
+  impl_->chunked.clear();
 }
 
 }  // namespace opsched

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/runtime/cuda/choice_file.hpp"
 #include "core/runtime/cuda/cuda_handles.hpp"
 #include "core/runtime/cuda/problem.hpp"
 #include "core/runtime/tensor.hpp"
@@ -70,6 +71,19 @@ class KernelLibrary {
 
   /// The kernel for a problem, prepared on the spot if need be. The kernel may outlive the library.
   std::shared_ptr<const Kernel> get(const Problem& problem);
+
+  // Other choices than the fastest alone; see kernel_refinement.hpp.
+
+  /// The choice for a prepared problem, and where it comes from. Throws Error for others.
+  const KernelChoice& choice(const Problem& problem) const;
+  /// Keeps it in the cache, and get() returns its kernel from now on. Throws Error if it cannot be built.
+  void choose(const Problem& problem, KernelChoice choice);
+  /// Keeps it in the cache; get() returns what it did.
+  void remember(const Problem& problem, KernelChoice choice);
+  /// Builds a kernel by name and loads its code. Throws Error if it cannot do the problem.
+  std::shared_ptr<const Kernel> build(const Problem& problem, const std::string& kernel);
+  /// get() returns this kernel for the problem, until the next call or the end of this object.
+  void use(const Problem& problem, std::shared_ptr<const Kernel> kernel);
 
   /// What this object measured so far (not what it read from the cache).
   const std::vector<Tuning>& tunings() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <vector>
 
@@ -11,6 +12,8 @@
 
 namespace opsched {
 namespace {
+
+constexpr int kBurst = 10;  // replays that are enqueued at once
 
 double median_of(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -40,7 +43,56 @@ Measurement summary(const std::vector<double>& times) {
   return result;
 }
 
+/// Replays in a row, with an event after each.
+class Burst {
+ public:
+  Burst() {
+    for (int i = 0; i <= kBurst; ++i) events_.push_back(make_event(true));
+  }
+  void enqueue(cudaGraphExec_t exec, cudaStream_t stream) const {
+    OPSCHED_CUDA(cudaEventRecord(events_[0].get(), stream));
+    for (int i = 1; i <= kBurst; ++i) {
+      OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
+      OPSCHED_CUDA(cudaEventRecord(events_[i].get(), stream));
+    }
+  }
+  /// ms of each, less the first one, which also waits for its own launch to reach the GPU.
+  std::vector<double> wait() const {
+    OPSCHED_CUDA(cudaEventSynchronize(events_[kBurst].get()));
+    std::vector<double> times;
+    for (int i = 2; i <= kBurst; ++i) times.push_back(elapsed_ms(events_[i - 1], events_[i]));
+    return times;
+  }
+
+ private:
+  std::vector<Event> events_;
+};
+
 }  // namespace
+
+KernelComparison compare_replays(const std::array<cudaGraphExec_t, 2>& graphs, cudaStream_t stream, int turns) {
+  const Burst burst;
+  const auto run = [&](int which) {
+    burst.enqueue(graphs[which], stream);
+    return median_of(burst.wait());
+  };
+  run(0), run(1);  // the first replays of a graph are slower
+  std::vector<double> before, difference;
+  for (int turn = 0; turn < turns; ++turn) {
+    std::array<double, 2> ms{};
+    const int first = turn % 2;
+    ms[first] = run(first);
+    ms[1 - first] = run(1 - first);
+    before.push_back(ms[0]);
+    difference.push_back(ms[1] - ms[0]);
+  }
+  KernelComparison result{.before = median_of(before)};
+  const double median = median_of(difference);
+  result.after = result.before + median;
+  for (double& d : difference) d = std::abs(d - median);
+  result.noise = 1.2533 * 1.4826 * median_of(difference) / std::sqrt(static_cast<double>(turns));
+  return result;
+}
 
 double error_of_median(const Measurement& m) {
   return 1.2533 * 1.4826 * m.noise / std::sqrt(static_cast<double>(m.runs));
@@ -49,9 +101,7 @@ double error_of_median(const Measurement& m) {
 Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const MeasureOptions& options,
                          ClockMonitor* clocks) {
   using Clock = std::chrono::steady_clock;
-  constexpr int kBurst = 10;
-  std::vector<Event> events;
-  for (int i = 0; i <= kBurst; ++i) events.push_back(make_event(true));
+  const Burst burst;
 
   for (int i = 0; i < options.warmup; ++i) OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
   OPSCHED_CUDA(cudaStreamSynchronize(stream));
@@ -61,17 +111,9 @@ Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const Measur
   std::vector<double> times;
   Measurement result;
   while (static_cast<int>(times.size()) < options.max_runs) {
-    OPSCHED_CUDA(cudaEventRecord(events[0].get(), stream));
-    for (int i = 1; i <= kBurst; ++i) {
-      OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
-      OPSCHED_CUDA(cudaEventRecord(events[i].get(), stream));
-    }
+    burst.enqueue(exec, stream);
     if (clocks) clocks->sample();
-    OPSCHED_CUDA(cudaEventSynchronize(events[kBurst].get()));
-    // The first replay of a burst also waits for its own launch to reach the GPU.
-    for (int i = 2; i <= kBurst; ++i) {
-      times.push_back(elapsed_ms(events[i - 1], events[i]));
-    }
+    std::ranges::copy(burst.wait(), std::back_inserter(times));
     result = summary(times);
     if (static_cast<int>(times.size()) >= options.min_runs && error_of_median(result) < options.max_noise) break;
     if (std::chrono::duration<double>(Clock::now() - start).count() > options.max_seconds) break;

@@ -3,12 +3,14 @@
 
 #include <cuda_runtime_api.h>
 
+#include <array>
 #include <functional>
 #include <vector>
 
 #include "core/runtime/cuda/clock_monitor.hpp"
 #include "core/runtime/cuda/cuda_handles.hpp"
 #include "core/runtime/executor.hpp"
+#include "core/runtime/kernel_refinement.hpp"
 
 namespace opsched {
 
@@ -17,6 +19,10 @@ namespace opsched {
 /// replay before; they never overlap. Stops as `options` say; `clocks` may be null.
 Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const MeasureOptions& options,
                          ClockMonitor* clocks);
+
+/// Two graphs in turns on `stream`: a burst of the one, a burst of the other, the next turn the other way
+/// round, so that drifting clocks meet both alike.
+KernelComparison compare_replays(const std::array<cudaGraphExec_t, 2>& graphs, cudaStream_t stream, int turns);
 
 /// Standard error of a median over the median.
 double error_of_median(const Measurement& measurement);

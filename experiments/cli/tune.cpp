@@ -1,0 +1,215 @@
+// opsched tune: chooses kernels by what they do to whole schedules.
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "core/error.hpp"
+#include "core/runtime/kernel_refinement.hpp"
+#include "experiments/bench/runner.hpp"
+#include "experiments/cli/command.hpp"
+#include "experiments/cli/progress.hpp"
+#include "experiments/cli/text_table.hpp"
+
+namespace opsched::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TuneOptions {
+  bench::Selection selection{.schedulers = {"dataflow", "ios-verified"}};
+  RefinementOptions refinement;
+  std::string profile;
+};
+
+/// A folder that goes with this object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_(fs::temp_directory_path() / ("opsched_tune_" + std::to_string(::getpid()))) {
+    fs::create_directories(path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::string path() const { return path_.string(); }
+
+ private:
+  fs::path path_;
+};
+
+/// What of a problem's key people look at: not its strides.
+std::string brief(const std::string& problem) { return problem.substr(0, problem.find(" pre:")); }
+
+bool same_network(const bench::Case& a, const bench::Case& b) {
+  return a.network == b.network && a.batch == b.batch && a.image == b.image;
+}
+
+/// The fastest schedule of each network among those of the schedulers.
+std::vector<CompanyMember> best_schedules(const std::vector<bench::Case>& cases, bench::Runner& runner) {
+  std::vector<CompanyMember> best;
+  double best_ms = 0;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const bench::Found found = runner.find(cases[i]);
+    const double ms = runner.time(cases[i], found).ms;
+    const bool first = i == 0 || !same_network(cases[i - 1], cases[i]);
+    if (first) best.push_back({runner.costs(cases[i]).graph(), found.schedule});
+    if (!first && ms < best_ms) best.back().schedule = found.schedule;
+    if (first || ms < best_ms) best_ms = ms;
+  }
+  return best;
+}
+
+std::string percent(const KernelComparison& c) {
+  return fixed(100 * c.saved() / c.before, 1) + "% +-" + fixed(100 * c.noise / c.before, 1);
+}
+
+void print(const KernelRefinement& refinement, const std::vector<CompanyMember>& company, Precision precision,
+           const RefinementOptions& options) {
+  std::cout << to_string(precision) << ":";
+  for (const CompanyMember& m : company)
+    std::cout << " " << m.graph.name() << "/" << m.schedule.scheduler << "/batch:" << m.graph.batch();
+  std::cout << "\n";
+  if (!refinement.changes().empty()) {
+    TextTable table({Align::left, Align::right, Align::left, Align::left, Align::right});
+    table.add({"problem", "uses", " kernel before", " kernel now", "gain, us", "of the schedules"});
+    table.add_rule();
+    for (const RefinedKernel& c : refinement.changes())
+      table.add({brief(c.problem), std::to_string(c.uses), " " + c.before, " " + c.after,
+                 fixed(1e3 * c.gain.saved(), 2), percent(c.gain)});
+    table.print(std::cout);
+  }
+  std::cout << refinement.comparisons() << " comparisons";
+  if (refinement.changes().empty())
+    std::cout << ", nothing changed: "
+              << (refinement.comparisons() > 0 ? "no other kernel makes the schedules faster by more than noise\n"
+                                               : "every candidate was tried before (--again tries them once more)\n");
+  else
+    std::cout << ", " << refinement.changes().size() << " kernels changed\n";
+  if (const auto& total = refinement.total()) {
+    std::cout << "all changes together: " << fixed(total->before, 4) << " -> " << fixed(total->after, 4) << " ms, "
+              << percent(*total) << (company.size() > 1 ? ", sum of the schedules" : "") << "\n";
+    if (refinement.taken_back())
+      std::cout << "That is within noise, so all changes were taken back: each looked like a gain by chance.\n";
+  }
+  if (refinement.out_of_time())
+    std::cout << "Stopped after " << human_seconds(options.max_seconds) << "; the same command goes on.\n";
+  if (!refinement.failures().empty())
+    std::cout << refinement.failures().size()
+              << " candidates could not be built; the first: " << refinement.failures().front() << "\n";
+  std::cout << "\n";
+}
+
+void refine(Device& device, const std::vector<CompanyMember>& company, Precision precision,
+            const RefinementOptions& options, StatusLine& status) {
+  const std::unique_ptr<KernelCompany> bench = device.company(company, precision);
+  KernelRefinement refinement(*bench, options);
+  try {
+    refinement.run([&](const RefinementProgress& p) {
+      check_interrupt();
+      status.show(to_string(precision) + ": problem " + std::to_string(p.problem) + " of " +
+                  std::to_string(p.problems) + ", kernel " + std::to_string(p.candidate) + " of " +
+                  std::to_string(p.candidates) + "; " + fixed(1e3 * p.saved, 1) + " us gained" +
+                  (p.seconds_left > 0 ? ", " + human_seconds(p.seconds_left) + " left" : "") + ": " +
+                  brief(p.at->problem));
+    });
+  } catch (const Interrupted&) {
+    status.clear();
+    print(refinement, company, precision, options);
+    std::cout << "Stopped: what is listed is kept, the same command goes on.\n" << std::flush;
+    throw;
+  }
+  status.clear();
+  print(refinement, company, precision, options);
+}
+
+void run(TuneOptions& options) {
+  RefinementOptions& r = options.refinement;
+  if (r.candidates < 1) throw Error("--candidates " + std::to_string(r.candidates) + ": must be at least 1");
+  if (r.within < 1) throw Error("--within " + fixed(r.within, 2) + ": must be at least 1");
+  const std::vector<bench::Case> cases = bench::make_cases(options.selection);
+  if (!has_gpu())
+    throw Error("opsched tune runs schedules to choose their kernels: it needs a GPU, and this build or host has none");
+  StatusLine status;
+  const auto report = interruptible(status);
+  // Kernels change under what is measured here, so it is kept apart.
+  const TemporaryFolder folder;
+  const std::unique_ptr<Device> device = open_device(
+      {.kind = "gpu", .profile = options.profile.empty() ? folder.path() : options.profile, .report = report});
+  const bench::ScheduleStore store("");
+  std::cout << device->describe() << "\n\n" << std::flush;
+  for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16}) {
+    std::vector<bench::Case> of_precision;
+    std::ranges::copy_if(cases, std::back_inserter(of_precision),
+                         [&](const bench::Case& c) { return c.precision == precision; });
+    // What is compared lies side by side.
+    std::ranges::stable_sort(of_precision, {},
+                             [](const bench::Case& c) { return std::tuple(c.network, c.batch, c.image); });
+    if (of_precision.empty()) continue;
+    bench::Runner runner(*device, store, {.max_seconds = 1}, report);
+    refine(*device, best_schedules(of_precision, runner), precision, r, status);
+  }
+  device->save();
+  std::cout << "Choices are kept in ~/.cache/opsched, and every scheduler runs them from now on. Latencies measured\n"
+               "before do not belong to them: profiles of before are refused, measure into a new folder.\n";
+}
+
+}  // namespace
+
+Command tune_command() {
+  return {
+      .name = "tune",
+      .summary = "Choose kernels for the company that they keep: by what they do to whole schedules",
+      .examples =
+          "  opsched tune squeezenet --precision fp16            seconds to minutes; before anything is measured\n"
+          "  opsched tune squeezenet inception_v3 --precision fp16,tf32\n"
+          "  opsched tune nasnet --scheduler dataflow --candidates 6 --max-seconds 120\n"
+          "  opsched tune squeezenet --precision fp16 --again    a second pass: choices depend on each other\n"
+          "How it works: at first every kernel is the one that is fastest alone. But a kernel that fills the GPU "
+          "keeps\n"
+          "others out, and a smaller one may be the better neighbour. For each network the fastest schedule among\n"
+          "those of --scheduler is captured; then, from the heaviest problem (shapes, strides, layer) down, the next\n"
+          "best kernels take the place of the chosen one, and the whole schedule is run with the one and the other\n"
+          "in turns. A kernel is kept if it wins twice by more than noise. In the end all changes are compared with\n"
+          "none, and taken back if together they gain nothing.\n"
+          "Choices are written when they are made, with their reasons (~/.cache/opsched/kernels-*.txt). Ctrl-C is\n"
+          "safe; the same command goes on with what was not tried. All schedulers run the same kernels afterwards,\n"
+          "so comparing schedules stays fair. Run it before you measure: a profile that was measured with other\n"
+          "kernels is refused from then on. Several networks are tuned together, for the sum of their latencies.",
+      .setup = [](CLI::App& app) -> std::function<void()> {
+        auto options = std::make_shared<TuneOptions>();
+        bench::Selection& selection = options->selection;
+        RefinementOptions& refinement = options->refinement;
+        app.add_option("NETWORK", selection.networks, "Networks by name (opsched list networks)")->required();
+        app.add_option("--precision", selection.precisions, "fp32, tf32, fp16, as in a,b (default: all)")
+            ->delimiter(',')
+            ->allow_extra_args(false);
+        app.add_option("--batch", selection.batches, "Images at once")
+            ->delimiter(',')
+            ->allow_extra_args(false)
+            ->capture_default_str();
+        app.add_option("--image", selection.images, "Image sizes; 0: the network's own")
+            ->delimiter(',')
+            ->allow_extra_args(false);
+        app.add_option("--scheduler", selection.schedulers, "Schedulers whose fastest schedule is tuned, as in a,b")
+            ->delimiter(',')
+            ->allow_extra_args(false)
+            ->capture_default_str();
+        app.add_option("--candidates", refinement.candidates, "Kernels to try for a problem")->capture_default_str();
+        app.add_option("--within", refinement.within, "Try kernels that take at most so many times the fastest, alone")
+            ->capture_default_str();
+        app.add_option("--max-seconds", refinement.max_seconds, "Stop trying after this much time; 0: when done")
+            ->capture_default_str();
+        app.add_flag("--again", refinement.again, "Also try what was tried before");
+        app.add_option("--profile", options->profile,
+                       "Folder of the profile that schedulers take costs from and measure into (default: one that is "
+                       "thrown away)");
+        return [options] { run(*options); };
+      }};
+}
+
+}  // namespace opsched::cli
