@@ -1,45 +1,152 @@
 """The section that sets our schedules beside other software on the same GPU, from peers.jsonl."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from results import table
 
-# What is shown: peer, mode, and the schedule of ours that does the same.
+# What is shown at batch 1: peer, mode, and the schedule of ours that does the same.
 COLUMNS = [("pytorch", "eager", None), ("pytorch", "compile", None), ("pytorch", "sequential", "sequential"),
            ("pytorch", "wavefront", "wavefront"), ("pytorch", "dataflow", "dataflow"), ("jax", "xla", None)]
-TITLES = {"eager": "PyTorch eager", "compile": "torch.compile", "sequential": "sequential: PyTorch graph / ours",
-          "wavefront": "wavefront: PyTorch graph / ours", "dataflow": "dataflow: PyTorch graph / ours", "xla": "JAX"}
+TITLES = {"eager": "PyTorch eager", "compile": "torch.compile", "compile-max-autotune": "torch.compile max-autotune",
+          "sequential": "sequential: PyTorch graph / ours", "wavefront": "wavefront: PyTorch graph / ours",
+          "dataflow": "dataflow: PyTorch graph / ours", "xla": "JAX", "engine": "TensorRT"}
+# How many times faster than the fastest peer the project means to be at batch 1.
+GOALS = {"inception_v3": 1.3, "squeezenet": 1.3, "randwire": 1.6, "nasnet": 1.6}
+
+Peers = list[dict[str, Any]]
+Results = list[dict[str, Any]]
 
 
-def latencies(peers: list[dict[str, Any]], network: str, precision: str, batch: int) -> dict[tuple[str, str], float]:
-    """By peer and mode; what is absent or failed is left out."""
-    return {(p["peer"], mode): value["median_ms"] for p in peers for mode, value in p["latency"].items()
-            if (p["graph"], p["precision"], p["batch"]) == (network, precision, batch) and "median_ms" in value}
+@dataclass(frozen=True, order=True)
+class Case:
+    network: str
+    precision: str
+    batch: int
+    image: int  # 0: the network's own
+
+    def __str__(self) -> str:
+        return (f"{self.network} {self.precision}" + (f" batch {self.batch}" if self.batch > 1 or not self.image else "")
+                + (f" image {self.image}" if self.image else ""))
+
+    def goal(self) -> float:
+        if self.batch == 1 and not self.image:
+            return GOALS.get(self.network, 1.1)
+        return 1.1 if self.batch <= 16 else 1.0
 
 
-def section(results: list[dict[str, Any]], peers: list[dict[str, Any]]) -> str:
-    torch = next((p for p in peers if p["peer"] == "pytorch" and "versions" in p), None)
-    if not torch:
-        return ""
+def case_of(entry: dict[str, Any]) -> Case:
+    return Case(entry["graph"], entry["precision"], entry["batch"], entry.get("image", 0))
+
+
+def short(mode: str) -> str:
+    return TITLES.get(mode, mode).split(":")[0]
+
+
+@dataclass
+class Comparison:
+    case: Case
+    theirs: dict[tuple[str, str], float]  # by peer and mode, ms; what is absent or failed is left out
+    ours: dict[str, float]  # by scheduler, ms
+
+    @property
+    def fastest(self) -> tuple[str, str]:
+        return min(self.theirs, key=self.theirs.__getitem__)
+
+    @property
+    def best(self) -> str:
+        return min(self.ours, key=self.ours.__getitem__)
+
+    @property
+    def ratio(self) -> float:
+        return self.theirs[self.fastest] / self.ours[self.best]
+
+    def ratio_text(self) -> str:
+        text = f"{self.ratio:.2f}x"
+        return text if self.ratio >= self.case.goal() else f"**{text}**"
+
+
+def in_the_same_run(entries: Peers) -> dict[str, float]:
+    """Ours, measured before and after the peers: the means."""
+    ours = {}
+    for entry in entries:
+        for scheduler, pair in entry.get("ours", {}).items():
+            ms = [p["median_ms"] for p in pair.values() if p.get("how") == "measured"]
+            if ms:
+                ours[scheduler] = sum(ms) / len(ms)
+    return ours
+
+
+def compare(case: Case, results: Results, peers: Peers) -> Comparison | None:
+    """At batch 1 all our schedules, from bench.json; else those that were measured in the peers' own run, if any."""
+    entries = [p for p in peers if case_of(p) == case]
+    theirs = {(p["peer"], mode): value["median_ms"] for p in entries for mode, value in p["latency"].items()
+              if "median_ms" in value}
+    benched = {r["scheduler"]: r["ms"] for r in results if r["gpus"] == 1 and r["how"] != "simulated" and
+               Case(r["network"], r["precision"], r["batch"], r["image"]) == case}
+    small = case.batch == 1 and not case.image
+    ours = benched if small else in_the_same_run(entries) or benched
+    return Comparison(case, theirs, ours) if theirs and ours else None
+
+
+def batch_1(found: list[Comparison]) -> str:
     rows = []
-    for network, precision, batch in dict.fromkeys((p["graph"], p["precision"], p["batch"]) for p in peers):
-        theirs = latencies(peers, network, precision, batch)
-        ours = {r["scheduler"]: r["ms"] for r in results if (r["network"], r["precision"], r["batch"], r["gpus"],
-                                                             r["image"]) == (network, precision, batch, 1, 0)}
-        if not theirs or not ours:
-            continue
+    for c in found:
         cells = []
         for peer, mode, same in COLUMNS:
-            text = f"{theirs[peer, mode]:.3f}" if (peer, mode) in theirs else "-"
-            cells.append(f"{text} / {ours[same]:.3f}" if same in ours else text)
-        best = min(ours, key=ours.get)
-        fastest = min(theirs, key=theirs.get)
-        rows.append([network, precision, str(batch), *cells, f"{ours[best]:.3f} ({best})",
-                     f"{theirs[fastest] / ours[best]:.2f}x ({TITLES[fastest[1]].split(':')[0]})"])
+            text = f"{c.theirs[peer, mode]:.3f}" if (peer, mode) in c.theirs else "-"
+            cells.append(f"{text} / {c.ours[same]:.3f}" if same in c.ours else text)
+        rows.append([c.case.network, c.case.precision, str(c.case.batch), *cells, f"{c.ours[c.best]:.3f} ({c.best})",
+                     f"{c.ratio_text()} ({short(c.fastest[1])})"])
+    head = ["network", "precision", "batch", *(TITLES[mode] for _, mode, _ in COLUMNS), "our best", "fastest peer / our best"]
+    return table(head, rows)
+
+
+def larger(title: str, found: list[Comparison]) -> str:
+    if not found:
+        return ""
+    rows = []
+    for c in found:
+        others = sorted((ms, short(mode)) for (peer, mode), ms in c.theirs.items() if (peer, mode) != c.fastest)
+        rows.append([c.case.network, c.case.precision, str(c.case.batch), str(c.case.image or "own"),
+                     f"{c.theirs[c.fastest]:.3f} ({short(c.fastest[1])})", f"{c.ours[c.best]:.3f} ({c.best})",
+                     c.ratio_text(), ", ".join(f"{name} {ms:.3f}" for ms, name in others) or "-"])
+    return f"\n### {title}\n\n" + table(["network", "precision", "batch", "image", "fastest peer", "ours",
+                                         "fastest peer / ours", "other peers"], rows)
+
+
+def verdict(question: str, found: list[Comparison], reached: list[bool]) -> str:
+    missed = [f"{c.case} ({c.ratio:.2f}x)" for c, good in zip(found, reached) if not good]
+    if not found:
+        return f"* {question}: not measured.\n"
+    if not missed:
+        return f"* {question}: yes, in all {len(found)} cases measured.\n"
+    return f"* {question}: no, not in {len(missed)} of {len(found)} cases measured: {', '.join(missed)}.\n"
+
+
+def section(results: Results, peers: Peers) -> str:
+    torch = next((p for p in peers if p["peer"] == "pytorch" and "torch" in p.get("versions", {})), None)
+    if not torch:
+        return ""
+    found = [c for case in dict.fromkeys(case_of(p) for p in peers) if (c := compare(case, results, peers))]
+    small = [c for c in found if c.case.batch == 1 and not c.case.image]
+    batches = sorted((c for c in found if c.case.batch > 1 and not c.case.image), key=lambda c: c.case)
+    images = sorted((c for c in found if c.case.image), key=lambda c: c.case)
     text = "\n## Beside other software\n\n"
     text += f"PyTorch {torch['versions']['torch']} with cuDNN {torch['versions']['cudnn']} on the same GPU in the same run, "
     text += "our weights and input, outputs compared\nwith ours (`experiments/peers/run_peers.py`, [docs/peers.md]"
     text += "(../../docs/peers.md)). sequential, wavefront and dataflow (Opara's\nallocation on 16 streams): one CUDA graph "
-    text += "with fused convolution + bias + ReLU. `-`: not measured here.\n\n"
-    head = ["network", "precision", "batch", *(TITLES[mode] for _, mode, _ in COLUMNS), "our best", "fastest peer / our best"]
-    return text + table(head, rows)
+    text += "with fused convolution + bias + ReLU. `-`: not measured here. **Bold**: below what\nthe project means to reach "
+    text += "(batch 1: 1.3 times the fastest peer on Inception V3 and SqueezeNet, 1.6 times on RandWire and\nNasNet; else 1.1 "
+    text += "times up to batch 16, 1 beyond).\n\n"
+    text += verdict("Never slower than the fastest peer", found, [c.ratio >= 1 for c in found])
+    text += verdict("Batch 1, 1.3 or 1.6 times as fast", small, [c.ratio >= c.case.goal() for c in small])
+    more = [c for c in batches + images if c.case.batch <= 16]
+    text += verdict("Up to batch 16, larger images too, 1.1 times as fast", more, [c.ratio >= 1.1 for c in more])
+    if without := [c for c in found if not any(mode.startswith("compile") for _, mode in c.theirs)]:
+        text += f"* torch.compile has no number in {len(without)} of these {len(found)} cases.\n"
+    text += "\n" + batch_1(small)
+    if batches or images:
+        text += "\nLarger cases: ours is the best of the schedules measured before and after the peers in their run (the mean "
+        text += "of both);\nwhere none was, of `opsched bench`.\n"
+    return text + larger("Larger batches", batches) + larger("Larger images", images)

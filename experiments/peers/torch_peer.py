@@ -165,6 +165,7 @@ class Peer:
             self.forget()
             self.loaded = Loaded(request["graph"], request["precision"], self.device, request.get("weights"),
                                  request.get("expected"))
+            self.free()  # drawing the input took several times its memory
         self.loaded.use()
         return self.loaded
 
