@@ -10,6 +10,7 @@
 
 #include "core/runtime/cuda/conv_mma.hpp"
 #include "core/runtime/cuda/conv_simt.hpp"
+#include "core/runtime/cuda/conv_thin.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/cuda/cuda_handles.hpp"
 #include "tests/cuda/kernel_cases.hpp"
@@ -30,12 +31,13 @@ std::vector<float> normal(std::mt19937& rng, std::size_t n, float scale) {
   return v;
 }
 
-ConvCase random_case(unsigned seed, bool nhwc) {
+ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192) {
   std::mt19937 rng(seed);
   ConvCase c;
   ConvGeometry& g = c.g;
   g.batch = pick(rng, {1, 1, 1, 2, 3});
-  g.c = pick(rng, {1, 3, 8, 16, 20, 33, 48, 64, 77, 96, 168, 192});
+  g.c = most_channels < 8 ? std::uniform_int_distribution<int>(1, most_channels)(rng)
+                          : pick(rng, {1, 3, 8, 16, 20, 33, 48, 64, 77, 96, 168, 192});
   g.k = pick(rng, {1, 7, 16, 32, 42, 64, 77, 96, 130, 192});
   g.h = pick(rng, {1, 5, 7, 8, 11, 17, 28});
   g.w = pick(rng, {1, 6, 7, 8, 13, 17, 35});
@@ -120,6 +122,37 @@ int alignment(std::int64_t stride, int first, int element) {
   return 2;
 }
 
+/// The input as the matrix units read it: NHWC, whole buffer.
+template <class T>
+std::vector<T> channels_last(const ConvCase& c) {
+  const ConvGeometry& g = c.g;
+  std::vector<T> whole(c.input.size());
+  for (int n = 0; n < g.batch; ++n)
+    for (int i = 0; i < c.in_channels_whole; ++i)
+      for (int at = 0; at < g.h * g.w; ++at)
+        whole[n * g.in_stride_n + at * g.in_stride + i] = T(c.input[n * g.in_stride_n + i * g.h * g.w + at]);
+  return whole;
+}
+
+/// The slice that was written, as dense NCHW.
+template <class T>
+std::vector<double> channels_first(const ConvCase& c, const DeviceBuffer& output) {
+  const ConvGeometry& g = c.g;
+  std::vector<T> out(g.batch * g.out_stride_n);
+  OPSCHED_CUDA(cudaMemcpy(out.data(), output.data(), out.size() * sizeof(T), cudaMemcpyDeviceToHost));
+  std::vector<double> got;
+  for (int n = 0; n < g.batch; ++n)
+    for (int k = 0; k < g.k; ++k)
+      for (int i = 0; i < g.p * g.q; ++i)
+        got.push_back(float(out[n * g.out_stride_n + i * g.out_stride + c.out_first + k]));
+  return got;
+}
+
+template <class T>
+DeviceBuffer poisoned_output(const ConvCase& c) {
+  return to_device(std::vector<T>(c.g.batch * c.g.out_stride_n, T(std::numeric_limits<float>::quiet_NaN())));
+}
+
 TEST(ConvSimt, MatchesTheDefinition) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
   for (int seed = 0; seed < cases(60); ++seed) {
@@ -158,27 +191,15 @@ void check_mma(Precision precision, double tolerance) {
     const auto want = expected(c);
     std::vector<std::byte> packed(conv_mma_weight_bytes(g, precision));
     conv_mma_pack(g, precision, c.weight.data(), c.bias.data(), packed.data());
-    std::vector<T> whole(c.input.size());
-    for (int n = 0; n < g.batch; ++n)
-      for (int i = 0; i < c.in_channels_whole; ++i)
-        for (int at = 0; at < g.h * g.w; ++at)
-          whole[n * g.in_stride_n + at * g.in_stride + i] = T(c.input[n * g.in_stride_n + i * g.h * g.w + at]);
-    const DeviceBuffer input = to_device(whole), weights = to_device(packed);
+    const DeviceBuffer input = to_device(channels_last<T>(c)), weights = to_device(packed);
     for (ConvTile tile : conv_mma_tiles())
       for (int splits : conv_mma_splits(g, tile, precision, 1 << 20, clusters())) {
         tile.splits = splits;
-        std::vector<T> out(g.batch * g.out_stride_n, T(std::numeric_limits<float>::quiet_NaN()));
-        const DeviceBuffer output = to_device(out);
+        const DeviceBuffer output = poisoned_output<T>(c);
         conv_mma_launch(g, precision, tile, in_alignment, alignment(g.out_stride, c.out_first, sizeof(T)),
                         reinterpret_cast<const T*>(input.data()) + c.in_first,
                         reinterpret_cast<T*>(output.data()) + c.out_first, weights.data(), nullptr);
-        OPSCHED_CUDA(cudaMemcpy(out.data(), output.data(), out.size() * sizeof(T), cudaMemcpyDeviceToHost));
-        std::vector<double> got;
-        for (int n = 0; n < g.batch; ++n)
-          for (int k = 0; k < g.k; ++k)
-            for (int i = 0; i < g.p * g.q; ++i)
-              got.push_back(float(out[n * g.out_stride_n + i * g.out_stride + c.out_first + k]));
-        ASSERT_LT(error(got, want), tolerance)
+        ASSERT_LT(error(channels_first<T>(c, output), want), tolerance)
             << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << "/" << splits;
       }
   }
@@ -192,6 +213,37 @@ TEST(ConvMma, MatchesTheDefinitionInTf32) {
 TEST(ConvMma, MatchesTheDefinitionInFp16) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
   check_mma<__half>(Precision::fp16, 1e-2);
+}
+
+template <class T>
+void check_thin(Precision precision, double tolerance) {
+  for (int seed = 0; seed < cases(60); ++seed) {
+    const ConvCase c = random_case(seed, true, kConvThinChannels);
+    const ConvGeometry& g = c.g;
+    const auto want = expected(c);
+    std::vector<std::byte> packed(conv_thin_weight_bytes(g, precision));
+    conv_thin_pack(g, precision, c.weight.data(), c.bias.data(), packed.data());
+    const DeviceBuffer input = to_device(channels_last<T>(c)), weights = to_device(packed);
+    ASSERT_FALSE(conv_thin_tiles(g, precision).empty()) << "seed " << seed;
+    for (const ThinTile& tile : conv_thin_tiles(g, precision)) {
+      const DeviceBuffer output = poisoned_output<T>(c);
+      conv_thin_launch(g, precision, tile, alignment(g.out_stride, c.out_first, sizeof(T)),
+                       reinterpret_cast<const T*>(input.data()) + c.in_first,
+                       reinterpret_cast<T*>(output.data()) + c.out_first, weights.data(), nullptr);
+      ASSERT_LT(error(channels_first<T>(c, output), want), tolerance)
+          << "seed " << seed << " tile " << tile.channels << "/" << tile.rows << "/" << tile.warps;
+    }
+  }
+}
+
+TEST(ConvThin, MatchesTheDefinitionInTf32) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_thin<float>(Precision::tf32, 2e-3);
+}
+
+TEST(ConvThin, MatchesTheDefinitionInFp16) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_thin<__half>(Precision::fp16, 1e-2);
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/conv_mma.hpp"
+#include "core/runtime/cuda/conv_mma_device.cuh"
+#include "core/runtime/cuda/kernel_sources.hpp"
 #include "core/runtime/cuda/launch.cuh"
 
 namespace opsched {
@@ -40,37 +42,6 @@ __device__ void load_matrices(unsigned (&m)[4], unsigned address) {
                : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
                : "r"(address));
 }
-
-__device__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, __half) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
-      "%3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-__device__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, float) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
-      "%3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-/// What the input goes through on its way to the matrix units.
-__device__ unsigned prepare(unsigned x, bool relu, __half) {
-  if (!relu) return x;
-  const __half2 v = __hmax2(*reinterpret_cast<__half2*>(&x), __float2half2_rn(0.f));
-  return *reinterpret_cast<const unsigned*>(&v);
-}
-__device__ unsigned prepare(unsigned x, bool relu, float) {
-  const float v = relu ? fmaxf(__uint_as_float(x), 0.f) : __uint_as_float(x);
-  unsigned rounded;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(v));
-  return rounded;
-}
-
-__device__ float activate(float x, int act) { return act == 1 ? fmaxf(x, 0.f) : act == 2 ? tanhf(x) : x; }
 
 /// Tile of BM pixels x BN output channels on WM x WN warps; `Vector` bytes are fetched at once.
 /// `Slices` teams of WM x WN warps take turns at the steps, each with a partial tile of its own: more
@@ -280,15 +251,6 @@ int depth_of(Precision precision) { return kRowBytes / (precision == Precision::
 int steps_of(const ConvGeometry& g, Precision precision) {
   const int depth = depth_of(precision);
   return g.r * g.s * (round_up(g.c, depth) / depth);
-}
-
-/// The nearest number that the matrix units' tf32 can hold, ties away from zero as cvt.rna does.
-float round_to_tf32(float x) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &x, 4);
-  bits = (bits + 0x1000u) & ~0x1fffu;
-  std::memcpy(&x, &bits, 4);
-  return x;
 }
 
 }  // namespace

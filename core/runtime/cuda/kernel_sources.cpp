@@ -23,6 +23,7 @@ bool awkward(const Problem& problem) {
 
 std::vector<std::string> list_convs(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
   std::vector<std::string> names = list_own_convs(problem, *site);
+  for (auto& name : list_thin_convs(problem)) names.push_back(std::move(name));
   if (problem.pre != Activation::none) return names;
   for (auto& name : list_gemm_convs(problem, *site)) names.push_back(std::move(name));
   for (auto& name : list_cudnn_convs(problem, builder)) names.push_back(std::move(name));
@@ -53,14 +54,6 @@ class SumFirst : public Kernel {
   std::size_t sum_bytes_;
   std::shared_ptr<const Kernel> sum_, rest_;
 };
-
-float round_to_tf32(float x) {  // to nearest, ties away from zero, as cvt.rna does
-  std::uint32_t bits;
-  std::memcpy(&bits, &x, 4);
-  bits = (bits + 0x1000u) & ~0x1fffu;
-  std::memcpy(&x, &bits, 4);
-  return x;
-}
 
 }  // namespace
 
@@ -100,6 +93,7 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
   }
   if (name.starts_with("cudnn/")) return build_cudnn_conv(problem, name, site, builder);
   if (name.starts_with("gemm/")) return build_gemm_conv(problem, name, site);
+  if (name.starts_with("thin/")) return build_thin_conv(problem, name);
   if (problem.kind == Step::Kind::conv) return build_own_conv(problem, name);
   return build_native(problem, name);
 }
@@ -157,6 +151,14 @@ int row_alignment(const TensorLayout& t, const Problem& problem) {
   int alignment = t.alignment;
   while (!one_row && stride % alignment != 0) alignment /= 2;
   return alignment;
+}
+
+float round_to_tf32(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x1000u) & ~0x1fffu;
+  std::memcpy(&x, &bits, 4);
+  return x;
 }
 
 bool is_dense(const TensorLayout& t, const Shape& shape, Layout layout) {

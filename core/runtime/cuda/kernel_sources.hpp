@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/runtime/cuda/conv_geometry.hpp"
 #include "core/runtime/cuda/kernels.hpp"
 #include "core/runtime/cuda/native_kernels.hpp"
 
@@ -62,6 +63,10 @@ std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& 
 std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name);
 
+/// The project's dense convolutions of few input channels, in tf32 and fp16; one input, none or relu before it.
+std::vector<std::string> list_thin_convs(const Problem& problem);
+std::unique_ptr<Kernel> build_thin_conv(const Problem& problem, const std::string& name);
+
 /// cuDNN's; one input, nothing before it.
 std::vector<std::string> list_cudnn_convs(const Problem& problem, const cudnn::Handle& builder);
 std::unique_ptr<Kernel> build_cudnn_conv(const Problem& problem, const std::string& name, const Site& site,
@@ -72,6 +77,9 @@ std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSit
 std::unique_ptr<Kernel> build_gemm_conv(const Problem& problem, const std::string& name, const Site& site);
 
 // Shared by the sources.
+
+/// A problem with one input, as the project's dense convolutions see it.
+ConvGeometry conv_geometry(const Problem& problem);
 
 /// Workspace that a kernel of a library may ask for.
 constexpr std::size_t kMaxWorkspace = std::size_t{64} << 20;
@@ -86,6 +94,8 @@ std::int64_t free_stride(const TensorLayout& t, Layout layout);
 /// Power of two of bytes, at most 16, that the address of every contiguous row of a tensor is a multiple
 /// of. Rows are images in NCHW, pixels in NHWC.
 int row_alignment(const TensorLayout& t, const Problem& problem);
+/// The nearest number that tf32 holds, ties away from zero, as cvt.rna does.
+float round_to_tf32(float x);
 bool is_dense(const TensorLayout& t, const Shape& shape, Layout layout);
 
 /// Weights of a dense or grouped convolution for the libraries: [out][in / groups][kh][kw] in NCHW or

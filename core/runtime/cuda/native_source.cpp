@@ -199,9 +199,8 @@ std::vector<std::string> list_native(const Problem& problem) {
       return list_depthwise(problem);
     case Step::Kind::pool: {
       std::vector<std::string> names;
-      const bool vectors =
-          problem.layout == Layout::nhwc && std::get<Pool2d>(problem.layer).type != PoolType::global_avg;
-      for (int vector = vectors ? common_vector(problem, problem.input.c) : 1; vector >= 1; vector /= 2)
+      for (int vector = problem.layout == Layout::nhwc ? common_vector(problem, problem.input.c) : 1; vector >= 1;
+           vector /= 2)
         names.push_back("pool/v" + std::to_string(vector));
       return names;
     }

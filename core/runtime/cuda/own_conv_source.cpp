@@ -17,28 +17,10 @@ bool possible(const Problem& problem) {
   return problem.layout == Layout::nchw && problem.precision == Precision::fp32;
 }
 
-ConvGeometry geometry_of(const Problem& problem) {
-  const auto& conv = std::get<Conv2d>(problem.layer);
-  const bool nhwc = problem.layout == Layout::nhwc;
-  const TensorLayout &in = problem.inputs[0], &out = problem.result;
-  ConvGeometry g;
-  g.batch = problem.batch;
-  g.c = problem.input.c, g.h = problem.input.h, g.w = problem.input.w;
-  g.k = problem.output.c, g.p = problem.output.h, g.q = problem.output.w;
-  g.r = conv.kernel[0], g.s = conv.kernel[1];
-  g.stride_h = conv.stride[0], g.stride_w = conv.stride[1];
-  g.pad_h = conv.padding[0], g.pad_w = conv.padding[1];
-  g.in_stride_n = in.n, g.in_stride = nhwc ? in.w : in.c;
-  g.out_stride_n = out.n, g.out_stride = nhwc ? out.w : out.c;
-  g.pre_relu = problem.pre == Activation::relu;
-  g.act = conv.act == Activation::relu ? 1 : conv.act == Activation::tanh ? 2 : 0;
-  return g;
-}
-
 class OwnConv : public Kernel {
  public:
   OwnConv(const Problem& problem, const std::string& name, const ConvTile& tile)
-      : problem_(problem), name_(name), geometry_(geometry_of(problem)), tile_(tile) {
+      : problem_(problem), name_(name), geometry_(conv_geometry(problem)), tile_(tile) {
     weight_bytes_ =
         is_mma(problem) ? conv_mma_weight_bytes(geometry_, problem.precision) : conv_simt_weight_bytes(geometry_);
   }
@@ -73,10 +55,28 @@ class OwnConv : public Kernel {
 
 }  // namespace
 
+ConvGeometry conv_geometry(const Problem& problem) {
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  const bool nhwc = problem.layout == Layout::nhwc;
+  const TensorLayout &in = problem.inputs[0], &out = problem.result;
+  ConvGeometry g;
+  g.batch = problem.batch;
+  g.c = problem.input.c, g.h = problem.input.h, g.w = problem.input.w;
+  g.k = problem.output.c, g.p = problem.output.h, g.q = problem.output.w;
+  g.r = conv.kernel[0], g.s = conv.kernel[1];
+  g.stride_h = conv.stride[0], g.stride_w = conv.stride[1];
+  g.pad_h = conv.padding[0], g.pad_w = conv.padding[1];
+  g.in_stride_n = in.n, g.in_stride = nhwc ? in.w : in.c;
+  g.out_stride_n = out.n, g.out_stride = nhwc ? out.w : out.c;
+  g.pre_relu = problem.pre == Activation::relu;
+  g.act = conv.act == Activation::relu ? 1 : conv.act == Activation::tanh ? 2 : 0;
+  return g;
+}
+
 std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site) {
   std::vector<std::string> names;
   if (!possible(problem)) return names;
-  const ConvGeometry g = geometry_of(problem);
+  const ConvGeometry g = conv_geometry(problem);
   const bool mma = is_mma(problem);
   for (const ConvTile& tile : mma ? conv_mma_tiles() : conv_simt_tiles())
     for (int splits : mma ? conv_mma_splits(g, tile, problem.precision, site.multiprocessors, site.clusters)

@@ -125,41 +125,73 @@ __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out,
   if (lane == 0) out[image * out_stride + channel] = from_float<T>(sum / plane);
 }
 
-/// A block 32 channels of an image; its warps share the pixels.
-template <class T>
+/// A block does 8 vectors of V channels of an image; 32 threads share the pixels of each. `One`: a single
+/// input, whose loads are then several in flight.
+template <class T, int V, bool One>
 __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
                                 int plane, Activation pre) {
-  constexpr int kWarps = 8;
-  __shared__ float partial[kWarps][33];
+  constexpr int kWarps = 8, kVectors = 8, kSlices = kWarps * 32 / kVectors;
+  __shared__ float partial[kWarps][kVectors * V];
   await_predecessor();
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int channel = blockIdx.x * 32 + lane;
+  const int vector = lane % kVectors, slice = warp * (32 / kVectors) + lane / kVectors;
+  const int channel = (blockIdx.x * kVectors + vector) * V;
   const std::int64_t image = blockIdx.y;
-  float sum = 0.f;
+  float sum[V] = {};
   if (channel < c) {
-#pragma unroll 4
-    for (int i = warp; i < plane; i += kWarps) sum += summed<T>(sources, pre, image * plane + i, channel);
+    const int count = One ? 1 : sources.count;
+#pragma unroll 6
+    for (int i = slice; i < plane; i += kSlices) {
+      float value[V] = {};
+      for (int s = 0; s < count; ++s) {
+        const auto& source = sources.list[s];
+        const auto in = load<T, V>(static_cast<const T*>(source.data) + (image * plane + i) * source.stride + channel);
+#pragma unroll
+        for (int v = 0; v < V; ++v) value[v] += to_float(in.v[v]);
+      }
+#pragma unroll
+      for (int v = 0; v < V; ++v) sum[v] += activate(pre, value[v]);
+    }
   }
-  partial[warp][lane] = sum;
+#pragma unroll
+  for (int v = 0; v < V; ++v) {
+    for (int step = kVectors; step < 32; step *= 2) sum[v] += __shfl_xor_sync(0xffffffffu, sum[v], step);
+    if (lane < kVectors) partial[warp][vector * V + v] = sum[v];
+  }
   __syncthreads();
-  if (warp != 0 || channel >= c) return;
-  for (int w = 1; w < kWarps; ++w) sum += partial[w][lane];
-  out[image * out_stride + channel] = from_float<T>(sum / plane);
+  const int mine = threadIdx.x, target = blockIdx.x * kVectors * V + mine;
+  if (mine >= kVectors * V || target >= c) return;
+  float total = 0.f;
+#pragma unroll
+  for (int w = 0; w < kWarps; ++w) total += partial[w][mine];
+  out[image * out_stride + target] = from_float<T>(total / plane);
+}
+
+template <class T, int V>
+void global_avg_channels_last(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
+                              std::int64_t out_stride) {
+  const Window& g = call.window;
+  const dim3 blocks((g.c + 8 * V - 1) / (8 * V), g.n);
+  launch_overlapping(sources.count == 1 ? global_avg_nhwc<T, V, true> : global_avg_nhwc<T, V, false>,
+                     {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride, g.c, g.h * g.w,
+                     call.pre);
 }
 
 template <class T>
 void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
   const Window& g = call.window;
-  const int plane = g.h * g.w;
   if (call.layout == Layout::nchw) {
     const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
     launch_overlapping(global_avg_nchw<T>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
-                       out_stride, g.n, g.c, plane, call.pre);
-  } else {
-    const dim3 blocks((g.c + 31) / 32, g.n);
-    launch_overlapping(global_avg_nhwc<T>, {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride,
-                       g.c, plane, call.pre);
+                       out_stride, g.n, g.c, g.h * g.w, call.pre);
+    return;
   }
+  if constexpr (sizeof(T) == 2) {
+    if (call.vector == 8) return global_avg_channels_last<T, 8>(stream, call, sources, out, out_stride);
+  }
+  (call.vector == 4   ? global_avg_channels_last<T, 4>
+   : call.vector == 2 ? global_avg_channels_last<T, 2>
+                      : global_avg_channels_last<T, 1>)(stream, call, sources, out, out_stride);
 }
 
 template <class T, int V, bool kChannelsLast>
