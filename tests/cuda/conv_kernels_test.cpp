@@ -9,8 +9,8 @@
 #include <random>
 
 #include "core/runtime/cuda/conv_mma.hpp"
+#include "core/runtime/cuda/conv_patch.hpp"
 #include "core/runtime/cuda/conv_simt.hpp"
-#include "core/runtime/cuda/conv_thin.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/cuda/cuda_handles.hpp"
 #include "tests/cuda/kernel_cases.hpp"
@@ -216,34 +216,36 @@ TEST(ConvMma, MatchesTheDefinitionInFp16) {
 }
 
 template <class T>
-void check_thin(Precision precision, double tolerance) {
+void check_patch(Precision precision, double tolerance) {
   for (int seed = 0; seed < cases(60); ++seed) {
-    const ConvCase c = random_case(seed, true, kConvThinChannels);
+    const bool thin = seed % 2 == 0;
+    const ConvCase c = thin ? random_case(seed, true, kConvThinChannels) : random_case(seed, true);
     const ConvGeometry& g = c.g;
+    if (g.c > kConvThinChannels && alignment(g.in_stride, c.in_first, sizeof(T)) < 16) continue;
     const auto want = expected(c);
-    std::vector<std::byte> packed(conv_thin_weight_bytes(g, precision));
-    conv_thin_pack(g, precision, c.weight.data(), c.bias.data(), packed.data());
+    std::vector<std::byte> packed(conv_patch_weight_bytes(g, precision));
+    conv_patch_pack(g, precision, c.weight.data(), c.bias.data(), packed.data());
     const DeviceBuffer input = to_device(channels_last<T>(c)), weights = to_device(packed);
-    ASSERT_FALSE(conv_thin_tiles(g, precision).empty()) << "seed " << seed;
-    for (const ThinTile& tile : conv_thin_tiles(g, precision)) {
+    ASSERT_FALSE(thin && conv_patch_tiles(g, precision).empty()) << "seed " << seed;
+    for (const PatchTile& tile : conv_patch_tiles(g, precision)) {
       const DeviceBuffer output = poisoned_output<T>(c);
-      conv_thin_launch(g, precision, tile, alignment(g.out_stride, c.out_first, sizeof(T)),
-                       reinterpret_cast<const T*>(input.data()) + c.in_first,
-                       reinterpret_cast<T*>(output.data()) + c.out_first, weights.data(), nullptr);
+      conv_patch_launch(g, precision, tile, alignment(g.out_stride, c.out_first, sizeof(T)),
+                        reinterpret_cast<const T*>(input.data()) + c.in_first,
+                        reinterpret_cast<T*>(output.data()) + c.out_first, weights.data(), nullptr);
       ASSERT_LT(error(channels_first<T>(c, output), want), tolerance)
           << "seed " << seed << " tile " << tile.channels << "/" << tile.rows << "/" << tile.warps;
     }
   }
 }
 
-TEST(ConvThin, MatchesTheDefinitionInTf32) {
+TEST(ConvPatch, MatchesTheDefinitionInTf32) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_thin<float>(Precision::tf32, 2e-3);
+  check_patch<float>(Precision::tf32, 2e-3);
 }
 
-TEST(ConvThin, MatchesTheDefinitionInFp16) {
+TEST(ConvPatch, MatchesTheDefinitionInFp16) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_thin<__half>(Precision::fp16, 1e-2);
+  check_patch<__half>(Precision::fp16, 1e-2);
 }
 
 }  // namespace

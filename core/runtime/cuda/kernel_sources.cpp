@@ -23,7 +23,7 @@ bool awkward(const Problem& problem) {
 
 std::vector<std::string> list_convs(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
   std::vector<std::string> names = list_own_convs(problem, *site);
-  for (auto& name : list_thin_convs(problem)) names.push_back(std::move(name));
+  for (auto& name : list_patch_convs(problem)) names.push_back(std::move(name));
   if (problem.pre != Activation::none) return names;
   for (auto& name : list_gemm_convs(problem, *site)) names.push_back(std::move(name));
   for (auto& name : list_cudnn_convs(problem, builder)) names.push_back(std::move(name));
@@ -93,7 +93,7 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
   }
   if (name.starts_with("cudnn/")) return build_cudnn_conv(problem, name, site, builder);
   if (name.starts_with("gemm/")) return build_gemm_conv(problem, name, site);
-  if (name.starts_with("thin/")) return build_thin_conv(problem, name);
+  if (name.starts_with("patch/")) return build_patch_conv(problem, name);
   if (problem.kind == Step::Kind::conv) return build_own_conv(problem, name);
   return build_native(problem, name);
 }

@@ -63,9 +63,9 @@ std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& 
 std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name);
 
-/// The project's dense convolutions of few input channels, in tf32 and fp16; one input, none or relu before it.
-std::vector<std::string> list_thin_convs(const Problem& problem);
-std::unique_ptr<Kernel> build_thin_conv(const Problem& problem, const std::string& name);
+/// Those that hold all they read in shared memory, in tf32 and fp16; one input, none or relu before it.
+std::vector<std::string> list_patch_convs(const Problem& problem);
+std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name);
 
 /// cuDNN's; one input, nothing before it.
 std::vector<std::string> list_cudnn_convs(const Problem& problem, const cudnn::Handle& builder);
