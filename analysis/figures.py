@@ -17,6 +17,7 @@ from types import ModuleType
 from plots.data import BadData, Data, load
 from plots.page import Comparison, index, page
 from plots.paper import load_paper
+from results import STOPPED, write_whole
 
 PAPER = load_paper()
 
@@ -43,7 +44,7 @@ def write(file: Path, text: str, check: bool) -> bool:
     """Writes the page, or checks it; was it what the data say?"""
     same = file.exists() and file.read_text() == text
     if not same and not check:
-        file.write_text(text)
+        write_whole(file, lambda path: path.write_text(text))
     if not same and check:
         print(f"{file} is not what the data say; run analysis/figures.py {file.parent}")
     return same
@@ -57,12 +58,12 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare pages instead of writing")
     args = parser.parse_args()
     pictures = not (args.no_pictures or args.check)
-    if pictures and importlib.util.find_spec("matplotlib") is None:
-        sys.exit("figures: matplotlib is missing; install it (Debian, Ubuntu: apt-get install python3-matplotlib), or "
-                 "leave the pictures out with --no-pictures")
     same = True
     try:
         known = [e["name"] for e in json.loads((args.folder / "index.json").read_text())["figures"]]
+        if pictures and importlib.util.find_spec("matplotlib") is None:
+            sys.exit("figures: matplotlib is missing; install it (Debian, Ubuntu: apt-get install python3-matplotlib), "
+                     "or leave the pictures out with --no-pictures")
         for name in args.figures or [n for n in known if (args.folder / f"{n}.json").exists()]:
             data = load(args.folder / f"{name}.json")
             text, comparison = page_of(data)
@@ -76,4 +77,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)

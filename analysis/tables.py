@@ -13,7 +13,7 @@ import sys
 import beside_peers
 import floors
 import simulator
-from results import PRECISIONS, load_bench, load_peers, table
+from results import PRECISIONS, STOPPED, load_bench, load_peers, table, write_whole
 
 SEARCHES = ["greedy", "ios-merge", "ios-parallel", "ios-both", "ios-dataflow", "ios-verified"]
 
@@ -136,9 +136,15 @@ def main():
                 print(f"{target} is not what the data say; run analysis/tables.py {folder}")
                 stale = True
         else:
-            target.write_text(text)
+            try:
+                write_whole(target, lambda path, text=text: path.write_text(text))
+            except OSError as error:
+                sys.exit(f"tables: {error}")
     return 1 if stale else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)

@@ -179,6 +179,15 @@ TEST_F(Figures, PagesAreCheckedAgainstTheData) {
   EXPECT_NE(std::system(check.c_str()), 0);
 }
 
+TEST_F(Figures, TablesOfAnotherVersionAreRefused) {
+  const TempDir dir;
+  dir.write("bench.json", R"({"format": "opsched benchmark", "version": 99, "origin": "a GPU", "results": []})");
+  const std::string tables = "python3 " + kAnalysis + "/tables.py " + dir.path().string() + " 2>" + dir.file("err");
+  EXPECT_NE(std::system(tables.c_str()), 0);
+  EXPECT_TRUE(contains(read_file(dir.file("err")), "version 99"));
+  EXPECT_FALSE(fs::exists(dir.path() / "README.md"));
+}
+
 TEST_F(Figures, AFileOfAnotherVersionIsAnErrorUntilFresh) {
   const TempDir dir;
   fs::create_directory(dir.path() / "out");

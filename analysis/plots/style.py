@@ -9,6 +9,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.ticker import LogFormatter, NullLocator  # noqa: E402, F401
 
+from results import write_whole  # noqa: E402
+
 # Okabe and Ito's colours, those that print well first.
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#999999", "#000000", "#F0E442"]
 HATCHES = ["", "//", "\\\\", "--", "xx", "||", "++", "////", "----"]
@@ -41,7 +43,6 @@ def axes(columns: int = 1, width: float = 7.5, height: float = 3.4, **options: A
 def save(picture: Any, folder: Path, name: str) -> None:
     """NAME.png and NAME.svg, the same bytes for the same data; each appears as a whole or not at all."""
     for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
-        scratch = folder / f".{name}.{kind}.tmp"
-        picture.savefig(scratch, format=kind, metadata=metadata)
-        scratch.replace(folder / f"{name}.{kind}")
+        write_whole(folder / f"{name}.{kind}",
+                    lambda path, kind=kind, metadata=metadata: picture.savefig(path, format=kind, metadata=metadata))
     plt.close(picture)

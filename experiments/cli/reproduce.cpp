@@ -98,7 +98,12 @@ void reproduce(ReproduceOptions& options) {
   std::vector<std::string> names;
   names.reserve(chosen.size());
   for (const figures::Figure& figure : chosen) names.push_back(figure.name);
-  figures::draw(out, names, !options.no_pictures);
+  try {
+    figures::draw(out, names, !options.no_pictures);
+  } catch (const Error&) {
+    check_interrupt();  // Ctrl-C ends the drawing, too
+    throw;
+  }
   print_list(out);
 }
 
