@@ -84,8 +84,7 @@ def compare(case: Case, results: Results, peers: Peers) -> Comparison | None:
               if "median_ms" in value}
     benched = {r["scheduler"]: r["ms"] for r in results if r["gpus"] == 1 and r["how"] != "simulated" and
                Case(r["network"], r["precision"], r["batch"], r["image"]) == case}
-    small = case.batch == 1 and not case.image
-    ours = benched if small else in_the_same_run(entries) or benched
+    ours = benched if is_small(case) else in_the_same_run(entries) or benched
     return Comparison(case, theirs, ours) if theirs and ours else None
 
 
@@ -124,12 +123,32 @@ def verdict(question: str, found: list[Comparison], reached: list[bool]) -> str:
     return f"* {question}: no, not in {len(missed)} of {len(found)} cases measured: {', '.join(missed)}.\n"
 
 
+def comparisons(results: Results, peers: Peers) -> list[Comparison]:
+    return [c for case in dict.fromkeys(case_of(p) for p in peers) if (c := compare(case, results, peers))]
+
+
+def is_small(case: Case) -> bool:
+    return case.batch == 1 and not case.image
+
+
+def verdicts(found: list[Comparison]) -> str:
+    """How ours stand to what the project means to reach, as a list."""
+    small = [c for c in found if is_small(c.case)]
+    more = [c for c in found if not is_small(c.case) and c.case.batch <= 16]
+    text = verdict("Never slower than the fastest peer", found, [c.ratio >= 1 for c in found])
+    text += verdict("Batch 1, 1.3 or 1.6 times as fast", small, [c.ratio >= c.case.goal() for c in small])
+    text += verdict("Up to batch 16, larger images too, 1.1 times as fast", more, [c.ratio >= 1.1 for c in more])
+    if without := [c for c in found if not any(mode.startswith("compile") for _, mode in c.theirs)]:
+        text += f"* torch.compile has no number in {len(without)} of these {len(found)} cases.\n"
+    return text
+
+
 def section(results: Results, peers: Peers) -> str:
     torch = next((p for p in peers if p["peer"] == "pytorch" and "torch" in p.get("versions", {})), None)
     if not torch:
         return ""
-    found = [c for case in dict.fromkeys(case_of(p) for p in peers) if (c := compare(case, results, peers))]
-    small = [c for c in found if c.case.batch == 1 and not c.case.image]
+    found = comparisons(results, peers)
+    small = [c for c in found if is_small(c.case)]
     batches = sorted((c for c in found if c.case.batch > 1 and not c.case.image), key=lambda c: c.case)
     images = sorted((c for c in found if c.case.image), key=lambda c: c.case)
     text = "\n## Beside other software\n\n"
@@ -139,13 +158,7 @@ def section(results: Results, peers: Peers) -> str:
     text += "with fused convolution + bias + ReLU. `-`: not measured here. **Bold**: below what\nthe project means to reach "
     text += "(batch 1: 1.3 times the fastest peer on Inception V3 and SqueezeNet, 1.6 times on RandWire and\nNasNet; else 1.1 "
     text += "times up to batch 16, 1 beyond).\n\n"
-    text += verdict("Never slower than the fastest peer", found, [c.ratio >= 1 for c in found])
-    text += verdict("Batch 1, 1.3 or 1.6 times as fast", small, [c.ratio >= c.case.goal() for c in small])
-    more = [c for c in batches + images if c.case.batch <= 16]
-    text += verdict("Up to batch 16, larger images too, 1.1 times as fast", more, [c.ratio >= 1.1 for c in more])
-    if without := [c for c in found if not any(mode.startswith("compile") for _, mode in c.theirs)]:
-        text += f"* torch.compile has no number in {len(without)} of these {len(found)} cases.\n"
-    text += "\n" + batch_1(small)
+    text += verdicts(found) + "\n" + batch_1(small)
     if batches or images:
         text += "\nLarger cases: ours is the best of the schedules measured before and after the peers in their run (the mean "
         text += "of both);\nwhere none was, of `opsched bench`.\n"

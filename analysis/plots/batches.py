@@ -82,5 +82,5 @@ def compare(data: Data, paper: dict[str, Any]) -> Comparison:
     without = [b for b in data.names("batch") if best_peer(data, b) is None]
     if without:
         differs.append(f"no peer was measured at batch {join([str(b) for b in without])}")
-    return Comparison(head, rows, agrees,
-                      ("; ".join(differs) or "The gains lie within 2% of the paper's").capitalize() + ".")
+    text = "; ".join(differs) or "The gains lie within 2% of the paper's"
+    return Comparison(head, rows, agrees, text[0].upper() + text[1:] + ".")
