@@ -25,16 +25,31 @@ double intensity(const Graph& graph, OpId id) {
 
 }  // namespace
 
-std::vector<OpId> critical_path_order(CostModel& cost) {
-  const std::vector<double> remaining = remaining_ms(cost);
+std::vector<LaunchKey> launch_keys(CostModel& cost) {
+  const Graph& graph = cost.graph();
+  std::vector<double> tightness = slack_ms(cost), latency(graph.size(), 0.0), id(graph.size(), 0.0);
+  for (double& slack : tightness) slack = -slack;
+  for (OpId op : graph.units()) {
+    latency[op] = cost.operator_ms(op);
+    id[op] = -op;
+  }
+  return {{"critical-path", remaining_ms(cost)},
+          {"least-slack", std::move(tightness)},
+          {"longest", std::move(latency)},
+          {"topological", std::move(id)}};
+}
+
+std::vector<OpId> ready_order(const Graph& graph, std::span<const double> key) {
   std::vector<OpId> order;
-  ReadySet ready(cost.graph());
+  ReadySet ready(graph);
   while (!ready.empty()) {
-    order.push_back(*std::ranges::max_element(ready.ops(), {}, [&](OpId op) { return remaining[op]; }));
+    order.push_back(*std::ranges::max_element(ready.ops(), {}, [&](OpId op) { return key[op]; }));
     ready.finish({order.back()});
   }
   return order;
 }
+
+std::vector<OpId> critical_path_order(CostModel& cost) { return ready_order(cost.graph(), remaining_ms(cost)); }
 
 std::vector<OpId> resource_order(CostModel& cost) {
   const Graph& graph = cost.graph();

@@ -1,12 +1,25 @@
 // Orders in which operators are launched; all are topological.
 #pragma once
 
+#include <span>
+#include <string>
 #include <vector>
 
 #include "core/cost/cost_model.hpp"
 
 namespace opsched {
 
+/// A number for every operator (by OpId): the larger, the earlier.
+struct LaunchKey {
+  std::string name;
+  std::vector<double> key;
+};
+/// critical-path: most solo latency ahead; least-slack: on the longest chains first; longest: solo latency;
+/// topological: ids.
+std::vector<LaunchKey> launch_keys(CostModel& cost);
+
+/// Among the ready operators the one with the largest key (by OpId) first, ties by id.
+std::vector<OpId> ready_order(const Graph& graph, std::span<const double> key);
 /// Among the ready operators the one with most solo latency ahead of it first.
 std::vector<OpId> critical_path_order(CostModel& cost);
 

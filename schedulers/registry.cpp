@@ -4,22 +4,23 @@ namespace opsched {
 
 // The list of schedulers, in the order in which they are shown. Each stands in a file of its own that
 // defines `SchedulerInfo NAME_scheduler()`; adding one is that file and one line here.
-#define OPSCHED_SCHEDULERS(ADD) \
-  ADD(sequential_scheduler)     \
-  ADD(wavefront_scheduler)      \
-  ADD(greedy_scheduler)         \
-  ADD(dataflow_scheduler)       \
-  ADD(ios_merge_scheduler)      \
-  ADD(ios_parallel_scheduler)   \
-  ADD(ios_both_scheduler)       \
-  ADD(ios_dataflow_scheduler)   \
-  ADD(ios_verified_scheduler)   \
-  ADD(hios_lp_scheduler)        \
-  ADD(hios_mr_scheduler)        \
-  ADD(hios_lp_inter_scheduler)  \
-  ADD(hios_mr_inter_scheduler)  \
-  ADD(heft_scheduler)           \
-  ADD(reinsert_scheduler)       \
+#define OPSCHED_SCHEDULERS(ADD)  \
+  ADD(sequential_scheduler)      \
+  ADD(wavefront_scheduler)       \
+  ADD(greedy_scheduler)          \
+  ADD(dataflow_scheduler)        \
+  ADD(dataflow_search_scheduler) \
+  ADD(ios_merge_scheduler)       \
+  ADD(ios_parallel_scheduler)    \
+  ADD(ios_both_scheduler)        \
+  ADD(ios_dataflow_scheduler)    \
+  ADD(ios_verified_scheduler)    \
+  ADD(hios_lp_scheduler)         \
+  ADD(hios_mr_scheduler)         \
+  ADD(hios_lp_inter_scheduler)   \
+  ADD(hios_mr_inter_scheduler)   \
+  ADD(heft_scheduler)            \
+  ADD(reinsert_scheduler)        \
   ADD(exact_scheduler)
 
 #define OPSCHED_DECLARE(function) SchedulerInfo function();

@@ -102,6 +102,24 @@ TEST(Program, NoWaitCanBeDropped) {
   EXPECT_GT(dropped, 500);
 }
 
+TEST(Program, WaitsThatOthersImplyChangeNothingElse) {
+  int needed = 0, all = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Case c(seed);
+    LoweringOptions options;
+    options.waits = Waits::all;
+    const Program program = lower(c.graph, c.schedule, options);
+    ASSERT_NO_THROW(verify_order(program)) << "seed " << seed;
+    const Order reduced = order_of(c.program), full = order_of(program);
+    ASSERT_EQ(reduced.size(), full.size());
+    for (int step = 0; step < full.size(); ++step) ASSERT_EQ(reduced.ancestors(step), full.ancestors(step));
+    EXPECT_EQ(program.arena_bytes, c.program.arena_bytes);
+    needed += wait_count(c.program);
+    all += wait_count(program);
+  }
+  EXPECT_GT(all, needed);
+}
+
 TEST(Program, SharedMemoryInUseIsFound) {
   int found = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {

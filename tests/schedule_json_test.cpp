@@ -71,6 +71,9 @@ TEST_F(ScheduleFile, RoundTrips) {
   schedule.launch_order = {1, 3, 2, 4};
   save_schedule(path("s.json"), graph, schedule);
   EXPECT_EQ(load_schedule(path("s.json"), graph), schedule);
+  schedule.priority = {0, 5, 0, 2, 0};
+  save_schedule(path("s.json"), graph, schedule);
+  EXPECT_EQ(load_schedule(path("s.json"), graph), schedule);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 1) << "a temporary file was left";
 }
 
@@ -115,6 +118,15 @@ TEST_F(ScheduleFile, RefusesBrokenFiles) {
   expect_words(load(changed("[[\"a\"]]", "[\"a\"]")), {"s.json", "devices[0].stages[0].groups[0]", "array"});
   expect_words(load(changed("[[\"a\"]]", "[[3]]")), {"s.json", "groups[0][0]", "string"});
   expect_words(load(changed("[[\"a\"]]", "[[\"d\"]]")), {"s.json", "'d'", "twice"});
+  const std::string order = "\"launch_order\": []";
+  const auto with_priority = [&](const std::string& value) {
+    return changed(order, order + ", \"priority\": " + value);
+  };
+  EXPECT_EQ(load(with_priority("{\"a\": 5}")), "");
+  expect_words(load(with_priority("[]")), {"s.json", "schedule.priority", "object"});
+  expect_words(load(with_priority("{\"a\": 6}")), {"s.json", "priority.a", "from 0 to 5"});
+  expect_words(load(with_priority("{\"a\": -1}")), {"s.json", "priority.a", "from 0 to 5"});
+  expect_words(load(with_priority("{\"zz\": 1}")), {"s.json", "priority.zz", "no operator"});
   expect_words(message_of([&] { load_schedule(path("missing.json"), graph); }), {"missing.json", "No such file"});
 }
 

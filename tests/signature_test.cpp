@@ -327,13 +327,14 @@ TEST(ScheduleText, RoundTrips) {
         }
       }
     for (OpId id = next; random() % 3 > 0 && id > 0;) schedule.launch_order.push_back(--id);
+    for (std::uint64_t n = random() % 4; n > 0; --n) schedule.priority.push_back(static_cast<int>(random() % 6));
     EXPECT_EQ(schedule_from_text(to_text(schedule)), schedule) << to_text(schedule);
   }
   const Schedule read = schedule_from_text("d;1,2|3/m4,5;6@1,3,2,4,5,6");
   EXPECT_EQ(to_text(read), "d;1,2|3/m4,5;6@1,3,2,4,5,6");
   EXPECT_EQ(read.devices[0].stages[1].strategy, Strategy::merge);
   EXPECT_EQ(to_text(schedule_from_text("b;|1/2||3")), "b;|1/2||3");  // streams may be skipped
-  for (const char* bad : {"", "x;1", "b;1,", "b;a", "b;1@2@3", "b;-1", "b;1 2"})
+  for (const char* bad : {"", "x;1", "b;1,", "b;a", "b;1@2@3", "b;-1", "b;1 2", "b;1!2!3", "b;1!a"})
     EXPECT_THROW(schedule_from_text(bad), Error) << bad;
 }
 

@@ -28,4 +28,19 @@ Bounds lower_bounds(CostModel& cost, int devices) {
   return bounds;
 }
 
+std::vector<double> slack_ms(CostModel& cost) {
+  const Graph& graph = cost.graph();
+  const std::vector<double> remaining = remaining_ms(cost);
+  std::vector<double> start(graph.size(), 0.0), end(graph.size(), 0.0);
+  double longest = 0;
+  for (OpId op : graph.units()) {
+    for (OpId p : graph.preds(op)) start[op] = std::max(start[op], end[p]);
+    end[op] = start[op] + cost.operator_ms(op);
+    longest = std::max(longest, end[op]);
+  }
+  std::vector<double> slack(graph.size(), 0.0);
+  for (OpId op : graph.units()) slack[op] = std::max(0.0, longest - start[op] - remaining[op]);
+  return slack;
+}
+
 }  // namespace opsched

@@ -25,4 +25,8 @@ Bounds lower_bounds(CostModel& cost, int devices);
 /// graph, ms; inputs take no time.
 std::vector<double> remaining_ms(CostModel& cost);
 
+/// For every operator by how much later than as early as possible it may start without making the longest
+/// chain of solo latencies longer, ms; 0 on the critical path.
+std::vector<double> slack_ms(CostModel& cost);
+
 }  // namespace opsched

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/cost/sharing.hpp"
 #include "core/schedule/schedule.hpp"
@@ -54,6 +55,12 @@ class CostModel {
   /// Latency of a whole schedule of this graph on one device, where the model knows better than to add
   /// up its stages: by measuring it, or because it was measured. Default: nothing.
   virtual std::optional<double> schedule_ms(const Schedule&) { return {}; }
+  /// These schedules will be asked for, to be compared; a model that measures takes turns between them, so
+  /// that no drift of the device favours one.
+  virtual void prefetch_schedules(std::span<const Schedule>) {}
+  /// Schedules of this graph on one device that schedule_ms answers without measuring; always in the same
+  /// order. Default: none.
+  virtual std::vector<Schedule> known_schedules() { return {}; }
   /// How operators that run at the same time slow each other down, for replays of dataflow schedules.
   /// Default: processor sharing on utilisations, no overheads.
   virtual Sharing sharing() const { return {}; }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/cost/transfer.hpp"
+#include "core/schedule/schedule_text.hpp"
 
 namespace opsched {
 namespace {
@@ -36,6 +37,21 @@ Recording Recording::load(const std::string& path) {
   Profile profile = Profile::load(path);
   ContentionModel model = ContentionModel::fit(profile);
   return {std::move(profile), std::move(model)};
+}
+
+std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile) {
+  std::vector<Schedule> schedules;
+  const std::string key = fingerprint(graph);
+  for (auto it = profile.schedules().lower_bound({key, ""}); it != profile.schedules().end() && it->first.first == key;
+       ++it) {
+    if (it->second.schedule.empty()) continue;
+    Schedule schedule = schedule_from_text(it->second.schedule);
+    if (schedule.devices.size() != 1) continue;
+    schedule.graph = graph.name();
+    validate(graph, schedule);
+    schedules.push_back(std::move(schedule));
+  }
+  return schedules;
 }
 
 RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const ContentionModel& model)

@@ -30,6 +30,19 @@ struct Measurement {
   std::string note;  ///< device, or what was replayed
 };
 
+/// Which waits of a step for others are executed: those that no other wait and no stream implies (the
+/// transitive reduction), or one for every step whose output it reads. For what that costs.
+enum class Waits { needed, all };
+
+/// What making a schedule ready to run costs, once for all its runs; medians of several times, ms.
+struct Preparation {
+  double capture_ms = 0;      ///< its launches into a graph; kernels chosen and memory placed before
+  double instantiate_ms = 0;  ///< the graph into one that can be launched
+  double upload_ms = 0;       ///< that to the device
+  int nodes = 0;              ///< of the graph
+  int waits = 0;              ///< dependences between streams
+};
+
 /// A graph and a validated schedule made ready to run. Not thread-safe.
 class Executor {
  public:
@@ -41,6 +54,8 @@ class Executor {
   virtual Measurement measure(const MeasureOptions& options) = 0;
   /// What runs when, in one run. Throws Error where the back end cannot tell.
   virtual Trace trace();
+  /// Throws Error where the back end prepares nothing.
+  virtual Preparation preparation();
   /// Peak bytes of activations on a device.
   virtual std::int64_t activation_bytes(int device) const = 0;
   /// Bytes that go from device to device in a run; the same tensor goes to a device once.

@@ -1,6 +1,7 @@
 #include "core/schedule/schedule_json.hpp"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
@@ -20,10 +21,16 @@ class Node {
   Node(const json& value, std::string where) : value_(value), where_(std::move(where)) {}
 
   Node at(const char* key) const {
+    const auto node = find(key);
+    if (!node) fail("has no '" + std::string(key) + "'");
+    return *node;
+  }
+  /// Nothing if there is no such member.
+  std::optional<Node> find(const char* key) const {
     if (!value_.is_object()) fail("must be an object");
     const auto it = value_.find(key);
-    if (it == value_.end()) fail("has no '" + std::string(key) + "'");
-    return {*it, where_ + "." + key};
+    if (it == value_.end()) return std::nullopt;
+    return Node(*it, where_ + "." + key);
   }
   std::vector<Node> items() const {
     if (!value_.is_array()) fail("must be an array");
@@ -101,6 +108,18 @@ Stage stage_of(const Graph& graph, const Node& node) {
   return stage;
 }
 
+std::vector<int> priority_of(const Graph& graph, const Node& node) {
+  std::vector<int> priority(graph.size(), 0);
+  for (const auto& [name, level] : node.members()) {
+    const OpId op = graph.find(name);
+    if (op < 0) level.fail("is for no operator of graph '" + graph.name() + "'");
+    const std::int64_t value = level.integer();
+    if (value < 0 || value > kMostPriority) level.fail("must be from 0 to " + std::to_string(kMostPriority));
+    priority[op] = static_cast<int>(value);
+  }
+  return priority;
+}
+
 json names_of(const Graph& graph, const std::vector<OpId>& ops) {
   json names = json::array();
   for (OpId op : ops) names.push_back(graph.op(op).name);
@@ -127,7 +146,14 @@ std::string schedule_to_json(const Graph& graph, const Schedule& schedule) {
     }
     text += "]}";
   }
-  text += "],\n \"launch_order\": " + names_of(graph, schedule.launch_order).dump() + ",\n \"operators\": {";
+  text += "],\n \"launch_order\": " + names_of(graph, schedule.launch_order).dump();
+  if (!schedule.priority.empty()) {
+    json priority = json::object();  // those above 0
+    for (OpId op : graph.units())
+      if (schedule.priority[op] > 0) priority[graph.op(op).name] = schedule.priority[op];
+    text += ",\n \"priority\": " + priority.dump();
+  }
+  text += ",\n \"operators\": {";
   const char* separator = "\n  ";
   for (OpId op : graph.units()) {
     text += separator + json(graph.op(op).name).dump() + ": \"" + operator_fingerprint(graph, op) + "\"";
@@ -159,6 +185,7 @@ Schedule schedule_from_json(const Graph& graph, const std::string& text, const s
       schedule.devices.back().stages.push_back(stage_of(graph, stage));
   }
   for (const Node& name : root.at("launch_order").items()) schedule.launch_order.push_back(operator_of(graph, name));
+  if (const auto priority = root.find("priority")) schedule.priority = priority_of(graph, *priority);
   try {
     validate(graph, schedule);
   } catch (const Error& e) {

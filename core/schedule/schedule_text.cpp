@@ -8,11 +8,11 @@
 namespace opsched {
 namespace {
 
-void add_ids(std::string& text, const std::vector<OpId>& ids) {
+void add_numbers(std::string& text, const std::vector<int>& numbers) {
   bool first = true;
-  for (OpId id : ids) {
+  for (int number : numbers) {
     if (!first) text += ',';
-    text += std::to_string(id);
+    text += std::to_string(number);
     first = false;
   }
 }
@@ -28,17 +28,17 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-std::vector<OpId> read_ids(std::string_view text) {
-  std::vector<OpId> ids;
-  if (text.empty()) return ids;
+std::vector<int> read_numbers(std::string_view text) {
+  std::vector<int> numbers;
+  if (text.empty()) return numbers;
   for (std::string_view word : split(text, ',')) {
-    OpId id = -1;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc{} || end != word.data() + word.size() || id < 0)
-      throw Error("not the text of a schedule: '" + std::string(word) + "' is no operator");
-    ids.push_back(id);
+    int number = -1;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+    if (error != std::errc{} || end != word.data() + word.size() || number < 0)
+      throw Error("not the text of a schedule: '" + std::string(word) + "' is no number");
+    numbers.push_back(number);
   }
-  return ids;
+  return numbers;
 }
 
 }  // namespace
@@ -54,22 +54,27 @@ std::string to_text(const Schedule& schedule) {
       if (stage.strategy == Strategy::merge) text += 'm';
       for (std::size_t g = 0; g < stage.groups.size(); ++g) {
         if (g > 0) text += '|';
-        add_ids(text, stage.groups[g]);
+        add_numbers(text, stage.groups[g]);
       }
     }
   }
   if (!schedule.launch_order.empty()) {
     text += '@';
-    add_ids(text, schedule.launch_order);
+    add_numbers(text, schedule.launch_order);
+  }
+  if (!schedule.priority.empty()) {
+    text += '!';
+    add_numbers(text, schedule.priority);
   }
   return text;
 }
 
 Schedule schedule_from_text(const std::string& text) {
   Schedule schedule;
-  const std::vector<std::string_view> halves = split(text, '@');
+  const std::vector<std::string_view> with_priority = split(text, '!');
+  const std::vector<std::string_view> halves = split(with_priority[0], '@');
   const std::vector<std::string_view> devices = split(halves[0], ';');
-  if (halves.size() > 2 || (devices[0] != "b" && devices[0] != "d"))
+  if (with_priority.size() > 2 || halves.size() > 2 || (devices[0] != "b" && devices[0] != "d"))
     throw Error("not the text of a schedule: '" + text.substr(0, 60) + "'");
   schedule.mode = devices[0] == "b" ? Mode::barrier : Mode::dataflow;
   for (std::size_t d = 1; d < devices.size(); ++d) {
@@ -81,10 +86,11 @@ Schedule schedule_from_text(const std::string& text) {
         stage.strategy = Strategy::merge;
         part.remove_prefix(1);
       }
-      for (std::string_view group : split(part, '|')) stage.groups.push_back(read_ids(group));
+      for (std::string_view group : split(part, '|')) stage.groups.push_back(read_numbers(group));
     }
   }
-  if (halves.size() == 2) schedule.launch_order = read_ids(halves[1]);
+  if (halves.size() == 2) schedule.launch_order = read_numbers(halves[1]);
+  if (with_priority.size() == 2) schedule.priority = read_numbers(with_priority[1]);
   return schedule;
 }
 

@@ -9,7 +9,8 @@ namespace opsched {
 
 /// What a schedule makes devices do, by operator ids, names left out: mode (b or d); then for each
 /// device ';' and its stages apart by '/', a stage's groups apart by '|', operators by ','; 'm' before
-/// a merge; '@' before the launch order if it is set. "b;1,2|3/m4,5;6" or "d;1,2|3@1,3,2".
+/// a merge; '@' before the launch order if it is set, '!' before the priorities of all operators if they
+/// are. "b;1,2|3/m4,5;6" or "d;1,2|3@1,3,2!0,5,0,5".
 std::string to_text(const Schedule& schedule);
 
 /// Throws Error where the text is none of to_text. Not validated against a graph.

@@ -19,6 +19,7 @@ class Validator {
     const OrderGraph order = order_graph(graph_, schedule_);
     check_acyclic(order);
     if (!schedule_.launch_order.empty()) check_launch_order(order);
+    if (!schedule_.priority.empty()) check_priority();
   }
 
  private:
@@ -154,6 +155,17 @@ class Validator {
         fail("launch order: " + name(after) + " in " + place(after) + " comes before " + name(before) + " in " +
              place(before) + ", which must be launched first");
     }
+  }
+
+  void check_priority() const {
+    const auto& priority = schedule_.priority;
+    if (static_cast<int>(priority.size()) != graph_.size())
+      fail("there are priorities for " + std::to_string(priority.size()) + " operators; the graph has " +
+           std::to_string(graph_.size()));
+    for (OpId op = 0; op < graph_.size(); ++op)
+      if (priority[op] < 0 || priority[op] > kMostPriority)
+        fail("the priority of " + name(op) + " must be from 0 to " + std::to_string(kMostPriority) + ", not " +
+             std::to_string(priority[op]));
   }
 
   const Graph& graph_;

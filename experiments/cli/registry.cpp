@@ -19,6 +19,7 @@ namespace opsched::cli {
   ADD(count_command)          \
   ADD(growth_command)         \
   ADD(ablation_command)       \
+  ADD(launch_command)         \
   ADD(replay_command)         \
   ADD(fit_command)            \
   ADD(simulate_command)       \

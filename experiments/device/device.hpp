@@ -42,7 +42,7 @@ class Device {
   /// A valid schedule of the costs' graph, ready to run; with weights drawn from `seed`, where values
   /// are computed. The costs and the schedule must outlive it.
   virtual std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
-                                             std::uint64_t seed) = 0;
+                                             std::uint64_t seed, Waits waits = Waits::needed) = 0;
   /// Latency of a valid schedule; a measured one is also recorded in the profile under `label`.
   virtual Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
                       const std::string& label) = 0;

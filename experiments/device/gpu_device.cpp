@@ -84,13 +84,13 @@ class GpuDevice final : public Device {
   }
 
   std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
-                                     std::uint64_t seed) override {
-    return lane_of(precision).runtime->make_executor(costs.graph(), schedule, seed);
+                                     std::uint64_t seed, Waits waits) override {
+    return lane_of(precision).runtime->make_executor(costs.graph(), schedule, seed, waits);
   }
 
   Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
               const std::string& label) override {
-    const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1);
+    const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1, Waits::needed);
     Timing timing{.latency = ready->measure(options), .how = "measured"};
     timing.transfer_bytes = ready->transfer_bytes();
     for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d)

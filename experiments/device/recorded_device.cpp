@@ -66,14 +66,14 @@ class RecordedDevice final : public Device {
     return std::make_unique<RecordedCost>(graph, profile(precision), model(precision));
   }
 
-  std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
-                                     std::uint64_t) override {
+  std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision, std::uint64_t,
+                                     Waits) override {
     return make_sim_executor(costs, schedule, &profile(precision));
   }
 
   Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
               const std::string&) override {
-    const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1);
+    const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1, Waits::needed);
     const bool known = profile(precision).find_schedule(fingerprint(costs.graph()), fingerprint(schedule)) != nullptr;
     Timing timing{.latency = ready->measure(options), .how = known ? "recorded" : "simulated"};
     timing.transfer_bytes = ready->transfer_bytes();

@@ -6,6 +6,7 @@
 #include "core/cost/stage_kind.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "networks/network.hpp"
+#include "schedulers/priorities.hpp"
 #include "schedulers/scheduler.hpp"
 
 namespace opsched {
@@ -48,6 +49,32 @@ TEST_P(StagesOnTheGpu, AreMeasuredOnceAndAddUp) {
 INSTANTIATE_TEST_SUITE_P(Precisions, StagesOnTheGpu,
                          ::testing::Values(Precision::fp32, Precision::tf32, Precision::fp16),
                          [](const auto& info) { return to_string(info.param); });
+
+TEST(WholeSchedules, AreComparedInTurnWithAndWithoutPrioritiesAndPreparedAgain) {
+  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  const Graph graph = make_network("squeezenet");
+  Profile profile(facts(), Precision::fp32);
+  CudaRuntime runtime({.precision = Precision::fp32, .cache_file = "", .device_ids = {}, .progress = {}});
+  const auto cost = runtime.make_cost(graph, profile);
+  const Schedule plain = make_schedule("dataflow", {.cost = *cost, .devices = 1, .options = {}, .progress = {}});
+  std::vector<Schedule> schedules = {plain};
+  for (const PriorityRule& rule : priority_rules(*cost)) {
+    schedules.push_back(plain);
+    schedules.back().priority = rule.priority;
+  }
+  cost->prefetch_schedules(schedules);
+  EXPECT_EQ(profile.schedules().size(), schedules.size());
+  EXPECT_EQ(cost->known_schedules().size(), schedules.size());
+  for (const Schedule& schedule : schedules) {
+    EXPECT_NEAR(*cost->schedule_ms(schedule), *cost->schedule_ms(plain), 0.5 * *cost->schedule_ms(plain));
+    const auto executor = runtime.make_executor(graph, schedule, 1);
+    const Preparation preparation = executor->preparation();
+    EXPECT_GT(preparation.capture_ms, 0);
+    EXPECT_GT(preparation.instantiate_ms, 0);
+    EXPECT_GT(preparation.nodes, 20);
+    EXPECT_GE(runtime.make_executor(graph, schedule, 1, Waits::all)->preparation().waits, preparation.waits);
+  }
+}
 
 TEST(StageTimer, ReplicasDoNotChangeLatencies) {
   if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";

@@ -152,7 +152,7 @@ class RandomCnn {
   Graph graph_;
 };
 
-/// A valid schedule with random order, devices, stages and streams, and merges where they are legal.
+/// A valid schedule with random order, devices, stages and streams, merges where they are legal, and priorities.
 inline Schedule random_schedule(const Graph& graph, int devices, Mode mode, std::uint64_t seed) {
   Random random(seed);
   Schedule schedule{.graph = graph.name(), .scheduler = "random", .mode = mode, .devices = {}, .launch_order = {}};
@@ -214,6 +214,10 @@ inline Schedule random_schedule(const Graph& graph, int devices, Mode mode, std:
     --left;
   }
   if (mode == Mode::dataflow && random.chance(40)) schedule.launch_order = order;
+  if (random.chance(40)) {
+    schedule.priority.assign(graph.size(), 0);
+    for (OpId id : graph.units()) schedule.priority[id] = random.below(kMostPriority + 1);
+  }
   return schedule;
 }
 

@@ -3,11 +3,13 @@
 #include <cuda_fp16.h>
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_set>
 #include <utility>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
+#include "core/runtime/cuda/replay.hpp"
 
 namespace opsched {
 namespace {
@@ -85,6 +87,20 @@ class NewNodes {
   std::unordered_set<cudaGraphNode_t> known_;
 };
 
+/// Of kernels on the current device; other nodes have none.
+void set_priority(const std::vector<cudaGraphNode_t>& nodes, int level) {
+  int least = 0, greatest = 0;  // smaller numbers go first
+  OPSCHED_CUDA(cudaDeviceGetStreamPriorityRange(&least, &greatest));
+  for (cudaGraphNode_t node : nodes) {
+    cudaGraphNodeType type{};
+    OPSCHED_CUDA(cudaGraphNodeGetType(node, &type));
+    if (type != cudaGraphNodeTypeKernel) continue;
+    cudaLaunchAttributeValue value{};
+    value.priority = std::max(greatest, least - level);
+    OPSCHED_CUDA(cudaGraphKernelNodeSetAttribute(node, cudaLaunchAttributePriority, &value));
+  }
+}
+
 }  // namespace
 
 CapturedProgram::CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
@@ -101,7 +117,7 @@ CapturedProgram::CapturedProgram(Program program, int batch, Precision precision
     if (program_.steps[i].kind == Step::Kind::transfer)
       prepared_[i].staging = HostBuffer(copy_of(program_.steps[i]).bytes());
   origin_ = devices_.front()->stream(0);
-  exec_ = instantiate(capture(nullptr));
+  exec_ = instantiate(capture(nullptr), instantiate_flags());
   OPSCHED_CUDA(cudaGraphUpload(exec_.get(), origin_));
 }
 
@@ -217,6 +233,7 @@ CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
   devices_.front()->activate();
   begin_capture(origin_);
   NewNodes new_nodes;
+  const bool with_priorities = prioritised();
   const Event start = make_event(false);
   OPSCHED_CUDA(cudaEventRecord(start.get(), origin_));
 
@@ -235,7 +252,11 @@ CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
     }
     for (int w : step.waits) OPSCHED_CUDA(cudaStreamWaitEvent(stream, done[w].get(), 0));
     enqueue(step, prepared_[i], stream);
-    if (nodes) (*nodes)[i] = new_nodes.take(origin_);
+    if (nodes || with_priorities) {
+      std::vector<cudaGraphNode_t> added = new_nodes.take(origin_);
+      if (step.priority > 0) set_priority(added, step.priority);
+      if (nodes) (*nodes)[i] = std::move(added);
+    }
     if (awaited[i]) {
       done[i] = make_event(false);
       OPSCHED_CUDA(cudaEventRecord(done[i].get(), stream));
@@ -252,6 +273,45 @@ CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
   }
   devices_.front()->activate();
   return end_capture(origin_);
+}
+
+bool CapturedProgram::prioritised() const {
+  return std::ranges::any_of(program_.steps, [](const Step& step) { return step.priority > 0; });
+}
+
+unsigned long long CapturedProgram::instantiate_flags() const {
+  return prioritised() ? cudaGraphInstantiateFlagUseNodePriority : 0;
+}
+
+Preparation CapturedProgram::prepare_again(int times) const {
+  using Clock = std::chrono::steady_clock;
+  const auto ms_since = [](Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  };
+  devices_.front()->activate();
+  OPSCHED_CUDA(cudaStreamSynchronize(origin_));
+  Preparation all;
+  all.waits = wait_count(program_);
+  std::vector<double> captures, instantiations, uploads;
+  for (int i = 0; i < times; ++i) {
+    auto start = Clock::now();
+    const CudaGraph graph = capture(nullptr);
+    captures.push_back(ms_since(start));
+    start = Clock::now();
+    const GraphExec exec = instantiate(graph, instantiate_flags());
+    instantiations.push_back(ms_since(start));
+    start = Clock::now();
+    OPSCHED_CUDA(cudaGraphUpload(exec.get(), origin_));
+    OPSCHED_CUDA(cudaStreamSynchronize(origin_));
+    uploads.push_back(ms_since(start));
+    std::size_t nodes = 0;
+    OPSCHED_CUDA(cudaGraphGetNodes(graph.get(), nullptr, &nodes));
+    all.nodes = static_cast<int>(nodes);
+  }
+  all.capture_ms = median_of(std::move(captures));
+  all.instantiate_ms = median_of(std::move(instantiations));
+  all.upload_ms = median_of(std::move(uploads));
+  return all;
 }
 
 void CapturedProgram::poison() {

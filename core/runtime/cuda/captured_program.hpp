@@ -11,6 +11,7 @@
 #include "core/runtime/cuda/device_context.hpp"
 #include "core/runtime/cuda/kernels.hpp"
 #include "core/runtime/cuda/peer_copy.hpp"
+#include "core/runtime/executor.hpp"
 #include "core/runtime/program/program.hpp"
 #include "core/runtime/tensor.hpp"
 
@@ -39,9 +40,12 @@ class CapturedProgram {
   cudaGraphExec_t exec() const { return exec_.get(); }
   cudaStream_t stream() const { return origin_; }
 
-  /// Captures the program once more, into a graph that the caller instantiates, and says which nodes came
-  /// from which step. It works on this object's memory.
+  /// Captures the program once more, into a graph that the caller instantiates with instantiate_flags(), and
+  /// says which nodes came from which step. It works on this object's memory.
   CudaGraph capture(StepNodes& nodes) const;
+  unsigned long long instantiate_flags() const;
+  /// Makes the graph ready again, `times` times.
+  Preparation prepare_again(int times) const;
 
   /// Fills every arena with NaNs, so that reading before writing shows in the outputs.
   void poison();
@@ -59,6 +63,7 @@ class CapturedProgram {
   char* address(const View& view) const;
   /// `nodes` may be null.
   CudaGraph capture(StepNodes* nodes) const;
+  bool prioritised() const;
   void enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const;
   void enqueue_transfer(const Step& step, const Prepared& prepared, cudaStream_t stream) const;
   PeerCopy copy_of(const Step& step) const;

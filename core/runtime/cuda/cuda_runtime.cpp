@@ -26,7 +26,7 @@ namespace {
 
 class CudaExecutor final : public Executor {
  public:
-  CudaExecutor(const Graph& graph, const Schedule& schedule, Precision precision,
+  CudaExecutor(const Graph& graph, const Schedule& schedule, Precision precision, Waits waits,
                std::span<DeviceContext* const> devices, const CopyRoute& route, std::shared_ptr<WeightStore> weights,
                std::string note, const std::function<void(const std::string&)>& progress)
       : graph_(graph),
@@ -37,7 +37,8 @@ class CudaExecutor final : public Executor {
         devices_(devices.begin(), devices.end()),
         note_(std::move(note)),
         captured_(
-            lower(graph, schedule, lowering_for(precision)), graph.batch(), precision, MemoryUse::own, devices, route,
+            lower(graph, schedule, lowering_for(precision, waits)), graph.batch(), precision, MemoryUse::own, devices,
+            route,
             [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
               return weights_->get(step, kernel, device);
             },
@@ -77,7 +78,8 @@ class CudaExecutor final : public Executor {
     ReplayTracer tracer;
     StepNodes nodes;
     const CudaGraph graph = captured_.capture(nodes);
-    std::vector<StepActivity> activities = tracer.record(graph, nodes, captured_.stream(), kReplays);
+    std::vector<StepActivity> activities =
+        tracer.record(graph, nodes, captured_.stream(), kReplays, captured_.instantiate_flags());
     for (StepActivity& a : activities)
       if (a.step < 0) a.device = device_of(a.device);
     Trace trace =
@@ -93,6 +95,11 @@ class CudaExecutor final : public Executor {
         "this build cannot trace on a GPU: no CUPTI was found when it was configured. Install the CUDA toolkit's CUPTI "
         "and configure again, or simulate: --device sim");
 #endif
+  }
+
+  Preparation preparation() override {
+    constexpr int kTimes = 5;
+    return captured_.prepare_again(kTimes);
   }
 
   std::int64_t activation_bytes(int device) const override { return captured_.program().arena_bytes.at(device); }
@@ -194,7 +201,8 @@ CudaRuntime::~CudaRuntime() = default;
 const CudaDevice& CudaRuntime::device() const { return impl_->device; }
 Precision CudaRuntime::precision() const { return impl_->options.precision; }
 
-std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed) {
+std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed,
+                                                     Waits waits) {
   const std::vector<DeviceContext*> devices = impl_->connected(static_cast<int>(schedule.devices.size()));
   const std::string key = fingerprint(graph) + " " + std::to_string(seed);
   if (key != impl_->weights_of) {
@@ -202,7 +210,7 @@ std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const S
     impl_->weights_of = key;
   }
   const NvtxRange range("capture " + graph.name() + "/" + schedule.scheduler);
-  return std::make_unique<CudaExecutor>(graph, schedule, impl_->options.precision, devices, impl_->route,
+  return std::make_unique<CudaExecutor>(graph, schedule, impl_->options.precision, waits, devices, impl_->route,
                                         impl_->weights, impl_->device.name, impl_->options.progress);
 }
 

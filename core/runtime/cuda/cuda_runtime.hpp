@@ -51,7 +51,8 @@ class CudaRuntime {
   /// Captures the whole schedule, over all its devices, into one CUDA graph. `seed` of the weights. The
   /// graph must outlive the executor. Throws Error where there are too few GPUs, too little memory, or no kernel for an
   /// operator.
-  std::unique_ptr<Executor> make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed);
+  std::unique_ptr<Executor> make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed,
+                                          Waits waits = Waits::needed);
 
   /// Costs measured on device 0, in barrier mode inside CUDA graphs, as schedules run. What
   /// `profile` knows is not measured again; what is measured goes into it. Both must outlive it.

@@ -231,8 +231,8 @@ void ReplayTracer::stop() {
 }
 
 std::vector<StepActivity> ReplayTracer::record(const CudaGraph& graph, const StepNodes& nodes, cudaStream_t stream,
-                                               int replays) {
-  const GraphExec exec = instantiate(graph);
+                                               int replays, unsigned long long flags) {
+  const GraphExec exec = instantiate(graph, flags);
   std::unordered_map<std::uint64_t, int> step_of;
   for (std::size_t step = 0; step < nodes.size(); ++step)
     for (cudaGraphNode_t node : nodes[step]) {

@@ -21,10 +21,11 @@ class ReplayTracer {
   ReplayTracer(const ReplayTracer&) = delete;
   ReplayTracer& operator=(const ReplayTracer&) = delete;
 
-  /// Launches the graph `replays` times on `stream`, one after another, and gives the records of the
-  /// replay of median length (first start to last end). `nodes`: of each step. `device` of a record that
+  /// Instantiates the graph with `flags`, launches it `replays` times on `stream`, one after another, and gives the
+  /// records of the replay of median length (first start to last end). `nodes`: of each step. `device` of a record that
   /// belongs to no step is CUDA's number. Throws Error if records are lost, or none belongs to a step.
-  std::vector<StepActivity> record(const CudaGraph& graph, const StepNodes& nodes, cudaStream_t stream, int replays);
+  std::vector<StepActivity> record(const CudaGraph& graph, const StepNodes& nodes, cudaStream_t stream, int replays,
+                                   unsigned long long flags = 0);
 
  private:
   void stop();

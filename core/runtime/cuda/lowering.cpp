@@ -2,8 +2,9 @@
 
 namespace opsched {
 
-LoweringOptions lowering_for(Precision precision) {
+LoweringOptions lowering_for(Precision precision, Waits waits) {
   LoweringOptions options;
+  options.waits = waits;
   options.element_bytes = precision == Precision::fp16 ? 2 : 4;
   // The kernel library takes any step as it is: it fuses sums and activations where a kernel can, and
   // measures that against a gather of its own.

@@ -6,6 +6,6 @@
 namespace opsched {
 
 /// What this back end's kernels can do by themselves, in a precision.
-LoweringOptions lowering_for(Precision precision);
+LoweringOptions lowering_for(Precision precision, Waits waits = Waits::needed);
 
 }  // namespace opsched

@@ -63,19 +63,32 @@ class MeasuredCost final : public CostModel {
 
   std::optional<double> schedule_ms(const Schedule& schedule) override {
     const std::string graph = fingerprint(graph_), key = fingerprint(schedule);
-    if (!profile_.find_schedule(graph, key))
-      profile_.record_schedule(graph, key,
-                               {.record = timer_.time(schedule),
-                                .label = graph_.name() + "/verified/batch:" + std::to_string(graph_.batch()),
-                                .schedule = to_text(schedule)});
+    if (!profile_.find_schedule(graph, key)) record(schedule, timer_.time(schedule));
     return profile_.find_schedule(graph, key)->record.ms;
   }
+  void prefetch_schedules(std::span<const Schedule> schedules) override {
+    std::vector<Schedule> unknown;
+    std::unordered_set<std::string> distinct;
+    for (const Schedule& schedule : schedules) {
+      const std::string key = fingerprint(schedule);
+      if (!profile_.find_schedule(fingerprint(graph_), key) && distinct.insert(key).second) unknown.push_back(schedule);
+    }
+    const std::vector<Record> records = timer_.time_in_turn(unknown);
+    for (std::size_t i = 0; i < records.size(); ++i) record(unknown[i], records[i]);
+  }
+  std::vector<Schedule> known_schedules() override { return recorded_schedules(graph_, profile_); }
 
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override {
     return from == to ? 0 : profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, precision_));
   }
 
  private:
+  void record(const Schedule& schedule, const Record& record) {
+    profile_.record_schedule(fingerprint(graph_), fingerprint(schedule),
+                             {.record = record,
+                              .label = graph_.name() + "/verified/batch:" + std::to_string(graph_.batch()),
+                              .schedule = to_text(schedule)});
+  }
   /// Before anything is known, what its arithmetic alone would take.
   double about_ms(const Stage& stage) {
     if (estimator_) return estimator_->estimate_stage_ms(stage);

@@ -15,13 +15,6 @@ namespace {
 
 constexpr int kBurst = 10;  // replays that are enqueued at once
 
-double median_of(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return 0.5 * (*middle + *std::max_element(values.begin(), middle));
-}
-
 /// Median absolute deviation over the median.
 double noise_of(const std::vector<double>& values, double median) {
   std::vector<double> deviations;
@@ -69,6 +62,13 @@ class Burst {
 };
 
 }  // namespace
+
+double median_of(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return 0.5 * (*middle + *std::max_element(values.begin(), middle));
+}
 
 KernelComparison compare_replays(const std::array<cudaGraphExec_t, 2>& graphs, cudaStream_t stream, int turns) {
   const Burst burst;
@@ -124,6 +124,31 @@ Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const Measur
     result.throttled = clocks->clocks().throttled;
   }
   return result;
+}
+
+std::vector<Measurement> time_in_turn(std::span<const cudaGraphExec_t> execs, cudaStream_t stream,
+                                      const MeasureOptions& options) {
+  using Clock = std::chrono::steady_clock;
+  const Burst burst;
+  for (cudaGraphExec_t exec : execs)
+    for (int i = 0; i < options.warmup; ++i) OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
+  OPSCHED_CUDA(cudaStreamSynchronize(stream));
+  std::vector<std::vector<double>> times(execs.size());
+  std::vector<Measurement> results(execs.size());
+  const auto start = Clock::now();
+  const double most = options.max_seconds * static_cast<double>(execs.size());
+  for (bool all = execs.empty(); !all;) {
+    all = true;
+    for (std::size_t i = 0; i < execs.size(); ++i) {
+      burst.enqueue(execs[i], stream);
+      std::ranges::copy(burst.wait(), std::back_inserter(times[i]));
+      results[i] = summary(times[i]);
+      all = all && results[i].runs >= options.min_runs && error_of_median(results[i]) < options.max_noise;
+    }
+    if (results.back().runs >= options.max_runs) break;
+    if (std::chrono::duration<double>(Clock::now() - start).count() > most) break;
+  }
+  return results;
 }
 
 PendingReplays::PendingReplays(cudaGraphExec_t exec, cudaStream_t stream, int warmup, int runs,

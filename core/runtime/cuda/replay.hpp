@@ -5,6 +5,7 @@
 
 #include <array>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "core/runtime/cuda/clock_monitor.hpp"
@@ -24,6 +25,11 @@ Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const Measur
 /// round, so that drifting clocks meet both alike.
 KernelComparison compare_replays(const std::array<cudaGraphExec_t, 2>& graphs, cudaStream_t stream, int turns);
 
+/// Latencies of several, a burst of each in turn until all are known well. `max_seconds` is for each on average.
+std::vector<Measurement> time_in_turn(std::span<const cudaGraphExec_t> execs, cudaStream_t stream,
+                                      const MeasureOptions& options);
+
+double median_of(std::vector<double> values);
 /// Standard error of a median over the median.
 double error_of_median(const Measurement& measurement);
 

@@ -144,4 +144,24 @@ Record StageTimer::time(const Schedule& schedule) {
   return {.ms = measured.median, .noise = measured.noise, .runs = measured.runs};
 }
 
+std::vector<Record> StageTimer::time_in_turn(std::span<const Schedule> schedules) {
+  std::vector<CapturedProgram> ready;
+  // All work in the device's scratch memory. One that needs more of it than there is moves it.
+  for (const void* memory = nullptr; ready.empty() || memory != device_.scratch(0);) {
+    memory = device_.scratch(0);
+    ready.clear();
+    for (const Schedule& schedule : schedules)
+      ready.push_back(capture(lower(graph_, schedule, lowering_for(precision_))));
+    if (ready.empty()) return {};
+  }
+  if (!warm_) device_.warm_up();
+  warm_ = true;
+  std::vector<cudaGraphExec_t> execs;
+  for (const CapturedProgram& captured : ready) execs.push_back(captured.exec());
+  std::vector<Record> records;
+  for (const Measurement& measured : opsched::time_in_turn(execs, ready.front().stream(), kWhole))
+    records.push_back({.ms = measured.median, .noise = measured.noise, .runs = measured.runs});
+  return records;
+}
+
 }  // namespace opsched

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "core/cost/profile.hpp"
 #include "core/runtime/cuda/captured_program.hpp"
@@ -31,6 +32,8 @@ class StageTimer {
   void time(std::span<const StageRequest> requests, const Done& done);
   /// A whole schedule on this device, replayed again and again.
   Record time(const Schedule& schedule);
+  /// Several in turn, to be compared.
+  std::vector<Record> time_in_turn(std::span<const Schedule> schedules);
 
  private:
   struct Trial;

@@ -1,5 +1,6 @@
 #include "core/runtime/program/builder.hpp"
 
+#include <algorithm>
 #include <optional>
 
 namespace opsched {
@@ -61,8 +62,14 @@ void Builder::add_step(Step step) {
   }
   const int predecessor = last_step(step.device, step.stream);
   if (predecessor >= 0) after.push_back(predecessor);
-  after = order_.reduced(std::move(after));
-  const int index = order_.add(after);
+  std::vector<int> needed = order_.reduced(after);
+  const int index = order_.add(needed);
+  if (options_.waits == Waits::needed) {
+    after = std::move(needed);
+  } else {
+    std::ranges::sort(after);
+    after.erase(std::unique(after.begin(), after.end()), after.end());
+  }
   std::erase(after, predecessor);
   step.waits = std::move(after);
   last_[{step.device, step.stream}] = index;

@@ -58,6 +58,9 @@ class Lowering {
       }
     }
     for (OpId op : graph_.outputs()) program.outputs.push_back(builder_.view(layout.output(op)));
+    if (!schedule_.priority.empty())
+      for (Step& step : program.steps)
+        if (step.kind != Step::Kind::transfer) step.priority = schedule_.priority[step.op];
     plan_arena(program);
     return std::move(program);
   }
@@ -140,6 +143,12 @@ std::int64_t transfer_bytes(const Program& program, int element_bytes, int batch
     elements += std::int64_t{view.channels} * whole.h * whole.w;
   }
   return elements * element_bytes * batch;
+}
+
+int wait_count(const Program& program) {
+  std::size_t count = 0;
+  for (const Step& step : program.steps) count += step.waits.size();
+  return static_cast<int>(count);
 }
 
 }  // namespace opsched

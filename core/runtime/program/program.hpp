@@ -54,6 +54,7 @@ struct Step {
   View output{};
   int device = 0, stream = 0;
   std::vector<int> waits{};  ///< steps that end before it begins, besides its predecessor on the stream
+  int priority = 0;          ///< as in the schedule; 0 for transfers
 };
 
 struct Program {
@@ -77,6 +78,7 @@ struct Fusion {
 struct LoweringOptions {
   int element_bytes = 4;
   Fusion fusion;
+  Waits waits = Waits::needed;
   std::int64_t alignment = 256;  ///< of buffers; slices lie where their channels put them
 };
 
@@ -85,6 +87,9 @@ Program lower(const Graph& graph, const Schedule& schedule, const LoweringOption
 
 /// Bytes that the program's transfers move in a run, at so many an element and so many images.
 std::int64_t transfer_bytes(const Program& program, int element_bytes, int batch);
+
+/// Pairs of steps of which one waits for the other, besides those that follow each other on a stream.
+int wait_count(const Program& program);
 
 /// Lowers `stages`, executed one after another with barriers on one device, `replicas` times over.
 /// What a stage reads from outside it comes from buffers of its own, so any stages can be lined up;

@@ -356,11 +356,17 @@ class BarrierRun {
   std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> ends_;
 };
 
+Simulation run(CostModel& cost, const Schedule& schedule) {
+  return schedule.mode == Mode::barrier ? BarrierRun(cost, schedule).run() : DataflowRun(cost, schedule).run();
+}
+
 }  // namespace
 
 Simulation simulate(CostModel& cost, const Schedule& schedule) {
   validate(cost.graph(), schedule);
-  return schedule.mode == Mode::barrier ? BarrierRun(cost, schedule).run() : DataflowRun(cost, schedule).run();
+  return run(cost, schedule);
 }
+
+double simulated_ms(CostModel& cost, const Schedule& schedule) { return run(cost, schedule).timeline.makespan; }
 
 }  // namespace opsched

@@ -5,14 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "core/error.hpp"
-#include "core/runtime/executor.hpp"
-
 namespace opsched {
-
-Trace Executor::trace() {
-  throw Error("a schedule on the CPU cannot be traced: run it on a GPU (--device gpu) or simulate it (--device sim)");
-}
 
 int Trace::row(int device, const std::string& name) {
   const auto it = std::ranges::find_if(rows, [&](const TraceRow& r) { return r.device == device && r.name == name; });

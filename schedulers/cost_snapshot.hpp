@@ -1,0 +1,45 @@
+// What operators cost, asked for once: for searches that simulate thousands of schedules.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "core/cost/cost_model.hpp"
+
+namespace opsched {
+
+/// Operators, utilisations and the sharing law of another model as they are now; stages (of merges) are
+/// asked for when they are needed first. Of one device.
+class CostSnapshot final : public CostModel {
+ public:
+  explicit CostSnapshot(CostModel& cost) : cost_(cost), ms_(cost.graph().size()), utilisation_(ms_.size()) {
+    std::vector<Stage> alone;
+    for (OpId op : graph().units()) alone.push_back({.strategy = Strategy::concurrent, .groups = {{op}}});
+    cost.prefetch(alone);
+    for (OpId op : graph().units()) {
+      ms_[op] = cost.operator_ms(op);
+      utilisation_[op] = cost.utilisation(op);
+    }
+    sharing_ = cost.sharing();  // a model that measures knows it by now
+  }
+
+  const Graph& graph() const override { return cost_.graph(); }
+  Source source() const override { return cost_.source(); }
+  double operator_ms(OpId op) override { return ms_[op]; }
+  double utilisation(OpId op) override { return utilisation_[op]; }
+  double stage_ms(const Stage& stage) override {
+    const auto [it, fresh] = stages_.try_emplace({stage.strategy, stage.groups}, 0.0);
+    if (fresh) it->second = cost_.stage_ms(stage);
+    return it->second;
+  }
+  double transfer_ms(OpId, OpId, int, int) override { return 0; }
+  Sharing sharing() const override { return sharing_; }
+
+ private:
+  CostModel& cost_;
+  std::vector<double> ms_, utilisation_;
+  Sharing sharing_;
+  std::map<std::pair<Strategy, std::vector<Group>>, double> stages_;
+};
+
+}  // namespace opsched

@@ -1,0 +1,21 @@
+// Rules that give operators priorities (Schedule::priority).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/cost/cost_model.hpp"
+
+namespace opsched {
+
+struct PriorityRule {
+  std::string name;
+  std::vector<int> priority;  ///< by OpId
+};
+
+/// critical: operators on the longest chains of solo latencies (to a hundredth) before all others; slack: six
+/// classes of equal size, those that may wait least first; light: six classes, those that take least of the
+/// device first.
+std::vector<PriorityRule> priority_rules(CostModel& cost);
+
+}  // namespace opsched
