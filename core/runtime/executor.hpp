@@ -8,6 +8,7 @@
 #include "core/cost/cost_model.hpp"
 #include "core/precision.hpp"
 #include "core/runtime/tensor.hpp"
+#include "core/runtime/trace/active_warps.hpp"
 #include "core/runtime/trace/trace.hpp"
 
 namespace opsched {
@@ -56,6 +57,9 @@ class Executor {
   virtual Trace trace();
   /// Throws Error where the back end prepares nothing.
   virtual Preparation preparation();
+  /// Warps on a multiprocessor over time, counted by the hardware in one run. Throws Error where the back
+  /// end, the driver or the build cannot.
+  virtual std::vector<WarpSample> count_warps();
   /// Peak bytes of activations on a device.
   virtual std::int64_t activation_bytes(int device) const = 0;
   /// Bytes that go from device to device in a run; the same tensor goes to a device once.

@@ -19,6 +19,7 @@ struct WarpOptions {
   RunOptions run;
   std::vector<std::string> schedulers = {"sequential", "ios-both"};
   std::string out;
+  bool counters = false;
 };
 
 std::string command_of(const WarpOptions& options, const Graph& graph) {
@@ -26,7 +27,7 @@ std::string command_of(const WarpOptions& options, const Graph& graph) {
   std::string command = "opsched warps " + (g.file.empty() ? g.network : "--graph " + g.file);
   if (!g.block.empty()) command += " --block " + g.block;
   if (graph.batch() > 1) command += " --batch " + std::to_string(graph.batch());
-  return command + " --precision " + options.run.precision;
+  return command + " --precision " + options.run.precision + (options.counters ? " --counters" : "");
 }
 
 void warps(const WarpOptions& options) {
@@ -44,20 +45,22 @@ void warps(const WarpOptions& options) {
         make_schedule(name, {.cost = *costs, .devices = 1, .options = {}, .progress = interruptible(status)});
     status.show(name + ": tracing");
     check_interrupt();
-    const Trace trace = device->executor(*costs, schedule, precision, 1)->trace();
+    const std::unique_ptr<Executor> executor = device->executor(*costs, schedule, precision, 1);
+    const Trace trace = executor->trace();
     WarpSeries& s = series.emplace_back();
     s.network = graph.name();
     s.batch = graph.batch();
     s.precision = to_string(precision);
     s.scheduler = name;
-    const std::vector<WarpSample> curve = active_warps(trace, 0);
+    const std::vector<WarpSample> curve = options.counters ? executor->count_warps() : active_warps(trace, 0);
     s.samples = resampled(curve, kSamples);
-    s.makespan_ms = trace.makespan;
+    s.makespan_ms = options.counters ? curve.back().t_ms : trace.makespan;
     s.mean_warps_per_sm = mean_warps(curve);
     s.multiprocessors = trace.multiprocessors;
     s.max_warps_per_sm = trace.max_warps_per_sm;
-    s.method = "derived from activity records";
-    s.source = trace.source + "; " + device->describe();
+    s.method = options.counters ? "counted by the hardware, sampled every microsecond of one replay"
+                                : "derived from activity records";
+    s.source = (options.counters ? "" : trace.source + "; ") + device->describe();
     s.command = command_of(options, graph);
   }
   device->save();
@@ -85,6 +88,8 @@ Command warps_command() {
               "  opsched warps inception_v3 --block e2                 a sample block: sequential against IOS\n"
               "  opsched warps inception_v3 --out results/mygpu        the whole network, into a folder\n"
               "  opsched warps nasnet --schedulers sequential,dataflow --precision fp16\n"
+              "  opsched warps inception_v3 --block e2 --counters      counted, not derived: needs CUDA 12.6 and "
+              "permission\n"
               "Derived from CUPTI's record of every kernel: its interval, and how many of its blocks the occupancy\n"
               "calculator lets a multiprocessor hold. Written to FOLDER/active_warps.json.",
           .setup = [](CLI::App& app) -> std::function<void()> {
@@ -94,6 +99,9 @@ Command warps_command() {
                 ->delimiter(',')
                 ->capture_default_str();
             options->run.add_to(app);
+            app.add_flag(
+                "--counters", options->counters,
+                "Count warps in hardware (CUPTI's sampling of performance monitors; the driver must allow it)");
             app.add_option("--out", options->out, "Folder of results (default: results/NAME of the GPU)");
             return [options] { warps(*options); };
           }};

@@ -9,6 +9,7 @@
 #include "core/runtime/cuda/choice_file.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
 #ifdef OPSCHED_WITH_CUPTI
+#include "core/runtime/cuda/cupti_counters.hpp"
 #include "core/runtime/cuda/cupti_replay.hpp"
 #endif
 #include "core/runtime/cuda/device_context.hpp"
@@ -100,6 +101,22 @@ class CudaExecutor final : public Executor {
   Preparation preparation() override {
     constexpr int kTimes = 5;
     return captured_.prepare_again(kTimes);
+  }
+
+  std::vector<WarpSample> count_warps() override {
+#ifdef OPSCHED_WITH_CUPTI
+    feed();
+    const auto replay = [this](int times) {
+      for (int i = 0; i < times; ++i) OPSCHED_CUDA(cudaGraphLaunch(captured_.exec(), captured_.stream()));
+      OPSCHED_CUDA(cudaStreamSynchronize(captured_.stream()));
+    };
+    replay(10);
+    return opsched::count_warps(devices_.front()->gpu(), [&] { replay(1); });
+#else
+    throw Error(
+        "this build cannot count warps: no CUPTI was found when it was configured. Install the CUDA toolkit's CUPTI "
+        "and configure again");
+#endif
   }
 
   std::int64_t activation_bytes(int device) const override { return captured_.program().arena_bytes.at(device); }

@@ -26,7 +26,7 @@ void* open_library() {
 }
 
 CuptiApi load() {
-  void* library = open_library();
+  void* library = cupti_library();
   CuptiApi api;
   const auto require = [](void* function, const char* name) {
     if (!function) throw Error(std::string("this CUPTI is too old: it has no ") + name);
@@ -41,6 +41,11 @@ CuptiApi load() {
 }
 
 }  // namespace
+
+void* cupti_library() {
+  static void* const library = open_library();
+  return library;
+}
 
 const CuptiApi& cupti_api() {
   static const CuptiApi api = load();

@@ -25,6 +25,9 @@ struct CuptiApi {
 #undef OPSCHED_DECLARE
 };
 
+/// The library, for functions that older ones lack; loaded as by cupti_api().
+void* cupti_library();
+
 /// Loads CUPTI, once a process: from where the loader looks, else from the toolkit that this was built
 /// with. Throws Error saying what to install where there is none.
 const CuptiApi& cupti_api();
