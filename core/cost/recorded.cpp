@@ -10,7 +10,7 @@
 namespace opsched {
 namespace {
 
-constexpr std::array<std::pair<const char*, double Sharing::*>, 7> kCalibrated = {{
+constexpr std::array<std::pair<const char*, double Sharing::*>, 8> kCalibrated = {{
     {"schedule.softness", &Sharing::softness},
     {"schedule.crowding", &Sharing::crowding},
     {"schedule.chain_ms", &Sharing::chain_ms},
@@ -18,6 +18,7 @@ constexpr std::array<std::pair<const char*, double Sharing::*>, 7> kCalibrated =
     {"schedule.switch_ms", &Sharing::switch_ms},
     {"schedule.chain_switch_ms", &Sharing::chain_switch_ms},
     {"schedule.launch_ms", &Sharing::launch_ms},
+    {"schedule.hop_ms", &Sharing::hop_ms},
 }};
 
 }  // namespace
@@ -55,7 +56,7 @@ std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& prof
 }
 
 RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const ContentionModel& model)
-    : graph_(graph), profile_(profile), model_(model), signer_(graph) {
+    : graph_(graph), profile_(profile), model_(model), sharing_(calibrated(model.sharing(), profile)), signer_(graph) {
   for (OpId op = 0; op < graph.size(); ++op) {
     Task task;
     if (!graph.op(op).is_input()) {
@@ -112,14 +113,12 @@ double RecordedCost::transfer_ms(OpId producer, OpId consumer, int from, int to)
   const auto [it, fresh] = transfers_.try_emplace(pair << 44 | edge, 0.0);
   if (fresh)
     it->second = profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, profile_.precision()));
-  return it->second;
+  return it->second + sharing().hop_ms;
 }
 
 std::optional<double> RecordedCost::schedule_ms(const Schedule& schedule) {
   const ScheduleRecord* known = profile_.find_schedule(fingerprint(graph_), fingerprint(schedule));
   return known ? std::optional(known->record.ms) : std::nullopt;
 }
-
-Sharing RecordedCost::sharing() const { return calibrated(model_.sharing(), profile_); }
 
 }  // namespace opsched

@@ -25,7 +25,7 @@ std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& prof
 /// What the profile holds is answered from it; the rest is the model's estimate.
 class RecordedCost : public CostModel {
  public:
-  /// All must outlive it. What is recorded in the profile later is seen.
+  /// All must outlive it. What is recorded in the profile later is seen, but for its calibration.
   RecordedCost(const Graph& graph, const Profile& profile, const ContentionModel& model);
   RecordedCost(const Graph& graph, const Recording& recording)
       : RecordedCost(graph, recording.profile, recording.model) {}
@@ -48,7 +48,7 @@ class RecordedCost : public CostModel {
   std::vector<Schedule> known_schedules() override { return recorded_schedules(graph_, profile_); }
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
   /// The model's, with what calibrate() (runtime/sim) found for whole schedules.
-  Sharing sharing() const override;
+  Sharing sharing() const override { return sharing_; }
 
   const Profile& profile() const { return profile_; }
   /// Distinct stages asked for so far that were in the profile, and that were not.
@@ -61,6 +61,7 @@ class RecordedCost : public CostModel {
   const Graph& graph_;
   const Profile& profile_;
   const ContentionModel& model_;
+  Sharing sharing_;
   StageSigner signer_;
   std::vector<Task> tasks_;  ///< by OpId
   std::unordered_map<std::string, double> estimates_, merges_;
