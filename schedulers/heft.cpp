@@ -42,7 +42,7 @@ namespace {
 
 Schedule make(const SchedulerRequest& request) {
   const HiosProblem problem(request.cost, request.devices);
-  return staged(problem, heft_orders(problem), 1);
+  return staged_or_alone(problem, heft_orders(problem), 1);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The two steps of HIOS (CLUSTER 2023, section IV) and HEFT, on flat arrays.
 #pragma once
 
+#include "schedulers/fastest.hpp"
 #include "schedulers/hios_problem.hpp"
 #include "schedulers/stage_graph.hpp"
 
@@ -21,17 +22,15 @@ DeviceOrders heft_orders(const HiosProblem& problem);
 /// Everything on the first device, by LST.
 DeviceOrders one_device_orders(const HiosProblem& problem);
 
-/// The schedule of these orders, with step 2; or, where that is shorter under exact evaluation, the one that
-/// stays on one device. Not in HIOS or HEFT, where small graphs with costly transfers end up slower on
-/// several devices than on one.
-Schedule staged(const HiosProblem& problem, const DeviceOrders& orders, int width);
+/// The schedule of these orders, with step 2.
+Candidate staged(const HiosProblem& problem, const DeviceOrders& orders, int width);
+
+/// The same; or, where that is faster, the schedule that stays on one device. Not in HIOS or HEFT, where small
+/// graphs with costly transfers end up slower on several devices than on one.
+Schedule staged_or_alone(const HiosProblem& problem, const DeviceOrders& orders, int width);
 
 /// HIOS on the first of the problem's devices, the others left idle.
-struct Alone {
-  Schedule schedule;
-  double makespan;  ///< ms
-};
-Alone on_one_device(const HiosProblem& problem, int width);
+Candidate on_one_device(const HiosProblem& problem, int width);
 
 /// HIOS, step 2: a window of `width` operators slides over each device's order; independent operators in
 /// it become one stage where the makespan does not grow, the most first.

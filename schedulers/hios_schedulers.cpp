@@ -23,27 +23,27 @@ DeviceOrders one_device_orders(const HiosProblem& problem) {
   return orders;
 }
 
-Schedule staged(const HiosProblem& problem, const DeviceOrders& orders, int width) {
+Candidate staged(const HiosProblem& problem, const DeviceOrders& orders, int width) {
   StageCost cost(problem);
   StageGraph graph(problem, cost);
   graph.assign(orders);
   fuse_windows(graph, width);
+  return {graph.schedule(), graph.makespan()};
+}
+
+Schedule staged_or_alone(const HiosProblem& problem, const DeviceOrders& orders, int width) {
+  Candidate placed = staged(problem, orders, width);
   // Below all work there is nothing to gain on one device; measured stages may beat that bound.
   double work = 0;
   for (int v = 0; v < problem.size(); ++v) work += width == 1 ? problem.ms(v) : problem.cost().work_ms(problem.op(v));
-  const bool exact = width == 1 || problem.cost().source() == Source::synthetic;
-  if (problem.devices() == 1 || (exact && graph.makespan() <= work)) return graph.schedule();
-  const Alone alone = on_one_device(problem, width);
-  return alone.makespan < graph.makespan() ? alone.schedule : graph.schedule();
+  const bool exact = problem.cost().source() == Source::synthetic;
+  if (problem.devices() == 1 || (exact && placed.makespan <= work)) return placed.schedule;
+  return fastest(problem.cost(), {std::move(placed), on_one_device(problem, width)});
 }
 
-Alone on_one_device(const HiosProblem& problem, int width) {
+Candidate on_one_device(const HiosProblem& problem, int width) {
   const HiosProblem single(problem.cost(), 1);  // LST without transfers
-  StageCost cost(single);
-  StageGraph graph(single, cost);
-  graph.assign(one_device_orders(single));
-  fuse_windows(graph, width);
-  Alone alone{graph.schedule(), graph.makespan()};
+  Candidate alone = staged(single, one_device_orders(single), width);
   alone.schedule.devices.resize(problem.devices());
   return alone;
 }
@@ -55,7 +55,7 @@ using FirstStep = DeviceOrders (*)(const HiosProblem&);
 /// A window of 1 leaves out the second step.
 Schedule make(const SchedulerRequest& request, FirstStep place, int window) {
   const HiosProblem problem(request.cost, request.devices);
-  return staged(problem, place(problem), window);
+  return staged_or_alone(problem, place(problem), window);
 }
 
 SchedulerInfo inter_gpu(std::string name, std::string summary, FirstStep place) {

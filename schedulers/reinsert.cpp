@@ -136,20 +136,26 @@ int default_iterations(int operators) {
 
 /// The search sees transfers that never wait for each other. Where they do, what it found may be slower than
 /// a schedule that moves less: one of those from which it starts, on these devices or fewer.
-void prefer_less_traffic(const SchedulerRequest& request, int window, Schedule& best) {
-  double best_ms = simulate(request.cost, best).timeline.makespan;
+void prefer_less_traffic(const SchedulerRequest& request, int window, Candidate& best) {
   for (int devices = request.devices; devices >= 1; devices /= 2) {
     const HiosProblem problem(request.cost, devices);
     for (auto* place : {hios_lp_orders, hios_mr_orders, heft_orders})
       for (const int width : {1, window}) {
-        Schedule schedule = staged(problem, place(problem), width);
-        schedule.devices.resize(request.devices);
-        const double ms = simulate(request.cost, schedule).timeline.makespan;
-        if (ms >= best_ms) continue;
-        best_ms = ms;
-        best = std::move(schedule);
+        Candidate other = staged(problem, place(problem), width);
+        other.schedule.devices.resize(request.devices);
+        other.makespan = simulate(request.cost, other.schedule).timeline.makespan;
+        if (other.makespan < best.makespan) best = std::move(other);
       }
   }
+}
+
+/// What one device can do when operators need not wait for stages.
+Candidate dataflow_alone(const SchedulerRequest& request) {
+  Candidate alone{make_schedule("dataflow", {.cost = request.cost, .devices = 1, .options = {}, .progress = {}})};
+  alone.schedule.scheduler.clear();
+  alone.schedule.devices.resize(request.devices);
+  alone.makespan = simulate(request.cost, alone.schedule).timeline.makespan;
+  return alone;
 }
 
 Schedule make(const SchedulerRequest& request) {
@@ -163,10 +169,12 @@ Schedule make(const SchedulerRequest& request) {
   if (problem.size() == 0) return StageGraph(problem, cost).schedule();
   const StageGraph found = Reinsertion(problem, cost, settings, request.progress).run();
   if (problem.devices() == 1) return found.schedule();
-  const Alone alone = on_one_device(problem, 1);
-  Schedule best = alone.makespan < found.makespan() ? alone.schedule : found.schedule();
+  Candidate best{found.schedule(), found.makespan()}, alone = on_one_device(problem, 1);
+  if (request.cost.source() == Source::synthetic) return fastest(request.cost, {std::move(best), std::move(alone)});
+  // The simulator knows more than the search: links that are busy, operators without stages.
+  for (Candidate* c : {&best, &alone}) c->makespan = simulate(request.cost, c->schedule).timeline.makespan;
   if (std::isfinite(request.cost.sharing().transfer_latency_ms)) prefer_less_traffic(request, settings.window, best);
-  return best;
+  return fastest(request.cost, {std::move(best), std::move(alone), dataflow_alone(request)});
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ class CostModel {
   virtual double transfer_ms(OpId producer, OpId consumer, int from, int to) = 0;
   /// Whether transfer_ms is the same for every pair of different devices; spares schedulers the asking.
   virtual bool uniform_links() const { return false; }
-  /// Latency of a whole schedule of this graph on one device, where the model knows better than to add
+  /// Latency of a whole schedule of this graph, where the model knows better than to add
   /// up its stages: by measuring it, or because it was measured. Default: nothing.
   virtual std::optional<double> schedule_ms(const Schedule&) { return {}; }
   /// These schedules will be asked for, to be compared; a model that measures takes turns between them, so

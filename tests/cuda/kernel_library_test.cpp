@@ -83,7 +83,7 @@ TEST_P(KernelLibraries, CanBeCapturedOnSeveralStreamsAtOnce) {
     OPSCHED_CUDA(cudaMemcpy(memory.back().data(), packed.data(), packed.size(), cudaMemcpyHostToDevice));
     memory.emplace_back(kernel->workspace_bytes() + 1);
   }
-  begin_capture(streams[0].get());
+  Capture capture(streams[0].get());
   OPSCHED_CUDA(cudaEventRecord(fork.get(), streams[0].get()));
   for (std::size_t i = 0; i < cases.size(); ++i) {
     if (i > 0) OPSCHED_CUDA(cudaStreamWaitEvent(streams[i].get(), fork.get()));
@@ -95,7 +95,7 @@ TEST_P(KernelLibraries, CanBeCapturedOnSeveralStreamsAtOnce) {
       OPSCHED_CUDA(cudaStreamWaitEvent(streams[0].get(), joins[i].get()));
     }
   }
-  const GraphExec exec = instantiate(end_capture(streams[0].get()));
+  const GraphExec exec = instantiate(capture.end());
   OPSCHED_CUDA(cudaGraphLaunch(exec.get(), streams[0].get()));
   OPSCHED_CUDA(cudaDeviceSynchronize());
   for (std::size_t i = 0; i < cases.size(); ++i)
@@ -124,7 +124,7 @@ TEST_F(KernelOverlap, RespectsDependences) {
     values.emplace_back(size * sizeof(float));
     OPSCHED_CUDA(cudaMemcpy(values.back().data(), start.data(), size * sizeof(float), cudaMemcpyHostToDevice));
   }
-  begin_capture(streams[0].get());
+  Capture capture(streams[0].get());
   const Event fork = make_event(false);
   OPSCHED_CUDA(cudaEventRecord(fork.get(), streams[0].get()));
   for (int s = 1; s < kStreams; ++s) OPSCHED_CUDA(cudaStreamWaitEvent(streams[s].get(), fork.get()));
@@ -153,7 +153,7 @@ TEST_F(KernelOverlap, RespectsDependences) {
     OPSCHED_CUDA(cudaEventRecord(end.get(), streams[s].get()));
     OPSCHED_CUDA(cudaStreamWaitEvent(streams[0].get(), end.get()));
   }
-  const GraphExec exec = instantiate(end_capture(streams[0].get()));
+  const GraphExec exec = instantiate(capture.end());
   OPSCHED_CUDA(cudaGraphLaunch(exec.get(), streams[0].get()));
   OPSCHED_CUDA(cudaDeviceSynchronize());
   for (int i = 0; i < kSteps; ++i) {

@@ -201,8 +201,9 @@ void CapturedProgram::enqueue_transfer(const Step& step, const Prepared& prepare
   // A stream of the source's GPU that no step uses.
   const int source = program_.buffers[step.inputs.front().buffer].device;
   const cudaStream_t from = devices_[source]->stream(program_.streams[source]);
+  enqueue_copy_through_host(copy, prepared.staging.data(), {devices_[source]->gpu(), from},
+                            {devices_[step.device]->gpu(), stream});
   devices_[step.device]->activate();
-  enqueue_copy_through_host(copy, prepared.staging.data(), from, stream);
 }
 
 PeerCopy CapturedProgram::copy_of(const Step& step) const {
@@ -231,7 +232,7 @@ CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
     for (int w : step.waits) awaited[w] = true;
 
   devices_.front()->activate();
-  begin_capture(origin_);
+  Capture capture(origin_);
   NewNodes new_nodes;
   const bool with_priorities = prioritised();
   const Event start = make_event(false);
@@ -272,7 +273,7 @@ CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
     }
   }
   devices_.front()->activate();
-  return end_capture(origin_);
+  return capture.end();
 }
 
 bool CapturedProgram::prioritised() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
@@ -55,11 +56,21 @@ double elapsed_ms(const Event& begin, const Event& end) {
   return ms;
 }
 
-void begin_capture(cudaStream_t stream) { OPSCHED_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed)); }
+Capture::Capture(cudaStream_t stream) : stream_(stream) {
+  OPSCHED_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+}
 
-CudaGraph end_capture(cudaStream_t stream) {
+Capture::~Capture() {
+  if (!stream_) return;
+  cudaGraph_t broken{};
+  cudaStreamEndCapture(stream_, &broken);
+  if (broken) cudaGraphDestroy(broken);
+  (void)cudaGetLastError();
+}
+
+CudaGraph Capture::end() {
   cudaGraph_t graph{};
-  OPSCHED_CUDA(cudaStreamEndCapture(stream, &graph));
+  OPSCHED_CUDA(cudaStreamEndCapture(std::exchange(stream_, nullptr), &graph));
   return CudaGraph(graph);
 }
 

@@ -54,9 +54,20 @@ Stream make_stream(int priority = 0);
 /// `timing`: can be given to elapsed_ms; without it the event is cheaper.
 Event make_event(bool timing);
 double elapsed_ms(const Event& begin, const Event& end);
-/// What is enqueued on `stream`, and on streams that wait for it, becomes a graph that end_capture returns.
-void begin_capture(cudaStream_t stream);
-CudaGraph end_capture(cudaStream_t stream);
+/// From here to end(), what is enqueued on `stream`, and on streams that wait for it, goes into a graph.
+/// Without end(), the stream is left fit for use.
+class Capture {
+ public:
+  explicit Capture(cudaStream_t stream);
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+  ~Capture();
+  CudaGraph end();
+
+ private:
+  cudaStream_t stream_;
+};
+
 GraphExec instantiate(const CudaGraph& graph, unsigned long long flags = 0);
 
 /// Memory on the device that is current when it is made.

@@ -232,7 +232,11 @@ std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const S
 }
 
 std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile) {
-  return make_measured_cost(graph, profile, impl_->context(0), impl_->options.precision);
+  const Connect connect = [impl = impl_.get()](int count) {
+    std::vector<DeviceContext*> devices = impl->connected(count);
+    return ConnectedDevices{std::move(devices), impl->route};
+  };
+  return make_measured_cost(graph, profile, connect, impl_->options.precision);
 }
 
 std::unique_ptr<KernelCompany> CudaRuntime::make_company(std::vector<CompanyMember> members) {

@@ -17,13 +17,13 @@ namespace {
 
 class MeasuredCost final : public CostModel {
  public:
-  MeasuredCost(const Graph& graph, Profile& profile, DeviceContext& device, Precision precision)
+  MeasuredCost(const Graph& graph, Profile& profile, const Connect& connect, Precision precision)
       : graph_(graph),
         profile_(profile),
         precision_(precision),
-        macs_per_ms_(peak_macs_per_ms(device.gpu(), precision)),
+        macs_per_ms_(peak_macs_per_ms(connect(1).devices.front()->gpu(), precision)),
         signer_(graph),
-        timer_(graph, device, precision) {}
+        timer_(graph, connect, precision) {}
 
   const Graph& graph() const override { return graph_; }
   Source source() const override { return Source::measured; }
@@ -79,7 +79,8 @@ class MeasuredCost final : public CostModel {
   std::vector<Schedule> known_schedules() override { return recorded_schedules(graph_, profile_); }
 
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override {
-    return from == to ? 0 : profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, precision_));
+    if (from == to) return 0;
+    return profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, precision_)) + sharing().hop_ms;
   }
 
  private:
@@ -127,9 +128,9 @@ class MeasuredCost final : public CostModel {
 
 }  // namespace
 
-std::unique_ptr<CostModel> make_measured_cost(const Graph& graph, Profile& profile, DeviceContext& device,
+std::unique_ptr<CostModel> make_measured_cost(const Graph& graph, Profile& profile, const Connect& connect,
                                               Precision precision) {
-  return std::make_unique<MeasuredCost>(graph, profile, device, precision);
+  return std::make_unique<MeasuredCost>(graph, profile, connect, precision);
 }
 
 }  // namespace opsched

@@ -4,12 +4,12 @@
 #include <memory>
 
 #include "core/cost/profile.hpp"
-#include "core/runtime/cuda/device_context.hpp"
+#include "core/runtime/cuda/peers.hpp"
 
 namespace opsched {
 
-/// See CudaRuntime::make_cost. `profile` and `device` must outlive it.
-std::unique_ptr<CostModel> make_measured_cost(const Graph& graph, Profile& profile, DeviceContext& device,
+/// See CudaRuntime::make_cost. `profile` and the devices must outlive it.
+std::unique_ptr<CostModel> make_measured_cost(const Graph& graph, Profile& profile, const Connect& connect,
                                               Precision precision);
 
 }  // namespace opsched

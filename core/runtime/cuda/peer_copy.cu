@@ -58,16 +58,30 @@ void enqueue_copy(const PeerCopy& copy, CopyMethod method, cudaStream_t stream) 
     launch<std::uint16_t>(flat, stream);
 }
 
-void enqueue_copy_through_host(const PeerCopy& copy, void* staging, cudaStream_t from, cudaStream_t to) {
-  const Event begin = make_event(false), arrived = make_event(false);
-  OPSCHED_CUDA(cudaEventRecord(begin.get(), to));
-  OPSCHED_CUDA(cudaStreamWaitEvent(from, begin.get(), 0));
-  OPSCHED_CUDA(cudaMemcpy2DAsync(staging, copy.width, copy.source, copy.source_pitch, copy.width, copy.rows,
-                                 cudaMemcpyDeviceToHost, from));
-  OPSCHED_CUDA(cudaEventRecord(arrived.get(), from));
-  OPSCHED_CUDA(cudaStreamWaitEvent(to, arrived.get(), 0));
+namespace {
+
+/// Work enqueued on `waiting` from now on follows what is on `awaited`. An event belongs to the GPU of the
+/// stream on which it is recorded.
+void follow(const StreamOfGpu& awaited, const StreamOfGpu& waiting) {
+  const DeviceScope scope(awaited.gpu);
+  const Event done = make_event(false);
+  OPSCHED_CUDA(cudaEventRecord(done.get(), awaited.stream));
+  OPSCHED_CUDA(cudaStreamWaitEvent(waiting.stream, done.get(), 0));
+}
+
+}  // namespace
+
+void enqueue_copy_through_host(const PeerCopy& copy, void* staging, const StreamOfGpu& from, const StreamOfGpu& to) {
+  follow(to, from);
+  {
+    const DeviceScope scope(from.gpu);
+    OPSCHED_CUDA(cudaMemcpy2DAsync(staging, copy.width, copy.source, copy.source_pitch, copy.width, copy.rows,
+                                   cudaMemcpyDeviceToHost, from.stream));
+  }
+  follow(from, to);
+  const DeviceScope scope(to.gpu);
   OPSCHED_CUDA(cudaMemcpy2DAsync(copy.target, copy.target_pitch, staging, copy.width, copy.width, copy.rows,
-                                 cudaMemcpyHostToDevice, to));
+                                 cudaMemcpyHostToDevice, to.stream));
 }
 
 }  // namespace opsched

@@ -31,8 +31,13 @@ struct CopyRoute {
 /// Enqueues the copy on a stream of the current device. Throws Error where CUDA refuses.
 void enqueue_copy(const PeerCopy& copy, CopyMethod method, cudaStream_t stream);
 
+struct StreamOfGpu {
+  int gpu;
+  cudaStream_t stream;
+};
+
 /// Enqueues the copy in two steps, from the source's GPU to `staging` (pinned, bytes() long) and from
 /// there on. It begins when `to` gets there; `from` may be any stream of the source's GPU.
-void enqueue_copy_through_host(const PeerCopy& copy, void* staging, cudaStream_t from, cudaStream_t to);
+void enqueue_copy_through_host(const PeerCopy& copy, void* staging, const StreamOfGpu& from, const StreamOfGpu& to);
 
 }  // namespace opsched

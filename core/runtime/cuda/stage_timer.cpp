@@ -53,8 +53,12 @@ struct StageTimer::Trial {
         replays(timer.enqueue(captured, kWarmup, kRuns)) {}
 };
 
-StageTimer::StageTimer(const Graph& graph, DeviceContext& device, Precision precision)
-    : graph_(graph), device_(device), precision_(precision), weight_bytes_(weight_bytes(graph, precision)) {}
+StageTimer::StageTimer(const Graph& graph, const Connect& connect, Precision precision)
+    : graph_(graph),
+      connect_(connect),
+      device_(*connect(1).devices.front()),
+      precision_(precision),
+      weight_bytes_(weight_bytes(graph, precision)) {}
 
 Program StageTimer::lowered(const Stage& stage, int replicas) const {
   return lower_stages(graph_, {&stage, 1}, replicas, lowering_for(precision_));
@@ -71,9 +75,9 @@ void StageTimer::prepare_kernels(std::span<const StageRequest> requests) {
 }
 
 CapturedProgram StageTimer::capture(Program program) {
-  DeviceContext* devices[] = {&device_};
-  return CapturedProgram(std::move(program), graph_.batch(), precision_, MemoryUse::scratch, devices, {},
-                         [](const Step&, const Kernel& kernel, DeviceContext& device) {
+  const ConnectedDevices devices = connect_(static_cast<int>(program.streams.size()));
+  return CapturedProgram(std::move(program), graph_.batch(), precision_, MemoryUse::scratch, devices.devices,
+                         devices.route, [](const Step&, const Kernel& kernel, DeviceContext& device) {
                            return device.next_weights(kernel.weight_bytes());
                          });
 }
@@ -89,9 +93,9 @@ double StageTimer::tiny_kernels(int count) {
   device_.activate();
   const cudaStream_t stream = device_.stream(0);
   void* memory = device_.scratch(sizeof(float));
-  begin_capture(stream);
+  Capture capture(stream);
   for (int i = 0; i < count; ++i) trial::fill_random(stream, memory, 1, false, 0);
-  const GraphExec exec = instantiate(end_capture(stream));
+  const GraphExec exec = instantiate(capture.end());
   const auto before = [&] { device_.pass_through_cache(weight_bytes_, 0); };  // as with stages
   return PendingReplays(exec.get(), stream, kWarmup, kMoreRuns, before).wait().median;
 }

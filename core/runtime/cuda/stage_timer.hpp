@@ -7,7 +7,7 @@
 
 #include "core/cost/profile.hpp"
 #include "core/runtime/cuda/captured_program.hpp"
-#include "core/runtime/cuda/device_context.hpp"
+#include "core/runtime/cuda/peers.hpp"
 #include "core/runtime/cuda/replay.hpp"
 #include "core/runtime/program/program.hpp"
 
@@ -27,10 +27,10 @@ class StageTimer {
   /// Told of every request as soon as it is measured: its index and its latency.
   using Done = std::function<void(std::size_t request, const Record&)>;
 
-  StageTimer(const Graph& graph, DeviceContext& device, Precision precision);
+  StageTimer(const Graph& graph, const Connect& connect, Precision precision);
   /// The host builds the graphs of the next stages while the GPU runs those of the ones before.
   void time(std::span<const StageRequest> requests, const Done& done);
-  /// A whole schedule on this device, replayed again and again.
+  /// A whole schedule, on all its devices, replayed again and again.
   Record time(const Schedule& schedule);
   /// Several in turn, to be compared.
   std::vector<Record> time_in_turn(std::span<const Schedule> schedules);
@@ -49,7 +49,8 @@ class StageTimer {
   Record record(const Trial& trial, const Measurement& measured) const;
 
   const Graph& graph_;
-  DeviceContext& device_;
+  Connect connect_;
+  DeviceContext& device_;  ///< the first, where stages run
   Precision precision_;
   std::size_t weight_bytes_ = 0;  ///< of the whole graph
   bool warm_ = false;

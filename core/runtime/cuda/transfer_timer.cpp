@@ -17,7 +17,7 @@ Record time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const Co
   const HostBuffer staging(route.through_host ? bytes : 0);
   a.activate();
   const cudaStream_t origin = a.stream(0);
-  begin_capture(origin);
+  Capture capture(origin);
   std::vector<Event> events;
   for (int hop = 0; hop < kHops; ++hop) {
     const int from = hop % 2, to = 1 - from;
@@ -28,12 +28,13 @@ Record time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const Co
     OPSCHED_CUDA(cudaStreamWaitEvent(ends[to]->stream(0), events.back().get(), 0));
     const PeerCopy copy{memory[to], memory[from], 1, bytes, bytes, bytes};
     if (route.through_host)
-      enqueue_copy_through_host(copy, staging.data(), ends[from]->stream(0), ends[to]->stream(0));
+      enqueue_copy_through_host(copy, staging.data(), {ends[from]->gpu(), ends[from]->stream(0)},
+                                {ends[to]->gpu(), ends[to]->stream(0)});
     else
       enqueue_copy(copy, route.method(bytes), ends[to]->stream(0));
   }
   a.activate();
-  const GraphExec exec = instantiate(end_capture(origin));
+  const GraphExec exec = instantiate(capture.end());
   const Measurement m =
       time_replays(exec.get(), origin,
                    {.warmup = 3, .min_runs = 18, .max_runs = 90, .max_noise = 0.01, .max_seconds = 0.2}, &a.clocks());

@@ -180,21 +180,13 @@ Trial::Series Trial::series(const Kernel& kernel) {
   const cudaStream_t stream = data_->bench.stream();
   Series series;
   series.launches_ = std::clamp(static_cast<int>(kSeriesMs / std::max(data_->first_ms, 1e-4)), 2, kMaxLaunches);
-  begin_capture(stream);
-  try {
-    for (int i = 0; i < series.launches_; ++i) {
-      launch(kernel, weights_for(kernel, i));
-      // Keeps launches apart: a kernel that overlaps well with itself need not do so with others.
-      OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, 4, stream));
-    }
-  } catch (...) {
-    cudaGraph_t broken = nullptr;
-    cudaStreamEndCapture(stream, &broken);
-    if (broken) cudaGraphDestroy(broken);
-    cudaGetLastError();
-    throw;
+  Capture capture(stream);
+  for (int i = 0; i < series.launches_; ++i) {
+    launch(kernel, weights_for(kernel, i));
+    // Keeps launches apart: a kernel that overlaps well with itself need not do so with others.
+    OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, 4, stream));
   }
-  series.graph_ = instantiate(end_capture(stream));
+  series.graph_ = instantiate(capture.end());
   return series;
 }
 
