@@ -150,11 +150,10 @@ void prefer_less_traffic(const SchedulerRequest& request, int window, Candidate&
 }
 
 /// What one device can do when operators need not wait for stages.
-Candidate dataflow_alone(const SchedulerRequest& request) {
-  Candidate alone{make_schedule("dataflow", {.cost = request.cost, .devices = 1, .options = {}, .progress = {}})};
-  alone.schedule.scheduler.clear();
-  alone.schedule.devices.resize(request.devices);
-  alone.makespan = simulate(request.cost, alone.schedule).timeline.makespan;
+Schedule dataflow_alone(const SchedulerRequest& request) {
+  Schedule alone = make_schedule("dataflow", {.cost = request.cost, .devices = 1, .options = {}, .progress = {}});
+  alone.scheduler.clear();
+  alone.devices.resize(request.devices);
   return alone;
 }
 
@@ -174,7 +173,11 @@ Schedule make(const SchedulerRequest& request) {
   // The simulator knows more than the search: links that are busy, operators without stages.
   for (Candidate* c : {&best, &alone}) c->makespan = simulate(request.cost, c->schedule).timeline.makespan;
   if (std::isfinite(request.cost.sharing().transfer_latency_ms)) prefer_less_traffic(request, settings.window, best);
-  return fastest(request.cost, {std::move(best), std::move(alone), dataflow_alone(request)});
+  std::vector<Candidate> candidates{std::move(best), std::move(alone)};
+  // Between the modes the simulator is not to be trusted: only what was measured counts.
+  Schedule dataflow = dataflow_alone(request);
+  if (const auto ms = request.cost.schedule_ms(dataflow)) candidates.push_back({std::move(dataflow), *ms});
+  return fastest(request.cost, std::move(candidates));
 }
 
 }  // namespace
