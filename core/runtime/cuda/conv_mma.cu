@@ -1,7 +1,5 @@
 // Implicit matrix product on the matrix units with small tiles, and the sum over input channels split
 // over the blocks of a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU.
-#include <cooperative_groups.h>
-#include <cuda_fp16.h>
 #include <cuda_pipeline_primitives.h>
 
 #include <algorithm>
@@ -13,14 +11,15 @@
 #include "core/runtime/cuda/conv_mma_device.cuh"
 #include "core/runtime/cuda/kernel_sources.hpp"
 #include "core/runtime/cuda/launch.cuh"
+#include "core/runtime/cuda/mma_tile.cuh"
 
 namespace opsched {
 namespace {
 
-constexpr int kRowBytes = 64;  // input channels of one tap that a tile step takes, in bytes
-constexpr int kChunks = kRowBytes / 16;
-constexpr int kStages = 4;    // tile steps in flight
-constexpr int kRowPad = 128;  // every tile height divides it
+using mma::chunk_at, mma::kChunks, mma::kRowBytes;  // a tile step takes a row's channels of one tap
+
+constexpr int kStages = 4;               // tile steps in flight
+constexpr int kRowPad = kConvMmaRowPad;  // every tile height divides it
 
 struct Params {
   ConvGeometry g;
@@ -31,17 +30,6 @@ struct Params {
   const float* bias;
   bool wide_output;  // four channels can be stored at once
 };
-
-__device__ unsigned shared_address(const void* p) { return static_cast<unsigned>(__cvta_generic_to_shared(p)); }
-
-/// Byte of a 16-byte chunk in a tile; the swizzle keeps eight rows of a chunk in different banks.
-__device__ int chunk_at(int row, int chunk) { return row * kRowBytes + ((chunk ^ ((row >> 1) & (kChunks - 1))) << 4); }
-
-__device__ void load_matrices(unsigned (&m)[4], unsigned address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
-               : "r"(address));
-}
 
 /// Tile of BM pixels x BN output channels on WM x WN warps; `Vector` bytes are fetched at once.
 /// `Slices` teams of WM x WN warps take turns at the steps, each with a partial tile of its own: more
@@ -56,7 +44,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   extern __shared__ __align__(128) char memory[];
 
   const ConvGeometry& g = params.g;
-  const int slice = threadIdx.x / kTeam, tid = threadIdx.x % kTeam, lane = tid % 32, warp = tid / 32;
+  const int slice = threadIdx.x / kTeam, tid = threadIdx.x % kTeam, warp = tid / 32;
   const int pixels = g.batch * g.p * g.q;
   const int first_pixel = blockIdx.x * BM, first_row = blockIdx.y * BN;
   const int split = blockIdx.z, splits = gridDim.z;
@@ -140,19 +128,17 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
       unsigned left_side[kTileM / 16][4], right_side[kTileN / 16][4];
 #pragma unroll
       for (int i = 0; i < kTileM / 16; ++i) {
-        load_matrices(left_side[i], shared_address(a + chunk_at(warp_m + i * 16 + lane % 16, k + lane / 16)));
+        mma::load_left(left_side[i], a, warp_m + i * 16, k);
 #pragma unroll
         for (int j = 0; j < 4; ++j) left_side[i][j] = prepare(left_side[i][j], g.pre_relu, T{});
       }
 #pragma unroll
-      for (int i = 0; i < kTileN / 16; ++i)
-        load_matrices(right_side[i],
-                      shared_address(b + chunk_at(warp_n + i * 16 + lane % 8 + lane / 16 * 8, k + lane / 8 % 2)));
+      for (int i = 0; i < kTileN / 16; ++i) mma::load_right(right_side[i], b, warp_n + i * 16, k);
 #pragma unroll
       for (int i = 0; i < kTileM / 16; ++i)
 #pragma unroll
         for (int j = 0; j < kTileN / 8; ++j)
-          multiply(sum[i][j], left_side[i], right_side[j / 2][j % 2 * 2], right_side[j / 2][j % 2 * 2 + 1], T{});
+          mma::multiply(sum[i][j], left_side[i], right_side[j / 2][j % 2 * 2], right_side[j / 2][j % 2 * 2 + 1], T{});
     }
   }
 
@@ -163,32 +149,13 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   float* partial = reinterpret_cast<float*>(memory);
   __pipeline_wait_prior(0);
   __syncthreads();
-#pragma unroll
-  for (int i = 0; i < kTileM / 16; ++i)
-#pragma unroll
-    for (int j = 0; j < kTileN / 8; ++j) {
-      float* at = partial + (slice * BM + warp_m + i * 16 + lane / 4) * kPitch + warp_n + j * 8 + lane % 4 * 2;
-      *reinterpret_cast<float2*>(at) = make_float2(sum[i][j][0], sum[i][j][1]);
-      *reinterpret_cast<float2*>(at + 8 * kPitch) = make_float2(sum[i][j][2], sum[i][j][3]);
-    }
-#if __CUDA_ARCH__ >= 900
-  namespace cg = cooperative_groups;
-  const cg::cluster_group cluster = cg::this_cluster();
-  if (splits > 1)
-    cluster.sync();
-  else
-    __syncthreads();
-#else
-  __syncthreads();
-#endif
+  mma::store_product(sum, partial + (slice * BM + warp_m) * kPitch + warp_n, kPitch);
+  mma::sync_splits(splits);
   for (int i = split * kThreads + threadIdx.x; i < BM * (BN / 4); i += splits * kThreads) {
     const int m = i / (BN / 4), n = i % (BN / 4) * 4;
     float4 value = make_float4(0.f, 0.f, 0.f, 0.f);
     for (int other = 0; other < splits; ++other) {
-      const float* from = partial;
-#if __CUDA_ARCH__ >= 900
-      if (splits > 1) from = cluster.map_shared_rank(partial, other);
-#endif
+      const float* from = mma::in_split(partial, other, splits);
 #pragma unroll
       for (int team = 0; team < Slices; ++team) {
         const float4 v = *reinterpret_cast<const float4*>(from + (team * BM + m) * kPitch + n);
@@ -203,19 +170,9 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
     const int image = pixel / (g.p * g.q);
     T* out = reinterpret_cast<T*>(params.output) + image * g.out_stride_n +
              static_cast<std::int64_t>(pixel - image * g.p * g.q) * g.out_stride + row;
-    struct alignas(4 * sizeof(T)) Four {
-      T v[4];
-    };
-    const Four four{{T(result[0]), T(result[1]), T(result[2]), T(result[3])}};
-    if (params.wide_output && row + 4 <= g.k) {
-      *reinterpret_cast<Four*>(out) = four;
-    } else {
-      for (int j = 0; j < 4 && row + j < g.k; ++j) out[j] = four.v[j];
-    }
+    mma::store_four(out, result, g.k - row, params.wide_output);
   }
-#if __CUDA_ARCH__ >= 900
-  if (splits > 1) cluster.sync();  // shared memory must outlive its readers
-#endif
+  if (splits > 1) mma::sync_splits(splits);  // shared memory must outlive its readers
 }
 
 struct Variant {

@@ -135,8 +135,8 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
           const uint4 b = *reinterpret_cast<const uint4*>(at + pair * 512);
 #pragma unroll
           for (int i = 0; i < Rows; ++i) {
-            multiply(sum[i][group * 4 + pair * 2], window[i], b.x, b.y, T{});
-            multiply(sum[i][group * 4 + pair * 2 + 1], window[i], b.z, b.w, T{});
+            mma::multiply(sum[i][group * 4 + pair * 2], window[i], b.x, b.y, T{});
+            mma::multiply(sum[i][group * 4 + pair * 2 + 1], window[i], b.z, b.w, T{});
           }
         }
       }

@@ -126,7 +126,9 @@ class CudnnConv : public Kernel {
     workspace_bytes_ = dense_bytes_ + plan_.get_int64(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
     if (workspace_bytes_ - dense_bytes_ > kMaxWorkspace) throw Error("needs too much workspace");
   }
-  std::vector<std::byte> pack(const ConvWeights& weights) const override { return pack_conv(problem_, weights); }
+  std::vector<std::byte> pack(std::span<const ConvWeights> weights) const override {
+    return pack_conv(problem_, weights.front());
+  }
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
               void* workspace) const override {
     std::byte* const scratch = static_cast<std::byte*>(workspace);

@@ -13,8 +13,6 @@
 namespace opsched {
 namespace {
 
-const std::string kSumPrefix = "sum+";
-
 /// Would a dense, aligned copy of the input help a kernel?
 bool awkward(const Problem& problem) {
   const TensorLayout& in = problem.inputs.front();
@@ -30,30 +28,6 @@ std::vector<std::string> list_convs(const Problem& problem, const Site& site, co
   return names;
 }
 
-class SumFirst : public Kernel {
- public:
-  SumFirst(int count, std::shared_ptr<const Kernel> sum, std::shared_ptr<const Kernel> rest, std::size_t sum_bytes)
-      : count_(count), sum_bytes_(aligned(sum_bytes)), sum_(std::move(sum)), rest_(std::move(rest)) {
-    workspace_bytes_ = sum_bytes_ + std::max(sum_->workspace_bytes(), rest_->workspace_bytes());
-    weight_bytes_ = rest_->weight_bytes();
-  }
-  std::vector<std::byte> pack(const ConvWeights& weights) const override { return rest_->pack(weights); }
-  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
-              void* workspace) const override {
-    std::byte* scratch = static_cast<std::byte*>(workspace) + sum_bytes_;
-    sum_->launch(stream, inputs.first(count_), workspace, nullptr, scratch);
-    std::vector<const void*> left{workspace};
-    left.insert(left.end(), inputs.begin() + count_, inputs.end());
-    rest_->launch(stream, left, output, weights, scratch);
-  }
-  std::string describe() const override { return kSumPrefix + rest_->describe(); }
-  std::string weight_format() const override { return rest_->weight_format(); }
-
- private:
-  int count_;
-  std::size_t sum_bytes_;
-  std::shared_ptr<const Kernel> sum_, rest_;
-};
 
 }  // namespace
 
@@ -64,6 +38,7 @@ KernelSite::KernelSite(int device) : device(device) {
   name = properties.name;
   multiprocessors = properties.multiProcessorCount;
   clusters = properties.major >= 9;
+  shared_bytes = static_cast<int>(properties.sharedMemPerBlockOptin);
   handle = std::make_unique<cudnn::Handle>();
   if (cublasLtCreate(&lt) != CUBLAS_STATUS_SUCCESS) throw Error("cuBLASLt could not be started on GPU " + name);
 }
@@ -73,6 +48,7 @@ KernelSite::~KernelSite() { cublasLtDestroy(lt); }
 std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
   if (problem.precision == Precision::fp16 && problem.layout == Layout::nchw)
     throw Error("fp16 runs channels-last only: " + problem.key());
+  if (problem.kind == Step::Kind::separable) return list_separable(problem, *site);
   if (problem.kind != Step::Kind::conv) return list_native(problem);
   std::vector<std::string> names;
   if (problem.inputs.size() == 1) names = list_convs(problem, site, builder);
@@ -94,33 +70,9 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
   if (name.starts_with("cudnn/")) return build_cudnn_conv(problem, name, site, builder);
   if (name.starts_with("gemm/")) return build_gemm_conv(problem, name, site);
   if (name.starts_with("patch/")) return build_patch_conv(problem, name);
+  if (problem.kind == Step::Kind::separable) return build_separable(problem, name, *site);
   if (problem.kind == Step::Kind::conv) return build_own_conv(problem, name);
   return build_native(problem, name);
-}
-
-Problem after_sum(const Problem& problem, int count) {
-  Problem rest = problem;
-  if (count == static_cast<int>(problem.inputs.size())) rest.pre = Activation::none;
-  rest.inputs.erase(rest.inputs.begin(), rest.inputs.begin() + count);
-  rest.inputs.insert(rest.inputs.begin(), dense_layout(problem.input, problem.layout));
-  return rest;
-}
-
-Problem sum_of(const Problem& problem, int count) {
-  Problem sum = problem;
-  sum.kind = Step::Kind::gather;
-  sum.layer = std::monostate{};
-  sum.output = problem.input;
-  sum.result = dense_layout(problem.input, problem.layout);
-  if (count < static_cast<int>(problem.inputs.size())) sum.pre = Activation::none;
-  sum.inputs.resize(count);
-  return sum;
-}
-
-std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::shared_ptr<const Kernel> sum,
-                                  std::shared_ptr<const Kernel> rest) {
-  const std::size_t bytes = sum_problem.batch * sum_problem.input.size() * element_bytes(sum_problem.precision);
-  return std::make_unique<SumFirst>(count, std::move(sum), std::move(rest), bytes);
 }
 
 std::vector<std::string> split_name(const std::string& name) {
@@ -159,6 +111,22 @@ float round_to_tf32(float x) {
   bits = (bits + 0x1000u) & ~0x1fffu;
   std::memcpy(&x, &bits, 4);
   return x;
+}
+
+int source_alignment(const Problem& problem) {
+  int bytes = 16;
+  for (const TensorLayout& t : problem.inputs) bytes = std::min(bytes, row_alignment(t, problem));
+  return bytes;
+}
+
+native::Sources sources_of(const Problem& problem, std::span<const void* const> inputs) {
+  native::Sources sources;
+  for (const void* data : inputs) {
+    auto& source = sources.list[sources.count];
+    source = {data, free_stride(problem.inputs[sources.count], problem.layout)};
+    ++sources.count;
+  }
+  return sources;
 }
 
 bool is_dense(const TensorLayout& t, const Shape& shape, Layout layout) {

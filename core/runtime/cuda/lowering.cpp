@@ -6,15 +6,16 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
   LoweringOptions options;
   options.waits = waits;
   options.element_bytes = precision == Precision::fp16 ? 2 : 4;
-  // The kernel library takes any step as it is: it fuses sums and activations where a kernel can, and
-  // measures that against a gather of its own.
+  // The kernel library takes any step as it is: it fuses sums, activations and separable convolutions
+  // where a kernel can, and measures that against kernels in turn. In fp32 none fuses the latter.
   options.fusion = {.conv_sum = true,
                     .conv_pre = true,
                     .depthwise_sum = true,
                     .depthwise_pre = true,
                     .pool_sum = true,
                     .pool_pre = true,
-                    .conv_tanh = true};
+                    .conv_tanh = true,
+                    .separable = precision != Precision::fp32};
   return options;
 }
 

@@ -1,0 +1,114 @@
+// Tiles of 64-byte rows in shared memory for the matrix units, in tf32 and fp16.
+#pragma once
+
+#include <cooperative_groups.h>
+#include <cuda_fp16.h>
+
+namespace opsched::mma {
+
+constexpr int kRowBytes = 64;  // of a tile's row: 16 channels in tf32, 32 in fp16
+constexpr int kChunks = kRowBytes / 16;
+
+__device__ __forceinline__ unsigned shared_address(const void* p) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(p));
+}
+
+/// Byte of a 16-byte chunk in a tile; the swizzle keeps eight rows of a chunk in different banks.
+__device__ __forceinline__ int chunk_at(int row, int chunk) {
+  return row * kRowBytes + ((chunk ^ ((row >> 1) & (kChunks - 1))) << 4);
+}
+
+__device__ __forceinline__ void load_matrices(unsigned (&m)[4], unsigned address) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+               : "r"(address));
+}
+
+/// Rows [row, row + 16) of the left tile, 32 bytes from chunk k on.
+__device__ __forceinline__ void load_left(unsigned (&m)[4], const char* tile, int row, int k) {
+  const int lane = threadIdx.x % 32;
+  load_matrices(m, shared_address(tile + chunk_at(row + lane % 16, k + lane / 16)));
+}
+
+/// Rows [row, row + 16) of the right tile: two columns of the product's 8 x 8 blocks.
+__device__ __forceinline__ void load_right(unsigned (&m)[4], const char* tile, int row, int k) {
+  const int lane = threadIdx.x % 32;
+  load_matrices(m, shared_address(tile + chunk_at(row + lane % 8 + lane / 16 * 8, k + lane / 8 % 2)));
+}
+
+__device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, __half) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+__device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, float) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// The nearest number that the matrix units' tf32 can hold.
+__device__ __forceinline__ unsigned round_to_tf32(float x) {
+  unsigned rounded;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(x));
+  return rounded;
+}
+
+/// Leaves a warp's part of the product, whose corner is at `tile`, in shared memory.
+template <int Rows, int Columns>
+__device__ __forceinline__ void store_product(const float (&sum)[Rows][Columns][4], float* tile, int pitch) {
+  const int lane = threadIdx.x % 32;
+#pragma unroll
+  for (int i = 0; i < Rows; ++i)
+#pragma unroll
+    for (int j = 0; j < Columns; ++j) {
+      float* at = tile + (i * 16 + lane / 4) * pitch + j * 8 + lane % 4 * 2;
+      *reinterpret_cast<float2*>(at) = make_float2(sum[i][j][0], sum[i][j][1]);
+      *reinterpret_cast<float2*>(at + 8 * pitch) = make_float2(sum[i][j][2], sum[i][j][3]);
+    }
+}
+
+/// A barrier of the cluster that shares a sum, or of the block if it has it for itself. What was
+/// written to shared memory before it may be read after it.
+__device__ __forceinline__ void sync_splits(int splits) {
+#if __CUDA_ARCH__ >= 900
+  if (splits > 1) {
+    cooperative_groups::this_cluster().sync();
+    return;
+  }
+#endif
+  __syncthreads();
+}
+
+/// The block's shared memory `p` in block `other` of the cluster.
+__device__ __forceinline__ const float* in_split(float* p, int other, int splits) {
+#if __CUDA_ARCH__ >= 900
+  if (splits > 1) return cooperative_groups::this_cluster().map_shared_rank(p, other);
+#endif
+  return p;
+}
+
+template <class T>
+struct alignas(4 * sizeof(T)) Four {
+  T v[4];
+};
+
+/// Stores the first `count` of four channels: at once if all are there and `wide` allows it.
+template <class T>
+__device__ __forceinline__ void store_four(T* out, const float (&x)[4], int count, bool wide) {
+  const Four<T> four{{T(x[0]), T(x[1]), T(x[2]), T(x[3])}};
+  if (wide && count >= 4) {
+    *reinterpret_cast<Four<T>*>(out) = four;
+  } else {
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+      if (j < count) out[j] = four.v[j];
+  }
+}
+
+}  // namespace opsched::mma
