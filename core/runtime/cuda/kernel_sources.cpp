@@ -28,7 +28,6 @@ std::vector<std::string> list_convs(const Problem& problem, const Site& site, co
   return names;
 }
 
-
 }  // namespace
 
 KernelSite::KernelSite(int device) : device(device) {
