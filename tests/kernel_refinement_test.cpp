@@ -118,6 +118,16 @@ TEST(KernelRefinement, TriesOnlyWhatIsFastEnoughAlone) {
   EXPECT_EQ(company.asked, (std::vector<std::string>{"p/k1"}));
 }
 
+TEST(KernelRefinement, TriesWhatLeavesRoomHoweverSlowAlone) {
+  FakeCompany company;
+  company.add("p", 1, {{0.10, 0.5}, {0.14, 0.5}, {0.149, 0.5}, {0.9, 0.1}});
+  company.posed.at("p").alone.back().for_company = true;
+  KernelRefinement refinement(company, {.candidates = 1});
+  refinement.run();
+  EXPECT_EQ(company.asked.front(), "p/k1");
+  EXPECT_EQ(company.posed.at("p").chosen, "k3");
+}
+
 TEST(KernelRefinement, OneLuckyWinIsNotEnough) {
   FakeCompany company;
   company.add("p", 1, {{0.1, 0.5}, {0.1, 0.5}});

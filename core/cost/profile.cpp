@@ -16,6 +16,11 @@
 namespace opsched {
 namespace {
 
+/// A mark of DeviceFacts::kernels, for people.
+std::string described(const std::string& kernels) {
+  return kernels.empty() ? "the fastest alone" : "choice '" + kernels + "'";
+}
+
 double rounded(double value, int digits) {
   char text[32];
   std::snprintf(text, sizeof text, "%.*g", digits, value);
@@ -79,8 +84,8 @@ void Profile::require_precision(Precision precision) const {
 void Profile::add_facts(const DeviceFacts& other) {
   require_device(other.name);
   if (other.kernels != device_.kernels && !(stages_.empty() && schedules_.empty()))
-    throw Error("it was measured with other kernels than those in use (" +
-                (device_.kernels.empty() ? "before 'opsched tune'" : "after 'opsched tune', mark " + device_.kernels) +
+    throw Error("it was measured with other kernels (" + described(device_.kernels) + ") than those in use (" +
+                described(other.kernels) +
                 "); measure into another folder (--profile, --out), or delete it to measure it anew");
   DeviceFacts sum = device_;
   sum.kernels = other.kernels;

@@ -28,7 +28,7 @@ Task make_task(PosedProblem posed, const RefinementOptions& options) {
       chosen = k.ms;
       continue;
     }
-    if (k.ms > options.within * fastest || ++nth > options.candidates) continue;
+    if (!k.for_company && (k.ms > options.within * fastest || ++nth > options.candidates)) continue;
     if (options.again || !task.posed.tried.contains(k.kernel)) task.candidates.push_back(k.kernel);
   }
   task.weight = chosen * task.posed.uses;

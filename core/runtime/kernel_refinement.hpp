@@ -16,7 +16,8 @@ namespace opsched {
 
 struct KernelTime {
   std::string kernel;
-  double ms = 0;  ///< alone
+  double ms = 0;             ///< alone
+  bool for_company = false;  ///< leaves room for others: worth a try in company, however slow it is alone
   bool operator==(const KernelTime&) const = default;
 };
 
@@ -61,8 +62,9 @@ class KernelCompany {
 };
 
 struct RefinementOptions {
-  int candidates = 12;      ///< of a problem
-  double within = 1.5;      ///< a candidate takes at most so many times what the fastest takes, alone
+  int candidates = 12;  ///< of a problem, besides those for company
+  double within =
+      1.5;  ///< a candidate takes at most so many times what the fastest takes, alone (not those for company)
   double min_gain = 0.002;  ///< of the schedules' latency; less is not worth a change
   double sigmas = 3;        ///< a gain must be larger than so many standard errors
   int turns = 8;            ///< of a first comparison; the one that confirms it has twice as many

@@ -30,7 +30,7 @@ class KernelChoices : public testing::Test {
 KernelChoice plain(const std::string& kernel) {
   KernelChoice choice;
   choice.kernel = kernel;
-  choice.alone = {{kernel, 0.01}, {"other", 0.0125}};
+  choice.alone = {{kernel, 0.01}, {"other", 0.0125}, {"small", 0.5, /*for_company=*/true}};
   return choice;
 }
 

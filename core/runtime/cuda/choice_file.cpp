@@ -10,13 +10,14 @@
 
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "core/runtime/cuda/untried.hpp"
 
 namespace opsched {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kVersion = 5;  // raise it when kernels, their names, or what makes one better change
+constexpr int kVersion = 4;  // raise it when kernels, their names, or what makes one better change
 
 Json versions() {
   return {{"format", "opsched kernel choices"},
@@ -27,7 +28,10 @@ Json versions() {
 
 Json to_json(const KernelChoice& choice) {
   Json alone = Json::array();
-  for (const KernelTime& k : choice.alone) alone.push_back({k.kernel, k.ms});
+  for (const KernelTime& k : choice.alone) {
+    alone.push_back({k.kernel, k.ms});
+    if (k.for_company) alone.back().push_back("for company");
+  }
   Json j{{"kernel", choice.kernel}, {"alone", std::move(alone)}};
   if (choice.refined())
     j["refined"] = {{"instead_of", choice.instead_of},
@@ -41,7 +45,7 @@ Json to_json(const KernelChoice& choice) {
 KernelChoice from_json(const Json& j) {
   KernelChoice choice;
   choice.kernel = j.at("kernel");
-  for (const Json& k : j.at("alone")) choice.alone.push_back({k.at(0), k.at(1)});
+  for (const Json& k : j.at("alone")) choice.alone.push_back({k.at(0), k.at(1), k.size() > 2});
   if (j.contains("refined")) {
     const Json& refined = j.at("refined");
     choice.instead_of = refined.at("instead_of");
@@ -76,7 +80,8 @@ Choices read(const std::string& path) {
 
 }  // namespace
 
-ChoiceFile::ChoiceFile(std::string path, std::string device) : path_(std::move(path)), device_(std::move(device)) {
+ChoiceFile::ChoiceFile(std::string path, std::string device)
+    : path_(std::move(path)), device_(std::move(device) + untried_mark()) {
   refresh();
 }
 

@@ -67,6 +67,7 @@ std::string to_string(const EngineChoice& choice) {
     text += separator + std::to_string(knob) + '=' + std::to_string(value);
     separator = ',';
   }
+  if (choice.multiprocessors > 0) text += '@' + std::to_string(choice.multiprocessors);
   return text;
 }
 
@@ -83,12 +84,17 @@ EngineChoice parse_engine_choice(const std::string& text) {
     if (at == end || *at++ != c) throw Error("'" + text + "' does not name a cuDNN engine");
   };
   number(choice.engine);
-  for (char separator = ':'; at != end; separator = ',') {
+  for (char separator = ':'; at != end && *at != '@'; separator = ',') {
     skip(separator);
     auto& [knob, value] = choice.knobs.emplace_back();
     number(knob);
     skip('=');
     number(value);
+  }
+  if (at != end) {
+    skip('@');
+    number(choice.multiprocessors);
+    if (at != end || choice.multiprocessors < 1) throw Error("'" + text + "' does not name a cuDNN engine");
   }
   return choice;
 }
@@ -121,13 +127,15 @@ bool has_note(const Descriptor& engine, std::span<const cudnnBackendNumericalNot
 }  // namespace
 
 std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_t mode, int limit,
-                                  std::span<const cudnnBackendNumericalNote_t> unwanted) {
+                                  std::span<const cudnnBackendNumericalNote_t> unwanted, std::int32_t multiprocessors) {
   std::vector<EngineChoice> choices;
   std::vector<Descriptor> configs;
   try {
     Descriptor heuristic(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
     heuristic.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
     heuristic.set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
+    if (multiprocessors > 0)
+      heuristic.set(CUDNN_ATTR_ENGINEHEUR_SM_COUNT_TARGET, CUDNN_TYPE_INT32, 1, &multiprocessors);
     heuristic.finalize();
     configs = heuristic.get_descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, 4 * limit);
   } catch (const Error&) {
@@ -138,7 +146,9 @@ std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_
     try {
       const Descriptor engine =
           config.get_descriptors(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR, 1).at(0);
-      if (!has_note(engine, unwanted)) choices.push_back(read_choice(config, engine));
+      if (has_note(engine, unwanted)) continue;
+      choices.push_back(read_choice(config, engine));
+      choices.back().multiprocessors = multiprocessors;
     } catch (const Error&) {
       continue;  // a proposal that cannot be read cannot be rebuilt either
     }
@@ -150,6 +160,8 @@ Descriptor build_plan(const Handle& handle, const Descriptor& graph, const Engin
   Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
   engine.set(CUDNN_ATTR_ENGINE_OPERATION_GRAPH, graph);
   engine.set(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, choice.engine);
+  if (choice.multiprocessors > 0)
+    engine.set(CUDNN_ATTR_ENGINE_SM_COUNT_TARGET, CUDNN_TYPE_INT32, 1, &choice.multiprocessors);
   engine.finalize();
   std::vector<Descriptor> knobs;
   for (const auto& [type, value] : choice.knobs) {

@@ -61,10 +61,12 @@ class Descriptor {
   std::shared_ptr<void> handle_;
 };
 
-/// How an engine is told to work: its number and its knobs. As text "38:2=1,5=0".
+/// How an engine is told to work: its number, its knobs, and how many multiprocessors it aims at (0: all).
+/// As text "38:2=1,5=0", "38:2=1,5=0@66".
 struct EngineChoice {
   std::int64_t engine = 0;
   std::vector<std::pair<int, std::int64_t>> knobs;
+  std::int32_t multiprocessors = 0;
   bool operator==(const EngineChoice&) const = default;
 };
 std::string to_string(const EngineChoice& choice);
@@ -72,9 +74,11 @@ std::string to_string(const EngineChoice& choice);
 EngineChoice parse_engine_choice(const std::string& text);
 
 /// Engines that the heuristics of `mode` propose for a finalized operation graph, best first, less
-/// those with a numerical note in `unwanted`. Empty if the mode knows none.
+/// those with a numerical note in `unwanted`. Empty if the mode knows none for so many `multiprocessors`
+/// (0: all).
 std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_t mode, int limit,
-                                  std::span<const cudnnBackendNumericalNote_t> unwanted);
+                                  std::span<const cudnnBackendNumericalNote_t> unwanted,
+                                  std::int32_t multiprocessors = 0);
 
 /// A compiled plan: may take seconds for engines compiled at run time. Throws Error if the engine
 /// cannot run the graph.

@@ -182,10 +182,13 @@ std::vector<cudnnBackendNumericalNote_t> unwanted_notes(Precision precision) {
 
 }  // namespace
 
-std::vector<std::string> list_cudnn_convs(const Problem& problem, const cudnn::Handle& builder) {
+bool leaves_room(const std::string& kernel) { return kernel.find('@') != std::string::npos; }
+
+std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site,
+                                          const cudnn::Handle& builder) {
   const auto notes = unwanted_notes(problem.precision);
   const Activation act = std::get<Conv2d>(problem.layer).act;
-  std::vector<std::string> names;
+  std::vector<std::string> names, small;
   for (const auto& [pattern, pattern_name] : kPatterns) {
     if (pattern != Pattern::bare && act == Activation::tanh) continue;
     Descriptor graph;
@@ -194,13 +197,19 @@ std::vector<std::string> list_cudnn_convs(const Problem& problem, const cudnn::H
     } catch (const Error&) {
       continue;  // cuDNN cannot put it like this
     }
+    const auto add = [&](std::vector<std::string>& to, std::span<const cudnn::EngineChoice> choices) {
+      for (const auto& choice : choices) {
+        std::string name = std::string("cudnn/") + pattern_name + "/" + to_string(choice);
+        if (std::ranges::find(to, name) == to.end()) to.push_back(std::move(name));
+      }
+    };
     for (const auto& [mode, limit] :
          {std::pair{CUDNN_HEUR_MODE_A, 8}, {CUDNN_HEUR_MODE_B, 4}, {CUDNN_HEUR_MODE_FALLBACK, 5}})
-      for (const auto& choice : cudnn::propose(graph, mode, limit, notes)) {
-        std::string name = std::string("cudnn/") + pattern_name + "/" + to_string(choice);
-        if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
-      }
+      add(names, cudnn::propose(graph, mode, limit, notes));
+    if (!site.untried) continue;
+    for (int part : {2, 4}) add(small, cudnn::propose(graph, CUDNN_HEUR_MODE_A, 1, notes, site.multiprocessors / part));
   }
+  names.insert(names.end(), small.begin(), small.end());
   return names;
 }
 

@@ -24,7 +24,19 @@ std::vector<std::string> list_convs(const Problem& problem, const Site& site, co
   for (auto& name : list_patch_convs(problem)) names.push_back(std::move(name));
   if (problem.pre != Activation::none) return names;
   for (auto& name : list_gemm_convs(problem, *site)) names.push_back(std::move(name));
-  for (auto& name : list_cudnn_convs(problem, builder)) names.push_back(std::move(name));
+  for (auto& name : list_cudnn_convs(problem, *site, builder)) names.push_back(std::move(name));
+  return names;
+}
+
+std::vector<std::string> list_all(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
+  if (problem.kind == Step::Kind::separable) return list_separable(problem, *site);
+  if (problem.kind != Step::Kind::conv) return list_native(problem);
+  std::vector<std::string> names;
+  if (problem.inputs.size() == 1) names = list_convs(problem, site, builder);
+  if (problem.inputs.size() > 1 || problem.pre != Activation::none || awkward(problem)) {
+    for (const auto& name : list_convs(after_sum(problem, static_cast<int>(problem.inputs.size())), site, builder))
+      names.push_back(kSumPrefix + name);
+  }
   return names;
 }
 
@@ -47,14 +59,8 @@ KernelSite::~KernelSite() { cublasLtDestroy(lt); }
 std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
   if (problem.precision == Precision::fp16 && problem.layout == Layout::nchw)
     throw Error("fp16 runs channels-last only: " + problem.key());
-  if (problem.kind == Step::Kind::separable) return list_separable(problem, *site);
-  if (problem.kind != Step::Kind::conv) return list_native(problem);
-  std::vector<std::string> names;
-  if (problem.inputs.size() == 1) names = list_convs(problem, site, builder);
-  if (problem.inputs.size() > 1 || problem.pre != Activation::none || awkward(problem)) {
-    for (const auto& name : list_convs(after_sum(problem, static_cast<int>(problem.inputs.size())), site, builder))
-      names.push_back(kSumPrefix + name);
-  }
+  std::vector<std::string> names = list_all(problem, site, builder);
+  if (!site->untried) std::erase_if(names, [&](const std::string& name) { return is_untried(problem, name); });
   return names;
 }
 

@@ -12,6 +12,7 @@
 #include "core/runtime/cuda/conv_geometry.hpp"
 #include "core/runtime/cuda/kernels.hpp"
 #include "core/runtime/cuda/native_kernels.hpp"
+#include "core/runtime/cuda/untried.hpp"
 
 namespace opsched {
 
@@ -31,6 +32,7 @@ struct KernelSite {
   int multiprocessors = 0;
   bool clusters = false;  ///< thread block clusters: sm_90 and newer
   int shared_bytes = 0;   ///< that a block may have
+  bool untried = untried_kernels();
 
   cublasLtHandle_t lt = nullptr;          ///< may be used by several threads
   std::unique_ptr<cudnn::Handle> handle;  ///< for launches, under the mutex: it holds the stream
@@ -80,12 +82,14 @@ std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string
 /// Those that hold all they read in shared memory, in tf32 and fp16; one input, none or relu before it.
 std::vector<std::string> list_patch_convs(const Problem& problem);
 std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name);
-/// The project's separable convolutions in one kernel.
-std::vector<std::string> list_separable(const Problem& problem, const KernelSite& site);
+/// The project's separable convolutions in one kernel: those that may pay, or `all` that there are.
+std::vector<std::string> list_separable(const Problem& problem, const KernelSite& site, bool all = false);
 std::unique_ptr<Kernel> build_separable(const Problem& problem, const std::string& name, const KernelSite& site);
 
-/// cuDNN's; one input, nothing before it.
-std::vector<std::string> list_cudnn_convs(const Problem& problem, const cudnn::Handle& builder);
+/// cuDNN's; one input, nothing before it. Those for a part of the multiprocessors come last.
+std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site, const cudnn::Handle& builder);
+/// Does this kernel make do with a part of the multiprocessors, so that others can run beside it?
+bool leaves_room(const std::string& kernel);
 std::unique_ptr<Kernel> build_cudnn_conv(const Problem& problem, const std::string& name, const Site& site,
                                          const cudnn::Handle& builder);
 

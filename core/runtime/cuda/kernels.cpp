@@ -25,7 +25,8 @@ constexpr int kFinalRuns = 9;
 constexpr double kFinalMargin = 1.15;  // over the best
 // A candidate whose first launch took that many times the best one's is not looked at further.
 constexpr double kHopeless = 2;
-constexpr std::size_t kKept = 24;  // candidates of a problem that the choice file holds
+constexpr int kKept = 24;      // candidates of a problem that the choice file holds
+constexpr int kKeptSmall = 2;  // besides those, however slow: of the ones that leave room for others
 
 /// A problem on its way to a kernel.
 struct PendingKernel {
@@ -153,13 +154,18 @@ Tuning measure(PendingKernel& task, const TrialBench& bench) {
   return tuning;
 }
 
-/// The winner, and those that came close enough to be worth a try in company.
+/// The winner, and those that are worth a try in company: they came close, or leave room for others.
 KernelChoice choice_of(const Tuning& tuning) {
   KernelChoice choice;
   choice.kernel = tuning.candidates.front().kernel;
   const double limit = kHopeless * tuning.candidates.front().ms;
-  for (const Tuning::Candidate& c : tuning.candidates)
-    if (c.failure.empty() && c.ms <= limit && choice.alone.size() < kKept) choice.alone.push_back({c.kernel, c.ms});
+  int close = 0, small = 0;
+  for (const Tuning::Candidate& c : tuning.candidates) {
+    if (!c.failure.empty()) continue;
+    const bool room = leaves_room(c.kernel);
+    if (room ? ++small <= kKeptSmall : c.ms <= limit && ++close <= kKept)
+      choice.alone.push_back({c.kernel, c.ms, room});
+  }
   return choice;
 }
 

@@ -1,5 +1,7 @@
 #include "core/runtime/cuda/lowering.hpp"
 
+#include "core/runtime/cuda/untried.hpp"
+
 namespace opsched {
 
 LoweringOptions lowering_for(Precision precision, Waits waits) {
@@ -15,7 +17,7 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
                     .pool_sum = true,
                     .pool_pre = true,
                     .conv_tanh = true,
-                    .separable = precision != Precision::fp32};
+                    .separable = precision != Precision::fp32 && untried_kernels()};
   return options;
 }
 

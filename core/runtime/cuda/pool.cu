@@ -125,11 +125,33 @@ __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out,
   if (lane == 0) out[image * out_stride + channel] = from_float<T>(sum / plane);
 }
 
+/// A block 32 channels of an image; its warps share the pixels.
+template <class T>
+__global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
+                                int plane, Activation pre) {
+  constexpr int kWarps = 8;
+  __shared__ float partial[kWarps][33];
+  await_predecessor();
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int channel = blockIdx.x * 32 + lane;
+  const std::int64_t image = blockIdx.y;
+  float sum = 0.f;
+  if (channel < c) {
+#pragma unroll 4
+    for (int i = warp; i < plane; i += kWarps) sum += summed<T>(sources, pre, image * plane + i, channel);
+  }
+  partial[warp][lane] = sum;
+  __syncthreads();
+  if (warp != 0 || channel >= c) return;
+  for (int w = 1; w < kWarps; ++w) sum += partial[w][lane];
+  out[image * out_stride + channel] = from_float<T>(sum / plane);
+}
+
 /// A block does 8 vectors of V channels of an image; 32 threads share the pixels of each. `One`: a single
 /// input, whose loads are then several in flight.
 template <class T, int V, bool One>
-__global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
-                                int plane, Activation pre) {
+__global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
+                                   int plane, Activation pre) {
   constexpr int kWarps = 8, kVectors = 8, kSlices = kWarps * 32 / kVectors;
   __shared__ float partial[kWarps][kVectors * V];
   await_predecessor();
@@ -168,11 +190,11 @@ __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out,
 }
 
 template <class T, int V>
-void global_avg_channels_last(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
-                              std::int64_t out_stride) {
+void launch_global_avg_vectors(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
+                               std::int64_t out_stride) {
   const Window& g = call.window;
   const dim3 blocks((g.c + 8 * V - 1) / (8 * V), g.n);
-  launch_overlapping(sources.count == 1 ? global_avg_nhwc<T, V, true> : global_avg_nhwc<T, V, false>,
+  launch_overlapping(sources.count == 1 ? global_avg_vectors<T, V, true> : global_avg_vectors<T, V, false>,
                      {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride, g.c, g.h * g.w,
                      call.pre);
 }
@@ -187,11 +209,12 @@ void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& source
     return;
   }
   if constexpr (sizeof(T) == 2) {
-    if (call.vector == 8) return global_avg_channels_last<T, 8>(stream, call, sources, out, out_stride);
+    if (call.vector == 8) return launch_global_avg_vectors<T, 8>(stream, call, sources, out, out_stride);
   }
-  (call.vector == 4   ? global_avg_channels_last<T, 4>
-   : call.vector == 2 ? global_avg_channels_last<T, 2>
-                      : global_avg_channels_last<T, 1>)(stream, call, sources, out, out_stride);
+  if (call.vector == 4) return launch_global_avg_vectors<T, 4>(stream, call, sources, out, out_stride);
+  if (call.vector == 2) return launch_global_avg_vectors<T, 2>(stream, call, sources, out, out_stride);
+  launch_overlapping(global_avg_nhwc<T>, {dim3((g.c + 31) / 32, g.n), dim3(256)}, stream, sources, static_cast<T*>(out),
+                     out_stride, g.c, g.h * g.w, call.pre);
 }
 
 template <class T, int V, bool kChannelsLast>

@@ -43,9 +43,10 @@ struct SeparablePlan {
 };
 
 bool supports(const SeparableGeometry& g);
-/// Tiles that make sense, splits included, on a GPU with so many multiprocessors and so much shared
-/// memory a block.
-std::vector<SeparableTile> separable_tiles(const SeparableGeometry& g, int multiprocessors, bool clusters,
+/// All tiles, splits included, on a GPU with so much shared memory a block.
+std::vector<SeparableTile> separable_tiles(const SeparableGeometry& g, bool clusters, int shared_bytes);
+/// The few of them worth measuring, by a rule of thumb: none where two kernels in turn must be faster.
+std::vector<SeparableTile> promising_tiles(const SeparableGeometry& g, int multiprocessors, bool clusters,
                                            int shared_bytes);
 /// Nothing if this tile does not fit into `shared_bytes`, or does not exist.
 std::optional<SeparablePlan> plan_separable(const SeparableGeometry& g, const SeparableTile& tile, int shared_bytes);

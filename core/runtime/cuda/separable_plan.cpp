@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/conv_mma.hpp"
@@ -67,6 +69,49 @@ int place(const SeparableGeometry& g, int rows, int columns, int chunk, int turn
   return std::max(partial, plan.ring_at + kRing * turn * columns * kPackBytes);
 }
 
+// Rules of thumb in clocks of a multiprocessor. They only choose what is measured.
+constexpr double kStartClocks = 3000;      // of a launch, until the first data are there
+constexpr double kTurnClocks = 250;        // a barrier, and what waits for it
+constexpr double kClusterClocks = 1500;    // its two barriers
+constexpr double kBytesPerClock = 32;      // from the second-level cache
+constexpr double kTapsPerClock = 40;       // multiplications of depthwise convolutions in tf32; twice that in fp16
+constexpr double kProductsPerClock = 300;  // of the matrix units, likewise
+constexpr double kNoBetter = 1.25;         // times the work of two kernels in turn: the rule may be that wrong
+constexpr std::size_t kPromising = 8;
+
+/// To read so many bytes, do depthwise convolutions for so many channels of pixels, and multiply.
+double work_clocks(const SeparableGeometry& g, double bytes, double channels, double products) {
+  const double math = channels * g.window.kh * g.window.kw / kTapsPerClock + products / kProductsPerClock;
+  return bytes / kBytesPerClock + (g.precision == Precision::fp16 ? math / 2 : math);
+}
+
+/// Of two kernels in turn, each channel of a pixel computed once, with tiles of 128 x 64.
+double pair_work(const SeparableGeometry& g) {
+  const Window& w = g.window;
+  const double packs = packs_of(g), pixels = double{1} * w.n * w.oh * w.ow, input = double{1} * w.n * w.h * w.w;
+  const double reads = input + pixels + pixels * (1 + g.outputs / 64. + g.outputs / 128.);
+  return work_clocks(g, packs * kPackBytes * reads, pixels * packs * depth(g), pixels * packs * depth(g) * g.outputs);
+}
+
+struct Estimate {
+  double work = 0, latency = 0;  ///< clocks: of all blocks together; of the launch
+};
+
+Estimate estimate(const SeparableGeometry& g, const SeparableTile& tile, const SeparablePlan& plan,
+                  int multiprocessors) {
+  const int slice = ceil_div(plan.packs, tile.splits), columns = ceil_div(g.outputs, tile.channels);
+  const double blocks = double{1} * g.window.n * plan.tiles_x * plan.tiles_y * columns * tile.splits;
+  const double window = double{1} * plan.window_h * plan.window_w, pixels = plan.tile_h * kStrip * plan.strips_x;
+  const double outputs = ceil_div(g.outputs, kWarpColumns) * double{kWarpColumns} / columns;  // warps beyond do nothing
+  const double area = tile.pixels * outputs, channels = slice * double{1} * depth(g);
+  const double block = work_clocks(g, slice * kPackBytes * (window + outputs) + area * sizeof(float), pixels * channels,
+                                   area * channels);
+  const double waits = kTurnClocks * (ceil_div(slice, plan.turn_packs) + 2) + (tile.splits > 1 ? kClusterClocks : 0);
+  // Two blocks share a multiprocessor: they wait side by side, but take turns at the units.
+  return {blocks * block, kStartClocks + std::ceil(blocks / multiprocessors) * block +
+                              std::ceil(blocks / (2 * multiprocessors)) * waits};
+}
+
 }  // namespace
 
 bool supports(const SeparableGeometry& g) {
@@ -105,8 +150,7 @@ std::optional<SeparablePlan> plan_separable(const SeparableGeometry& g, const Se
   return {};
 }
 
-std::vector<SeparableTile> separable_tiles(const SeparableGeometry& g, int multiprocessors, bool clusters,
-                                           int shared_bytes) {
+std::vector<SeparableTile> separable_tiles(const SeparableGeometry& g, bool clusters, int shared_bytes) {
   std::vector<SeparableTile> tiles;
   for (const Shape& shape : kShapes) {
     SeparableTile tile{shape.pixels(), shape.channels(), 1};
@@ -114,14 +158,25 @@ std::vector<SeparableTile> separable_tiles(const SeparableGeometry& g, int multi
     for (int splits : {1, 2, 3, 4, 6, 8}) {
       if (splits > 1 && (!clusters || packs_of(g) < 2 * splits)) break;
       tile.splits = splits;
-      const auto plan = plan_separable(g, tile, shared_bytes);
-      if (!plan) continue;
-      const std::int64_t blocks =
-          std::int64_t{g.window.n} * plan->tiles_x * plan->tiles_y * ceil_div(g.outputs, tile.channels);
-      if (splits > 1 && blocks * splits > 6 * multiprocessors) break;  // more than a few waves cannot pay
-      tiles.push_back(tile);
+      if (plan_separable(g, tile, shared_bytes)) tiles.push_back(tile);
     }
   }
+  return tiles;
+}
+
+std::vector<SeparableTile> promising_tiles(const SeparableGeometry& g, int multiprocessors, bool clusters,
+                                           int shared_bytes) {
+  // More work than two kernels in turn must not take longer than what it saves, a launch.
+  const double most = kNoBetter * (pair_work(g) + kStartClocks * multiprocessors);
+  std::vector<std::pair<double, SeparableTile>> ranked;
+  for (const SeparableTile& tile : separable_tiles(g, clusters, shared_bytes)) {
+    const Estimate e = estimate(g, tile, *plan_separable(g, tile, shared_bytes), multiprocessors);
+    if (e.work <= most) ranked.emplace_back(e.latency, tile);
+  }
+  std::ranges::stable_sort(ranked, {}, &std::pair<double, SeparableTile>::first);
+  if (ranked.size() > kPromising) ranked.resize(kPromising);
+  std::vector<SeparableTile> tiles;
+  for (const auto& [clocks, tile] : ranked) tiles.push_back(tile);
   return tiles;
 }
 

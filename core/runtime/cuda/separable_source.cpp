@@ -56,11 +56,12 @@ class OwnSeparable : public Kernel {
 
 }  // namespace
 
-std::vector<std::string> list_separable(const Problem& problem, const KernelSite& site) {
+std::vector<std::string> list_separable(const Problem& problem, const KernelSite& site, bool all) {
   std::vector<std::string> names;
   if (!possible(problem)) return names;
-  for (const auto& tile :
-       native::separable_tiles(geometry_of(problem), site.multiprocessors, site.clusters, site.shared_bytes))
+  const native::SeparableGeometry g = geometry_of(problem);
+  for (const auto& tile : all ? native::separable_tiles(g, site.clusters, site.shared_bytes)
+                              : native::promising_tiles(g, site.multiprocessors, site.clusters, site.shared_bytes))
     names.push_back("separable/p" + std::to_string(tile.pixels) + "/c" + std::to_string(tile.channels) + "/s" +
                     std::to_string(tile.splits));
   return names;
