@@ -86,7 +86,8 @@ void Profile::add_facts(const DeviceFacts& other) {
   if (other.kernels != device_.kernels && !(stages_.empty() && schedules_.empty()))
     throw Error("it was measured with other kernels (" + described(device_.kernels) + ") than those in use (" +
                 described(other.kernels) +
-                "); measure into another folder (--profile, --out), or delete it to measure it anew");
+                "); after 'opsched tune', measure into another folder (--profile, --out), or delete it to measure it "
+                "anew");
   DeviceFacts sum = device_;
   sum.kernels = other.kernels;
   sum.compute_capability = std::max(device_.compute_capability, other.compute_capability);
