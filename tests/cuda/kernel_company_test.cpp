@@ -10,6 +10,7 @@
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cuda/choice_file.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
+#include "core/runtime/cuda/kernels.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 
@@ -61,6 +62,23 @@ TEST_F(KernelChoices, AreKeptWithTheirReasons) {
   EXPECT_EQ(b->after_ms, 0.132);
   EXPECT_EQ(b->tried, refined().tried);
   EXPECT_EQ(ChoiceFile(path_, "another GPU").find("a"), nullptr);
+}
+
+TEST_F(KernelChoices, HoldWhatIsWorthATryInCompany) {
+  Tuning tuning{.problem = "p",
+                .candidates = {{"own", 0.010, 0, ""},
+                               {"close", 0.019, 0, ""},
+                               {"far", 0.021, 0, ""},
+                               {"cudnn/fused/1@66", 0.030, 0, ""},
+                               {"cudnn/fused/1@33", 0.060, 0, ""},
+                               {"cudnn/bare/1@33", 0.070, 0, ""},
+                               {"broken@33", 0, 0, "it cannot"}}};
+  const KernelChoice choice = choice_of(tuning);
+  EXPECT_EQ(choice.kernel, "own");
+  EXPECT_EQ(
+      choice.alone,
+      (std::vector<KernelTime>{
+          {"own", 0.010}, {"close", 0.019}, {"cudnn/fused/1@66", 0.030, true}, {"cudnn/fused/1@33", 0.060, true}}));
 }
 
 TEST_F(KernelChoices, OfOthersAreNotOverwritten) {

@@ -154,7 +154,8 @@ Tuning measure(PendingKernel& task, const TrialBench& bench) {
   return tuning;
 }
 
-/// The winner, and those that are worth a try in company: they came close, or leave room for others.
+}  // namespace
+
 KernelChoice choice_of(const Tuning& tuning) {
   KernelChoice choice;
   choice.kernel = tuning.candidates.front().kernel;
@@ -168,8 +169,6 @@ KernelChoice choice_of(const Tuning& tuning) {
   }
   return choice;
 }
-
-}  // namespace
 
 struct KernelLibrary::Impl {
   Site site;

@@ -56,6 +56,9 @@ struct Tuning {
   std::vector<Candidate> candidates;
 };
 
+/// The best candidate, and those that are worth a try in company: they came close, or leave room for others.
+KernelChoice choice_of(const Tuning& tuning);
+
 class KernelLibrary {
  public:
   /// `device`: CUDA's number of the GPU. `cache_file`: where choices are kept; empty: nowhere. The file
