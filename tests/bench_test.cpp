@@ -149,6 +149,17 @@ TEST(Bench, ResultsAreKeptAndMerged) {
   EXPECT_EQ(read_file(file), "{}");
 }
 
+TEST(Bench, AReplayHasNothingToSettle) {
+  const TempDir dir;
+  const std::string args = "--benchmark_filter='squeezenet/(sequential|greedy).*fp32' --out ";
+  const ProgramResult run = run_program(bench_line(args + dir.file("out")));
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_FALSE(contains(run.err, "settle")) << run.err;
+  const ProgramResult without = run_program(bench_line("--no-settle " + args + dir.file("without")));
+  EXPECT_EQ(without.code, 0) << without.err;
+  EXPECT_EQ(by_name(dir.file("out/bench.json")).size(), by_name(dir.file("without/bench.json")).size());
+}
+
 TEST(Bench, AnInterruptedRunKeepsItsResultsAndGoesOn) {
   const TempDir dir;
   const std::string journal = dir.file("out/bench.json.journal");

@@ -14,7 +14,7 @@
 namespace opsched {
 
 struct MeasureOptions {
-  int warmup = 10;
+  int warmup = 10;  ///< replays before, the first one always; none begins after a fifth of max_seconds
   int min_runs = 30, max_runs = 2000;
   double max_noise = 0.005;  ///< stop when the standard error of the median falls below this part of it
   double max_seconds = 2.0;  ///< or when this much time has passed

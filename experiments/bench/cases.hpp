@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/precision.hpp"
@@ -20,6 +21,8 @@ struct Case {
   /// network's own.
   std::string name() const;
   bool operator==(const Case&) const = default;
+  /// Sorted by this, cases of one graph and precision are neighbours: its costs are made once for all of them.
+  auto neighbourhood() const { return std::tie(gpus, network, batch, image, precision); }
 };
 
 /// What to combine; names may be empty for the default.

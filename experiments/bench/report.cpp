@@ -119,4 +119,18 @@ void print_table(std::ostream& out, const std::vector<Result>& results) {
   }
 }
 
+void print_settled(std::ostream& out, const Settled& settled, int checked) {
+  std::map<std::string, std::pair<double, double>> changes;  // of several rounds the first and the last latency
+  for (const Replaced& replaced : settled.replaced)
+    changes.try_emplace(replaced.now.what.name(), replaced.old.ms, 0).first->second.second = replaced.now.ms;
+  if (!changes.empty())
+    out << "opsched: settled: on the finished profile " << changes.size() << " of " << checked
+        << " searches found another schedule, which was measured, ms:\n";
+  for (const auto& [name, ms] : changes)
+    out << "  " << name << ": " << fixed(ms.first, 4) << " -> " << fixed(ms.second, 4) << "\n";
+  out << "opsched: a replay finds " << checked - static_cast<int>(settled.open.size()) << " of " << checked
+      << " schedules again\n";
+  for (const auto& [name, why] : settled.open) out << "  not " << name << ": " << why << "\n";
+}
+
 }  // namespace opsched::bench

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "experiments/bench/results.hpp"
+#include "experiments/bench/settle.hpp"
 
 namespace opsched::bench {
 
@@ -53,6 +54,9 @@ class ConsoleReporter : public Renaming<benchmark::ConsoleReporter> {
 /// Network x scheduler against precision, one table for every batch, image and device count: latency
 /// in ms and the speed-up over sequential on one device. Then what was skipped, and why.
 void print_table(std::ostream& out, const std::vector<Result>& results);
+
+/// Which of `checked` results were measured anew, and what a replay still finds otherwise.
+void print_settled(std::ostream& out, const Settled& settled, int checked);
 
 /// The result that `result` is compared with: same graph and precision, sequential, one device.
 Case baseline_of(const Case& what);

@@ -80,6 +80,18 @@ Result middle(std::vector<Result> runs) {
   return *half;
 }
 
+/// A schedule that was found later takes the place of those before it.
+void drop_superseded(std::vector<Result>& runs) {
+  std::vector<Result> kept;
+  for (auto run = runs.begin(); run != runs.end(); ++run) {
+    const auto supersedes = [&](const Result& later) {
+      return later.what == run->what && later.skipped.empty() && later.schedule != run->schedule;
+    };
+    if (std::none_of(run + 1, runs.end(), supersedes)) kept.push_back(*run);
+  }
+  runs = std::move(kept);
+}
+
 std::string file_of(const std::string& folder) { return (std::filesystem::path(folder) / "bench.json").string(); }
 
 /// What a file holds; runs `parse` with words about the file for what goes wrong.
@@ -129,6 +141,7 @@ ResultsFile::ResultsFile(const std::string& folder, const std::string& origin, b
       if (ordered_json::parse(line).at("origin") != origin) return;
       while (std::getline(lines, line)) resumed_.push_back(from_json(ordered_json::parse(line)));
     });
+    drop_superseded(resumed_);
   }
   if (resumed_.empty()) {
     journal.clear();
@@ -146,28 +159,36 @@ void ResultsFile::add(const Result& result) {
   impl_->added.push_back(result);
 }
 
-void ResultsFile::finish() {
+std::vector<Result> ResultsFile::merged() const {
   Contents contents = load_file(impl_->folder);
   if (contents.origin != impl_->origin) contents.results.clear();  // numbers of another device or version
   std::vector<Result>& merged = contents.results;
-  while (!impl_->added.empty()) {
-    const Case what = impl_->added.front().what;
+  std::vector<Result> added = impl_->added;
+  drop_superseded(added);
+  while (!added.empty()) {
+    const Case what = added.front().what;
     std::vector<Result> runs;
-    std::ranges::copy_if(impl_->added, std::back_inserter(runs), [&](const Result& r) { return r.what == what; });
-    std::erase_if(impl_->added, [&](const Result& r) { return r.what == what; });
+    std::ranges::copy_if(added, std::back_inserter(runs), [&](const Result& r) { return r.what == what; });
+    std::erase_if(added, [&](const Result& r) { return r.what == what; });
     const auto old = std::ranges::find(merged, what, &Result::what);
     if (old == merged.end())
       merged.push_back(middle(std::move(runs)));
     else
       *old = middle(std::move(runs));
   }
+  return merged;
+}
+
+void ResultsFile::finish() {
+  const std::vector<Result> results = merged();
   ordered_json head = {{"format", kFormat}, {"version", kVersion}, {"origin", impl_->origin}};
   std::string text = head.dump(1);
   text.resize(text.size() - 2);  // its closing "\n}"
   text += ",\n \"results\": [";
-  for (const Result& result : merged) text += (&result == merged.data() ? "\n  " : ",\n  ") + to_json(result).dump();
+  for (const Result& result : results) text += (&result == results.data() ? "\n  " : ",\n  ") + to_json(result).dump();
   write_file_atomically(file_of(impl_->folder), text + "\n ]\n}\n");
   impl_->journal.clear();
+  impl_->added.clear();
 }
 
 Contents ResultsFile::load(const std::string& folder) { return load_file(folder); }

@@ -22,6 +22,8 @@ struct Result {
   double bound_ms = 0;      ///< lower bound, from solo latencies
   double predicted_ms = 0;  ///< by the simulator, on the costs that the scheduler saw; 0: some are not known
   std::int64_t peak_bytes = 0, transfer_bytes = 0;
+  /// Of the first search for this case, on what was known then: the honest time, as later ones find much measured
+  /// already. Settling (settle.hpp) replaces everything else of a result and keeps this.
   double search_seconds = 0;
   std::string graph, schedule;  ///< fingerprints
   bool operator==(const Result&) const = default;
@@ -43,11 +45,14 @@ class ResultsFile {
   ResultsFile(const std::string& folder, const std::string& origin, bool fresh);
   ~ResultsFile();
 
-  /// Results of the interrupted run that this one continues, in their order.
+  /// Results of the interrupted run that this one continues, in their order. Of a case for which several schedules
+  /// were measured, those of the last one.
   const std::vector<Result>& resumed() const { return resumed_; }
   void add(const Result& result);
-  /// The run is complete: merges its results into the file (of several of one case the one with the
-  /// middle latency) and drops the journal.
+  /// What finish() would leave in the file: the results of this run merged into those of earlier ones with this
+  /// origin. Of several of one case the one with the middle latency, among those of the schedule found last.
+  std::vector<Result> merged() const;
+  /// The run is complete: writes merged() and drops the journal.
   void finish();
 
   /// The file of an earlier run. Throws Error as above.

@@ -38,35 +38,45 @@ std::string short_hash(const std::string& text) {
   return digits;
 }
 
+std::string file_of(const std::string& folder, const std::string& scheduler, const Graph& graph, const json& question) {
+  const std::string name = graph.name() + "-" + scheduler + "-" + short_hash(question.dump()) + ".json";
+  return (std::filesystem::path(folder) / name).string();
+}
+
 }  // namespace
 
 Found ScheduleStore::find(const std::string& scheduler, const SchedulerRequest& request,
                           const std::string& costs_key) const {
-  const Graph& graph = request.cost.graph();
-  const json question = question_of(scheduler, request, costs_key);
-  const std::filesystem::path path =
-      std::filesystem::path(folder_) / (graph.name() + "-" + scheduler + "-" + short_hash(question.dump()) + ".json");
-  if (!folder_.empty() && std::filesystem::exists(path)) {
-    try {
-      const json file = json::parse(read_file(path.string()));
-      if (file.at("question") == question)
-        return {.schedule = schedule_from_json(graph, file.at("schedule").dump(), path.string()),
-                .seconds = file.at("seconds").get<double>(),
-                .from_disk = true};
-    } catch (const json::exception&) {  // left by another version: made anew below
-    } catch (const Error&) {
-    }
+  if (!folder_.empty()) {
+    const Graph& graph = request.cost.graph();
+    const json question = question_of(scheduler, request, costs_key);
+    const std::string path = file_of(folder_, scheduler, graph, question);
+    if (std::filesystem::exists(path)) try {
+        const json file = json::parse(read_file(path));
+        if (file.at("question") == question)
+          return {.schedule = schedule_from_json(graph, file.at("schedule").dump(), path),
+                  .seconds = file.at("seconds").get<double>(),
+                  .from_disk = true};
+      } catch (const json::exception&) {  // left by another version: made anew below
+      } catch (const Error&) {
+      }
   }
   const auto begin = std::chrono::steady_clock::now();
   Found found{.schedule = make_schedule(scheduler, request)};
   found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (!folder_.empty()) {
-    const json file = {{"question", question},
-                       {"seconds", found.seconds},
-                       {"schedule", json::parse(schedule_to_json(graph, found.schedule))}};
-    write_file_atomically(path.string(), file.dump(1) + "\n");
-  }
+  keep(scheduler, request, costs_key, found);
   return found;
+}
+
+void ScheduleStore::keep(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key,
+                         const Found& found) const {
+  if (folder_.empty()) return;
+  const Graph& graph = request.cost.graph();
+  const json question = question_of(scheduler, request, costs_key);
+  const json file = {{"question", question},
+                     {"seconds", found.seconds},
+                     {"schedule", json::parse(schedule_to_json(graph, found.schedule))}};
+  write_file_atomically(file_of(folder_, scheduler, graph, question), file.dump(1) + "\n");
 }
 
 }  // namespace opsched::bench

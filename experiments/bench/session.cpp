@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 #include "core/error.hpp"
 #include "experiments/bench/report.hpp"
 #include "experiments/bench/results.hpp"
 #include "experiments/bench/runner.hpp"
+#include "experiments/bench/settle.hpp"
 #include "experiments/cli/interrupt.hpp"
 #include "experiments/cli/status_line.hpp"
 #include "experiments/cli/text_table.hpp"
@@ -39,6 +42,9 @@ class Session {
   void run_case(benchmark::State& state, const Case& what);
   const Result& next_result(const Case& what);
   const Result* baseline(const Case& what);
+  void settle();
+  std::vector<Result> to_settle() const;
+  void report_settling(const SettleProgress& progress, Clock::time_point begin);
   const Result& keep(Result result);
   void report(const std::string& text);
   double expected(std::size_t index) const;
@@ -179,7 +185,54 @@ void Session::run_google_benchmark() {
   benchmark::RunSpecifiedBenchmarks(display.get(), file.get(), "all");
   benchmark::Shutdown();
   status_.clear();
-  if (format.empty() || format == "console") print_table(std::cout, results_);
+}
+
+std::vector<Result> Session::to_settle() const {
+  std::vector<Result> results = file_->merged();
+  const bool beside_profile =
+      std::filesystem::weakly_canonical(options_.out) == std::filesystem::weakly_canonical(device_.profile_folder());
+  std::erase_if(results, [&](const Result& r) {
+    const bool ours = beside_profile || std::ranges::find(results_, r.what, &Result::what) != results_.end();
+    return !r.skipped.empty() || !ours;
+  });
+  return results;
+}
+
+void Session::report_settling(const SettleProgress& progress, Clock::time_point begin) {
+  cli::check_interrupt();
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  const std::string left =
+      progress.done == 0
+          ? ""
+          : ", about " + cli::human_seconds(seconds / progress.done * (progress.total - progress.done)) + " left";
+  status_.show("settling, round " + std::to_string(progress.round) + " [" + std::to_string(progress.done + 1) + "/" +
+               std::to_string(progress.total) + left + "] " + progress.text);
+}
+
+void Session::settle() {
+  if (!options_.settle || !file_ || !device_.measures() || !lost_.empty() || cli::interrupted()) return;
+  const std::vector<Result> results = to_settle();
+  int round = 0;
+  Clock::time_point begin;
+  const auto report = [&](const SettleProgress& progress) {
+    if (std::exchange(round, progress.round) != progress.round) begin = Clock::now();
+    report_settling(progress, begin);
+  };
+  const auto keep = [this](const Result& now) {
+    file_->add(now);
+    for (Result& result : results_)
+      if (result.what == now.what) result = now;
+  };
+  try {
+    const Settled settled =
+        bench::settle(device_, store_, results, {.measure = options_.measure, .report = report, .keep = keep});
+    status_.clear();
+    print_settled(std::cerr, settled, static_cast<int>(results.size()));
+  } catch (const cli::Interrupted&) {  // run() passes it on once the table is printed
+  } catch (const DeviceLost& e) {
+    lost_ = e.what();
+  }
+  status_.clear();
 }
 
 void Session::open_results() {
@@ -195,6 +248,9 @@ void Session::open_results() {
 void Session::run() {
   open_results();
   run_google_benchmark();
+  settle();
+  const std::string format = flag("--benchmark_format");
+  if (format.empty() || format == "console") print_table(std::cout, results_);
   device_.save();
   if (!lost_.empty())
     throw DeviceLost(lost_ + (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " + options_.out +

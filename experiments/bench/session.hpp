@@ -15,13 +15,15 @@ struct SessionOptions {
   std::string cache;                     ///< folder of schedules; empty: not kept
   std::string out;                       ///< folder of results; empty: not kept
   bool fresh = false;                    ///< forget an interrupted run
+  bool settle = true;                    ///< results that are kept and measured end as a replay finds them (settle.hpp)
   MeasureOptions measure;
   std::vector<std::string> benchmark_flags;  ///< --benchmark_...=..., as Google Benchmark has them
 };
 
-/// Prints as Google Benchmark does, and a table at the end. Throws Error for wrong input and where
-/// nothing could run, cli::Interrupted when the user stops it, DeviceLost where a GPU falls out. In the
-/// last two cases the results so far are kept.
+/// Prints as Google Benchmark does, and a table at the end; what was settled on standard error. Settled are the results
+/// of this run and, if `out` has the profile as well, those of earlier ones in it. Throws Error for wrong input and
+/// where nothing could run, cli::Interrupted when the user stops it, DeviceLost where a GPU falls out. In the last two
+/// cases the results so far are kept.
 void run_session(Device& device, const SessionOptions& options);
 
 }  // namespace opsched::bench

@@ -15,7 +15,7 @@ struct BenchOptions {
   bench::Selection selection;
   DeviceOptions device;
   std::string batches = "1";
-  bool no_cache = false, list = false;
+  bool no_cache = false, no_settle = false, list = false;
 };
 
 constexpr int kAllBatches[] = {1, 16, 32, 64, 128};
@@ -53,6 +53,7 @@ void run_bench(BenchOptions& options, const std::vector<std::string>& flags) {
   if (session.cache.empty()) session.cache = user_cache_folder();
   if (!session.cache.empty()) session.cache += "/schedules";
   if (options.no_cache) session.cache.clear();
+  session.settle = !options.no_settle;
   options.device.gpus = *std::ranges::max_element(options.selection.gpus);
   const std::unique_ptr<Device> device = open_device(options.device);
   bench::run_session(*device, session);
@@ -71,6 +72,8 @@ Command bench_command() {
           "  opsched bench --benchmark_filter='squeezenet/.*fp32'   flags of Google Benchmark work as usual:\n"
           "  opsched bench --benchmark_repetitions=5 --benchmark_out=bench.json\n"
           "  opsched bench --device sim --profile results/h200      replay, even where there is a GPU\n"
+          "  opsched bench --profile results/h200 --out results/h200 --network squeezenet --scheduler sequential\n"
+          "                                                         on a GPU: also settles all that is in the folder\n"
           "Counters: speedup (over sequential on one GPU), stages, gap (how much longer than the larger of two lower\n"
           "bounds, critical path and work; 0.1 is 10%), peak_bytes (activations on the device that needs most).",
       .setup = [](CLI::App& app) -> std::function<void()> {
@@ -94,6 +97,10 @@ Command bench_command() {
         app.add_option("--out", session.out,
                        "Keep results in this folder (bench.json); an interrupted run is continued");
         app.add_flag("--fresh", session.fresh, "With --out: forget an interrupted run");
+        app.add_flag("--no-settle", options->no_settle,
+                     "With --out on a GPU: leave results as they were first found. Otherwise, once all cases have run, "
+                     "every search runs again on the finished profile; where that gives another schedule it is "
+                     "measured and takes the old one's place, so that `opsched replay` finds all of them");
         app.add_option("--cache", session.cache, "Folder where schedules are kept (default: ~/.cache/opsched)");
         app.add_flag("--no-cache", options->no_cache, "Find every schedule anew");
         app.add_option("--max-seconds", session.measure.max_seconds, "Longest time to measure one schedule")

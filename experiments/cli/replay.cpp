@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
-#include <tuple>
 
 #include "core/error.hpp"
 #include "experiments/bench/results.hpp"
@@ -33,9 +32,7 @@ void replay(const Options& options) {
   });
   if (results.empty()) throw Error("'" + options.folder + "' has no results of these networks and schedulers");
   // Graphs and models are kept between neighbours.
-  std::ranges::stable_sort(results, {}, [](const bench::Result& r) {
-    return std::tuple(r.what.gpus, r.what.network, r.what.batch, r.what.image, r.what.precision);
-  });
+  std::ranges::stable_sort(results, {}, [](const bench::Result& r) { return r.what.neighbourhood(); });
 
   const bench::ScheduleStore store("");  // every search runs
   std::unique_ptr<Device> device;
@@ -66,7 +63,8 @@ void replay(const Options& options) {
   if (different > 0)
     throw Error(std::to_string(different) +
                 " schedules are not those that were measured: the profile has grown since, or the program has changed; "
-                "run `opsched bench --no-cache` on the GPU again with this profile and --out");
+                "any `opsched bench --profile " +
+                options.folder + " --out " + options.folder + "` on the GPU settles them");
 }
 
 }  // namespace
@@ -76,7 +74,8 @@ Command replay_command() {
           .summary = "Whether searches on a recorded profile find the schedules that were measured with it",
           .examples =
               "  opsched replay results/h200                            every result\n"
-              "  opsched replay results/h200 --scheduler ios-both       one scheduler's",
+              "  opsched replay results/h200 --scheduler ios-both       one scheduler's\n"
+              "`opsched bench --out` on a GPU leaves results of which this is so (see its --no-settle).",
           .setup = [](CLI::App& app) -> std::function<void()> {
             auto options = std::make_shared<Options>();
             app.add_option("FOLDER", options->folder, "Folder with bench.json and its profiles")->required();

@@ -30,6 +30,8 @@ class Device {
   virtual std::string describe() const = 0;
   /// Short name, fit for a folder: "h200", "h200-x4".
   virtual std::string name() const = 0;
+  /// With the profiles that are measured into or replayed.
+  virtual std::string profile_folder() const = 0;
   virtual int multiprocessors() const = 0;
   /// Are latencies measured now?
   virtual bool measures() const = 0;

@@ -65,6 +65,7 @@ class GpuDevice final : public Device {
     return "measured on " + gpu.name + ", driver " + gpu.driver + ", CUDA " + gpu.cuda + ", cuDNN " + gpu.cudnn;
   }
   std::string name() const override { return name_; }
+  std::string profile_folder() const override { return folder_; }
   int multiprocessors() const override { return gpus_.front().multiprocessors; }
   bool measures() const override { return true; }
   std::string cost_key(Precision precision) override {

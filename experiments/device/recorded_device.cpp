@@ -41,6 +41,7 @@ class RecordedDevice final : public Device {
            ", CUDA " + facts_.cuda + ", cuDNN " + facts_.cudnn + ")";
   }
   std::string name() const override { return name_; }
+  std::string profile_folder() const override { return folder_; }
   int multiprocessors() const override { return facts_.multiprocessors; }
   bool measures() const override { return false; }
 

@@ -14,6 +14,8 @@ namespace opsched {
 namespace {
 
 constexpr int kBurst = 10;  // replays that are enqueued at once
+// Long schedules warm up in fewer runs: at least one, and none begins after this part of max_seconds.
+constexpr double kWarmupPart = 0.2;
 
 /// Median absolute deviation over the median.
 double noise_of(const std::vector<double>& values, double median) {
@@ -61,6 +63,16 @@ class Burst {
   std::vector<Event> events_;
 };
 
+void warm_up(cudaGraphExec_t exec, cudaStream_t stream, const MeasureOptions& options) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  for (int i = 0; i < options.warmup; ++i) {
+    if (i > 0 && std::chrono::duration<double>(Clock::now() - start).count() > kWarmupPart * options.max_seconds) break;
+    OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
+    OPSCHED_CUDA(cudaStreamSynchronize(stream));
+  }
+}
+
 }  // namespace
 
 double median_of(std::vector<double> values) {
@@ -103,9 +115,7 @@ Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const Measur
   using Clock = std::chrono::steady_clock;
   const Burst burst;
 
-  for (int i = 0; i < options.warmup; ++i) OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
-  OPSCHED_CUDA(cudaStreamSynchronize(stream));
-
+  warm_up(exec, stream, options);
   if (clocks) clocks->start();
   const auto start = Clock::now();
   std::vector<double> times;
@@ -130,9 +140,7 @@ std::vector<Measurement> time_in_turn(std::span<const cudaGraphExec_t> execs, cu
                                       const MeasureOptions& options) {
   using Clock = std::chrono::steady_clock;
   const Burst burst;
-  for (cudaGraphExec_t exec : execs)
-    for (int i = 0; i < options.warmup; ++i) OPSCHED_CUDA(cudaGraphLaunch(exec, stream));
-  OPSCHED_CUDA(cudaStreamSynchronize(stream));
+  for (cudaGraphExec_t exec : execs) warm_up(exec, stream, options);
   std::vector<std::vector<double>> times(execs.size());
   std::vector<Measurement> results(execs.size());
   const auto start = Clock::now();

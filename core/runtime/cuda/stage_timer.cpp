@@ -18,7 +18,8 @@ constexpr int kWarmup = 2, kRuns = 10;
 // Where the median is not known as well as this after kRuns, the stage is measured again, longer.
 constexpr double kMaxError = 0.01;
 constexpr int kMoreRuns = 90;
-constexpr MeasureOptions kWhole{.warmup = 5, .min_runs = 36, .max_runs = 450, .max_noise = 0.002, .max_seconds = 0.3};
+// Noise decides how often a schedule runs: a long one is mostly known after a burst or two.
+constexpr MeasureOptions kWhole{.warmup = 5, .min_runs = 10, .max_runs = 450, .max_noise = 0.002, .max_seconds = 0.3};
 // Stages whose graphs wait for the GPU while the host builds another.
 constexpr std::size_t kAhead = 2;
 // What a stage takes that launches no kernel (joins written in place); a profile holds positive numbers.
