@@ -12,6 +12,7 @@ import sys
 
 import beside_peers
 import floors
+import several_gpus
 import simulator
 from results import PRECISIONS, STOPPED, load_bench, load_peers, table, write_whole
 
@@ -59,19 +60,6 @@ def searches(results):
             table(["network", "precision", *SEARCHES], rows))
 
 
-def several_gpus(results):
-    """Makespans foreseen and measured, and what travels."""
-    rows = [[r["network"], str(r["image"] or "own"), r["precision"], str(r["gpus"]), r["scheduler"],
-             f"{r['predicted_ms']:.3f}", f"{r['ms']:.3f}", f"{100 * (r['predicted_ms'] / r['ms'] - 1):+.1f}%",
-             f"{r['transfer_bytes'] / 1e6:.1f}", f"{r['search_seconds']:.2f}"]
-            for r in results if r["gpus"] > 1 and r.get("predicted_ms", 0) > 0 and r["how"] == "measured"]
-    if not rows:
-        return ""
-    return "\n## Foreseen and measured, several GPUs\n\n" + table(
-        ["network", "image", "precision", "GPUs", "scheduler", "simulated, ms", "measured, ms", "off by", "MB moved",
-         "found in, s"], rows)
-
-
 def ablation_table(rows):
     """Rows of one file of `opsched ablation`, study by study."""
     best = {study: min(r["run_ms"] for r in rows if r["study"] == study) for study in {r["study"] for r in rows}}
@@ -115,7 +103,7 @@ def page(folder):
     if command.exists():
         text += "\nCommands:\n\n```\n" + command.read_text() + "```\n"
     text += beside_peers.section(results, load_peers(folder)) + floors.section(folder)
-    text += searches(results) + several_gpus(results)
+    text += searches(results) + several_gpus.section(results)
     return text + "\n## Schedules\n" + schedules(results) + ablations(folder) + simulator.section(folder)
 
 
