@@ -1,6 +1,7 @@
 // HIOS, step 2: concurrent stages within each device, and the schedulers made of the two steps.
 #include <utility>
 
+#include "core/cost/evaluate.hpp"
 #include "schedulers/hios.hpp"
 #include "schedulers/options.hpp"
 #include "schedulers/scheduler.hpp"
@@ -28,7 +29,9 @@ Candidate staged(const HiosProblem& problem, const DeviceOrders& orders, int wid
   StageGraph graph(problem, cost);
   graph.assign(orders);
   fuse_windows(graph, width);
-  return {graph.schedule(), graph.makespan()};
+  Candidate placed{graph.schedule(), graph.makespan()};
+  placed.makespan += further_devices_ms(problem.cost().sharing(), placed.schedule);
+  return placed;
 }
 
 Schedule staged_or_alone(const HiosProblem& problem, const DeviceOrders& orders, int width) {

@@ -77,6 +77,11 @@ void Evaluator::report_deadlock() const {
               std::to_string(stuck->index) + " of device " + std::to_string(stuck->device) + ": " + names);
 }
 
+double further_devices_ms(const Sharing& sharing, const Schedule& schedule) {
+  const auto used = std::ranges::count_if(schedule.devices, [](const auto& device) { return !device.stages.empty(); });
+  return used > 1 ? static_cast<double>(used - 1) * sharing.device_ms : 0;
+}
+
 Timeline evaluate(CostModel& cost, const Schedule& schedule) {
   for (const DeviceSchedule& device : schedule.devices) cost.prefetch(device.stages);
   return Evaluator(cost).evaluate(schedule);

@@ -47,6 +47,10 @@ class Evaluator {
   std::vector<int> runnable_;
 };
 
+/// What a schedule takes longer than its timeline says, because several devices have to be started and waited
+/// for: sharing.device_ms for every one that is used beyond the first.
+double further_devices_ms(const Sharing& sharing, const Schedule& schedule);
+
 /// One schedule, once.
 Timeline evaluate(CostModel& cost, const Schedule& schedule);
 

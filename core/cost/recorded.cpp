@@ -18,7 +18,7 @@ constexpr std::array<std::pair<const char*, double Sharing::*>, 8> kCalibrated =
     {"schedule.switch_ms", &Sharing::switch_ms},
     {"schedule.chain_switch_ms", &Sharing::chain_switch_ms},
     {"schedule.launch_ms", &Sharing::launch_ms},
-    {"schedule.hop_ms", &Sharing::hop_ms},
+    {"schedule.device_ms", &Sharing::device_ms},
 }};
 
 }  // namespace
@@ -113,7 +113,7 @@ double RecordedCost::transfer_ms(OpId producer, OpId consumer, int from, int to)
   const auto [it, fresh] = transfers_.try_emplace(pair << 44 | edge, 0.0);
   if (fresh)
     it->second = profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, profile_.precision()));
-  return it->second + sharing().hop_ms;
+  return it->second;
 }
 
 std::optional<double> RecordedCost::schedule_ms(const Schedule& schedule) {

@@ -26,7 +26,7 @@ struct Sharing {
   double switch_ms = 0;        ///< a schedule: an operator of one kernel, over what it takes when it is repeated
   double chain_switch_ms = 0;  ///< the same, of an operator of several kernels: those differ when repeated, too
   double launch_ms = 0;        ///< a schedule: before its first operator starts
-  double hop_ms = 0;  ///< a transfer between devices that compute meanwhile, over what it takes when they are idle
+  double device_ms = 0;        ///< a schedule: for every device that it uses beyond the first
   /// Of a transfer: the time in which it keeps nothing busy. For the rest it has the port out of its device
   /// and the port into the other to itself. Infinite: transfers do not wait for each other, as in HIOS.
   double transfer_latency_ms = std::numeric_limits<double>::infinity();

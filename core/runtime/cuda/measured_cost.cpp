@@ -79,8 +79,7 @@ class MeasuredCost final : public CostModel {
   std::vector<Schedule> known_schedules() override { return recorded_schedules(graph_, profile_); }
 
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override {
-    if (from == to) return 0;
-    return profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, precision_)) + sharing().hop_ms;
+    return from == to ? 0 : profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, precision_));
   }
 
  private:

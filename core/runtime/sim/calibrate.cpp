@@ -51,7 +51,7 @@ std::vector<double> pack(const Sharing& s) {
   return {std::log(s.softness - 1), std::log(std::max(s.crowding, 1e-4)),
           1000 * s.chain_ms,        1000 * s.dependency_ms,
           1000 * s.launch_ms,       1000 * s.switch_ms,
-          1000 * s.chain_switch_ms, 1000 * s.hop_ms};
+          1000 * s.chain_switch_ms, 1000 * s.device_ms};
 }
 
 Sharing unpack(const std::vector<double>& v, Sharing s) {
@@ -62,14 +62,14 @@ Sharing unpack(const std::vector<double>& v, Sharing s) {
   s.launch_ms = std::max(0.0, v[4] / 1000);
   s.switch_ms = std::max(0.0, v[5] / 1000);
   s.chain_switch_ms = std::max(0.0, v[6] / 1000);
-  s.hop_ms = std::max(0.0, v[7] / 1000);
+  s.device_ms = std::max(0.0, v[7] / 1000);
   return s;
 }
 
 Sharing fit(const Sharing& start, std::span<const MeasuredCase* const> cases) {
   constexpr double kNoise = 0.02, kOutlier = 0.05;
   const std::vector<double> prior = pack(start);
-  const double spread[] = {0.5, 0.02, 1, 1, 3, 1, 1, 5};
+  const double spread[] = {0.5, 0.02, 1, 1, 3, 1, 1, 10};
   const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
     const Sharing law = unpack(v, start);
     r.clear();

@@ -357,7 +357,10 @@ class BarrierRun {
 };
 
 Simulation run(CostModel& cost, const Schedule& schedule) {
-  return schedule.mode == Mode::barrier ? BarrierRun(cost, schedule).run() : DataflowRun(cost, schedule).run();
+  Simulation result =
+      schedule.mode == Mode::barrier ? BarrierRun(cost, schedule).run() : DataflowRun(cost, schedule).run();
+  result.timeline.makespan += further_devices_ms(cost.sharing(), schedule);
+  return result;
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ struct Simulation {
 /// Any valid schedule, in its own mode; validated here.
 ///
 /// Both: the first operators start after sharing().launch_ms; an operator takes switch_ms or, with several
-/// kernels, chain_switch_ms longer; a barrier stage as much as its longest group.
+/// kernels, chain_switch_ms longer; a barrier stage as much as its longest group. The makespan includes
+/// further_devices_ms.
 /// Barrier: core/cost/evaluate.hpp, and transfers wait for each other as sharing().transfer_latency_ms says.
 /// Dataflow: an operator starts when its stream is free, what it reads on its device is there
 /// (dependency_ms later if from another stream) and what it reads from other devices has arrived.
