@@ -147,24 +147,29 @@ std::string ablation_to_json(const std::string& origin, const std::string& graph
   return file.dump(2) + "\n";
 }
 
+std::optional<AblationFile> read_ablation(const std::string& path) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  try {
+    const auto json = nlohmann::json::parse(read_file(path));
+    AblationFile file{json.at("origin"), json.at("graph"), json.at("precision"), {}};
+    for (const auto& row : json.at("rows"))
+      file.rows.push_back({row.at("study"), row.at("variant"), row.at("predicted_ms"), row.at("bound_ms"),
+                           row.at("run_ms"), row.at("how"), row.at("schedule_stages"), row.at("states"),
+                           row.at("transitions"), row.at("stages"), row.at("measured"), row.at("search_seconds")});
+    return file;
+  } catch (const nlohmann::json::exception& e) {
+    throw Error("'" + path + "' is no file of opsched ablation: " + e.what());
+  }
+}
+
 std::vector<AblationRow> load_ablation(const std::string& path, const std::string& origin, const std::string& graph,
                                        const std::string& precision) {
-  std::vector<AblationRow> rows;
-  if (!std::filesystem::exists(path)) return rows;
-  try {
-    const auto file = nlohmann::json::parse(read_file(path));
-    if (file.at("origin") != origin || file.at("graph") != graph || file.at("precision") != precision)
-      throw Error("it is about " + file.at("graph").get<std::string>() + ", " +
-                  file.at("precision").get<std::string>() + ", " + file.at("origin").get<std::string>() +
-                  "; give another --out folder, or remove the file");
-    for (const auto& row : file.at("rows"))
-      rows.push_back({row.at("study"), row.at("variant"), row.at("predicted_ms"), row.at("bound_ms"), row.at("run_ms"),
-                      row.at("how"), row.at("schedule_stages"), row.at("states"), row.at("transitions"),
-                      row.at("stages"), row.at("measured"), row.at("search_seconds")});
-  } catch (const std::exception& e) {
-    throw Error("ablation '" + path + "' cannot be continued: " + e.what());
-  }
-  return rows;
+  std::optional<AblationFile> file = read_ablation(path);
+  if (!file) return {};
+  if (file->origin != origin || file->graph != graph || file->precision != precision)
+    throw Error("ablation '" + path + "' cannot be continued: it is about " + file->graph + ", " + file->precision +
+                ", " + file->origin + "; give another --out folder, or remove the file");
+  return std::move(file->rows);
 }
 
 }  // namespace opsched

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,9 +51,20 @@ std::vector<std::string> pruning_variants();
 void ios_ablation(const std::vector<std::string>& studies, const AblationSource& source,
                   std::vector<AblationRow>& rows);
 
+/// What a file of `opsched ablation` holds.
+struct AblationFile {
+  std::string origin;  ///< where the numbers come from, and where searches began
+  std::string graph, precision;
+  std::vector<AblationRow> rows;
+};
+/// How the origin ends when every search began with an empty profile.
+inline const std::string kFromEmptyProfile = ", every search from an empty profile";
+
 /// {"origin", "graph", "precision", "rows": [...]}.
 std::string ablation_to_json(const std::string& origin, const std::string& graph, const std::string& precision,
                              const std::vector<AblationRow>& rows);
+/// Nothing if there is no such file. Throws Error naming it where it cannot be read.
+std::optional<AblationFile> read_ablation(const std::string& path);
 /// The rows of a file; none if it is missing. Throws Error where it is not about the same.
 std::vector<AblationRow> load_ablation(const std::string& path, const std::string& origin, const std::string& graph,
                                        const std::string& precision);

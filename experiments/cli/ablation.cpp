@@ -65,7 +65,7 @@ void ablation(const AblationOptions& options) {
   const std::string file = options.out + "/ablation-" + graph.name() +
                            (graph.batch() > 1 ? "-batch" + std::to_string(graph.batch()) : "") + "-" +
                            to_string(precision);
-  const std::string origin = device->describe() + (options.fresh ? ", every search from an empty profile" : "");
+  const std::string origin = device->describe() + (options.fresh ? kFromEmptyProfile : "");
   std::vector<AblationRow> rows;
   if (!options.out.empty()) rows = load_ablation(file + ".json", origin, graph.name(), to_string(precision));
   if (!rows.empty()) std::cerr << "opsched: " << rows.size() << " rows are in " << file << ".json already\n";

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "core/error.hpp"
@@ -31,7 +32,39 @@ class ScratchFolder {
   std::string path_;
 };
 
+Row make_row(Row row, const AblationRow& found) {
+  row.labels = {{"variant", found.variant}};
+  row.numbers = {{"predicted_ms", found.predicted_ms},
+                 {"transitions", static_cast<double>(found.transitions)},
+                 {"distinct_stages", static_cast<double>(found.asked_of)},
+                 {"measured_stages", static_cast<double>(found.measured)}};
+  return row;
+}
+
+/// What `opsched ablation --fresh` measured into the results folder; on a GPU only if it is this one's.
+std::optional<Row> recorded(Lab& lab, const bench::Case& what, const std::string& variant) {
+  if (lab.place().measures && lab.place().fresh) return std::nullopt;
+  const std::string path =
+      lab.place().results + "/ablation-" + what.network + "-" + to_string(what.precision) + ".json";
+  const std::optional<AblationFile> file = read_ablation(path);
+  if (!file || !file->origin.ends_with(kFromEmptyProfile)) return std::nullopt;
+  if (lab.place().measures && file->origin != lab.device().describe() + kFromEmptyProfile) return std::nullopt;
+  for (const AblationRow& found : file->rows) {
+    if (found.study != "pruning" || found.variant != variant || found.how != "measured") continue;
+    Row row;
+    row.result.what = what;
+    row.result.ms = found.run_ms;
+    row.result.how = "recorded";
+    row.result.stages = found.stages;
+    row.result.search_seconds = found.search_seconds;
+    row.source = file->origin + " (" + path + ")";
+    return make_row(std::move(row), found);
+  }
+  return std::nullopt;
+}
+
 std::vector<Row> gather(Lab& lab, const bench::Case& what, const std::string& variant) {
+  if (std::optional<Row> known = recorded(lab, what, variant)) return {std::move(*known)};
   const ScratchFolder scratch;
   CostModel& shared = lab.runner().costs(what);
   std::unique_ptr<Device> fresh;
@@ -53,15 +86,9 @@ std::vector<Row> gather(Lab& lab, const bench::Case& what, const std::string& va
   std::vector<AblationRow> rows;
   ios_ablation({"pruning"}, source, rows);
   if (rows.size() != 1) throw Error("pruning: no variant '" + variant + "'");
-  const AblationRow& found = rows.front();
-  row.labels = {{"variant", variant}};
-  row.numbers = {{"predicted_ms", found.predicted_ms},
-                 {"transitions", static_cast<double>(found.transitions)},
-                 {"distinct_stages", static_cast<double>(found.asked_of)},
-                 {"measured_stages", static_cast<double>(found.measured)}};
   // Of a replay, the time says nothing about measuring.
-  if (lab.place().measures) row.result.search_seconds = found.search_seconds;
-  return {row};
+  if (lab.place().measures) row.result.search_seconds = rows.front().search_seconds;
+  return {make_row(std::move(row), rows.front())};
 }
 
 }  // namespace
