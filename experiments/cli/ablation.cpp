@@ -1,8 +1,4 @@
 // opsched ablation: what each part of the IOS search is worth on one network.
-#include <unistd.h>
-
-#include <filesystem>
-#include <functional>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -15,6 +11,7 @@
 #include "experiments/cli/progress.hpp"
 #include "experiments/cli/text_table.hpp"
 #include "experiments/ios_ablation.hpp"
+#include "experiments/scratch_folder.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -71,27 +68,18 @@ void ablation(const AblationOptions& options) {
   if (!rows.empty()) std::cerr << "opsched: " << rows.size() << " rows are in " << file << ".json already\n";
 
   // With --fresh every search measures into an empty profile of its own, gone with the next.
-  const std::filesystem::path scratch =
-      std::filesystem::temp_directory_path() / ("opsched-ablation-" + std::to_string(getpid()));
+  ScratchFolder scratch("ablation");
   std::unique_ptr<Device> fresh_device;
   std::unique_ptr<CostModel> fresh_costs;
-  const auto forget = [&] {
-    fresh_costs.reset();
-    fresh_device.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(scratch, ignored);
-  };
-  struct AtEnd {
-    std::function<void()> call;
-    ~AtEnd() { call(); }
-  } const at_end{forget};
 
   AblationSource source;
   source.costs = [&]() -> CostModel& {
     if (!options.fresh) return *shared;
-    forget();
+    fresh_costs.reset();
+    fresh_device.reset();
+    scratch.clear();
     DeviceOptions fresh = options.run.device_options(1, status);
-    fresh.profile = scratch.string();
+    fresh.profile = scratch.path();
     fresh_device = open_device(fresh);
     fresh_costs = fresh_device->costs(graph, precision);
     return *fresh_costs;

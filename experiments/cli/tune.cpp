@@ -1,8 +1,5 @@
 // opsched tune: chooses kernels by what they do to whole schedules.
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -12,34 +9,15 @@
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/progress.hpp"
 #include "experiments/cli/text_table.hpp"
+#include "experiments/scratch_folder.hpp"
 
 namespace opsched::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct TuneOptions {
   bench::Selection selection{.schedulers = {"dataflow", "ios-verified"}};
   RefinementOptions refinement;
   std::string profile;
-};
-
-/// A folder that goes with this object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() : path_(fs::temp_directory_path() / ("opsched_tune_" + std::to_string(::getpid()))) {
-    fs::create_directories(path_);
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string path() const { return path_.string(); }
-
- private:
-  fs::path path_;
 };
 
 /// What of a problem's key people look at: not its strides.
@@ -137,7 +115,7 @@ void run(TuneOptions& options) {
   StatusLine status;
   const auto report = interruptible(status);
   // Kernels change under what is measured here, so it is kept apart.
-  const TemporaryFolder folder;
+  const ScratchFolder folder("tune");
   const std::unique_ptr<Device> device = open_device(
       {.kind = "gpu", .profile = options.profile.empty() ? folder.path() : options.profile, .report = report});
   const bench::ScheduleStore store("");

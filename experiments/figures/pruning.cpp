@@ -1,36 +1,14 @@
 // IOS, figure "pruning": what the bounds r (operators a group) and s (groups a stage) cost and save.
-#include <unistd.h>
-
-#include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "core/error.hpp"
 #include "experiments/figures/figure.hpp"
 #include "experiments/ios_ablation.hpp"
+#include "experiments/scratch_folder.hpp"
 
 namespace opsched::figures {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// A folder for the profile of one search, so that its cost counts from nothing.
-class ScratchFolder {
- public:
-  ScratchFolder() : path_((fs::temp_directory_path() / ("opsched-pruning-" + std::to_string(getpid()))).string()) {
-    fs::remove_all(path_);
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 Row make_row(Row row, const AblationRow& found) {
   row.labels = {{"variant", found.variant}};
@@ -65,7 +43,7 @@ std::optional<Row> recorded(Lab& lab, const bench::Case& what, const std::string
 
 std::vector<Row> gather(Lab& lab, const bench::Case& what, const std::string& variant) {
   if (std::optional<Row> known = recorded(lab, what, variant)) return {std::move(*known)};
-  const ScratchFolder scratch;
+  const ScratchFolder scratch("pruning");
   CostModel& shared = lab.runner().costs(what);
   std::unique_ptr<Device> fresh;
   std::unique_ptr<CostModel> fresh_costs;
