@@ -180,8 +180,7 @@ TEST(Program, TensorsAreSentToADeviceOnce) {
 TEST(Program, BackEndsThatFuseLessGetMoreSteps) {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     const Case c(seed);
-    const Fusion all{true, true, true, true, true, true, true, true},
-        none{false, false, false, false, false, false, false, false};
+    const Fusion all{true, true, true, true, true, true, true}, none{false, false, false, false, false, false, false};
     const Program fused = lower(c.graph, c.schedule, {.fusion = all}),
                   plain = lower(c.graph, c.schedule, {.fusion = none});
     ASSERT_LE(fused.steps.size(), c.program.steps.size());
@@ -213,45 +212,6 @@ TEST(Program, JoinsOfTheNetworksCostNoCopies) {
   // Eight fire modules add their bypass to both expands in one step.
   program = lower(squeezenet, sequential(squeezenet), {});
   EXPECT_EQ(count(program, Step::Kind::gather), 8);
-}
-
-TEST(Program, SeparableConvolutionsBecomeOneStep) {
-  for (const char* name : {"randwire", "nasnet"}) {
-    const Graph graph = make_network(name);
-    const Program apart = lower(graph, sequential(graph), {}),
-                  joined = lower(graph, sequential(graph), {.fusion = {.separable = true}});
-    const auto separable = count(joined, Step::Kind::separable);
-    EXPECT_GT(separable, 100) << name;
-    EXPECT_EQ(separable, count(apart, Step::Kind::depthwise)) << name;
-    EXPECT_EQ(count(joined, Step::Kind::depthwise), 0) << name;
-    EXPECT_EQ(static_cast<std::ptrdiff_t>(apart.steps.size() - joined.steps.size()), separable) << name;
-    EXPECT_LT(joined.buffers.size(), apart.buffers.size()) << name;  // none between the two
-    verify_arena(joined);
-  }
-}
-
-TEST(Program, OnlyPointwiseConvolutionsJoinTheDepthwiseOneBeforeThem) {
-  const Conv2d depthwise{.out_channels = 4, .kernel = {3, 3}, .padding = {1, 1}, .groups = 4},
-      pointwise{.out_channels = 6}, wide{.out_channels = 6, .kernel = {3, 3}},
-      strided{.out_channels = 6, .stride = {2, 2}}, grouped{.out_channels = 6, .groups = 2};
-  const Activate relu{}, tanh{Activation::tanh};
-  using Kind = Step::Kind;
-  const auto kinds = [](std::vector<Layer> layers) {
-    Graph graph("g");
-    const OpId in = graph.add_input("in", {4, 8, 8});
-    graph.add("op", {graph.all(in)}, std::move(layers));
-    std::vector<Kind> result;
-    for (const Step& step : lower(graph, sequential(graph), {.fusion = {.separable = true}}).steps)
-      result.push_back(step.kind);
-    return result;
-  };
-  EXPECT_EQ(kinds({depthwise, pointwise}), (std::vector{Kind::separable}));
-  EXPECT_EQ(kinds({relu, depthwise, relu, pointwise, relu}), (std::vector{Kind::separable}));
-  EXPECT_EQ(kinds({depthwise, pointwise, pointwise}), (std::vector{Kind::separable, Kind::conv}));
-  EXPECT_EQ(kinds({pointwise, pointwise}), (std::vector{Kind::conv, Kind::conv}));
-  for (const Conv2d& other : {wide, strided, grouped})
-    EXPECT_EQ(kinds({depthwise, other}), (std::vector{Kind::depthwise, Kind::conv}));
-  EXPECT_EQ(kinds({depthwise, tanh, pointwise}), (std::vector{Kind::depthwise, Kind::gather, Kind::conv}));
 }
 
 TEST(Program, MergedConvolutionsWriteWhereTheirReadersWant) {

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "core/runtime/cpu/cpu_executor.hpp"
-#include "core/runtime/program/step_weights.hpp"
+#include "core/runtime/program/merged_weights.hpp"
 #include "networks/network.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/random_graph.hpp"

@@ -48,8 +48,8 @@ inline std::int64_t span_of(const TensorLayout& t, const Shape& s, int batch) {
 struct Case {
   Problem problem;
   std::vector<std::vector<float>> inputs;  ///< memory, gaps included
-  std::vector<ConvWeights> weights;        ///< of its convolutions
-  std::vector<double> expected;            ///< NCHW
+  ConvWeights weights;
+  std::vector<double> expected;  ///< NCHW
 };
 
 inline TensorLayout random_slice(Rng& rng, const Shape& shape, const Problem& p) {
@@ -62,31 +62,8 @@ inline double activated(Activation act, double x) {
   return act == Activation::relu ? std::max(x, 0.0) : act == Activation::tanh ? std::tanh(x) : x;
 }
 
-inline std::vector<double> compute(const Case& c);
-
-/// The 1x1 convolution on the result of the depthwise one.
-inline std::vector<double> compute_separable(const Case& c) {
-  const Problem& p = c.problem;
-  Case first = c;
-  first.problem.output.c = p.input.c;
-  first.problem.pointwise.reset();
-  const std::vector<double> between = compute(first);
-  const std::int64_t plane = std::int64_t{p.output.h} * p.output.w;
-  std::vector<double> out;
-  for (int n = 0; n < p.batch; ++n)
-    for (int k = 0; k < p.output.c; ++k)
-      for (std::int64_t at = 0; at < plane; ++at) {
-        double sum = c.weights[1].bias[k];
-        for (int i = 0; i < p.input.c; ++i)
-          sum += c.weights[1].weight[std::size_t(k) * p.input.c + i] * between[(n * p.input.c + i) * plane + at];
-        out.push_back(activated(p.pointwise->act, sum));
-      }
-  return out;
-}
-
 inline std::vector<double> compute(const Case& c) {
   const Problem& p = c.problem;
-  if (p.pointwise) return compute_separable(c);
   const auto input = [&](int n, int ch, int h, int w) {
     double sum = 0;
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
@@ -102,16 +79,15 @@ inline std::vector<double> compute(const Case& c) {
         for (int x = 0; x < p.output.w; ++x) {
           if (const auto* conv = std::get_if<Conv2d>(&p.layer)) {
             const int depth = p.input.c / conv->groups, first = k / (p.output.c / conv->groups) * depth;
-            double sum = c.weights[0].bias[k];
+            double sum = c.weights.bias[k];
             for (int i = 0; i < depth; ++i)
               for (int r = 0; r < conv->kernel[0]; ++r)
                 for (int s = 0; s < conv->kernel[1]; ++s) {
                   const int h = y * conv->stride[0] - conv->padding[0] + r;
                   const int w = x * conv->stride[1] - conv->padding[1] + s;
                   if (h < 0 || h >= p.input.h || w < 0 || w >= p.input.w) continue;
-                  sum +=
-                      input(n, first + i, h, w) *
-                      c.weights[0].weight[((std::size_t(k) * depth + i) * conv->kernel[0] + r) * conv->kernel[1] + s];
+                  sum += input(n, first + i, h, w) *
+                         c.weights.weight[((std::size_t(k) * depth + i) * conv->kernel[0] + r) * conv->kernel[1] + s];
                 }
             out.push_back(activated(conv->act, sum));
           } else if (const auto* pool = std::get_if<Pool2d>(&p.layer)) {
@@ -141,7 +117,6 @@ inline Case finish(Rng& rng, Problem p, int inputs) {
   p.output = p.kind == Step::Kind::gather              ? p.input
              : std::holds_alternative<Conv2d>(p.layer) ? infer_shape(std::get<Conv2d>(p.layer), p.input)
                                                        : infer_shape(std::get<Pool2d>(p.layer), p.input);
-  if (p.pointwise) p.output = infer_shape(*p.pointwise, p.output);
   for (int i = 0; i < inputs; ++i) p.inputs.push_back(random_slice(rng, p.input, p));
   p.result = random_slice(rng, p.output, p);
   Case c{p, {}, {}, {}};
@@ -154,16 +129,13 @@ inline Case finish(Rng& rng, Problem p, int inputs) {
     auto& memory = c.inputs.emplace_back(span_of(t, p.input, p.batch));
     for (float& x : memory) x = draw(1.f / std::sqrt(float(inputs)));
   }
-  const auto draw_weights = [&](const Conv2d& conv) {
-    const int fan_in = p.input.c / conv.groups * conv.kernel[0] * conv.kernel[1];
-    ConvWeights& weights = c.weights.emplace_back();
-    weights.weight.resize(std::size_t(fan_in) * conv.out_channels);
-    weights.bias.resize(conv.out_channels);
-    for (float& x : weights.weight) x = draw(1.f / std::sqrt(float(fan_in)));
-    for (float& x : weights.bias) x = draw(1.f);
-  };
-  if (const auto* conv = std::get_if<Conv2d>(&p.layer)) draw_weights(*conv);
-  if (p.pointwise) draw_weights(*p.pointwise);
+  if (const auto* conv = std::get_if<Conv2d>(&p.layer)) {
+    const int fan_in = p.input.c / conv->groups * conv->kernel[0] * conv->kernel[1];
+    c.weights.weight.resize(std::size_t(fan_in) * conv->out_channels);
+    c.weights.bias.resize(conv->out_channels);
+    for (float& x : c.weights.weight) x = draw(1.f / std::sqrt(float(fan_in)));
+    for (float& x : c.weights.bias) x = draw(1.f);
+  }
   c.expected = compute(c);
   return c;
 }
@@ -186,23 +158,6 @@ inline Case random_depthwise(Rng& rng, Precision precision, Layout layout) {
   conv.act = pick(rng, {0, 1}) ? Activation::relu : Activation::none;
   p.layer = conv;
   p.pre = pick(rng, {0, 1}) ? Activation::relu : Activation::none;
-  return finish(rng, p, pick(rng, {1, 1, 2, 3, 8}));
-}
-
-inline Case random_separable(Rng& rng, Precision precision, Layout layout) {
-  Problem p = blank(rng, precision, layout, Step::Kind::separable);
-  const int c = pick(rng, {3, 16, 42, 77, 154, 168}), k = pick(rng, {3, 3, 5, 7}), stride = pick(rng, {1, 1, 2});
-  p.input = {c, pick(rng, {3, 7, 11, 14, 21}), pick(rng, {5, 7, 11, 14, 28})};
-  const int padding = pick(rng, {k / 2, k / 2, 1});
-  if (pick(rng, {0, 0, 0, 1})) p.input.h += k, p.input.w += k;
-  p.input.h = std::max(p.input.h, k), p.input.w = std::max(p.input.w, k);
-  Conv2d conv{
-      .out_channels = c, .kernel = {k, k}, .stride = {stride, stride}, .padding = {padding, padding}, .groups = c};
-  conv.act = static_cast<Activation>(pick(rng, {0, 0, 1, 2}));
-  p.layer = conv;
-  p.pointwise = Conv2d{.out_channels = pick(rng, {7, 16, 42, 77, 130, 168, 308})};
-  p.pointwise->act = static_cast<Activation>(pick(rng, {0, 0, 1, 2}));
-  p.pre = static_cast<Activation>(pick(rng, {0, 1, 1, 2}));
   return finish(rng, p, pick(rng, {1, 1, 2, 3, 8}));
 }
 

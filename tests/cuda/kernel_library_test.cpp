@@ -26,7 +26,6 @@ TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
     cases.push_back(random_conv(rng, GetParam(), layout));
     cases.push_back(random_depthwise(rng, GetParam(), layout));
     cases.push_back(random_pool(rng, GetParam(), layout));
-    cases.push_back(random_separable(rng, GetParam(), layout));
     Problem many = blank(rng, GetParam(), layout, Step::Kind::gather);  // more inputs than a kernel takes
     many.input = {5, 4, 3};
     many.pre = Activation::relu;
@@ -65,7 +64,6 @@ TEST_P(KernelLibraries, CanBeCapturedOnSeveralStreamsAtOnce) {
   std::vector<Case> cases;
   for (int i = 0; i < 4; ++i) cases.push_back(random_conv(rng, GetParam(), layout));
   for (int i = 0; i < 4; ++i) cases.push_back(random_depthwise(rng, GetParam(), layout));
-  for (int i = 0; i < 4; ++i) cases.push_back(random_separable(rng, GetParam(), layout));
   std::vector<Problem> problems;
   for (const Case& c : cases) problems.push_back(c.problem);
   library.prepare(problems);
@@ -169,7 +167,7 @@ TEST_F(KernelOverlap, RespectsDependences) {
 class Rogue : public Kernel {
  public:
   Rogue(std::int64_t from, std::int64_t count, int value) : from_(from), count_(count), value_(value) {}
-  std::vector<std::byte> pack(std::span<const ConvWeights>) const override { return {}; }
+  std::vector<std::byte> pack(const ConvWeights&) const override { return {}; }
   void launch(cudaStream_t stream, std::span<const void* const>, void* output, const void*, void*) const override {
     OPSCHED_CUDA(cudaMemsetAsync(static_cast<float*>(output) + from_, value_, count_ * sizeof(float), stream));
   }

@@ -30,37 +30,6 @@ TEST_P(Kernels, DepthwiseMatchesTheDefinition) {
   EXPECT_GT(kernels, cases(40) * 2);
 }
 
-TEST_P(Kernels, SeparableMatchesTheDefinition) {
-  if (GetParam() == Precision::fp32) GTEST_SKIP() << "no kernel does this in fp32";
-  Rng rng(9);
-  const KernelSite site(0);
-  std::map<std::string, int> tried;
-  for (int i = 0; i < cases(40); ++i) {
-    const Case c = random_separable(rng, GetParam(), Layout::nhwc);
-    const Loaded loaded(c);
-    for (const std::string& name : list_separable(c.problem, site, /*all=*/true)) {
-      EXPECT_LT(loaded.run(*build_separable(c.problem, name, site)), tolerance(GetParam()))
-          << name << ": " << c.problem.key();
-      ++tried[name];
-    }
-  }
-  EXPECT_GE(tried.size(), std::min(7, cases(7)) * 2u);  // every tile, several splits
-}
-
-TEST_P(Kernels, PairsMatchTheDefinition) {
-  Rng rng(10);
-  const auto site = std::make_shared<KernelSite>(0);
-  const cudnn::Handle builder;
-  for (Layout layout : layouts(GetParam()))
-    for (int i = 0; i < cases(8); ++i) {
-      const Case c = random_separable(rng, GetParam(), layout);
-      const Problem first = depthwise_of(c.problem), second = pointwise_of(c.problem);
-      const auto kernel = pair(c.problem, build_native(first, list_native(first).front()),
-                               build_kernel(second, list_kernels(second, site, builder).front(), site, builder));
-      EXPECT_LT(Loaded(c).run(*kernel), tolerance(GetParam())) << c.problem.key();
-    }
-}
-
 TEST_P(Kernels, PoolsMatchTheDefinition) {
   Rng rng(2);
   for (Layout layout : layouts(GetParam()))
@@ -77,7 +46,6 @@ TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
   Rng rng(4);
   const auto site = std::make_shared<KernelSite>(0);
   const cudnn::Handle builder;
-  site->untried = true;
   std::map<std::string, int> right;  // kernels by source
   for (Layout layout : layouts(GetParam()))
     for (int i = 0; i < 8; ++i) {

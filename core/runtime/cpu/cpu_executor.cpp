@@ -9,7 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cpu/kernels.hpp"
-#include "core/runtime/program/step_weights.hpp"
+#include "core/runtime/program/merged_weights.hpp"
 
 namespace opsched {
 namespace {
@@ -40,7 +40,7 @@ class CpuExecutor : public Executor {
       : batch_(graph.batch()), program_(std::move(program)) {
     for (std::int64_t bytes : program_.arena_bytes) arenas_.emplace_back(bytes / sizeof(float));
     for (const Step& step : program_.steps) {
-      weights_.push_back(step_weights(graph, step, seed));
+      weights_.push_back(step.weights.empty() ? ConvWeights{} : merged_weights(graph, step, seed));
       streams_[{step.device, step.stream}].push_back(static_cast<int>(weights_.size()) - 1);
     }
   }
@@ -109,7 +109,7 @@ class CpuExecutor : public Executor {
     if (failure) std::rethrow_exception(failure);
   }
 
-  void execute(const Step& step, const std::vector<ConvWeights>& weights) {
+  void execute(const Step& step, const ConvWeights& weights) {
     std::vector<TensorView<const float>> inputs;
     for (const View& input : step.inputs) inputs.push_back(view(input));
     const TensorView<float> out = view(step.output);
@@ -125,23 +125,16 @@ class CpuExecutor : public Executor {
       gather(inputs, step.pre, to, 1);
       in = to;
     }
-    if (step.kind == Step::Kind::pool) {
+    if (step.kind == Step::Kind::pool)
       pool(in, std::get<Pool2d>(step.layer), out, 1);
-    } else if (step.pointwise) {
-      const Shape shape = infer_shape(std::get<Conv2d>(step.layer), in.shape);
-      std::vector<float> memory(in.n * shape.size());
-      const TensorView<float> between{memory.data(), shape.size(), in.n, shape};
-      convolve(in, std::get<Conv2d>(step.layer), weights[0], between, 1);
-      convolve(between, *step.pointwise, weights[1], out, 1);
-    } else {
-      convolve(in, std::get<Conv2d>(step.layer), weights[0], out, 1);
-    }
+    else
+      convolve(in, std::get<Conv2d>(step.layer), weights, out, 1);
   }
 
   int batch_;
   Program program_;
   std::vector<std::vector<float>> arenas_;                   ///< a device
-  std::vector<std::vector<ConvWeights>> weights_;            ///< a step, a layer
+  std::vector<ConvWeights> weights_;                         ///< a step
   std::map<std::pair<int, int>, std::vector<int>> streams_;  ///< (device, stream) -> steps
 };
 

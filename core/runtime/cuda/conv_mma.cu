@@ -18,8 +18,8 @@ namespace {
 
 using mma::chunk_at, mma::kChunks, mma::kRowBytes;  // a tile step takes a row's channels of one tap
 
-constexpr int kStages = 4;               // tile steps in flight
-constexpr int kRowPad = kConvMmaRowPad;  // every tile height divides it
+constexpr int kStages = 4;    // tile steps in flight
+constexpr int kRowPad = 128;  // every tile height divides it
 
 struct Params {
   ConvGeometry g;

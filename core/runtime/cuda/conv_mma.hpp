@@ -19,9 +19,6 @@ std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Pr
 /// Bytes that every pixel of the input slice must be a multiple of apart and aligned to: at least 4.
 constexpr int kConvMmaAlignment = 4;
 
-/// Output channels that packed weights are filled up to a multiple of.
-constexpr int kConvMmaRowPad = 128;
-
 /// Packed weights: [step][channel out, padded][64 bytes of input channels], then the bias as floats.
 /// Precision: tf32 or fp16.
 std::size_t conv_mma_weight_bytes(const ConvGeometry& g, Precision precision);

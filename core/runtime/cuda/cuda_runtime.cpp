@@ -20,7 +20,6 @@
 #include "core/runtime/cuda/replay.hpp"
 #include "core/runtime/cuda/schedule_company.hpp"
 #include "core/runtime/cuda/transfer_timer.hpp"
-#include "core/runtime/cuda/untried.hpp"
 #include "core/runtime/cuda/weight_store.hpp"
 
 namespace opsched {
@@ -246,7 +245,7 @@ std::unique_ptr<KernelCompany> CudaRuntime::make_company(std::vector<CompanyMemb
 }
 
 std::string CudaRuntime::refinement_mark() const {
-  return ChoiceFile(impl_->options.cache_file, impl_->device.name).refinement_mark() + untried_mark();
+  return ChoiceFile(impl_->options.cache_file, impl_->device.name).refinement_mark();
 }
 
 }  // namespace opsched

@@ -126,9 +126,7 @@ class CudnnConv : public Kernel {
     workspace_bytes_ = dense_bytes_ + plan_.get_int64(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
     if (workspace_bytes_ - dense_bytes_ > kMaxWorkspace) throw Error("needs too much workspace");
   }
-  std::vector<std::byte> pack(std::span<const ConvWeights> weights) const override {
-    return pack_conv(problem_, weights.front());
-  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override { return pack_conv(problem_, weights); }
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
               void* workspace) const override {
     std::byte* const scratch = static_cast<std::byte*>(workspace);
@@ -206,7 +204,6 @@ std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSi
     for (const auto& [mode, limit] :
          {std::pair{CUDNN_HEUR_MODE_A, 8}, {CUDNN_HEUR_MODE_B, 4}, {CUDNN_HEUR_MODE_FALLBACK, 5}})
       add(names, cudnn::propose(graph, mode, limit, notes));
-    if (!site.untried) continue;
     for (int part : {2, 4}) add(small, cudnn::propose(graph, CUDNN_HEUR_MODE_A, 1, notes, site.multiprocessors / part));
   }
   names.insert(names.end(), small.begin(), small.end());

@@ -95,9 +95,7 @@ class GemmConv : public Kernel {
     workspace_bytes_ = dense_bytes_ + lt_workspace_;
     weight_bytes_ = place_.bytes;
   }
-  std::vector<std::byte> pack(std::span<const ConvWeights> weights) const override {
-    return pack_conv(problem_, weights.front());
-  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override { return pack_conv(problem_, weights); }
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
               void* workspace) const override {
     const std::byte* packed = static_cast<const std::byte*>(weights);

@@ -28,18 +28,6 @@ std::vector<std::string> list_convs(const Problem& problem, const Site& site, co
   return names;
 }
 
-std::vector<std::string> list_all(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
-  if (problem.kind == Step::Kind::separable) return list_separable(problem, *site);
-  if (problem.kind != Step::Kind::conv) return list_native(problem);
-  std::vector<std::string> names;
-  if (problem.inputs.size() == 1) names = list_convs(problem, site, builder);
-  if (problem.inputs.size() > 1 || problem.pre != Activation::none || awkward(problem)) {
-    for (const auto& name : list_convs(after_sum(problem, static_cast<int>(problem.inputs.size())), site, builder))
-      names.push_back(kSumPrefix + name);
-  }
-  return names;
-}
-
 }  // namespace
 
 KernelSite::KernelSite(int device) : device(device) {
@@ -49,7 +37,6 @@ KernelSite::KernelSite(int device) : device(device) {
   name = properties.name;
   multiprocessors = properties.multiProcessorCount;
   clusters = properties.major >= 9;
-  shared_bytes = static_cast<int>(properties.sharedMemPerBlockOptin);
   handle = std::make_unique<cudnn::Handle>();
   if (cublasLtCreate(&lt) != CUBLAS_STATUS_SUCCESS) throw Error("cuBLASLt could not be started on GPU " + name);
 }
@@ -59,8 +46,13 @@ KernelSite::~KernelSite() { cublasLtDestroy(lt); }
 std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
   if (problem.precision == Precision::fp16 && problem.layout == Layout::nchw)
     throw Error("fp16 runs channels-last only: " + problem.key());
-  std::vector<std::string> names = list_all(problem, site, builder);
-  if (!site->untried) std::erase_if(names, [&](const std::string& name) { return is_untried(problem, name); });
+  if (problem.kind != Step::Kind::conv) return list_native(problem);
+  std::vector<std::string> names;
+  if (problem.inputs.size() == 1) names = list_convs(problem, site, builder);
+  if (problem.inputs.size() > 1 || problem.pre != Activation::none || awkward(problem)) {
+    for (const auto& name : list_convs(after_sum(problem, static_cast<int>(problem.inputs.size())), site, builder))
+      names.push_back(kSumPrefix + name);
+  }
   return names;
 }
 
@@ -75,7 +67,6 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
   if (name.starts_with("cudnn/")) return build_cudnn_conv(problem, name, site, builder);
   if (name.starts_with("gemm/")) return build_gemm_conv(problem, name, site);
   if (name.starts_with("patch/")) return build_patch_conv(problem, name);
-  if (problem.kind == Step::Kind::separable) return build_separable(problem, name, *site);
   if (problem.kind == Step::Kind::conv) return build_own_conv(problem, name);
   return build_native(problem, name);
 }
@@ -116,22 +107,6 @@ float round_to_tf32(float x) {
   bits = (bits + 0x1000u) & ~0x1fffu;
   std::memcpy(&x, &bits, 4);
   return x;
-}
-
-int source_alignment(const Problem& problem) {
-  int bytes = 16;
-  for (const TensorLayout& t : problem.inputs) bytes = std::min(bytes, row_alignment(t, problem));
-  return bytes;
-}
-
-native::Sources sources_of(const Problem& problem, std::span<const void* const> inputs) {
-  native::Sources sources;
-  for (const void* data : inputs) {
-    auto& source = sources.list[sources.count];
-    source = {data, free_stride(problem.inputs[sources.count], problem.layout)};
-    ++sources.count;
-  }
-  return sources;
 }
 
 bool is_dense(const TensorLayout& t, const Shape& shape, Layout layout) {

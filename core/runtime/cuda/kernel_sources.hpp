@@ -12,7 +12,6 @@
 #include "core/runtime/cuda/conv_geometry.hpp"
 #include "core/runtime/cuda/kernels.hpp"
 #include "core/runtime/cuda/native_kernels.hpp"
-#include "core/runtime/cuda/untried.hpp"
 
 namespace opsched {
 
@@ -31,8 +30,6 @@ struct KernelSite {
   std::string name;  ///< "NVIDIA H200"
   int multiprocessors = 0;
   bool clusters = false;  ///< thread block clusters: sm_90 and newer
-  int shared_bytes = 0;   ///< that a block may have
-  bool untried = untried_kernels();
 
   cublasLtHandle_t lt = nullptr;          ///< may be used by several threads
   std::unique_ptr<cudnn::Handle> handle;  ///< for launches, under the mutex: it holds the stream
@@ -40,19 +37,15 @@ struct KernelSite {
 };
 using Site = std::shared_ptr<KernelSite>;
 
-/// Names of the kernels that may solve a problem, but for kPair. `builder` belongs to the calling thread. Nothing is
+/// Names of the kernels that may solve a problem. `builder` belongs to the calling thread. Nothing is
 /// compiled yet, so some may turn out not to build.
 std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder);
 /// Builds a kernel by name. Throws Error if it cannot do the problem, or if there is none of this name.
 std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& name, const Site& site,
                                      const cudnn::Handle& builder);
 
-// Kernels in turn: the first one's result goes through the workspace.
-
 /// Begins the names of kernels that sum first.
 inline const std::string kSumPrefix = "sum+";
-/// Name of the two best kernels of a separable convolution's parts.
-inline const std::string kPair = "pair";
 
 /// `problem` with its first `count` inputs replaced by their sum in a dense tensor; with all of them,
 /// the activation before the layer has happened too.
@@ -62,12 +55,6 @@ Problem sum_of(const Problem& problem, int count);
 /// Runs `sum` (a kernel for `sum_problem`, which is sum_of) into the workspace, then `rest` (one for after_sum).
 std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::shared_ptr<const Kernel> sum,
                                   std::shared_ptr<const Kernel> rest);
-/// The parts of a separable problem, as problems of their own.
-Problem depthwise_of(const Problem& separable);
-Problem pointwise_of(const Problem& separable);
-/// A kernel for depthwise_of(separable), then one for pointwise_of(separable).
-std::unique_ptr<Kernel> pair(const Problem& separable, std::shared_ptr<const Kernel> depthwise,
-                             std::shared_ptr<const Kernel> pointwise);
 
 // The sources, each with a list and a build function.
 
@@ -82,9 +69,6 @@ std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string
 /// Those that hold all they read in shared memory, in tf32 and fp16; one input, none or relu before it.
 std::vector<std::string> list_patch_convs(const Problem& problem);
 std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name);
-/// The project's separable convolutions in one kernel: those that may pay, or `all` that there are.
-std::vector<std::string> list_separable(const Problem& problem, const KernelSite& site, bool all = false);
-std::unique_ptr<Kernel> build_separable(const Problem& problem, const std::string& name, const KernelSite& site);
 
 /// cuDNN's; one input, nothing before it. Those for a part of the multiprocessors come last.
 std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site, const cudnn::Handle& builder);
@@ -117,23 +101,7 @@ std::int64_t free_stride(const TensorLayout& t, Layout layout);
 int row_alignment(const TensorLayout& t, const Problem& problem);
 /// The nearest number that tf32 holds, ties away from zero, as cvt.rna does.
 float round_to_tf32(float x);
-/// The least row_alignment of a problem's inputs.
-int source_alignment(const Problem& problem);
-native::Sources sources_of(const Problem& problem, std::span<const void* const> inputs);
 bool is_dense(const TensorLayout& t, const Shape& shape, Layout layout);
-
-inline native::Window window_of(const Problem& p) {
-  return {p.batch, p.input.c, p.input.h, p.input.w, p.output.h, p.output.w, 1, 1, 1, 1, 0, 0};
-}
-/// With the geometry of a convolution or pool.
-template <class L>
-native::Window window_of(const Problem& p, const L& layer) {
-  native::Window g = window_of(p);
-  g.kh = layer.kernel[0], g.kw = layer.kernel[1];
-  g.sh = layer.stride[0], g.sw = layer.stride[1];
-  g.ph = layer.padding[0], g.pw = layer.padding[1];
-  return g;
-}
 
 /// Weights of a dense or grouped convolution for the libraries: [out][in / groups][kh][kw] in NCHW or
 /// [out][kh][kw][in / groups] in NHWC, of the storage type (rounded to tf32's in tf32); then the biases

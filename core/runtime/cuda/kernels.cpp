@@ -32,8 +32,7 @@ constexpr int kKeptSmall = 2;  // besides those, however slow: of the ones that 
 struct PendingKernel {
   Problem problem;
   std::string key;
-  std::string remembered;              ///< name of the kernel in the choice file; empty: unknown
-  std::shared_ptr<const Kernel> pair;  ///< of a separable convolution; none if it cannot be chosen
+  std::string remembered;  ///< name of the kernel in the choice file; empty: unknown
   struct Candidate {
     std::string name;
     std::shared_ptr<const Kernel> kernel;
@@ -51,7 +50,7 @@ void build_candidates(PendingKernel& task, const Site& site, const cudnn::Handle
     PendingKernel::Candidate& candidate = task.candidates.emplace_back();
     candidate.name = name;
     try {
-      candidate.kernel = name == kPair ? task.pair : build_kernel(task.problem, name, site, builder);
+      candidate.kernel = build_kernel(task.problem, name, site, builder);
     } catch (const Error& e) {
       candidate.failure = e.what();
     }
@@ -62,29 +61,10 @@ void build_candidates(PendingKernel& task, const Site& site, const cudnn::Handle
     task.remembered.clear();
     task.candidates.clear();
   }
-  if (task.pair) attempt(kPair);
   for (const std::string& name : list_kernels(task.problem, site, builder)) {
     if (Clock::now() - start > std::chrono::duration<double>(kBuildSeconds)) break;
     attempt(name);
   }
-}
-
-/// The pairs of those separable convolutions that may need one.
-void prepare_pairs(KernelLibrary& library, std::vector<PendingKernel>& tasks,
-                   const std::function<void(const std::string&)>& progress) {
-  const auto wants_pair = [](const PendingKernel& task) {
-    return task.problem.pointwise && (task.remembered.empty() || task.remembered == kPair);
-  };
-  std::vector<Problem> parts;
-  for (const PendingKernel& task : tasks) {
-    if (!wants_pair(task)) continue;
-    parts.push_back(depthwise_of(task.problem));
-    parts.push_back(pointwise_of(task.problem));
-  }
-  library.prepare(parts, progress);
-  for (PendingKernel& task : tasks)
-    if (wants_pair(task))
-      task.pair = pair(task.problem, library.get(depthwise_of(task.problem)), library.get(pointwise_of(task.problem)));
 }
 
 /// Checks and times the candidates; the best comes first. Those that fail say why.
@@ -175,7 +155,7 @@ struct KernelLibrary::Impl {
   ChoiceFile choices;
   std::vector<std::unique_ptr<cudnn::Handle>> builders;  ///< one a thread
   std::unordered_map<std::string, std::shared_ptr<const Kernel>> ready;
-  std::set<std::string> composed;  ///< keys of those in `ready` that are made of several
+  std::set<std::string> chunked;  ///< keys of those in `ready` that are made of several
   std::vector<Tuning> tunings;
 
   Impl(int device, const std::string& cache_file)
@@ -244,10 +224,9 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
       impl_->choices.refresh();
       remembered = impl_->choices.find(key);
     }
-    tasks.push_back({problem, std::move(key), remembered ? remembered->kernel : "", nullptr, {}, nullptr});
+    tasks.push_back({problem, std::move(key), remembered ? remembered->kernel : "", {}, nullptr});
   }
   if (tasks.empty() && chunked.empty()) return;
-  prepare_pairs(*this, tasks, progress);
 
   const auto unknown = std::ranges::count_if(tasks, [](const PendingKernel& task) { return task.remembered.empty(); });
   if (unknown > 0) say("building kernels for " + std::to_string(unknown) + " problems");
@@ -272,14 +251,13 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
       rebuilt.emplace_back(task.problem, task.candidates.front().kernel);
     }
     ready[task.key] = task.candidates.front().kernel;
-    if (task.candidates.front().name == kPair) impl_->composed.insert(task.key);
   }
   impl_->choices.save();
   if (!rebuilt.empty()) load_code(rebuilt);
   for (auto it = chunked.rbegin(); it != chunked.rend(); ++it) {
     const Problem sum = sum_of(*it, native::kMaxSources), rest = after_sum(*it, native::kMaxSources);
     ready[it->key()] = sum_first(sum, native::kMaxSources, ready.at(sum.key()), ready.at(rest.key()));
-    impl_->composed.insert(it->key());
+    impl_->chunked.insert(it->key());
   }
 }
 
@@ -310,21 +288,15 @@ std::shared_ptr<const Kernel> KernelLibrary::build(const Problem& problem, const
   const DeviceScope scope(impl_->site->device);
   if (impl_->builders.empty()) impl_->builders.resize(1);
   if (!impl_->builders.front()) impl_->builders.front() = std::make_unique<cudnn::Handle>();
-  std::shared_ptr<const Kernel> built;
-  if (kernel == kPair && problem.pointwise) {
-    built = pair(problem, get(depthwise_of(problem)), get(pointwise_of(problem)));
-  } else {
-    built = build_kernel(problem, kernel, impl_->site, *impl_->builders.front());
-  }
+  std::shared_ptr<const Kernel> built = build_kernel(problem, kernel, impl_->site, *impl_->builders.front());
   load_code({{problem, built}});
   return built;
 }
 
 void KernelLibrary::use(const Problem& problem, std::shared_ptr<const Kernel> kernel) {
   // Those that may be made of it are put together again when they are asked for.
-  for (const std::string& key : impl_->composed) impl_->ready.erase(key);
-  impl_->composed.clear();
-  if (kernel->describe() == kPair) impl_->composed.insert(problem.key());
+  for (const std::string& key : impl_->chunked) impl_->ready.erase(key);
+  impl_->chunked.clear();
   impl_->ready[problem.key()] = std::move(kernel);
 }
 

@@ -2,8 +2,7 @@
 //
 // Convolutions choose between cuDNN's engines, cuBLASLt and kernels of this project by measuring;
 // depthwise convolutions, pools and gathers are kernels of this project in the variant that measured
-// fastest. A separable convolution is one kernel or the best two in turn. Choices are kept in a file, so that only the
-// first run on a GPU measures.
+// fastest. Choices are kept in a file, so that only the first run on a GPU measures.
 #pragma once
 
 #include <cstddef>
@@ -29,9 +28,8 @@ class Kernel {
   std::size_t workspace_bytes() const { return workspace_bytes_; }
   /// Device memory for the weights; aligned to 256 bytes. 0 without weights.
   std::size_t weight_bytes() const { return weight_bytes_; }
-  /// The weights as the kernel reads them: weight_bytes() of them, to be copied to the device. `weights`:
-  /// of the problem's convolutions, in their order.
-  virtual std::vector<std::byte> pack(std::span<const ConvWeights> weights) const = 0;
+  /// The weights as the kernel reads them: weight_bytes() of them, to be copied to the device.
+  virtual std::vector<std::byte> pack(const ConvWeights& weights) const = 0;
   /// Enqueues the kernel; may be captured. `inputs`: the slices' own addresses, in the problem's order.
   virtual void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
                       void* workspace) const = 0;

@@ -1,23 +1,20 @@
 #include "core/runtime/cuda/lowering.hpp"
 
-#include "core/runtime/cuda/untried.hpp"
-
 namespace opsched {
 
 LoweringOptions lowering_for(Precision precision, Waits waits) {
   LoweringOptions options;
   options.waits = waits;
   options.element_bytes = precision == Precision::fp16 ? 2 : 4;
-  // The kernel library takes any step as it is: it fuses sums, activations and separable convolutions
-  // where a kernel can, and measures that against kernels in turn. In fp32 none fuses the latter.
+  // The kernel library takes any step as it is: it fuses sums and activations where a kernel can, and
+  // measures that against a gather of its own.
   options.fusion = {.conv_sum = true,
                     .conv_pre = true,
                     .depthwise_sum = true,
                     .depthwise_pre = true,
                     .pool_sum = true,
                     .pool_pre = true,
-                    .conv_tanh = true,
-                    .separable = precision != Precision::fp32 && untried_kernels()};
+                    .conv_tanh = true};
   return options;
 }
 

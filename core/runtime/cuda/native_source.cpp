@@ -11,10 +11,21 @@
 namespace opsched {
 namespace {
 
+native::Sources sources_of(const Problem& problem, std::span<const void* const> inputs) {
+  native::Sources sources;
+  for (const void* data : inputs) {
+    auto& source = sources.list[sources.count];
+    source = {data, free_stride(problem.inputs[sources.count], problem.layout)};
+    ++sources.count;
+  }
+  return sources;
+}
+
 /// Elements that can be moved at once in all tensors of a problem, if rows are `extent` long.
 int common_vector(const Problem& problem, std::int64_t extent) {
-  int vector =
-      std::min(source_alignment(problem), row_alignment(problem.result, problem)) / element_bytes(problem.precision);
+  int bytes = row_alignment(problem.result, problem);
+  for (const TensorLayout& t : problem.inputs) bytes = std::min(bytes, row_alignment(t, problem));
+  int vector = bytes / element_bytes(problem.precision);
   while (extent % vector != 0) vector /= 2;
   return vector;
 }
@@ -24,7 +35,7 @@ bool is_half(const Problem& problem) { return problem.precision == Precision::fp
 class Native : public Kernel {
  public:
   Native(const Problem& problem, std::string name) : problem_(problem), name_(std::move(name)) {}
-  std::vector<std::byte> pack(std::span<const ConvWeights>) const override { return {}; }
+  std::vector<std::byte> pack(const ConvWeights&) const override { return {}; }
   std::string describe() const override { return name_; }
   std::string weight_format() const override { return "none"; }
 
@@ -64,6 +75,19 @@ class Gather : public Native {
   native::GatherCall call_;
 };
 
+native::Window window_of(const Problem& p) {
+  return {p.batch, p.input.c, p.input.h, p.input.w, p.output.h, p.output.w, 1, 1, 1, 1, 0, 0};
+}
+
+template <class L>
+native::Window window_of(const Problem& p, const L& layer) {
+  native::Window g = window_of(p);
+  g.kh = layer.kernel[0], g.kw = layer.kernel[1];
+  g.sh = layer.stride[0], g.sw = layer.stride[1];
+  g.ph = layer.padding[0], g.pw = layer.padding[1];
+  return g;
+}
+
 class Pooling : public Native {
  public:
   Pooling(const Problem& problem, const std::string& name, int vector) : Native(problem, name) {
@@ -100,8 +124,7 @@ class Depthwise : public Native {
     bias_ = aligned(taps_ * call.window.c * element_bytes(problem.precision));
     weight_bytes_ = bias_ + aligned(call.window.c * sizeof(float));
   }
-  std::vector<std::byte> pack(std::span<const ConvWeights> all) const override {
-    const ConvWeights& weights = all.front();
+  std::vector<std::byte> pack(const ConvWeights& weights) const override {
     std::vector<std::byte> packed(weight_bytes_);
     const std::size_t channels = call_.window.c;
     for (std::size_t c = 0, i = 0; c < channels; ++c)
@@ -182,7 +205,6 @@ std::vector<std::string> list_native(const Problem& problem) {
       return names;
     }
     case Step::Kind::conv:
-    case Step::Kind::separable:
     case Step::Kind::transfer:
       break;
   }

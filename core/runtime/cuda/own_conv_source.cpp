@@ -24,8 +24,7 @@ class OwnConv : public Kernel {
     weight_bytes_ =
         is_mma(problem) ? conv_mma_weight_bytes(geometry_, problem.precision) : conv_simt_weight_bytes(geometry_);
   }
-  std::vector<std::byte> pack(std::span<const ConvWeights> all) const override {
-    const ConvWeights& weights = all.front();
+  std::vector<std::byte> pack(const ConvWeights& weights) const override {
     std::vector<std::byte> packed(weight_bytes_);
     if (is_mma(problem_)) {
       conv_mma_pack(geometry_, problem_.precision, weights.weight.data(), weights.bias.data(), packed.data());

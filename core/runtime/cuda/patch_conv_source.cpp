@@ -18,8 +18,7 @@ class PatchConv : public Kernel {
       : problem_(problem), name_(std::move(name)), geometry_(conv_geometry(problem)), tile_(tile) {
     weight_bytes_ = aligned(conv_patch_weight_bytes(geometry_, problem.precision));
   }
-  std::vector<std::byte> pack(std::span<const ConvWeights> all) const override {
-    const ConvWeights& weights = all.front();
+  std::vector<std::byte> pack(const ConvWeights& weights) const override {
     std::vector<std::byte> packed(weight_bytes_);
     conv_patch_pack(geometry_, problem_.precision, weights.weight.data(), weights.bias.data(), packed.data());
     return packed;

@@ -26,8 +26,6 @@ const char* name(Step::Kind kind) {
       return "conv";
     case Step::Kind::depthwise:
       return "depthwise";
-    case Step::Kind::separable:
-      return "separable";
     case Step::Kind::pool:
       return "pool";
     case Step::Kind::gather:
@@ -101,7 +99,6 @@ std::string Problem::key() const {
       write_pair(out, 'p', pool->padding);
     }
   }
-  if (pointwise) out << " then " << name(pointwise->act);
   out << " pre:" << name(pre) << " in:";
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (i > 0) out << '+';
@@ -134,7 +131,6 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
   p.result = place(step.output);
   p.pre = step.pre;
   p.layer = step.layer;
-  p.pointwise = step.pointwise;
   return p;
 }
 

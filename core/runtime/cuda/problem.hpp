@@ -34,7 +34,7 @@ TensorLayout slice_layout(const Shape& whole, int channel, int channels, int bat
 /// Where the slice begins: bytes after the start of the buffer.
 std::int64_t slice_offset(const Shape& whole, int channel, Layout layout, int element_bytes);
 
-/// output = pointwise(layer(pre(sum of inputs))). Two equal problems share kernels and measurements.
+/// output = layer(pre(sum of inputs)). Two equal problems share kernels and measurements.
 struct Problem {
   Step::Kind kind = Step::Kind::gather;
   Precision precision = Precision::fp32;
@@ -45,7 +45,6 @@ struct Problem {
   TensorLayout result;
   Activation pre = Activation::none;
   std::variant<std::monostate, Conv2d, Pool2d> layer;
-  std::optional<Conv2d> pointwise;  ///< separable only
   bool operator==(const Problem&) const = default;
 
   /// The problem as text, stable over versions and machines; equal keys mean equal problems.

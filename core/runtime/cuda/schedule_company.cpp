@@ -67,17 +67,6 @@ ScheduleCompany::ScheduleCompany(std::vector<CompanyMember> members, DeviceConte
   for (const auto& [key, p] : problems_) all.push_back(p);
   device_.activate();
   device_.kernels().prepare(all, progress);
-  // A separable convolution that runs as a pair also poses its parts.
-  for (const Problem& p : all) {
-    if (!p.pointwise || device_.kernels().choice(p).kernel != kPair) continue;
-    for (Member& member : members_) {
-      const auto uses = member.uses.find(p.key());
-      for (int i = 0, n = uses == member.uses.end() ? 0 : uses->second; i < n; ++i) {
-        add_problem(depthwise_of(p), problems_, member.uses);
-        add_problem(pointwise_of(p), problems_, member.uses);
-      }
-    }
-  }
   device_.warm_up();
 }
 

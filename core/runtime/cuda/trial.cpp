@@ -34,8 +34,9 @@ struct Placed {
         address(memory.data() + kGuard + (t.alignment < 16 ? t.alignment : 0)) {}
 };
 
-ConvWeights random_weights(const Conv2d& conv, int channels) {
-  const std::size_t fan_in = std::size_t(channels / conv.groups) * conv.kernel[0] * conv.kernel[1];
+ConvWeights random_weights(const Problem& problem) {
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  const std::size_t fan_in = std::size_t(problem.input.c / conv.groups) * conv.kernel[0] * conv.kernel[1];
   ConvWeights w;
   w.weight.resize(fan_in * conv.out_channels);
   w.bias.resize(conv.out_channels);
@@ -75,12 +76,8 @@ struct Trial::Data {
   native::Sources sources;
   Placed output;
   DeviceBuffer workspace;
-  std::vector<ConvWeights> weights;
-  /// What the output is checked against: the problem; of a separable one the second part, on the result
-  /// of the first in floats.
-  Problem checked;
-  native::Sources checked_sources;
-  DeviceBuffer between, reference_weights, reference_bias, verdict;
+  ConvWeights weights;
+  DeviceBuffer reference_weights, reference_bias, verdict;
   struct Packed {
     DeviceBuffer memory;
     int copies;
@@ -90,20 +87,6 @@ struct Trial::Data {
 
   Data(const Problem& p, const TrialBench& b)
       : problem(p), bench(b), output(p.result, p.output, p.batch, element_bytes(p.precision)) {}
-
-  /// Of the next convolution; the reference goes on with them.
-  void add_weights(const Conv2d& conv, int channels) {
-    const ConvWeights& added = weights.emplace_back(random_weights(conv, channels));
-    const auto upload = [](const std::vector<float>& values) {
-      DeviceBuffer buffer(values.size() * sizeof(float));
-      OPSCHED_CUDA(cudaMemcpy(buffer.data(), values.data(), buffer.bytes(), cudaMemcpyHostToDevice));
-      return buffer;
-    };
-    reference_weights = upload(added.weight);
-    reference_bias = upload(added.bias);
-  }
-  const float* weights_on_device() const { return reinterpret_cast<const float*>(reference_weights.data()); }
-  const float* biases_on_device() const { return reinterpret_cast<const float*>(reference_bias.data()); }
 };
 
 Trial::Trial(const Problem& problem, const TrialBench& bench, std::size_t workspace_bytes)
@@ -118,20 +101,15 @@ Trial::Trial(const Problem& problem, const TrialBench& bench, std::size_t worksp
     data_->sources.list[data_->sources.count++] = {placed.address, free_stride(t, problem.layout)};
   }
   data_->verdict = DeviceBuffer(sizeof(trial::Verdict));
-  data_->checked = problem;
-  data_->checked_sources = data_->sources;
-  if (const auto* conv = std::get_if<Conv2d>(&problem.layer)) data_->add_weights(*conv, problem.input.c);
-  if (!problem.pointwise) return;
-  const Problem first = depthwise_of(problem);
-  data_->between = DeviceBuffer(problem.batch * first.output.size() * sizeof(float));
-  float* between = reinterpret_cast<float*>(data_->between.data());
-  trial::reference(bench.stream(), first, data_->sources, data_->weights_on_device(), data_->biases_on_device(),
-                   between);
-  OPSCHED_CUDA(cudaStreamSynchronize(bench.stream()));
-  data_->add_weights(*problem.pointwise, first.output.c);
-  data_->checked = pointwise_of(problem);
-  data_->checked_sources = {};
-  data_->checked_sources.list[data_->checked_sources.count++] = {between, free_stride(first.result, problem.layout)};
+  if (!std::holds_alternative<Conv2d>(problem.layer)) return;
+  data_->weights = random_weights(problem);
+  const auto upload = [](const std::vector<float>& values) {
+    DeviceBuffer buffer(values.size() * sizeof(float));
+    OPSCHED_CUDA(cudaMemcpy(buffer.data(), values.data(), buffer.bytes(), cudaMemcpyHostToDevice));
+    return buffer;
+  };
+  data_->reference_weights = upload(data_->weights.weight);
+  data_->reference_bias = upload(data_->weights.bias);
 }
 
 Trial::~Trial() = default;
@@ -179,8 +157,8 @@ double Trial::check(const Kernel& kernel) {
   const int element = element_bytes(problem.precision);
   const std::int64_t range = static_cast<std::int64_t>(data_->output.memory.bytes()) / element;
   OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, sizeof(trial::Verdict), stream));
-  trial::check(stream, data_->checked, data_->checked_sources, problem.pointwise.has_value(),
-               data_->weights_on_device(), data_->biases_on_device(), data_->output.address,
+  trial::check(stream, problem, data_->sources, reinterpret_cast<const float*>(data_->reference_weights.data()),
+               reinterpret_cast<const float*>(data_->reference_bias.data()), data_->output.address,
                data_->output.memory.data(), range, kSamples, reinterpret_cast<trial::Verdict*>(data_->verdict.data()));
   // Once more for a first idea of the time; the code is loaded by now.
   OPSCHED_CUDA(cudaEventRecord(bench.begin().get(), stream));

@@ -93,31 +93,7 @@ __device__ void add_up(double value, double* to) {
   if (threadIdx.x % 32 == 0) atomicAdd(to, value);
 }
 
-/// Element `i` of the output, NCHW.
 template <class T>
-__device__ double expected_at(const native::Sources& sources, const CheckArgs& a, const float* weights,
-                              const float* bias, std::int64_t i, std::int64_t& place) {
-  const int x = i % a.window.ow;
-  i /= a.window.ow;
-  const int y = i % a.window.oh;
-  i /= a.window.oh;
-  const int k = i % a.k;
-  const std::int64_t n = i / a.k;
-  place = a.out.at(n, k, y, x);
-  return expected<T>(sources, a, weights, bias, n, k, y, x);
-}
-
-template <class T>
-__global__ void reference_kernel(const __grid_constant__ native::Sources sources, const __grid_constant__ CheckArgs a,
-                                 const float* weights, const float* bias, float* out) {
-  for (std::int64_t i = blockIdx.x * std::int64_t{kThreads} + threadIdx.x; i < a.outputs; i += gridDim.x * kThreads) {
-    std::int64_t place = 0;
-    const double value = expected_at<T>(sources, a, weights, bias, i, place);
-    out[place] = static_cast<float>(value);
-  }
-}
-
-template <class In, class T>
 __global__ void compare_kernel(const __grid_constant__ native::Sources sources, const __grid_constant__ CheckArgs a,
                                const float* weights, const float* bias, const T* out, Verdict* verdict) {
   const int i = blockIdx.x * kThreads + threadIdx.x;
@@ -125,9 +101,15 @@ __global__ void compare_kernel(const __grid_constant__ native::Sources sources, 
   if (i < a.samples) {
     // Evenly spread, one at random in each stretch.
     const std::int64_t from = a.outputs * i / a.samples, to = a.outputs * (i + 1) / a.samples;
-    std::int64_t place = 0;
-    const double want = expected_at<In>(sources, a, weights, bias, from + scramble(i) % (to - from), place);
-    const double got = native::to_float(out[place]);
+    std::int64_t at = from + scramble(i) % (to - from);
+    const int x = at % a.window.ow;
+    at /= a.window.ow;
+    const int y = at % a.window.oh;
+    at /= a.window.oh;
+    const int k = at % a.k;
+    const std::int64_t n = at / a.k;
+    const double want = expected<T>(sources, a, weights, bias, n, k, y, x);
+    const double got = native::to_float(out[a.out.at(n, k, y, x)]);
     difference = (got - want) * (got - want);
     norm = want * want;
   }
@@ -148,7 +130,21 @@ __global__ void count_nans_kernel(const T* data, std::int64_t count, Verdict* ve
 
 Strides strides(const TensorLayout& t) { return {t.n, t.c, t.h, t.w}; }
 
-CheckArgs check_args(const Problem& problem, const native::Sources& inputs) {
+}  // namespace
+
+void fill_random(cudaStream_t stream, void* data, std::int64_t count, bool half, std::uint32_t seed) {
+  const int blocks = static_cast<int>(std::min<std::int64_t>((count + kThreads - 1) / kThreads, 4096));
+  if (half) {
+    fill_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<__half*>(data), count, seed);
+  } else {
+    fill_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<float*>(data), count, seed);
+  }
+  OPSCHED_CUDA(cudaGetLastError());
+}
+
+void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const float* weights,
+           const float* bias, const void* out, const void* range, std::int64_t range_count, int samples,
+           Verdict* verdict) {
   CheckArgs a{};
   a.window = {problem.batch,
               problem.input.c,
@@ -183,44 +179,14 @@ CheckArgs check_args(const Problem& problem, const native::Sources& inputs) {
   for (int s = 0; s < inputs.count; ++s) a.in[s] = strides(problem.inputs[s]);
   a.out = strides(problem.result);
   a.outputs = problem.batch * problem.output.size();
-  return a;
-}
-
-}  // namespace
-
-void fill_random(cudaStream_t stream, void* data, std::int64_t count, bool half, std::uint32_t seed) {
-  const int blocks = static_cast<int>(std::min<std::int64_t>((count + kThreads - 1) / kThreads, 4096));
-  if (half) {
-    fill_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<__half*>(data), count, seed);
-  } else {
-    fill_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<float*>(data), count, seed);
-  }
-  OPSCHED_CUDA(cudaGetLastError());
-}
-
-void reference(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const float* weights,
-               const float* bias, float* out) {
-  const CheckArgs a = check_args(problem, inputs);
-  const int blocks = static_cast<int>(std::min<std::int64_t>((a.outputs + kThreads - 1) / kThreads, 4096));
-  const auto kernel = problem.precision == Precision::fp16 ? reference_kernel<__half> : reference_kernel<float>;
-  kernel<<<blocks, kThreads, 0, stream>>>(inputs, a, weights, bias, out);
-  OPSCHED_CUDA(cudaGetLastError());
-}
-
-void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, bool float_inputs,
-           const float* weights, const float* bias, const void* out, const void* range, std::int64_t range_count,
-           int samples, Verdict* verdict) {
-  CheckArgs a = check_args(problem, inputs);
   a.samples = static_cast<int>(std::min<std::int64_t>(samples, a.outputs));
   const int blocks = (a.samples + kThreads - 1) / kThreads;
   const int range_blocks = static_cast<int>(std::min<std::int64_t>((range_count + kThreads - 1) / kThreads, 1024));
   if (problem.precision == Precision::fp16) {
-    const auto compare = float_inputs ? compare_kernel<float, __half> : compare_kernel<__half, __half>;
-    compare<<<blocks, kThreads, 0, stream>>>(inputs, a, weights, bias, static_cast<const __half*>(out), verdict);
+    compare_kernel<<<blocks, kThreads, 0, stream>>>(inputs, a, weights, bias, static_cast<const __half*>(out), verdict);
     count_nans_kernel<<<range_blocks, kThreads, 0, stream>>>(static_cast<const __half*>(range), range_count, verdict);
   } else {
-    compare_kernel<float>
-        <<<blocks, kThreads, 0, stream>>>(inputs, a, weights, bias, static_cast<const float*>(out), verdict);
+    compare_kernel<<<blocks, kThreads, 0, stream>>>(inputs, a, weights, bias, static_cast<const float*>(out), verdict);
     count_nans_kernel<<<range_blocks, kThreads, 0, stream>>>(static_cast<const float*>(range), range_count, verdict);
   }
   OPSCHED_CUDA(cudaGetLastError());

@@ -19,17 +19,12 @@ struct Verdict {
   unsigned long long nans = 0;      ///< in the whole range looked at
 };
 
-/// The problem computed in double from the same inputs and from fp32 weights, all of it, into a dense
-/// tensor of floats.
-void reference(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const float* weights,
-               const float* bias, float* out);
-
 /// Adds up to `verdict` (device memory): the difference between `out` and the problem computed in
 /// double at about `samples` points, from the same inputs and from fp32 weights [out][in / groups][kh][kw]
-/// and biases (both may be null without a convolution; `float_inputs`: whatever the precision); and the NaNs among
-/// `range_count` elements from `range` on.
-void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, bool float_inputs,
-           const float* weights, const float* bias, const void* out, const void* range, std::int64_t range_count,
-           int samples, Verdict* verdict);
+/// and biases (both may be null without a convolution); and the NaNs among `range_count` elements from
+/// `range` on.
+void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const float* weights,
+           const float* bias, const void* out, const void* range, std::int64_t range_count, int samples,
+           Verdict* verdict);
 
 }  // namespace opsched::trial

@@ -1,7 +1,7 @@
 #include "core/runtime/cuda/weight_store.hpp"
 
 #include "core/runtime/cuda/cuda_check.hpp"
-#include "core/runtime/program/step_weights.hpp"
+#include "core/runtime/program/merged_weights.hpp"
 
 namespace opsched {
 
@@ -9,7 +9,7 @@ const void* WeightStore::get(const Step& step, const Kernel& kernel, DeviceConte
   std::string key = std::to_string(device.gpu()) + " " + kernel.weight_format();
   for (const WeightRef& ref : step.weights) key += " " + std::to_string(ref.op) + "." + std::to_string(ref.layer);
   if (const auto it = packed_.find(key); it != packed_.end()) return it->second.data();
-  const std::vector<std::byte> bytes = kernel.pack(step_weights(graph_, step, seed_));
+  const std::vector<std::byte> bytes = kernel.pack(merged_weights(graph_, step, seed_));
   device.activate();
   DeviceBuffer buffer(bytes.size());
   OPSCHED_CUDA(cudaMemcpy(buffer.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice));

@@ -1,7 +1,6 @@
 #include "core/runtime/program/builder.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 namespace opsched {
@@ -20,15 +19,6 @@ bool continues(const std::vector<View>& a, const std::vector<View>& b) {
     if (a[i].buffer != b[i].buffer || a[i].channel + a[i].channels != b[i].channel) return false;
   return true;
 }
-
-/// Does a pixel of the output depend on the same pixel of the input only?
-bool is_pointwise(const Conv2d& conv) {
-  constexpr std::array<int, 2> one{1, 1}, none{0, 0};
-  return conv.kernel == one && conv.stride == one && conv.padding == none && conv.groups == 1;
-}
-
-/// The convolution that makes a step's output; nullptr if none does.
-Conv2d* last_conv(Step& step) { return step.pointwise ? &*step.pointwise : std::get_if<Conv2d>(&step.layer); }
 
 View slice(const View& view, int begin, int channels) { return {view.buffer, view.channel + begin, channels}; }
 
@@ -137,7 +127,6 @@ bool Builder::fits(const Step& step, const Flow& flow) const {
     case Step::Kind::conv:
       return (!sum || f.conv_sum) && (!act || f.conv_pre);
     case Step::Kind::depthwise:
-    case Step::Kind::separable:
       return (!sum || f.depthwise_sum) && (!act || f.depthwise_pre);
     case Step::Kind::pool:
       return (!sum || f.pool_sum) && (!act || f.pool_pre);
@@ -167,7 +156,7 @@ void Builder::add_layers(OpId id, int merge, Flow flow, const View& output) {
   };
   for (int layer = 0; layer < static_cast<int>(op.layers.size()); ++layer) {
     if (const auto* activate = std::get_if<Activate>(&op.layers[layer])) {
-      Conv2d* conv = steps.empty() ? nullptr : last_conv(steps.back());
+      Conv2d* conv = steps.empty() ? nullptr : std::get_if<Conv2d>(&steps.back().layer);
       const bool can_end = activate->act != Activation::tanh || options_.fusion.conv_tanh;
       if (conv && conv->act == Activation::none && flow.act == Activation::none && can_end) {
         conv->act = activate->act;
@@ -194,15 +183,6 @@ void Builder::add_layers(OpId id, int merge, Flow flow, const View& output) {
         for (OpId member : layout_->merge(merge)) step.weights.push_back({member, 0});
       }
       if (c.act == Activation::tanh && !options_.fusion.conv_tanh) std::swap(c.act, rest);
-      if (options_.fusion.separable && is_pointwise(c) && flow.act == Activation::none && !steps.empty() &&
-          steps.back().kind == Step::Kind::depthwise) {
-        steps.back().kind = Step::Kind::separable;
-        steps.back().pointwise = c;
-        steps.back().weights.push_back({id, layer});
-        shape = infer_shape(c, shape);
-        flow = {{View{-1, 0, shape.c}}, rest};
-        continue;
-      }
       step.layer = c;
     } else {
       step.layer = std::get<Pool2d>(op.layers[layer]);

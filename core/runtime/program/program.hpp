@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <variant>
 #include <vector>
 
@@ -37,12 +36,11 @@ struct WeightRef {
   bool operator==(const WeightRef&) const = default;
 };
 
-/// One kernel (or few): output = pointwise(layer(pre(sum of inputs))).
+/// One kernel (or few): output = layer(pre(sum of inputs)).
 struct Step {
   enum class Kind {
     conv,       ///< dense or grouped convolution, bias and activation included
     depthwise,  ///< convolution with one input and one output channel a group
-    separable,  ///< depthwise, then a dense 1x1 convolution
     pool,
     gather,    ///< no layer: sums, activations, copies into a slice
     transfer,  ///< one input, on another device; output on `device`
@@ -52,9 +50,7 @@ struct Step {
   std::vector<View> inputs{};         ///< summed; all of one shape
   Activation pre = Activation::none;  ///< applied to the sum
   std::variant<std::monostate, Conv2d, Pool2d> layer{};
-  std::optional<Conv2d> pointwise{};  ///< separable only
-  /// Several: the two layers of a separable convolution, or a merged convolution, in channel order.
-  std::vector<WeightRef> weights{};
+  std::vector<WeightRef> weights{};  ///< several: a merged convolution, in channel order
   View output{};
   int device = 0, stream = 0;
   std::vector<int> waits{};  ///< steps that end before it begins, besides its predecessor on the stream
@@ -77,7 +73,6 @@ struct Fusion {
   bool depthwise_sum = true, depthwise_pre = true;
   bool pool_sum = false, pool_pre = false;
   bool conv_tanh = false;  ///< conv ends in tanh; relu is always possible
-  bool separable = false;  ///< a 1x1 convolution that follows a depthwise one is part of its step
 };
 
 struct LoweringOptions {

@@ -1,4 +1,4 @@
-#include "core/runtime/program/step_weights.hpp"
+#include "core/runtime/program/merged_weights.hpp"
 
 namespace opsched {
 
@@ -20,14 +20,6 @@ ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t s
     result.bias.insert(result.bias.end(), own.bias.begin(), own.bias.end());
   }
   return result;
-}
-
-std::vector<ConvWeights> step_weights(const Graph& graph, const Step& step, std::uint64_t seed) {
-  if (step.weights.empty()) return {};
-  if (step.kind != Step::Kind::separable) return {merged_weights(graph, step, seed)};
-  std::vector<ConvWeights> all;
-  for (const WeightRef& ref : step.weights) all.push_back(make_weights(graph, ref.op, ref.layer, seed));
-  return all;
 }
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// The weights of a step: of one convolution, of several merged ones, or of two in turn.
+// The weights of a step, whether of one convolution or of several merged ones.
 #pragma once
 
 #include "core/runtime/program/program.hpp"
@@ -8,8 +8,5 @@ namespace opsched {
 /// Weights of a conv or depthwise step: those of its operators one after another along the output
 /// channels, smaller kernels padded with zeros all around (IOS, section 3).
 ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t seed);
-
-/// Weights of the convolutions that a step does, in their order: none, one, or two (separable).
-std::vector<ConvWeights> step_weights(const Graph& graph, const Step& step, std::uint64_t seed);
 
 }  // namespace opsched
