@@ -4,6 +4,7 @@
 // Once an operator is out, heads and rests of the remaining stages give the makespan for every device,
 // position and stage it might go to exactly, each from a handful of numbers (the idea behind Mastrolilli
 // and Gambardella's neighbourhoods for the flexible job shop, 2000), so that one step looks at all of them.
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -149,9 +150,10 @@ void prefer_less_traffic(const SchedulerRequest& request, int window, Candidate&
   }
 }
 
-/// What one device can do when operators need not wait for stages.
-Schedule dataflow_alone(const SchedulerRequest& request) {
-  Schedule alone = make_schedule("dataflow", {.cost = request.cost, .devices = 1, .options = {}, .progress = {}});
+/// What another scheduler, or this one, makes of one device.
+Schedule alone_by(const std::string& scheduler, const SchedulerRequest& request, const SchedulerOptions& options) {
+  Schedule alone =
+      make_schedule(scheduler, {.cost = request.cost, .devices = 1, .options = options, .progress = request.progress});
   alone.scheduler.clear();
   alone.devices.resize(request.devices);
   return alone;
@@ -175,8 +177,8 @@ Schedule make(const SchedulerRequest& request) {
   if (std::isfinite(request.cost.sharing().transfer_latency_ms)) prefer_less_traffic(request, settings.window, best);
   std::vector<Candidate> candidates{std::move(best), std::move(alone)};
   // Between the modes the simulator is not to be trusted: only what was measured counts.
-  Schedule dataflow = dataflow_alone(request);
-  if (const auto ms = request.cost.schedule_ms(dataflow)) candidates.push_back({std::move(dataflow), *ms});
+  for (Schedule& other : std::array{alone_by("dataflow", request, {}), alone_by("reinsert", request, request.options)})
+    if (const auto ms = request.cost.schedule_ms(other)) candidates.push_back({std::move(other), *ms});
   return fastest(request.cost, std::move(candidates));
 }
 

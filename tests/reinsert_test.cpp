@@ -1,6 +1,7 @@
 // Our own scheduler and the optimum that it is compared with.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <set>
@@ -8,9 +9,11 @@
 #include "core/cost/bounds.hpp"
 #include "core/cost/evaluate.hpp"
 #include "core/error.hpp"
+#include "networks/network.hpp"
 #include "schedulers/exact.hpp"
 #include "schedulers/scheduler.hpp"
 #include "schedulers/stage_cost.hpp"
+#include "tests/support/device_cost.hpp"
 #include "tests/support/random_dags.hpp"
 
 namespace opsched {
@@ -194,6 +197,29 @@ TEST(Reinsert, MeasuresFewStagesAndBelievesThem) {
     EXPECT_LE(static_cast<int>(cost.asked.size()), 8 * dag.size());
     EXPECT_LE(evaluate(cost, schedule).makespan, makespan_of(truth, "heft", 2) * (1 + 1e-9));
   }
+}
+
+/// Several devices look fast until a whole schedule is measured.
+struct SlowLinks : test::DeviceCost {
+  using DeviceCost::DeviceCost;
+  std::optional<double> schedule_ms(const Schedule& schedule) override {
+    const auto busy =
+        std::ranges::count_if(schedule.devices, [](const DeviceSchedule& device) { return !device.stages.empty(); });
+    return busy > 1 ? HUGE_VAL : DeviceCost::schedule_ms(schedule);
+  }
+};
+
+TEST(Reinsert, IsNoSlowerThanOneDeviceWhereWholeSchedulesAreMeasured) {
+  const Graph graph = make_network("squeezenet");
+  Profile profile(test::TrueDevice::facts(), Precision::fp32);
+  SlowLinks cost(graph, profile, 5);
+  const auto measured = [&](const char* scheduler, int devices) {
+    return *cost.schedule_ms(
+        make_schedule(scheduler, {.cost = cost, .devices = devices, .options = {}, .progress = {}}));
+  };
+  const double several = measured("reinsert", 2);
+  EXPECT_LE(several, measured("reinsert", 1));
+  EXPECT_LE(several, measured("dataflow", 1));
 }
 
 TEST(Reinsert, FusesNothingWhereSharingIsSlow) {
