@@ -55,8 +55,9 @@ def searches(results):
             rows.append([network, precision, *(f"{seconds[s]:.2f}" if s in seconds else "-" for s in SEARCHES)])
     if not rows:
         return ""
-    return ("\n## Time to find schedules, batch 1\n\nSeconds, measuring on the GPU included, beginning with an empty "
-            "profile and kernels tuned; from left to right, each\nfinds what those before it measured.\n\n" +
+    return ("\n## Time to find schedules, batch 1\n\nSeconds, measuring on the GPU included, kernels tuned; from left to "
+            "right, each finds what those before it, and earlier runs,\nmeasured. What a search takes that begins with "
+            "an empty profile is with the ablations of one GPU.\n\n" +
             table(["network", "precision", *SEARCHES], rows))
 
 
