@@ -135,6 +135,19 @@ TEST_F(Settle, SaysWhatStillDiffers) {
   EXPECT_EQ(static_cast<int>(settled.open.size()), different(results_));
 }
 
+TEST_F(Settle, OneRoundMeasuresNothingButTheSchedulesThatAReplayFinds) {
+  const auto stages = [&] {
+    return Profile::load(profile_file(device_.profile_folder(), Precision::fp32)).stages().size();
+  };
+  const std::size_t before = stages();
+  bench::SettleOptions once = options();
+  once.rounds = 1;
+  EXPECT_TRUE(bench::settle(device_, none_, results_, once).open.empty());
+  EXPECT_FALSE(kept_.empty());
+  EXPECT_EQ(stages(), before);
+  EXPECT_EQ(different(after()), 0);
+}
+
 TEST_F(Settle, WhatIsFoundIsTheAnswerFromThenOn) {
   const bench::ScheduleStore store(dir_.file("schedules"));
   const Settled settled = bench::settle(device_, store, results_, options());

@@ -225,7 +225,8 @@ void Session::settle() {
   };
   try {
     const Settled settled =
-        bench::settle(device_, store_, results, {.measure = options_.measure, .report = report, .keep = keep});
+        bench::settle(device_, store_, results,
+                      {.measure = options_.measure, .rounds = options_.settle_rounds, .report = report, .keep = keep});
     status_.clear();
     print_settled(std::cerr, settled, static_cast<int>(results.size()));
   } catch (const cli::Interrupted&) {  // run() passes it on once the table is printed

@@ -16,6 +16,7 @@ struct SessionOptions {
   std::string out;                       ///< folder of results; empty: not kept
   bool fresh = false;                    ///< forget an interrupted run
   bool settle = true;                    ///< results that are kept and measured end as a replay finds them (settle.hpp)
+  int settle_rounds = 3;                 ///< as in SettleOptions
   MeasureOptions measure;
   std::vector<std::string> benchmark_flags;  ///< --benchmark_...=..., as Google Benchmark has them
 };

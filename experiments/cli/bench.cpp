@@ -101,6 +101,11 @@ Command bench_command() {
                      "With --out on a GPU: leave results as they were first found. Otherwise, once all cases have run, "
                      "every search runs again on the finished profile; where that gives another schedule it is "
                      "measured and takes the old one's place, so that `opsched replay` finds all of them");
+        app.add_option("--settle-rounds", session.settle_rounds,
+                       "Times that settling looks at all cases, at most; the last time it only measures the schedules "
+                       "that the replay finds. 1: no search measures anything more")
+            ->check(CLI::Range(1, 100))
+            ->capture_default_str();
         app.add_option("--cache", session.cache, "Folder where schedules are kept (default: ~/.cache/opsched)");
         app.add_flag("--no-cache", options->no_cache, "Find every schedule anew");
         app.add_option("--max-seconds", session.measure.max_seconds, "Longest time to measure one schedule")
