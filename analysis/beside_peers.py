@@ -152,8 +152,8 @@ def section(results: Results, peers: Peers) -> str:
     batches = sorted((c for c in found if c.case.batch > 1 and not c.case.image), key=lambda c: c.case)
     images = sorted((c for c in found if c.case.image), key=lambda c: c.case)
     text = "\n## Beside other software\n\n"
-    text += f"PyTorch {torch['versions']['torch']} with cuDNN {torch['versions']['cudnn']} on the same GPU in the same run, "
-    text += "our weights and input, outputs compared\nwith ours (`experiments/peers/run_peers.py`, [docs/peers.md]"
+    text += f"PyTorch {torch['versions']['torch']} with cuDNN {torch['versions']['cudnn']} on the same kind of GPU, "
+    text += "our weights and input, outputs compared\nwith ours; at batch 1, ours is of `opsched bench` (`experiments/peers/run_peers.py`, [docs/peers.md]"
     text += "(../../docs/peers.md)). sequential, wavefront and dataflow (Opara's\nallocation on 16 streams): one CUDA graph "
     text += "with fused convolution + bias + ReLU. `-`: not measured here. **Bold**: below what\nthe project means to reach "
     text += "(batch 1: 1.3 times the fastest peer on Inception V3 and SqueezeNet, 1.6 times on RandWire and\nNasNet; else 1.1 "
