@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+import gpu
 from graph_file import Graph, Operator, load_graph
 from reference import load_reference, random_inputs, relative_error
 from serve import serve, words_of
@@ -140,8 +141,8 @@ def answer(request: dict[str, Any], budget: Budget) -> dict[str, Any]:
         latency = {"what": WHAT, "failed": words_of(error)}
     jax.clear_caches()
     return {"peer": "jax", "graph": graph.name, "batch": graph.batch, "precision": request["precision"],
-            "device": jax.devices()[0].device_kind, "versions": {"jax": jax.__version__}, "clocks": {},
-            "latency": {"xla": latency}}
+            "device": jax.devices()[0].device_kind, "versions": {"jax": jax.__version__},
+            "clocks": gpu.clocks() if jax.default_backend() == "gpu" else {}, "latency": {"xla": latency}}
 
 
 def main() -> None:

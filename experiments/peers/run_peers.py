@@ -27,6 +27,7 @@ import tempfile
 import time
 from typing import Any
 
+import gpu
 from cases import Case, Entry, Store, Task, Wrong
 from processes import Died, Process, last_words
 
@@ -52,13 +53,7 @@ def opsched(args: argparse.Namespace, *words: str) -> str:
     return done.stdout
 
 
-@functools.cache
-def device_name() -> str:
-    try:
-        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader", "-i", "0"]
-        return subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "no GPU"
+device_name = functools.cache(gpu.name)
 
 
 def missing(args: argparse.Namespace) -> dict[str, str]:

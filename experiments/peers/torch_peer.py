@@ -22,7 +22,6 @@ next request.
 import argparse
 import gc
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from typing import Any
 
 import torch
 
+import gpu
 from graph_file import load_graph
 from reference import Reference, load_reference, random_inputs, relative_error
 from serve import serve, words_of
@@ -79,17 +79,6 @@ def timed(run: Callable[[], Any], budget: Budget, device: str) -> dict[str, Any]
         run()
     torch.cuda.synchronize()
     return summary(timed_on_gpu(run, budget.count(each)))
-
-
-def clocks() -> dict[str, Any]:
-    query = "clocks.sm,clocks.mem,clocks_throttle_reasons.active"
-    try:
-        out = subprocess.run(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits", "-i", "0"],
-                             capture_output=True, text=True, timeout=10, check=True).stdout
-        sm, memory, reasons = (part.strip() for part in out.strip().split(","))
-        return {"sm_mhz": int(sm), "memory_mhz": int(memory), "throttle_reasons": reasons}
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        return {"unknown": str(error)}
 
 
 class Loaded:
@@ -210,7 +199,7 @@ class Peer:
             "device": torch.cuda.get_device_name(0) if self.device == "cuda" else "CPU",
             "versions": {"torch": torch.__version__, "cuda": torch.version.cuda,
                          "cudnn": torch.backends.cudnn.version()},
-            "clocks": clocks() if self.device == "cuda" else {},
+            "clocks": gpu.clocks() if self.device == "cuda" else {},
             "latency": latency,
         }
         if any(mode in loaded.compiled for mode in request["modes"]):
