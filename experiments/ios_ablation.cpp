@@ -52,7 +52,7 @@ class Ablation {
   void search(const std::string& variant, const Change& change) {
     if (there(variant)) return;
     if (!source_.wanted.empty() && std::ranges::find(source_.wanted, variant) == source_.wanted.end()) return;
-    IosSearchOptions options;
+    IosSearchOptions options = defaults_;
     change(options);
     const IosResult result = ios_search(source_.costs(), options, source_.progress);
     add(variant, result, result.schedule);
@@ -62,9 +62,9 @@ class Ablation {
   void measuring() {
     if (there("exhaustive")) return;
     CostModel& costs = source_.costs();
-    const IosResult needed = ios_search(costs, {}, source_.progress);
+    const IosResult needed = ios_search(costs, defaults_, source_.progress);
     if (!there("as needed")) add("as needed", needed, needed.schedule);
-    IosSearchOptions all;
+    IosSearchOptions all = defaults_;
     all.exhaustive = true;
     IosResult rest = ios_search(costs, all, source_.progress);
     rest.stats.measured += needed.stats.measured;
@@ -78,7 +78,7 @@ class Ablation {
     if (there(last)) return;
     std::erase_if(rows_, [](const AblationRow& r) { return r.study == "barriers"; });
     CostModel& costs = source_.costs();
-    const IosResult result = ios_search(costs, {}, source_.progress);
+    const IosResult result = ios_search(costs, defaults_, source_.progress);
     add("barrier", result, result.schedule);
     Schedule free = result.schedule;
     free.mode = Mode::dataflow;
@@ -97,6 +97,7 @@ class Ablation {
   const AblationSource& source_;
   std::vector<AblationRow>& rows_;
   std::string study_;
+  const IosSearchOptions defaults_ = ios_search_options({});  ///< those of the schedulers
 };
 
 }  // namespace

@@ -178,7 +178,7 @@ class DataflowSearch {
 
   /// What was measured before, here or in another run of the search.
   void consider_known() {
-    for (Schedule& schedule : request_.cost.known_schedules()) {
+    for (Schedule& schedule : request_.cost.known_schedules(1)) {
       std::size_t streams = 0;
       for (const Stage& stage : schedule.devices.front().stages) streams = std::max(streams, stage.groups.size());
       if (schedule.mode != Mode::dataflow || static_cast<int>(streams) > settings_.streams) continue;

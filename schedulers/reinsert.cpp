@@ -1,10 +1,10 @@
 // Our own scheduler over several devices: simulated annealing that takes one operator out of the
-// schedule and puts it back where the longest path through it is shortest.
+// schedule and puts it back where the longest path through it is shortest. Where whole schedules are measured or
+// known, it answers with the fastest of all that it knows for these devices or fewer.
 //
 // Once an operator is out, heads and rests of the remaining stages give the makespan for every device,
 // position and stage it might go to exactly, each from a handful of numbers (the idea behind Mastrolilli
 // and Gambardella's neighbourhoods for the flexible job shop, 2000), so that one step looks at all of them.
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -150,14 +150,30 @@ void prefer_less_traffic(const SchedulerRequest& request, int window, Candidate&
   }
 }
 
-/// What another scheduler, or this one, makes of one device.
-Schedule alone_by(const std::string& scheduler, const SchedulerRequest& request, const SchedulerOptions& options) {
-  Schedule alone =
-      make_schedule(scheduler, {.cost = request.cost, .devices = 1, .options = options, .progress = request.progress});
-  alone.scheduler.clear();
-  alone.devices.resize(request.devices);
-  return alone;
-}
+/// The fastest schedule by the latency of the whole.
+class Choice {
+ public:
+  explicit Choice(CostModel& cost) : cost_(cost) {}
+
+  /// `simulated`: its latency if the whole was never measured and cannot be; without it such a schedule is passed over.
+  void offer(Schedule schedule, double simulated = HUGE_VAL) {
+    const double ms = cost_.schedule_ms(schedule).value_or(simulated);
+    if (!best_.devices.empty() && ms >= best_ms_) return;
+    best_ = std::move(schedule);
+    best_ms_ = ms;
+  }
+
+  Schedule take(int devices) {
+    best_.scheduler.clear();
+    best_.devices.resize(devices);
+    return std::move(best_);
+  }
+
+ private:
+  CostModel& cost_;
+  Schedule best_;
+  double best_ms_ = HUGE_VAL;
+};
 
 Schedule make(const SchedulerRequest& request) {
   const HiosProblem problem(request.cost, request.devices);
@@ -175,11 +191,18 @@ Schedule make(const SchedulerRequest& request) {
   // The simulator knows more than the search: links that are busy, operators without stages.
   for (Candidate* c : {&best, &alone}) c->makespan = simulate(request.cost, c->schedule).timeline.makespan;
   if (std::isfinite(request.cost.sharing().transfer_latency_ms)) prefer_less_traffic(request, settings.window, best);
-  std::vector<Candidate> candidates{std::move(best), std::move(alone)};
+  Choice choice(request.cost);
+  choice.offer(std::move(best.schedule), best.makespan);
+  alone.schedule.devices.resize(1);
+  choice.offer(std::move(alone.schedule), alone.makespan);
   // Between the modes the simulator is not to be trusted: only what was measured counts.
-  for (Schedule& other : std::array{alone_by("dataflow", request, {}), alone_by("reinsert", request, request.options)})
-    if (const auto ms = request.cost.schedule_ms(other)) candidates.push_back({std::move(other), *ms});
-  return fastest(request.cost, std::move(candidates));
+  const auto on_one = [&](const char* scheduler, const SchedulerOptions& its) {
+    return make_schedule(scheduler, {.cost = request.cost, .devices = 1, .options = its, .progress = request.progress});
+  };
+  choice.offer(on_one("dataflow", {}));
+  choice.offer(on_one("reinsert", request.options));
+  for (Schedule& known : request.cost.known_schedules(problem.devices())) choice.offer(std::move(known));
+  return choice.take(problem.devices());
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ class PretendedDevice : public TestCost {
     const double noise = static_cast<double>(std::hash<std::string>{}(key) % 1000) / 1000;
     return known.try_emplace(key, schedule, simulated_ms(*this, schedule) * (0.9 + 0.2 * noise)).first->second.second;
   }
-  std::vector<Schedule> known_schedules() override {
+  std::vector<Schedule> known_schedules(int) override {
     std::vector<Schedule> schedules;
     for (const auto& [key, entry] : known) schedules.push_back(entry.first);
     return schedules;

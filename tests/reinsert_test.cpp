@@ -222,6 +222,36 @@ TEST(Reinsert, IsNoSlowerThanOneDeviceWhereWholeSchedulesAreMeasured) {
   EXPECT_LE(several, measured("dataflow", 1));
 }
 
+/// Whole schedules that were measured once, and cannot be now.
+struct Remembered : test::DeviceCost {
+  using DeviceCost::DeviceCost;
+  Source source() const override { return Source::recorded; }
+  std::optional<double> schedule_ms(const Schedule& schedule) override {
+    const auto it = std::ranges::find(known, fingerprint(schedule), [](const auto& k) { return fingerprint(k.first); });
+    return it == known.end() ? std::nullopt : std::optional(it->second);
+  }
+  std::vector<Schedule> known_schedules(int devices) override {
+    std::vector<Schedule> schedules;
+    for (const auto& [schedule, ms] : known)
+      if (static_cast<int>(schedule.devices.size()) <= devices) schedules.push_back(schedule);
+    return schedules;
+  }
+
+  std::vector<std::pair<Schedule, double>> known;
+};
+
+TEST(Reinsert, AnswersWithTheFastestThatItKnows) {
+  const Graph graph = make_network("squeezenet");
+  Profile profile(test::TrueDevice::facts(), Precision::fp32);
+  Remembered cost(graph, profile, 5);
+  const auto made = [&](const char* scheduler, int devices) {
+    return make_schedule(scheduler, {.cost = cost, .devices = devices, .options = {}, .progress = {}});
+  };
+  cost.known = {{made("wavefront", 1), 0.002}, {made("heft", 3), 0.001}, {made("heft", 2), 0.003}};
+  EXPECT_EQ(made("reinsert", 2).devices.front(), cost.known[0].first.devices.front());
+  EXPECT_EQ(made("reinsert", 3).devices, cost.known[1].first.devices);
+}
+
 TEST(Reinsert, FusesNothingWhereSharingIsSlow) {
   MeasuredCost cost(test::hios_dag(2));
   cost.slowdown = 3;  // of stages; an operator alone takes what it says

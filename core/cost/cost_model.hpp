@@ -58,9 +58,9 @@ class CostModel {
   /// These schedules will be asked for, to be compared; a model that measures takes turns between them, so
   /// that no drift of the device favours one.
   virtual void prefetch_schedules(std::span<const Schedule>) {}
-  /// Schedules of this graph on one device that schedule_ms answers without measuring; always in the same
-  /// order. Default: none.
-  virtual std::vector<Schedule> known_schedules() { return {}; }
+  /// Schedules of this graph on at most so many devices that schedule_ms answers without measuring; always in
+  /// the same order. Default: none.
+  virtual std::vector<Schedule> known_schedules(int) { return {}; }
   /// How operators that run at the same time slow each other down, for replays of dataflow schedules.
   /// Default: processor sharing on utilisations, no overheads.
   virtual Sharing sharing() const { return {}; }

@@ -40,14 +40,14 @@ Recording Recording::load(const std::string& path) {
   return {std::move(profile), std::move(model)};
 }
 
-std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile) {
+std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile, int devices) {
   std::vector<Schedule> schedules;
   const std::string key = fingerprint(graph);
   for (auto it = profile.schedules().lower_bound({key, ""}); it != profile.schedules().end() && it->first.first == key;
        ++it) {
     if (it->second.schedule.empty()) continue;
     Schedule schedule = schedule_from_text(it->second.schedule);
-    if (schedule.devices.size() != 1) continue;
+    if (static_cast<int>(schedule.devices.size()) > devices) continue;
     schedule.graph = graph.name();
     validate(graph, schedule);
     schedules.push_back(std::move(schedule));

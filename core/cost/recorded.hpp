@@ -19,8 +19,9 @@ struct Recording {
   static Recording load(const std::string& path);
 };
 
-/// Schedules of this graph on one device that a profile holds, by fingerprint. Throws Error where one is none.
-std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile);
+/// Schedules of this graph on at most so many devices that a profile holds, by fingerprint. Throws Error where one is
+/// none.
+std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile, int devices);
 
 /// What the profile holds is answered from it; the rest is the model's estimate.
 class RecordedCost : public CostModel {
@@ -45,7 +46,7 @@ class RecordedCost : public CostModel {
   bool structural() const override { return true; }
   /// If the profile holds this very schedule.
   std::optional<double> schedule_ms(const Schedule& schedule) override;
-  std::vector<Schedule> known_schedules() override { return recorded_schedules(graph_, profile_); }
+  std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(graph_, profile_, devices); }
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
   /// The model's, with what calibrate() (runtime/sim) found for whole schedules.
   Sharing sharing() const override { return sharing_; }

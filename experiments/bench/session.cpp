@@ -205,17 +205,18 @@ void Session::report_settling(const SettleProgress& progress, Clock::time_point 
       progress.done == 0
           ? ""
           : ", about " + cli::human_seconds(seconds / progress.done * (progress.total - progress.done)) + " left";
-  status_.show("settling, round " + std::to_string(progress.round) + " [" + std::to_string(progress.done + 1) + "/" +
-               std::to_string(progress.total) + left + "] " + progress.text);
+  status_.show("settling, round " + std::to_string(progress.round) + ", " + progress.doing + " [" +
+               std::to_string(progress.done + 1) + "/" + std::to_string(progress.total) + left + "] " + progress.text);
 }
 
 void Session::settle() {
   if (!options_.settle || !file_ || !device_.measures() || !lost_.empty() || cli::interrupted()) return;
   const std::vector<Result> results = to_settle();
-  int round = 0;
+  std::pair<int, std::string> step;
   Clock::time_point begin;
   const auto report = [&](const SettleProgress& progress) {
-    if (std::exchange(round, progress.round) != progress.round) begin = Clock::now();
+    const std::pair now(progress.round, progress.doing);
+    if (std::exchange(step, now) != now) begin = Clock::now();
     report_settling(progress, begin);
   };
   const auto keep = [this](const Result& now) {

@@ -1,12 +1,12 @@
 #include "experiments/bench/settle.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <set>
 #include <utility>
 
 #include "core/cost/signature.hpp"
 #include "core/error.hpp"
+#include "experiments/bench/replays.hpp"
 #include "experiments/bench/runner.hpp"
 
 namespace opsched::bench {
@@ -16,6 +16,7 @@ class Settling {
  public:
   Settling(Device& device, const ScheduleStore& store, std::vector<Result> results, const SettleOptions& options)
       : device_(device), store_(store), options_(options), results_(std::move(results)) {
+    // Measured one after another, neighbours share a graph and its costs.
     std::ranges::stable_sort(results_, {}, [](const Result& r) { return r.what.neighbourhood(); });
   }
 
@@ -29,30 +30,24 @@ class Settling {
  private:
   /// Gives what is to be looked at in the next round.
   std::vector<Result*> round(const std::vector<Result*>& pending) {
-    const Report report = [this](const std::string& text) {
-      progress_.text = text;
-      if (options_.report) options_.report(progress_);
-    };
-    progress_.done = 0;
-    progress_.total = static_cast<int>(pending.size());
     device_.save();
-    const std::unique_ptr<Device> recorded =
-        open_recorded({.kind = "sim", .profile = device_.profile_folder(), .report = report});
+    std::vector<Replay> replays = replay(pending);
     const ScheduleStore none("");  // every search runs
-    Runner replaying(*recorded, none, options_.measure, report);
-    Runner measuring(device_, none, options_.measure, report);  // its models, too, are of the profile as it is now
-    std::set<Precision> grown;                                  // there is a profile for each
-    for (Result* result : pending) {
-      const std::string name = result->what.name();
+    // Its models, too, are of the profile as it is now.
+    Runner measuring(device_, none, options_.measure,
+                     [this](const std::string& text) { report("measuring", progress_.done, text); });
+    std::set<Precision> grown;  // there is a profile for each
+    for (progress_.done = 0; progress_.done < progress_.total; ++progress_.done) {
+      Result& result = *pending[progress_.done];
+      const std::string name = result.what.name();
       settled_.open.erase(name);
       try {
-        if (differs(*result, replaying, measuring)) grown.insert(result->what.precision);
+        if (differs(result, std::move(replays[progress_.done]), measuring)) grown.insert(result.what.precision);
       } catch (const DeviceLost&) {
         throw;
       } catch (const Error& e) {
         settled_.open[name] = e.what();
       }
-      ++progress_.done;
     }
     std::vector<Result*> next;
     for (Result& result : results_)
@@ -60,10 +55,26 @@ class Settling {
     return next;
   }
 
+  std::vector<Replay> replay(const std::vector<Result*>& pending) {
+    std::vector<Case> cases;
+    for (const Result* result : pending) cases.push_back(result->what);
+    progress_.total = static_cast<int>(cases.size());
+    return replay_cases(device_.profile_folder(), cases,
+                        {.report = [this](const ReplayProgress& now) { report("replaying", now.done, now.text); }});
+  }
+
+  void report(const std::string& doing, int done, const std::string& text) {
+    progress_.doing = doing;
+    progress_.done = done;
+    progress_.text = text;
+    if (options_.report) options_.report(progress_);
+  }
+
   /// Whether the replay finds another schedule; then something has been measured.
-  bool differs(Result& result, Runner& replaying, Runner& measuring) {
+  bool differs(Result& result, Replay replay, Runner& measuring) {
+    if (!replay.result.skipped.empty()) throw Error(replay.result.skipped);
     const Case what = result.what;
-    Found found = replaying.find(what);
+    Found found = std::move(replay.found);
     if (fingerprint(found.schedule) == result.schedule) return false;
     if (progress_.round > options_.rounds) {
       settled_.open[what.name()] = "another schedule is found after every round";

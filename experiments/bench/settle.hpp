@@ -15,6 +15,7 @@ namespace opsched::bench {
 /// Where settling is.
 struct SettleProgress {
   int round = 1;
+  std::string doing;        ///< replaying or measuring; first the one, then the other
   int done = 0, total = 0;  ///< cases of this round
   std::string text;
 };

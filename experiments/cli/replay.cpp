@@ -4,12 +4,13 @@
 #include <memory>
 
 #include "core/error.hpp"
+#include "experiments/bench/replays.hpp"
 #include "experiments/bench/results.hpp"
-#include "experiments/bench/runner.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/interrupt.hpp"
-#include "experiments/cli/progress.hpp"
+#include "experiments/cli/status_line.hpp"
 #include "experiments/cli/text_table.hpp"
+#include "experiments/device/device.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -23,6 +24,17 @@ bool chosen(const std::vector<std::string>& names, const std::string& name) {
   return names.empty() || std::ranges::find(names, name) != names.end();
 }
 
+std::vector<bench::Replay> replay_all(const std::string& folder, const std::vector<bench::Result>& results,
+                                      StatusLine& status) {
+  std::vector<bench::Case> cases;
+  for (const bench::Result& result : results) cases.push_back(result.what);
+  return bench::replay_cases(
+      folder, cases, {.report = [&](const bench::ReplayProgress& now) {
+        check_interrupt();
+        status.show("[" + std::to_string(now.done) + "/" + std::to_string(now.total) + "] " + now.text);
+      }});
+}
+
 void replay(const Options& options) {
   StatusLine status;
   std::vector<bench::Result> results = bench::ResultsFile::load(options.folder).results;
@@ -31,25 +43,15 @@ void replay(const Options& options) {
            !chosen(options.schedulers, r.what.scheduler);
   });
   if (results.empty()) throw Error("'" + options.folder + "' has no results of these networks and schedulers");
-  // Graphs and models are kept between neighbours.
   std::ranges::stable_sort(results, {}, [](const bench::Result& r) { return r.what.neighbourhood(); });
-
-  const bench::ScheduleStore store("");  // every search runs
-  std::unique_ptr<Device> device;
-  std::unique_ptr<bench::Runner> runner;
-  int gpus = 0, different = 0;
+  const std::string origin = open_recorded({.kind = "sim", .profile = options.folder, .report = {}})->describe();
+  const std::vector<bench::Replay> replays = replay_all(options.folder, results, status);
+  int different = 0;
   TextTable table({Align::left, Align::right, Align::left, Align::right});
   table.add({"measured as", "ms", "replay finds", "ms", "from", "search, s"});
   table.add_rule();
-  for (const bench::Result& recorded : results) {
-    check_interrupt();
-    if (!device || gpus != recorded.what.gpus) {
-      gpus = recorded.what.gpus;
-      runner.reset();
-      device = open_device({.kind = "sim", .profile = options.folder, .gpus = gpus, .report = interruptible(status)});
-      runner = std::make_unique<bench::Runner>(*device, store, MeasureOptions{}, interruptible(status));
-    }
-    const bench::Result found = runner->run(recorded.what);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const bench::Result &recorded = results[i], &found = replays[i].result;
     if (!found.skipped.empty()) throw Error(recorded.what.name() + ": " + found.skipped);
     const bool same = found.schedule == recorded.schedule;
     different += !same;
@@ -57,7 +59,7 @@ void replay(const Options& options) {
                found.how, fixed(found.search_seconds, 2)});
   }
   status.clear();
-  std::cout << device->describe() << "\n";
+  std::cout << origin << "\n";
   table.print(std::cout);
   std::cout << results.size() - different << " of " << results.size() << " schedules are the same\n";
   if (different > 0)

@@ -76,7 +76,7 @@ class MeasuredCost final : public CostModel {
     const std::vector<Record> records = timer_.time_in_turn(unknown);
     for (std::size_t i = 0; i < records.size(); ++i) record(unknown[i], records[i]);
   }
-  std::vector<Schedule> known_schedules() override { return recorded_schedules(graph_, profile_); }
+  std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(graph_, profile_, devices); }
 
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override {
     return from == to ? 0 : profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, precision_));

@@ -1,0 +1,37 @@
+// Searches on a recorded profile, several at once.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "experiments/bench/results.hpp"
+#include "experiments/bench/schedule_store.hpp"
+#include "experiments/device/device.hpp"
+
+namespace opsched::bench {
+
+/// What the search of a case finds, and its latency there.
+struct Replay {
+  Found found;
+  Result result;  ///< `skipped` says why nothing was found
+};
+
+/// Where replaying is.
+struct ReplayProgress {
+  int done = 0, total = 0;  ///< cases
+  std::string text;         ///< of one of the searches under way
+};
+
+struct ReplayOptions {
+  int threads = 0;                                    ///< 0: one a processor
+  std::function<void(const ReplayProgress&)> report;  ///< called often, in the calling thread; may throw to stop
+};
+
+/// Searches every case on the profile in a folder, without measuring: an answer for each, in their order. Neighbours
+/// (Case::neighbourhood) are searched one after another on the same costs, neighbourhoods side by side. Throws Error
+/// where the profile cannot be read, and passes on what `report` throws, once the searches under way have stopped.
+std::vector<Replay> replay_cases(const std::string& profile_folder, const std::vector<Case>& cases,
+                                 const ReplayOptions& options);
+
+}  // namespace opsched::bench
