@@ -148,6 +148,21 @@ TEST_F(Settle, OneRoundMeasuresNothingButTheSchedulesThatAReplayFinds) {
   EXPECT_EQ(different(after()), 0);
 }
 
+TEST_F(Settle, AScheduleOfTwoCasesIsMeasuredOnce) {
+  const Result truth = runner_.run({.network = "inception_v3", .scheduler = "hios-lp-inter"});
+  device_.save();
+  device_.timed = 0;
+  Result stale = truth;
+  stale.what.scheduler = "hios-mr-inter";  // the same on one device
+  stale.schedule = "another";
+  stale.ms = 2 * truth.ms;
+  const Settled settled = bench::settle(device_, none_, {truth, stale}, options());
+  ASSERT_EQ(settled.replaced.size(), 1u);
+  EXPECT_EQ(settled.replaced[0].now.what, stale.what);
+  EXPECT_EQ(settled.replaced[0].now.ms, truth.ms);
+  EXPECT_EQ(device_.timed, 0);
+}
+
 TEST_F(Settle, WhatIsFoundIsTheAnswerFromThenOn) {
   const bench::ScheduleStore store(dir_.file("schedules"));
   const Settled settled = bench::settle(device_, store, results_, options());

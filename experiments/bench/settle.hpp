@@ -22,7 +22,7 @@ struct SettleProgress {
 
 struct SettleOptions {
   MeasureOptions measure;
-  int rounds = 3;                                     ///< at most so many times is anything measured
+  int rounds = 3;                                     ///< up to this one searches measure; 0: nothing is changed
   std::function<void(const SettleProgress&)> report;  ///< called often; may throw to stop
   std::function<void(const Result&)> keep;            ///< called with every result that takes another's place, at once
 };
@@ -42,7 +42,8 @@ struct Settled {
 /// `opsched replay` does. Where that gives another schedule, the device searches again and measures what the replay had
 /// to guess; the schedule it finds is measured, and its result takes the place of the old one, with the search_seconds
 /// of the old. What was measured may change what else is found on that profile, so its cases are looked at again, until
-/// nothing differs. The last round measures what the replay finds, without another search: then an end is in sight.
+/// nothing differs. From the last round on only what the replay finds is measured, without another search, up to three
+/// times: then an end is in sight. A schedule that is another case's, too, has one result for both.
 /// What is found becomes the answer in `store`. A case that cannot be replayed or measured stays as it is and is
 /// `open`. Throws DeviceLost, Error where the profile cannot be written or read, and passes on what `report` throws;
 /// `results` are without skipped ones.

@@ -102,8 +102,8 @@ Command bench_command() {
                      "every search runs again on the finished profile; where that gives another schedule it is "
                      "measured and takes the old one's place, so that `opsched replay` finds all of them");
         app.add_option("--settle-rounds", session.settle_rounds,
-                       "Times that settling looks at all cases, at most; the last time it only measures the schedules "
-                       "that the replay finds. 1: no search measures anything more")
+                       "Times that settling searches all cases again, at most; from the last time on it only measures "
+                       "the schedules that the replay finds. 1: no search measures anything more")
             ->check(CLI::Range(1, 100))
             ->capture_default_str();
         app.add_option("--cache", session.cache, "Folder where schedules are kept (default: ~/.cache/opsched)");
