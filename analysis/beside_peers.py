@@ -77,14 +77,19 @@ def in_the_same_run(entries: Peers) -> dict[str, float]:
     return ours
 
 
+def benched(case: Case, results: Results) -> dict[str, float]:
+    return {r["scheduler"]: r["ms"] for r in results if r["gpus"] == 1 and r["how"] != "simulated" and
+            Case(r["network"], r["precision"], r["batch"], r["image"]) == case}
+
+
 def compare(case: Case, results: Results, peers: Peers) -> Comparison | None:
-    """At batch 1 all our schedules, from bench.json; else those that were measured in the peers' own run, if any."""
+    """Our schedules as measured in the peers' own run; at batch 1, or if none was, those of bench.json besides."""
     entries = [p for p in peers if case_of(p) == case]
     theirs = {(p["peer"], mode): value["median_ms"] for p in entries for mode, value in p["latency"].items()
               if "median_ms" in value}
-    benched = {r["scheduler"]: r["ms"] for r in results if r["gpus"] == 1 and r["how"] != "simulated" and
-               Case(r["network"], r["precision"], r["batch"], r["image"]) == case}
-    ours = benched if is_small(case) else in_the_same_run(entries) or benched
+    beside = in_the_same_run(entries)
+    apart = benched(case, results)
+    ours = apart | beside if is_small(case) else beside or apart
     return Comparison(case, theirs, ours) if theirs and ours else None
 
 
@@ -153,13 +158,13 @@ def section(results: Results, peers: Peers) -> str:
     images = sorted((c for c in found if c.case.image), key=lambda c: c.case)
     text = "\n## Beside other software\n\n"
     text += f"PyTorch {torch['versions']['torch']} with cuDNN {torch['versions']['cudnn']} on the same kind of GPU, "
-    text += "our weights and input, outputs compared\nwith ours; at batch 1, ours is of `opsched bench` (`experiments/peers/run_peers.py`, [docs/peers.md]"
-    text += "(../../docs/peers.md)). sequential, wavefront and dataflow (Opara's\nallocation on 16 streams): one CUDA graph "
+    text += "our weights and input, outputs compared\nwith ours; ours is measured before and after the peers in their "
+    text += "run (the mean of both), at batch 1 of `opsched bench`\nwhere a schedule was not (`experiments/peers/run_peers.py`, "
+    text += "[docs/peers.md](../../docs/peers.md)). sequential,\nwavefront and dataflow (Opara's allocation on 16 streams): one CUDA graph "
     text += "with fused convolution + bias + ReLU. `-`: not measured here. **Bold**: below what\nthe project means to reach "
     text += "(batch 1: 1.3 times the fastest peer on Inception V3 and SqueezeNet, 1.6 times on RandWire and\nNasNet; else 1.1 "
     text += "times up to batch 16, 1 beyond).\n\n"
     text += verdicts(found) + "\n" + batch_1(small)
     if batches or images:
-        text += "\nLarger cases: ours is the best of the schedules measured before and after the peers in their run (the mean "
-        text += "of both);\nwhere none was, of `opsched bench`.\n"
+        text += "\nLarger cases: ours is the best schedule of the peers' run; where none was measured there, of `opsched bench`.\n"
     return text + larger("Larger batches", batches) + larger("Larger images", images)

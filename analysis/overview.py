@@ -43,8 +43,7 @@ def latencies(folder: Path) -> str:
         for precision in PRECISIONS:
             case = beside_peers.Case(network, precision, 1, 0)
             c = found.get(case)
-            ours = {r["scheduler"]: r["ms"] for r in results if r["gpus"] == 1 and
-                    beside_peers.Case(r["network"], r["precision"], r["batch"], r["image"]) == case}
+            ours = c.ours if c else beside_peers.benched(case, results)
             if "sequential" not in ours:
                 continue
             best = min(ours, key=ours.__getitem__)

@@ -12,6 +12,7 @@ import sys
 
 import beside_peers
 import floors
+import launch
 import several_gpus
 import simulator
 from results import PRECISIONS, STOPPED, load_bench, load_peers, table, write_whole
@@ -103,7 +104,7 @@ def page(folder):
         text += "\n" + notes.read_text()
     if command.exists():
         text += "\nCommands:\n\n```\n" + command.read_text() + "```\n"
-    text += beside_peers.section(results, load_peers(folder)) + floors.section(folder)
+    text += beside_peers.section(results, load_peers(folder)) + floors.section(folder) + launch.section(folder)
     text += searches(results) + several_gpus.section(results)
     return text + "\n## Schedules\n" + schedules(results) + ablations(folder) + simulator.section(folder)
 

@@ -84,13 +84,16 @@ class Settling {
       settled_.open[what.name()] = "another schedule is found after every round";
       return false;
     }
-    if (progress_.round < options_.rounds) found = measuring.find(what);
+    const bool searches = progress_.round < options_.rounds;
+    if (searches) found = measuring.find(what);
     if (fingerprint(found.schedule) == result.schedule) return true;
     found.seconds = result.search_seconds;
     const Result* twin = same_schedule(result, fingerprint(found.schedule));
     Result now = twin ? *twin : measuring.time(what, found);
     now.what = what;
     now.search_seconds = result.search_seconds;
+    // Chosen by what the replay's simulator said; without a search, the device's own knows nothing of this graph yet.
+    if (!searches) now.predicted_ms = replay.result.predicted_ms;
     store_.keep(what.scheduler, {.cost = measuring.costs(what), .devices = what.gpus, .options = {}, .progress = {}},
                 device_.cost_key(what.precision), found);
     if (options_.keep) options_.keep(now);

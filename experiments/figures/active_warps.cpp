@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-/// {"series": [{"network", "scheduler", "source", "samples": [[ms, active warps on a multiprocessor], ...]}]}
+/// {"series": [{"network", "scheduler", "source", "method", "samples": [[ms, active warps on a multiprocessor], ...]}]}
 std::vector<Row> read(const std::string& file) {
   if (!std::filesystem::exists(file)) throw Error("not measured yet (opsched warps does it): there is no " + file);
   std::vector<Row> rows;
@@ -24,7 +24,8 @@ std::vector<Row> read(const std::string& file) {
         row.result.what.network = series.at("network");
         row.result.what.scheduler = series.at("scheduler");
         row.result.how = "recorded";
-        row.source = series.at("source").get<std::string>() + " (" + file + ")";
+        row.source =
+            series.at("source").get<std::string>() + ", " + series.at("method").get<std::string>() + " (" + file + ")";
         row.numbers = {{"at_ms", sample.at(0)}, {"active_warps", sample.at(1)}};
         rows.push_back(std::move(row));
       }
