@@ -43,13 +43,15 @@ class DataflowSearch {
 
   Schedule run() {
     plain_ = ask("dataflow", {{"streams", std::to_string(settings_.streams)}});
-    propose();
-    if (settings_.verify > 0) {
+    const bool measures = settings_.verify > 0 && request_.cost.source() == Source::measured;
+    if (measures) {
+      propose();
       verify_plans();
-      if (request_.cost.source() == Source::measured) verify_variants();
-      consider_known();
-      if (best_) return *best_ms_ < (1 - kWorthwhile) * plain_ms_ ? *best_ : plain_;
+      verify_variants();
     }
+    if (settings_.verify > 0) consider_known();
+    if (best_) return *best_ms_ < (1 - kWorthwhile) * plain_ms_ ? *best_ : plain_;
+    if (!measures) propose();
     return schedule_of(graph_, candidates_.front().plan);
   }
 

@@ -50,8 +50,9 @@ class Replaying {
   void work() noexcept {
     try {
       const std::unique_ptr<Device> device = open_recorded({.kind = "sim", .profile = folder_, .report = {}});
-      const ScheduleStore none("");  // every search runs
-      Runner runner(*device, none, {}, [this](const std::string& text) { say(text); });
+      const ScheduleStore none("");
+      Runner runner(*device, options_.store ? *options_.store : none, {},
+                    [this](const std::string& text) { say(text); });
       for (auto [first, last] = next(); first != last; std::tie(first, last) = next())
         for (; first != last; ++first) {
           replays_[order_[first]] = replay(runner, cases_[order_[first]]);

@@ -24,7 +24,8 @@ struct ReplayProgress {
 };
 
 struct ReplayOptions {
-  int threads = 0;                                    ///< 0: one a processor
+  const ScheduleStore* store = nullptr;  ///< where answers are looked up and kept; none: all are found anew
+  int threads = 0;                       ///< 0: one a processor
   std::function<void(const ReplayProgress&)> report;  ///< called often, in the calling thread; may throw to stop
 };
 

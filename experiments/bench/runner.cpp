@@ -45,6 +45,11 @@ Found Runner::find(const Case& what, const SchedulerOptions& options) {
                      device_.cost_key(what.precision));
 }
 
+bool Runner::found_before(const Case& what) {
+  return store_.holds(what.scheduler, {.cost = costs(what), .devices = what.gpus, .options = {}, .progress = {}},
+                      device_.cost_key(what.precision));
+}
+
 Result Runner::time(const Case& what, const Found& found) {
   device_.require(what.gpus, what.precision);
   CostModel& costs = this->costs(what);

@@ -27,6 +27,8 @@ class Runner {
   /// Of the case's graph (CostModel::graph) in its precision; valid until another case is asked for.
   CostModel& costs(const Case& what);
   Found find(const Case& what, const SchedulerOptions& options = {});
+  /// Whether find() needs no search.
+  bool found_before(const Case& what);
   /// Latency of a schedule of the case's network, wherever it was found.
   Result time(const Case& what, const Found& found);
 

@@ -45,6 +45,12 @@ std::string file_of(const std::string& folder, const std::string& scheduler, con
 
 }  // namespace
 
+bool ScheduleStore::holds(const std::string& scheduler, const SchedulerRequest& request,
+                          const std::string& costs_key) const {
+  const json question = question_of(scheduler, request, costs_key);
+  return !folder_.empty() && std::filesystem::exists(file_of(folder_, scheduler, request.cost.graph(), question));
+}
+
 Found ScheduleStore::find(const std::string& scheduler, const SchedulerRequest& request,
                           const std::string& costs_key) const {
   if (!folder_.empty()) {

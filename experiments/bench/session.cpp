@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "experiments/bench/replays.hpp"
 #include "experiments/bench/report.hpp"
 #include "experiments/bench/results.hpp"
 #include "experiments/bench/runner.hpp"
@@ -37,6 +38,7 @@ class Session {
 
  private:
   void open_results();
+  void search_ahead();
   void register_cases();
   void run_google_benchmark();
   void run_case(benchmark::State& state, const Case& what);
@@ -150,6 +152,22 @@ void Session::run_case(benchmark::State& state, const Case& what) {
   }
 }
 
+/// On a recorded device searches wait for nothing but processors: all of them side by side, before the cases run.
+void Session::search_ahead() {
+  if (device_.measures() || options_.cache.empty()) return;
+  std::vector<Case> unknown;
+  for (const Case& what : cases_) try {
+      if (!runner_.found_before(what)) unknown.push_back(what);
+    } catch (const Error&) {  // says why when it runs
+    }
+  if (unknown.size() < 2) return;
+  replay_cases(device_.profile_folder(), unknown, {.store = &store_, .report = [this](const ReplayProgress& now) {
+                                                     cli::check_interrupt();
+                                                     status_.show("searching [" + std::to_string(now.done) + "/" +
+                                                                  std::to_string(now.total) + "] " + now.text);
+                                                   }});
+}
+
 void Session::register_cases() {
   for (const Case& what : cases_)
     benchmark::RegisterBenchmark(what.name().c_str(), [this, what](benchmark::State& state) { run_case(state, what); })
@@ -249,6 +267,7 @@ void Session::open_results() {
 
 void Session::run() {
   open_results();
+  search_ahead();
   run_google_benchmark();
   settle();
   const std::string format = flag("--benchmark_format");
