@@ -37,7 +37,8 @@ class Replaying {
     std::vector<std::jthread> workers;
     for (working_ = threads; threads > 0; --threads) workers.emplace_back([this] { work(); });
     try {
-      while (!finished()) report();
+      do report();
+      while (!finished());
     } catch (...) {
       stop(std::current_exception());
     }
