@@ -52,8 +52,8 @@ class Verified {
     if (schedule.mode == Mode::barrier && margin == 0) candidates_.push_back(schedule);
     if (!seen_.insert(fingerprint(schedule)).second) return false;
     if (request_.progress)
-      request_.progress("comparing whole schedules: " + std::to_string(seen_.size()) + ", best " +
-                        std::to_string(best_ms_) + " ms");
+      request_.progress("comparing whole schedules: " + std::to_string(seen_.size()) +
+                        (best_.devices.empty() ? "" : ", best " + std::to_string(best_ms_) + " ms"));
     std::optional<double> ms = request_.cost.schedule_ms(schedule);
     if (!ms) ms = otherwise;
     if (!ms || *ms >= (1 - margin) * best_ms_) return false;

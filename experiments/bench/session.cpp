@@ -46,7 +46,6 @@ class Session {
   const Result* baseline(const Case& what);
   void settle();
   std::vector<Result> to_settle() const;
-  void report_settling(const SettleProgress& progress, Clock::time_point begin);
   const Result& keep(Result result);
   void report(const std::string& text);
   double expected(std::size_t index) const;
@@ -161,11 +160,12 @@ void Session::search_ahead() {
     } catch (const Error&) {  // says why when it runs
     }
   if (unknown.size() < 2) return;
-  replay_cases(device_.profile_folder(), unknown, {.store = &store_, .report = [this](const ReplayProgress& now) {
-                                                     cli::check_interrupt();
-                                                     status_.show("searching [" + std::to_string(now.done) + "/" +
-                                                                  std::to_string(now.total) + "] " + now.text);
-                                                   }});
+  const cli::Countdown countdown;
+  const auto report = [&](const ReplayProgress& now) {
+    cli::check_interrupt();
+    status_.show("searching " + countdown.text(now.done, now.total) + now.text);
+  };
+  replay_cases(device_.profile_folder(), unknown, {.store = &store_, .report = report});
 }
 
 void Session::register_cases() {
@@ -216,26 +216,16 @@ std::vector<Result> Session::to_settle() const {
   return results;
 }
 
-void Session::report_settling(const SettleProgress& progress, Clock::time_point begin) {
-  cli::check_interrupt();
-  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  const std::string left =
-      progress.done == 0
-          ? ""
-          : ", about " + cli::human_seconds(seconds / progress.done * (progress.total - progress.done)) + " left";
-  status_.show("settling, round " + std::to_string(progress.round) + ", " + progress.doing + " [" +
-               std::to_string(progress.done + 1) + "/" + std::to_string(progress.total) + left + "] " + progress.text);
-}
-
 void Session::settle() {
   if (!options_.settle || !file_ || !device_.measures() || !lost_.empty() || cli::interrupted()) return;
   const std::vector<Result> results = to_settle();
-  std::pair<int, std::string> step;
-  Clock::time_point begin;
+  std::string step;
+  cli::Countdown countdown;
   const auto report = [&](const SettleProgress& progress) {
-    const std::pair now(progress.round, progress.doing);
-    if (std::exchange(step, now) != now) begin = Clock::now();
-    report_settling(progress, begin);
+    cli::check_interrupt();
+    const std::string now = "settling, round " + std::to_string(progress.round) + ", " + progress.doing + " ";
+    if (std::exchange(step, now) != now) countdown = {};
+    status_.show(now + countdown.text(progress.done, progress.total) + progress.text);
   };
   const auto keep = [this](const Result& now) {
     file_->add(now);

@@ -28,11 +28,12 @@ std::vector<bench::Replay> replay_all(const std::string& folder, const std::vect
                                       StatusLine& status) {
   std::vector<bench::Case> cases;
   for (const bench::Result& result : results) cases.push_back(result.what);
-  return bench::replay_cases(
-      folder, cases, {.report = [&](const bench::ReplayProgress& now) {
-        check_interrupt();
-        status.show("[" + std::to_string(now.done) + "/" + std::to_string(now.total) + "] " + now.text);
-      }});
+  const Countdown countdown;
+  const auto report = [&](const bench::ReplayProgress& now) {
+    check_interrupt();
+    status.show(countdown.text(now.done, now.total) + now.text);
+  };
+  return bench::replay_cases(folder, cases, {.report = report});
 }
 
 void replay(const Options& options) {

@@ -5,6 +5,8 @@
 
 #include <iostream>
 
+#include "experiments/cli/text_table.hpp"
+
 namespace opsched::cli {
 namespace {
 
@@ -38,6 +40,12 @@ void StatusLine::show(const std::string& text) {
 void StatusLine::clear() {
   if (shown_) std::cerr << "\r\033[K" << std::flush;
   shown_ = false;
+}
+
+std::string Countdown::text(int done, int total) const {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  const std::string left = done == 0 ? "" : ", about " + human_seconds(seconds / done * (total - done)) + " left";
+  return "[" + std::to_string(done) + "/" + std::to_string(total) + left + "] ";
 }
 
 }  // namespace opsched::cli

@@ -25,4 +25,13 @@ class StatusLine {
   std::chrono::steady_clock::time_point next_;
 };
 
+/// How far work of equal pieces has come: "[3/8, about 5 s left] ".
+class Countdown {
+ public:
+  std::string text(int done, int total) const;
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace opsched::cli
