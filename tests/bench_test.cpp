@@ -44,6 +44,16 @@ TEST(Bench, TheFirstLineSaysWhereTheNumbersComeFromAndTheLastIsATable) {
   EXPECT_TRUE(contains(out, "1.00x")) << out;
 }
 
+TEST(Bench, NothingIsSearchedBeforeTheOptionsAreRead) {
+  TempDir dir;
+  const std::string cache = dir.file("schedules");
+  const std::string args = "--network squeezenet --scheduler greedy,wavefront --cache " + cache;
+  EXPECT_EQ(run_program(bench_line(args + " --benchmark_no_such_flag=1")).code, 2);
+  EXPECT_FALSE(fs::exists(cache));
+  bench(args);
+  EXPECT_TRUE(fs::exists(cache));
+}
+
 TEST(Bench, EveryCombinationHasAName) {
   const std::string all = bench("--list --batch all --gpus 1 --image 0,512");
   int names = 0;

@@ -64,6 +64,7 @@ class Session {
   std::vector<Result> resumed_;  ///< not asked for yet
   std::vector<Result> results_;  ///< of this run, in the order in which they came
   std::size_t started_ = 0;
+  bool searched_ahead_ = false;
   std::string lost_;          ///< why the device cannot go on; empty: it can
   double done_expected_ = 0;  ///< seconds that were expected of the cases that have run
   Clock::time_point begin_ = Clock::now();
@@ -130,6 +131,7 @@ void Session::run_case(benchmark::State& state, const Case& what) {
   }
   try {
     cli::check_interrupt();
+    search_ahead();
     const Result result = next_result(what);
     if (!result.skipped.empty()) {
       state.SkipWithError(("skipped: " + result.skipped).c_str());
@@ -151,12 +153,13 @@ void Session::run_case(benchmark::State& state, const Case& what) {
   }
 }
 
-/// On a recorded device searches wait for nothing but processors: all of them side by side, before the cases run.
+/// On a recorded device searches wait for nothing but processors: all of them side by side, before the first case runs.
 void Session::search_ahead() {
-  if (device_.measures() || options_.cache.empty()) return;
+  if (std::exchange(searched_ahead_, true) || device_.measures() || options_.cache.empty()) return;
   std::vector<Case> unknown;
   for (const Case& what : cases_) try {
-      if (!runner_.found_before(what)) unknown.push_back(what);
+      if (std::ranges::find(resumed_, what, &Result::what) == resumed_.end() && !runner_.found_before(what))
+        unknown.push_back(what);
     } catch (const Error&) {  // says why when it runs
     }
   if (unknown.size() < 2) return;
@@ -257,7 +260,6 @@ void Session::open_results() {
 
 void Session::run() {
   open_results();
-  search_ahead();
   run_google_benchmark();
   settle();
   const std::string format = flag("--benchmark_format");
