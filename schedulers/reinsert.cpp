@@ -195,12 +195,15 @@ Schedule make(const SchedulerRequest& request) {
   choice.offer(std::move(best.schedule), best.makespan);
   alone.schedule.devices.resize(1);
   choice.offer(std::move(alone.schedule), alone.makespan);
-  // Between the modes the simulator is not to be trusted: only what was measured counts.
-  const auto on_one = [&](const char* scheduler, const SchedulerOptions& its) {
-    return make_schedule(scheduler, {.cost = request.cost, .devices = 1, .options = its, .progress = request.progress});
+  // Between the modes the simulator is not to be trusted: only what was measured counts, here or before.
+  const auto offer_on_one = [&](const char* scheduler, const SchedulerOptions& its) {
+    choice.offer(
+        make_schedule(scheduler, {.cost = request.cost, .devices = 1, .options = its, .progress = request.progress}));
   };
-  choice.offer(on_one("dataflow", {}));
-  choice.offer(on_one("reinsert", request.options));
+  if (request.cost.source() == Source::measured) {
+    offer_on_one("dataflow", {});
+    offer_on_one("reinsert", request.options);
+  }
   for (Schedule& known : request.cost.known_schedules(problem.devices())) choice.offer(std::move(known));
   return choice.take(problem.devices());
 }

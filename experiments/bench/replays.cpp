@@ -11,7 +11,6 @@
 #include <tuple>
 #include <utility>
 
-#include "core/error.hpp"
 #include "experiments/bench/runner.hpp"
 
 namespace opsched::bench {
@@ -56,7 +55,8 @@ class Replaying {
                     [this](const std::string& text) { say(text); });
       for (auto [first, last] = next(); first != last; std::tie(first, last) = next())
         for (; first != last; ++first) {
-          replays_[order_[first]] = replay(runner, cases_[order_[first]]);
+          Replay& replay = replays_[order_[first]];
+          replay.result = runner.run(cases_[order_[first]], replay.found);
           const std::lock_guard lock(mutex_);
           ++progress_.done;
         }
@@ -67,18 +67,6 @@ class Replaying {
     const std::lock_guard lock(mutex_);
     --working_;
     changed_.notify_one();
-  }
-
-  static Replay replay(Runner& runner, const Case& what) {
-    Replay replay;
-    try {
-      replay.found = runner.find(what);
-      replay.result = runner.time(what, replay.found);
-    } catch (const Error& e) {
-      replay.result.what = what;
-      replay.result.skipped = e.what();
-    }
-    return replay;
   }
 
   /// The next neighbourhood, as places in the order; empty: no more.

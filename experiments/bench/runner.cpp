@@ -79,8 +79,14 @@ Result Runner::time(const Case& what, const Found& found) {
 }
 
 Result Runner::run(const Case& what, const SchedulerOptions& options) {
+  Found found;
+  return run(what, found, options);
+}
+
+Result Runner::run(const Case& what, Found& found, const SchedulerOptions& options) {
   try {
-    return time(what, find(what, options));
+    found = find(what, options);
+    return time(what, found);
   } catch (const DeviceLost&) {
     throw;
   } catch (const Error& e) {

@@ -20,6 +20,8 @@ class Runner {
   /// Finds the schedule and its latency. What the combination cannot do comes back as `skipped`, with
   /// the reason. Passes on what `report` throws, and DeviceLost.
   Result run(const Case& what, const SchedulerOptions& options = {});
+  /// Also gives the schedule, where there is one.
+  Result run(const Case& what, Found& found, const SchedulerOptions& options = {});
 
   // The steps of run(), for schedules that are compared in other ways. They throw Error for what a
   // combination cannot do.

@@ -46,7 +46,7 @@ class Settling {
       const std::string name = result.what.name();
       settled_.open.erase(name);
       try {
-        if (differs(result, std::move(replays[progress_.done]), measuring)) grown.insert(result.what.precision);
+        if (settle(result, std::move(replays[progress_.done]), measuring)) grown.insert(result.what.precision);
       } catch (const DeviceLost&) {
         throw;
       } catch (const Error& e) {
@@ -74,8 +74,8 @@ class Settling {
     if (options_.report) options_.report(progress_);
   }
 
-  /// Whether the replay finds another schedule; then something has been measured.
-  bool differs(Result& result, Replay replay, Runner& measuring) {
+  /// Whether something has been measured, because the replay finds another schedule.
+  bool settle(Result& result, Replay replay, Runner& measuring) {
     if (!replay.result.skipped.empty()) throw Error(replay.result.skipped);
     const Case what = result.what;
     Found found = std::move(replay.found);
@@ -97,9 +97,8 @@ class Settling {
     store_.keep(what.scheduler, {.cost = measuring.costs(what), .devices = what.gpus, .options = {}, .progress = {}},
                 device_.cost_key(what.precision), found);
     if (options_.keep) options_.keep(now);
-    const bool measured = twin == nullptr;
     settled_.replaced.push_back({std::exchange(result, now), now});
-    return measured;
+    return twin == nullptr;
   }
 
   /// Another case's result for this very schedule; nothing if there is none. Schedulers that choose among known
