@@ -1,9 +1,11 @@
 // Implicit matrix product with small tiles, and the sum over input channels split over the blocks of
-// a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU by itself.
+// a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU by itself. Large tiles
+// for large batches, where a thread's arithmetic counts.
 #include <cooperative_groups.h>
 #include <cuda_pipeline_primitives.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstring>
 #include <string>
 
@@ -14,9 +16,20 @@
 namespace opsched {
 namespace {
 
-constexpr int kDepth = 16;   // input channels of one tap that a tile step takes
-constexpr int kStages = 3;   // tile steps in flight
-constexpr int kRowPad = 64;  // every tile height divides it
+constexpr int kDepth = 16;      // summands that a tile step takes: input channels of one tap, or, if flat, of any
+constexpr int kStages = 3;      // tile steps in flight
+constexpr int kRowPad = 64;     // of weights
+constexpr int kMostRows = 128;  // of a tile; weights are followed by so many more that may be read, and are not used
+
+/// How the kernel reads its input. Few channels make a sum over taps and channels in one (flat): taken tap by
+/// tap, most of a step would be padding.
+enum class Input { plain, pre_relu, flat };
+
+/// A summand's place from the corner of a pixel's window.
+struct Summand {
+  int offset;
+  short r, s;
+};
 
 struct Params {
   ConvGeometry g;
@@ -27,14 +40,20 @@ struct Params {
   const float* bias;
 };
 
+/// Tiles of the steps in flight, and later a partial result of every team in the same place.
+__host__ __device__ constexpr int shared_floats(int rows, int columns, int slices) {
+  const int steps = kStages * kDepth * (rows + columns), result = rows * columns;
+  return slices * (steps > result ? steps : result);
+}
+
 __device__ float activate(float x, int act) { return act == 1 ? fmaxf(x, 0.f) : act == 2 ? tanhf(x) : x; }
 
 /// Tile of BM channels x BN pixels; a thread computes TM x TN of them. `Slices` teams of threads take
 /// turns at the steps, each with a partial tile of its own: more warps to hide latency behind.
-template <int BM, int BN, int TM, int TN, int Slices, bool PreRelu>
+template <int BM, int BN, int TM, int TN, int Slices, Input In>
 __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel(const Params params) {
   constexpr int kTeam = (BM / TM) * (BN / TN), kThreads = Slices * kTeam;
-  static_assert(kTeam >= BN && kTeam % BN == 0 && kTeam % 32 == 0 && TN == 4 && TM % 4 == 0);
+  static_assert(kTeam >= BN && kTeam % BN == 0 && kTeam % 32 == 0 && TN % 4 == 0 && TM % 4 == 0 && BM <= kMostRows);
   constexpr int kStepFloats = kDepth * (BM + BN);
   extern __shared__ __align__(16) float memory[];
 
@@ -57,6 +76,17 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   const int end = static_cast<int>(static_cast<std::int64_t>(params.steps) * (split + 1) / splits);
   const int turns = (end - first_step + Slices - 1) / Slices, begin = first_step + slice;
 
+  Summand* const summands = reinterpret_cast<Summand*>(memory + shared_floats(BM, BN, Slices));
+  if constexpr (In == Input::flat) {
+    for (int i = threadIdx.x; i < params.steps * kDepth; i += kThreads) {
+      const int tap = i / g.c, r = tap / g.s, s = tap - r * g.s;
+      const bool real = r < g.r;
+      summands[i] = {real ? static_cast<int>(r * g.w + s + (i - tap * g.c) * g.in_stride) : 0,
+                     static_cast<short>(real ? r : SHRT_MAX), static_cast<short>(s)};
+    }
+    __syncthreads();
+  }
+
   const auto fetch_weights = [&](int turn) {
     const int step = begin + turn * Slices;
     if (step >= end) return;
@@ -70,6 +100,17 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     const int step = begin + turn * Slices;
     if (step >= end) return;
     float* b = memory + (turn % kStages * Slices + slice) * kStepFloats + kDepth * BM;
+    if constexpr (In == Input::flat) {
+#pragma unroll
+      for (int i = 0; i < kDepth; i += kTeam / BN) {
+        const Summand at = summands[step * kDepth + first_depth + i];
+        const bool valid = static_cast<unsigned>(top + at.r) < static_cast<unsigned>(g.h) &&
+                           static_cast<unsigned>(left + at.s) < static_cast<unsigned>(g.w);
+        __pipeline_memcpy_async(b + (first_depth + i) * BN + column, valid ? corner + at.offset : params.input, 4,
+                                valid ? 0 : 4);
+      }
+      return;
+    }
     const int tap = step / params.depth_tiles, depth = (step - tap * params.depth_tiles) * kDepth + first_depth;
     const int r = tap / g.s, s = tap - r * g.s;
     const bool valid = static_cast<unsigned>(top + r) < static_cast<unsigned>(g.h) &&
@@ -113,15 +154,19 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
         const float4 v = *reinterpret_cast<const float4*>(a + k * BM + i * (BM / (TM / 4)) + ty * 4);
         weight[4 * i] = v.x, weight[4 * i + 1] = v.y, weight[4 * i + 2] = v.z, weight[4 * i + 3] = v.w;
       }
-      float4 v = *reinterpret_cast<const float4*>(b + k * BN + tx * TN);
-      if constexpr (PreRelu) v = make_float4(fmaxf(v.x, 0.f), fmaxf(v.y, 0.f), fmaxf(v.z, 0.f), fmaxf(v.w, 0.f));
+      float x[TN];
 #pragma unroll
-      for (int i = 0; i < TM; ++i) {
-        sum[i][0] += weight[i] * v.x;
-        sum[i][1] += weight[i] * v.y;
-        sum[i][2] += weight[i] * v.z;
-        sum[i][3] += weight[i] * v.w;
+      for (int j = 0; j < TN / 4; ++j) {
+        const float4 v = *reinterpret_cast<const float4*>(b + k * BN + j * (BN / (TN / 4)) + tx * 4);
+        x[4 * j] = v.x, x[4 * j + 1] = v.y, x[4 * j + 2] = v.z, x[4 * j + 3] = v.w;
       }
+      if constexpr (In == Input::pre_relu)
+#pragma unroll
+        for (float& each : x) each = fmaxf(each, 0.f);
+#pragma unroll
+      for (int i = 0; i < TM; ++i)
+#pragma unroll
+        for (int j = 0; j < TN; ++j) sum[i][j] += weight[i] * x[j];
     }
   }
 
@@ -133,8 +178,10 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #pragma unroll
   for (int i = 0; i < TM; ++i) {
     const int row = (i / 4) * (BM / (TM / 4)) + ty * 4 + i % 4;
-    *reinterpret_cast<float4*>(memory + (slice * BM + row) * BN + tx * TN) =
-        make_float4(sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
+#pragma unroll
+    for (int j = 0; j < TN / 4; ++j)
+      *reinterpret_cast<float4*>(memory + (slice * BM + row) * BN + j * (BN / (TN / 4)) + tx * 4) =
+          make_float4(sum[i][4 * j], sum[i][4 * j + 1], sum[i][4 * j + 2], sum[i][4 * j + 3]);
   }
 #if __CUDA_ARCH__ >= 900
   namespace cg = cooperative_groups;
@@ -146,9 +193,12 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #else
   __syncthreads();
 #endif
-  for (int i = split * kThreads + threadIdx.x; i < BM * BN; i += splits * kThreads) {
-    const int row = first_row + i / BN, out_pixel = first_pixel + i % BN;
-    if (row >= g.k || out_pixel >= pixels) continue;
+  // The threads are a multiple of the columns: each stays in its own.
+  const int out_pixel = first_pixel + static_cast<int>(threadIdx.x) % BN, n = out_pixel / (g.p * g.q);
+  float* const out = params.output + n * g.out_stride_n + out_pixel - n * g.p * g.q;
+  for (int i = split * kThreads + threadIdx.x; i < BM * BN && out_pixel < pixels; i += splits * kThreads) {
+    const int row = first_row + i / BN;
+    if (row >= g.k) break;
     float value = params.bias[row];
     for (int other = 0; other < splits; ++other) {
       const float* partial = memory;
@@ -158,8 +208,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #pragma unroll
       for (int team = 0; team < Slices; ++team) value += partial[team * BM * BN + i];
     }
-    const int n = out_pixel / (g.p * g.q);
-    params.output[n * g.out_stride_n + row * g.out_stride + out_pixel - n * g.p * g.q] = activate(value, g.act);
+    out[row * g.out_stride] = activate(value, g.act);
   }
 #if __CUDA_ARCH__ >= 900
   if (splits > 1) cluster.sync();  // shared memory must outlive its readers
@@ -171,29 +220,35 @@ using KernelFunction = void (*)(Params);
 struct Variant {
   ConvTile tile;
   int threads, shared_bytes;
-  KernelFunction plain, pre_relu;
+  KernelFunction plain, pre_relu, flat;
 };
 
 template <int BM, int BN, int TM, int TN, int Slices>
 Variant variant() {
-  const int floats = Slices * std::max(kStages * kDepth * (BM + BN), BM * BN);
   return {{BM, BN, 1},
           Slices * (BM / TM) * (BN / TN),
-          floats * 4,
-          conv_simt_kernel<BM, BN, TM, TN, Slices, false>,
-          conv_simt_kernel<BM, BN, TM, TN, Slices, true>};
+          shared_floats(BM, BN, Slices) * static_cast<int>(sizeof(float)),
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::plain>,
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::pre_relu>,
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::flat>};
 }
 
 const std::vector<Variant>& variants() {
-  static const std::vector<Variant> all = {variant<16, 64, 4, 4, 4>(), variant<32, 32, 4, 4, 4>(),
-                                           variant<32, 64, 4, 4, 2>(), variant<64, 32, 8, 4, 4>(),
-                                           variant<64, 64, 8, 4, 4>(), variant<64, 128, 8, 4, 2>()};
+  static const std::vector<Variant> all = {variant<16, 64, 4, 4, 4>(),   variant<32, 32, 4, 4, 4>(),
+                                           variant<32, 64, 4, 4, 2>(),   variant<64, 32, 8, 4, 4>(),
+                                           variant<64, 64, 8, 4, 4>(),   variant<64, 128, 8, 4, 2>(),
+                                           variant<96, 128, 12, 8, 1>(), variant<128, 128, 8, 8, 1>()};
   return all;
 }
 
 int round_up(int value, int step) { return (value + step - 1) / step * step; }
 
-int steps_of(const ConvGeometry& g) { return g.r * g.s * (round_up(g.c, kDepth) / kDepth); }
+bool is_flat(const ConvGeometry& g) { return g.c < kDepth && !g.pre_relu; }
+
+/// Rows of packed weights from one tap to the next.
+int depth_of(const ConvGeometry& g) { return is_flat(g) ? g.c : round_up(g.c, kDepth); }
+
+int steps_of(const ConvGeometry& g) { return round_up(g.r * g.s * depth_of(g), kDepth) / kDepth; }
 
 }  // namespace
 
@@ -214,17 +269,17 @@ std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, i
 }
 
 std::size_t conv_simt_weight_bytes(const ConvGeometry& g) {
-  return sizeof(float) * (std::size_t(steps_of(g)) * kDepth + 1) * round_up(g.k, kRowPad);
+  return sizeof(float) * ((std::size_t(steps_of(g)) * kDepth + 1) * round_up(g.k, kRowPad) + kMostRows);
 }
 
 void conv_simt_pack(const ConvGeometry& g, const float* weight, const float* bias, std::byte* packed) {
-  const std::size_t rows = round_up(g.k, kRowPad), depth = round_up(g.c, kDepth);
+  const std::size_t rows = round_up(g.k, kRowPad), depth = depth_of(g);
   std::vector<float> all(conv_simt_weight_bytes(g) / sizeof(float), 0.f);
   const int taps = g.r * g.s;
   for (int k = 0; k < g.k; ++k)
     for (int c = 0; c < g.c; ++c)
       for (int t = 0; t < taps; ++t) all[(t * depth + c) * rows + k] = weight[(std::size_t(k) * g.c + c) * taps + t];
-  std::copy(bias, bias + g.k, all.end() - static_cast<std::ptrdiff_t>(rows));
+  std::copy(bias, bias + g.k, all.begin() + static_cast<std::ptrdiff_t>(std::size_t(steps_of(g)) * kDepth * rows));
   std::memcpy(packed, all.data(), all.size() * sizeof(float));
 }
 
@@ -235,7 +290,7 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
   if (chosen == variants().end()) throw Error("conv_simt: no such tile");
   Params params{.g = g,
                 .rows_padded = round_up(g.k, kRowPad),
-                .depth_tiles = round_up(g.c, kDepth) / kDepth,
+                .depth_tiles = depth_of(g) / kDepth,
                 .steps = steps_of(g),
                 .input = input,
                 .output = output,
@@ -243,13 +298,14 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
                 .bias = nullptr};
   params.bias = params.weights + std::size_t(params.steps) * kDepth * params.rows_padded;
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
-  const KernelFunction function = g.pre_relu ? chosen->pre_relu : chosen->plain;
-  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, chosen->shared_bytes));
+  const KernelFunction function = is_flat(g) ? chosen->flat : g.pre_relu ? chosen->pre_relu : chosen->plain;
+  const int shared_bytes =
+      chosen->shared_bytes + (is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0);
+  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes));
   const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
                     (g.k + tile.rows - 1) / tile.rows, tile.splits);
   native::launch_overlapping(
-      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(chosen->shared_bytes), tile.splits}, stream,
-      params);
+      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits}, stream, params);
 }
 
 }  // namespace opsched
