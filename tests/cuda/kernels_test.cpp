@@ -36,6 +36,27 @@ TEST_P(Kernels, PoolsMatchTheDefinition) {
     for (int i = 0; i < cases(40); ++i) check_native(random_pool(rng, GetParam(), layout));
 }
 
+/// Large enough for threads that do several output rows.
+Case large_pool(Rng& rng, Precision precision, Layout layout, Pool2d pool, Activation pre) {
+  Problem p = blank(rng, precision, layout, Step::Kind::pool);
+  p.batch = 8;
+  const int size = 90 * pool.stride[0] + 1;
+  p.input = {72, size, size};
+  p.layer = pool;
+  p.pre = pre;
+  return finish(rng, p, 1);
+}
+
+TEST_P(Kernels, LargePoolsMatchTheDefinition) {
+  Rng rng(5);
+  const Pool2d most{.type = PoolType::max, .kernel = {3, 3}, .stride = {2, 2}, .padding = {0, 0}};
+  const Pool2d mean{.type = PoolType::avg, .kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}};
+  for (Layout layout : layouts(GetParam())) {
+    check_native(large_pool(rng, GetParam(), layout, most, Activation::relu));
+    check_native(large_pool(rng, GetParam(), layout, mean, Activation::none));
+  }
+}
+
 TEST_P(Kernels, GathersMatchTheDefinition) {
   Rng rng(3);
   for (Layout layout : layouts(GetParam()))
@@ -74,6 +95,29 @@ TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
       EXPECT_GT(usable, 0) << c.problem.key();
     }
   for (const auto& [source, count] : right) RecordProperty(source, count);
+}
+
+class BareKernels : public OnGpu {};
+
+TEST_F(BareKernels, AreFinishedOnLargePlanesOfOddSize) {
+  Rng rng(6);
+  Problem p = blank(rng, Precision::fp32, Layout::nchw, Step::Kind::conv);
+  p.batch = 4;
+  p.input = {4, 95, 95};
+  p.layer = Conv2d{.out_channels = 64, .kernel = {1, 1}, .act = Activation::relu};
+  const Case c = finish(rng, p, 1);
+  const Loaded loaded(c);
+  const auto site = std::make_shared<KernelSite>(0);
+  const cudnn::Handle builder;
+  int finished = 0;
+  for (const std::string& name : list_kernels(c.problem, site, builder)) {
+    if (name.find("/bare/") == std::string::npos) continue;
+    try {
+      finished += loaded.run(*build_kernel(c.problem, name, site, builder)) < tolerance(Precision::fp32);
+    } catch (const Error&) {  // a library may refuse what its heuristics propose
+    }
+  }
+  EXPECT_GT(finished, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(, Kernels, testing::Values(Precision::fp32, Precision::tf32, Precision::fp16),

@@ -3,6 +3,7 @@
 
 #include <cuda_fp16.h>
 
+#include "core/runtime/cuda/device_math.cuh"
 #include "core/runtime/cuda/mma_tile.cuh"
 
 namespace opsched {
@@ -10,15 +11,15 @@ namespace opsched {
 /// What the input goes through on its way to the matrix units.
 __device__ __forceinline__ unsigned prepare(unsigned x, bool relu, __half) {
   if (!relu) return x;
-  const __half2 v = __hmax2(*reinterpret_cast<__half2*>(&x), __float2half2_rn(0.f));
+  const __half2 v = __hmax2_nan(*reinterpret_cast<__half2*>(&x), __float2half2_rn(0.f));
   return *reinterpret_cast<const unsigned*>(&v);
 }
 __device__ __forceinline__ unsigned prepare(unsigned x, bool relu, float) {
-  return mma::round_to_tf32(relu ? fmaxf(__uint_as_float(x), 0.f) : __uint_as_float(x));
+  return mma::round_to_tf32(relu ? native::larger(__uint_as_float(x), 0.f) : __uint_as_float(x));
 }
 
 __device__ __forceinline__ float activate(float x, int act) {
-  return act == 1 ? fmaxf(x, 0.f) : act == 2 ? tanhf(x) : x;
+  return act == 1 ? native::larger(x, 0.f) : act == 2 ? tanhf(x) : x;
 }
 
 }  // namespace opsched

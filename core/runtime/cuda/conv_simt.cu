@@ -1,6 +1,6 @@
 // Implicit matrix product with small tiles, and the sum over input channels split over the blocks of
-// a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU by itself. Large tiles
-// for large batches, where a thread's arithmetic counts.
+// a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU by itself. Large tiles,
+// where a thread has more arithmetic for each read, for large batches.
 #include <cooperative_groups.h>
 #include <cuda_pipeline_primitives.h>
 
@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/conv_simt.hpp"
+#include "core/runtime/cuda/device_math.cuh"
 #include "core/runtime/cuda/launch.cuh"
 
 namespace opsched {
@@ -46,7 +47,7 @@ __host__ __device__ constexpr int shared_floats(int rows, int columns, int slice
   return slices * (steps > result ? steps : result);
 }
 
-__device__ float activate(float x, int act) { return act == 1 ? fmaxf(x, 0.f) : act == 2 ? tanhf(x) : x; }
+__device__ float activate(float x, int act) { return act == 1 ? native::larger(x, 0.f) : act == 2 ? tanhf(x) : x; }
 
 /// Tile of BM channels x BN pixels; a thread computes TM x TN of them. `Slices` teams of threads take
 /// turns at the steps, each with a partial tile of its own: more warps to hide latency behind.
@@ -96,6 +97,13 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     for (int i = tid * 4; i < kDepth * BM; i += kTeam * 4)
       __pipeline_memcpy_async(a + i, weights + (i / BM) * params.rows_padded + i % BM, 16);
   };
+  // Where the next fetch reads: the tap, and the channel of this thread.
+  int depth = 0, r = 0, s = 0;
+  if constexpr (In != Input::flat) {
+    const int tap = begin / params.depth_tiles;
+    depth = (begin - tap * params.depth_tiles) * kDepth + first_depth;
+    r = tap / g.s, s = tap - r * g.s;
+  }
   const auto fetch_input = [&](int turn) {
     const int step = begin + turn * Slices;
     if (step >= end) return;
@@ -106,26 +114,31 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
         const Summand at = summands[step * kDepth + first_depth + i];
         const bool valid = static_cast<unsigned>(top + at.r) < static_cast<unsigned>(g.h) &&
                            static_cast<unsigned>(left + at.s) < static_cast<unsigned>(g.w);
-        __pipeline_memcpy_async(b + (first_depth + i) * BN + column, valid ? corner + at.offset : params.input, 4,
-                                valid ? 0 : 4);
+        __pipeline_memcpy_async(b + (first_depth + i) * BN + column, corner + at.offset, 4, valid ? 0 : 4);
       }
       return;
     }
-    const int tap = step / params.depth_tiles, depth = (step - tap * params.depth_tiles) * kDepth + first_depth;
-    const int r = tap / g.s, s = tap - r * g.s;
     const bool valid = static_cast<unsigned>(top + r) < static_cast<unsigned>(g.h) &&
                        static_cast<unsigned>(left + s) < static_cast<unsigned>(g.w);
     const int real = valid ? g.c - depth : 0;  // channels of this thread from here on
     const float* source = corner + r * g.w + s + depth * g.in_stride;
 #pragma unroll
     for (int i = 0; i < kDepth; i += kTeam / BN) {
-      __pipeline_memcpy_async(b + (first_depth + i) * BN + column, i < real ? source : params.input, 4,
-                              i < real ? 0 : 4);
+      __pipeline_memcpy_async(b + (first_depth + i) * BN + column, source, 4, i < real ? 0 : 4);
       source += kTeam / BN * g.in_stride;
+    }
+    depth += Slices * kDepth;
+    while (depth - first_depth >= params.depth_tiles * kDepth) {
+      depth -= params.depth_tiles * kDepth;
+      if (++s == g.s) s = 0, ++r;
     }
   };
 
-  const int tx = tid % (BN / TN), ty = tid / (BN / TN);
+  // A warp is 8 threads wide and 4 high: its reads of either side of the tile share the fewest words.
+  constexpr int kAcross = BN / TN / 8;
+  static_assert(kAcross * 8 * TN == BN && BM / TM % 4 == 0);
+  const int lane = tid % 32, warp = tid / 32;
+  const int tx = warp % kAcross * 8 + lane % 8, ty = warp / kAcross * 4 + lane / 8;
   float sum[TM][TN] = {};
   // Weights may come early: into the cache those of all steps, into shared memory those of the first.
   if (blockIdx.x == 0)
@@ -162,7 +175,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
       }
       if constexpr (In == Input::pre_relu)
 #pragma unroll
-        for (float& each : x) each = fmaxf(each, 0.f);
+        for (float& each : x) each = native::larger(each, 0.f);
 #pragma unroll
       for (int i = 0; i < TM; ++i)
 #pragma unroll
@@ -196,19 +209,27 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   // The threads are a multiple of the columns: each stays in its own.
   const int out_pixel = first_pixel + static_cast<int>(threadIdx.x) % BN, n = out_pixel / (g.p * g.q);
   float* const out = params.output + n * g.out_stride_n + out_pixel - n * g.p * g.q;
-  for (int i = split * kThreads + threadIdx.x; i < BM * BN && out_pixel < pixels; i += splits * kThreads) {
+  const auto finish = [&](int i, int parts) {
     const int row = first_row + i / BN;
-    if (row >= g.k) break;
+    if (row >= g.k) return;
     float value = params.bias[row];
-    for (int other = 0; other < splits; ++other) {
+    for (int other = 0; other < parts; ++other) {
       const float* partial = memory;
 #if __CUDA_ARCH__ >= 900
-      if (splits > 1) partial = cluster.map_shared_rank(memory, other);
+      if (parts > 1) partial = cluster.map_shared_rank(memory, other);
 #endif
 #pragma unroll
       for (int team = 0; team < Slices; ++team) value += partial[team * BM * BN + i];
     }
     out[row * g.out_stride] = activate(value, g.act);
+  };
+  if (out_pixel < pixels) {
+    if (splits == 1) {
+#pragma unroll 8
+      for (int i = threadIdx.x; i < BM * BN; i += kThreads) finish(i, 1);
+    } else {
+      for (int i = split * kThreads + threadIdx.x; i < BM * BN; i += splits * kThreads) finish(i, splits);
+    }
   }
 #if __CUDA_ARCH__ >= 900
   if (splits > 1) cluster.sync();  // shared memory must outlive its readers
@@ -234,10 +255,11 @@ Variant variant() {
 }
 
 const std::vector<Variant>& variants() {
-  static const std::vector<Variant> all = {variant<16, 64, 4, 4, 4>(),   variant<32, 32, 4, 4, 4>(),
-                                           variant<32, 64, 4, 4, 2>(),   variant<64, 32, 8, 4, 4>(),
-                                           variant<64, 64, 8, 4, 4>(),   variant<64, 128, 8, 4, 2>(),
-                                           variant<96, 128, 12, 8, 1>(), variant<128, 128, 8, 8, 1>()};
+  static const std::vector<Variant> all = {variant<16, 64, 4, 4, 4>(),   variant<16, 128, 4, 4, 1>(),
+                                           variant<32, 32, 4, 4, 4>(),   variant<32, 64, 4, 4, 2>(),
+                                           variant<32, 128, 8, 4, 1>(),  variant<64, 32, 8, 4, 4>(),
+                                           variant<64, 64, 8, 8, 2>(),   variant<64, 128, 8, 8, 1>(),
+                                           variant<96, 128, 12, 8, 1>(), variant<128, 64, 8, 8, 1>()};
   return all;
 }
 

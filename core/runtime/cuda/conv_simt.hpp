@@ -1,4 +1,4 @@
-// Own fp32 convolution for small problems (NCHW, no matrix units).
+// Own fp32 convolution (NCHW, no matrix units).
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -15,7 +15,7 @@ std::vector<ConvTile> conv_simt_tiles();
 /// Splits that make sense for this problem on a GPU with so many multiprocessors.
 std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, int multiprocessors, bool clusters);
 
-/// Packed weights: [tap r, s][channel in, padded][channel out, padded], then the bias, padded.
+/// Packed weights: [tap r, s][channel in, padded unless there are few][channel out, padded], then the bias, padded.
 std::size_t conv_simt_weight_bytes(const ConvGeometry& g);
 void conv_simt_pack(const ConvGeometry& g, const float* weight, const float* bias, std::byte* packed);
 

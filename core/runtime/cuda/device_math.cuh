@@ -56,11 +56,15 @@ __device__ __forceinline__ void store(T* p, const float (&values)[V]) {
   *reinterpret_cast<Vec<T, V>*>(p) = out;
 }
 
+/// NaN if one of them is, so that errors show.
+__device__ __forceinline__ float larger(float a, float b) {
+  float larger;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(a), "f"(b));
+  return larger;
+}
+
 __device__ __forceinline__ float activate(Activation act, float x) {
-  if (act == Activation::relu) {
-    asm("max.NaN.f32 %0, %0, 0f00000000;" : "+f"(x));  // keeps NaN, so that errors show
-    return x;
-  }
+  if (act == Activation::relu) return larger(x, 0.f);
   if (act == Activation::tanh) return tanhf(x);
   return x;
 }

@@ -86,8 +86,8 @@ std::unique_ptr<Kernel> build_gemm_conv(const Problem& problem, const std::strin
 /// A problem with one input, as the project's dense convolutions see it.
 ConvGeometry conv_geometry(const Problem& problem);
 
-/// Workspace that a kernel of a library may ask for.
-constexpr std::size_t kMaxWorkspace = std::size_t{64} << 20;
+/// Workspace that a kernel of a library may ask for: enough for cuDNN's Fourier transforms of large batches.
+constexpr std::size_t kMaxWorkspace = std::size_t{512} << 20;
 /// Bytes up to the next multiple of 256.
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 /// "a/b/c" as {"a", "b", "c"}.

@@ -7,99 +7,149 @@ namespace {
 
 constexpr int kThreads = 128;
 
+constexpr int kWindow = 3;        // of the kernel for common windows
+constexpr int kStrip = 2;         // output rows that a thread of it may do
+constexpr int kEnough = 1 << 18;  // threads that keep a large GPU busy
+
 struct PoolArgs {
   Window window;
-  FastDiv inner, ow, oh, channels;  // inner: channel vectors in NHWC
+  FastDiv inner, ow, strips, channels;  // inner: channel vectors in NHWC
   std::uint32_t total;
-  bool max, count_padding;
+  bool count_padding;
   Activation pre;
 };
 
+/// Where a thread works: V channels from c on, in a strip of output rows from y on.
+struct Place {
+  std::uint32_t c, x, y;
+  std::int64_t n;
+};
+
+template <int V, bool kChannelsLast, int Rows>
+__device__ __forceinline__ Place place_of(const PoolArgs& args, std::uint32_t i) {
+  Place at;
+  if constexpr (kChannelsLast) at.c = args.inner.split(i) * V;
+  at.x = args.ow.split(i);
+  at.y = args.strips.split(i) * Rows;
+  if constexpr (!kChannelsLast) at.c = args.channels.split(i);
+  at.n = i;
+  return at;
+}
+
+template <bool kChannelsLast>
+__device__ __forceinline__ std::int64_t input_index(const Window& g, const Place& at, std::int64_t stride, int y,
+                                                    int x) {
+  return kChannelsLast ? ((at.n * g.h + y) * g.w + x) * stride + at.c
+                       : at.n * stride + (std::int64_t{at.c} * g.h + y) * g.w + x;
+}
+
 /// Takes one input of the window into the result.
-template <int V>
-__device__ __forceinline__ void take(const PoolArgs& args, const float (&sum)[V], float (&result)[V]) {
+template <int V, bool kMax>
+__device__ __forceinline__ void take(Activation pre, const float (&in)[V], float (&result)[V]) {
 #pragma unroll
   for (int v = 0; v < V; ++v) {
-    const float in = activate(args.pre, sum[v]);
-    // A NaN stays: it compares false with everything.
-    result[v] = args.max ? (in <= result[v] ? result[v] : in) : result[v] + in;
+    if constexpr (kMax)
+      result[v] = larger(in[v], result[v]);
+    else
+      result[v] += activate(pre, in[v]);
   }
 }
 
-/// A thread does V channels of one output pixel. K: 3 for one input and a 3x3 window, whose loads are
-/// then all in flight at once; 0 for the rest.
-template <class T, int V, bool kChannelsLast, int K>
+template <class T, int V, bool kChannelsLast, bool kMax>
+__device__ __forceinline__ void finish(const PoolArgs& args, const Place& at, int y, float (&result)[V], T* out,
+                                       std::int64_t out_stride) {
+  const Window& g = args.window;
+  const int top = y * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
+  const int real = (min(top + g.kh, g.h) - max(top, 0)) * (min(left + g.kw, g.w) - max(left, 0));
+  const float part = 1.f / static_cast<float>(args.count_padding ? g.kh * g.kw : real);
+#pragma unroll
+  for (int v = 0; v < V; ++v)  // activations never fall: the largest stays the largest
+    result[v] = kMax ? activate(args.pre, result[v]) : result[v] * part;
+  const std::int64_t to = kChannelsLast ? ((at.n * g.oh + y) * g.ow + at.x) * out_stride + at.c
+                                        : at.n * out_stride + (std::int64_t{at.c} * g.oh + y) * g.ow + at.x;
+  store<T, V>(out + to, result);
+}
+
+/// Any window, sums of any number of inputs: a thread does V channels of one output pixel.
+template <class T, int V, bool kChannelsLast, bool kMax>
 __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
                             const __grid_constant__ PoolArgs args) {
   await_predecessor();
   const Window& g = args.window;
-  std::uint32_t i = blockIdx.x * kThreads + threadIdx.x;
-  if (i >= args.total) return;
-  std::uint32_t c, x, y;
-  if constexpr (kChannelsLast) {
-    c = args.inner.split(i) * V;
-    x = args.ow.split(i);
-    y = args.oh.split(i);
-  } else {
-    x = args.ow.split(i);
-    y = args.oh.split(i);
-    c = args.channels.split(i);
-  }
-  const std::int64_t n = i;
-  const int top = static_cast<int>(y) * g.sh - g.ph, left = static_cast<int>(x) * g.sw - g.pw;
-  const int y0 = max(top, 0), y1 = min(top + g.kh, g.h), x0 = max(left, 0), x1 = min(left + g.kw, g.w);
-  const auto place = [&](std::int64_t stride, int iy, int ix) {
-    return kChannelsLast ? ((n * g.h + iy) * g.w + ix) * stride + c
-                         : n * stride + (std::int64_t{c} * g.h + iy) * g.w + ix;
-  };
+  const std::uint32_t thread = blockIdx.x * kThreads + threadIdx.x;
+  if (thread >= args.total) return;
+  const Place at = place_of<V, kChannelsLast, 1>(args, thread);
+  const int top = static_cast<int>(at.y) * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
   float result[V];
 #pragma unroll
-  for (int v = 0; v < V; ++v) result[v] = args.max ? -INFINITY : 0.f;
-  if constexpr (K > 0) {
-    const T* corner = static_cast<const T*>(sources.list[0].data) + place(sources.list[0].stride, top, left);
-    const std::int64_t column = kChannelsLast ? sources.list[0].stride : 1, row = column * g.w;
-    Vec<T, V> in[K][K];
+  for (int v = 0; v < V; ++v) result[v] = kMax ? -INFINITY : 0.f;
+  for (int y = max(top, 0); y < min(top + g.kh, g.h); ++y) {
+    for (int x = max(left, 0); x < min(left + g.kw, g.w); ++x) {
+      float sum[V] = {};
+      for (int s = 0; s < sources.count; ++s) {
+        const auto& source = sources.list[s];
+        const auto in =
+            load<T, V>(static_cast<const T*>(source.data) + input_index<kChannelsLast>(g, at, source.stride, y, x));
 #pragma unroll
-    for (int r = 0; r < K; ++r) {
-#pragma unroll
-      for (int s = 0; s < K; ++s) {
-        if (top + r >= y0 && top + r < y1 && left + s >= x0 && left + s < x1)
-          in[r][s] = load<T, V>(corner + r * row + s * column);
+        for (int v = 0; v < V; ++v) sum[v] += to_float(in.v[v]);
       }
-    }
-#pragma unroll
-    for (int r = 0; r < K; ++r) {
-#pragma unroll
-      for (int s = 0; s < K; ++s) {
-        if (top + r < y0 || top + r >= y1 || left + s < x0 || left + s >= x1) continue;
-        float value[V];
-#pragma unroll
-        for (int v = 0; v < V; ++v) value[v] = to_float(in[r][s].v[v]);
-        take<V>(args, value, result);
-      }
-    }
-  } else {
-    for (int iy = y0; iy < y1; ++iy) {
-      for (int ix = x0; ix < x1; ++ix) {
-        float sum[V] = {};
-        for (int s = 0; s < sources.count; ++s) {
-          const auto& source = sources.list[s];
-          const auto in = load<T, V>(static_cast<const T*>(source.data) + place(source.stride, iy, ix));
-#pragma unroll
-          for (int v = 0; v < V; ++v) sum[v] += to_float(in.v[v]);
-        }
-        take<V>(args, sum, result);
-      }
+      take<V, kMax>(args.pre, sum, result);
     }
   }
-  if (!args.max) {
-    const float area = static_cast<float>(args.count_padding ? g.kh * g.kw : (y1 - y0) * (x1 - x0));
+  finish<T, V, kChannelsLast, kMax>(args, at, at.y, result, out, out_stride);
+}
+
+/// One input and a 3x3 window: a thread does `Rows` output rows, `Stride` input rows apart, one below the other
+/// and reads each input row once; its loads are in flight together.
+template <class T, int V, bool kChannelsLast, bool kMax, int Rows, int Stride>
+__global__ void pool_strip(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
+                           const __grid_constant__ PoolArgs args) {
+  await_predecessor();
+  const Window& g = args.window;
+  const std::uint32_t thread = blockIdx.x * kThreads + threadIdx.x;
+  if (thread >= args.total) return;
+  const Place at = place_of<V, kChannelsLast, Rows>(args, thread);
+  const auto& source = sources.list[0];
+  const int top = static_cast<int>(at.y) * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
+  const T* corner = static_cast<const T*>(source.data) + input_index<kChannelsLast>(g, at, source.stride, top, left);
+  const std::int64_t column = kChannelsLast ? source.stride : 1, row = column * g.w;
+  constexpr int kTaken = (Rows - 1) * Stride + kWindow;  // input rows
+  const auto inside = [&](int r, int s) {
+    return static_cast<unsigned>(top + r) < static_cast<unsigned>(g.h) &&
+           static_cast<unsigned>(left + s) < static_cast<unsigned>(g.w);
+  };
+  Vec<T, V> in[kTaken][kWindow];
 #pragma unroll
-    for (int v = 0; v < V; ++v) result[v] /= area;
+  for (int r = 0; r < kTaken; ++r)
+#pragma unroll
+    for (int s = 0; s < kWindow; ++s)
+      if (inside(r, s)) in[r][s] = load<T, V>(corner + r * row + s * column);
+  float result[Rows][V];
+#pragma unroll
+  for (int o = 0; o < Rows; ++o)
+#pragma unroll
+    for (int v = 0; v < V; ++v) result[o][v] = kMax ? -INFINITY : 0.f;
+#pragma unroll
+  for (int r = 0; r < kTaken; ++r) {
+    float of_row[V];
+#pragma unroll
+    for (int v = 0; v < V; ++v) of_row[v] = kMax ? -INFINITY : 0.f;
+#pragma unroll
+    for (int s = 0; s < kWindow; ++s) {
+      if (!inside(r, s)) continue;
+      float value[V];
+#pragma unroll
+      for (int v = 0; v < V; ++v) value[v] = to_float(in[r][s].v[v]);
+      take<V, kMax>(args.pre, value, of_row);
+    }
+#pragma unroll
+    for (int o = 0; o < Rows; ++o)
+      if (r >= o * Stride && r < o * Stride + kWindow) take<V, kMax>(Activation::none, of_row, result[o]);
   }
-  const std::int64_t at = kChannelsLast ? ((n * g.oh + y) * g.ow + x) * out_stride + c
-                                        : n * out_stride + (std::int64_t{c} * g.oh + y) * g.ow + x;
-  store<T, V>(out + at, result);
+#pragma unroll
+  for (int o = 0; o < Rows; ++o)
+    if (static_cast<int>(at.y) + o < g.oh)
+      finish<T, V, kChannelsLast, kMax>(args, at, at.y + o, result[o], out, out_stride);
 }
 
 template <class T>
@@ -217,24 +267,34 @@ void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& source
                      out_stride, g.c, g.h * g.w, call.pre);
 }
 
-template <class T, int V, bool kChannelsLast>
-void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+template <class T, int V, bool kChannelsLast, bool kMax>
+void launch_as(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
   const Window& g = call.window;
+  const std::int64_t strips_of = std::int64_t{g.n} * (g.c / V) * g.ow;
+  const bool common = g.kh == kWindow && g.kw == kWindow && sources.count == 1;
+  const bool strips = common && (g.sh == 1 || g.sh == 2) && strips_of * (g.oh / kStrip) >= kEnough;
+  const int rows = strips ? (g.oh + kStrip - 1) / kStrip : g.oh;
   PoolArgs args;
   args.window = g;
   args.inner = FastDiv(g.c / V);
   args.ow = FastDiv(g.ow);
-  args.oh = FastDiv(g.oh);
+  args.strips = FastDiv(rows);
   args.channels = FastDiv(g.c);
-  const std::int64_t total = std::int64_t{g.n} * (g.c / V) * g.oh * g.ow;
-  args.max = call.type == PoolType::max;
   args.count_padding = call.count_padding;
   args.pre = call.pre;
-  const int blocks = blocks_for(total, kThreads);
-  args.total = static_cast<std::uint32_t>(total);
-  const bool common = g.kh == 3 && g.kw == 3 && sources.count == 1;
-  const auto kernel = common ? pool_kernel<T, V, kChannelsLast, 3> : pool_kernel<T, V, kChannelsLast, 0>;
+  const int blocks = blocks_for(strips_of * rows, kThreads);
+  args.total = static_cast<std::uint32_t>(strips_of * rows);
+  const auto kernel = !common     ? pool_kernel<T, V, kChannelsLast, kMax>
+                      : !strips   ? pool_strip<T, V, kChannelsLast, kMax, 1, 1>
+                      : g.sh == 1 ? pool_strip<T, V, kChannelsLast, kMax, kStrip, 1>
+                                  : pool_strip<T, V, kChannelsLast, kMax, kStrip, 2>;
   launch_overlapping(kernel, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out), out_stride, args);
+}
+
+template <class T, int V, bool kChannelsLast>
+void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+  (call.type == PoolType::max ? launch_as<T, V, kChannelsLast, true>
+                              : launch_as<T, V, kChannelsLast, false>)(stream, call, sources, out, out_stride);
 }
 
 }  // namespace
