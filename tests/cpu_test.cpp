@@ -1,6 +1,7 @@
 // The CPU back end: kernels against plain loops, schedules against the reference.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -8,9 +9,9 @@
 #include <thread>
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cpu/kernels.hpp"
-#include "core/runtime/cpu/parallel.hpp"
 #include "networks/network.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/random_graph.hpp"
@@ -158,6 +159,20 @@ TEST(CpuKernels, ParallelLoopDoesEveryJobOnce) {
       parallel_for(jobs, threads, [&](int job) { ++done[job]; });
       EXPECT_EQ(done, std::vector<int>(jobs, 1));
     }
+}
+
+TEST(CpuKernels, ParallelLoopPassesOnWhatAJobThrows) {
+  for (int threads : {1, 3}) {
+    std::atomic<int> begun = 0;
+    const auto job = [&](int i) {
+      ++begun;
+      if (i == 2) throw Error("no");
+    };
+    EXPECT_THROW(parallel_for(1000, threads, job), Error);
+    if (threads == 1) {
+      EXPECT_EQ(begun, 3);
+    }
+  }
 }
 
 std::vector<Tensor> inputs_of(const Graph& graph, std::uint64_t seed) {

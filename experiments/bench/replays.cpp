@@ -1,4 +1,5 @@
 #include "experiments/bench/replays.hpp"
+#include "core/parallel.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -31,7 +32,7 @@ class Replaying {
   }
 
   std::vector<Replay> run() {
-    int threads = options_.threads > 0 ? options_.threads : static_cast<int>(std::thread::hardware_concurrency());
+    int threads = options_.threads > 0 ? options_.threads : processors();
     threads = std::clamp(threads, 1, std::max(1, static_cast<int>(cases_.size())));
     std::vector<std::jthread> workers;
     for (working_ = threads; threads > 0; --threads) workers.emplace_back([this] { work(); });

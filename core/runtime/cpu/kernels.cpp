@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/runtime/cpu/parallel.hpp"
+#include "core/parallel.hpp"
 
 namespace opsched {
 namespace {

@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <thread>
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cpu/kernels.hpp"
 
@@ -62,7 +62,7 @@ void check_inputs(const Graph& graph, const std::vector<Tensor>& inputs) {
 std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tensor>& inputs, std::uint64_t seed,
                                       const std::function<void(OpId, const Tensor&)>& observe) {
   check_inputs(graph, inputs);
-  const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads = processors();
   std::vector<Tensor> values(graph.size());
   std::vector<std::size_t> readers(graph.size());
   std::size_t next_input = 0;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "core/runtime/cuda/cuda_check.hpp"
 #include "core/runtime/cuda/cudnn_graph.hpp"
 #include "core/runtime/cuda/kernel_sources.hpp"
@@ -166,7 +167,7 @@ struct KernelLibrary::Impl {
 
 void KernelLibrary::Impl::build_all(std::vector<PendingKernel>& tasks) {
   const std::size_t workers =
-      std::min<std::size_t>({std::max(1u, std::thread::hardware_concurrency()), std::size_t{16}, tasks.size()});
+      std::min<std::size_t>({static_cast<std::size_t>(processors()), std::size_t{16}, tasks.size()});
   if (builders.size() < workers) builders.resize(workers);
   std::atomic<std::size_t> next{0};
   std::vector<std::thread> threads;

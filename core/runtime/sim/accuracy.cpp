@@ -53,10 +53,9 @@ void add_stages_of_several(const ScheduleCase& c, Keys& keys) {
     }
 }
 
-/// The model and its calibration know what `visible` holds and the schedules of `seen`.
-std::vector<Comparison> predict(Profile visible, std::span<const ScheduleCase> seen,
+/// The calibration knows the schedules of `seen`; both know what `visible` holds.
+std::vector<Comparison> predict(Profile visible, const ContentionModel& model, std::span<const ScheduleCase> seen,
                                 std::span<const ScheduleCase> held) {
-  const ContentionModel model = ContentionModel::fit(visible);
   calibrate(visible, model, seen);
   return compare_with_measured(visible, model, held);
 }
@@ -67,6 +66,7 @@ std::vector<HeldOutSchedule> hold_out_schedulers(const Profile& profile, std::sp
   for (const ScheduleCase& c : cases)
     if (const ScheduleRecord* record = profile.find_schedule(fingerprint(*c.graph), fingerprint(c.schedule)))
       by_scheduler[scheduler_of(record->label)].push_back(c);
+  const ContentionModel of_all = ContentionModel::fit(profile);
   std::vector<HeldOutSchedule> list;
   for (const auto& [scheduler, held] : by_scheduler) {
     if (progress) progress("schedules of " + scheduler + " left out");
@@ -75,8 +75,10 @@ std::vector<HeldOutSchedule> hold_out_schedulers(const Profile& profile, std::sp
     for (const auto& [other, its] : by_scheduler)
       if (other != scheduler) seen.insert(seen.end(), its.begin(), its.end());
     for (const ScheduleCase& c : held) add_stages_of_several(c, hidden);
-    const std::vector<Comparison> replayed = predict(without(profile, {}), seen, held);
-    const std::vector<Comparison> unseen = predict(without(profile, hidden), seen, held);
+    const std::vector<Comparison> replayed = predict(without(profile, {}), of_all, seen, held);
+    Profile part = without(profile, hidden);
+    const ContentionModel of_part = ContentionModel::fit(part);
+    const std::vector<Comparison> unseen = predict(std::move(part), of_part, seen, held);
     for (std::size_t i = 0; i < held.size(); ++i)
       list.push_back(
           {replayed[i].label, replayed[i].mode, replayed[i].measured, replayed[i].predicted, unseen[i].predicted});

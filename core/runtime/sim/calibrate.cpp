@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/cost/least_squares.hpp"
+#include "core/parallel.hpp"
 #include "core/runtime/sim/simulate.hpp"
 #include "core/schedule/schedule_text.hpp"
 
@@ -72,9 +73,10 @@ Sharing fit(const Sharing& start, std::span<const MeasuredCase* const> cases) {
   const double spread[] = {0.5, 0.02, 1, 1, 3, 1, 1, 10};
   const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
     const Sharing law = unpack(v, start);
-    r.clear();
-    for (const MeasuredCase* c : cases)
-      r.push_back(robust(std::log(c->predict(law) / c->record->record.ms), kOutlier) / kNoise);
+    r.assign(cases.size(), 0);
+    parallel_for(static_cast<int>(cases.size()), processors(), [&](int i) {  // each has a cost model of its own
+      r[i] = robust(std::log(cases[i]->predict(law) / cases[i]->record->record.ms), kOutlier) / kNoise;
+    });
     for (std::size_t i = 0; i < v.size(); ++i) r.push_back((v[i] - prior[i]) / spread[i]);
   };
   return unpack(least_squares(residuals, prior, 15), start);
