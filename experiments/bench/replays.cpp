@@ -1,5 +1,4 @@
 #include "experiments/bench/replays.hpp"
-#include "core/parallel.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -12,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/parallel.hpp"
 #include "experiments/bench/runner.hpp"
 
 namespace opsched::bench {
