@@ -144,6 +144,30 @@ TEST_F(Figures, LatenciesOfABenchmarkAreNotReplayed) {
   EXPECT_EQ(found, 1);
 }
 
+TEST_F(Figures, GainsCompareWhatRanTogether) {
+  const TempDir dir;
+  fs::copy(made_up_profile(), dir.file("device"));
+  fs::copy(made_up_profile(), dir.file("device-x2"));
+  const std::string of_two = "--device sim --profile " + dir.file("device-x2") + " --out " + dir.file("device-x2");
+  ASSERT_EQ(run_program("bench " + of_two + " --network inception_v3 --precision fp32 --scheduler sequential").code, 0);
+  json results = json::parse(read_file(dir.file("device-x2/bench.json")));
+  json one = results.at("results").at(0);
+  one["how"] = "measured";
+  one["ms"] = 100.0;
+  json two = one;
+  two["name"] = "inception_v3/hios-mr/batch:1/fp32/gpus:2";
+  two["scheduler"] = "hios-mr";
+  two["gpus"] = 2;
+  two["ms"] = 40.0;
+  results["results"] = {one, two};
+  write_file_atomically(dir.file("device-x2/bench.json"), results.dump());
+  const ProgramResult made =
+      run_program("reproduce image_gain --no-pictures --device sim --profile " + dir.file("device"));
+  ASSERT_EQ(made.code, 0) << made.err;
+  const std::string page = read_file(dir.file("device/figures/image_gain.md"));
+  EXPECT_TRUE(contains(page, "100.00 (sequential)") && contains(page, "2.50x")) << page;
+}
+
 TEST_F(Figures, PeersThatCannotRunAreShownAsAbsentNeverAsSlow) {
   const TempDir dir;
   fs::copy(made_up_profile(), dir.file("device"));

@@ -17,19 +17,30 @@ def sizes(data: Data, network: str) -> list[int]:
     return sorted({size(r) for r in data.all(network=network)})
 
 
-def find(data: Data, network: str, image: int, scheduler: str, gpus: int) -> Row | None:
-    return next((r for r in data.all(network=network, scheduler=scheduler, gpus=gpus) if size(r) == image), None)
+def own(row: Row) -> bool:
+    """Not one of those that ran on one GPU beside several, in their run."""
+    return "run" not in row
 
 
-def best(data: Data, network: str, image: int, gpus: int, schedulers: list[str] | None = None) -> Row | None:
-    rows = [r for r in data.all(network=network, gpus=gpus)
+def find(data: Data, network: str, image: int, scheduler: str, gpus: int, run: str | None = None) -> Row | None:
+    return next((r for r in data.all(network=network, scheduler=scheduler, gpus=gpus, run=run) if size(r) == image), None)
+
+
+def best(data: Data, network: str, image: int, gpus: int, schedulers: list[str] | None = None,
+         run: str | None = None) -> Row | None:
+    rows = [r for r in data.all(network=network, gpus=gpus, run=run)
             if size(r) == image and (schedulers is None or r["scheduler"] in schedulers)]
     return min(rows, key=lambda r: r["ms"]) if rows else None
 
 
-def base(data: Data, network: str, image: int) -> Row | None:
-    """What HIOS is compared with: IOS on one GPU; where that was not measured, the best there."""
-    return find(data, network, image, "ios-both", 1) or best(data, network, image, 1)
+def base(data: Data, network: str, image: int, gpus: int) -> Row | None:
+    """What HIOS on so many GPUs is compared with: IOS on one, in the same run; where that was not measured, the
+    best of one GPU there; where nothing was, the same of another run."""
+    for run in (str(gpus), None):
+        row = find(data, network, image, "ios-both", 1, run) or best(data, network, image, 1, run=run)
+        if row:
+            return row
+    return None
 
 
 def several(data: Data) -> list[int]:

@@ -11,7 +11,7 @@ def gains(data: Data, network: str, gpus: int) -> dict[int, float]:
     """By image size: latency of IOS on one GPU over the best on several."""
     found = {}
     for image in hios.sizes(data, network):
-        base, other = hios.base(data, network, image), hios.best(data, network, image, gpus)
+        base, other = hios.base(data, network, image, gpus), hios.best(data, network, image, gpus)
         if base and other:
             found[image] = base["ms"] / other["ms"]
     return found
@@ -42,7 +42,7 @@ def compare(data: Data, paper: dict[str, Any]) -> Comparison:
         for gpus in hios.several(data):
             found = gains(data, network, gpus)
             for image, gain in found.items():
-                base, other = hios.base(data, network, image), hios.best(data, network, image, gpus)
+                base, other = hios.base(data, network, image, gpus), hios.best(data, network, image, gpus)
                 full, inter = (hios.best(data, network, image, gpus, s) for s in (["hios-lp", "hios-mr"],
                                                                                  ["hios-lp-inter", "hios-mr-inter"]))
                 rows.append([NETWORKS[network], str(image), str(gpus), f"{cell(base)} ({hios.NAMES[base['scheduler']]})",

@@ -43,8 +43,8 @@ def compare(data: Data, paper: dict[str, Any]) -> Comparison:
                 row = hios.find(data, network, image, scheduler, gpus)
                 if row:
                     rows.append([NETWORKS[network], str(image), name, cell(row)])
-            base = hios.base(data, network, image)
             for gpus in hios.several(data):
+                base = hios.base(data, network, image, gpus)
                 other = hios.best(data, network, image, gpus, hios.OF_HIOS)
                 if base and other:
                     gain = 1 - other["ms"] / base["ms"]

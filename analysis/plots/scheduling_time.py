@@ -12,7 +12,8 @@ def times(data: Data) -> dict[tuple[str, int], list[float]]:
     found: dict[tuple[str, int], list[float]] = {}
     for scheduler in hios.NAMES:
         for gpus in sorted(set(data.names("gpus"))):
-            seconds = [r["search_seconds"] for r in data.all(scheduler=scheduler, gpus=gpus) if r.get("search_seconds")]
+            seconds = [r["search_seconds"] for r in data.all(scheduler=scheduler, gpus=gpus)
+                       if r.get("search_seconds") and hios.own(r)]
             if seconds:
                 found[scheduler, gpus] = seconds
     return found
@@ -40,7 +41,7 @@ def draw(data: Data, paper: dict[str, Any]) -> Any:
 def compare(data: Data, paper: dict[str, Any]) -> Comparison:
     rows = []
     for row in data.rows:
-        if row.get("search_seconds"):
+        if row.get("search_seconds") and hios.own(row):
             rows.append([NETWORKS[row["network"]], str(hios.size(row)), str(row["gpus"]), hios.NAMES[row["scheduler"]],
                          f"{row['search_seconds']:.3g}"])
     found = times(data)

@@ -46,17 +46,24 @@ Lab::Lab(Device& device, const bench::ScheduleStore& store, MeasureOptions optio
       Row row{
           .result = result, .labels = {}, .numbers = {}, .source = contents.origin + " (" + folder + "/bench.json)"};
       if (row.result.how == "measured") row.result.how = "recorded";
-      recorded_.push_back(std::move(row));
+      recorded_.emplace_back(gpus, std::move(row));
     }
   }
 }
 
 const Row* Lab::recorded(const bench::Case& what) const {
   const bool any = !here(what);
-  const auto it = std::ranges::find_if(recorded_, [&](const Row& row) {
+  const auto it = std::ranges::find_if(recorded_, [&](const auto& known) {
+    const Row& row = known.second;
     return row.result.what == what && (any || (!place_.fresh && row.source.starts_with(device_.describe() + " (")));
   });
-  return it == recorded_.end() ? nullptr : &*it;
+  return it == recorded_.end() ? nullptr : &it->second;
+}
+
+const Row* Lab::beside(int gpus, const bench::Case& what) const {
+  const auto it = std::ranges::find_if(
+      recorded_, [&](const auto& known) { return known.first == gpus && known.second.result.what == what; });
+  return it == recorded_.end() ? nullptr : &it->second;
 }
 
 Row Lab::row(bench::Result result) const {

@@ -38,6 +38,9 @@ class Lab {
   Row latency(const bench::Case& what, const SchedulerOptions& options = {});
   /// The same, but throws Error instead of replaying.
   Row measured_latency(const bench::Case& what);
+  /// The same as bench.json of the results for so many GPUs has it, whatever the case itself uses: what stands
+  /// beside their latencies comes from their run. nullptr: it is not there.
+  const Row* beside(int gpus, const bench::Case& what) const;
   /// Fills in `source`.
   Row row(bench::Result result) const;
 
@@ -49,7 +52,7 @@ class Lab {
   Place place_;
   Report report_;
   bench::Runner runner_;
-  std::vector<Row> recorded_;  ///< of all bench.json at hand
+  std::vector<std::pair<int, Row>> recorded_;  ///< of all bench.json at hand, with their folders' number of GPUs
 };
 
 }  // namespace opsched::figures
