@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <optional>
 #include <set>
 
 #include "core/cost/signature.hpp"
@@ -11,6 +10,7 @@
 #include "schedulers/cost_snapshot.hpp"
 #include "schedulers/dataflow_moves.hpp"
 #include "schedulers/dataflow_seeds.hpp"
+#include "schedulers/fastest.hpp"
 #include "schedulers/launch_order.hpp"
 #include "schedulers/options.hpp"
 #include "schedulers/priorities.hpp"
@@ -30,7 +30,7 @@ struct Settings {
   std::uint64_t seed;
 };
 
-struct Candidate {
+struct Proposal {
   std::string family;
   DataflowPlan plan;
   double ms;  ///< simulated
@@ -39,7 +39,11 @@ struct Candidate {
 class DataflowSearch {
  public:
   DataflowSearch(const SchedulerRequest& request, const Settings& settings)
-      : request_(request), settings_(settings), graph_(request.cost.graph()), costs_(request.cost) {}
+      : request_(request),
+        settings_(settings),
+        graph_(request.cost.graph()),
+        costs_(request.cost),
+        best_(request.cost) {}
 
   Schedule run() {
     plain_ = ask("dataflow", {{"streams", std::to_string(settings_.streams)}});
@@ -50,9 +54,9 @@ class DataflowSearch {
       verify_variants();
     }
     if (settings_.verify > 0) consider_known();
-    if (best_) return *best_ms_ < (1 - kWorthwhile) * plain_ms_ ? *best_ : plain_;
+    if (!best_.empty()) return best_.ms() < (1 - kWorthwhile) * plain_ms_ ? best_.schedule() : plain_;
     if (!measures) propose();
-    return schedule_of(graph_, candidates_.front().plan);
+    return schedule_of(graph_, proposals_.front().plan);
   }
 
  private:
@@ -83,25 +87,25 @@ class DataflowSearch {
     remaining_ = launch_keys(costs_).front().key;
     for (DataflowSeed& seed : dataflow_seeds(costs_, settings_.streams)) {
       const double ms = simulated(seed.plan);
-      candidates_.push_back({std::move(seed.family), std::move(seed.plan), ms});
-      report("simulating schedules: " + std::to_string(candidates_.size()));
+      proposals_.push_back({std::move(seed.family), std::move(seed.plan), ms});
+      report("simulating schedules: " + std::to_string(proposals_.size()));
     }
     const DataflowPlan plain = plan_of(graph_, plain_);
-    candidates_.push_back({"opara", plain, simulated(plain)});
+    proposals_.push_back({"opara", plain, simulated(plain)});
     if (settings_.ios) add_stages();
-    const auto by_ms = [](const Candidate& c) { return c.ms; };
-    std::ranges::stable_sort(candidates_, {}, by_ms);
+    const auto by_ms = [](const Proposal& c) { return c.ms; };
+    std::ranges::stable_sort(proposals_, {}, by_ms);
     // One of each family climbs before a second one does.
     const std::vector<std::size_t> starts = mixed(kClimbs);
     const int tries = settings_.tries * static_cast<int>(graph_.units().size()) / kClimbs;
-    std::vector<Candidate> found;
+    std::vector<Proposal> found;
     for (std::size_t i = 0; i < starts.size(); ++i) {
-      DataflowPlan plan = climb(candidates_[starts[i]].plan, tries, i);
+      DataflowPlan plan = climb(proposals_[starts[i]].plan, tries, i);
       const double ms = simulated(plan);
       found.push_back({"climbed", std::move(plan), ms});
     }
-    std::ranges::move(found, std::back_inserter(candidates_));
-    std::ranges::stable_sort(candidates_, {}, by_ms);
+    std::ranges::move(found, std::back_inserter(proposals_));
+    std::ranges::stable_sort(proposals_, {}, by_ms);
   }
 
   /// The stages of IOS without their barriers, if they need no more streams than are allowed.
@@ -110,14 +114,14 @@ class DataflowSearch {
     DataflowPlan plan = plan_of(graph_, stages);
     if (*std::ranges::max_element(plan.stream) >= settings_.streams) return;
     const double ms = simulated(plan);
-    candidates_.push_back({"ios", std::move(plan), ms});
+    proposals_.push_back({"ios", std::move(plan), ms});
   }
 
   /// Indices of candidates (which are sorted): the best of every family, then the second of each, and so on.
   std::vector<std::size_t> mixed(std::size_t most) const {
     std::vector<std::pair<int, std::size_t>> ranked;  // place in its family
     std::map<std::string, int> seen;
-    for (std::size_t i = 0; i < candidates_.size(); ++i) ranked.emplace_back(seen[candidates_[i].family]++, i);
+    for (std::size_t i = 0; i < proposals_.size(); ++i) ranked.emplace_back(seen[proposals_[i].family]++, i);
     std::ranges::sort(ranked);
     std::vector<std::size_t> indices;
     for (std::size_t i = 0; i < std::min(most, ranked.size()); ++i) indices.push_back(ranked[i].second);
@@ -134,24 +138,21 @@ class DataflowSearch {
     compared_ += static_cast<int>(fresh.size());
     if (fresh.empty()) return;
     report("comparing whole schedules: " + std::to_string(compared_) +
-           (best_ms_ ? ", best " + std::to_string(*best_ms_) + " ms" : ""));
+           (best_.empty() ? "" : ", best " + std::to_string(best_.ms()) + " ms"));
     request_.cost.prefetch_schedules(fresh);
     for (const Schedule& schedule : fresh) consider(schedule);
   }
 
   void consider(const Schedule& schedule) {
-    const std::optional<double> ms = request_.cost.schedule_ms(schedule);
-    if (!ms) return;
-    if (fingerprint(schedule) == fingerprint(plain_)) plain_ms_ = *ms;
-    if (best_ms_ && *ms >= *best_ms_) return;
-    best_ = schedule;
-    best_ms_ = ms;
+    if (fingerprint(schedule) == fingerprint(plain_))
+      plain_ms_ = request_.cost.schedule_ms(schedule).value_or(plain_ms_);
+    best_.offer(schedule);
   }
 
   void verify_plans() {
     std::vector<Schedule> schedules = {plain_};
     for (std::size_t i : mixed(std::max(1, settings_.verify / 2)))
-      schedules.push_back(schedule_of(graph_, candidates_[i].plan));
+      schedules.push_back(schedule_of(graph_, proposals_[i].plan));
     schedules.resize(std::min<std::size_t>(schedules.size(), std::max(1, settings_.verify / 2)));
     compare(schedules);
   }
@@ -160,10 +161,10 @@ class DataflowSearch {
   void verify_variants() {
     const std::vector<LaunchKey> keys = launch_keys(costs_);
     const std::vector<PriorityRule> rules = settings_.priority ? priority_rules(costs_) : std::vector<PriorityRule>{};
-    for (std::uint64_t round = 1; best_ && compared_ < settings_.verify; ++round) {
-      const double before = *best_ms_;
-      const std::vector<int> priority = best_->priority;
-      const DataflowPlan plan = plan_of(graph_, *best_);
+    for (std::uint64_t round = 1; !best_.empty() && compared_ < settings_.verify; ++round) {
+      const double before = best_.ms();
+      const std::vector<int> priority = best_.schedule().priority;
+      const DataflowPlan plan = plan_of(graph_, best_.schedule());
       std::vector<Schedule> variants;
       const auto add = [&](const DataflowPlan& variant, const std::vector<int>& levels) {
         variants.push_back(schedule_of(graph_, variant));
@@ -174,7 +175,7 @@ class DataflowSearch {
       const int tries = settings_.tries * static_cast<int>(graph_.units().size()) / (2 * kClimbs);
       for (std::uint64_t i = 0; i < 2; ++i) add(climb(plan, tries, kClimbs + 2 * round + i), priority);
       compare(variants);
-      if (*best_ms_ >= before) break;
+      if (best_.ms() >= before) break;
     }
   }
 
@@ -196,11 +197,10 @@ class DataflowSearch {
   std::vector<double> remaining_;
   Schedule plain_;
   double plain_ms_ = std::numeric_limits<double>::infinity();
-  std::vector<Candidate> candidates_;
+  std::vector<Proposal> proposals_;
   std::set<std::string> seen_;
   int compared_ = 0;
-  std::optional<Schedule> best_;
-  std::optional<double> best_ms_;
+  Fastest best_;
 };
 
 Schedule make(const SchedulerRequest& request) {

@@ -20,4 +20,13 @@ Schedule fastest(CostModel& cost, std::vector<Candidate> candidates) {
   return std::move(candidates[std::ranges::min_element(ms) - ms.begin()].schedule);
 }
 
+bool Fastest::offer(Schedule schedule, std::optional<double> otherwise, double margin) {
+  std::optional<double> ms = cost_.schedule_ms(schedule);
+  if (!ms) ms = otherwise;
+  if (!ms || *ms >= (1 - margin) * ms_) return false;
+  best_ = std::move(schedule);
+  ms_ = *ms;
+  return true;
+}
+
 }  // namespace opsched

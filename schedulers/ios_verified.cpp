@@ -2,12 +2,12 @@
 //
 // IOS adds up stages that were measured apart. Whole schedules also depend on what a stage leaves in
 // the caches and on how well its kernels overlap with the next stage's; a sum does not see that.
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "core/cost/signature.hpp"
+#include "schedulers/fastest.hpp"
 #include "schedulers/ios_dataflow.hpp"
 #include "schedulers/ios_search.hpp"
 #include "schedulers/options.hpp"
@@ -21,7 +21,7 @@ constexpr double kWorthwhile = 0.002;
 class Verified {
  public:
   Verified(const SchedulerRequest& request, const IosSearchOptions& options)
-      : request_(request), options_(options), graph_(request.cost.graph()) {}
+      : request_(request), options_(options), graph_(request.cost.graph()), best_(request.cost) {}
 
   Schedule run(bool mix) {
     for (const bool merge : {true, false}) {
@@ -32,10 +32,10 @@ class Verified {
     }
     for (const char* other : {"wavefront", "greedy"}) consider(plain(other));
     if (mix) mix_parts();
-    const Schedule stages = best_;
+    const Schedule stages = best_.schedule();
     consider(without_barriers(graph_, stages));
     consider(plain("dataflow"));
-    return best_;
+    return best_.schedule();
   }
 
  private:
@@ -44,8 +44,7 @@ class Verified {
                          {.cost = request_.cost, .devices = 1, .options = {}, .progress = request_.progress});
   }
 
-  /// Takes the schedule if it is faster than the best so far. `otherwise`: its latency if the whole
-  /// was never measured and cannot be; without it such a schedule is passed over.
+  /// Fastest::offer() for schedules that were not offered before.
   bool consider(Schedule schedule, std::optional<double> otherwise = {}, double margin = 0) {
     schedule.graph = graph_.name();
     schedule.scheduler.clear();
@@ -53,13 +52,8 @@ class Verified {
     if (!seen_.insert(fingerprint(schedule)).second) return false;
     if (request_.progress)
       request_.progress("comparing whole schedules: " + std::to_string(seen_.size()) +
-                        (best_.devices.empty() ? "" : ", best " + std::to_string(best_ms_) + " ms"));
-    std::optional<double> ms = request_.cost.schedule_ms(schedule);
-    if (!ms) ms = otherwise;
-    if (!ms || *ms >= (1 - margin) * best_ms_) return false;
-    best_ = std::move(schedule);
-    best_ms_ = *ms;
-    return true;
+                        (best_.empty() ? "" : ", best " + std::to_string(best_.ms()) + " ms"));
+    return best_.offer(std::move(schedule), otherwise, margin);
   }
 
   /// Stages by part; nothing if one lies in several.
@@ -87,7 +81,7 @@ class Verified {
     std::vector<std::vector<std::vector<Stage>>> lists;
     for (const Schedule& candidate : candidates_)
       if (const auto list = split(candidate)) lists.push_back(*list);
-    auto current = split(best_);
+    auto current = split(best_.schedule());
     if (!current) return;
     for (const auto& [key, alike] : twins)
       for (const auto& list : lists) {
@@ -109,8 +103,7 @@ class Verified {
   std::vector<IosPart> parts_;
   std::vector<int> part_of_;  ///< by operator
   std::set<std::string> seen_;
-  Schedule best_;
-  double best_ms_ = std::numeric_limits<double>::infinity();
+  Fastest best_;
 };
 
 Schedule make(const SchedulerRequest& request) {

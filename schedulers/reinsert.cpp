@@ -12,6 +12,7 @@
 
 #include "core/cost/bounds.hpp"
 #include "core/runtime/sim/simulate.hpp"
+#include "schedulers/fastest.hpp"
 #include "schedulers/hios.hpp"
 #include "schedulers/options.hpp"
 #include "schedulers/scheduler.hpp"
@@ -150,31 +151,6 @@ void prefer_less_traffic(const SchedulerRequest& request, int window, Candidate&
   }
 }
 
-/// The fastest schedule by the latency of the whole.
-class Choice {
- public:
-  explicit Choice(CostModel& cost) : cost_(cost) {}
-
-  /// `simulated`: its latency if the whole was never measured and cannot be; without it such a schedule is passed over.
-  void offer(Schedule schedule, double simulated = HUGE_VAL) {
-    const double ms = cost_.schedule_ms(schedule).value_or(simulated);
-    if (!best_.devices.empty() && ms >= best_ms_) return;
-    best_ = std::move(schedule);
-    best_ms_ = ms;
-  }
-
-  Schedule take(int devices) {
-    best_.scheduler.clear();
-    best_.devices.resize(devices);
-    return std::move(best_);
-  }
-
- private:
-  CostModel& cost_;
-  Schedule best_;
-  double best_ms_ = HUGE_VAL;
-};
-
 Schedule make(const SchedulerRequest& request) {
   const HiosProblem problem(request.cost, request.devices);
   const OptionReader options(request.options);
@@ -191,7 +167,7 @@ Schedule make(const SchedulerRequest& request) {
   // The simulator knows more than the search: links that are busy, operators without stages.
   for (Candidate* c : {&best, &alone}) c->makespan = simulate(request.cost, c->schedule).timeline.makespan;
   if (std::isfinite(request.cost.sharing().transfer_latency_ms)) prefer_less_traffic(request, settings.window, best);
-  Choice choice(request.cost);
+  Fastest choice(request.cost);
   choice.offer(std::move(best.schedule), best.makespan);
   alone.schedule.devices.resize(1);
   choice.offer(std::move(alone.schedule), alone.makespan);
@@ -205,7 +181,10 @@ Schedule make(const SchedulerRequest& request) {
     offer_on_one("reinsert", request.options);
   }
   for (Schedule& known : request.cost.known_schedules(problem.devices())) choice.offer(std::move(known));
-  return choice.take(problem.devices());
+  Schedule answer = choice.schedule();
+  answer.scheduler.clear();
+  answer.devices.resize(problem.devices());
+  return answer;
 }
 
 }  // namespace
