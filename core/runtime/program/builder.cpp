@@ -87,9 +87,28 @@ void Builder::add_transfer(const Value& value, int from, int device, int stream)
             .stream = stream});
 }
 
-void Builder::add_copy(OpId op, const View& from, const View& to, int stream) {
-  after_ = {};
-  add_step({.kind = Step::Kind::gather, .op = op, .inputs = {from}, .output = to, .device = 0, .stream = stream});
+void Builder::add_copies(OpId id, int merge) {
+  std::vector<std::pair<View, View>> runs;  // from, to
+  for (OpId op : copied_outputs(slots_, layout_->merge(merge))) {
+    const auto [reader, term] = slots_[op];
+    const Operator& join = graph_.op(reader);
+    const Place joined = join.is_join() ? layout_->output(reader) : layout_->joined(reader);
+    if (layout_->root(joined.root).device != device_) continue;
+    const View from = view(layout_->output(op));
+    View to = view(joined);
+    for (int t = 0; t < term; ++t) to.channel += join.terms[t].front().channels();
+    to.channels = from.channels;
+    if (!runs.empty() && continues({runs.back().first}, {from}) && continues({runs.back().second}, {to})) {
+      runs.back().first.channels += from.channels;
+      runs.back().second.channels += to.channels;
+    } else {
+      runs.emplace_back(from, to);
+    }
+  }
+  for (const auto& [from, to] : runs)
+    add_step(
+        {.kind = Step::Kind::gather, .op = id, .inputs = {from}, .output = to, .device = device_, .stream = stream_});
+  copied_.insert(copied_.end(), runs.begin(), runs.end());
 }
 
 /// The input of an operator. Its terms are put side by side: in `target` if there is one, else where
@@ -113,7 +132,8 @@ Builder::Flow Builder::read_terms(OpId id, const View* target) {
   for (const std::vector<View>& run : runs) {
     const View part = slice(joined, channel, run.front().channels);
     channel += part.channels;
-    if (run.size() == 1 && run.front() == part) continue;
+    if (run.size() == 1 && (run.front() == part || std::ranges::count(copied_, std::pair(run.front(), part)) > 0))
+      continue;
     add_step(
         {.kind = Step::Kind::gather, .op = id, .inputs = run, .output = part, .device = device_, .stream = stream_});
   }
@@ -212,6 +232,7 @@ void Builder::add_unit(OpId id, int merge, int device, int stream, std::span<con
     read_terms(id, &output);
   else
     add_layers(id, merge, read_terms(id, nullptr), output);
+  if (merge >= 0) add_copies(id, merge);
 }
 
 }  // namespace opsched

@@ -10,6 +10,7 @@
 #include "core/runtime/program/layout.hpp"
 #include "core/runtime/program/order.hpp"
 #include "core/runtime/program/program.hpp"
+#include "core/schedule/merge_copies.hpp"
 
 namespace opsched {
 
@@ -17,23 +18,23 @@ namespace opsched {
 /// touches it.
 class Builder {
  public:
-  Builder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {}
+  Builder(const Graph& graph, const LoweringOptions& options)
+      : graph_(graph), options_(options), slots_(join_slots(graph)) {}
 
   Program& program() { return program_; }
   /// The view of a place in the buffers at hand.
   View view(const Place& place);
   /// From here on roots become new buffers, except those already in `kept`.
-  void use_buffers(std::map<int, int> kept) { buffers_ = std::move(kept), joined_.clear(); }
+  void use_buffers(std::map<int, int> kept) { buffers_ = std::move(kept), joined_.clear(), copied_.clear(); }
   int buffer_of(int root);
   void set_layout(const Layout& layout) { layout_ = &layout; }
 
   /// Appends the steps of one operator, or of merge `merge` if that is not negative. Each of them
-  /// also happens after the steps `after`. A join that costs nothing appends none.
+  /// also happens after the steps `after`. A join that costs nothing appends none. A merge makes the copies that
+  /// its readers on the device need of it (merge_copies.hpp): they are its doing, and part of its stage's latency.
   void add_unit(OpId op, int merge, int device, int stream, std::span<const int> after);
   /// Appends a transfer of `value` to `device`.
   void add_transfer(const Value& value, int from, int device, int stream);
-  /// Appends a copy on device 0; it happens after what wrote `from`.
-  void add_copy(OpId op, const View& from, const View& to, int stream);
   /// Steps that wrote any of these channels.
   std::vector<int> writers(const View& view) const;
   /// Last step of a stream; -1: none yet.
@@ -50,6 +51,7 @@ class Builder {
   int add_buffer(int device, Shape shape);
   Flow read_terms(OpId op, const View* target);
   void add_layers(OpId op, int merge, Flow flow, const View& output);
+  void add_copies(OpId op, int merge);
   bool fits(const Step& step, const Flow& flow) const;
 
   const Graph& graph_;
@@ -59,6 +61,8 @@ class Builder {
   Order order_;
   std::map<int, int> buffers_;                             ///< root -> buffer
   std::set<int> joined_;                                   ///< buffers of concatenations already put together
+  std::vector<JoinSlot> slots_;                            ///< by operator
+  std::vector<std::pair<View, View>> copied_;              ///< by merges: from, to
   std::vector<std::vector<std::pair<View, int>>> writes_;  ///< of a buffer
   std::map<std::pair<int, int>, int> last_;                ///< (device, stream) -> last step
   int device_ = 0, stream_ = 0;                            ///< of the unit being added

@@ -3,7 +3,6 @@
 #include "core/error.hpp"
 #include "core/runtime/program/arena.hpp"
 #include "core/runtime/program/builder.hpp"
-#include "core/schedule/merge_copies.hpp"
 
 namespace opsched {
 namespace {
@@ -40,7 +39,6 @@ class StageLowering {
       if (const int last = builder_.last_step(0, stream); last >= 0) after.push_back(last);
     if (stage_.strategy == Strategy::merge) {
       builder_.add_unit(stage_.groups.front().front(), 0, 0, 0, after);
-      add_copies();
       return;
     }
     for (std::size_t position = 0, left = 1; left > 0; ++position) {
@@ -63,35 +61,6 @@ class StageLowering {
   }
 
  private:
-  /// What readers of a merge have to copy is its doing, so it counts here, and not in their stages,
-  /// whose latency does not depend on how their inputs were made.
-  void add_copies() {
-    struct Run {
-      View from, to;
-      OpId reader;
-    };
-    std::vector<Run> runs;
-    const std::vector<JoinSlot> slots = join_slots(graph_);
-    for (OpId op : copied_outputs(slots, stage_.groups.front())) {
-      const auto [reader, term] = slots[op];
-      const Operator& join = graph_.op(reader);
-      View from = builder_.view(layout_.output(op));
-      View to = builder_.view(join.is_join() ? layout_.output(reader) : layout_.joined(reader));
-      for (int t = 0; t < term; ++t) to.channel += join.terms[t].front().channels();
-      to.channels = from.channels;
-      const auto follows = [](const View& a, const View& b) {
-        return a.buffer == b.buffer && a.channel + a.channels == b.channel;
-      };
-      if (!runs.empty() && follows(runs.back().from, from) && follows(runs.back().to, to)) {
-        runs.back().from.channels += from.channels;
-        runs.back().to.channels += to.channels;
-      } else {
-        runs.push_back({from, to, reader});
-      }
-    }
-    for (const Run& run : runs) builder_.add_copy(run.reader, run.from, run.to, 0);
-  }
-
   std::vector<bool> members() const {
     std::vector<bool> inside(graph_.size(), false);
     if (stage_.strategy == Strategy::merge && (stage_.groups.size() != 1 || !can_merge(graph_, stage_.groups.front())))

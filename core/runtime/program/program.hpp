@@ -82,7 +82,8 @@ struct LoweringOptions {
   std::int64_t alignment = 256;  ///< of buffers; slices lie where their channels put them
 };
 
-/// Lowers a schedule (validated here). Every graph input and output keeps its buffer for the whole run.
+/// Lowers a schedule (validated here). Every graph input and output keeps its buffer for the whole run. A merge makes
+/// the copies that it causes in its readers, in its own stage.
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options);
 
 /// Bytes that the program's transfers move in a run, at so many an element and so many images.
@@ -93,7 +94,7 @@ int wait_count(const Program& program);
 
 /// Lowers `stages`, executed one after another with barriers on one device, `replicas` times over.
 /// What a stage reads from outside it comes from buffers of its own, so any stages can be lined up;
-/// used to measure them. A merge also does the copies that it causes in its readers.
+/// used to measure them.
 Program lower_stages(const Graph& graph, std::span<const Stage> stages, int replicas, const LoweringOptions& options);
 
 }  // namespace opsched
