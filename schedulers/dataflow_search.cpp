@@ -54,7 +54,10 @@ class DataflowSearch {
       verify_variants();
     }
     if (settings_.verify > 0) consider_known();
-    if (!best_.empty()) return best_.ms() < (1 - kWorthwhile) * plain_ms_ ? best_.schedule() : plain_;
+    if (!best_.empty()) {
+      const double plain_ms = request_.cost.schedule_ms(plain_).value_or(std::numeric_limits<double>::infinity());
+      return best_.ms() < (1 - kWorthwhile) * plain_ms ? best_.schedule() : plain_;
+    }
     if (!measures) propose();
     return schedule_of(graph_, proposals_.front().plan);
   }
@@ -140,13 +143,7 @@ class DataflowSearch {
     report("comparing whole schedules: " + std::to_string(compared_) +
            (best_.empty() ? "" : ", best " + std::to_string(best_.ms()) + " ms"));
     request_.cost.prefetch_schedules(fresh);
-    for (const Schedule& schedule : fresh) consider(schedule);
-  }
-
-  void consider(const Schedule& schedule) {
-    if (fingerprint(schedule) == fingerprint(plain_))
-      plain_ms_ = request_.cost.schedule_ms(schedule).value_or(plain_ms_);
-    best_.offer(schedule);
+    for (Schedule& schedule : fresh) best_.offer(std::move(schedule));
   }
 
   void verify_plans() {
@@ -186,7 +183,7 @@ class DataflowSearch {
       for (const Stage& stage : schedule.devices.front().stages) streams = std::max(streams, stage.groups.size());
       if (schedule.mode != Mode::dataflow || static_cast<int>(streams) > settings_.streams) continue;
       if (!settings_.priority && !schedule.priority.empty()) continue;
-      consider(schedule);
+      best_.offer(std::move(schedule));
     }
   }
 
@@ -196,7 +193,6 @@ class DataflowSearch {
   CostSnapshot costs_;
   std::vector<double> remaining_;
   Schedule plain_;
-  double plain_ms_ = std::numeric_limits<double>::infinity();
   std::vector<Proposal> proposals_;
   std::set<std::string> seen_;
   int compared_ = 0;

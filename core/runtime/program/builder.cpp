@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/schedule/merge_copies.hpp"
+
 namespace opsched {
 namespace {
 
@@ -88,9 +90,10 @@ void Builder::add_transfer(const Value& value, int from, int device, int stream)
 }
 
 void Builder::add_copies(OpId id, int merge) {
+  const std::vector<JoinSlot> slots = join_slots(graph_);
   std::vector<std::pair<View, View>> runs;  // from, to
-  for (OpId op : copied_outputs(slots_, layout_->merge(merge))) {
-    const auto [reader, term] = slots_[op];
+  for (OpId op : copied_outputs(slots, layout_->merge(merge))) {
+    const auto [reader, term] = slots[op];
     const Operator& join = graph_.op(reader);
     const Place joined = join.is_join() ? layout_->output(reader) : layout_->joined(reader);
     if (layout_->root(joined.root).device != device_) continue;

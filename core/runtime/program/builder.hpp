@@ -10,7 +10,6 @@
 #include "core/runtime/program/layout.hpp"
 #include "core/runtime/program/order.hpp"
 #include "core/runtime/program/program.hpp"
-#include "core/schedule/merge_copies.hpp"
 
 namespace opsched {
 
@@ -18,8 +17,7 @@ namespace opsched {
 /// touches it.
 class Builder {
  public:
-  Builder(const Graph& graph, const LoweringOptions& options)
-      : graph_(graph), options_(options), slots_(join_slots(graph)) {}
+  Builder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {}
 
   Program& program() { return program_; }
   /// The view of a place in the buffers at hand.
@@ -61,7 +59,6 @@ class Builder {
   Order order_;
   std::map<int, int> buffers_;                             ///< root -> buffer
   std::set<int> joined_;                                   ///< buffers of concatenations already put together
-  std::vector<JoinSlot> slots_;                            ///< by operator
   std::vector<std::pair<View, View>> copied_;              ///< by merges: from, to
   std::vector<std::vector<std::pair<View, int>>> writes_;  ///< of a buffer
   std::map<std::pair<int, int>, int> last_;                ///< (device, stream) -> last step
