@@ -165,8 +165,8 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
     const int row = first_row + n, pixel = first_pixel + m;
     if (row >= g.k || pixel >= pixels) continue;
     const float4 bias = *reinterpret_cast<const float4*>(params.bias + row);  // padded
-    const float result[4] = {activate(value.x + bias.x, g.act), activate(value.y + bias.y, g.act),
-                             activate(value.z + bias.z, g.act), activate(value.w + bias.w, g.act)};
+    const float result[4] = {native::activate(value.x + bias.x, g.act), native::activate(value.y + bias.y, g.act),
+                             native::activate(value.z + bias.z, g.act), native::activate(value.w + bias.w, g.act)};
     const int image = pixel / (g.p * g.q);
     T* out = reinterpret_cast<T*>(params.output) + image * g.out_stride_n +
              static_cast<std::int64_t>(pixel - image * g.p * g.q) * g.out_stride + row;

@@ -1,4 +1,4 @@
-// What convolutions on the matrix units do to a number before and after the product.
+// What convolutions on the matrix units do to a number before the product.
 #pragma once
 
 #include <cuda_fp16.h>
@@ -16,10 +16,6 @@ __device__ __forceinline__ unsigned prepare(unsigned x, bool relu, __half) {
 }
 __device__ __forceinline__ unsigned prepare(unsigned x, bool relu, float) {
   return mma::round_to_tf32(relu ? native::larger(__uint_as_float(x), 0.f) : __uint_as_float(x));
-}
-
-__device__ __forceinline__ float activate(float x, int act) {
-  return act == 1 ? native::larger(x, 0.f) : act == 2 ? tanhf(x) : x;
 }
 
 }  // namespace opsched

@@ -163,7 +163,7 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
         } eight;
 #pragma unroll
         for (int j = 0; j < 8; ++j)
-          eight.v[j] = T(activate(sum[i][group * 4 + j / 2][side * 2 + j % 2] + bias[j], g.act));
+          eight.v[j] = T(native::activate(sum[i][group * 4 + j / 2][side * 2 + j % 2] + bias[j], g.act));
         T* out = static_cast<T*>(params.output) + image * g.out_stride_n +
                  (static_cast<std::int64_t>(y) * g.q + x) * g.out_stride + channel;
         if (params.wide_output && channel + 8 <= g.k) {

@@ -47,8 +47,6 @@ __host__ __device__ constexpr int shared_floats(int rows, int columns, int slice
   return slices * (steps > result ? steps : result);
 }
 
-__device__ float activate(float x, int act) { return act == 1 ? native::larger(x, 0.f) : act == 2 ? tanhf(x) : x; }
-
 /// Tile of BM channels x BN pixels; a thread computes TM x TN of them. `Slices` teams of threads take
 /// turns at the steps, each with a partial tile of its own: more warps to hide latency behind.
 template <int BM, int BN, int TM, int TN, int Slices, Input In>
@@ -221,7 +219,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #pragma unroll
       for (int team = 0; team < Slices; ++team) value += partial[team * BM * BN + i];
     }
-    out[row * g.out_stride] = activate(value, g.act);
+    out[row * g.out_stride] = native::activate(value, g.act);
   };
   if (out_pixel < pixels) {
     if (splits == 1) {

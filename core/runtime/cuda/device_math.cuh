@@ -69,6 +69,11 @@ __device__ __forceinline__ float activate(Activation act, float x) {
   return x;
 }
 
+/// The same for ConvGeometry::act.
+__device__ __forceinline__ float activate(float x, int act) {
+  return act == 1 ? larger(x, 0.f) : act == 2 ? tanhf(x) : x;
+}
+
 /// Blocks for `items` threads; kernels index with 31 bits.
 inline int blocks_for(std::int64_t items, int threads) {
   if (items >= std::int64_t{1} << 31)
