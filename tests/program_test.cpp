@@ -276,6 +276,24 @@ TEST(Program, MergesMakeTheCopiesOfTheirReaders) {
         ASSERT_EQ(whole.steps[s].kind, apart.steps[s].kind) << name << ", " << most;
         ASSERT_EQ(whole.steps[s].op, apart.steps[s].op) << name << ", " << most;
       }
+      // Told of all merges, stages read what they read in the schedule.
+      std::vector<Group> merges;
+      for (const Stage& stage : stages)
+        if (stage.strategy == Strategy::merge) merges.push_back(stage.groups.front());
+      const Program told = lower_stages(graph, stages, 1, {}, merges);
+      const auto layers = [](const Program& program) {  // by operator and kind: channels of buffers of which shape
+        std::map<std::tuple<OpId, int>, std::vector<std::tuple<int, int, int>>> read;
+        for (const Step& step : program.steps)
+          if (step.kind != Step::Kind::gather)
+            for (const View& v : step.inputs)
+              read[{step.op, static_cast<int>(step.kind)}].emplace_back(program.buffers[v.buffer].shape.c, v.channel,
+                                                                        v.channels);
+        return read;
+      };
+      EXPECT_EQ(layers(whole), layers(told)) << name << ", " << most;
+      if (name == std::string("inception_v3")) {
+        EXPECT_NE(layers(whole), layers(apart)) << most;
+      }
       copied += static_cast<int>(count(whole, Step::Kind::gather) - count(lower(graph, plain, {}), Step::Kind::gather));
     }
   }

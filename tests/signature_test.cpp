@@ -252,6 +252,23 @@ TEST(Signature, StageKeysReadBack) {
     EXPECT_THROW(parse_stage_key(bad), Error) << bad;
 }
 
+TEST(Signature, MergesKnowWhoReadsTheirParts) {
+  const auto key = [](int kernel, bool twice) {
+    Graph graph("g");
+    const OpId x = graph.add_input("x", {8, 4, 4});
+    const OpId a = graph.add("a", {graph.all(x)}, {conv(8)}), b = graph.add("b", {graph.all(x)}, {conv(16)});
+    graph.add("c", {graph.all(a)}, {conv(8, kernel)});
+    if (twice) graph.add("d", {graph.all(b)}, {conv(8, 3)});
+    return StageSigner(graph).stage({Strategy::merge, {{b, a}}});
+  };
+  EXPECT_EQ(key(3, true), key(3, true));
+  EXPECT_NE(key(3, true), key(5, true));
+  EXPECT_NE(key(3, true), key(3, false));
+  EXPECT_TRUE(key(3, false).starts_with("b1 merge 8x4x4:c16r 8x4x4:c8r@")) << key(3, false);
+  EXPECT_EQ(kind_of_key(key(3, true)), kind_of_key(key(5, true)));
+  EXPECT_EQ(parse_stage_key(key(3, true)).signatures, parse_stage_key(key(5, true)).signatures);
+}
+
 TEST(StageKind, FollowsFromTheKeyWithoutItsWiring) {
   const Graph graph = make_network("inception_v3").with_batch(4);
   const StageSigner signer(graph);

@@ -203,6 +203,14 @@ StageSigner::StageSigner(const Graph& graph) : prefix_("b" + std::to_string(grap
     if (!graph.op(id).is_input()) key = this->stage({Strategy::concurrent, {{id}}});
     solo_.push_back(std::move(key));
   }
+  for (OpId id = 0; id < graph.size(); ++id) {
+    std::vector<std::string> readers;
+    for (OpId reader : readers_of_part(graph, slots_, id)) readers.push_back(signatures_[reader]);
+    std::ranges::sort(readers);
+    Hash hash;
+    for (const std::string& reader : readers) hash.add(reader);
+    readers_.push_back(readers.empty() ? "" : hash.hex().substr(0, 8));
+  }
 }
 
 std::string StageSigner::stage(const Stage& stage) const {
@@ -211,8 +219,11 @@ std::string StageSigner::stage(const Stage& stage) const {
   if (stage.strategy == Strategy::merge && stage.groups.front().size() > 1) {
     std::vector<std::string> ops;
     const std::vector<OpId> copied = copied_outputs(slots_, stage.groups.front());
-    for (OpId id : stage.groups.front())
-      ops.push_back(signatures_[id] + (std::ranges::find(copied, id) != copied.end() ? "@c" : ""));
+    for (OpId id : stage.groups.front()) {
+      std::string readers = readers_[id];
+      if (std::ranges::find(copied, id) != copied.end()) readers = readers.empty() ? "c" : "c," + readers;
+      ops.push_back(signatures_[id] + (readers.empty() ? "" : "@" + readers));
+    }
     std::ranges::sort(ops);
     std::string key = prefix_ + " merge";
     for (const std::string& op : ops) key += " " + op;

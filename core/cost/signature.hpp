@@ -11,7 +11,8 @@
 //             a conv ends in r or t if that activation is fused
 //   stage     bBATCH op op | op ...       groups apart by '|', operators in their order
 //             bBATCH merge op op          one merged convolution (of a single one: as if concurrent);
-//                                         op@c: a reader copies its output (merge_copies.hpp)
+//                                         op@c: its output is copied for a reader, op@HASH or op@c,HASH: others,
+//                                         of these signatures, read it where it is (merge_copies.hpp)
 //   wiring    op@ref,ref,...              one reference a value: '.' read by nobody else in the stage,
 //             a letter: the same value is read elsewhere in the stage, a number: output of that
 //             operator of the group; left out where it would be all '.'
@@ -48,6 +49,7 @@ class StageSigner {
   std::vector<std::vector<Term>> terms_;
   std::vector<JoinSlot> slots_;
   std::vector<std::string> signatures_, solo_;
+  std::vector<std::string> readers_;  ///< by operator: hash of those that would read it as a part of a merge
 };
 
 /// A stage read back from its key. Operators have no name; their values refer to nothing (-1) and

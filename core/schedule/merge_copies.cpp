@@ -32,4 +32,13 @@ std::vector<OpId> copied_outputs(std::span<const JoinSlot> slots, std::span<cons
   return ops;
 }
 
+std::vector<OpId> readers_of_part(const Graph& graph, std::span<const JoinSlot> slots, OpId op) {
+  std::vector<OpId> readers;
+  for (OpId reader : graph.succs(op))
+    if (reader != slots[op].reader) readers.push_back(reader);
+  std::ranges::sort(readers);
+  readers.erase(std::unique(readers.begin(), readers.end()), readers.end());
+  return readers;
+}
+
 }  // namespace opsched

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <set>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/lowering.hpp"
 #include "core/runtime/cuda/trial_kernels.hpp"
+#include "core/schedule/merge_copies.hpp"
 
 namespace opsched {
 namespace {
@@ -29,6 +31,8 @@ int replicas_of(double about_ms) {
   if (about_ms <= 0) return kMostReplicas;
   return static_cast<int>(std::clamp(std::ceil(kGraphMs / about_ms), double{kFewestReplicas}, double{kMostReplicas}));
 }
+
+bool is_merge(const Stage& stage) { return stage.strategy == Strategy::merge && stage.groups.front().size() > 1; }
 
 std::size_t weight_bytes(const Graph& graph, Precision precision) {
   std::int64_t scalars = 0;
@@ -61,16 +65,53 @@ StageTimer::StageTimer(const Graph& graph, const Connect& connect, Precision pre
       precision_(precision),
       weight_bytes_(weight_bytes(graph, precision)) {}
 
-Program StageTimer::lowered(const Stage& stage, int replicas) const {
-  return lower_stages(graph_, {&stage, 1}, replicas, lowering_for(precision_));
+Program StageTimer::lowered(const Stage& stage, int replicas, std::span<const Group> merges) const {
+  return lower_stages(graph_, {&stage, 1}, replicas, lowering_for(precision_), merges);
+}
+
+std::vector<Problem> StageTimer::problems_of(const Program& program) const {
+  std::vector<Problem> problems;
+  for (const Step& step : program.steps)
+    problems.push_back(make_problem(program, step, precision_, preferred_layout(precision_), graph_.batch()));
+  return problems;
+}
+
+std::vector<Stage> StageTimer::slower_readers(const Group& merged) const {
+  const std::vector<JoinSlot> slots = join_slots(graph_);
+  std::set<OpId> readers;
+  for (OpId part : merged)
+    for (OpId reader : readers_of_part(graph_, slots, part)) readers.insert(reader);
+  std::vector<Stage> stages;
+  for (OpId reader : readers) {
+    Stage alone{.strategy = Strategy::concurrent, .groups = {{reader}}};
+    if (problems_of(lowered(alone, 1)) != problems_of(lowered(alone, 1, {&merged, 1})))
+      stages.push_back(std::move(alone));
+  }
+  return stages;
+}
+
+double StageTimer::readers_ms(const Group& merged) {
+  double more = 0;
+  for (const Stage& reader : slower_readers(merged)) {
+    const auto ms = [&](std::span<const Group> merges) {
+      const CapturedProgram captured = capture(lowered(reader, kMostReplicas, merges));
+      return (enqueue(captured, kWarmup, kRuns).wait().median - launch_ms_) / kMostReplicas;
+    };
+    more += std::max(0.0, ms({&merged, 1}) - ms({}));
+  }
+  return more;
 }
 
 void StageTimer::prepare_kernels(std::span<const StageRequest> requests) {
   std::vector<Problem> problems;
   for (const StageRequest& request : requests) {
-    const Program program = lowered(request.stage, 1);
-    for (const Step& step : program.steps)
-      problems.push_back(make_problem(program, step, precision_, preferred_layout(precision_), graph_.batch()));
+    const auto add = [&](const Program& program) {
+      for (Problem& problem : problems_of(program)) problems.push_back(std::move(problem));
+    };
+    add(lowered(request.stage, 1));
+    if (!is_merge(request.stage)) continue;
+    const Group& merged = request.stage.groups.front();
+    for (const Stage& reader : slower_readers(merged)) add(lowered(reader, 1)), add(lowered(reader, 1, {&merged, 1}));
   }
   device_.kernels().prepare(problems);
 }
@@ -122,7 +163,9 @@ void StageTimer::time(std::span<const StageRequest> requests, const Done& done) 
     Trial& trial = flying.front();
     Measurement measured = trial.replays.wait();
     if (error_of_median(measured) > kMaxError) measured = measure(trial.stage, trial.replicas);
-    done(trial.request, record(trial, measured));
+    Record whole = record(trial, measured);
+    if (is_merge(trial.stage)) whole.ms += readers_ms(trial.stage.groups.front());
+    done(trial.request, whole);
     flying.pop_front();
   };
   for (std::size_t i = 0; i < requests.size(); ++i) {

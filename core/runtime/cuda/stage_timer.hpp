@@ -8,6 +8,7 @@
 #include "core/cost/profile.hpp"
 #include "core/runtime/cuda/captured_program.hpp"
 #include "core/runtime/cuda/peers.hpp"
+#include "core/runtime/cuda/problem.hpp"
 #include "core/runtime/cuda/replay.hpp"
 #include "core/runtime/program/program.hpp"
 
@@ -21,7 +22,8 @@ struct StageRequest {
 /// Times a stage as schedules run it: replicated in one CUDA graph, barriers between the replicas,
 /// each replica with weights of its own. Between two replays as many bytes pass through the L2 cache
 /// as the network has weights, so weights are as cold as in the network; activations are warm. What
-/// launching the graph costs is measured once and taken off, so stage latencies add up.
+/// launching the graph costs is measured once and taken off, so stage latencies add up. A merge's latency includes
+/// what its readers take longer because they read parts of its output.
 class StageTimer {
  public:
   /// Told of every request as soon as it is measured: its index and its latency.
@@ -38,7 +40,8 @@ class StageTimer {
  private:
   struct Trial;
 
-  Program lowered(const Stage& stage, int replicas) const;
+  Program lowered(const Stage& stage, int replicas, std::span<const Group> merges = {}) const;
+  std::vector<Problem> problems_of(const Program& program) const;
   void prepare_kernels(std::span<const StageRequest> requests);
   CapturedProgram capture(Program program);
   PendingReplays enqueue(const CapturedProgram& captured, int warmup, int runs);
@@ -47,6 +50,10 @@ class StageTimer {
   /// A stage by itself, with as many runs as its noise asks for.
   Measurement measure(const Stage& stage, int replicas);
   Record record(const Trial& trial, const Measurement& measured) const;
+  /// Stages of the operators that have other problems to solve when these convolutions are merged.
+  std::vector<Stage> slower_readers(const Group& merged) const;
+  /// What they take longer then.
+  double readers_ms(const Group& merged);
 
   const Graph& graph_;
   Connect connect_;

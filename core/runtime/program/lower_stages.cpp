@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include "core/error.hpp"
 #include "core/runtime/program/arena.hpp"
@@ -11,9 +12,14 @@ namespace {
 /// copies what it would copy there.
 class StageLowering {
  public:
-  StageLowering(const Graph& graph, const Stage& stage, Builder& builder)
-      : graph_(graph), stage_(stage), builder_(builder), inside_(members()), layout_(make_layout()) {
-    builder_.set_layout(layout_);
+  StageLowering(const Graph& graph, const Stage& stage, std::span<const Group> merges, Builder& builder)
+      : graph_(graph), stage_(stage), builder_(builder), inside_(members()), merges_(merges.begin(), merges.end()) {
+    if (stage.strategy == Strategy::merge) {
+      merge_ = static_cast<int>(std::ranges::find(merges_, stage.groups.front()) - merges_.begin());
+      if (merge_ == static_cast<int>(merges_.size())) merges_.push_back(stage.groups.front());
+    }
+    layout_.emplace(graph, std::vector<int>(graph.size(), 0), merges_);
+    builder_.set_layout(*layout_);
     builder_.use_buffers({});
     // What comes from outside keeps its buffer for all replicas.
     std::vector<OpId> outside;
@@ -24,7 +30,7 @@ class StageLowering {
     std::ranges::sort(outside);
     outside.erase(std::unique(outside.begin(), outside.end()), outside.end());
     for (OpId op : outside) {
-      const Place place = layout_.output(op);
+      const Place place = layout_->output(op);
       builder_.program().inputs.push_back(builder_.view(place));
       kept_[place.root] = builder_.buffer_of(place.root);
     }
@@ -32,13 +38,13 @@ class StageLowering {
 
   /// Appends the stage's steps, all of them after the last step of every stream so far.
   void add(int streams) {
-    builder_.set_layout(layout_);
+    builder_.set_layout(*layout_);
     builder_.use_buffers(kept_);
     std::vector<int> after;
     for (int stream = 0; stream < streams; ++stream)
       if (const int last = builder_.last_step(0, stream); last >= 0) after.push_back(last);
     if (stage_.strategy == Strategy::merge) {
-      builder_.add_unit(stage_.groups.front().front(), 0, 0, 0, after);
+      builder_.add_unit(stage_.groups.front().front(), merge_, 0, 0, after);
       return;
     }
     for (std::size_t position = 0, left = 1; left > 0; ++position) {
@@ -56,7 +62,7 @@ class StageLowering {
     for (OpId op = 0; op < graph_.size(); ++op) {
       const auto succs = graph_.succs(op);
       if (inside_[op] && (succs.empty() || std::ranges::any_of(succs, [&](OpId s) { return !inside_[s]; })))
-        builder_.program().outputs.push_back(builder_.view(layout_.output(op)));
+        builder_.program().outputs.push_back(builder_.view(layout_->output(op)));
     }
   }
 
@@ -85,23 +91,20 @@ class StageLowering {
     return inside;
   }
 
-  Layout make_layout() const {
-    std::vector<std::vector<OpId>> merges;
-    if (stage_.strategy == Strategy::merge) merges.push_back(stage_.groups.front());
-    return Layout(graph_, std::vector<int>(graph_.size(), 0), std::move(merges));
-  }
-
   const Graph& graph_;
   const Stage& stage_;
   Builder& builder_;
   std::vector<bool> inside_;
-  Layout layout_;
+  std::vector<Group> merges_;
+  int merge_ = -1;  ///< the stage's own
+  std::optional<Layout> layout_;
   std::map<int, int> kept_;  ///< root -> buffer
 };
 
 }  // namespace
 
-Program lower_stages(const Graph& graph, std::span<const Stage> stages, int replicas, const LoweringOptions& options) {
+Program lower_stages(const Graph& graph, std::span<const Stage> stages, int replicas, const LoweringOptions& options,
+                     std::span<const Group> merges) {
   Builder builder(graph, options);
   Program& program = builder.program();
   program.arena_bytes = {0};
@@ -109,7 +112,7 @@ Program lower_stages(const Graph& graph, std::span<const Stage> stages, int repl
   std::vector<StageLowering> lowerings;
   lowerings.reserve(stages.size());
   for (const Stage& stage : stages) {
-    lowerings.emplace_back(graph, stage, builder);
+    lowerings.emplace_back(graph, stage, merges, builder);
     program.streams[0] = std::max(program.streams[0], static_cast<int>(stage.groups.size()));
   }
   for (int replica = 0; replica < replicas; ++replica)

@@ -94,7 +94,9 @@ int wait_count(const Program& program);
 
 /// Lowers `stages`, executed one after another with barriers on one device, `replicas` times over.
 /// What a stage reads from outside it comes from buffers of its own, so any stages can be lined up;
-/// used to measure them.
-Program lower_stages(const Graph& graph, std::span<const Stage> stages, int replicas, const LoweringOptions& options);
+/// used to measure them. `merges`: operators that a schedule merges elsewhere, so that what the stages read of them
+/// lies as one merged convolution leaves it (a join then copies what such a merge would have copied).
+Program lower_stages(const Graph& graph, std::span<const Stage> stages, int replicas, const LoweringOptions& options,
+                     std::span<const Group> merges = {});
 
 }  // namespace opsched
