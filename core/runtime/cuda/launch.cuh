@@ -49,7 +49,9 @@ struct Grid {
   int cluster = 1;  ///< blocks of a cluster, along z
 };
 
-/// Launches a kernel that calls await_predecessor().
+/// Launches a kernel that calls await_predecessor(). All kernels divide a multiprocessor's memory alike
+/// between shared memory and cache: it changes the division only when it is empty, so that kernels of
+/// two kinds in a row would wait for each other.
 template <class... Parameters, class... Arguments>
 void launch_overlapping(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t stream,
                         Arguments&&... arguments) {
@@ -71,6 +73,8 @@ void launch_overlapping(void (*kernel)(Parameters...), const Grid& grid, cudaStr
     a.val.clusterDim.x = a.val.clusterDim.y = 1;
     a.val.clusterDim.z = grid.cluster;
   }
+  OPSCHED_CUDA(
+      cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared));
   OPSCHED_CUDA(cudaLaunchKernelEx(&config, kernel, Parameters(std::forward<Arguments>(arguments))...));
 }
 
