@@ -49,13 +49,17 @@ struct Grid {
   int cluster = 1;  ///< blocks of a cluster, along z
 };
 
-/// Launches a kernel that calls await_predecessor(). All kernels divide a multiprocessor's memory alike
-/// between shared memory and cache: it changes the division only when it is empty, so that kernels of
-/// two kinds in a row would wait for each other.
+/// Can all blocks of the kernel be on the current device at the same time?
+bool runs_at_once(const void* kernel, const Grid& grid);
+
+/// Launches a kernel that calls await_predecessor(). Kernels that run at once all divide a
+/// multiprocessor's memory alike between shared memory and cache: it changes the division only when it
+/// is empty, so that short kernels of two kinds in a row would wait for each other. Longer ones are worth
+/// a change, and some need the cache: theirs is the driver's choice.
 template <class... Parameters, class... Arguments>
 void launch_overlapping(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t stream,
                         Arguments&&... arguments) {
-  cudaLaunchAttribute attributes[2]{};
+  cudaLaunchAttribute attributes[3]{};
   cudaLaunchConfig_t config{};
   config.gridDim = grid.blocks;
   config.blockDim = grid.threads;
@@ -73,8 +77,13 @@ void launch_overlapping(void (*kernel)(Parameters...), const Grid& grid, cudaStr
     a.val.clusterDim.x = a.val.clusterDim.y = 1;
     a.val.clusterDim.z = grid.cluster;
   }
-  OPSCHED_CUDA(
-      cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared));
+#if CUDART_VERSION >= 12060
+  if (runs_at_once(reinterpret_cast<const void*>(kernel), grid)) {
+    cudaLaunchAttribute& a = attributes[config.numAttrs++];
+    a.id = cudaLaunchAttributePreferredSharedMemoryCarveout;
+    a.val.sharedMemCarveout = cudaSharedmemCarveoutMaxShared;
+  }
+#endif
   OPSCHED_CUDA(cudaLaunchKernelEx(&config, kernel, Parameters(std::forward<Arguments>(arguments))...));
 }
 
