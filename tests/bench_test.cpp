@@ -159,6 +159,20 @@ TEST(Bench, ResultsAreKeptAndMerged) {
   EXPECT_EQ(read_file(file), "{}");
 }
 
+TEST(Bench, ResultsOfAnotherDeviceOrVersionAreReplacedNotMixed) {
+  const TempDir dir;
+  const std::string out = " --out " + dir.file("out"), file = dir.file("out/bench.json");
+  bench("--benchmark_filter='squeezenet/(greedy|dataflow)/.*fp32'" + out);
+  json edited = json::parse(read_file(file));
+  const std::size_t before = edited.at("results").size();
+  edited["origin"] = "measured on another GPU";
+  write_file_atomically(file, edited.dump());
+  const ProgramResult run = run_program(bench_line("--benchmark_filter='squeezenet/sequential.*fp32'" + out));
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_TRUE(contains(run.err, "the " + std::to_string(before) + " results in " + dir.file("out"))) << run.err;
+  EXPECT_EQ(by_name(file).size(), 1U);
+}
+
 TEST(Bench, AReplayHasNothingToSettle) {
   const TempDir dir;
   const std::string args = "--benchmark_filter='squeezenet/(sequential|greedy).*fp32' --out ";

@@ -131,7 +131,8 @@ struct ResultsFile::Impl {
 
 ResultsFile::ResultsFile(const std::string& folder, const std::string& origin, bool fresh)
     : impl_(std::make_unique<Impl>(folder, origin)) {
-  load_file(folder);  // a file that cannot be merged into is found before the work, not after it
+  // A file that cannot be merged into is found before the work, not after it.
+  if (const Contents old = load_file(folder); old.origin != origin) replaced_ = static_cast<int>(old.results.size());
   LineJournal& journal = impl_->journal;
   if (!fresh && !journal.empty()) {
     std::istringstream lines(read_file(journal.path()));

@@ -45,6 +45,8 @@ class ResultsFile {
   ResultsFile(const std::string& folder, const std::string& origin, bool fresh);
   ~ResultsFile();
 
+  /// How many results of the file are of another origin; finish() replaces them. 0: they stay.
+  int replaced() const { return replaced_; }
   /// Results of the interrupted run that this one continues, in their order. Of a case for which several schedules
   /// were measured, those of the last one.
   const std::vector<Result>& resumed() const { return resumed_; }
@@ -62,6 +64,7 @@ class ResultsFile {
   struct Impl;
   std::unique_ptr<Impl> impl_;
   std::vector<Result> resumed_;
+  int replaced_ = 0;
 };
 
 }  // namespace opsched::bench

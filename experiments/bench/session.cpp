@@ -251,6 +251,10 @@ void Session::settle() {
 void Session::open_results() {
   if (options_.out.empty()) return;
   file_ = std::make_unique<ResultsFile>(options_.out, device_.describe(), options_.fresh);
+  if (file_->replaced() > 0)
+    std::cerr << "opsched: the " << file_->replaced() << " results in " << options_.out
+              << " are of another device or other versions; those of this run take their place (another --out keeps "
+                 "them)\n";
   resumed_ = file_->resumed();
   std::erase_if(resumed_, [](const Result& r) { return !r.skipped.empty(); });
   if (!resumed_.empty())

@@ -62,7 +62,8 @@ class GpuDevice final : public Device {
 
   std::string describe() const override {
     const CudaDevice& gpu = gpus_.front();
-    return "measured on " + gpu.name + ", driver " + gpu.driver + ", CUDA " + gpu.cuda + ", cuDNN " + gpu.cudnn;
+    return "measured on " + gpu.name + ", driver " + gpu.driver + ", CUDA " + gpu.cuda + ", cuDNN " + gpu.cudnn +
+           ", kernels " + std::to_string(kernels_version());
   }
   std::string name() const override { return name_; }
   std::string profile_folder() const override { return folder_; }

@@ -244,6 +244,8 @@ std::unique_ptr<KernelCompany> CudaRuntime::make_company(std::vector<CompanyMemb
                                            impl_->options.progress);
 }
 
+int kernels_version() { return kKernelsVersion; }
+
 std::string CudaRuntime::refinement_mark() const {
   return ChoiceFile(impl_->options.cache_file, impl_->device.name).refinement_mark();
 }

@@ -26,6 +26,9 @@ struct CudaDevice {
 /// GPUs that can be used, none if there is no driver. Never throws for want of a GPU.
 std::vector<CudaDevice> cuda_devices();
 
+/// Version of this project's kernels, and of how they are chosen. Latencies of two versions do not belong together.
+int kernels_version();
+
 struct CudaOptions {
   Precision precision = Precision::fp32;
   std::string cache_file;       ///< kernel choices are kept here between runs; empty: not kept
