@@ -75,7 +75,7 @@ double RecordedCost::merge_ms(const Stage& stage) {
 }
 
 double RecordedCost::estimate_stage_ms(const Stage& stage) {
-  if (stage.strategy == Strategy::merge && stage.groups.front().size() > 1) return merge_ms(stage);
+  if (stage.is_merge()) return merge_ms(stage);
   std::vector<std::vector<Task>> groups(stage.groups.size());
   for (std::size_t g = 0; g < groups.size(); ++g)
     for (OpId op : stage.groups[g]) groups[g].push_back(tasks_[op]);

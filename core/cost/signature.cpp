@@ -216,7 +216,7 @@ StageSigner::StageSigner(const Graph& graph) : prefix_("b" + std::to_string(grap
 std::string StageSigner::stage(const Stage& stage) const {
   if (stage.groups.empty() || std::ranges::any_of(stage.groups, &Group::empty))
     throw Error("a stage with an empty group has no latency");
-  if (stage.strategy == Strategy::merge && stage.groups.front().size() > 1) {
+  if (stage.is_merge()) {
     std::vector<std::string> ops;
     const std::vector<OpId> copied = copied_outputs(slots_, stage.groups.front());
     for (OpId id : stage.groups.front()) {

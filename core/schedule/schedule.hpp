@@ -20,6 +20,8 @@ struct Stage {
   Strategy strategy = Strategy::concurrent;
   std::vector<Group> groups;
   bool operator==(const Stage&) const = default;
+  /// Do several convolutions become one? A merge of a single one runs as if concurrent.
+  bool is_merge() const { return strategy == Strategy::merge && groups.front().size() > 1; }
 };
 
 /// barrier: a stage begins when the one before it on its device has ended, as in the papers.

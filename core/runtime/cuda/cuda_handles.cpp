@@ -38,6 +38,18 @@ DeviceScope::DeviceScope(int device) {
 
 DeviceScope::~DeviceScope() { cudaSetDevice(previous_); }
 
+int device_attribute(cudaDeviceAttr which) {
+  int gpu = 0;
+  OPSCHED_CUDA(cudaGetDevice(&gpu));
+  return device_attribute(which, gpu);
+}
+
+int device_attribute(cudaDeviceAttr which, int gpu) {
+  int value = 0;
+  OPSCHED_CUDA(cudaDeviceGetAttribute(&value, which, gpu));
+  return value;
+}
+
 Stream make_stream(int priority) {
   cudaStream_t stream{};
   OPSCHED_CUDA(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, priority));

@@ -91,6 +91,10 @@ class DeviceBuffer {
   std::size_t bytes_ = 0;
 };
 
+/// Of the current GPU.
+int device_attribute(cudaDeviceAttr which);
+int device_attribute(cudaDeviceAttr which, int gpu);
+
 /// Pinned memory of the host, for copies from and to every device.
 class HostBuffer {
  public:

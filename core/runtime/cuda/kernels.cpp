@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <exception>
 #include <set>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -40,7 +38,6 @@ struct PendingKernel {
     std::string failure;
   };
   std::vector<Candidate> candidates;
-  std::exception_ptr error;
 };
 
 /// Builds what the choice file knows, or else every candidate.
@@ -166,27 +163,15 @@ struct KernelLibrary::Impl {
 };
 
 void KernelLibrary::Impl::build_all(std::vector<PendingKernel>& tasks) {
-  const std::size_t workers =
-      std::min<std::size_t>({static_cast<std::size_t>(processors()), std::size_t{16}, tasks.size()});
-  if (builders.size() < workers) builders.resize(workers);
+  const int workers = std::min({processors(), 16, static_cast<int>(tasks.size())});
+  if (static_cast<int>(builders.size()) < workers) builders.resize(workers);
   std::atomic<std::size_t> next{0};
-  std::vector<std::thread> threads;
-  for (std::size_t w = 0; w < workers; ++w) {
-    threads.emplace_back([&, w] {
-      for (std::size_t i = next++; i < tasks.size(); i = next++) {
-        try {
-          OPSCHED_CUDA(cudaSetDevice(site->device));
-          if (!builders[w]) builders[w] = std::make_unique<cudnn::Handle>();
-          build_candidates(tasks[i], site, *builders[w]);
-        } catch (...) {
-          tasks[i].error = std::current_exception();
-        }
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  for (const PendingKernel& task : tasks)
-    if (task.error) std::rethrow_exception(task.error);
+  parallel_for(workers, workers, [&](int worker) {
+    OPSCHED_CUDA(cudaSetDevice(site->device));
+    std::unique_ptr<cudnn::Handle>& builder = builders[worker];
+    if (!builder) builder = std::make_unique<cudnn::Handle>();
+    for (std::size_t i; (i = next++) < tasks.size();) build_candidates(tasks[i], site, *builder);
+  });
 }
 
 KernelLibrary::KernelLibrary(int device, const std::string& cache_file)
@@ -225,7 +210,7 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
       impl_->choices.refresh();
       remembered = impl_->choices.find(key);
     }
-    tasks.push_back({problem, std::move(key), remembered ? remembered->kernel : "", {}, nullptr});
+    tasks.push_back({problem, std::move(key), remembered ? remembered->kernel : "", {}});
   }
   if (tasks.empty() && chunked.empty()) return;
 

@@ -1,15 +1,9 @@
 #include "core/runtime/cuda/peak_rate.hpp"
 
-#include "core/runtime/cuda/cuda_check.hpp"
+#include "core/runtime/cuda/cuda_handles.hpp"
 
 namespace opsched {
 namespace {
-
-int attribute(cudaDeviceAttr which, int gpu) {
-  int value = 0;
-  OPSCHED_CUDA(cudaDeviceGetAttribute(&value, which, gpu));
-  return value;
-}
 
 /// A multiprocessor and clock.
 double macs_per_clock(int capability, Precision precision) {
@@ -28,10 +22,10 @@ double macs_per_clock(int capability, Precision precision) {
 }  // namespace
 
 double peak_macs_per_ms(int gpu, Precision precision) {
-  const int capability =
-      10 * attribute(cudaDevAttrComputeCapabilityMajor, gpu) + attribute(cudaDevAttrComputeCapabilityMinor, gpu);
-  const double clocks_per_ms = attribute(cudaDevAttrClockRate, gpu);  // in kHz
-  return macs_per_clock(capability, precision) * attribute(cudaDevAttrMultiProcessorCount, gpu) * clocks_per_ms;
+  const int capability = 10 * device_attribute(cudaDevAttrComputeCapabilityMajor, gpu) +
+                         device_attribute(cudaDevAttrComputeCapabilityMinor, gpu);
+  const double clocks_per_ms = device_attribute(cudaDevAttrClockRate, gpu);  // in kHz
+  return macs_per_clock(capability, precision) * device_attribute(cudaDevAttrMultiProcessorCount, gpu) * clocks_per_ms;
 }
 
 }  // namespace opsched

@@ -32,8 +32,6 @@ int replicas_of(double about_ms) {
   return static_cast<int>(std::clamp(std::ceil(kGraphMs / about_ms), double{kFewestReplicas}, double{kMostReplicas}));
 }
 
-bool is_merge(const Stage& stage) { return stage.strategy == Strategy::merge && stage.groups.front().size() > 1; }
-
 std::size_t weight_bytes(const Graph& graph, Precision precision) {
   std::int64_t scalars = 0;
   for (OpId op : graph.units()) scalars += graph.parameters(op);
@@ -76,7 +74,9 @@ std::vector<Problem> StageTimer::problems_of(const Program& program) const {
   return problems;
 }
 
-std::vector<Stage> StageTimer::slower_readers(const Group& merged) const {
+std::vector<Stage> StageTimer::slower_readers(const Stage& stage) const {
+  if (!stage.is_merge()) return {};
+  const Group& merged = stage.groups.front();
   const std::vector<JoinSlot> slots = join_slots(graph_);
   std::set<OpId> readers;
   for (OpId part : merged)
@@ -90,9 +90,9 @@ std::vector<Stage> StageTimer::slower_readers(const Group& merged) const {
   return stages;
 }
 
-double StageTimer::readers_ms(const Group& merged) {
+double StageTimer::more_ms(std::span<const Stage> readers, const Group& merged) {
   double more = 0;
-  for (const Stage& reader : slower_readers(merged)) {
+  for (const Stage& reader : readers) {
     const auto ms = [&](std::span<const Group> merges) {
       const CapturedProgram captured = capture(lowered(reader, kMostReplicas, merges));
       return (enqueue(captured, kWarmup, kRuns).wait().median - launch_ms_) / kMostReplicas;
@@ -102,16 +102,15 @@ double StageTimer::readers_ms(const Group& merged) {
   return more;
 }
 
-void StageTimer::prepare_kernels(std::span<const StageRequest> requests) {
+void StageTimer::prepare_kernels(std::span<const StageRequest> requests, std::span<const std::vector<Stage>> readers) {
   std::vector<Problem> problems;
-  for (const StageRequest& request : requests) {
-    const auto add = [&](const Program& program) {
-      for (Problem& problem : problems_of(program)) problems.push_back(std::move(problem));
-    };
-    add(lowered(request.stage, 1));
-    if (!is_merge(request.stage)) continue;
-    const Group& merged = request.stage.groups.front();
-    for (const Stage& reader : slower_readers(merged)) add(lowered(reader, 1)), add(lowered(reader, 1, {&merged, 1}));
+  const auto add = [&](const Program& program) {
+    for (Problem& problem : problems_of(program)) problems.push_back(std::move(problem));
+  };
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Stage& stage = requests[i].stage;
+    add(lowered(stage, 1));
+    for (const Stage& reader : readers[i]) add(lowered(reader, 1)), add(lowered(reader, 1, {&stage.groups.front(), 1}));
   }
   device_.kernels().prepare(problems);
 }
@@ -157,14 +156,16 @@ Record StageTimer::record(const Trial& trial, const Measurement& measured) const
 }
 
 void StageTimer::time(std::span<const StageRequest> requests, const Done& done) {
-  prepare_kernels(requests);  // nothing else may run on the GPU while kernels are tuned
+  std::vector<std::vector<Stage>> readers;
+  for (const StageRequest& request : requests) readers.push_back(slower_readers(request.stage));
+  prepare_kernels(requests, readers);  // nothing else may run on the GPU while kernels are tuned
   std::deque<Trial> flying;
   const auto land = [&] {
     Trial& trial = flying.front();
     Measurement measured = trial.replays.wait();
     if (error_of_median(measured) > kMaxError) measured = measure(trial.stage, trial.replicas);
     Record whole = record(trial, measured);
-    if (is_merge(trial.stage)) whole.ms += readers_ms(trial.stage.groups.front());
+    whole.ms += more_ms(readers[trial.request], trial.stage.groups.front());
     done(trial.request, whole);
     flying.pop_front();
   };

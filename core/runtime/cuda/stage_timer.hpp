@@ -42,7 +42,8 @@ class StageTimer {
 
   Program lowered(const Stage& stage, int replicas, std::span<const Group> merges = {}) const;
   std::vector<Problem> problems_of(const Program& program) const;
-  void prepare_kernels(std::span<const StageRequest> requests);
+  /// `readers`: slower_readers() of each request.
+  void prepare_kernels(std::span<const StageRequest> requests, std::span<const std::vector<Stage>> readers);
   CapturedProgram capture(Program program);
   PendingReplays enqueue(const CapturedProgram& captured, int warmup, int runs);
   /// Latency of a graph of so many kernels, one after another, that do next to nothing.
@@ -50,10 +51,10 @@ class StageTimer {
   /// A stage by itself, with as many runs as its noise asks for.
   Measurement measure(const Stage& stage, int replicas);
   Record record(const Trial& trial, const Measurement& measured) const;
-  /// Stages of the operators that have other problems to solve when these convolutions are merged.
-  std::vector<Stage> slower_readers(const Group& merged) const;
-  /// What they take longer then.
-  double readers_ms(const Group& merged);
+  /// Stages of the operators that have other problems to solve behind this stage, because it is a merge.
+  std::vector<Stage> slower_readers(const Stage& stage) const;
+  /// What these readers take longer, ms, when these convolutions are merged.
+  double more_ms(std::span<const Stage> readers, const Group& merged);
 
   const Graph& graph_;
   Connect connect_;

@@ -60,10 +60,7 @@ std::string brief(double x) {
 }  // namespace
 
 TrialBench::TrialBench() : stream_(make_stream()), begin_(make_event(true)), end_(make_event(true)) {
-  int device = 0, l2 = 0;
-  OPSCHED_CUDA(cudaGetDevice(&device));
-  OPSCHED_CUDA(cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, device));
-  flush_ = DeviceBuffer(static_cast<std::size_t>(l2) * 2);
+  flush_ = DeviceBuffer(static_cast<std::size_t>(device_attribute(cudaDevAttrL2CacheSize)) * 2);
 }
 
 void TrialBench::flush_cache() const { OPSCHED_CUDA(cudaMemsetAsync(flush_.data(), 0, flush_.bytes(), stream_.get())); }
