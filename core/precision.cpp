@@ -23,4 +23,6 @@ Precision parse_precision(const std::string& name) {
 
 int element_bytes(Precision precision) { return precision == Precision::fp16 ? 2 : 4; }
 
+int vector_channels(Precision precision) { return precision == Precision::fp32 ? 1 : 16 / element_bytes(precision); }
+
 }  // namespace opsched

@@ -13,5 +13,8 @@ std::string to_string(Precision precision);
 Precision parse_precision(const std::string& name);
 /// Bytes of one stored activation or weight.
 int element_bytes(Precision precision);
+/// Channels that kernels read at once where a tensor has a multiple of so many: 16 bytes of a
+/// channels-last tensor; 1 where channels are planes.
+int vector_channels(Precision precision);
 
 }  // namespace opsched

@@ -187,7 +187,7 @@ Fusion random_fusion(Random& random) {
 }
 
 TEST(CpuExecutor, EveryScheduleGivesTheReference) {
-  int merges = 0;
+  int merges = 0, padded = 0;
   for (std::uint64_t seed = 0; seed < 250 / slowdown; ++seed) {
     Random random(seed);
     const Graph graph = random.chance(70) ? RandomCnn(seed).draw(1 + random.below(3)) : RandomGraph(seed).draw(12);
@@ -195,7 +195,10 @@ TEST(CpuExecutor, EveryScheduleGivesTheReference) {
     const Schedule schedule = random_schedule(graph, 1 + random.below(3), mode, seed);
     for (const DeviceSchedule& device : schedule.devices)
       for (const Stage& stage : device.stages) merges += stage.strategy == Strategy::merge;
-    const auto executor = make_cpu_executor(graph, lower(graph, schedule, {.fusion = random_fusion(random)}), seed);
+    const LoweringOptions options{.fusion = random_fusion(random), .vector_channels = 1 << random.below(4)};
+    Program program = lower(graph, schedule, options);
+    for (const Buffer& buffer : program.buffers) padded += buffer.padding > 0;
+    const auto executor = make_cpu_executor(graph, std::move(program), seed);
     for (int run = 0; run < 2; ++run) {
       const std::vector<Tensor> inputs = inputs_of(graph, 100 * seed + run);
       const std::vector<Tensor> outputs = executor->run(inputs), expected = reference_outputs(graph, inputs, seed);
@@ -205,6 +208,7 @@ TEST(CpuExecutor, EveryScheduleGivesTheReference) {
     }
   }
   EXPECT_GT(merges, 15);
+  EXPECT_GT(padded, 100);
 }
 
 TEST(CpuExecutor, NetworksGiveTheReference) {
@@ -235,7 +239,8 @@ TEST(CpuExecutor, StagesApartGiveTheReference) {
         if (!inside[op] && std::ranges::any_of(succs, is_inside)) inputs.push_back(values[op]);
         if (inside[op] && (succs.empty() || !std::ranges::all_of(succs, is_inside))) expected.push_back(values[op]);
       }
-      const auto executor = make_cpu_executor(graph, lower_stages(graph, {&stage, 1}, 2, {}), seed);
+      const LoweringOptions options{.vector_channels = seed % 2 ? 1 : 8};
+      const auto executor = make_cpu_executor(graph, lower_stages(graph, {&stage, 1}, 2, options), seed);
       const std::vector<Tensor> outputs = executor->run(inputs);
       ASSERT_EQ(outputs.size(), expected.size());
       for (std::size_t i = 0; i < outputs.size(); ++i)

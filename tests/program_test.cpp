@@ -26,7 +26,7 @@ struct Case {
   explicit Case(std::uint64_t seed)
       : graph(RandomCnn(seed).draw(1 + seed % 5)),
         schedule(random_schedule(graph, 1 + seed / 3 % 3, seed % 2 ? Mode::barrier : Mode::dataflow, seed)),
-        program(lower(graph, schedule, {})) {}
+        program(lower(graph, schedule, {.vector_channels = seed % 4 < 2 ? 1 : 8})) {}
 };
 
 /// Does every step of a stage come after all steps of the stages before it on its device, and after
@@ -106,8 +106,7 @@ TEST(Program, WaitsThatOthersImplyChangeNothingElse) {
   int needed = 0, all = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     const Case c(seed);
-    LoweringOptions options;
-    options.waits = Waits::all;
+    const LoweringOptions options{.waits = Waits::all, .vector_channels = seed % 4 < 2 ? 1 : 8};
     const Program program = lower(c.graph, c.schedule, options);
     ASSERT_NO_THROW(verify_order(program)) << "seed " << seed;
     const Order reduced = order_of(c.program), full = order_of(program);
@@ -238,7 +237,8 @@ TEST(Program, StagesCostWhatTheyCostInTheWholeGraph) {
     const Graph graph = make_network(info.name);
     const Schedule schedule = sequential(graph);
     const std::vector<Stage>& stages = schedule.devices[0].stages;
-    const Program whole = lower(graph, schedule, {}), apart = lower_stages(graph, stages, 1, {});
+    const LoweringOptions options{.vector_channels = 8};
+    const Program whole = lower(graph, schedule, options), apart = lower_stages(graph, stages, 1, options);
     ASSERT_EQ(whole.steps.size(), apart.steps.size()) << info.name;
     for (std::size_t s = 0; s < whole.steps.size(); ++s) {
       const Step &a = whole.steps[s], &b = apart.steps[s];
@@ -248,8 +248,47 @@ TEST(Program, StagesCostWhatTheyCostInTheWholeGraph) {
       // The same channels of a buffer of the same shape.
       ASSERT_EQ(a.output.channel, b.output.channel);
       ASSERT_EQ(whole.buffers[a.output.buffer].shape, apart.buffers[b.output.buffer].shape);
+      ASSERT_EQ(a.layer, b.layer);
+      for (std::size_t i = 0; i < a.inputs.size(); ++i) ASSERT_EQ(a.inputs[i].channels, b.inputs[i].channels);
     }
   }
+}
+
+TEST(Program, ChannelsBecomeMultiplesOfAVector) {
+  const Graph graph = make_network("randwire");  // 77, 154 and 308 channels, no joins
+  for (const int vector : {4, 8}) {
+    const Program program = lower(graph, sequential(graph), {.vector_channels = vector});
+    for (const Step& step : program.steps) {
+      EXPECT_EQ(step.output.channels % vector, 0);
+      for (const View& view : step.inputs)
+        if (view.buffer != program.inputs[0].buffer) {
+          EXPECT_EQ(view.channels % vector, 0);
+        }
+    }
+    EXPECT_EQ(program.outputs[0].channels, 1000);
+  }
+}
+
+TEST(Program, PaddingEndsWhereChannelsAreWanted) {
+  Graph graph("net");
+  const OpId in = graph.add_input("in", {3, 4, 4});
+  const OpId a = graph.add("a", {graph.all(in)}, {Conv2d{.out_channels = 6}});
+  const OpId b = graph.add("b", {graph.all(a)}, {Conv2d{.out_channels = 6, .groups = 3}});
+  const OpId c = graph.add("c", {graph.all(a)}, {Activate{}, Conv2d{.out_channels = 6, .groups = 6}});
+  const OpId sum = graph.add("sum", {{{b, 0, 6}, {c, 0, 6}}}, {});
+  const OpId half = graph.add("half", {{{c, 0, 3}}}, {Conv2d{.out_channels = 5}});
+  const OpId join = graph.add("join", {graph.all(sum), graph.all(half)}, {});
+  const Program program = lower(graph, sequential(graph), {.vector_channels = 8});
+  const auto step = [&](OpId op) { return *std::ranges::find(program.steps, op, &Step::op); };
+  EXPECT_EQ(step(a).output.channels, 8);
+  EXPECT_EQ(step(b).inputs[0].channels, 6);  // groups know nothing of it
+  EXPECT_EQ(step(b).output.channels, 6);
+  EXPECT_EQ(step(c).output.channels, 8);       // passes it on
+  EXPECT_EQ(step(sum).inputs[1].channels, 6);  // one of the two has none
+  EXPECT_EQ(step(half).inputs[0].channels, 3);
+  EXPECT_EQ(step(half).output.channels, 5);  // a slice of the join
+  EXPECT_EQ(step(sum).output.buffer, step(half).output.buffer);
+  EXPECT_EQ(program.outputs[0].channels, graph.op(join).output.c);
 }
 
 TEST(Program, MergesMakeTheCopiesOfTheirReaders) {

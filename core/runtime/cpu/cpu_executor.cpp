@@ -57,6 +57,7 @@ class CpuExecutor : public Executor {
         throw Error("input " + std::to_string(i) + " has another shape or batch than the program");
       const TensorView<const float> from{inputs[i].data.data(), to.shape.size(), to.n, to.shape};
       gather({&from, 1}, Activation::none, to, 1);
+      clear_padding(program_.buffers[program_.inputs[i].buffer]);
     }
     run_streams();
     std::vector<Tensor> outputs;
@@ -82,6 +83,13 @@ class CpuExecutor : public Executor {
     const std::int64_t plane = std::int64_t{buffer.shape.h} * buffer.shape.w;
     float* data = arenas_[buffer.device].data() + buffer.offset / static_cast<std::int64_t>(sizeof(float));
     return {data + v.channel * plane, buffer.shape.size(), batch_, {v.channels, buffer.shape.h, buffer.shape.w}};
+  }
+
+  void clear_padding(const Buffer& buffer) {
+    const std::int64_t plane = std::int64_t{buffer.shape.h} * buffer.shape.w;
+    float* image = arenas_[buffer.device].data() + buffer.offset / static_cast<std::int64_t>(sizeof(float));
+    for (int n = 0; n < batch_; ++n, image += buffer.shape.size())
+      std::fill_n(image + buffer.shape.size() - buffer.padding * plane, buffer.padding * plane, 0.0f);
   }
 
   /// One thread a stream; a step sets its event when it has ended, and those that wait for it see

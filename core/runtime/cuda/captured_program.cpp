@@ -334,6 +334,9 @@ void CapturedProgram::upload(const View& view, const Tensor& tensor) {
   HostCopy host(buffer, arenas_[buffer.device], batch_, precision_);
   for_each_element(view, program_, batch_, precision_,
                    [&](std::int64_t dense, std::int64_t placed) { host.set(placed, tensor.data[dense]); });
+  const View padding{view.buffer, buffer.shape.c - buffer.padding, buffer.padding};
+  for_each_element(padding, program_, batch_, precision_,
+                   [&](std::int64_t, std::int64_t placed) { host.set(placed, 0); });
   host.write_back();
 }
 

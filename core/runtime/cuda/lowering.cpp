@@ -5,7 +5,8 @@ namespace opsched {
 LoweringOptions lowering_for(Precision precision, Waits waits) {
   LoweringOptions options;
   options.waits = waits;
-  options.element_bytes = precision == Precision::fp16 ? 2 : 4;
+  options.element_bytes = element_bytes(precision);
+  options.vector_channels = vector_channels(precision);
   // The kernel library takes any step as it is: it fuses sums and activations where a kernel can, and
   // measures that against a gather of its own.
   options.fusion = {.conv_sum = true,

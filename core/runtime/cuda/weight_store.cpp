@@ -7,6 +7,8 @@ namespace opsched {
 
 const void* WeightStore::get(const Step& step, const Kernel& kernel, DeviceContext& device) {
   std::string key = std::to_string(device.gpu()) + " " + kernel.weight_format();
+  // Schedules differ in what they pad.
+  key += " " + std::to_string(step.inputs.front().channels) + ">" + std::to_string(step.output.channels);
   for (const WeightRef& ref : step.weights) key += " " + std::to_string(ref.op) + "." + std::to_string(ref.layer);
   if (const auto it = packed_.find(key); it != packed_.end()) return it->second.data();
   const std::vector<std::byte> bytes = kernel.pack(merged_weights(graph_, step, seed_));

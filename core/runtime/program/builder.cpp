@@ -24,10 +24,25 @@ bool continues(const std::vector<View>& a, const std::vector<View>& b) {
 
 View slice(const View& view, int begin, int channels) { return {view.buffer, view.channel + begin, channels}; }
 
+/// The first so many channels of a flow.
+void narrow(std::vector<View>& views, int channels) {
+  for (View& view : views) view.channels = channels;
+}
+
+/// Makes the last step of an operator write exactly these channels: its padding too, or not.
+void fit(Step& step, int channels) {
+  auto* conv = std::get_if<Conv2d>(&step.layer);
+  if (conv) conv->out_channels = channels;
+  if (conv && step.kind == Step::Kind::conv) return;
+  if (conv) conv->groups = channels;
+  narrow(step.inputs, channels);
+}
+
 }  // namespace
 
-int Builder::add_buffer(int device, Shape shape) {
-  Buffer buffer{.device = device, .shape = shape};
+int Builder::add_buffer(int device, Shape shape, int padding) {
+  shape.c += padding;
+  Buffer buffer{.device = device, .shape = shape, .padding = padding};
   const std::int64_t bytes = shape.size() * graph_.batch() * options_.element_bytes;
   buffer.bytes = (bytes + options_.alignment - 1) / options_.alignment * options_.alignment;
   program_.buffers.push_back(buffer);
@@ -37,11 +52,20 @@ int Builder::add_buffer(int device, Shape shape) {
 
 int Builder::buffer_of(int root) {
   const auto [it, fresh] = buffers_.try_emplace(root, 0);
-  if (fresh) it->second = add_buffer(layout_->root(root).device, layout_->root(root).shape);
+  if (fresh) {
+    const Layout::Root& what = layout_->root(root);
+    it->second = add_buffer(what.device, what.shape, what.padding);
+  }
   return it->second;
 }
 
 View Builder::view(const Place& place) { return {buffer_of(place.root), place.channel, place.channels}; }
+
+View Builder::wide_view(const Place& place) {
+  View wide = view(place);
+  if (layout_->is_padded(place)) wide.channels += layout_->root(place.root).padding;
+  return wide;
+}
 
 std::vector<int> Builder::writers(const View& view) const {
   std::vector<int> steps;
@@ -81,10 +105,13 @@ void Builder::add_step(Step step) {
 
 void Builder::add_transfer(const Value& value, int from, int device, int stream) {
   after_ = {};
+  View from_view = wide_view(layout_->value(value, from));
+  const View to_view = wide_view(layout_->value(value, device));
+  from_view.channels = to_view.channels;
   add_step({.kind = Step::Kind::transfer,
             .op = value.op,
-            .inputs = {view(layout_->value(value, from))},
-            .output = view(layout_->value(value, device)),
+            .inputs = {from_view},
+            .output = to_view,
             .device = device,
             .stream = stream});
 }
@@ -118,10 +145,18 @@ void Builder::add_copies(OpId id, int merge) {
 /// the layout says, unless they lie side by side already.
 Builder::Flow Builder::read_terms(OpId id, const View* target) {
   const Operator& op = graph_.op(id);
+  // Padding is read along if all of the operator's input has it.
+  const bool padded = op.terms.size() == 1 && std::ranges::all_of(op.terms.front(), [&](const Value& v) {
+                        return layout_->is_padded(layout_->value(v, device_));
+                      });
+  const bool wide = padded && (!target || target->channels > op.output.c);
   std::vector<std::vector<View>> runs;
   for (const Term& term : op.terms) {
     std::vector<View> views;
-    for (const Value& v : term) views.push_back(view(layout_->value(v, device_)));
+    for (const Value& v : term) {
+      const Place place = layout_->value(v, device_);
+      views.push_back(wide ? wide_view(place) : view(place));
+    }
     if (runs.empty() || !continues(runs.back(), views)) {
       runs.push_back(std::move(views));
     } else {
@@ -161,22 +196,24 @@ bool Builder::fits(const Step& step, const Flow& flow) const {
 void Builder::add_layers(OpId id, int merge, Flow flow, const View& output) {
   const Operator& op = graph_.op(id);
   std::vector<Step> steps;  // the last one's output is `output`
-  Shape shape = op.input;   // of the flow
+  Shape shape = op.input;   // of the flow, without padding
   const auto blank = [&](Step::Kind kind) {
     return Step{.kind = kind, .op = id, .device = device_, .stream = stream_};
   };
-  // The flow passes through this step; what it gives becomes the flow. Its buffer comes later.
-  const auto pass = [&](Step step) {
+  // The flow passes through this step; what it gives, of so many channels, becomes the flow. Its buffer comes later.
+  const auto pass = [&](Step step, int channels) {
     step.inputs = flow.views;
     step.pre = flow.act;
-    flow = {{View{-1, 0, shape.c}}, Activation::none};
+    flow = {{View{-1, 0, channels}}, Activation::none};
     if (!steps.empty()) steps.back().output = step.inputs.front();
     steps.push_back(std::move(step));
   };
   // Temporaries get their buffers as soon as a next step reads them.
   const auto settle = [&] {
-    if (flow.views.front().buffer < 0) flow.views.front().buffer = add_buffer(device_, shape);
+    View& view = flow.views.front();
+    if (view.buffer < 0) view.buffer = add_buffer(device_, shape, view.channels - shape.c);
   };
+  const auto gather = [&] { pass(blank(Step::Kind::gather), flow.views.front().channels); };
   for (int layer = 0; layer < static_cast<int>(op.layers.size()); ++layer) {
     if (const auto* activate = std::get_if<Activate>(&op.layers[layer])) {
       Conv2d* conv = steps.empty() ? nullptr : std::get_if<Conv2d>(&steps.back().layer);
@@ -188,7 +225,7 @@ void Builder::add_layers(OpId id, int merge, Flow flow, const View& output) {
       const std::optional<Activation> both = compose(flow.act, activate->act);
       if (!both) {
         settle();
-        pass(blank(Step::Kind::gather));
+        gather();
       }
       flow.act = both.value_or(activate->act);
       continue;
@@ -199,6 +236,7 @@ void Builder::add_layers(OpId id, int merge, Flow flow, const View& output) {
       Conv2d c = *conv;
       const bool depthwise = c.groups > 1 && c.groups == shape.c && c.groups == c.out_channels;
       step.kind = depthwise ? Step::Kind::depthwise : Step::Kind::conv;
+      if (c.groups > 1 && !depthwise) narrow(flow.views, shape.c);
       step.weights = {{id, layer}};
       if (merge >= 0) {
         c = merged_conv(graph_, layout_->merge(merge));
@@ -212,25 +250,34 @@ void Builder::add_layers(OpId id, int merge, Flow flow, const View& output) {
     }
     settle();
     if (!fits(step, flow)) {
-      pass(blank(Step::Kind::gather));
+      gather();
       settle();
     }
     shape = infer_shape(op.layers[layer], shape);
     if (merge >= 0) shape.c = output.channels;
-    pass(std::move(step));
+    int channels = flow.views.front().channels;
+    if (auto* conv = std::get_if<Conv2d>(&step.layer)) {
+      if (step.kind == Step::Kind::depthwise)
+        conv->groups = channels;
+      else
+        channels = conv->groups == 1 ? padded_channels(shape.c, options_.vector_channels) : shape.c;
+      conv->out_channels = channels;
+    }
+    pass(std::move(step), channels);
     flow.act = rest;
   }
   if (steps.empty() || flow.act != Activation::none) {
     settle();
-    pass(blank(Step::Kind::gather));
+    gather();
   }
+  fit(steps.back(), output.channels);
   steps.back().output = output;
   for (Step& step : steps) add_step(std::move(step));
 }
 
 void Builder::add_unit(OpId id, int merge, int device, int stream, std::span<const int> after) {
   device_ = device, stream_ = stream, after_ = after;
-  const View output = view(merge >= 0 ? layout_->merged_output(merge) : layout_->output(id));
+  const View output = wide_view(merge >= 0 ? layout_->merged_output(merge) : layout_->output(id));
   if (graph_.op(id).is_join())
     read_terms(id, &output);
   else

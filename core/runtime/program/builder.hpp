@@ -46,7 +46,10 @@ class Builder {
   };
 
   void add_step(Step step);
-  int add_buffer(int device, Shape shape);
+  /// `padding`: channels behind those of `shape`.
+  int add_buffer(int device, Shape shape, int padding);
+  /// A place, with its padding if it has any.
+  View wide_view(const Place& place);
   Flow read_terms(OpId op, const View* target);
   void add_layers(OpId op, int merge, Flow flow, const View& output);
   void add_copies(OpId op, int merge);

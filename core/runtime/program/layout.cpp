@@ -4,9 +4,11 @@
 #include <set>
 #include <tuple>
 
+#include "core/runtime/program/program.hpp"
+
 namespace opsched {
 
-Layout::Layout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges)
+Layout::Layout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges, int vector_channels)
     : graph_(graph), device_(std::move(device)), merges_(std::move(merges)) {
   for (OpId op = 0; op < graph_.size(); ++op) {
     home_.push_back(add_node(device_[op], graph_.op(op).output));
@@ -17,6 +19,7 @@ Layout::Layout(const Graph& graph, std::vector<int> device, std::vector<std::vec
   collect_imports();
   for (OpId op = 0; op < graph_.size(); ++op) place_terms(op);
   for (std::size_t m = 0; m < merges_.size(); ++m) place_merge(static_cast<int>(m));
+  if (vector_channels > 1) pad_roots(vector_channels);
 }
 
 int Layout::add_node(int device, Shape shape) {
@@ -67,6 +70,11 @@ void Layout::collect_imports() {
     imported_[key] = node;
     imports_[op].push_back({device, value});
   }
+}
+
+bool Layout::is_padded(const Place& place) const {
+  const Root& root = nodes_[place.root].what;
+  return root.padding > 0 && place.channel == 0 && place.channels == root.shape.c;
 }
 
 bool Layout::is_whole(const Value& value, int node) const {
@@ -182,6 +190,40 @@ void Layout::place_merge(int merge) {
     nodes_[home_[op]].parent = group;
     nodes_[home_[op]].channel = channel;
     channel += nodes_[home_[op]].what.shape.c;
+  }
+}
+
+/// Are the channels behind an operator's output zero if those behind its inputs are?
+bool Layout::writes_padding(OpId id) const {
+  const Operator& op = graph_.op(id);
+  bool padded = op.terms.size() == 1 &&
+                std::ranges::all_of(op.terms.front(), [&](const Value& v) { return is_padded(value(v, device_[id])); });
+  Shape shape = op.input;
+  for (const Layer& layer : op.layers) {
+    if (const auto* conv = std::get_if<Conv2d>(&layer))
+      padded = conv->groups == 1 || (padded && conv->groups == shape.c && conv->out_channels == shape.c);
+    shape = infer_shape(layer, shape);
+  }
+  return padded;
+}
+
+void Layout::pad_roots(int vector_channels) {
+  std::vector<bool> whole(nodes_.size(), true);  // of a root: all that lies there
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    const Place p = place(static_cast<int>(n));
+    if (nodes_[n].fixed || p.channel != 0 || p.channels != nodes_[p.root].what.shape.c) whole[p.root] = false;
+  }
+  const auto pad = [&](int node) {
+    const int root = place(node).root;
+    const int channels = nodes_[root].what.shape.c;
+    if (whole[root]) nodes_[root].what.padding = padded_channels(channels, vector_channels) - channels;
+  };
+  for (OpId op = 0; op < graph_.size(); ++op) {
+    const bool name = graph_.op(op).is_join() && graph_.op(op).terms.size() == 1 && graph_.op(op).terms[0].size() == 1;
+    // A second name for what somebody else writes has nothing of its own.
+    if (!graph_.op(op).is_input() && !name && writes_padding(op)) pad(home_[op]);
+    for (const Import& import : imports_[op])
+      if (is_padded(value(import.value, device_[op]))) pad(imported_.at({op, import.device}));
   }
 }
 

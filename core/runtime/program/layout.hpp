@@ -31,12 +31,17 @@ class Layout {
   struct Root {
     int device = 0;
     Shape shape;
+    int padding = 0;  ///< channels of zeros behind those of `shape`
   };
 
-  /// `device`: of every operator, inputs included. `merges`: operators that become one convolution.
-  Layout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges);
+  /// `device`: of every operator, inputs included. `merges`: operators that become one convolution. Roots get
+  /// channels up to a multiple of `vector_channels` where all that lies there is one whole output, and its operator
+  /// can write zeros: it has a convolution over all channels, or reads nothing but such roots.
+  Layout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges, int vector_channels);
 
   const Root& root(int id) const { return nodes_[id].what; }
+  /// Is this all of a root with padding?
+  bool is_padded(const Place& place) const;
   /// Home of an output on the device of its operator.
   Place output(OpId op) const { return place(home_[op]); }
   /// Home of a merged convolution's output.
@@ -69,6 +74,8 @@ class Layout {
   bool place_columns(const Operator& op, int device);
   bool side_by_side(const std::vector<Value>& column, int device) const;
   void place_merge(int merge);
+  void pad_roots(int vector_channels);
+  bool writes_padding(OpId op) const;
 
   const Graph& graph_;
   std::vector<int> device_;

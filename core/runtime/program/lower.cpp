@@ -27,6 +27,7 @@ class Lowering {
         slots_(slots_of(graph, schedule)),
         order_(issue_order(graph, schedule)),
         device_(devices_of(graph, slots_, order_)),
+        vector_channels_(options.vector_channels),
         builder_(graph, options),
         entry_(schedule.devices.size()) {}
 
@@ -75,7 +76,7 @@ class Lowering {
         for (OpId op : stage.groups.front()) merge_of_[op] = static_cast<int>(merges.size());
         merges.push_back(stage.groups.front());
       }
-    return Layout(graph_, device_, std::move(merges));
+    return Layout(graph_, device_, std::move(merges), vector_channels_);
   }
 
   /// Transfers have a stream of their own for every pair of devices, so that they overlap with
@@ -121,6 +122,7 @@ class Lowering {
   std::vector<OpId> order_;
   std::vector<int> device_;
   std::vector<int> merge_of_;
+  int vector_channels_;
   Builder builder_;
   std::vector<Entry> entry_;  ///< a device
   std::vector<int> groups_;   ///< streams that compute, a device

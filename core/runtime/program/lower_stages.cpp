@@ -12,13 +12,14 @@ namespace {
 /// copies what it would copy there.
 class StageLowering {
  public:
-  StageLowering(const Graph& graph, const Stage& stage, std::span<const Group> merges, Builder& builder)
+  StageLowering(const Graph& graph, const Stage& stage, std::span<const Group> merges, int vector_channels,
+                Builder& builder)
       : graph_(graph), stage_(stage), builder_(builder), inside_(members()), merges_(merges.begin(), merges.end()) {
     if (stage.strategy == Strategy::merge) {
       merge_ = static_cast<int>(std::ranges::find(merges_, stage.groups.front()) - merges_.begin());
       if (merge_ == static_cast<int>(merges_.size())) merges_.push_back(stage.groups.front());
     }
-    layout_.emplace(graph, std::vector<int>(graph.size(), 0), merges_);
+    layout_.emplace(graph, std::vector<int>(graph.size(), 0), merges_, vector_channels);
     builder_.set_layout(*layout_);
     builder_.use_buffers({});
     // What comes from outside keeps its buffer for all replicas.
@@ -112,7 +113,7 @@ Program lower_stages(const Graph& graph, std::span<const Stage> stages, int repl
   std::vector<StageLowering> lowerings;
   lowerings.reserve(stages.size());
   for (const Stage& stage : stages) {
-    lowerings.emplace_back(graph, stage, merges, builder);
+    lowerings.emplace_back(graph, stage, merges, options.vector_channels, builder);
     program.streams[0] = std::max(program.streams[0], static_cast<int>(stage.groups.size()));
   }
   for (int replica = 0; replica < replicas; ++replica)

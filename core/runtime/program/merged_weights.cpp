@@ -1,8 +1,12 @@
 #include "core/runtime/program/merged_weights.hpp"
 
+#include <algorithm>
+
 namespace opsched {
 
-ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t seed) {
+namespace {
+
+ConvWeights side_by_side(const Graph& graph, const Step& step, std::uint64_t seed) {
   if (step.weights.size() == 1) return make_weights(graph, step.weights[0].op, step.weights[0].layer, seed);
   const Conv2d& merged = std::get<Conv2d>(step.layer);
   const auto [height, width] = merged.kernel;
@@ -20,6 +24,22 @@ ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t s
     result.bias.insert(result.bias.end(), own.bias.begin(), own.bias.end());
   }
   return result;
+}
+
+}  // namespace
+
+ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t seed) {
+  ConvWeights own = side_by_side(graph, step, seed);
+  const Conv2d& conv = std::get<Conv2d>(step.layer);
+  const std::size_t taps = std::size_t(conv.kernel[0]) * conv.kernel[1], outs = conv.out_channels;
+  const std::size_t depth = taps * (step.inputs.front().channels / conv.groups);
+  const std::size_t own_depth = own.weight.size() / own.bias.size();
+  if (own.bias.size() == outs && own_depth == depth) return own;
+  ConvWeights padded{std::vector<float>(outs * depth), std::move(own.bias)};
+  for (std::size_t k = 0; k < padded.bias.size(); ++k)
+    std::copy_n(own.weight.begin() + k * own_depth, own_depth, padded.weight.begin() + k * depth);
+  padded.bias.resize(outs);
+  return padded;
 }
 
 }  // namespace opsched

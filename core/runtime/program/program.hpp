@@ -17,7 +17,8 @@ namespace opsched {
 /// A tensor in the arena of a device. A join is one buffer whose slices its producers write.
 struct Buffer {
   int device = 0;
-  Shape shape;
+  Shape shape;              ///< padding included
+  int padding = 0;          ///< the last channels, which nobody asked for: always zero where they are read
   std::int64_t bytes = 0;   ///< whole batch, padded to the arena's alignment
   std::int64_t offset = 0;  ///< in the arena; buffers that may be live together never overlap
 };
@@ -61,7 +62,8 @@ struct Program {
   std::vector<Buffer> buffers;
   std::vector<Step> steps;  ///< in the order in which they are launched
   std::vector<View> inputs,
-      outputs;  ///< as Graph::inputs(), Graph::outputs(); inputs live on the device that reads first
+      outputs;  ///< as Graph::inputs(), Graph::outputs(), without padding; inputs live on the device that reads first.
+                ///< Whoever fills an input sets its buffer's padding to zero.
   std::vector<std::int64_t> arena_bytes;  ///< a device
   std::vector<int> streams;               ///< streams used, a device
 };
@@ -80,7 +82,13 @@ struct LoweringOptions {
   Fusion fusion;
   Waits waits = Waits::needed;
   std::int64_t alignment = 256;  ///< of buffers; slices lie where their channels put them
+  /// Buffers get a multiple of so many channels where no join or input is in the way. Weights and biases of the
+  /// channels added are zero, so that they stay zero through every layer, and kernels need not know of them.
+  int vector_channels = 1;
 };
+
+/// `channels` and what is missing to a multiple of `vector`.
+constexpr int padded_channels(int channels, int vector) { return (channels + vector - 1) / vector * vector; }
 
 /// Lowers a schedule (validated here). Every graph input and output keeps its buffer for the whole run. A merge makes
 /// the copies that it causes in its readers, in its own stage.

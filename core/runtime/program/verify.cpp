@@ -74,8 +74,11 @@ void verify_order(const Program& program) {
         if (x.step < y.step && (x.write || y.write) && overlap(x.view, y.view) && !before(x.step, y.step))
           throw Error(text(x.step) + " and " + text(y.step) + " race for " + text(y.view));
     std::vector<bool> given(program.buffers[b].shape.c, false);
-    for (const View& input : program.inputs)
-      for (int c = 0; c < input.channels && input.buffer == static_cast<int>(b); ++c) given[input.channel + c] = true;
+    for (const View& input : program.inputs) {
+      if (input.buffer != static_cast<int>(b)) continue;
+      for (int c = 0; c < input.channels; ++c) given[input.channel + c] = true;
+      for (int c = 0; c < program.buffers[b].padding; ++c) given[given.size() - 1 - c] = true;
+    }
     const auto check = [&](const View& view, int reader) {
       std::vector<bool> ready = given;
       for (const Access& w : accesses[b])

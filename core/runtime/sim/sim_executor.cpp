@@ -56,7 +56,10 @@ class SimExecutor : public Executor {
  private:
   LoweringOptions options() const {
     LoweringOptions options;
-    if (profile_) options.element_bytes = element_bytes(profile_->precision());
+    if (profile_) {
+      options.element_bytes = element_bytes(profile_->precision());
+      options.vector_channels = vector_channels(profile_->precision());
+    }
     return options;
   }
   Program lowered() const { return lower(cost_.graph(), schedule_, options()); }
