@@ -65,7 +65,7 @@ TEST(Weights, MergedKernelsArePaddedAroundTheirCentre) {
   for (const auto& [h, w] : {std::pair{1, 1}, {3, 1}, {1, 5}})
     ops.push_back(graph.add("conv" + std::to_string(graph.size()), {graph.all(in)},
                             {Conv2d{.out_channels = 2, .kernel = {h, w}, .padding = {h / 2, w / 2}}}));
-  Step step{.kind = Step::Kind::conv, .layer = merged_conv(graph, ops)};
+  Step step{.kind = Step::Kind::conv, .inputs = {View{0, 0, 3}}, .layer = merged_conv(graph, ops)};
   for (OpId op : ops) step.weights.push_back({op, 0});
   const ConvWeights merged = merged_weights(graph, step, 7);
   ASSERT_EQ(merged.weight.size(), 6u * 3 * 3 * 5);
@@ -82,6 +82,23 @@ TEST(Weights, MergedKernelsArePaddedAroundTheirCentre) {
           EXPECT_EQ(merged.weight[((m * 3 + c) * 3 + y + 1) * 5 + x + 2], expected);
         }
   }
+}
+
+TEST(Weights, PaddingInChannelsIsZero) {
+  Graph graph("g");
+  const OpId in = graph.add_input("in", {3, 8, 8});
+  const OpId op = graph.add("conv", {graph.all(in)}, {Conv2d{.out_channels = 2, .kernel = {1, 3}}});
+  const ConvWeights own = make_weights(graph, op, 0, 7);
+  Conv2d wide = *graph.op(op).as_conv();
+  wide.out_channels = 4;
+  const Step step{.kind = Step::Kind::conv, .inputs = {View{0, 0, 8}}, .layer = wide, .weights = {{op, 0}}};
+  const ConvWeights padded = merged_weights(graph, step, 7);
+  ASSERT_EQ(padded.weight.size(), 4u * 8 * 3);
+  EXPECT_EQ(padded.bias, (std::vector<float>{own.bias[0], own.bias[1], 0, 0}));
+  for (int k = 0; k < 4; ++k)
+    for (int c = 0; c < 8; ++c)
+      for (int t = 0; t < 3; ++t)
+        EXPECT_EQ(padded.weight[(k * 8 + c) * 3 + t], k < 2 && c < 3 ? own.weight[(k * 3 + c) * 3 + t] : 0);
 }
 
 /// Least and greatest root mean square of all outputs, and the greatest magnitude.

@@ -16,10 +16,8 @@
 namespace opsched {
 namespace {
 
-/// A mark of DeviceFacts::kernels, for people.
-std::string described(const std::string& kernels) {
-  return kernels.empty() ? "the fastest alone" : "choice '" + kernels + "'";
-}
+/// DeviceFacts::kernels, for people.
+std::string described(const std::string& kernels) { return kernels.empty() ? "of a version not named" : kernels; }
 
 double rounded(double value, int digits) {
   char text[32];
@@ -86,8 +84,8 @@ void Profile::add_facts(const DeviceFacts& other) {
   if (other.kernels != device_.kernels && !(stages_.empty() && schedules_.empty()))
     throw Error("it was measured with other kernels (" + described(device_.kernels) + ") than those in use (" +
                 described(other.kernels) +
-                "); after 'opsched tune', measure into another folder (--profile, --out), or delete it to measure it "
-                "anew");
+                "); after 'opsched tune' or a change of kernels, measure into another folder (--profile, --out), or "
+                "delete it to measure it anew");
   DeviceFacts sum = device_;
   sum.kernels = other.kernels;
   sum.compute_capability = std::max(device_.compute_capability, other.compute_capability);

@@ -20,8 +20,8 @@ struct DeviceFacts {
   int compute_capability = 0;  ///< 90
   int multiprocessors = 0;
   std::int64_t memory_bytes = 0, l2_bytes = 0;
-  std::string driver, cuda, cudnn;                 ///< versions
-  std::string kernels;                             ///< mark of those refined by `opsched tune`; empty: none
+  std::string driver, cuda, cudnn;  ///< versions
+  std::string kernels;              ///< version of ours, and mark of those refined by `opsched tune`; may be empty
   int sm_clock_min_mhz = 0, sm_clock_max_mhz = 0;  ///< seen while measuring; 0: unknown
   int memory_clock_min_mhz = 0, memory_clock_max_mhz = 0;
   bool operator==(const DeviceFacts&) const = default;

@@ -41,7 +41,7 @@ DeviceFacts facts_of(const CudaDevice& gpu, const std::string& kernels) {
 /// One precision: its costs, and what runs in it.
 struct Lane {
   std::unique_ptr<CudaRuntime> runtime;
-  std::string kernels;  ///< mark of the refined ones when this was opened
+  std::string kernels;  ///< their mark when this was opened
   Profile profile;
   std::string file;
 };
@@ -70,8 +70,7 @@ class GpuDevice final : public Device {
   int multiprocessors() const override { return gpus_.front().multiprocessors; }
   bool measures() const override { return true; }
   std::string cost_key(Precision precision) override {
-    const std::string& kernels = lane_of(precision).kernels;
-    return describe() + ", " + to_string(precision) + (kernels.empty() ? "" : ", kernels " + kernels);
+    return describe() + ", " + to_string(precision) + ", kernels " + lane_of(precision).kernels;
   }
 
   void require(int gpus, Precision) override {
@@ -133,7 +132,7 @@ class GpuDevice final : public Device {
     options.through_host = through_host_;
     options.progress = report_;
     auto runtime = std::make_unique<CudaRuntime>(options);
-    const std::string kernels = runtime->refinement_mark();
+    const std::string kernels = runtime->kernels_mark();
     Profile profile = Profile::open(file, facts_of(gpu, kernels), precision);
     lane = std::make_unique<Lane>(Lane{std::move(runtime), kernels, std::move(profile), file});
     return *lane;

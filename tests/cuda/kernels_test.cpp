@@ -12,12 +12,14 @@ namespace {
 
 class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {};
 
-/// Every kernel of our own for this case; returns how many there were.
+/// Every kernel for this case, which is no dense convolution; returns how many there were.
 int check_native(const Case& c) {
   const Loaded loaded(c);
-  const auto names = list_native(c.problem);
+  const auto site = std::make_shared<KernelSite>(0);
+  const cudnn::Handle builder;
+  const auto names = list_kernels(c.problem, site, builder);
   for (const std::string& name : names)
-    EXPECT_LT(loaded.run(*build_native(c.problem, name)), tolerance(c.problem.precision))
+    EXPECT_LT(loaded.run(*build_kernel(c.problem, name, site, builder)), tolerance(c.problem.precision))
         << name << ": " << c.problem.key();
   return static_cast<int>(names.size());
 }

@@ -246,8 +246,9 @@ std::unique_ptr<KernelCompany> CudaRuntime::make_company(std::vector<CompanyMemb
 
 int kernels_version() { return kKernelsVersion; }
 
-std::string CudaRuntime::refinement_mark() const {
-  return ChoiceFile(impl_->options.cache_file, impl_->device.name).refinement_mark();
+std::string CudaRuntime::kernels_mark() const {
+  const std::string refined = ChoiceFile(impl_->options.cache_file, impl_->device.name).refinement_mark();
+  return std::to_string(kernels_version()) + (refined.empty() ? "" : " " + refined);
 }
 
 }  // namespace opsched

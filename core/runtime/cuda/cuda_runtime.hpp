@@ -63,8 +63,8 @@ class CudaRuntime {
 
   /// Schedules of device 0 whose kernels are to be refined. Choices go into the cache file.
   std::unique_ptr<KernelCompany> make_company(std::vector<CompanyMember> members);
-  /// Changes with the kernels that were refined so (ChoiceFile::refinement_mark); empty: none.
-  std::string refinement_mark() const;
+  /// kernels_version(), and a mark that changes with the kernels that were refined so (ChoiceFile::refinement_mark).
+  std::string kernels_mark() const;
 
   /// Measures what moving tensors between the first `gpus` devices costs, where `profile` does not know
   /// it yet, and which way of copying is best at which size; executors made later use that.

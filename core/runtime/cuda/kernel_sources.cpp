@@ -46,11 +46,13 @@ KernelSite::~KernelSite() { cublasLtDestroy(lt); }
 std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
   if (problem.precision == Precision::fp16 && problem.layout == Layout::nchw)
     throw Error("fp16 runs channels-last only: " + problem.key());
-  if (problem.kind != Step::Kind::conv) return list_native(problem);
+  const bool conv = problem.kind == Step::Kind::conv, sum = problem.inputs.size() > 1;
+  const auto list = [&](const Problem& p) { return conv ? list_convs(p, site, builder) : list_native(p); };
   std::vector<std::string> names;
-  if (problem.inputs.size() == 1) names = list_convs(problem, site, builder);
-  if (problem.inputs.size() > 1 || problem.pre != Activation::none || awkward(problem)) {
-    for (const auto& name : list_convs(after_sum(problem, static_cast<int>(problem.inputs.size())), site, builder))
+  if (!conv || !sum) names = list(problem);
+  // A window reads an input several times; a sum of its own reads it once.
+  if (problem.kind != Step::Kind::gather && (sum || (conv && (problem.pre != Activation::none || awkward(problem))))) {
+    for (const auto& name : list(after_sum(problem, static_cast<int>(problem.inputs.size()))))
       names.push_back(kSumPrefix + name);
   }
   return names;
