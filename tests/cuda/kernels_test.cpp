@@ -1,5 +1,6 @@
 // Every kernel that the library may choose, against plain loops in double precision: random shapes,
 // strides, paddings, slices and sums, in every precision.
+#include <algorithm>
 #include <map>
 
 #include "core/error.hpp"
@@ -30,6 +31,27 @@ TEST_P(Kernels, DepthwiseMatchesTheDefinition) {
   for (Layout layout : layouts(GetParam()))
     for (int i = 0; i < cases(40); ++i) kernels += check_native(random_depthwise(rng, GetParam(), layout));
   EXPECT_GT(kernels, cases(40) * 2);
+}
+
+/// Every cut into vectors, pixels and rows, which slices and channels of the cases above seldom allow.
+TEST_P(Kernels, DepthwiseVectorsMatchTheDefinition) {
+  Rng rng(6);
+  for (int k : {3, 5, 7})
+    for (int inputs : {1, 2, 3})
+      for (Activation pre : {Activation::none, Activation::relu, Activation::tanh}) {
+        Problem p = blank(rng, GetParam(), Layout::nhwc, Step::Kind::depthwise);
+        p.input = {pick(rng, {4, 12, 136}), pick(rng, {7, 8, 13, 18}), pick(rng, {7, 9, 10, 15})};
+        const int padding = pick(rng, {0, 1, k / 2});
+        p.layer = Conv2d{.out_channels = p.input.c,
+                         .kernel = {k, k},
+                         .padding = {padding, padding},
+                         .groups = p.input.c,
+                         .act = pick(rng, {0, 1}) ? Activation::relu : Activation::none};
+        p.pre = pre;
+        Case c = finish(rng, p, inputs);
+        while (std::ranges::count(list_native(c.problem), "strip/v4/c2/r4/t64") == 0) c = finish(rng, p, inputs);
+        check_native(c);
+      }
 }
 
 TEST_P(Kernels, PoolsMatchTheDefinition) {

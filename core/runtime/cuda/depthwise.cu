@@ -91,9 +91,10 @@ bool supports(const DepthwiseCall& call) {
     case DepthwiseVariant::Kind::tiled:
       return common && call.layout == Layout::nchw && !call.half && g.n < 65536;
     case DepthwiseVariant::Kind::strip:
-      return common && call.layout == Layout::nhwc && g.n < 65536 && g.c % v.vector == 0 && v.vector <= 4 &&
-             (v.cols == 2 || (v.cols == 4 && v.vector <= 2)) &&
-             (!call.sum || g.kh == 3 || (v.vector <= 2 && v.cols == 2));
+      if (!common || call.layout != Layout::nhwc || g.n >= 65536 || g.c % v.vector != 0 || v.vector > 4) return false;
+      if (v.cols != 2 && (v.cols != 4 || v.vector > 2)) return false;
+      if (v.rows == 4) return g.sh == 1 && v.vector * v.cols == 8;
+      return v.rows == 1 && (!call.sum || g.kh == 3 || (v.vector <= 2 && v.cols == 2));
     case DepthwiseVariant::Kind::generic:
       return true;
   }

@@ -64,11 +64,11 @@ void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, voi
 struct DepthwiseVariant {
   enum class Kind {
     tiled,    ///< NCHW float, square 3, 5, 7 with stride 1 or 2: input tile in shared memory; a thread does `rows` rows
-    strip,    ///< NHWC, same kernels: a thread does `vector` channels of `cols` neighbouring pixels
+    strip,    ///< NHWC, same kernels: a thread does `vector` channels of `cols` neighbouring pixels of `rows` rows
     generic,  ///< anything: a thread an output
   };
   Kind kind = Kind::generic;
-  int rows = 1;       ///< tiled: 1, 2 or 4
+  int rows = 1;       ///< tiled: 1, 2 or 4; strip: 1; also 4 if the stride is 1 and vector * cols = 8
   int vector = 1;     ///< strip: 1, 2 or 4
   int cols = 2;       ///< strip: 2; also 4 for vectors of 1 and 2
   int threads = 128;  ///< a block, about

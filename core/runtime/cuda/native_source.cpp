@@ -165,12 +165,13 @@ std::vector<std::string> list_depthwise(const Problem& problem) {
   const int widest = problem.layout == Layout::nhwc ? common_vector(problem, problem.input.c) : 0;
   for (int vector = widest; vector >= 1; vector /= 2)
     for (int cols : {2, 4})
-      for (int threads : {64, 128, 256}) {
-        call.variant = {.kind = Kind::strip, .vector = vector, .cols = cols, .threads = threads};
-        if (native::supports(call))
-          names.push_back("strip/v" + std::to_string(vector) + "/c" + std::to_string(cols) + "/t" +
-                          std::to_string(threads));
-      }
+      for (int rows : {1, 4})
+        for (int threads : {64, 128, 256}) {
+          call.variant = {.kind = Kind::strip, .rows = rows, .vector = vector, .cols = cols, .threads = threads};
+          if (native::supports(call))
+            names.push_back("strip/v" + std::to_string(vector) + "/c" + std::to_string(cols) +
+                            (rows > 1 ? "/r" + std::to_string(rows) : "") + "/t" + std::to_string(threads));
+        }
   if (names.empty()) names.push_back("generic/t128");
   return names;
 }
@@ -180,11 +181,12 @@ native::DepthwiseVariant parse_depthwise(const std::string& name) {
   const auto parts = split_name(name);
   if (parts[0] == "tiled" && parts.size() == 3)
     return {.kind = Kind::tiled, .rows = name_number(parts[1], 'r'), .threads = name_number(parts[2], 't')};
-  if (parts[0] == "strip" && parts.size() == 4)
+  if (parts[0] == "strip" && (parts.size() == 4 || parts.size() == 5))
     return {.kind = Kind::strip,
+            .rows = parts.size() == 5 ? name_number(parts[3], 'r') : 1,
             .vector = name_number(parts[1], 'v'),
             .cols = name_number(parts[2], 'c'),
-            .threads = name_number(parts[3], 't')};
+            .threads = name_number(parts.back(), 't')};
   if (parts[0] == "generic" && parts.size() == 2) return {.kind = Kind::generic, .threads = name_number(parts[1], 't')};
   throw Error("there is no depthwise kernel '" + name + "'");
 }
