@@ -2,6 +2,7 @@
 // strides, paddings, slices and sums, in every precision.
 #include <algorithm>
 #include <map>
+#include <memory>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/cudnn_graph.hpp"
@@ -11,19 +12,27 @@
 namespace opsched {
 namespace {
 
-class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {};
+class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {
+ protected:
+  void SetUp() override {
+    OnGpu::SetUp();
+    if (IsSkipped()) return;
+    site_ = std::make_shared<KernelSite>(0);
+    builder_ = std::make_unique<cudnn::Handle>();
+  }
+  /// Every kernel for this case, which is no dense convolution; returns how many there were.
+  int check_native(const Case& c) {
+    const Loaded loaded(c);
+    const auto names = list_kernels(c.problem, site_, *builder_);
+    for (const std::string& name : names)
+      EXPECT_LT(loaded.run(*build_kernel(c.problem, name, site_, *builder_)), tolerance(c.problem.precision))
+          << name << ": " << c.problem.key();
+    return static_cast<int>(names.size());
+  }
 
-/// Every kernel for this case, which is no dense convolution; returns how many there were.
-int check_native(const Case& c) {
-  const Loaded loaded(c);
-  const auto site = std::make_shared<KernelSite>(0);
-  const cudnn::Handle builder;
-  const auto names = list_kernels(c.problem, site, builder);
-  for (const std::string& name : names)
-    EXPECT_LT(loaded.run(*build_kernel(c.problem, name, site, builder)), tolerance(c.problem.precision))
-        << name << ": " << c.problem.key();
-  return static_cast<int>(names.size());
-}
+  Site site_;
+  std::unique_ptr<cudnn::Handle> builder_;
+};
 
 TEST_P(Kernels, DepthwiseMatchesTheDefinition) {
   Rng rng(1);
@@ -89,8 +98,6 @@ TEST_P(Kernels, GathersMatchTheDefinition) {
 
 TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
   Rng rng(4);
-  const auto site = std::make_shared<KernelSite>(0);
-  const cudnn::Handle builder;
   std::map<std::string, int> right;  // kernels by source
   for (Layout layout : layouts(GetParam()))
     for (int i = 0; i < 8; ++i) {
@@ -98,12 +105,12 @@ TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
       const Loaded loaded(c);
       int usable = 0;
       std::map<std::string, int> tried;
-      for (const std::string& name : list_kernels(c.problem, site, builder)) {
+      for (const std::string& name : list_kernels(c.problem, site_, *builder_)) {
         const std::string source = name.substr(0, name.rfind('/'));
         if (++tried[source] > 3) continue;  // enough of a kind
         std::unique_ptr<Kernel> kernel;
         try {
-          kernel = build_kernel(c.problem, name, site, builder);
+          kernel = build_kernel(c.problem, name, site_, *builder_);
         } catch (const Error&) {
           continue;  // a library may refuse what its heuristics propose
         }
