@@ -19,7 +19,7 @@ namespace {
 using mma::chunk_at, mma::kChunks, mma::kRowBytes;  // a tile step takes a row's channels of one tap
 
 constexpr int kStages = 4;    // tile steps in flight
-constexpr int kRowPad = 128;  // most tile heights divide it
+constexpr int kRowPad = 128;  // every tile height divides it
 
 struct Params {
   ConvGeometry g;
@@ -197,8 +197,7 @@ Variant variant() {
 const std::vector<Variant>& variants() {
   static const std::vector<Variant> all = {variant<32, 32, 2, 1, 4>(),  variant<64, 32, 2, 2, 2>(),
                                            variant<32, 64, 2, 2, 2>(),  variant<64, 64, 2, 2, 2>(),
-                                           variant<128, 64, 4, 2, 1>(), variant<128, 128, 4, 2, 1>(),
-                                           variant<128, 192, 4, 4, 1>()};
+                                           variant<128, 64, 4, 2, 1>(), variant<128, 128, 4, 2, 1>()};
   return all;
 }
 
@@ -210,9 +209,6 @@ int steps_of(const ConvGeometry& g, Precision precision) {
   const int depth = depth_of(precision);
   return g.r * g.s * (round_up(g.c, depth) / depth);
 }
-
-/// Do the packed weights hold all rows that such tiles read?
-bool fits(const ConvGeometry& g, const ConvTile& tile) { return round_up(g.k, tile.rows) <= round_up(g.k, kRowPad); }
 
 }  // namespace
 
@@ -226,7 +222,6 @@ std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Pr
                                  bool clusters) {
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
   const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
-  if (!fits(g, tile)) return {};
   std::vector<int> splits{1};
   // More blocks than a few waves, or less than four steps a block, cannot pay.
   for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g, precision) >= 4 * s;
@@ -265,7 +260,7 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
                      int output_alignment, const void* input, void* output, const void* packed, cudaStream_t stream) {
   const auto chosen = std::ranges::find_if(
       variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
-  if (chosen == variants().end() || !fits(g, tile)) throw Error("conv_mma: no such tile for this convolution");
+  if (chosen == variants().end()) throw Error("conv_mma: no such tile");
   if (input_alignment < kConvMmaAlignment) throw Error("conv_mma: the input is not aligned to 4 bytes");
   const bool half = precision == Precision::fp16;
   Params params{.g = g,

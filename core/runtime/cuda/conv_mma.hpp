@@ -13,7 +13,7 @@ namespace opsched {
 
 /// Tiles that the kernel was compiled for, splits left at 1.
 std::vector<ConvTile> conv_mma_tiles();
-/// Splits that make sense for this problem on a GPU with so many multiprocessors; none where the tile does not fit.
+/// Splits that make sense for this problem on a GPU with so many multiprocessors.
 std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Precision precision, int multiprocessors,
                                  bool clusters);
 /// Bytes that every pixel of the input slice must be a multiple of apart and aligned to: at least 4.
