@@ -22,11 +22,13 @@ using test::RandomCnn;
 struct Case {
   Graph graph;
   Schedule schedule;
+  LoweringOptions options;
   Program program;
   explicit Case(std::uint64_t seed)
       : graph(RandomCnn(seed).draw(1 + seed % 5)),
         schedule(random_schedule(graph, 1 + seed / 3 % 3, seed % 2 ? Mode::barrier : Mode::dataflow, seed)),
-        program(lower(graph, schedule, {.vector_channels = seed % 4 < 2 ? 1 : 8})) {}
+        options{.vector_channels = seed % 4 < 2 ? 1 : 8},
+        program(lower(graph, schedule, options)) {}
 };
 
 /// Does every step of a stage come after all steps of the stages before it on its device, and after
@@ -106,7 +108,8 @@ TEST(Program, WaitsThatOthersImplyChangeNothingElse) {
   int needed = 0, all = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     const Case c(seed);
-    const LoweringOptions options{.waits = Waits::all, .vector_channels = seed % 4 < 2 ? 1 : 8};
+    LoweringOptions options = c.options;
+    options.waits = Waits::all;
     const Program program = lower(c.graph, c.schedule, options);
     ASSERT_NO_THROW(verify_order(program)) << "seed " << seed;
     const Order reduced = order_of(c.program), full = order_of(program);

@@ -145,11 +145,7 @@ void Builder::add_copies(OpId id, int merge) {
 /// the layout says, unless they lie side by side already.
 Builder::Flow Builder::read_terms(OpId id, const View* target) {
   const Operator& op = graph_.op(id);
-  // Padding is read along if all of the operator's input has it.
-  const bool padded = op.terms.size() == 1 && std::ranges::all_of(op.terms.front(), [&](const Value& v) {
-                        return layout_->is_padded(layout_->value(v, device_));
-                      });
-  const bool wide = padded && (!target || target->channels > op.output.c);
+  const bool wide = layout_->reads_padding(id) && (!target || target->channels > op.output.c);
   std::vector<std::vector<View>> runs;
   for (const Term& term : op.terms) {
     std::vector<View> views;

@@ -193,11 +193,16 @@ void Layout::place_merge(int merge) {
   }
 }
 
+bool Layout::reads_padding(OpId id) const {
+  const std::vector<Term>& terms = graph_.op(id).terms;
+  return terms.size() == 1 &&
+         std::ranges::all_of(terms.front(), [&](const Value& v) { return is_padded(value(v, device_[id])); });
+}
+
 /// Are the channels behind an operator's output zero if those behind its inputs are?
 bool Layout::writes_padding(OpId id) const {
   const Operator& op = graph_.op(id);
-  bool padded = op.terms.size() == 1 &&
-                std::ranges::all_of(op.terms.front(), [&](const Value& v) { return is_padded(value(v, device_[id])); });
+  bool padded = reads_padding(id);
   Shape shape = op.input;
   for (const Layer& layer : op.layers) {
     if (const auto* conv = std::get_if<Conv2d>(&layer))
@@ -219,9 +224,7 @@ void Layout::pad_roots(int vector_channels) {
     if (whole[root]) nodes_[root].what.padding = padded_channels(channels, vector_channels) - channels;
   };
   for (OpId op = 0; op < graph_.size(); ++op) {
-    const bool name = graph_.op(op).is_join() && graph_.op(op).terms.size() == 1 && graph_.op(op).terms[0].size() == 1;
-    // A second name for what somebody else writes has nothing of its own.
-    if (!graph_.op(op).is_input() && !name && writes_padding(op)) pad(home_[op]);
+    if (writes_padding(op)) pad(home_[op]);
     for (const Import& import : imports_[op])
       if (is_padded(value(import.value, device_[op]))) pad(imported_.at({op, import.device}));
   }

@@ -42,6 +42,8 @@ class Layout {
   const Root& root(int id) const { return nodes_[id].what; }
   /// Is this all of a root with padding?
   bool is_padded(const Place& place) const;
+  /// Is all that an operator reads padded, so that it can read the padding along?
+  bool reads_padding(OpId op) const;
   /// Home of an output on the device of its operator.
   Place output(OpId op) const { return place(home_[op]); }
   /// Home of a merged convolution's output.

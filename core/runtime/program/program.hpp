@@ -79,7 +79,7 @@ struct Fusion {
 
 struct LoweringOptions {
   int element_bytes = 4;
-  Fusion fusion;
+  Fusion fusion{};
   Waits waits = Waits::needed;
   std::int64_t alignment = 256;  ///< of buffers; slices lie where their channels put them
   /// Buffers get a multiple of so many channels where no join or input is in the way. Weights and biases of the
