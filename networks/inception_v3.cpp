@@ -1,7 +1,7 @@
 // Inception V3 (Szegedy et al., CVPR 2016), as IOS schedules it: 13 blocks, 119 operators, batch
 // normalisation folded into the convolutions, global average pooling at the end, no classifier.
-#include "networks/builder.hpp"
 #include "networks/network.hpp"
+#include "networks/network_builder.hpp"
 
 namespace opsched {
 namespace {

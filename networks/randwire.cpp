@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "core/error.hpp"
-#include "networks/builder.hpp"
 #include "networks/network.hpp"
+#include "networks/network_builder.hpp"
 #include "networks/wiring.hpp"
 
 namespace opsched {

@@ -1,6 +1,6 @@
 // SqueezeNet (Iandola et al., 2016) with complex bypass, as IOS schedules it: 12 blocks, 50 operators.
-#include "networks/builder.hpp"
 #include "networks/network.hpp"
+#include "networks/network_builder.hpp"
 
 namespace opsched {
 namespace {

@@ -13,7 +13,7 @@ def load_paper() -> dict[str, Any]:
     """By "ios", "ios_code" (its public code on an H200) and "hios"; of the first two "latency_ms" by network and name,
     and "search_seconds" of IOS-Both by network."""
     paper = json.loads((ANALYSIS / "paper.json").read_text())
-    published = json.loads((ANALYSIS.parent / "experiments/peers/published.json").read_text())["sources"]
+    published = json.loads((ANALYSIS.parent / "experiments/baselines/published.json").read_text())["sources"]
     for key, source in zip(("ios", "ios_code"), published):
         networks = source["networks"]
         paper[key]["latency_ms"] = {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/cost/sharing.hpp"
+#include "core/cost/contention/sharing.hpp"
 #include "core/schedule/schedule.hpp"
 
 namespace opsched {

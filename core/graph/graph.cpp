@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-std::string quoted(const std::string& name) { return "operator '" + name + "'"; }
+std::string in_quotes(const std::string& name) { return "operator '" + name + "'"; }
 
 }  // namespace
 
@@ -21,7 +21,7 @@ Graph::Graph(std::string name, int batch) : name_(std::move(name)), batch_(batch
 OpId Graph::insert(Operator op) {
   if (op.name.empty()) throw Error("graph '" + name_ + "': operator " + std::to_string(size()) + " has no name");
   const OpId id = size();
-  if (!ids_.emplace(op.name, id).second) throw Error(quoted(op.name) + ": the name is used twice");
+  if (!ids_.emplace(op.name, id).second) throw Error(in_quotes(op.name) + ": the name is used twice");
   std::vector<OpId> preds;
   for (const Term& term : op.terms)
     for (const Value& value : term) preds.push_back(value.op);
@@ -44,28 +44,28 @@ OpId Graph::add_input(const std::string& name, Shape shape) {
 }
 
 OpId Graph::add(const std::string& name, std::vector<Term> terms, std::vector<Layer> layers) {
-  if (terms.empty()) throw Error(quoted(name) + ": reads nothing");
+  if (terms.empty()) throw Error(in_quotes(name) + ": reads nothing");
   Operator op{.name = name, .terms = std::move(terms), .layers = std::move(layers), .input = {}, .output = {}};
   for (const Term& term : op.terms) {
-    if (term.empty()) throw Error(quoted(name) + ": an empty term");
+    if (term.empty()) throw Error(in_quotes(name) + ": an empty term");
     for (const Value& v : term) {
-      if (v.op < 0 || v.op >= size()) throw Error(quoted(name) + ": reads an operator that does not exist");
+      if (v.op < 0 || v.op >= size()) throw Error(in_quotes(name) + ": reads an operator that does not exist");
       const Operator& from = ops_[v.op];
       if (v.begin < 0 || v.end <= v.begin || v.end > from.output.c)
-        throw Error(quoted(name) + ": reads channels [" + std::to_string(v.begin) + ", " + std::to_string(v.end) +
+        throw Error(in_quotes(name) + ": reads channels [" + std::to_string(v.begin) + ", " + std::to_string(v.end) +
                     ") of '" + from.name + "', which has " + std::to_string(from.output.c));
       if (v.channels() != term.front().channels())
-        throw Error(quoted(name) + ": adds values of different width (" + std::to_string(term.front().channels()) +
+        throw Error(in_quotes(name) + ": adds values of different width (" + std::to_string(term.front().channels()) +
                     " and " + std::to_string(v.channels()) + " channels)");
       Shape& in = op.input;
       if (in.h == 0) in = {0, from.output.h, from.output.w};
       if (from.output.h != in.h || from.output.w != in.w)
-        throw Error(quoted(name) + ": '" + from.name + "' is " + std::to_string(from.output.h) + "x" +
+        throw Error(in_quotes(name) + ": '" + from.name + "' is " + std::to_string(from.output.h) + "x" +
                     std::to_string(from.output.w) + " where its other inputs are " + std::to_string(in.h) + "x" +
                     std::to_string(in.w));
     }
     if (op.input.c > max_axis)
-      throw Error(quoted(name) + ": joins more than " + std::to_string(max_axis) + " channels");
+      throw Error(in_quotes(name) + ": joins more than " + std::to_string(max_axis) + " channels");
     op.input.c += term.front().channels();
   }
   try {
@@ -74,7 +74,7 @@ OpId Graph::add(const std::string& name, std::vector<Term> terms, std::vector<La
     for (const Layer& layer : op.layers) op.output = infer_shape(layer, op.output);
     check_shape(op.output);
   } catch (const Error& e) {
-    throw Error(quoted(name) + ": " + e.what());
+    throw Error(in_quotes(name) + ": " + e.what());
   }
   return insert(std::move(op));
 }
@@ -97,7 +97,7 @@ void Graph::check_block(const Block& block) const {
   for (OpId id : block.ops)
     for (OpId p : preds_[id])
       if (part_of.contains(p) && part_of[p] > part_of[id])
-        throw Error(where + quoted(ops_[id].name) + " reads '" + ops_[p].name + "' of a later part");
+        throw Error(where + in_quotes(ops_[id].name) + " reads '" + ops_[p].name + "' of a later part");
 }
 
 void Graph::end_block(const std::string& name, std::vector<std::vector<OpId>> parts) {
@@ -116,15 +116,15 @@ void Graph::set_blocks(std::vector<Block> blocks) {
     for (auto& part : blocks[b].parts) std::ranges::sort(part);
     check_block(blocks[b]);
     for (OpId id : blocks[b].ops) {
-      if (block_of[id] >= 0) throw Error(quoted(ops_[id].name) + ": in two blocks, or twice in one");
+      if (block_of[id] >= 0) throw Error(in_quotes(ops_[id].name) + ": in two blocks, or twice in one");
       block_of[id] = static_cast<int>(b);
     }
   }
   for (OpId id : units()) {
-    if (block_of[id] < 0) throw Error(quoted(ops_[id].name) + ": in no block");
+    if (block_of[id] < 0) throw Error(in_quotes(ops_[id].name) + ": in no block");
     for (OpId p : preds_[id])
       if (block_of[p] > block_of[id])
-        throw Error(quoted(ops_[id].name) + " reads '" + ops_[p].name + "' of a later block");
+        throw Error(in_quotes(ops_[id].name) + " reads '" + ops_[p].name + "' of a later block");
   }
   blocks_ = std::move(blocks);
   block_begin_ = size();
@@ -145,7 +145,7 @@ void Graph::set_weights(std::shared_ptr<const WeightTable> weights) {
         const auto size = static_cast<std::size_t>(layer_weights(*conv, shape) - conv->out_channels);
         if (found == weights->end() || found->second.weight.size() != size ||
             found->second.bias.size() != static_cast<std::size_t>(conv->out_channels))
-          throw Error(quoted(ops_[id].name) + ": its weights are missing or of another size");
+          throw Error(in_quotes(ops_[id].name) + ": its weights are missing or of another size");
       }
       shape = infer_shape(ops_[id].layers[layer], shape);
     }

@@ -5,7 +5,7 @@
 #include <set>
 #include <tuple>
 
-#include "experiments/cli/text_table.hpp"
+#include "experiments/console/text_table.hpp"
 
 namespace opsched::bench {
 

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/bench/results.hpp"
 #include "experiments/bench/settle.hpp"
+#include "experiments/records/results.hpp"
 
 namespace opsched::bench {
 

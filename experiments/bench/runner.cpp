@@ -1,7 +1,7 @@
 #include "experiments/bench/runner.hpp"
 
 #include "core/cost/bounds.hpp"
-#include "core/cost/signature.hpp"
+#include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/sim/simulate.hpp"
 #include "networks/network.hpp"

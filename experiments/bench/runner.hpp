@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "experiments/bench/results.hpp"
 #include "experiments/bench/schedule_store.hpp"
 #include "experiments/device/device.hpp"
+#include "experiments/records/results.hpp"
 
 namespace opsched::bench {
 

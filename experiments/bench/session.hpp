@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "experiments/bench/cases.hpp"
 #include "experiments/device/device.hpp"
+#include "experiments/records/cases.hpp"
 
 namespace opsched::bench {
 

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "core/cost/signature.hpp"
+#include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "experiments/bench/replays.hpp"
 #include "experiments/bench/runner.hpp"

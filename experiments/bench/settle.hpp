@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "experiments/bench/results.hpp"
 #include "experiments/bench/schedule_store.hpp"
 #include "experiments/device/device.hpp"
+#include "experiments/records/results.hpp"
 
 namespace opsched::bench {
 

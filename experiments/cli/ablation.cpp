@@ -8,10 +8,10 @@
 #include "core/graph/blocks.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/cli/progress.hpp"
-#include "experiments/cli/text_table.hpp"
-#include "experiments/ios_ablation.hpp"
-#include "experiments/scratch_folder.hpp"
+#include "experiments/console/progress.hpp"
+#include "experiments/console/text_table.hpp"
+#include "experiments/studies/ios_ablation.hpp"
+#include "experiments/studies/scratch_folder.hpp"
 
 namespace opsched::cli {
 namespace {

@@ -6,10 +6,10 @@
 
 #include "core/error.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/progress.hpp"
-#include "experiments/cli/text_table.hpp"
-#include "experiments/compare/compare.hpp"
+#include "experiments/console/progress.hpp"
+#include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
+#include "experiments/studies/compare.hpp"
 
 namespace opsched::cli {
 namespace {

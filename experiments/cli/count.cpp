@@ -3,10 +3,10 @@
 #include <memory>
 
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/interrupt.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/cli/text_table.hpp"
-#include "schedulers/ios_count.hpp"
+#include "experiments/console/interrupt.hpp"
+#include "experiments/console/text_table.hpp"
+#include "schedulers/ios/count.hpp"
 #include "schedulers/options.hpp"
 
 namespace opsched::cli {

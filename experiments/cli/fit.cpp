@@ -8,11 +8,11 @@
 
 #include "core/error.hpp"
 #include "core/files.hpp"
-#include "experiments/accuracy_json.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/progress.hpp"
-#include "experiments/cli/text_table.hpp"
+#include "experiments/console/progress.hpp"
+#include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
+#include "experiments/studies/accuracy_json.hpp"
 #include "networks/network.hpp"
 
 namespace opsched::cli {

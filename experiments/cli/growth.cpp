@@ -4,8 +4,8 @@
 
 #include "core/files.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/interrupt.hpp"
-#include "experiments/search_growth.hpp"
+#include "experiments/console/interrupt.hpp"
+#include "experiments/studies/search_growth.hpp"
 #include "networks/network.hpp"
 #include "schedulers/options.hpp"
 

@@ -7,15 +7,15 @@
 #include <optional>
 #include <set>
 
-#include "core/cost/signature.hpp"
+#include "core/cost/signature/signature.hpp"
 #include "core/files.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/cli/progress.hpp"
-#include "experiments/cli/text_table.hpp"
-#include "schedulers/dataflow_plan.hpp"
-#include "schedulers/launch_order.hpp"
-#include "schedulers/priorities.hpp"
+#include "experiments/console/progress.hpp"
+#include "experiments/console/text_table.hpp"
+#include "schedulers/dataflow/launch_order.hpp"
+#include "schedulers/dataflow/plan.hpp"
+#include "schedulers/dataflow/priorities.hpp"
 
 namespace opsched::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/text_table.hpp"
+#include "experiments/console/text_table.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 

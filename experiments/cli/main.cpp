@@ -8,7 +8,7 @@
 
 #include "core/error.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/interrupt.hpp"
+#include "experiments/console/interrupt.hpp"
 
 namespace {
 

@@ -2,9 +2,9 @@
 
 #include "core/error.hpp"
 #include "core/graph/blocks.hpp"
-#include "core/graph/graph_io.hpp"
+#include "core/graph/files/graph_io.hpp"
 #include "core/schedule/schedule_json.hpp"
-#include "experiments/cli/progress.hpp"
+#include "experiments/console/progress.hpp"
 
 namespace opsched::cli {
 

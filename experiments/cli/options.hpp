@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/graph/graph.hpp"
-#include "experiments/cli/status_line.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/device/device.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"

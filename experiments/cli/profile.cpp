@@ -7,12 +7,12 @@
 
 #include "core/error.hpp"
 #include "core/files.hpp"
-#include "experiments/bench/results.hpp"
 #include "experiments/bench/session.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/text_table.hpp"
+#include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
-#include "experiments/profile/plan.hpp"
+#include "experiments/records/results.hpp"
+#include "experiments/studies/plan.hpp"
 
 namespace opsched::cli {
 namespace {

@@ -5,12 +5,12 @@
 
 #include "core/error.hpp"
 #include "experiments/bench/replays.hpp"
-#include "experiments/bench/results.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/interrupt.hpp"
-#include "experiments/cli/status_line.hpp"
-#include "experiments/cli/text_table.hpp"
+#include "experiments/console/interrupt.hpp"
+#include "experiments/console/status_line.hpp"
+#include "experiments/console/text_table.hpp"
 #include "experiments/device/device.hpp"
+#include "experiments/records/results.hpp"
 
 namespace opsched::cli {
 namespace {

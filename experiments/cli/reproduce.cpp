@@ -7,9 +7,9 @@
 
 #include "core/error.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/interrupt.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/cli/text_table.hpp"
+#include "experiments/console/interrupt.hpp"
+#include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
 #include "experiments/figures/draw.hpp"
 #include "experiments/figures/reproduce.hpp"

@@ -11,8 +11,8 @@
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/cli/progress.hpp"
-#include "experiments/cli/text_table.hpp"
+#include "experiments/console/progress.hpp"
+#include "experiments/console/text_table.hpp"
 #include "networks/dag_file.hpp"
 
 namespace opsched::cli {

@@ -4,7 +4,7 @@
 
 #include "core/files.hpp"
 #include "core/graph/describe.hpp"
-#include "core/graph/graph_io.hpp"
+#include "core/graph/files/graph_io.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
 

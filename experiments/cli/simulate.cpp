@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/progress.hpp"
-#include "experiments/simulation_study.hpp"
+#include "experiments/console/progress.hpp"
+#include "experiments/studies/simulation_study.hpp"
 
 namespace opsched::cli {
 namespace {

@@ -7,9 +7,9 @@
 #include "core/runtime/kernel_refinement.hpp"
 #include "experiments/bench/runner.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/progress.hpp"
-#include "experiments/cli/text_table.hpp"
-#include "experiments/scratch_folder.hpp"
+#include "experiments/console/progress.hpp"
+#include "experiments/console/text_table.hpp"
+#include "experiments/studies/scratch_folder.hpp"
 
 namespace opsched::cli {
 namespace {

@@ -6,8 +6,8 @@
 #include "core/runtime/trace/warp_file.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/cli/progress.hpp"
-#include "experiments/cli/text_table.hpp"
+#include "experiments/console/progress.hpp"
+#include "experiments/console/text_table.hpp"
 
 namespace opsched::cli {
 namespace {

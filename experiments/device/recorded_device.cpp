@@ -4,8 +4,8 @@
 #include <map>
 #include <optional>
 
-#include "core/cost/recorded.hpp"
-#include "core/cost/signature.hpp"
+#include "core/cost/profile/recorded.hpp"
+#include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/sim/sim_executor.hpp"
 #include "experiments/device/device.hpp"

@@ -1,6 +1,6 @@
 // IOS, figure "batch sizes": Inception V3 at batch 1 to 128.
+#include "experiments/figures/baseline_items.hpp"
 #include "experiments/figures/figure.hpp"
-#include "experiments/figures/peers.hpp"
 
 namespace opsched::figures {
 

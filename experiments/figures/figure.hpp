@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/figures/lab.hpp"
+#include "experiments/figures/figure_context.hpp"
 #include "experiments/figures/row.hpp"
 
 namespace opsched::figures {

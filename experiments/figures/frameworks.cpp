@@ -1,6 +1,6 @@
 // IOS, figure "frameworks": what a user would run instead, beside ours.
+#include "experiments/figures/baseline_items.hpp"
 #include "experiments/figures/figure.hpp"
-#include "experiments/figures/peers.hpp"
 
 namespace opsched::figures {
 

@@ -1,7 +1,7 @@
 // IOS, figure "intra- against inter-operator parallelism": a tuned compiler, which makes each operator
 // fast, against IOS, which runs operators side by side.
+#include "experiments/figures/baseline_items.hpp"
 #include "experiments/figures/figure.hpp"
-#include "experiments/figures/peers.hpp"
 
 namespace opsched::figures {
 

@@ -1,6 +1,6 @@
 // IOS, the table of all latencies: ours, beside the paper's and its public code's.
+#include "experiments/figures/baseline_items.hpp"
 #include "experiments/figures/figure.hpp"
-#include "experiments/figures/peers.hpp"
 
 namespace opsched::figures {
 

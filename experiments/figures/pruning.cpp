@@ -4,8 +4,8 @@
 
 #include "core/error.hpp"
 #include "experiments/figures/figure.hpp"
-#include "experiments/ios_ablation.hpp"
-#include "experiments/scratch_folder.hpp"
+#include "experiments/studies/ios_ablation.hpp"
+#include "experiments/studies/scratch_folder.hpp"
 
 namespace opsched::figures {
 namespace {

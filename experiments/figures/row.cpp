@@ -6,7 +6,7 @@
 #include <set>
 
 #include "core/error.hpp"
-#include "experiments/bench/case_json.hpp"
+#include "experiments/records/case_json.hpp"
 
 namespace opsched::figures {
 namespace {
@@ -83,7 +83,7 @@ Row row_from_json(const ordered_json& json) {
   return row;
 }
 
-std::string quoted(std::string text) {
+std::string in_quotes(std::string text) {
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
   for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2) text.insert(at, 1, '"');
   return '"' + text + '"';
@@ -93,7 +93,7 @@ std::string quoted(std::string text) {
 std::string cell(const ordered_json& json, const std::string& name) {
   if (!json.contains(name)) return "";
   const ordered_json& value = json.at(name);
-  return quoted(value.is_string() ? value.get<std::string>() : value.dump());
+  return in_quotes(value.is_string() ? value.get<std::string>() : value.dump());
 }
 
 }  // namespace
@@ -225,7 +225,7 @@ std::string to_csv(const FigureData& data) {
       for (const std::string& name : labels) csv += "," + cell(json.value("labels", ordered_json::object()), name);
       for (const std::string& name : fixed) csv += "," + cell(json, name);
       for (const std::string& name : numbers) csv += "," + cell(json.value("numbers", ordered_json::object()), name);
-      csv += "," + cell(json, "how") + "," + cell(json, "skipped") + "," + quoted(row.source) + "\n";
+      csv += "," + cell(json, "how") + "," + cell(json, "skipped") + "," + in_quotes(row.source) + "\n";
     }
   return csv;
 }

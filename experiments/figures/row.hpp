@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/bench/results.hpp"
+#include "experiments/records/results.hpp"
 
 namespace opsched::figures {
 

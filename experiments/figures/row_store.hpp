@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "core/cost/journal.hpp"
+#include "core/cost/profile/journal.hpp"
 #include "experiments/figures/row.hpp"
 
 namespace opsched::figures {

@@ -6,7 +6,7 @@
 #include "core/error.hpp"
 #include "experiments/figures/figure.hpp"
 #include "networks/network.hpp"
-#include "schedulers/ios_count.hpp"
+#include "schedulers/ios/count.hpp"
 
 namespace opsched::figures {
 namespace {

@@ -1,12 +1,12 @@
-// HIOS's simulation studies and ours (experiments/simulation_study.hpp), as figures.
+// HIOS's simulation studies and ours (experiments/studies/simulation_study.hpp), as figures.
 #include <filesystem>
 #include <utility>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
-#include "experiments/confidence.hpp"
 #include "experiments/figures/simulations.hpp"
-#include "experiments/simulation_study.hpp"
+#include "experiments/studies/confidence.hpp"
+#include "experiments/studies/simulation_study.hpp"
 
 namespace opsched::figures {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "core/cost/recorded.hpp"
+#include "core/cost/profile/recorded.hpp"
 #include "core/schedule/schedule_text.hpp"
 #include "tests/support/true_device.hpp"
 

@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "schedulers/ios_part.hpp"
+#include "schedulers/ios/part.hpp"
 
 namespace opsched::test {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/cost/cost_model.hpp"
-#include "core/cost/signature.hpp"
+#include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 
 namespace opsched::test {

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/cost/features.hpp"
-#include "core/cost/profile.hpp"
-#include "core/cost/signature.hpp"
+#include "core/cost/contention/features.hpp"
+#include "core/cost/profile/profile.hpp"
+#include "core/cost/signature/signature.hpp"
 
 namespace opsched::test {
 

@@ -3,24 +3,24 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/cost/signature.hpp"
+#include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
-#include "core/runtime/cuda/captured_program.hpp"
-#include "core/runtime/cuda/choice_file.hpp"
-#include "core/runtime/cuda/cuda_check.hpp"
+#include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/graph/captured_program.hpp"
+#include "core/runtime/cuda/library/tuning_cache.hpp"
 #ifdef OPSCHED_WITH_CUPTI
-#include "core/runtime/cuda/cupti_counters.hpp"
-#include "core/runtime/cuda/cupti_replay.hpp"
+#include "core/runtime/cuda/profiling/cupti_counters.hpp"
+#include "core/runtime/cuda/profiling/cupti_replay.hpp"
 #endif
-#include "core/runtime/cuda/device_context.hpp"
-#include "core/runtime/cuda/lowering.hpp"
-#include "core/runtime/cuda/measured_cost.hpp"
-#include "core/runtime/cuda/nvtx_range.hpp"
-#include "core/runtime/cuda/peers.hpp"
-#include "core/runtime/cuda/replay.hpp"
-#include "core/runtime/cuda/schedule_company.hpp"
-#include "core/runtime/cuda/transfer_timer.hpp"
-#include "core/runtime/cuda/weight_store.hpp"
+#include "core/runtime/cuda/device/nvtx_range.hpp"
+#include "core/runtime/cuda/device/peer_access.hpp"
+#include "core/runtime/cuda/graph/device_context.hpp"
+#include "core/runtime/cuda/graph/weight_store.hpp"
+#include "core/runtime/cuda/measure/co_run_tuner.hpp"
+#include "core/runtime/cuda/measure/graph_timer.hpp"
+#include "core/runtime/cuda/measure/measured_cost.hpp"
+#include "core/runtime/cuda/measure/transfer_timer.hpp"
+#include "core/runtime/program/gpu_lowering.hpp"
 
 namespace opsched {
 namespace {

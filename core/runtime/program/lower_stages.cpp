@@ -3,7 +3,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/program/arena.hpp"
-#include "core/runtime/program/builder.hpp"
+#include "core/runtime/program/program_builder.hpp"
 
 namespace opsched {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "core/cost/least_squares.hpp"
+#include "core/cost/contention/least_squares.hpp"
 #include "core/parallel.hpp"
 #include "core/runtime/sim/simulate.hpp"
 #include "core/schedule/schedule_text.hpp"

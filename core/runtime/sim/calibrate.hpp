@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/cost/recorded.hpp"
+#include "core/cost/profile/recorded.hpp"
 
 namespace opsched {
 

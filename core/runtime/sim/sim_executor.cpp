@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "core/cost/signature.hpp"
+#include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/program/program.hpp"
 #include "core/runtime/sim/sim_trace.hpp"

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "core/cost/profile.hpp"
+#include "core/cost/profile/profile.hpp"
 #include "core/runtime/executor.hpp"
 
 namespace opsched {

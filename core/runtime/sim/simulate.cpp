@@ -7,7 +7,7 @@
 #include <queue>
 #include <tuple>
 
-#include "core/cost/features.hpp"
+#include "core/cost/contention/features.hpp"
 
 namespace opsched {
 namespace {

@@ -1,0 +1,329 @@
+#include "core/cost/contention/contention.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <unordered_map>
+#include <utility>
+
+#include "core/cost/contention/features.hpp"
+#include "core/cost/contention/least_squares.hpp"
+#include "core/cost/contention/regression.hpp"
+#include "core/error.hpp"
+
+namespace opsched {
+namespace {
+
+constexpr std::size_t kDemandFeatures = 10;
+using DemandFeatures = std::array<double, kDemandFeatures>;
+
+/// What decides how much of the device an operator keeps busy; of like size, roughly centred.
+DemandFeatures demand_features(const OperatorFeatures& f, double ms) {
+  const auto log = [](double x, double middle) { return std::log(std::max(x, 1.0) / middle) / 3; };
+  const double bytes = f.bytes_read + f.bytes_written + f.weight_bytes;
+  return {log(f.pixels, 300),    log(f.channels, 200),    log(f.outputs, 1e5),
+          log(f.reduction, 500), std::log(ms / 0.02) / 2, f.macs > 0 ? log(f.macs / ms, 1e10) : 0,
+          log(bytes / ms, 1e8),  f.macs > 0 ? 1.0 : 0.0,  f.depthwise ? 1.0 : 0.0,
+          f.pool ? 1.0 : 0.0};
+}
+
+double logistic(double x) { return 1 / (1 + std::exp(-x)); }
+
+Sharing initial_sharing() {
+  Sharing sharing;
+  sharing.softness = 3;
+  sharing.crowding = 0.01;
+  sharing.fork_ms = 0.001;
+  return sharing;
+}
+
+/// Everything that the fit of concurrent stages decides.
+struct Law {
+  Sharing sharing = initial_sharing();
+  double base = 0.5;
+  DemandFeatures slope{};
+
+  double demand(const DemandFeatures& x, double correction) const {
+    double sum = base + correction;
+    for (std::size_t i = 0; i < x.size(); ++i) sum += slope[i] * x[i];
+    return std::max(0.01, logistic(sum));
+  }
+
+  // As a vector for the fit; positive numbers as logarithms.
+  static constexpr std::size_t kHead = 5;
+  std::vector<double> pack() const {
+    std::vector<double> v{std::log(sharing.softness - 1), std::log(sharing.crowding), std::log(sharing.fork_ms),
+                          1000 * sharing.chain_ms, base};
+    v.insert(v.end(), slope.begin(), slope.end());
+    return v;
+  }
+  static Law unpack(const std::vector<double>& v) {
+    Law law;
+    law.sharing.softness = 1 + std::exp(std::min(v[0], 4.0));
+    law.sharing.crowding = std::exp(std::min(v[1], 2.0));
+    law.sharing.fork_ms = std::exp(std::min(v[2], 2.0));
+    law.sharing.chain_ms = v[3] / 1000;
+    law.base = v[4];
+    std::copy(v.begin() + kHead, v.end(), law.slope.begin());
+    return law;
+  }
+  /// How far each may stray from where it starts where data say little. Crowding hardly: stages of batch 1 do
+  /// not tell it from softness, and where operators fill the device, large batches show that it is next to none.
+  static double spread(std::size_t i) { return i == 1 ? 0.02 : i < 4 ? 1.5 : 1.0; }
+};
+
+struct OperatorEntry {
+  double ms = 0;
+  DemandFeatures x{};
+  double correction = 0;
+};
+
+/// A measured concurrent stage, in entries.
+struct Sample {
+  std::vector<std::vector<int>> groups;
+  double log_ms = 0;
+};
+
+constexpr double kNoise = 0.05;        // what a perfect model would leave
+constexpr double kOutlier = 0.3;       // relative errors beyond this count linearly
+constexpr double kCorrection = 0.7;    // spread of an operator's own correction
+constexpr double kLeast = 1e-4;        // ms; what takes less (joins written in place) takes nothing
+constexpr std::size_t kFitted = 1200;  // stages are enough for the law; corrections use all
+
+std::uint64_t hash(const std::string& text) {
+  std::uint64_t h = 14695981039346656037ULL;
+  for (unsigned char c : text) h = (h ^ c) * 1099511628211ULL;
+  return h ^ (h >> 29);
+}
+
+}  // namespace
+
+struct ContentionModel::State {
+  int element_bytes = 4;
+  std::unordered_map<std::string, int> index;  // of entries, by solo key without wiring
+  std::vector<OperatorEntry> entries;
+  std::vector<Sample> samples;
+  Law law;
+  Regression latency{{}, {}};
+
+  double predict(const Sample& sample, const Law& with) const {
+    std::vector<std::vector<Task>> groups(sample.groups.size());
+    for (std::size_t g = 0; g < groups.size(); ++g)
+      for (int i : sample.groups[g])
+        groups[g].push_back({entries[i].ms, with.demand(entries[i].x, entries[i].correction)});
+    return std::log(share(groups, with.sharing));
+  }
+
+  void fit_law(const std::vector<int>& chosen) {
+    const std::vector<double> prior = Law{}.pack();
+    const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
+      const Law trial = Law::unpack(v);
+      r.clear();
+      for (int i : chosen) r.push_back(robust(predict(samples[i], trial) - samples[i].log_ms, kOutlier) / kNoise);
+      for (std::size_t j = 0; j < v.size(); ++j) r.push_back((v[j] - prior[j]) / Law::spread(j));
+    };
+    law = Law::unpack(least_squares(residuals, law.pack(), 25));
+  }
+
+  /// One operator's correction after another, the others held.
+  void fit_corrections() {
+    std::vector<std::vector<int>> stages_of(entries.size());
+    for (std::size_t s = 0; s < samples.size(); ++s)
+      for (const auto& group : samples[s].groups)
+        for (int i : group)
+          if (stages_of[i].empty() || stages_of[i].back() != static_cast<int>(s))
+            stages_of[i].push_back(static_cast<int>(s));
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      if (stages_of[i].empty()) continue;
+      double& correction = entries[i].correction;
+      const double step = 1e-3;
+      double gradient = correction / (kCorrection * kCorrection), curvature = 1 / (kCorrection * kCorrection);
+      for (int s : stages_of[i]) {
+        const double here = robust(predict(samples[s], law) - samples[s].log_ms, kOutlier) / kNoise;
+        correction += step;
+        const double there = robust(predict(samples[s], law) - samples[s].log_ms, kOutlier) / kNoise;
+        correction -= step;
+        const double slope = (there - here) / step;
+        gradient += slope * here;
+        curvature += slope * slope;
+      }
+      correction -= std::clamp(gradient / curvature, -1.0, 1.0);
+    }
+  }
+};
+
+ContentionModel::ContentionModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ContentionModel::ContentionModel(ContentionModel&&) noexcept = default;
+ContentionModel& ContentionModel::operator=(ContentionModel&&) noexcept = default;
+ContentionModel::~ContentionModel() = default;
+
+ContentionModel ContentionModel::fit(const Profile& profile, const std::function<bool(const std::string& key)>& use) {
+  auto state = std::make_unique<State>();
+  State& s = *state;
+  s.element_bytes = element_bytes(profile.precision());
+
+  // In a fixed order, whatever the map's.
+  std::vector<std::pair<std::string, double>> stages;
+  for (const auto& [key, record] : profile.stages())
+    if (!use || use(key)) stages.emplace_back(key, record.ms);
+  std::ranges::sort(stages);
+
+  std::vector<std::pair<SignedStage, double>> parsed;
+  std::vector<std::string> keys;
+  std::vector<std::vector<double>> rows;
+  std::vector<double> logs;
+  const auto learn = [&](const OperatorFeatures& f, double ms) {
+    rows.push_back(regression_features(f));
+    logs.push_back(std::log(std::max(ms, kLeast)));
+  };
+  for (const auto& [key, ms] : stages) {
+    SignedStage stage = parse_stage_key(key);
+    if (stage.ops.size() == 1) {
+      const OperatorFeatures f = operator_features(stage.ops[0], stage.batch, s.element_bytes);
+      const auto [it, fresh] =
+          s.index.try_emplace(solo_key(stage.signatures[0], stage.batch), static_cast<int>(s.entries.size()));
+      if (!fresh) continue;  // the same operator, wired to one value twice
+      s.entries.push_back({ms, demand_features(f, ms), 0});
+      learn(f, ms);
+    } else if (stage.strategy == Strategy::merge) {
+      learn(operator_features(merged_operator(stage.ops), stage.batch, s.element_bytes), ms);
+    } else if (ms >= kLeast) {
+      parsed.emplace_back(std::move(stage), ms);
+      keys.push_back(key);
+    }
+  }
+  if (s.entries.empty()) throw Error("the profile of '" + profile.device().name + "' holds no operator's latency");
+  s.latency = Regression(std::move(rows), std::move(logs));
+
+  std::vector<std::pair<std::uint64_t, int>> order;
+  for (std::size_t i = 0; i < parsed.size(); ++i) {
+    const auto& [stage, ms] = parsed[i];
+    Sample sample{.groups = {}, .log_ms = std::log(ms)};
+    bool known = true;
+    for (const auto& group : stage.groups) {
+      auto& places = sample.groups.emplace_back();
+      for (int op : group) {
+        const auto it = s.index.find(solo_key(stage.signatures[op], stage.batch));
+        known = known && it != s.index.end();
+        if (known) places.push_back(it->second);
+      }
+    }
+    if (!known) continue;
+    order.emplace_back(hash(keys[i]), static_cast<int>(s.samples.size()));
+    s.samples.push_back(std::move(sample));
+  }
+  std::ranges::sort(order);
+  std::vector<int> chosen;
+  for (std::size_t i = 0; i < std::min(order.size(), kFitted); ++i) chosen.push_back(order[i].second);
+  if (!chosen.empty()) {
+    for (int round = 0; round < 2; ++round) {
+      s.fit_law(chosen);
+      for (int sweep = 0; sweep < 3; ++sweep) s.fit_corrections();
+    }
+  }
+  s.samples.clear();
+  for (const auto& [link, record] : profile.transfers())
+    s.law.sharing.transfer_latency_ms = std::min(s.law.sharing.transfer_latency_ms, record.ms);
+  return ContentionModel(std::move(state));
+}
+
+bool ContentionModel::operator_measured(const std::string& signature, int batch) const {
+  return state_->index.contains(solo_key(signature, batch));
+}
+
+Task ContentionModel::operator_task(const std::string& signature, int batch) const {
+  const State& s = *state_;
+  if (const auto it = s.index.find(solo_key(signature, batch)); it != s.index.end()) {
+    const OperatorEntry& entry = s.entries[it->second];
+    return {entry.ms, s.law.demand(entry.x, entry.correction)};
+  }
+  const OperatorFeatures f = operator_features(parse_operator_signature(signature), batch, s.element_bytes);
+  const double ms = std::exp(s.latency.predict(regression_features(f)));
+  return {ms, s.law.demand(demand_features(f, ms), 0)};
+}
+
+Task ContentionModel::merged_task(std::span<const std::string> signatures, int batch) const {
+  const State& s = *state_;
+  std::vector<Operator> ops;
+  for (const std::string& signature : signatures) ops.push_back(parse_operator_signature(signature));
+  const OperatorFeatures f = operator_features(merged_operator(ops), batch, s.element_bytes);
+  const double ms = std::exp(s.latency.predict(regression_features(f)));
+  return {ms, s.law.demand(demand_features(f, ms), 0)};
+}
+
+double ContentionModel::stage_ms(const std::string& key) const {
+  const SignedStage stage = parse_stage_key(key);
+  if (stage.strategy == Strategy::merge) return merged_task(stage.signatures, stage.batch).ms;
+  std::vector<std::vector<Task>> groups(stage.groups.size());
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    for (int op : stage.groups[g]) groups[g].push_back(operator_task(stage.signatures[op], stage.batch));
+  return share(groups, sharing());
+}
+
+const Sharing& ContentionModel::sharing() const { return state_->law.sharing; }
+
+FitReport cross_validate(const Profile& profile, int folds) {
+  if (folds < 2) throw Error("cross-validation needs at least 2 folds, not " + std::to_string(folds));
+  FitReport report;
+  struct Pairs {
+    std::vector<double> predicted, measured;
+    void add(double p, double m) {
+      predicted.push_back(p);
+      measured.push_back(m);
+    }
+    ErrorStats stats() const { return error_stats(predicted, measured); }
+  } fitted, concurrent, merge, solo;
+
+  struct Kind {
+    bool solo, merge;
+  };
+  std::unordered_map<std::string, Kind> kinds;
+  std::vector<std::vector<double>> rows;
+  std::vector<double> logs;
+  std::vector<int> parts;
+  for (const auto& [key, record] : profile.stages()) {
+    const SignedStage stage = parse_stage_key(key);
+    kinds[key] = {stage.ops.size() == 1, stage.strategy == Strategy::merge};
+    if (stage.ops.size() > 1) continue;
+    rows.push_back(
+        regression_features(operator_features(stage.ops[0], stage.batch, element_bytes(profile.precision()))));
+    logs.push_back(std::log(std::max(record.ms, kLeast)));
+    parts.push_back(static_cast<int>(hash(key) % folds));
+  }
+  for (int fold = 0; fold < folds; ++fold) {
+    const auto left_out = [&](const std::string& key) {
+      return static_cast<int>(hash(key) % folds) == fold && !kinds.at(key).solo;
+    };
+    const ContentionModel model = ContentionModel::fit(profile, [&](const std::string& key) { return !left_out(key); });
+    for (const auto& [key, kind] : kinds) {
+      if (kind.solo) continue;
+      const double measured = profile.find_stage(key)->ms;
+      if (measured < kLeast) continue;
+      if (left_out(key)) {
+        report.left_out.push_back({key, model.stage_ms(key), measured});
+        (kind.merge ? merge : concurrent).add(report.left_out.back().predicted, measured);
+      } else if (!kind.merge && fold == 0) {
+        fitted.add(model.stage_ms(key), measured);
+      }
+    }
+    std::vector<std::vector<double>> train;
+    std::vector<double> values;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (parts[i] == fold) continue;
+      train.push_back(rows[i]);
+      values.push_back(logs[i]);
+    }
+    const Regression regression(std::move(train), std::move(values));
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (parts[i] == fold) solo.add(std::exp(regression.predict(rows[i])), std::exp(logs[i]));
+    report.sharing = model.sharing();
+  }
+  std::ranges::sort(report.left_out, {}, &StagePrediction::key);
+  report.fitted = fitted.stats();
+  report.concurrent = concurrent.stats();
+  report.merge = merge.stats();
+  report.solo = solo.stats();
+  return report;
+}
+
+}  // namespace opsched

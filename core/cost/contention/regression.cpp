@@ -1,0 +1,103 @@
+#include "core/cost/contention/regression.hpp"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace opsched {
+namespace {
+
+constexpr std::size_t kNeighbours = 24;
+
+double distance2(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return sum;
+}
+
+}  // namespace
+
+Regression::Regression(std::vector<std::vector<double>> features, std::vector<double> values) {
+  if (features.empty()) return;
+  const std::size_t n = features.size(), d = features.front().size();
+  mean_.assign(d, 0);
+  scale_.assign(d, 0);
+  for (const auto& row : features)
+    for (std::size_t j = 0; j < d; ++j) mean_[j] += row[j] / static_cast<double>(n);
+  for (const auto& row : features)
+    for (std::size_t j = 0; j < d; ++j) scale_[j] += (row[j] - mean_[j]) * (row[j] - mean_[j]) / static_cast<double>(n);
+  for (double& scale : scale_) scale = std::max(std::sqrt(scale), 1e-3);
+  for (const auto& row : features) samples_.push_back(scaled(row));
+
+  // The trend, with a ridge that keeps features that hardly vary out of it.
+  Eigen::MatrixXd normal = Eigen::MatrixXd::Identity(static_cast<Eigen::Index>(d), static_cast<Eigen::Index>(d));
+  Eigen::VectorXd right = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(d));
+  for (double value : values) base_ += value / static_cast<double>(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const Eigen::Map<const Eigen::VectorXd> x(samples_[i].data(), static_cast<Eigen::Index>(d));
+    normal += x * x.transpose();
+    right += x * (values[i] - base_);
+  }
+  const Eigen::VectorXd slope = normal.ldlt().solve(right);
+  slope_.assign(slope.data(), slope.data() + d);
+  for (std::size_t i = 0; i < n; ++i) rest_.push_back(values[i] - trend(samples_[i]));
+
+  // Length and noise that predict samples best that are left out.
+  double best = std::numeric_limits<double>::infinity();
+  const std::size_t stride = 1 + n / 200;
+  for (double length : {0.5, 1.0, 2.0, 4.0})
+    for (double noise : {0.01, 0.05, 0.25}) {
+      double error = 0;
+      for (std::size_t i = 0; i < n; i += stride)
+        error += std::abs(krige(samples_[i], static_cast<std::ptrdiff_t>(i), length, noise) - rest_[i]);
+      if (error < best) {
+        best = error;
+        length_ = length;
+        noise_ = noise;
+      }
+    }
+}
+
+std::vector<double> Regression::scaled(const std::vector<double>& features) const {
+  std::vector<double> row(features.size());
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = (features[j] - mean_[j]) / scale_[j];
+  return row;
+}
+
+double Regression::trend(const std::vector<double>& at) const {
+  double sum = base_;
+  for (std::size_t j = 0; j < at.size(); ++j) sum += slope_[j] * at[j];
+  return sum;
+}
+
+double Regression::krige(const std::vector<double>& at, std::ptrdiff_t skip, double length, double noise) const {
+  std::vector<std::pair<double, std::size_t>> near;
+  near.reserve(samples_.size());
+  for (std::size_t i = 0; i < samples_.size(); ++i)
+    if (static_cast<std::ptrdiff_t>(i) != skip) near.emplace_back(distance2(at, samples_[i]), i);
+  const std::size_t k = std::min(kNeighbours, near.size());
+  if (k == 0) return 0;
+  std::ranges::nth_element(near, near.begin() + static_cast<std::ptrdiff_t>(k - 1));
+  const auto covariance = [&](double squared) { return std::exp(-squared / (2 * length * length)); };
+  Eigen::MatrixXd gram(static_cast<Eigen::Index>(k), static_cast<Eigen::Index>(k));
+  Eigen::VectorXd to(static_cast<Eigen::Index>(k)), rest(static_cast<Eigen::Index>(k));
+  for (std::size_t i = 0; i < k; ++i) {
+    const auto row = static_cast<Eigen::Index>(i);
+    to[row] = covariance(near[i].first);
+    rest[row] = rest_[near[i].second];
+    for (std::size_t j = 0; j <= i; ++j)
+      gram(row, static_cast<Eigen::Index>(j)) =
+          covariance(distance2(samples_[near[i].second], samples_[near[j].second]));
+    gram(row, row) += noise;
+  }
+  return to.dot(gram.selfadjointView<Eigen::Lower>().llt().solve(rest));
+}
+
+double Regression::predict(const std::vector<double>& features) const {
+  if (samples_.empty()) return 0;
+  const std::vector<double> at = scaled(features);
+  return trend(at) + krige(at, -1, length_, noise_);
+}
+
+}  // namespace opsched

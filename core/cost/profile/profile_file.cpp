@@ -1,0 +1,284 @@
+// The profile on disk: {"format", "version", "precision", "device", "operators", "stages", ...}.
+//
+// A stage is [key, ms, noise, runs], where the key names its operators by their place in "operators";
+// one entry a line, sorted, so that versions of a file compare well.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/cost/profile/journal.hpp"
+#include "core/cost/profile/profile.hpp"
+#include "core/cost/profile/profile_text.hpp"
+#include "core/error.hpp"
+#include "core/files.hpp"
+
+namespace opsched {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kVersion = 1;
+constexpr const char* kFormat = "opsched-profile";
+constexpr const char* kJournalFormat = "opsched-profile-journal";
+
+std::string journal_path(const std::string& path) { return path + ".journal"; }
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+std::string in_quotes(const std::string& text) { return json(text).dump(); }
+
+std::string triple(const Record& r) { return number(r.ms) + "," + number(r.noise) + "," + std::to_string(r.runs); }
+
+std::string facts_text(const DeviceFacts& d) {
+  nlohmann::ordered_json facts{{"name", d.name},
+                               {"compute_capability", d.compute_capability},
+                               {"multiprocessors", d.multiprocessors},
+                               {"memory_bytes", d.memory_bytes},
+                               {"l2_bytes", d.l2_bytes},
+                               {"driver", d.driver},
+                               {"cuda", d.cuda},
+                               {"cudnn", d.cudnn},
+                               {"sm_clock_mhz", {d.sm_clock_min_mhz, d.sm_clock_max_mhz}},
+                               {"memory_clock_mhz", {d.memory_clock_min_mhz, d.memory_clock_max_mhz}}};
+  if (!d.kernels.empty()) facts["kernels"] = d.kernels;
+  return facts.dump();
+}
+
+DeviceFacts read_facts(const json& j) {
+  DeviceFacts d;
+  d.name = j.at("name");
+  d.compute_capability = j.at("compute_capability");
+  d.multiprocessors = j.at("multiprocessors");
+  d.memory_bytes = j.at("memory_bytes");
+  d.l2_bytes = j.at("l2_bytes");
+  d.driver = j.at("driver");
+  d.cuda = j.at("cuda");
+  d.cudnn = j.at("cudnn");
+  d.kernels = j.value("kernels", "");
+  d.sm_clock_min_mhz = j.at("sm_clock_mhz").at(0);
+  d.sm_clock_max_mhz = j.at("sm_clock_mhz").at(1);
+  d.memory_clock_min_mhz = j.at("memory_clock_mhz").at(0);
+  d.memory_clock_max_mhz = j.at("memory_clock_mhz").at(1);
+  return d;
+}
+
+Record read_record(const json& j, std::size_t first) {
+  return {j.at(first).get<double>(), j.at(first + 1).get<double>(), j.at(first + 2).get<int>()};
+}
+
+/// Behind the two keys. The last came later: files without it are read.
+ScheduleRecord read_schedule(const json& j) {
+  return {read_record(j, 2), j.at(5), j.size() > 6 ? j.at(6).get<std::string>() : ""};
+}
+
+/// Throws Error unless this is the header of such a file, in our version.
+void check_header(const json& j, const char* format) {
+  if (!j.is_object() || j.value("format", "") != format) throw Error("it is no " + std::string(format) + " file");
+  const int version = j.at("version");
+  if (version != kVersion)
+    throw Error("it has format version " + std::to_string(version) + ", this program reads " +
+                std::to_string(kVersion) + "; measure again, or use the program that wrote it");
+}
+
+/// Calls `visit` with each operator signature of a stage key and puts what it returns in its place.
+template <class Visit>
+std::string map_operators(const std::string& key, Visit visit) {
+  std::string out;
+  std::size_t at = 0;
+  bool first = true;  // the batch
+  while (at <= key.size()) {
+    const std::size_t end = std::min(key.find(' ', at), key.size());
+    const std::string word = key.substr(at, end - at);
+    if (!first) out += ' ';
+    if (first || word == "|" || word == "merge") {
+      out += word;
+    } else {
+      const std::size_t wiring = std::min(word.find('@'), word.size());
+      out += visit(word.substr(0, wiring)) + word.substr(wiring);
+    }
+    first = false;
+    at = end + 1;
+  }
+  return out;
+}
+
+template <class Items, class Line>
+void add_list(std::string& text, const char* name, const Items& items, Line line) {
+  text += ",\n\"" + std::string(name) + "\":[";
+  const char* separator = "\n";
+  for (const auto& item : items) {
+    text += separator + line(item);
+    separator = ",\n";
+  }
+  text += "]";
+}
+
+bool exists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+}  // namespace
+
+namespace profile_text {
+
+std::string header_line(const DeviceFacts& device, Precision precision) {
+  return "{\"format\":" + in_quotes(kJournalFormat) + ",\"version\":" + std::to_string(kVersion) +
+         ",\"precision\":" + in_quotes(to_string(precision)) + ",\"device\":" + facts_text(device) + "}";
+}
+std::string facts_line(const DeviceFacts& device) { return "{\"device\":" + facts_text(device) + "}"; }
+std::string stage_line(const std::string& key, const Record& r) {
+  return "{\"stage\":[" + in_quotes(key) + "," + triple(r) + "]}";
+}
+std::string transfer_line(const std::tuple<int, int, std::int64_t>& key, const Record& r) {
+  const auto [from, to, bytes] = key;
+  return "{\"transfer\":[" + std::to_string(from) + "," + std::to_string(to) + "," + std::to_string(bytes) + "," +
+         triple(r) + "]}";
+}
+std::string schedule_line(const std::pair<std::string, std::string>& key, const ScheduleRecord& r) {
+  return "{\"schedule\":[" + in_quotes(key.first) + "," + in_quotes(key.second) + "," + triple(r.record) + "," +
+         in_quotes(r.label) + "," + in_quotes(r.schedule) + "]}";
+}
+std::string calibration_line(const std::string& name, double value) {
+  return "{\"calibration\":[" + in_quotes(name) + "," + number(value) + "]}";
+}
+
+}  // namespace profile_text
+
+void Profile::save(const std::string& path) {
+  std::vector<std::pair<std::string, Record>> stages(stages_.begin(), stages_.end());
+  std::ranges::sort(stages, {}, &std::pair<std::string, Record>::first);
+  std::map<std::string, int> operators;
+  for (const auto& [key, record] : stages)
+    map_operators(key, [&](const std::string& op) {
+      operators.emplace(op, 0);
+      return op;
+    });
+  int index = 0;
+  for (auto& [op, place] : operators) place = index++;
+
+  std::string text = "{\"format\":" + in_quotes(kFormat) + ",\n\"version\":" + std::to_string(kVersion) +
+                     ",\n\"precision\":" + in_quotes(to_string(precision_)) + ",\n\"device\":" + facts_text(device_);
+  add_list(text, "operators", operators, [](const auto& item) { return in_quotes(item.first); });
+  add_list(text, "stages", stages, [&](const auto& item) {
+    const std::string key =
+        map_operators(item.first, [&](const std::string& op) { return std::to_string(operators.at(op)); });
+    return "[" + in_quotes(key) + "," + triple(item.second) + "]";
+  });
+  add_list(text, "transfers", transfers_, [](const auto& item) {
+    const auto [from, to, bytes] = item.first;
+    return "[" + std::to_string(from) + "," + std::to_string(to) + "," + std::to_string(bytes) + "," +
+           triple(item.second) + "]";
+  });
+  add_list(text, "schedules", schedules_, [](const auto& item) {
+    return "[" + in_quotes(item.first.first) + "," + in_quotes(item.first.second) + "," + triple(item.second.record) +
+           "," + in_quotes(item.second.label) + "," + in_quotes(item.second.schedule) + "]";
+  });
+  add_list(text, "calibration", calibration_,
+           [](const auto& item) { return "[" + in_quotes(item.first) + "," + number(item.second) + "]"; });
+  write_file_atomically(path, text + "}\n");
+  if (journal_ && journal_->path() == journal_path(path)) journal_->clear();
+}
+
+void Profile::read_file_text(const std::string& path, const std::string& text) {
+  try {
+    const json j = json::parse(text);
+    check_header(j, kFormat);
+    precision_ = parse_precision(j.at("precision"));
+    device_ = read_facts(j.at("device"));
+    const auto operators = j.at("operators").get<std::vector<std::string>>();
+    const json& stages = j.at("stages");
+    stages_.reserve(stages.size());
+    for (const json& stage : stages) {
+      const std::string key = map_operators(stage.at(0).get_ref<const std::string&>(), [&](const std::string& place) {
+        std::size_t used = 0;
+        const unsigned long i = std::stoul(place, &used);
+        if (used != place.size()) throw Error("an operator of a stage is not a number: '" + place + "'");
+        return operators.at(i);
+      });
+      record_stage(key, read_record(stage, 1));
+    }
+    for (const json& t : j.at("transfers")) record_transfer(t.at(0), t.at(1), t.at(2), read_record(t, 3));
+    for (const json& s : j.at("schedules")) record_schedule(s.at(0), s.at(1), read_schedule(s));
+    for (const json& c : j.at("calibration")) set_calibration(c.at(0), c.at(1));
+  } catch (const std::exception& e) {
+    throw Error("profile '" + path + "' cannot be read: " + e.what());
+  }
+}
+
+void Profile::read_journal(const std::string& path, const std::string& text) {
+  const bool alone = device_.name.empty();
+  std::size_t at = 0;
+  for (int line = 1; at < text.size(); ++line) {
+    const std::size_t end = text.find('\n', at);
+    if (end == std::string::npos) return;  // what a killed process leaves
+    try {
+      const json j = json::parse(text.data() + at, text.data() + end);
+      if (line == 1) {
+        check_header(j, kJournalFormat);
+        const Precision precision = parse_precision(j.at("precision"));
+        const DeviceFacts facts = read_facts(j.at("device"));
+        if (alone) {
+          precision_ = precision;
+          device_ = facts;
+        }
+        require_precision(precision);
+        add_facts(facts);
+      } else if (const json& item = j.items().begin().value(); j.contains("stage")) {
+        record_stage(item.at(0), read_record(item, 1));
+      } else if (j.contains("transfer")) {
+        record_transfer(item.at(0), item.at(1), item.at(2), read_record(item, 3));
+      } else if (j.contains("schedule")) {
+        record_schedule(item.at(0), item.at(1), read_schedule(item));
+      } else if (j.contains("calibration")) {
+        set_calibration(item.at(0), item.at(1));
+      } else {
+        add_facts(read_facts(j.at("device")));
+      }
+    } catch (const std::exception& e) {
+      throw Error("journal '" + path + "', line " + std::to_string(line) + ": " + e.what() +
+                  "; remove this line to keep the rest");
+    }
+    at = end + 1;
+  }
+}
+
+Profile Profile::load(const std::string& path) {
+  Profile profile({}, Precision::fp32);
+  const std::string journal = journal_path(path);
+  if (exists(path) || !exists(journal)) profile.read_file_text(path, read_file(path));
+  if (exists(journal)) profile.read_journal(journal, read_file(journal));
+  if (profile.device_.name.empty()) throw Error("profile '" + path + "' names no device");
+  return profile;
+}
+
+Profile Profile::open(const std::string& path, const DeviceFacts& device, Precision precision) {
+  // The lock first: what another process has journaled by then is read.
+  auto journal = std::make_unique<LineJournal>(journal_path(path));
+  Profile profile(device, precision);
+  if (exists(path) || !journal->empty()) {
+    profile = load(path);
+    try {
+      profile.require_precision(precision);
+      profile.add_facts(device);
+    } catch (const Error& e) {
+      throw Error("profile '" + path + "': " + e.what());
+    }
+  }
+  profile.journal_ = std::move(journal);
+  return profile;
+}
+
+void Profile::log(const std::string& line) {
+  if (!journal_) return;
+  if (journal_->empty()) journal_->append(profile_text::header_line(device_, precision_));
+  journal_->append(line);
+}
+
+}  // namespace opsched

@@ -1,0 +1,124 @@
+#include "core/cost/profile/recorded.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/cost/transfer.hpp"
+#include "core/schedule/schedule_text.hpp"
+
+namespace opsched {
+namespace {
+
+constexpr std::array<std::pair<const char*, double Sharing::*>, 8> kCalibrated = {{
+    {"schedule.softness", &Sharing::softness},
+    {"schedule.crowding", &Sharing::crowding},
+    {"schedule.chain_ms", &Sharing::chain_ms},
+    {"schedule.dependency_ms", &Sharing::dependency_ms},
+    {"schedule.switch_ms", &Sharing::switch_ms},
+    {"schedule.chain_switch_ms", &Sharing::chain_switch_ms},
+    {"schedule.launch_ms", &Sharing::launch_ms},
+    {"schedule.device_ms", &Sharing::device_ms},
+}};
+
+}  // namespace
+
+Sharing calibrated(Sharing sharing, const Profile& profile) {
+  for (const auto& [name, member] : kCalibrated)
+    if (const auto it = profile.calibration().find(name); it != profile.calibration().end())
+      sharing.*member = it->second;
+  return sharing;
+}
+
+void store_calibration(Profile& profile, const Sharing& sharing) {
+  for (const auto& [name, member] : kCalibrated) profile.set_calibration(name, sharing.*member);
+}
+
+Recording Recording::load(const std::string& path) {
+  Profile profile = Profile::load(path);
+  ContentionModel model = ContentionModel::fit(profile);
+  return {std::move(profile), std::move(model)};
+}
+
+std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile, int devices) {
+  std::vector<Schedule> schedules;
+  const std::string key = fingerprint(graph);
+  for (auto it = profile.schedules().lower_bound({key, ""}); it != profile.schedules().end() && it->first.first == key;
+       ++it) {
+    if (it->second.schedule.empty()) continue;
+    Schedule schedule = schedule_from_text(it->second.schedule);
+    if (static_cast<int>(schedule.devices.size()) > devices) continue;
+    schedule.graph = graph.name();
+    validate(graph, schedule);
+    schedules.push_back(std::move(schedule));
+  }
+  return schedules;
+}
+
+RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const ContentionModel& model)
+    : graph_(graph), profile_(profile), model_(model), sharing_(calibrated(model.sharing(), profile)), signer_(graph) {
+  for (OpId op = 0; op < graph.size(); ++op) {
+    Task task;
+    if (!graph.op(op).is_input()) {
+      task = model.operator_task(operator_signature(graph, op), graph.batch());
+      if (const Record* record = profile.find_stage(signer_.solo(op))) task.ms = record->ms;
+    }
+    tasks_.push_back(task);
+  }
+}
+
+double RecordedCost::merge_ms(const Stage& stage) {
+  const std::string key = signer_.stage(stage);
+  const auto [it, fresh] = merges_.try_emplace(key, 0.0);
+  if (fresh) it->second = model_.merged_task(parse_stage_key(key).signatures, graph_.batch()).ms;
+  return it->second;
+}
+
+double RecordedCost::estimate_stage_ms(const Stage& stage) {
+  if (stage.is_merge()) return merge_ms(stage);
+  std::vector<std::vector<Task>> groups(stage.groups.size());
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    for (OpId op : stage.groups[g]) groups[g].push_back(tasks_[op]);
+  return share(groups, model_.sharing());
+}
+
+double RecordedCost::stage_lower_bound_ms(const Stage& stage) {
+  if (stage.strategy == Strategy::merge) return 0;
+  double longest = 0;
+  for (const Group& group : stage.groups) {
+    double sum = 0;
+    for (OpId op : group) sum += sum > 0 ? model_.sharing().following_ms(tasks_[op].ms) : tasks_[op].ms;
+    longest = std::max(longest, sum);
+  }
+  return 0.9 * longest;
+}
+
+double RecordedCost::stage_ms(const Stage& stage) {
+  const std::string key = signer_.stage(stage);
+  if (const Record* record = profile_.find_stage(key)) {
+    asked_.insert(key);
+    return record->ms;
+  }
+  const auto [it, fresh] = estimates_.try_emplace(key, 0.0);
+  if (fresh) it->second = estimate_stage_ms(stage);
+  return it->second;
+}
+
+double RecordedCost::transfer_ms(OpId producer, OpId consumer, int from, int to) {
+  if (from == to) return 0;
+  // All pairs that were never measured are alike: one entry for them.
+  const std::uint64_t pair =
+      profile_.link_measured(from, to) ? static_cast<std::uint64_t>(from) << 10 | static_cast<std::uint64_t>(to) : 0;
+  const std::uint64_t edge = static_cast<std::uint64_t>(producer) << 22 | static_cast<std::uint64_t>(consumer);
+  const auto [it, fresh] = transfers_.try_emplace(pair << 44 | edge, 0.0);
+  if (fresh)
+    it->second = profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, profile_.precision()));
+  return it->second;
+}
+
+std::optional<double> RecordedCost::schedule_ms(const Schedule& schedule) {
+  const ScheduleRecord* known = profile_.find_schedule(fingerprint(graph_), fingerprint(schedule));
+  return known ? std::optional(known->record.ms) : std::nullopt;
+}
+
+}  // namespace opsched

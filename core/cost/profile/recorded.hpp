@@ -1,0 +1,77 @@
+// Costs from a profile, for machines without the GPU.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "core/cost/contention/contention.hpp"
+#include "core/cost/cost_model.hpp"
+#include "core/cost/profile/profile.hpp"
+
+namespace opsched {
+
+/// A profile with the model fitted to it.
+struct Recording {
+  Profile profile;
+  ContentionModel model;
+  static Recording load(const std::string& path);
+};
+
+/// Schedules of this graph on at most so many devices that a profile holds, by fingerprint. Throws Error where one is
+/// none.
+std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile, int devices);
+
+/// What the profile holds is answered from it; the rest is the model's estimate.
+class RecordedCost : public CostModel {
+ public:
+  /// All must outlive it. What is recorded in the profile later is seen, but for its calibration.
+  RecordedCost(const Graph& graph, const Profile& profile, const ContentionModel& model);
+  RecordedCost(const Graph& graph, const Recording& recording)
+      : RecordedCost(graph, recording.profile, recording.model) {}
+
+  const Graph& graph() const override { return graph_; }
+  Source source() const override { return Source::recorded; }
+  double operator_ms(OpId op) override { return tasks_[op].ms; }
+  double utilisation(OpId op) override { return tasks_[op].demand; }
+  double stage_ms(const Stage& stage) override;
+  /// The model's estimate, whether the stage was measured or not.
+  double estimate_stage_ms(const Stage& stage) override;
+  /// Side by side, nothing is faster than alone, and the operators of a group run one after another;
+  /// less a tenth for noise. 0 for a merge.
+  double stage_lower_bound_ms(const Stage& stage) override;
+  bool stage_known(const Stage& stage) override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
+  bool kind_known(std::uint64_t kind) override { return profile_.holds_kind(kind); }
+  bool structural() const override { return true; }
+  /// If the profile holds this very schedule.
+  std::optional<double> schedule_ms(const Schedule& schedule) override;
+  std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(graph_, profile_, devices); }
+  double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
+  /// The model's, with what calibrate() (runtime/sim) found for whole schedules.
+  Sharing sharing() const override { return sharing_; }
+
+  const Profile& profile() const { return profile_; }
+  /// Distinct stages asked for so far that were in the profile, and that were not.
+  int recorded_stages() const { return static_cast<int>(asked_.size()); }
+  int estimated_stages() const { return static_cast<int>(estimates_.size()); }
+
+ private:
+  double merge_ms(const Stage& stage);
+
+  const Graph& graph_;
+  const Profile& profile_;
+  const ContentionModel& model_;
+  Sharing sharing_;
+  StageSigner signer_;
+  std::vector<Task> tasks_;  ///< by OpId
+  std::unordered_map<std::string, double> estimates_, merges_;
+  std::unordered_map<std::uint64_t, double> transfers_;
+  std::unordered_set<std::string> asked_;  ///< recorded ones
+};
+
+/// Names under which a profile's calibration holds Sharing's numbers for whole schedules.
+Sharing calibrated(Sharing sharing, const Profile& profile);
+void store_calibration(Profile& profile, const Sharing& sharing);
+
+}  // namespace opsched

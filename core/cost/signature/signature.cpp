@@ -1,0 +1,345 @@
+#include "core/cost/signature/signature.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <tuple>
+
+#include "core/error.hpp"
+#include "core/schedule/schedule_text.hpp"
+
+namespace opsched {
+namespace {
+
+/// A value that several operators of the stage read from outside it.
+using Shared = int;
+
+/// A group before its shared values have names: `text` has '.', digits, and '*' where one is read.
+struct Draft {
+  struct Use {
+    int position, term;  ///< who reads it: operator of the group, term of the operator
+    Shared shared;
+    auto operator<=>(const Use&) const = default;  // NOLINT(modernize-use-nullptr)
+  };
+  struct Op {
+    int id;
+    std::vector<std::vector<std::string>> local;  ///< a term: '.' and digits, sorted
+  };
+  std::vector<Op> ops;
+  std::vector<Use> uses;  ///< sorted
+  std::string text;
+};
+
+std::string letters(int index) {
+  std::string name(1, static_cast<char>('a' + index % 26));
+  if (index >= 26) name += std::to_string(index / 26);
+  return name;
+}
+
+bool is_plain(const std::vector<std::string>& refs) {
+  return std::ranges::all_of(refs, [](const std::string& ref) { return ref == "."; });
+}
+
+void add_wiring(std::string& text, const std::vector<std::string>& refs) {
+  if (is_plain(refs)) return;
+  char separator = '@';
+  for (const std::string& ref : refs) {
+    text += separator + ref;
+    separator = ',';
+  }
+}
+
+/// Puts groups in an order that depends on structure only, and names what they share.
+///
+/// Groups are coloured by their own text, colours refined through the values that groups share (as
+/// Weisfeiler and Lehman do for graphs). Groups that stay alike though they share different values
+/// are tried one after the other; the smallest text wins.
+class Canonical {
+ public:
+  Canonical(std::vector<Draft> groups, int shared, const std::vector<std::string>& signatures)
+      : groups_(std::move(groups)), shared_(shared), signatures_(signatures) {}
+
+  std::string text() {
+    std::vector<int> colors(groups_.size());
+    std::vector<std::string> texts;
+    for (const Draft& group : groups_) texts.push_back(group.text);
+    std::ranges::sort(texts);
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      colors[g] = static_cast<int>(std::ranges::lower_bound(texts, groups_[g].text) - texts.begin());
+    search(std::move(colors));
+    return best_;
+  }
+
+ private:
+  using Colors = std::vector<int>;
+  static constexpr int kMaxLeaves = 256;  // more symmetry than that may cost a second measurement
+
+  /// Ranks of `keys` as colours: equal keys one colour, the number of smaller keys.
+  template <class Key>
+  static Colors rank(const std::vector<Key>& keys) {
+    std::vector<Key> sorted = keys;
+    std::ranges::sort(sorted);
+    Colors colors;
+    for (const Key& key : keys)
+      colors.push_back(static_cast<int>(std::ranges::lower_bound(sorted, key) - sorted.begin()));
+    return colors;
+  }
+
+  Colors shared_colors(const Colors& colors) const {
+    std::vector<std::vector<std::tuple<int, int, int>>> keys(shared_);
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      for (const auto& use : groups_[g].uses) keys[use.shared].emplace_back(colors[g], use.position, use.term);
+    for (auto& key : keys) std::ranges::sort(key);
+    return rank(keys);
+  }
+
+  void refine(Colors& colors) const {
+    while (true) {
+      const Colors shared = shared_colors(colors);
+      std::vector<std::vector<std::tuple<int, int, int>>> keys(groups_.size());
+      for (std::size_t g = 0; g < groups_.size(); ++g) {
+        for (const auto& use : groups_[g].uses) keys[g].emplace_back(use.position, use.term, shared[use.shared]);
+        std::ranges::sort(keys[g]);
+        keys[g].insert(keys[g].begin(), {colors[g], 0, 0});
+      }
+      Colors next = rank(keys);
+      if (next == colors) return;
+      colors = std::move(next);
+    }
+  }
+
+  void search(Colors colors) {
+    refine(colors);
+    // The first colour whose groups are not twins (that read the very same values).
+    std::map<int, std::vector<int>> classes;
+    for (std::size_t g = 0; g < groups_.size(); ++g) classes[colors[g]].push_back(static_cast<int>(g));
+    for (const auto& [color, members] : classes) {
+      std::vector<int> distinct;
+      for (int g : members)
+        if (std::ranges::none_of(distinct, [&](int d) { return groups_[d].uses == groups_[g].uses; }))
+          distinct.push_back(g);
+      if (distinct.size() == 1) continue;
+      for (int g : distinct) {
+        Colors chosen = colors;
+        for (int other : members)
+          if (other != g) ++chosen[other];
+        search(std::move(chosen));
+        if (leaves_ >= kMaxLeaves) return;
+      }
+      return;
+    }
+    ++leaves_;
+    std::string candidate = write(colors);
+    if (best_.empty() || candidate < best_) best_ = std::move(candidate);
+  }
+
+  std::string write(const Colors& colors) const {
+    std::vector<int> order(groups_.size());
+    for (std::size_t g = 0; g < order.size(); ++g) order[g] = static_cast<int>(g);
+    std::ranges::stable_sort(order, {}, [&](int g) { return colors[g]; });
+    const Colors shared = shared_colors(colors);
+    std::vector<int> name(shared_, -1);
+    int names = 0;
+    std::string text;
+    for (int g : order) {
+      if (!text.empty()) text += " |";
+      const Draft& group = groups_[g];
+      // Values of one term have no order of their own.
+      std::vector<Draft::Use> uses = group.uses;
+      std::ranges::stable_sort(uses, {}, [&](const Draft::Use& use) {
+        return std::tuple(use.position, use.term, shared[use.shared], name[use.shared]);
+      });
+      auto use = uses.begin();
+      for (std::size_t p = 0; p < group.ops.size(); ++p) {
+        const Draft::Op& op = group.ops[p];
+        std::vector<std::string> refs;
+        for (std::size_t t = 0; t < op.local.size(); ++t) {
+          refs.insert(refs.end(), op.local[t].begin(), op.local[t].end());
+          for (; use != uses.end() && use->position == static_cast<int>(p) && use->term == static_cast<int>(t); ++use) {
+            if (name[use->shared] < 0) name[use->shared] = names++;
+            refs.push_back(letters(name[use->shared]));
+          }
+        }
+        text += ' ' + signatures_[op.id];
+        add_wiring(text, refs);
+      }
+    }
+    return text;
+  }
+
+  std::vector<Draft> groups_;
+  int shared_;
+  const std::vector<std::string>& signatures_;
+  std::string best_;
+  int leaves_ = 0;
+};
+
+/// 64-bit FNV-1a.
+class Hash {
+ public:
+  void add(const std::string& text) {
+    for (unsigned char c : text) state_ = (state_ ^ c) * 1099511628211ULL;
+    state_ = (state_ ^ 0x1f) * 1099511628211ULL;
+  }
+  void add(std::int64_t number) { add(std::to_string(number)); }
+  std::string hex() const {
+    std::string text(16, '0');
+    for (int i = 0; i < 16; ++i) text[i] = "0123456789abcdef"[state_ >> (60 - 4 * i) & 15];
+    return text;
+  }
+
+ private:
+  std::uint64_t state_ = 14695981039346656037ULL;
+};
+
+}  // namespace
+
+StageSigner::StageSigner(const Graph& graph) : prefix_("b" + std::to_string(graph.batch())), slots_(join_slots(graph)) {
+  for (OpId id = 0; id < graph.size(); ++id) {
+    terms_.push_back(graph.op(id).terms);
+    signatures_.push_back(operator_signature(graph, id));
+    std::string key;
+    if (!graph.op(id).is_input()) key = this->stage({Strategy::concurrent, {{id}}});
+    solo_.push_back(std::move(key));
+  }
+  for (OpId id = 0; id < graph.size(); ++id) {
+    std::vector<std::string> readers;
+    for (OpId reader : readers_of_part(graph, slots_, id)) readers.push_back(signatures_[reader]);
+    std::ranges::sort(readers);
+    Hash hash;
+    for (const std::string& reader : readers) hash.add(reader);
+    readers_.push_back(readers.empty() ? "" : hash.hex().substr(0, 8));
+  }
+}
+
+std::string StageSigner::stage(const Stage& stage) const {
+  if (stage.groups.empty() || std::ranges::any_of(stage.groups, &Group::empty))
+    throw Error("a stage with an empty group has no latency");
+  if (stage.is_merge()) {
+    std::vector<std::string> ops;
+    const std::vector<OpId> copied = copied_outputs(slots_, stage.groups.front());
+    for (OpId id : stage.groups.front()) {
+      std::string readers = readers_[id];
+      if (std::ranges::find(copied, id) != copied.end()) readers = readers.empty() ? "c" : "c," + readers;
+      ops.push_back(signatures_[id] + (readers.empty() ? "" : "@" + readers));
+    }
+    std::ranges::sort(ops);
+    std::string key = prefix_ + " merge";
+    for (const std::string& op : ops) key += " " + op;
+    return key;
+  }
+  struct Place {
+    int group, position;
+  };
+  std::vector<std::pair<OpId, Place>> places;
+  for (std::size_t g = 0; g < stage.groups.size(); ++g)
+    for (std::size_t p = 0; p < stage.groups[g].size(); ++p)
+      places.emplace_back(stage.groups[g][p], Place{static_cast<int>(g), static_cast<int>(p)});
+  std::ranges::sort(places, {}, &std::pair<OpId, Place>::first);
+  const auto place_of = [&](OpId id) -> const Place* {
+    const auto it = std::ranges::lower_bound(places, id, {}, &std::pair<OpId, Place>::first);
+    return it != places.end() && it->first == id ? &it->second : nullptr;
+  };
+
+  // What is read from outside, how often.
+  std::vector<std::tuple<OpId, int, int>> outside;
+  for (const auto& [id, place] : places)
+    for (const Term& term : terms_[id])
+      for (const Value& v : term)
+        if (!place_of(v.op)) outside.emplace_back(v.op, v.begin, v.end);
+  std::ranges::sort(outside);
+  std::vector<std::tuple<OpId, int, int>> shared;
+  for (std::size_t i = 1; i < outside.size(); ++i)
+    if (outside[i] == outside[i - 1] && (shared.empty() || shared.back() != outside[i])) shared.push_back(outside[i]);
+
+  std::vector<Draft> groups;
+  for (std::size_t g = 0; g < stage.groups.size(); ++g) {
+    Draft draft;
+    for (OpId id : stage.groups[g]) {
+      const int position = static_cast<int>(draft.ops.size());
+      Draft::Op op{.id = id, .local = {}};
+      draft.text += ' ' + signatures_[id] + '@';
+      for (std::size_t t = 0; t < terms_[id].size(); ++t) {
+        std::vector<std::string> local;
+        int stars = 0;
+        for (const Value& v : terms_[id][t]) {
+          if (const Place* place = place_of(v.op)) {
+            if (place->group != static_cast<int>(g))
+              throw Error("the groups of a stage depend on each other: they have no latency side by side");
+            local.push_back(std::to_string(place->position));
+          } else if (const auto it = std::ranges::lower_bound(shared, std::tuple(v.op, v.begin, v.end));
+                     it != shared.end() && *it == std::tuple(v.op, v.begin, v.end)) {
+            draft.uses.push_back({position, static_cast<int>(t), static_cast<int>(it - shared.begin())});
+            ++stars;
+          } else {
+            local.push_back(".");
+          }
+        }
+        std::ranges::sort(local);
+        for (const std::string& ref : local) draft.text += ref + ',';
+        draft.text += std::string(stars, '*');
+        op.local.push_back(std::move(local));
+      }
+      draft.ops.push_back(std::move(op));
+    }
+    std::ranges::sort(draft.uses);
+    groups.push_back(std::move(draft));
+  }
+  const int n_shared = static_cast<int>(shared.size());
+  return prefix_ + Canonical(std::move(groups), n_shared, signatures_).text();
+}
+
+SignedStage parse_stage_key(const std::string& key) {
+  const auto fail = [&]() -> Error { return Error("not the key of a stage: '" + key + "'"); };
+  std::istringstream in(key);
+  std::string word;
+  SignedStage stage;
+  in >> word;
+  if (word.size() < 2 || word[0] != 'b' || word.find_first_not_of("0123456789", 1) != std::string::npos ||
+      word.size() > 9)
+    throw fail();
+  stage.batch = std::stoi(word.substr(1));
+  stage.groups.emplace_back();
+  while (in >> word) {
+    if (word == "merge" && stage.ops.empty()) {
+      stage.strategy = Strategy::merge;
+    } else if (word == "|") {
+      if (stage.groups.back().empty()) throw fail();
+      stage.groups.emplace_back();
+    } else {
+      const std::size_t at = std::min(word.find('@'), word.size());
+      stage.signatures.push_back(word.substr(0, at));
+      stage.ops.push_back(parse_operator_signature(stage.signatures.back()));
+      stage.groups.back().push_back(static_cast<int>(stage.ops.size()) - 1);
+      std::vector<std::string>& refs = stage.refs.emplace_back();
+      std::istringstream wiring(at < word.size() ? word.substr(at + 1) : "");
+      for (std::string ref; std::getline(wiring, ref, ',');) refs.push_back(ref);
+    }
+  }
+  if (stage.groups.back().empty() || stage.batch < 1) throw fail();
+  return stage;
+}
+
+std::string fingerprint(const Graph& graph) {
+  Hash hash;
+  hash.add(graph.batch());
+  for (OpId id = 0; id < graph.size(); ++id) {
+    hash.add(operator_signature(graph, id));
+    for (const Term& term : graph.op(id).terms)
+      for (const Value& v : term) {
+        hash.add(v.op);
+        hash.add(v.begin);
+        hash.add(v.end);
+      }
+  }
+  return hash.hex();
+}
+
+std::string fingerprint(const Schedule& schedule) {
+  Hash hash;
+  hash.add(to_text(schedule));
+  return hash.hex();
+}
+
+}  // namespace opsched

@@ -1,0 +1,21 @@
+// The two JSON forms of a graph, read from parsed JSON. For .cpp files only.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "core/graph/files/json_reader.hpp"
+#include "core/graph/graph_spec.hpp"
+
+namespace opsched {
+
+/// Our own form. Throws Error.
+GraphDraft draft_from_json(const JsonReader& file);
+
+/// IOS's form. Throws Error.
+GraphDraft draft_from_ios_json(const JsonReader& file);
+
+/// A term's value, [name, begin, end]: the same in both.
+DraftValue read_value(const JsonReader& json);
+std::vector<std::vector<DraftValue>> read_terms(const JsonReader& json);
+
+}  // namespace opsched

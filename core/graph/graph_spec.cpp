@@ -1,0 +1,118 @@
+#include "core/graph/graph_spec.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "core/error.hpp"
+#include "core/graph/blocks.hpp"
+#include "core/graph/dag.hpp"
+
+namespace opsched {
+namespace {
+
+using Index = std::unordered_map<std::string, int>;
+
+Index index_of(const std::vector<DraftOperator>& ops) {
+  Index index;
+  for (const DraftOperator& op : ops)
+    if (!index.emplace(op.name, static_cast<int>(index.size())).second)
+      throw Error("operator '" + op.name + "': the name is used twice");
+  return index;
+}
+
+std::vector<int> sorted_operators(const GraphDraft& draft, const Index& index) {
+  Dag dag(draft.ops.size());
+  for (std::size_t to = 0; to < draft.ops.size(); ++to) {
+    for (const auto& term : draft.ops[to].terms) {
+      for (const DraftValue& value : term) {
+        const auto from = index.find(value.op);
+        if (from == index.end())
+          throw Error("operator '" + draft.ops[to].name + "' reads '" + value.op + "', which is not there");
+        boost::add_edge(from->second, to, dag);
+      }
+    }
+  }
+  return topological_order(dag, [&](int i) { return draft.ops[i].name; });
+}
+
+void check_stated(const DraftOperator& draft, const Operator& op) {
+  for (const StatedShape& stated : draft.stated) {
+    Shape got = op.input;
+    for (std::size_t i = 0; i < stated.layers; ++i) got = infer_shape(op.layers[i], got);
+    if (got != stated.shape)
+      throw Error("operator '" + op.name + "': a shape is stated as " + to_string(stated.shape) +
+                  ", but works out as " + to_string(got));
+  }
+}
+
+OpId add(Graph& graph, const DraftOperator& op, const Index& index, const std::vector<OpId>& ids) {
+  if (op.input) return graph.add_input(op.name, *op.input);
+  std::vector<Term> terms;
+  for (const auto& draft_term : op.terms) {
+    Term& term = terms.emplace_back();
+    for (const DraftValue& value : draft_term) term.push_back({ids[index.at(value.op)], value.begin, value.end});
+  }
+  const OpId id = graph.add(op.name, std::move(terms), op.layers);
+  check_stated(op, graph.op(id));
+  return id;
+}
+
+/// Blocks of a graph run one after another, so they are sorted by what they read from each other.
+std::vector<Block> sorted_blocks(const Graph& graph, std::vector<Block> blocks) {
+  std::vector<int> block_of(graph.size(), -1);
+  for (std::size_t b = 0; b < blocks.size(); ++b)
+    for (OpId id : blocks[b].ops) block_of[id] = static_cast<int>(b);
+  Dag dag(blocks.size());
+  for (OpId id = 0; id < graph.size(); ++id)
+    for (OpId p : graph.preds(id))
+      if (block_of[p] >= 0 && block_of[id] >= 0 && block_of[p] != block_of[id])
+        boost::add_edge(block_of[p], block_of[id], dag);
+  std::vector<int> order;
+  try {
+    order = topological_order(dag, [&](int b) { return blocks[b].name; });
+  } catch (const Error& e) {
+    throw Error(std::string("blocks run one after another, but here they read from each other: ") + e.what());
+  }
+  std::vector<Block> sorted;
+  sorted.reserve(order.size());
+  for (int b : order) sorted.push_back(std::move(blocks[b]));
+  return sorted;
+}
+
+Block resolve(const DraftBlock& draft, const Graph& graph) {
+  const auto ids = [&](const std::vector<std::string>& names) {
+    std::vector<OpId> list;
+    for (const std::string& name : names) {
+      const OpId id = graph.find(name);
+      if (id < 0) throw Error("block '" + draft.name + "': operator '" + name + "' is not there");
+      list.push_back(id);
+    }
+    std::ranges::sort(list);
+    return list;
+  };
+  Block block{.name = draft.name, .ops = ids(draft.ops), .parts = {}};
+  for (const auto& part : draft.parts) block.parts.push_back(ids(part));
+  return block;
+}
+
+}  // namespace
+
+Graph assemble(const GraphDraft& draft) {
+  if (draft.ops.size() > max_file_operators)
+    throw Error(std::to_string(draft.ops.size()) + " operators; at most " + std::to_string(max_file_operators) +
+                " are possible");
+  const Index index = index_of(draft.ops);
+  Graph graph(draft.name, draft.batch);
+  std::vector<OpId> ids(draft.ops.size(), -1);
+  for (int i : sorted_operators(draft, index)) ids[i] = add(graph, draft.ops[i], index, ids);
+  if (!draft.blocks) {
+    if (!graph.units().empty()) graph.set_blocks(natural_blocks(graph));
+  } else if (!draft.blocks->empty()) {
+    std::vector<Block> blocks;
+    for (const DraftBlock& block : *draft.blocks) blocks.push_back(resolve(block, graph));
+    graph.set_blocks(sorted_blocks(graph, std::move(blocks)));
+  }
+  return graph;
+}
+
+}  // namespace opsched

@@ -1,0 +1,108 @@
+#include "core/graph/onnx/onnx_window.hpp"
+
+#include <algorithm>
+
+#include "core/error.hpp"
+
+namespace opsched {
+namespace {
+
+constexpr std::int64_t limit = max_axis;
+
+std::vector<std::int64_t> integers(const OnnxNode& node, const char* name, std::vector<std::int64_t> otherwise,
+                                   std::int64_t least) {
+  const auto found = node.attributes.find(name);
+  if (found == node.attributes.end() || found->second.integers.empty()) return otherwise;
+  const auto& list = found->second.integers;
+  if (list.size() != otherwise.size()) throw Error(std::string(name) + ": only two-dimensional windows are supported");
+  for (std::int64_t n : list)
+    if (n < least || n > limit)
+      throw Error(std::string(name) + ": " + std::to_string(n) + " is not between " + std::to_string(least) + " and " +
+                  std::to_string(limit));
+  return list;
+}
+
+/// One axis of a window: padding at both ends, and the size that ONNX says comes of it.
+struct Axis {
+  std::int64_t size, kernel, stride, begin = 0, end = 0;
+  bool ceil = false;
+
+  std::int64_t output() const {
+    const std::int64_t room = size + begin + end - kernel;
+    if (room < 0) throw Error("the kernel is larger than the padded input");
+    const std::int64_t floor = room / stride + 1;
+    // A last window that would begin in the padding at the end is left out.
+    return ceil && room % stride != 0 && floor * stride < size + begin ? floor + 1 : floor;
+  }
+};
+
+void pad_automatically(Axis& axis, const std::string& mode) {
+  if (mode == "VALID") return;
+  const std::int64_t outputs = (axis.size + axis.stride - 1) / axis.stride;
+  const std::int64_t total = std::max<std::int64_t>((outputs - 1) * axis.stride + axis.kernel - axis.size, 0);
+  axis.begin = mode == "SAME_UPPER" ? total / 2 : total - total / 2;
+  axis.end = total - axis.begin;
+}
+
+std::array<Axis, 2> axes_of(const OnnxNode& node, const std::vector<std::int64_t>& kernel, const Shape& in) {
+  if (integers(node, "dilations", {1, 1}, 1) != std::vector<std::int64_t>{1, 1})
+    throw Error("dilations are not supported");
+  const auto stride = integers(node, "strides", {1, 1}, 1), pads = integers(node, "pads", {0, 0, 0, 0}, 0);
+  std::string mode = "NOTSET";
+  if (const auto found = node.attributes.find("auto_pad"); found != node.attributes.end()) mode = found->second.text;
+  if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" && mode != "SAME_LOWER")
+    throw Error("auto_pad '" + mode + "' is unknown");
+  const auto ceil = node.attributes.find("ceil_mode");
+  std::array<Axis, 2> axes;
+  for (int d : {0, 1}) {
+    axes[d] = {.size = d == 0 ? in.h : in.w, .kernel = kernel[d], .stride = stride[d]};
+    if (mode == "NOTSET") {
+      axes[d].begin = pads[d];
+      axes[d].end = pads[d + 2];
+      axes[d].ceil = ceil != node.attributes.end() && ceil->second.integer != 0;
+    } else {
+      pad_automatically(axes[d], mode);
+    }
+  }
+  return axes;
+}
+
+/// Windows begin where the padding at the beginning says, and padding reads as nothing wherever it
+/// is; so only the number of outputs matters. Tries to reach it with padding alike at both ends.
+OnnxWindow symmetric(const std::array<Axis, 2>& axes, bool may_ceil) {
+  OnnxWindow window;
+  for (int d : {0, 1}) {
+    window.kernel[d] = static_cast<int>(axes[d].kernel);
+    window.stride[d] = static_cast<int>(axes[d].stride);
+    window.padding[d] = static_cast<int>(axes[d].begin);
+  }
+  for (bool ceil : {false, true}) {
+    if (ceil && !may_ceil) break;
+    window.ceil = ceil;
+    if (std::ranges::all_of(axes, [&](const Axis& axis) {
+          Axis alike = axis;
+          alike.end = axis.begin;
+          alike.ceil = ceil;
+          return alike.size + 2 * alike.begin >= alike.kernel && alike.output() == axis.output();
+        }))
+      return window;
+  }
+  throw Error("padding that differs at the two ends is not supported here; pad alike on all sides");
+}
+
+}  // namespace
+
+OnnxWindow convolution_window(const OnnxNode& node, const std::vector<std::int64_t>& weight_dims, const Shape& in) {
+  const std::vector<std::int64_t> kernel(weight_dims.begin() + 2, weight_dims.end());
+  if (integers(node, "kernel_shape", kernel, 1) != kernel) throw Error("kernel_shape and the weights' shape differ");
+  return symmetric(axes_of(node, kernel, in), false);
+}
+
+OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padding) {
+  const auto kernel = integers(node, "kernel_shape", {0, 0}, 1);
+  if (kernel[0] < 1) throw Error("kernel_shape is missing");
+  // How much of a window that hangs over the end would count is told differently by everyone.
+  return symmetric(axes_of(node, kernel, in), !count_padding);
+}
+
+}  // namespace opsched

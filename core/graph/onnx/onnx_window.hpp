@@ -1,0 +1,22 @@
+// The window of an ONNX convolution or pool in our terms. For the ONNX importer.
+#pragma once
+
+#include <array>
+
+#include "core/graph/onnx/onnx_model.hpp"
+#include "core/graph/operator.hpp"
+
+namespace opsched {
+
+/// As in Conv2d and Pool2d, where padding is alike at both ends.
+struct OnnxWindow {
+  std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
+  bool ceil = false;
+};
+
+/// Throw Error where ours cannot say the same: dilations, other than two dimensions, or padding that
+/// differs at the two ends (unless the same outputs come of padding alike, or of rounding up).
+OnnxWindow convolution_window(const OnnxNode& node, const std::vector<std::int64_t>& weight_dims, const Shape& in);
+OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padding);
+
+}  // namespace opsched

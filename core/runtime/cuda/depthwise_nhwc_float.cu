@@ -1,6 +1,0 @@
-#include "core/runtime/cuda/depthwise_strip.cuh"
-
-namespace opsched::native {
-template void depthwise_strip<float>(cudaStream_t, const DepthwiseCall&, const Sources&, const float*, const float*,
-                                     float*, std::int64_t);
-}

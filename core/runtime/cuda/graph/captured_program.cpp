@@ -1,0 +1,354 @@
+#include "core/runtime/cuda/graph/captured_program.hpp"
+
+#include <cuda_fp16.h>
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_set>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/measure/graph_timer.hpp"
+
+namespace opsched {
+namespace {
+
+Shape shape_of(const View& view, const Program& program) {
+  const Shape& whole = program.buffers[view.buffer].shape;
+  return {view.channels, whole.h, whole.w};
+}
+
+std::size_t round_up(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
+
+std::string text(const Shape& s) { return std::to_string(s.c) + "x" + std::to_string(s.h) + "x" + std::to_string(s.w); }
+
+/// Calls f(index in a dense NCHW tensor, index in the buffer) for every element of a view.
+template <class F>
+void for_each_element(const View& view, const Program& program, int batch, Precision precision, F f) {
+  const Shape shape = shape_of(view, program);
+  const Shape& whole = program.buffers[view.buffer].shape;
+  const Layout layout = preferred_layout(precision);
+  const TensorLayout strides = slice_layout(whole, view.channel, view.channels, batch, layout, 1);
+  const std::int64_t first = slice_offset(whole, view.channel, layout, 1);
+  std::int64_t dense = 0;
+  for (int n = 0; n < batch; ++n)
+    for (int c = 0; c < shape.c; ++c)
+      for (int h = 0; h < shape.h; ++h)
+        for (int w = 0; w < shape.w; ++w)
+          f(dense++, first + n * whole.size() + c * strides.c + h * strides.h + w * strides.w);
+}
+
+/// A buffer's content on the host, as floats.
+class HostCopy {
+ public:
+  HostCopy(const Buffer& buffer, char* arena, int batch, Precision precision)
+      : target_(arena + buffer.offset), half_(precision == Precision::fp16) {
+    bytes_.resize(static_cast<std::size_t>(batch * buffer.shape.size() * element_bytes(precision)));
+    OPSCHED_CUDA(cudaMemcpy(bytes_.data(), target_, bytes_.size(), cudaMemcpyDeviceToHost));
+  }
+  float get(std::int64_t i) const {
+    if (half_) return __half2float(reinterpret_cast<const __half*>(bytes_.data())[i]);
+    return reinterpret_cast<const float*>(bytes_.data())[i];
+  }
+  void set(std::int64_t i, float value) {
+    if (half_)
+      reinterpret_cast<__half*>(bytes_.data())[i] = __float2half(value);
+    else
+      reinterpret_cast<float*>(bytes_.data())[i] = value;
+  }
+  void write_back() { OPSCHED_CUDA(cudaMemcpy(target_, bytes_.data(), bytes_.size(), cudaMemcpyHostToDevice)); }
+
+ private:
+  char* target_;
+  bool half_;
+  std::vector<char> bytes_;
+};
+
+/// Nodes that a capture adds to its graph, bit by bit. (A launch may add any number of them, in no order that
+/// CUDA promises, so all are looked through.)
+class NewNodes {
+ public:
+  /// Those added since the last call.
+  std::vector<cudaGraphNode_t> take(cudaStream_t stream) {
+    cudaStreamCaptureStatus status{};
+    unsigned long long id = 0;
+    cudaGraph_t graph = nullptr;
+    OPSCHED_CUDA(cudaStreamGetCaptureInfo(stream, &status, &id, &graph));
+    std::size_t count = 0;
+    OPSCHED_CUDA(cudaGraphGetNodes(graph, nullptr, &count));
+    std::vector<cudaGraphNode_t> nodes(count);
+    OPSCHED_CUDA(cudaGraphGetNodes(graph, nodes.data(), &count));
+    std::erase_if(nodes, [&](cudaGraphNode_t node) { return !known_.insert(node).second; });
+    return nodes;
+  }
+
+ private:
+  std::unordered_set<cudaGraphNode_t> known_;
+};
+
+/// Of kernels on the current device; other nodes have none.
+void set_priority(const std::vector<cudaGraphNode_t>& nodes, int level) {
+  int least = 0, greatest = 0;  // smaller numbers go first
+  OPSCHED_CUDA(cudaDeviceGetStreamPriorityRange(&least, &greatest));
+  for (cudaGraphNode_t node : nodes) {
+    cudaGraphNodeType type{};
+    OPSCHED_CUDA(cudaGraphNodeGetType(node, &type));
+    if (type != cudaGraphNodeTypeKernel) continue;
+    cudaLaunchAttributeValue value{};
+    value.priority = std::max(greatest, least - level);
+    OPSCHED_CUDA(cudaGraphKernelNodeSetAttribute(node, cudaLaunchAttributePriority, &value));
+  }
+}
+
+}  // namespace
+
+CapturedProgram::CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
+                                 std::span<DeviceContext* const> devices, const CopyRoute& route,
+                                 const WeightSource& weights, const std::function<void(const std::string&)>& progress)
+    : program_(std::move(program)),
+      batch_(batch),
+      precision_(precision),
+      devices_(devices.begin(), devices.end()),
+      route_(route) {
+  prepare(weights, progress);
+  place(memory);
+  for (std::size_t i = 0; route_.through_host && i < prepared_.size(); ++i)
+    if (program_.steps[i].kind == Step::Kind::transfer)
+      prepared_[i].staging = HostBuffer(copy_of(program_.steps[i]).bytes());
+  origin_ = devices_.front()->stream(0);
+  exec_ = instantiate(capture(nullptr), instantiate_flags());
+  OPSCHED_CUDA(cudaGraphUpload(exec_.get(), origin_));
+}
+
+void CapturedProgram::prepare(const WeightSource& weights, const std::function<void(const std::string&)>& progress) {
+  const Layout layout = preferred_layout(precision_);
+  std::vector<std::vector<Problem>> problems(devices_.size());
+  for (const Step& step : program_.steps)
+    if (step.kind != Step::Kind::transfer)
+      problems[step.device].push_back(make_problem(program_, step, precision_, layout, batch_));
+  for (std::size_t d = 0; d < devices_.size(); ++d) {
+    devices_[d]->activate();
+    devices_[d]->kernels().prepare(problems[d], progress);
+  }
+  for (const Step& step : program_.steps) {
+    Prepared& p = prepared_.emplace_back();
+    if (step.kind == Step::Kind::transfer) continue;
+    DeviceContext& device = *devices_[step.device];
+    device.activate();
+    p.kernel = device.kernels().get(make_problem(program_, step, precision_, layout, batch_));
+    if (!step.weights.empty()) p.weights = weights(step, *p.kernel, device);
+  }
+}
+
+void CapturedProgram::place(MemoryUse memory) {
+  for (std::size_t d = 0; d < devices_.size(); ++d) {
+    // Kernels of one stream follow each other, so they share a workspace.
+    std::vector<std::size_t> sizes(static_cast<std::size_t>(program_.streams[d]), 0);
+    for (std::size_t i = 0; i < prepared_.size(); ++i) {
+      const Step& step = program_.steps[i];
+      if (step.device == static_cast<int>(d) && prepared_[i].kernel)
+        sizes[step.stream] = std::max(sizes[step.stream], prepared_[i].kernel->workspace_bytes());
+    }
+    std::size_t total = round_up(static_cast<std::size_t>(program_.arena_bytes[d]));
+    std::vector<std::size_t> offsets;
+    for (std::size_t size : sizes) {
+      offsets.push_back(total);
+      total += round_up(size);
+    }
+    devices_[d]->activate();
+    char* base = nullptr;
+    if (memory == MemoryUse::scratch) {
+      base = static_cast<char*>(devices_[d]->scratch(total));
+    } else {
+      std::size_t free = 0, present = 0;
+      OPSCHED_CUDA(cudaMemGetInfo(&free, &present));
+      if (total > free)
+        throw Error("GPU " + std::to_string(devices_[d]->gpu()) + " has too little memory: the schedule needs " +
+                    std::to_string(total >> 20) + " MiB for activations and workspaces, " + std::to_string(free >> 20) +
+                    " MiB are free; use a smaller batch or image");
+      base = reinterpret_cast<char*>(owned_.emplace_back(total).data());
+    }
+    arenas_.push_back(base);
+    std::vector<char*>& workspaces = workspaces_.emplace_back();
+    for (std::size_t offset : offsets) workspaces.push_back(base + offset);
+  }
+}
+
+char* CapturedProgram::address(const View& view) const {
+  const Buffer& buffer = program_.buffers[view.buffer];
+  return arenas_[buffer.device] + buffer.offset +
+         slice_offset(buffer.shape, view.channel, preferred_layout(precision_), element_bytes(precision_));
+}
+
+void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
+  if (step.kind == Step::Kind::transfer) {
+    enqueue_transfer(step, prepared, stream);
+    return;
+  }
+  std::vector<const void*> inputs;
+  for (const View& view : step.inputs) inputs.push_back(address(view));
+  prepared.kernel->launch(stream, inputs, address(step.output), prepared.weights,
+                          workspaces_[step.device][step.stream]);
+}
+
+void CapturedProgram::enqueue_transfer(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
+  const PeerCopy copy = copy_of(step);
+  if (!route_.through_host) {
+    enqueue_copy(copy, route_.method(copy.bytes()), stream);
+    return;
+  }
+  // A stream of the source's GPU that no step uses.
+  const int source = program_.buffers[step.inputs.front().buffer].device;
+  const cudaStream_t from = devices_[source]->stream(program_.streams[source]);
+  enqueue_copy_through_host(copy, prepared.staging.data(), {devices_[source]->gpu(), from},
+                            {devices_[step.device]->gpu(), stream});
+  devices_[step.device]->activate();
+}
+
+PeerCopy CapturedProgram::copy_of(const Step& step) const {
+  // A view is `rows` equal pieces, contiguous in themselves: images, or pixels of a channel slice.
+  const View& from = step.inputs.front();
+  const Shape source = program_.buffers[from.buffer].shape, target = program_.buffers[step.output.buffer].shape;
+  const std::size_t element = element_bytes(precision_);
+  const bool nhwc = preferred_layout(precision_) == Layout::nhwc;
+  const std::size_t pixels = std::size_t(source.h) * source.w;
+  const std::size_t rows = nhwc ? batch_ * pixels : batch_;
+  const std::size_t width = element * from.channels * (nhwc ? 1 : pixels);
+  const std::size_t source_pitch = element * source.c * (nhwc ? 1 : pixels);
+  const std::size_t target_pitch = element * target.c * (nhwc ? 1 : pixels);
+  return {address(step.output), address(from), rows, width, target_pitch, source_pitch};
+}
+
+CudaGraph CapturedProgram::capture(StepNodes& nodes) const {
+  nodes.assign(program_.steps.size(), {});
+  return capture(&nodes);
+}
+
+CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
+  const std::vector<Step>& steps = program_.steps;
+  std::vector<bool> awaited(steps.size(), false);
+  for (const Step& step : steps)
+    for (int w : step.waits) awaited[w] = true;
+
+  devices_.front()->activate();
+  Capture capture(origin_);
+  NewNodes new_nodes;
+  const bool with_priorities = prioritised();
+  const Event start = make_event(false);
+  OPSCHED_CUDA(cudaEventRecord(start.get(), origin_));
+
+  std::vector<Event> done(steps.size());
+  std::vector<std::vector<bool>> joined(devices_.size());
+  for (std::size_t d = 0; d < devices_.size(); ++d) joined[d].assign(program_.streams[d], false);
+  joined[0].resize(std::max<std::size_t>(1, joined[0].size()));
+  joined[0][0] = true;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Step& step = steps[i];
+    devices_[step.device]->activate();
+    const cudaStream_t stream = devices_[step.device]->stream(step.stream);
+    if (!joined[step.device][step.stream]) {
+      OPSCHED_CUDA(cudaStreamWaitEvent(stream, start.get(), 0));
+      joined[step.device][step.stream] = true;
+    }
+    for (int w : step.waits) OPSCHED_CUDA(cudaStreamWaitEvent(stream, done[w].get(), 0));
+    enqueue(step, prepared_[i], stream);
+    if (nodes || with_priorities) {
+      std::vector<cudaGraphNode_t> added = new_nodes.take(origin_);
+      if (step.priority > 0) set_priority(added, step.priority);
+      if (nodes) (*nodes)[i] = std::move(added);
+    }
+    if (awaited[i]) {
+      done[i] = make_event(false);
+      OPSCHED_CUDA(cudaEventRecord(done[i].get(), stream));
+    }
+  }
+  for (std::size_t d = 0; d < devices_.size(); ++d) {
+    devices_[d]->activate();
+    for (std::size_t s = 0; s < joined[d].size(); ++s) {
+      if (!joined[d][s] || (d == 0 && s == 0)) continue;
+      const Event end = make_event(false);
+      OPSCHED_CUDA(cudaEventRecord(end.get(), devices_[d]->stream(static_cast<int>(s))));
+      OPSCHED_CUDA(cudaStreamWaitEvent(origin_, end.get(), 0));
+    }
+  }
+  devices_.front()->activate();
+  return capture.end();
+}
+
+bool CapturedProgram::prioritised() const {
+  return std::ranges::any_of(program_.steps, [](const Step& step) { return step.priority > 0; });
+}
+
+unsigned long long CapturedProgram::instantiate_flags() const {
+  return prioritised() ? cudaGraphInstantiateFlagUseNodePriority : 0;
+}
+
+Preparation CapturedProgram::prepare_again(int times) const {
+  using Clock = std::chrono::steady_clock;
+  const auto ms_since = [](Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  };
+  devices_.front()->activate();
+  OPSCHED_CUDA(cudaStreamSynchronize(origin_));
+  Preparation all;
+  all.waits = wait_count(program_);
+  std::vector<double> captures, instantiations, uploads;
+  for (int i = 0; i < times; ++i) {
+    auto start = Clock::now();
+    const CudaGraph graph = capture(nullptr);
+    captures.push_back(ms_since(start));
+    start = Clock::now();
+    const GraphExec exec = instantiate(graph, instantiate_flags());
+    instantiations.push_back(ms_since(start));
+    start = Clock::now();
+    OPSCHED_CUDA(cudaGraphUpload(exec.get(), origin_));
+    OPSCHED_CUDA(cudaStreamSynchronize(origin_));
+    uploads.push_back(ms_since(start));
+    std::size_t nodes = 0;
+    OPSCHED_CUDA(cudaGraphGetNodes(graph.get(), nullptr, &nodes));
+    all.nodes = static_cast<int>(nodes);
+  }
+  all.capture_ms = median_of(std::move(captures));
+  all.instantiate_ms = median_of(std::move(instantiations));
+  all.upload_ms = median_of(std::move(uploads));
+  return all;
+}
+
+void CapturedProgram::poison() {
+  for (std::size_t d = 0; d < devices_.size(); ++d) {
+    devices_[d]->activate();
+    OPSCHED_CUDA(cudaMemset(arenas_[d], 0xff, static_cast<std::size_t>(program_.arena_bytes[d])));
+    OPSCHED_CUDA(cudaDeviceSynchronize());
+  }
+}
+
+// Both go through a host copy of the whole buffer: inputs and outputs are few, and a view may be a
+// slice of any layout.
+void CapturedProgram::upload(const View& view, const Tensor& tensor) {
+  const Buffer& buffer = program_.buffers[view.buffer];
+  devices_[buffer.device]->activate();
+  if (tensor.n != batch_ || tensor.shape != shape_of(view, program_))
+    throw Error("input tensor: expected batch " + std::to_string(batch_) + " of " + text(shape_of(view, program_)) +
+                ", got batch " + std::to_string(tensor.n) + " of " + text(tensor.shape));
+  HostCopy host(buffer, arenas_[buffer.device], batch_, precision_);
+  for_each_element(view, program_, batch_, precision_,
+                   [&](std::int64_t dense, std::int64_t placed) { host.set(placed, tensor.data[dense]); });
+  const View padding{view.buffer, buffer.shape.c - buffer.padding, buffer.padding};
+  for_each_element(padding, program_, batch_, precision_,
+                   [&](std::int64_t, std::int64_t placed) { host.set(placed, 0); });
+  host.write_back();
+}
+
+Tensor CapturedProgram::download(const View& view) const {
+  const Buffer& buffer = program_.buffers[view.buffer];
+  devices_[buffer.device]->activate();
+  const HostCopy host(buffer, arenas_[buffer.device], batch_, precision_);
+  Tensor tensor{.n = batch_, .shape = shape_of(view, program_), .data = {}};
+  tensor.data.resize(static_cast<std::size_t>(batch_ * tensor.shape.size()));
+  for_each_element(view, program_, batch_, precision_,
+                   [&](std::int64_t dense, std::int64_t placed) { tensor.data[dense] = host.get(placed); });
+  return tensor;
+}
+
+}  // namespace opsched

@@ -1,0 +1,49 @@
+// What all programs on one GPU share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/runtime/cuda/device/clock_monitor.hpp"
+#include "core/runtime/cuda/device/cuda_handles.hpp"
+#include "core/runtime/cuda/library/kernel_library.hpp"
+
+namespace opsched {
+
+class DeviceContext {
+ public:
+  DeviceContext(int gpu, Precision precision, const std::string& cache_file);
+
+  int gpu() const { return gpu_; }
+  /// Makes the GPU the thread's current device.
+  void activate() const;
+  KernelLibrary& kernels() { return kernels_; }
+  ClockMonitor& clocks() { return clocks_; }
+  /// Stream `index` of this GPU, made on first use.
+  cudaStream_t stream(int index);
+  /// Memory for short-lived programs, filled with small random numbers of the precision; grown as
+  /// needed; one program at a time.
+  void* scratch(std::size_t bytes);
+  /// Random weights at the next place of a pool larger than the L2 cache, for timing: a kernel whose
+  /// weights are read again and again from the cache would seem faster than it is in a network.
+  const void* next_weights(std::size_t bytes);
+  /// Enqueues on stream 0 what happens between two uses of the same weights in a network: `weights`
+  /// bytes of others go through the L2 cache, then the first `activations` bytes of the scratch memory
+  /// come into it.
+  void pass_through_cache(std::size_t weights, std::size_t activations);
+  /// Runs the GPU for a while, so that its clocks have risen before something is measured.
+  void warm_up();
+
+ private:
+  DeviceBuffer random_memory(std::size_t bytes) const;
+
+  int gpu_;
+  Precision precision_;
+  KernelLibrary kernels_;
+  ClockMonitor clocks_;
+  std::vector<Stream> streams_;
+  DeviceBuffer scratch_, weight_pool_, traffic_;
+  std::size_t weight_cursor_ = 0;
+};
+
+}  // namespace opsched

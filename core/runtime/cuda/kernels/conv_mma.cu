@@ -1,0 +1,290 @@
+// Implicit matrix product on the matrix units with small tiles, and the sum over input channels split
+// over the blocks of a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU.
+#include <cuda_pipeline_primitives.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/kernels/conv_mma.hpp"
+#include "core/runtime/cuda/kernels/conv_mma_device.cuh"
+#include "core/runtime/cuda/kernels/launch.cuh"
+#include "core/runtime/cuda/kernels/mma_tile.cuh"
+#include "core/runtime/cuda/library/kernel_providers.hpp"
+
+namespace opsched {
+namespace {
+
+using mma::chunk_at, mma::kChunks, mma::kRowBytes;  // a tile step takes a row's channels of one tap
+
+constexpr int kStages = 4;    // tile steps in flight
+constexpr int kRowPad = 128;  // every tile height divides it
+
+struct Params {
+  ConvGeometry g;
+  int rows_padded, depth_tiles, steps;  // steps: taps * depth_tiles
+  const char* input;
+  char* output;
+  const char* weights;
+  const float* bias;
+  bool wide_output;  // four channels can be stored at once
+};
+
+/// Tile of BM pixels x BN output channels on WM x WN warps; `Vector` bytes are fetched at once.
+/// `Slices` teams of WM x WN warps take turns at the steps, each with a partial tile of its own: more
+/// warps to hide latency behind.
+template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector>
+__global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Params params) {
+  constexpr int kTeam = WM * WN * 32, kThreads = Slices * kTeam;
+  constexpr int kTileM = BM / WM, kTileN = BN / WN;  // of a warp
+  constexpr int kFetches = BM * kChunks / kTeam;     // chunks of the input that a thread fetches a step
+  constexpr int kElement = sizeof(T), kDepth = kRowBytes / kElement;
+  static_assert(kTileM % 16 == 0 && kTileN % 16 == 0 && BM * kChunks % kTeam == 0);
+  extern __shared__ __align__(128) char memory[];
+
+  const ConvGeometry& g = params.g;
+  const int slice = threadIdx.x / kTeam, tid = threadIdx.x % kTeam, warp = tid / 32;
+  const int pixels = g.batch * g.p * g.q;
+  const int first_pixel = blockIdx.x * BM, first_row = blockIdx.y * BN;
+  const int split = blockIdx.z, splits = gridDim.z;
+
+  // The pixels whose inputs this thread fetches.
+  const int chunk = tid % kChunks;
+  int top[kFetches], left[kFetches];
+  const char* corner[kFetches];
+#pragma unroll
+  for (int i = 0; i < kFetches; ++i) {
+    const int pixel = first_pixel + tid / kChunks + i * (kTeam / kChunks);
+    const int image = pixel / (g.p * g.q), at = pixel % (g.p * g.q);
+    top[i] = pixel < pixels ? (at / g.q) * g.stride_h - g.pad_h : -(1 << 29);
+    left[i] = (at % g.q) * g.stride_w - g.pad_w;
+    corner[i] = params.input +
+                kElement * (image * g.in_stride_n + (static_cast<std::int64_t>(top[i]) * g.w + left[i]) * g.in_stride);
+  }
+
+  // This team's steps: begin, begin + Slices, ...
+  const int first_step = static_cast<int>(static_cast<std::int64_t>(params.steps) * split / splits);
+  const int end = static_cast<int>(static_cast<std::int64_t>(params.steps) * (split + 1) / splits);
+  const int turns = (end - first_step + Slices - 1) / Slices, begin = first_step + slice;
+
+  const auto fetch_weights = [&](int turn) {
+    const int step = begin + turn * Slices;
+    if (step >= end) return;
+    char* b = memory + ((turn % kStages * Slices + slice) * (BM + BN) + BM) * kRowBytes;
+    const char* weights =
+        params.weights + (static_cast<std::int64_t>(step) * params.rows_padded + first_row) * kRowBytes;
+#pragma unroll
+    for (int i = tid; i < BN * kChunks; i += kTeam)
+      __pipeline_memcpy_async(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16, 16);
+  };
+  const auto fetch_input = [&](int turn) {
+    const int step = begin + turn * Slices;
+    if (step >= end) return;
+    char* a = memory + (turn % kStages * Slices + slice) * (BM + BN) * kRowBytes;
+    const int tap = step / params.depth_tiles;
+    const int depth = (step - tap * params.depth_tiles) * kDepth + chunk * (16 / kElement);
+    const int r = tap / g.s, s = tap - r * g.s;
+#pragma unroll
+    for (int i = 0; i < kFetches; ++i) {
+      const bool valid = static_cast<unsigned>(top[i] + r) < static_cast<unsigned>(g.h) &&
+                         static_cast<unsigned>(left[i] + s) < static_cast<unsigned>(g.w);
+      const char* source = corner[i] + kElement * ((static_cast<std::int64_t>(r) * g.w + s) * g.in_stride + depth);
+      char* target = a + chunk_at(tid / kChunks + i * (kTeam / kChunks), chunk);
+#pragma unroll
+      for (int j = 0; j < 16; j += Vector) {
+        // The last vector of a pixel may hold fewer channels than fit: the rest is filled with zeros.
+        const int left_bytes = (g.c - depth) * kElement - j;
+        const int bytes = valid ? max(0, min(Vector, left_bytes)) : 0;
+        __pipeline_memcpy_async(target + j, bytes > 0 ? source + j : params.input, Vector, Vector - bytes);
+      }
+    }
+  };
+
+  const int warp_m = warp % WM * kTileM, warp_n = warp / WM * kTileN;
+  float sum[kTileM / 16][kTileN / 8][4] = {};
+  // Weights may come early: into the cache those of all steps, into shared memory those of the first.
+  if (blockIdx.x == 0)
+    native::prefetch(
+        params.weights + (static_cast<std::int64_t>(first_step) * params.rows_padded + first_row) * kRowBytes,
+        end - first_step, static_cast<std::int64_t>(params.rows_padded) * kRowBytes, BN * kRowBytes);
+  for (int i = 0; i < kStages - 1; ++i) fetch_weights(i);
+  native::await_predecessor();
+  for (int i = 0; i < kStages - 1; ++i) {
+    fetch_input(i);
+    __pipeline_commit();
+  }
+  for (int turn = 0; turn < turns; ++turn) {
+    __pipeline_wait_prior(kStages - 2);
+    __syncthreads();
+    fetch_weights(turn + kStages - 1);
+    fetch_input(turn + kStages - 1);
+    __pipeline_commit();
+    if (begin + turn * Slices >= end) continue;
+    const char* a = memory + (turn % kStages * Slices + slice) * (BM + BN) * kRowBytes;
+    const char* b = a + BM * kRowBytes;
+#pragma unroll
+    for (int k = 0; k < kChunks; k += 2) {
+      unsigned left_side[kTileM / 16][4], right_side[kTileN / 16][4];
+#pragma unroll
+      for (int i = 0; i < kTileM / 16; ++i) {
+        mma::load_left(left_side[i], a, warp_m + i * 16, k);
+#pragma unroll
+        for (int j = 0; j < 4; ++j) left_side[i][j] = prepare(left_side[i][j], g.pre_relu, T{});
+      }
+#pragma unroll
+      for (int i = 0; i < kTileN / 16; ++i) mma::load_right(right_side[i], b, warp_n + i * 16, k);
+#pragma unroll
+      for (int i = 0; i < kTileM / 16; ++i)
+#pragma unroll
+        for (int j = 0; j < kTileN / 8; ++j)
+          mma::multiply(sum[i][j], left_side[i], right_side[j / 2][j % 2 * 2], right_side[j / 2][j % 2 * 2 + 1], T{});
+    }
+  }
+
+  native::release_successor();
+  // Every team of every block of the cluster leaves its partial tile in shared memory; each block adds
+  // up its part of all.
+  constexpr int kPitch = BN + 4;
+  float* partial = reinterpret_cast<float*>(memory);
+  __pipeline_wait_prior(0);
+  __syncthreads();
+  mma::store_product(sum, partial + (slice * BM + warp_m) * kPitch + warp_n, kPitch);
+  mma::sync_splits(splits);
+  for (int i = split * kThreads + threadIdx.x; i < BM * (BN / 4); i += splits * kThreads) {
+    const int m = i / (BN / 4), n = i % (BN / 4) * 4;
+    float4 value = make_float4(0.f, 0.f, 0.f, 0.f);
+    for (int other = 0; other < splits; ++other) {
+      const float* from = mma::in_split(partial, other, splits);
+#pragma unroll
+      for (int team = 0; team < Slices; ++team) {
+        const float4 v = *reinterpret_cast<const float4*>(from + (team * BM + m) * kPitch + n);
+        value.x += v.x, value.y += v.y, value.z += v.z, value.w += v.w;
+      }
+    }
+    const int row = first_row + n, pixel = first_pixel + m;
+    if (row >= g.k || pixel >= pixels) continue;
+    const float4 bias = *reinterpret_cast<const float4*>(params.bias + row);  // padded
+    const float result[4] = {native::activate(value.x + bias.x, g.act), native::activate(value.y + bias.y, g.act),
+                             native::activate(value.z + bias.z, g.act), native::activate(value.w + bias.w, g.act)};
+    const int image = pixel / (g.p * g.q);
+    T* out = reinterpret_cast<T*>(params.output) + image * g.out_stride_n +
+             static_cast<std::int64_t>(pixel - image * g.p * g.q) * g.out_stride + row;
+    mma::store_four(out, result, g.k - row, params.wide_output);
+  }
+  if (splits > 1) mma::sync_splits(splits);  // shared memory must outlive its readers
+}
+
+struct Variant {
+  ConvTile tile;
+  int threads, shared_bytes;
+  /// By precision (tf32, fp16) and fetch width (4, 8, 16 bytes).
+  void (*functions[2][3])(Params);
+};
+
+template <int BM, int BN, int WM, int WN, int Slices>
+Variant variant() {
+  const int pipeline = kStages * Slices * (BM + BN) * kRowBytes, tile = Slices * BM * (BN + 4) * 4;
+  return {{BN, BM, 1},
+          Slices * WM * WN * 32,
+          std::max(pipeline, tile),
+          {{conv_mma_kernel<float, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<float, BM, BN, WM, WN, Slices, 8>,
+            conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16>},
+           {conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 8>,
+            conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16>}}};
+}
+
+const std::vector<Variant>& variants() {
+  static const std::vector<Variant> all = {variant<32, 32, 2, 1, 4>(),  variant<64, 32, 2, 2, 2>(),
+                                           variant<32, 64, 2, 2, 2>(),  variant<64, 64, 2, 2, 2>(),
+                                           variant<128, 64, 4, 2, 1>(), variant<128, 128, 4, 2, 1>()};
+  return all;
+}
+
+int round_up(int value, int step) { return (value + step - 1) / step * step; }
+
+int depth_of(Precision precision) { return kRowBytes / (precision == Precision::fp16 ? 2 : 4); }
+
+int steps_of(const ConvGeometry& g, Precision precision) {
+  const int depth = depth_of(precision);
+  return g.r * g.s * (round_up(g.c, depth) / depth);
+}
+
+}  // namespace
+
+std::vector<ConvTile> conv_mma_tiles() {
+  std::vector<ConvTile> tiles;
+  for (const Variant& v : variants()) tiles.push_back(v.tile);
+  return tiles;
+}
+
+std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Precision precision, int multiprocessors,
+                                 bool clusters) {
+  const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
+  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
+  std::vector<int> splits{1};
+  // More blocks than a few waves, or less than four steps a block, cannot pay.
+  for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g, precision) >= 4 * s;
+       s += s < 4 ? 1 : 2)
+    splits.push_back(s);
+  return splits;
+}
+
+std::size_t conv_mma_weight_bytes(const ConvGeometry& g, Precision precision) {
+  return std::size_t(round_up(g.k, kRowPad)) * (std::size_t(steps_of(g, precision)) * kRowBytes + sizeof(float));
+}
+
+void conv_mma_pack(const ConvGeometry& g, Precision precision, const float* weight, const float* bias,
+                   std::byte* packed) {
+  const bool half = precision == Precision::fp16;
+  const std::size_t rows = round_up(g.k, kRowPad), depth = depth_of(precision), tiles = (g.c + depth - 1) / depth;
+  const int taps = g.r * g.s;
+  std::memset(packed, 0, conv_mma_weight_bytes(g, precision));
+  for (int k = 0; k < g.k; ++k)
+    for (int c = 0; c < g.c; ++c)
+      for (int t = 0; t < taps; ++t) {
+        const float value = weight[(std::size_t(k) * g.c + c) * taps + t];
+        std::byte* row = packed + ((t * tiles + c / depth) * rows + k) * kRowBytes;
+        if (half) {
+          const __half h = __float2half(value);
+          std::memcpy(row + c % depth * 2, &h, 2);
+        } else {
+          const float f = round_to_tf32(value);
+          std::memcpy(row + c % depth * 4, &f, 4);
+        }
+      }
+  std::memcpy(packed + rows * std::size_t(steps_of(g, precision)) * kRowBytes, bias, g.k * sizeof(float));
+}
+
+void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile& tile, int input_alignment,
+                     int output_alignment, const void* input, void* output, const void* packed, cudaStream_t stream) {
+  const auto chosen = std::ranges::find_if(
+      variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
+  if (chosen == variants().end()) throw Error("conv_mma: no such tile");
+  if (input_alignment < kConvMmaAlignment) throw Error("conv_mma: the input is not aligned to 4 bytes");
+  const bool half = precision == Precision::fp16;
+  Params params{.g = g,
+                .rows_padded = round_up(g.k, kRowPad),
+                .depth_tiles = round_up(g.c, depth_of(precision)) / depth_of(precision),
+                .steps = steps_of(g, precision),
+                .input = static_cast<const char*>(input),
+                .output = static_cast<char*>(output),
+                .weights = static_cast<const char*>(packed),
+                .bias = nullptr,
+                .wide_output = output_alignment >= (half ? 8 : 16)};
+  params.bias =
+      reinterpret_cast<const float*>(params.weights + std::size_t(params.rows_padded) * params.steps * kRowBytes);
+  auto* function = chosen->functions[half ? 1 : 0][input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0];
+  const auto check = [](cudaError_t status) {
+    if (status != cudaSuccess) throw Error(std::string("conv_mma: ") + cudaGetErrorString(status));
+  };
+  check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, chosen->shared_bytes));
+  const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
+  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
+                    (g.k + tile.rows - 1) / tile.rows, tile.splits);
+  native::launch_overlapping(
+      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(chosen->shared_bytes), tile.splits}, stream,
+      params);
+}
+
+}  // namespace opsched

@@ -1,0 +1,39 @@
+// Own tf32 and fp16 convolution that holds its patch of the input and its weights in shared memory (NHWC,
+// on the matrix units): for windows of several taps over few to some dozen channels, and for first layers.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "core/precision.hpp"
+#include "core/runtime/cuda/kernels/conv_geometry.hpp"
+
+namespace opsched {
+
+/// Up to so many input channels any alignment will do; beyond, the channels must fill 16 bytes, and every
+/// pixel must be aligned to 16.
+constexpr int kConvThinChannels = 4;
+
+/// How the work is cut: a block of `warps` warps computes `channels` output channels of 16 columns of
+/// `warps` x `rows` output rows.
+struct PatchTile {
+  int channels = 0, rows = 0, warps = 0;
+};
+/// Tiles that were compiled and fit the problem.
+std::vector<PatchTile> conv_patch_tiles(const ConvGeometry& g, Precision precision);
+
+/// Packed weights: in the order in which threads hand them to the matrix units, then the bias as floats.
+/// Precision: tf32 or fp16.
+std::size_t conv_patch_weight_bytes(const ConvGeometry& g, Precision precision);
+void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* weight, const float* bias,
+                     std::byte* packed);
+
+/// Launches on the current device. `output_alignment`: bytes that every pixel of the output slice is
+/// aligned to. Throws Error for a tile that conv_patch_tiles does not list, or where CUDA refuses.
+void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTile& tile, int output_alignment,
+                       const void* input, void* output, const void* packed, cudaStream_t stream);
+
+}  // namespace opsched

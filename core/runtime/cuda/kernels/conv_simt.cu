@@ -1,0 +1,331 @@
+// Implicit matrix product with small tiles, and the sum over input channels split over the blocks of
+// a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU by itself. Large tiles,
+// where a thread has more arithmetic for each read, for large batches.
+#include <cooperative_groups.h>
+#include <cuda_pipeline_primitives.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstring>
+#include <string>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/kernels/conv_simt.hpp"
+#include "core/runtime/cuda/kernels/device_math.cuh"
+#include "core/runtime/cuda/kernels/launch.cuh"
+
+namespace opsched {
+namespace {
+
+constexpr int kDepth = 16;      // summands that a tile step takes: input channels of one tap, or, if flat, of any
+constexpr int kStages = 3;      // tile steps in flight
+constexpr int kRowPad = 64;     // of weights
+constexpr int kMostRows = 128;  // of a tile; weights are followed by so many more that may be read, and are not used
+
+/// How the kernel reads its input. Few channels make a sum over taps and channels in one (flat): taken tap by
+/// tap, most of a step would be padding.
+enum class Input { plain, pre_relu, flat };
+
+/// A summand's place from the corner of a pixel's window.
+struct Summand {
+  int offset;
+  short r, s;
+};
+
+struct Params {
+  ConvGeometry g;
+  int rows_padded, depth_tiles, steps;  // steps: taps * depth_tiles
+  const float* input;
+  float* output;
+  const float* weights;
+  const float* bias;
+};
+
+/// Tiles of the steps in flight, and later a partial result of every team in the same place.
+__host__ __device__ constexpr int shared_floats(int rows, int columns, int slices) {
+  const int steps = kStages * kDepth * (rows + columns), result = rows * columns;
+  return slices * (steps > result ? steps : result);
+}
+
+/// Tile of BM channels x BN pixels; a thread computes TM x TN of them. `Slices` teams of threads take
+/// turns at the steps, each with a partial tile of its own: more warps to hide latency behind.
+template <int BM, int BN, int TM, int TN, int Slices, Input In>
+__global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel(const Params params) {
+  constexpr int kTeam = (BM / TM) * (BN / TN), kThreads = Slices * kTeam;
+  static_assert(kTeam >= BN && kTeam % BN == 0 && kTeam % 32 == 0 && TN % 4 == 0 && TM % 4 == 0 && BM <= kMostRows);
+  constexpr int kStepFloats = kDepth * (BM + BN);
+  extern __shared__ __align__(16) float memory[];
+
+  const ConvGeometry& g = params.g;
+  const int slice = threadIdx.x / kTeam, tid = threadIdx.x % kTeam;
+  const int pixels = g.batch * g.p * g.q;
+  const int first_pixel = blockIdx.x * BN, first_row = blockIdx.y * BM;
+  const int split = blockIdx.z, splits = gridDim.z;
+
+  // The pixel whose inputs this thread fetches.
+  const int column = tid % BN, first_depth = tid / BN;
+  const int pixel = first_pixel + column;
+  const int image = pixel / (g.p * g.q), at = pixel % (g.p * g.q);
+  const int top = pixel < pixels ? (at / g.q) * g.stride_h - g.pad_h : -(1 << 29);
+  const int left = (at % g.q) * g.stride_w - g.pad_w;
+  const float* corner = params.input + image * g.in_stride_n + static_cast<std::int64_t>(top) * g.w + left;
+
+  // This team's steps: begin, begin + Slices, ...
+  const int first_step = static_cast<int>(static_cast<std::int64_t>(params.steps) * split / splits);
+  const int end = static_cast<int>(static_cast<std::int64_t>(params.steps) * (split + 1) / splits);
+  const int turns = (end - first_step + Slices - 1) / Slices, begin = first_step + slice;
+
+  Summand* const summands = reinterpret_cast<Summand*>(memory + shared_floats(BM, BN, Slices));
+  if constexpr (In == Input::flat) {
+    for (int i = threadIdx.x; i < params.steps * kDepth; i += kThreads) {
+      const int tap = i / g.c, r = tap / g.s, s = tap - r * g.s;
+      const bool real = r < g.r;
+      summands[i] = {real ? static_cast<int>(r * g.w + s + (i - tap * g.c) * g.in_stride) : 0,
+                     static_cast<short>(real ? r : SHRT_MAX), static_cast<short>(s)};
+    }
+    __syncthreads();
+  }
+
+  const auto fetch_weights = [&](int turn) {
+    const int step = begin + turn * Slices;
+    if (step >= end) return;
+    float* a = memory + (turn % kStages * Slices + slice) * kStepFloats;
+    const float* weights = params.weights + static_cast<std::int64_t>(step) * kDepth * params.rows_padded + first_row;
+#pragma unroll
+    for (int i = tid * 4; i < kDepth * BM; i += kTeam * 4)
+      __pipeline_memcpy_async(a + i, weights + (i / BM) * params.rows_padded + i % BM, 16);
+  };
+  // Where the next fetch reads: the tap, and the channel of this thread.
+  int depth = 0, r = 0, s = 0;
+  if constexpr (In != Input::flat) {
+    const int tap = begin / params.depth_tiles;
+    depth = (begin - tap * params.depth_tiles) * kDepth + first_depth;
+    r = tap / g.s, s = tap - r * g.s;
+  }
+  const auto fetch_input = [&](int turn) {
+    const int step = begin + turn * Slices;
+    if (step >= end) return;
+    float* b = memory + (turn % kStages * Slices + slice) * kStepFloats + kDepth * BM;
+    if constexpr (In == Input::flat) {
+#pragma unroll
+      for (int i = 0; i < kDepth; i += kTeam / BN) {
+        const Summand at = summands[step * kDepth + first_depth + i];
+        const bool valid = static_cast<unsigned>(top + at.r) < static_cast<unsigned>(g.h) &&
+                           static_cast<unsigned>(left + at.s) < static_cast<unsigned>(g.w);
+        __pipeline_memcpy_async(b + (first_depth + i) * BN + column, corner + at.offset, 4, valid ? 0 : 4);
+      }
+      return;
+    }
+    const bool valid = static_cast<unsigned>(top + r) < static_cast<unsigned>(g.h) &&
+                       static_cast<unsigned>(left + s) < static_cast<unsigned>(g.w);
+    const int real = valid ? g.c - depth : 0;  // channels of this thread from here on
+    const float* source = corner + r * g.w + s + depth * g.in_stride;
+#pragma unroll
+    for (int i = 0; i < kDepth; i += kTeam / BN) {
+      __pipeline_memcpy_async(b + (first_depth + i) * BN + column, source, 4, i < real ? 0 : 4);
+      source += kTeam / BN * g.in_stride;
+    }
+    depth += Slices * kDepth;
+    while (depth - first_depth >= params.depth_tiles * kDepth) {
+      depth -= params.depth_tiles * kDepth;
+      if (++s == g.s) s = 0, ++r;
+    }
+  };
+
+  // A warp is 8 threads wide and 4 high: its reads of either side of the tile share the fewest words.
+  constexpr int kAcross = BN / TN / 8;
+  static_assert(kAcross * 8 * TN == BN && BM / TM % 4 == 0);
+  const int lane = tid % 32, warp = tid / 32;
+  const int tx = warp % kAcross * 8 + lane % 8, ty = warp / kAcross * 4 + lane / 8;
+  float sum[TM][TN] = {};
+  // Weights may come early: into the cache those of all steps, into shared memory those of the first.
+  if (blockIdx.x == 0)
+    native::prefetch(params.weights + static_cast<std::int64_t>(first_step) * kDepth * params.rows_padded + first_row,
+                     (end - first_step) * kDepth, params.rows_padded * std::int64_t{sizeof(float)}, BM * sizeof(float));
+  for (int i = 0; i < kStages - 1; ++i) fetch_weights(i);
+  native::await_predecessor();
+  for (int i = 0; i < kStages - 1; ++i) {
+    fetch_input(i);
+    __pipeline_commit();
+  }
+  for (int turn = 0; turn < turns; ++turn) {
+    __pipeline_wait_prior(kStages - 2);
+    __syncthreads();
+    fetch_weights(turn + kStages - 1);
+    fetch_input(turn + kStages - 1);
+    __pipeline_commit();
+    if (begin + turn * Slices >= end) continue;
+    const float* a = memory + (turn % kStages * Slices + slice) * kStepFloats;
+    const float* b = a + kDepth * BM;
+#pragma unroll
+    for (int k = 0; k < kDepth; ++k) {
+      float weight[TM];
+#pragma unroll
+      for (int i = 0; i < TM / 4; ++i) {
+        const float4 v = *reinterpret_cast<const float4*>(a + k * BM + i * (BM / (TM / 4)) + ty * 4);
+        weight[4 * i] = v.x, weight[4 * i + 1] = v.y, weight[4 * i + 2] = v.z, weight[4 * i + 3] = v.w;
+      }
+      float x[TN];
+#pragma unroll
+      for (int j = 0; j < TN / 4; ++j) {
+        const float4 v = *reinterpret_cast<const float4*>(b + k * BN + j * (BN / (TN / 4)) + tx * 4);
+        x[4 * j] = v.x, x[4 * j + 1] = v.y, x[4 * j + 2] = v.z, x[4 * j + 3] = v.w;
+      }
+      if constexpr (In == Input::pre_relu)
+#pragma unroll
+        for (float& each : x) each = native::larger(each, 0.f);
+#pragma unroll
+      for (int i = 0; i < TM; ++i)
+#pragma unroll
+        for (int j = 0; j < TN; ++j) sum[i][j] += weight[i] * x[j];
+    }
+  }
+
+  native::release_successor();
+  // Every team of every block of the cluster leaves its partial tile in shared memory; each block adds
+  // up its part of all.
+  __pipeline_wait_prior(0);
+  __syncthreads();
+#pragma unroll
+  for (int i = 0; i < TM; ++i) {
+    const int row = (i / 4) * (BM / (TM / 4)) + ty * 4 + i % 4;
+#pragma unroll
+    for (int j = 0; j < TN / 4; ++j)
+      *reinterpret_cast<float4*>(memory + (slice * BM + row) * BN + j * (BN / (TN / 4)) + tx * 4) =
+          make_float4(sum[i][4 * j], sum[i][4 * j + 1], sum[i][4 * j + 2], sum[i][4 * j + 3]);
+  }
+#if __CUDA_ARCH__ >= 900
+  namespace cg = cooperative_groups;
+  const cg::cluster_group cluster = cg::this_cluster();
+  if (splits > 1)
+    cluster.sync();
+  else
+    __syncthreads();
+#else
+  __syncthreads();
+#endif
+  // The threads are a multiple of the columns: each stays in its own.
+  const int out_pixel = first_pixel + static_cast<int>(threadIdx.x) % BN, n = out_pixel / (g.p * g.q);
+  float* const out = params.output + n * g.out_stride_n + out_pixel - n * g.p * g.q;
+  const auto finish = [&](int i, int parts) {
+    const int row = first_row + i / BN;
+    if (row >= g.k) return;
+    float value = params.bias[row];
+    for (int other = 0; other < parts; ++other) {
+      const float* partial = memory;
+#if __CUDA_ARCH__ >= 900
+      if (parts > 1) partial = cluster.map_shared_rank(memory, other);
+#endif
+#pragma unroll
+      for (int team = 0; team < Slices; ++team) value += partial[team * BM * BN + i];
+    }
+    out[row * g.out_stride] = native::activate(value, g.act);
+  };
+  if (out_pixel < pixels) {
+    if (splits == 1) {
+#pragma unroll 8
+      for (int i = threadIdx.x; i < BM * BN; i += kThreads) finish(i, 1);
+    } else {
+      for (int i = split * kThreads + threadIdx.x; i < BM * BN; i += splits * kThreads) finish(i, splits);
+    }
+  }
+#if __CUDA_ARCH__ >= 900
+  if (splits > 1) cluster.sync();  // shared memory must outlive its readers
+#endif
+}
+
+using KernelFunction = void (*)(Params);
+
+struct Variant {
+  ConvTile tile;
+  int threads, shared_bytes;
+  KernelFunction plain, pre_relu, flat;
+};
+
+template <int BM, int BN, int TM, int TN, int Slices>
+Variant variant() {
+  return {{BM, BN, 1},
+          Slices * (BM / TM) * (BN / TN),
+          shared_floats(BM, BN, Slices) * static_cast<int>(sizeof(float)),
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::plain>,
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::pre_relu>,
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::flat>};
+}
+
+const std::vector<Variant>& variants() {
+  static const std::vector<Variant> all = {variant<16, 64, 4, 4, 4>(),   variant<16, 128, 4, 4, 1>(),
+                                           variant<32, 32, 4, 4, 4>(),   variant<32, 64, 4, 4, 2>(),
+                                           variant<32, 128, 8, 4, 1>(),  variant<64, 32, 8, 4, 4>(),
+                                           variant<64, 64, 8, 8, 2>(),   variant<64, 128, 8, 8, 1>(),
+                                           variant<96, 128, 12, 8, 1>(), variant<128, 64, 8, 8, 1>()};
+  return all;
+}
+
+int round_up(int value, int step) { return (value + step - 1) / step * step; }
+
+bool is_flat(const ConvGeometry& g) { return g.c < kDepth && !g.pre_relu; }
+
+/// Rows of packed weights from one tap to the next.
+int depth_of(const ConvGeometry& g) { return is_flat(g) ? g.c : round_up(g.c, kDepth); }
+
+int steps_of(const ConvGeometry& g) { return round_up(g.r * g.s * depth_of(g), kDepth) / kDepth; }
+
+}  // namespace
+
+std::vector<ConvTile> conv_simt_tiles() {
+  std::vector<ConvTile> tiles;
+  for (const Variant& v : variants()) tiles.push_back(v.tile);
+  return tiles;
+}
+
+std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, int multiprocessors, bool clusters) {
+  const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
+  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
+  std::vector<int> splits{1};
+  // More blocks than a few waves, or less than four steps a block, cannot pay.
+  for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g) >= 4 * s; s += s < 4 ? 1 : 2)
+    splits.push_back(s);
+  return splits;
+}
+
+std::size_t conv_simt_weight_bytes(const ConvGeometry& g) {
+  return sizeof(float) * ((std::size_t(steps_of(g)) * kDepth + 1) * round_up(g.k, kRowPad) + kMostRows);
+}
+
+void conv_simt_pack(const ConvGeometry& g, const float* weight, const float* bias, std::byte* packed) {
+  const std::size_t rows = round_up(g.k, kRowPad), depth = depth_of(g);
+  std::vector<float> all(conv_simt_weight_bytes(g) / sizeof(float), 0.f);
+  const int taps = g.r * g.s;
+  for (int k = 0; k < g.k; ++k)
+    for (int c = 0; c < g.c; ++c)
+      for (int t = 0; t < taps; ++t) all[(t * depth + c) * rows + k] = weight[(std::size_t(k) * g.c + c) * taps + t];
+  std::copy(bias, bias + g.k, all.begin() + static_cast<std::ptrdiff_t>(std::size_t(steps_of(g)) * kDepth * rows));
+  std::memcpy(packed, all.data(), all.size() * sizeof(float));
+}
+
+void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* input, float* output,
+                      const void* packed, cudaStream_t stream) {
+  const auto chosen = std::ranges::find_if(
+      variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
+  if (chosen == variants().end()) throw Error("conv_simt: no such tile");
+  Params params{.g = g,
+                .rows_padded = round_up(g.k, kRowPad),
+                .depth_tiles = depth_of(g) / kDepth,
+                .steps = steps_of(g),
+                .input = input,
+                .output = output,
+                .weights = static_cast<const float*>(packed),
+                .bias = nullptr};
+  params.bias = params.weights + std::size_t(params.steps) * kDepth * params.rows_padded;
+  const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
+  const KernelFunction function = is_flat(g) ? chosen->flat : g.pre_relu ? chosen->pre_relu : chosen->plain;
+  const int shared_bytes =
+      chosen->shared_bytes + (is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0);
+  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes));
+  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
+                    (g.k + tile.rows - 1) / tile.rows, tile.splits);
+  native::launch_overlapping(
+      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits}, stream, params);
+}
+
+}  // namespace opsched

@@ -1,0 +1,26 @@
+// Own fp32 convolution (NCHW, no matrix units).
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "core/runtime/cuda/kernels/conv_geometry.hpp"
+
+namespace opsched {
+
+/// Tiles that the kernel was compiled for, splits left at 1.
+std::vector<ConvTile> conv_simt_tiles();
+/// Splits that make sense for this problem on a GPU with so many multiprocessors.
+std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, int multiprocessors, bool clusters);
+
+/// Packed weights: [tap r, s][channel in, padded unless there are few][channel out, padded], then the bias, padded.
+std::size_t conv_simt_weight_bytes(const ConvGeometry& g);
+void conv_simt_pack(const ConvGeometry& g, const float* weight, const float* bias, std::byte* packed);
+
+/// Launches on the current device. Throws Error where CUDA refuses.
+void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* input, float* output,
+                      const void* packed, cudaStream_t stream);
+
+}  // namespace opsched

@@ -1,0 +1,195 @@
+#include <algorithm>
+
+#include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/kernels/device_math.cuh"
+#include "core/runtime/cuda/kernels/kernel_check.hpp"
+
+namespace opsched::trial {
+namespace {
+
+constexpr int kThreads = 256;
+
+__device__ std::uint32_t scramble(std::uint32_t x) {  // Wellons, "lowbias32"
+  x ^= x >> 16;
+  x *= 0x7feb352du;
+  x ^= x >> 15;
+  x *= 0x846ca68bu;
+  return x ^ (x >> 16);
+}
+
+template <class T>
+__global__ void fill_kernel(T* data, std::int64_t count, std::uint32_t seed) {
+  for (std::int64_t i = blockIdx.x * std::int64_t{kThreads} + threadIdx.x; i < count; i += gridDim.x * kThreads) {
+    const float unit = scramble(static_cast<std::uint32_t>(i) + seed * 0x9e3779b9u) * 0x1p-32f;
+    data[i] = native::from_float<T>((2.f * unit - 1.f) * 1.7320508f);
+  }
+}
+
+struct Strides {
+  std::int64_t n, c, h, w;
+  __device__ std::int64_t at(std::int64_t in, int ic, int ih, int iw) const {
+    return in * n + ic * c + ih * h + iw * w;
+  }
+};
+
+struct CheckArgs {
+  native::Window window;  // c: input channels
+  int k;                  // output channels
+  int groups;             // 0: not a convolution
+  bool pool, global_avg, max, count_padding;
+  Activation pre, post;
+  Strides in[native::kMaxSources], out;
+  std::int64_t outputs;
+  int samples;
+};
+
+template <class T>
+__device__ double input_at(const native::Sources& sources, const CheckArgs& a, std::int64_t n, int c, int h, int w) {
+  double sum = 0;
+  for (int s = 0; s < sources.count; ++s) {
+    sum += native::to_float(static_cast<const T*>(sources.list[s].data)[a.in[s].at(n, c, h, w)]);
+  }
+  if (a.pre == Activation::relu) return sum > 0 ? sum : 0;
+  return a.pre == Activation::tanh ? tanh(sum) : sum;
+}
+
+template <class T>
+__device__ double expected(const native::Sources& sources, const CheckArgs& a, const float* weights, const float* bias,
+                           std::int64_t n, int k, int y, int x) {
+  const native::Window& g = a.window;
+  if (a.global_avg) {
+    double sum = 0;
+    for (int h = 0; h < g.h; ++h) {
+      for (int w = 0; w < g.w; ++w) sum += input_at<T>(sources, a, n, k, h, w);
+    }
+    return sum / (double{1} * g.h * g.w);
+  }
+  if (!a.pool && a.groups == 0) return input_at<T>(sources, a, n, k, y, x);
+  double result = a.groups > 0 ? bias[k] : a.max ? -INFINITY : 0.0;
+  int inside = 0;
+  const int group_c = a.groups > 0 ? g.c / a.groups : 1, first = a.groups > 0 ? k / (a.k / a.groups) * group_c : k;
+  for (int r = 0; r < g.kh; ++r) {
+    for (int s = 0; s < g.kw; ++s) {
+      const int h = y * g.sh - g.ph + r, w = x * g.sw - g.pw + s;
+      if (h < 0 || h >= g.h || w < 0 || w >= g.w) continue;
+      ++inside;
+      for (int c = 0; c < group_c; ++c) {
+        const double in = input_at<T>(sources, a, n, first + c, h, w);
+        if (a.groups > 0) {
+          result += in * weights[((std::int64_t{k} * group_c + c) * g.kh + r) * g.kw + s];
+        } else {
+          result = a.max ? (in > result ? in : result) : result + in;
+        }
+      }
+    }
+  }
+  if (a.pool && !a.max) result /= a.count_padding ? g.kh * g.kw : inside;
+  if (a.post == Activation::relu) return result > 0 ? result : 0;
+  return a.post == Activation::tanh ? tanh(result) : result;
+}
+
+__device__ void add_up(double value, double* to) {
+  for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
+  if (threadIdx.x % 32 == 0) atomicAdd(to, value);
+}
+
+template <class T>
+__global__ void compare_kernel(const __grid_constant__ native::Sources sources, const __grid_constant__ CheckArgs a,
+                               const float* weights, const float* bias, const T* out, Verdict* verdict) {
+  const int i = blockIdx.x * kThreads + threadIdx.x;
+  double difference = 0, norm = 0;
+  if (i < a.samples) {
+    // Evenly spread, one at random in each stretch.
+    const std::int64_t from = a.outputs * i / a.samples, to = a.outputs * (i + 1) / a.samples;
+    std::int64_t at = from + scramble(i) % (to - from);
+    const int x = at % a.window.ow;
+    at /= a.window.ow;
+    const int y = at % a.window.oh;
+    at /= a.window.oh;
+    const int k = at % a.k;
+    const std::int64_t n = at / a.k;
+    const double want = expected<T>(sources, a, weights, bias, n, k, y, x);
+    const double got = native::to_float(out[a.out.at(n, k, y, x)]);
+    difference = (got - want) * (got - want);
+    norm = want * want;
+  }
+  add_up(difference, &verdict->difference);
+  add_up(norm, &verdict->norm);
+}
+
+template <class T>
+__global__ void count_nans_kernel(const T* data, std::int64_t count, Verdict* verdict) {
+  unsigned found = 0;
+  for (std::int64_t i = blockIdx.x * std::int64_t{kThreads} + threadIdx.x; i < count; i += gridDim.x * kThreads) {
+    const float x = native::to_float(data[i]);
+    found += x != x;
+  }
+  found = __reduce_add_sync(0xffffffffu, found);
+  if (threadIdx.x % 32 == 0 && found > 0) atomicAdd(&verdict->nans, static_cast<unsigned long long>(found));
+}
+
+Strides strides(const TensorLayout& t) { return {t.n, t.c, t.h, t.w}; }
+
+}  // namespace
+
+void fill_random(cudaStream_t stream, void* data, std::int64_t count, bool half, std::uint32_t seed) {
+  const int blocks = static_cast<int>(std::min<std::int64_t>((count + kThreads - 1) / kThreads, 4096));
+  if (half) {
+    fill_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<__half*>(data), count, seed);
+  } else {
+    fill_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<float*>(data), count, seed);
+  }
+  OPSCHED_CUDA(cudaGetLastError());
+}
+
+void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const float* weights,
+           const float* bias, const void* out, const void* range, std::int64_t range_count, int samples,
+           Verdict* verdict) {
+  CheckArgs a{};
+  a.window = {problem.batch,
+              problem.input.c,
+              problem.input.h,
+              problem.input.w,
+              problem.output.h,
+              problem.output.w,
+              1,
+              1,
+              1,
+              1,
+              0,
+              0};
+  const auto set_window = [&](const auto& layer) {
+    a.window.kh = layer.kernel[0], a.window.kw = layer.kernel[1];
+    a.window.sh = layer.stride[0], a.window.sw = layer.stride[1];
+    a.window.ph = layer.padding[0], a.window.pw = layer.padding[1];
+  };
+  a.k = problem.output.c;
+  a.pre = problem.pre;
+  if (const auto* conv = std::get_if<Conv2d>(&problem.layer)) {
+    set_window(*conv);
+    a.groups = conv->groups;
+    a.post = conv->act;
+  } else if (const auto* pool = std::get_if<Pool2d>(&problem.layer)) {
+    set_window(*pool);
+    a.pool = true;
+    a.global_avg = pool->type == PoolType::global_avg;
+    a.max = pool->type == PoolType::max;
+    a.count_padding = pool->count_padding;
+  }
+  for (int s = 0; s < inputs.count; ++s) a.in[s] = strides(problem.inputs[s]);
+  a.out = strides(problem.result);
+  a.outputs = problem.batch * problem.output.size();
+  a.samples = static_cast<int>(std::min<std::int64_t>(samples, a.outputs));
+  const int blocks = (a.samples + kThreads - 1) / kThreads;
+  const int range_blocks = static_cast<int>(std::min<std::int64_t>((range_count + kThreads - 1) / kThreads, 1024));
+  if (problem.precision == Precision::fp16) {
+    compare_kernel<<<blocks, kThreads, 0, stream>>>(inputs, a, weights, bias, static_cast<const __half*>(out), verdict);
+    count_nans_kernel<<<range_blocks, kThreads, 0, stream>>>(static_cast<const __half*>(range), range_count, verdict);
+  } else {
+    compare_kernel<<<blocks, kThreads, 0, stream>>>(inputs, a, weights, bias, static_cast<const float*>(out), verdict);
+    count_nans_kernel<<<range_blocks, kThreads, 0, stream>>>(static_cast<const float*>(range), range_count, verdict);
+  }
+  OPSCHED_CUDA(cudaGetLastError());
+}
+
+}  // namespace opsched::trial

@@ -1,0 +1,90 @@
+// Kernels of this project: launches without any choice made for the caller.
+//
+// Tensors are NCHW or NHWC with any channel slice of a wider buffer. Within one such tensor all
+// strides but one follow from its shape: NCHW has a free batch stride, NHWC a free pixel stride.
+// That one is what `stride` means below; it is in elements. Elements are float, or half in NHWC.
+// Sums run in fp32. Launches throw Error if CUDA refuses them.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+#include "core/graph/operator.hpp"
+#include "core/runtime/program/kernel_problem.hpp"
+
+namespace opsched::native {
+
+/// Inputs that a kernel adds up as it reads them.
+constexpr int kMaxSources = 32;
+struct Sources {
+  struct Source {
+    const void* data;
+    std::int64_t stride;
+  };
+  Source list[kMaxSources];
+  int count = 0;
+};
+
+/// The geometry of a window operator on a batch.
+struct Window {
+  int n, c, h, w;  ///< input
+  int oh, ow;      ///< output height and width
+  int kh, kw, sh, sw, ph, pw;
+};
+
+/// Bytes moved at a time in gathers, epilogues and pools: a vector of `vector` elements; every
+/// address, stride and inner extent must be a multiple of it.
+struct GatherCall {
+  Layout layout;
+  bool half;
+  int vector;
+  int n, c, h, w;
+  Activation act;
+};
+/// out = act(sum of sources)
+void gather(cudaStream_t stream, const GatherCall& call, const Sources& sources, void* out, std::int64_t out_stride);
+
+/// out = act(in + bias per channel); `in` may be `out`. bias is float.
+void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::int64_t in_stride, const float* bias,
+              void* out, std::int64_t out_stride);
+
+struct PoolCall {
+  Layout layout;
+  bool half;
+  int vector;  ///< channels at a time; NHWC only
+  Window window;
+  PoolType type;
+  bool count_padding;
+  Activation pre;
+};
+void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride);
+
+/// How a depthwise convolution is cut into threads.
+struct DepthwiseVariant {
+  enum class Kind {
+    tiled,    ///< NCHW float, square 3, 5, 7 with stride 1 or 2: input tile in shared memory; a thread does `rows` rows
+    strip,    ///< NHWC, same kernels: a thread does `vector` channels of `cols` neighbouring pixels of `rows` rows
+    generic,  ///< anything: a thread an output
+  };
+  Kind kind = Kind::generic;
+  int rows = 1;       ///< tiled: 1, 2 or 4; strip: 1; also 4 if the stride is 1 and vector * cols = 8
+  int vector = 1;     ///< strip: 1, 2 or 4
+  int cols = 2;       ///< strip: 2; also 4 for vectors of 1 and 2
+  int threads = 128;  ///< a block, about
+};
+struct DepthwiseCall {
+  Layout layout;
+  bool half;
+  Window window;
+  Activation pre, post;
+  bool sum;  ///< several inputs, or more than a relu before the convolution
+  DepthwiseVariant variant;
+};
+/// Can this variant do it? (Whether vectors are aligned is the caller's business.)
+bool supports(const DepthwiseCall& call);
+/// Weights: [c][kh][kw] in NCHW, [kh][kw][c] in NHWC, elements as the tensors'; bias is float.
+void depthwise(cudaStream_t stream, const DepthwiseCall& call, const Sources& sources, const void* weights,
+               const float* bias, void* out, std::int64_t out_stride);
+
+}  // namespace opsched::native

@@ -1,0 +1,87 @@
+#include <algorithm>
+#include <cstdint>
+
+#include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/device/cuda_handles.hpp"
+#include "core/runtime/cuda/kernels/peer_copy.hpp"
+
+namespace opsched {
+namespace {
+
+/// A thread moves one vector at a time.
+template <class Vector>
+__global__ void copy_rows(char* target, const char* source, std::size_t rows, std::size_t vectors,
+                          std::size_t target_pitch, std::size_t source_pitch) {
+  const std::size_t total = rows * vectors, step = std::size_t{gridDim.x} * blockDim.x;
+  for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step) {
+    const std::size_t row = i / vectors, at = i % vectors;
+    reinterpret_cast<Vector*>(target + row * target_pitch)[at] =
+        reinterpret_cast<const Vector*>(source + row * source_pitch)[at];
+  }
+}
+
+template <class Vector>
+void launch(const PeerCopy& copy, cudaStream_t stream) {
+  const std::size_t vectors = copy.width / sizeof(Vector), total = copy.rows * vectors;
+  constexpr unsigned kThreads = 256, kMostBlocks = 256;
+  const auto blocks = static_cast<unsigned>(std::min<std::size_t>((total + kThreads - 1) / kThreads, kMostBlocks));
+  copy_rows<Vector><<<blocks, kThreads, 0, stream>>>(static_cast<char*>(copy.target),
+                                                     static_cast<const char*>(copy.source), copy.rows, vectors,
+                                                     copy.target_pitch, copy.source_pitch);
+  cuda_check(cudaGetLastError(), "copy kernel");
+}
+
+}  // namespace
+
+void enqueue_copy(const PeerCopy& copy, CopyMethod method, cudaStream_t stream) {
+  const bool dense = copy.rows == 1 || (copy.width == copy.source_pitch && copy.width == copy.target_pitch);
+  if (method == CopyMethod::engine) {
+    if (dense)
+      OPSCHED_CUDA(cudaMemcpyAsync(copy.target, copy.source, copy.bytes(), cudaMemcpyDefault, stream));
+    else
+      OPSCHED_CUDA(cudaMemcpy2DAsync(copy.target, copy.target_pitch, copy.source, copy.source_pitch, copy.width,
+                                     copy.rows, cudaMemcpyDefault, stream));
+    return;
+  }
+  PeerCopy flat = copy;
+  if (dense) flat = {copy.target, copy.source, 1, copy.bytes(), copy.bytes(), copy.bytes()};
+  std::uintptr_t bits =
+      reinterpret_cast<std::uintptr_t>(flat.target) | reinterpret_cast<std::uintptr_t>(flat.source) | flat.width;
+  if (!dense) bits |= flat.target_pitch | flat.source_pitch;
+  if (bits % 16 == 0)
+    launch<uint4>(flat, stream);
+  else if (bits % 8 == 0)
+    launch<uint2>(flat, stream);
+  else if (bits % 4 == 0)
+    launch<unsigned>(flat, stream);
+  else
+    launch<std::uint16_t>(flat, stream);
+}
+
+namespace {
+
+/// Work enqueued on `waiting` from now on follows what is on `awaited`. An event belongs to the GPU of the
+/// stream on which it is recorded.
+void follow(const StreamOfGpu& awaited, const StreamOfGpu& waiting) {
+  const DeviceScope scope(awaited.gpu);
+  const Event done = make_event(false);
+  OPSCHED_CUDA(cudaEventRecord(done.get(), awaited.stream));
+  OPSCHED_CUDA(cudaStreamWaitEvent(waiting.stream, done.get(), 0));
+}
+
+}  // namespace
+
+void enqueue_copy_through_host(const PeerCopy& copy, void* staging, const StreamOfGpu& from, const StreamOfGpu& to) {
+  follow(to, from);
+  {
+    const DeviceScope scope(from.gpu);
+    OPSCHED_CUDA(cudaMemcpy2DAsync(staging, copy.width, copy.source, copy.source_pitch, copy.width, copy.rows,
+                                   cudaMemcpyDeviceToHost, from.stream));
+  }
+  follow(from, to);
+  const DeviceScope scope(to.gpu);
+  OPSCHED_CUDA(cudaMemcpy2DAsync(copy.target, copy.target_pitch, staging, copy.width, copy.width, copy.rows,
+                                 cudaMemcpyHostToDevice, to.stream));
+}
+
+}  // namespace opsched

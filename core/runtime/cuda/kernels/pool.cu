@@ -1,0 +1,319 @@
+#include "core/runtime/cuda/kernels/device_math.cuh"
+#include "core/runtime/cuda/kernels/launch.cuh"
+#include "core/runtime/cuda/kernels/native_kernels.hpp"
+
+namespace opsched::native {
+namespace {
+
+constexpr int kThreads = 128;
+
+constexpr int kWindow = 3;        // of the kernel for common windows
+constexpr int kStrip = 2;         // output rows that a thread of it may do
+constexpr int kEnough = 1 << 18;  // threads that keep a large GPU busy
+
+struct PoolArgs {
+  Window window;
+  FastDiv inner, ow, strips, channels;  // inner: channel vectors in NHWC
+  std::uint32_t total;
+  bool count_padding;
+  Activation pre;
+};
+
+/// Where a thread works: V channels from c on, in a strip of output rows from y on.
+struct Place {
+  std::uint32_t c, x, y;
+  std::int64_t n;
+};
+
+template <int V, bool kChannelsLast, int Rows>
+__device__ __forceinline__ Place place_of(const PoolArgs& args, std::uint32_t i) {
+  Place at;
+  if constexpr (kChannelsLast) at.c = args.inner.split(i) * V;
+  at.x = args.ow.split(i);
+  at.y = args.strips.split(i) * Rows;
+  if constexpr (!kChannelsLast) at.c = args.channels.split(i);
+  at.n = i;
+  return at;
+}
+
+template <bool kChannelsLast>
+__device__ __forceinline__ std::int64_t input_index(const Window& g, const Place& at, std::int64_t stride, int y,
+                                                    int x) {
+  return kChannelsLast ? ((at.n * g.h + y) * g.w + x) * stride + at.c
+                       : at.n * stride + (std::int64_t{at.c} * g.h + y) * g.w + x;
+}
+
+/// Takes one input of the window into the result.
+template <int V, bool kMax>
+__device__ __forceinline__ void take(Activation pre, const float (&in)[V], float (&result)[V]) {
+#pragma unroll
+  for (int v = 0; v < V; ++v) {
+    if constexpr (kMax)
+      result[v] = larger(in[v], result[v]);
+    else
+      result[v] += activate(pre, in[v]);
+  }
+}
+
+template <class T, int V, bool kChannelsLast, bool kMax>
+__device__ __forceinline__ void finish(const PoolArgs& args, const Place& at, int y, float (&result)[V], T* out,
+                                       std::int64_t out_stride) {
+  const Window& g = args.window;
+  const int top = y * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
+  const int real = (min(top + g.kh, g.h) - max(top, 0)) * (min(left + g.kw, g.w) - max(left, 0));
+  const float part = 1.f / static_cast<float>(args.count_padding ? g.kh * g.kw : real);
+#pragma unroll
+  for (int v = 0; v < V; ++v)  // activations never fall: the largest stays the largest
+    result[v] = kMax ? activate(args.pre, result[v]) : result[v] * part;
+  const std::int64_t to = kChannelsLast ? ((at.n * g.oh + y) * g.ow + at.x) * out_stride + at.c
+                                        : at.n * out_stride + (std::int64_t{at.c} * g.oh + y) * g.ow + at.x;
+  store<T, V>(out + to, result);
+}
+
+/// Any window, sums of any number of inputs: a thread does V channels of one output pixel.
+template <class T, int V, bool kChannelsLast, bool kMax>
+__global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
+                            const __grid_constant__ PoolArgs args) {
+  await_predecessor();
+  const Window& g = args.window;
+  const std::uint32_t thread = blockIdx.x * kThreads + threadIdx.x;
+  if (thread >= args.total) return;
+  const Place at = place_of<V, kChannelsLast, 1>(args, thread);
+  const int top = static_cast<int>(at.y) * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
+  float result[V];
+#pragma unroll
+  for (int v = 0; v < V; ++v) result[v] = kMax ? -INFINITY : 0.f;
+  for (int y = max(top, 0); y < min(top + g.kh, g.h); ++y) {
+    for (int x = max(left, 0); x < min(left + g.kw, g.w); ++x) {
+      float sum[V] = {};
+      for (int s = 0; s < sources.count; ++s) {
+        const auto& source = sources.list[s];
+        const auto in =
+            load<T, V>(static_cast<const T*>(source.data) + input_index<kChannelsLast>(g, at, source.stride, y, x));
+#pragma unroll
+        for (int v = 0; v < V; ++v) sum[v] += to_float(in.v[v]);
+      }
+      take<V, kMax>(args.pre, sum, result);
+    }
+  }
+  finish<T, V, kChannelsLast, kMax>(args, at, at.y, result, out, out_stride);
+}
+
+/// One input and a 3x3 window: a thread does `Rows` output rows, `Stride` input rows apart, one below the other
+/// and reads each input row once; its loads are in flight together.
+template <class T, int V, bool kChannelsLast, bool kMax, int Rows, int Stride>
+__global__ void pool_strip(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
+                           const __grid_constant__ PoolArgs args) {
+  await_predecessor();
+  const Window& g = args.window;
+  const std::uint32_t thread = blockIdx.x * kThreads + threadIdx.x;
+  if (thread >= args.total) return;
+  const Place at = place_of<V, kChannelsLast, Rows>(args, thread);
+  const auto& source = sources.list[0];
+  const int top = static_cast<int>(at.y) * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
+  const T* corner = static_cast<const T*>(source.data) + input_index<kChannelsLast>(g, at, source.stride, top, left);
+  const std::int64_t column = kChannelsLast ? source.stride : 1, row = column * g.w;
+  constexpr int kTaken = (Rows - 1) * Stride + kWindow;  // input rows
+  const auto inside = [&](int r, int s) {
+    return static_cast<unsigned>(top + r) < static_cast<unsigned>(g.h) &&
+           static_cast<unsigned>(left + s) < static_cast<unsigned>(g.w);
+  };
+  Vec<T, V> in[kTaken][kWindow];
+#pragma unroll
+  for (int r = 0; r < kTaken; ++r)
+#pragma unroll
+    for (int s = 0; s < kWindow; ++s)
+      if (inside(r, s)) in[r][s] = load<T, V>(corner + r * row + s * column);
+  float result[Rows][V];
+#pragma unroll
+  for (int o = 0; o < Rows; ++o)
+#pragma unroll
+    for (int v = 0; v < V; ++v) result[o][v] = kMax ? -INFINITY : 0.f;
+#pragma unroll
+  for (int r = 0; r < kTaken; ++r) {
+    float of_row[V];
+#pragma unroll
+    for (int v = 0; v < V; ++v) of_row[v] = kMax ? -INFINITY : 0.f;
+#pragma unroll
+    for (int s = 0; s < kWindow; ++s) {
+      if (!inside(r, s)) continue;
+      float value[V];
+#pragma unroll
+      for (int v = 0; v < V; ++v) value[v] = to_float(in[r][s].v[v]);
+      take<V, kMax>(args.pre, value, of_row);
+    }
+#pragma unroll
+    for (int o = 0; o < Rows; ++o)
+      if (r >= o * Stride && r < o * Stride + kWindow) take<V, kMax>(Activation::none, of_row, result[o]);
+  }
+#pragma unroll
+  for (int o = 0; o < Rows; ++o)
+    if (static_cast<int>(at.y) + o < g.oh)
+      finish<T, V, kChannelsLast, kMax>(args, at, at.y + o, result[o], out, out_stride);
+}
+
+template <class T>
+__device__ float summed(const Sources& sources, Activation pre, std::int64_t outer, std::int64_t inner) {
+  float sum = 0.f;
+  for (int s = 0; s < sources.count; ++s) {
+    sum += to_float(static_cast<const T*>(sources.list[s].data)[outer * sources.list[s].stride + inner]);
+  }
+  return activate(pre, sum);
+}
+
+/// A warp an image's channel.
+template <class T>
+__global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int n, int c,
+                                int plane, Activation pre) {
+  await_predecessor();
+  const int row = (blockIdx.x * kThreads + threadIdx.x) / 32, lane = threadIdx.x % 32;
+  if (row >= n * c) return;
+  const int image = row / c, channel = row % c;
+  float sum = 0.f;
+  for (int i = lane; i < plane; i += 32) sum += summed<T>(sources, pre, image, std::int64_t{channel} * plane + i);
+  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
+  if (lane == 0) out[image * out_stride + channel] = from_float<T>(sum / plane);
+}
+
+/// A block 32 channels of an image; its warps share the pixels.
+template <class T>
+__global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
+                                int plane, Activation pre) {
+  constexpr int kWarps = 8;
+  __shared__ float partial[kWarps][33];
+  await_predecessor();
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int channel = blockIdx.x * 32 + lane;
+  const std::int64_t image = blockIdx.y;
+  float sum = 0.f;
+  if (channel < c) {
+#pragma unroll 4
+    for (int i = warp; i < plane; i += kWarps) sum += summed<T>(sources, pre, image * plane + i, channel);
+  }
+  partial[warp][lane] = sum;
+  __syncthreads();
+  if (warp != 0 || channel >= c) return;
+  for (int w = 1; w < kWarps; ++w) sum += partial[w][lane];
+  out[image * out_stride + channel] = from_float<T>(sum / plane);
+}
+
+/// A block does 8 vectors of V channels of an image; 32 threads share the pixels of each. `One`: a single
+/// input, whose loads are then several in flight.
+template <class T, int V, bool One>
+__global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
+                                   int plane, Activation pre) {
+  constexpr int kWarps = 8, kVectors = 8, kSlices = kWarps * 32 / kVectors;
+  __shared__ float partial[kWarps][kVectors * V];
+  await_predecessor();
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int vector = lane % kVectors, slice = warp * (32 / kVectors) + lane / kVectors;
+  const int channel = (blockIdx.x * kVectors + vector) * V;
+  const std::int64_t image = blockIdx.y;
+  float sum[V] = {};
+  if (channel < c) {
+    const int count = One ? 1 : sources.count;
+#pragma unroll 6
+    for (int i = slice; i < plane; i += kSlices) {
+      float value[V] = {};
+      for (int s = 0; s < count; ++s) {
+        const auto& source = sources.list[s];
+        const auto in = load<T, V>(static_cast<const T*>(source.data) + (image * plane + i) * source.stride + channel);
+#pragma unroll
+        for (int v = 0; v < V; ++v) value[v] += to_float(in.v[v]);
+      }
+#pragma unroll
+      for (int v = 0; v < V; ++v) sum[v] += activate(pre, value[v]);
+    }
+  }
+#pragma unroll
+  for (int v = 0; v < V; ++v) {
+    for (int step = kVectors; step < 32; step *= 2) sum[v] += __shfl_xor_sync(0xffffffffu, sum[v], step);
+    if (lane < kVectors) partial[warp][vector * V + v] = sum[v];
+  }
+  __syncthreads();
+  const int mine = threadIdx.x, target = blockIdx.x * kVectors * V + mine;
+  if (mine >= kVectors * V || target >= c) return;
+  float total = 0.f;
+#pragma unroll
+  for (int w = 0; w < kWarps; ++w) total += partial[w][mine];
+  out[image * out_stride + target] = from_float<T>(total / plane);
+}
+
+template <class T, int V>
+void launch_global_avg_vectors(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
+                               std::int64_t out_stride) {
+  const Window& g = call.window;
+  const dim3 blocks((g.c + 8 * V - 1) / (8 * V), g.n);
+  launch_overlapping(sources.count == 1 ? global_avg_vectors<T, V, true> : global_avg_vectors<T, V, false>,
+                     {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride, g.c, g.h * g.w,
+                     call.pre);
+}
+
+template <class T>
+void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+  const Window& g = call.window;
+  if (call.layout == Layout::nchw) {
+    const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
+    launch_overlapping(global_avg_nchw<T>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
+                       out_stride, g.n, g.c, g.h * g.w, call.pre);
+    return;
+  }
+  if constexpr (sizeof(T) == 2) {
+    if (call.vector == 8) return launch_global_avg_vectors<T, 8>(stream, call, sources, out, out_stride);
+  }
+  if (call.vector == 4) return launch_global_avg_vectors<T, 4>(stream, call, sources, out, out_stride);
+  if (call.vector == 2) return launch_global_avg_vectors<T, 2>(stream, call, sources, out, out_stride);
+  launch_overlapping(global_avg_nhwc<T>, {dim3((g.c + 31) / 32, g.n), dim3(256)}, stream, sources, static_cast<T*>(out),
+                     out_stride, g.c, g.h * g.w, call.pre);
+}
+
+template <class T, int V, bool kChannelsLast, bool kMax>
+void launch_as(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+  const Window& g = call.window;
+  const std::int64_t strips_of = std::int64_t{g.n} * (g.c / V) * g.ow;
+  const bool common = g.kh == kWindow && g.kw == kWindow && sources.count == 1;
+  const bool strips = common && (g.sh == 1 || g.sh == 2) && strips_of * (g.oh / kStrip) >= kEnough;
+  const int rows = strips ? (g.oh + kStrip - 1) / kStrip : g.oh;
+  PoolArgs args;
+  args.window = g;
+  args.inner = FastDiv(g.c / V);
+  args.ow = FastDiv(g.ow);
+  args.strips = FastDiv(rows);
+  args.channels = FastDiv(g.c);
+  args.count_padding = call.count_padding;
+  args.pre = call.pre;
+  const int blocks = blocks_for(strips_of * rows, kThreads);
+  args.total = static_cast<std::uint32_t>(strips_of * rows);
+  const auto kernel = !common     ? pool_kernel<T, V, kChannelsLast, kMax>
+                      : !strips   ? pool_strip<T, V, kChannelsLast, kMax, 1, 1>
+                      : g.sh == 1 ? pool_strip<T, V, kChannelsLast, kMax, kStrip, 1>
+                                  : pool_strip<T, V, kChannelsLast, kMax, kStrip, 2>;
+  launch_overlapping(kernel, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out), out_stride, args);
+}
+
+template <class T, int V, bool kChannelsLast>
+void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+  (call.type == PoolType::max ? launch_as<T, V, kChannelsLast, true>
+                              : launch_as<T, V, kChannelsLast, false>)(stream, call, sources, out, out_stride);
+}
+
+}  // namespace
+
+void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+  if (call.type == PoolType::global_avg) {
+    (call.half ? global_avg<__half> : global_avg<float>)(stream, call, sources, out, out_stride);
+  } else if (call.layout == Layout::nchw) {
+    (call.half ? launch<__half, 1, false> : launch<float, 1, false>)(stream, call, sources, out, out_stride);
+  } else if (call.half) {
+    (call.vector == 8   ? launch<__half, 8, true>
+     : call.vector == 4 ? launch<__half, 4, true>
+     : call.vector == 2 ? launch<__half, 2, true>
+                        : launch<__half, 1, true>)(stream, call, sources, out, out_stride);
+  } else {
+    (call.vector == 4   ? launch<float, 4, true>
+     : call.vector == 2 ? launch<float, 2, true>
+                        : launch<float, 1, true>)(stream, call, sources, out, out_stride);
+  }
+}
+
+}  // namespace opsched::native

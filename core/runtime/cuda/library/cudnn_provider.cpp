@@ -1,0 +1,225 @@
+// Convolutions by cuDNN. Three ways to put the same thing, because engines differ in which they know:
+// convolution + bias + activation; the same with a second summand of weight 0, which is the pattern of
+// cudnnConvolutionBiasActivationForward; the bare convolution, finished by a kernel of this project.
+#include <algorithm>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/library/cudnn_graph.hpp"
+#include "core/runtime/cuda/library/kernel_providers.hpp"
+
+namespace opsched {
+namespace {
+
+using cudnn::Descriptor;
+using cudnn::make_tensor;
+
+enum class Pattern { fused, summand, bare };
+constexpr std::pair<Pattern, const char*> kPatterns[] = {
+    {Pattern::fused, "fused"}, {Pattern::summand, "summand"}, {Pattern::bare, "bare"}};
+
+enum Id : std::int64_t { kX = 1, kW, kY, kBias, kZ, kConvOut, kSumOut, kBiasOut };
+
+std::array<std::int64_t, 4> dims_of(std::int64_t n, const Shape& s) { return {n, s.c, s.h, s.w}; }
+std::array<std::int64_t, 4> strides_of(const TensorLayout& t) { return {t.n, t.c, t.h, t.w}; }
+
+Descriptor pointwise(cudnnPointwiseMode_t mode, const Descriptor& x, const Descriptor* b, const Descriptor& y,
+                     float alpha2) {
+  const cudnnDataType_t math = CUDNN_DATA_FLOAT;
+  const float one = 1.f;
+  Descriptor how(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
+  how.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
+  how.set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &math);
+  how.finalize();
+  Descriptor op(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+  op.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how);
+  op.set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x);
+  if (b) op.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, *b);
+  op.set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
+  op.set(CUDNN_ATTR_OPERATION_POINTWISE_ALPHA1, CUDNN_TYPE_FLOAT, 1, &one);
+  if (b) op.set(CUDNN_ATTR_OPERATION_POINTWISE_ALPHA2, CUDNN_TYPE_FLOAT, 1, &alpha2);
+  op.finalize();
+  return op;
+}
+
+/// The operation graph. The bare pattern writes a dense tensor, the others the problem's output.
+Descriptor operation_graph(const Problem& p, Pattern pattern, const cudnn::Handle& handle) {
+  const auto& conv = std::get<Conv2d>(p.layer);
+  const cudnnDataType_t type = p.precision == Precision::fp16 ? CUDNN_DATA_HALF : CUDNN_DATA_FLOAT;
+  const cudnnDataType_t math = CUDNN_DATA_FLOAT;
+  const Shape filter{p.input.c / conv.groups, conv.kernel[0], conv.kernel[1]};
+  const TensorLayout filter_layout = dense_layout(filter, p.layout);
+  const TensorLayout dense = dense_layout(p.output, p.layout);
+  const auto out_dims = dims_of(p.batch, p.output);
+  const bool relu = conv.act == Activation::relu;
+
+  const Descriptor x =
+      make_tensor({kX, type, dims_of(p.batch, p.input), strides_of(p.inputs[0]), p.inputs[0].alignment});
+  const Descriptor w = make_tensor({kW, type, dims_of(conv.out_channels, filter), strides_of(filter_layout)});
+  const auto inner = [&](Id id) {
+    return make_tensor({id, CUDNN_DATA_FLOAT, out_dims, strides_of(dense), 16, /*is_virtual=*/true});
+  };
+  const Descriptor y = pattern == Pattern::bare
+                           ? make_tensor({kY, type, out_dims, strides_of(dense)})
+                           : make_tensor({kY, type, out_dims, strides_of(p.result), p.result.alignment});
+  const Descriptor conv_out = pattern == Pattern::bare ? y : inner(kConvOut);
+
+  Descriptor how(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
+  const std::int64_t two[] = {2}, dilation[] = {1, 1};
+  const std::int64_t stride[] = {conv.stride[0], conv.stride[1]}, padding[] = {conv.padding[0], conv.padding[1]};
+  const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
+  how.set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &math);
+  how.set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode);
+  how.set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, two);
+  how.set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, padding);
+  how.set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, padding);
+  how.set(CUDNN_ATTR_CONVOLUTION_DILATIONS, dilation);
+  how.set(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, stride);
+  how.finalize();
+
+  std::vector<Descriptor> ops;
+  Descriptor& convolve = ops.emplace_back(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
+  const float one = 1.f, zero = 0.f;
+  convolve.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, how);
+  convolve.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x);
+  convolve.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, w);
+  convolve.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, conv_out);
+  convolve.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_TYPE_FLOAT, 1, &one);
+  convolve.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, CUDNN_TYPE_FLOAT, 1, &zero);
+  convolve.finalize();
+
+  if (pattern != Pattern::bare) {
+    const std::int64_t k = conv.out_channels;
+    const Descriptor bias =
+        make_tensor({kBias, type, {1, k, 1, 1}, strides_of(dense_layout({conv.out_channels, 1, 1}, p.layout))});
+    Descriptor summed = conv_out;
+    if (pattern == Pattern::summand) {
+      const Descriptor z = make_tensor({kZ, type, out_dims, strides_of(p.result), p.result.alignment});
+      summed = inner(kSumOut);
+      ops.push_back(pointwise(CUDNN_POINTWISE_ADD, conv_out, &z, summed, 0.f));
+    }
+    const Descriptor biased = relu ? inner(kBiasOut) : y;
+    ops.push_back(pointwise(CUDNN_POINTWISE_ADD, summed, &bias, biased, 1.f));
+    if (relu) ops.push_back(pointwise(CUDNN_POINTWISE_RELU_FWD, biased, nullptr, y, 0.f));
+  }
+
+  Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
+  const cudnnHandle_t raw = handle.get();
+  graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &raw);
+  graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, std::span<const Descriptor>(ops));
+  graph.finalize();
+  return graph;
+}
+
+class CudnnConv : public Kernel {
+ public:
+  CudnnConv(const Problem& problem, std::string name, Pattern pattern, Descriptor plan, Site site)
+      : problem_(problem),
+        name_(std::move(name)),
+        pattern_(pattern),
+        place_(packed_conv(problem)),
+        plan_(std::move(plan)),
+        site_(std::move(site)) {
+    weight_bytes_ = place_.bytes;
+    if (pattern == Pattern::bare)
+      dense_bytes_ = aligned(problem.batch * problem.output.size() * element_bytes(problem.precision));
+    workspace_bytes_ = dense_bytes_ + plan_.get_int64(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
+    if (workspace_bytes_ - dense_bytes_ > kMaxWorkspace) throw Error("needs too much workspace");
+  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override { return pack_conv(problem_, weights); }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
+              void* workspace) const override {
+    std::byte* const scratch = static_cast<std::byte*>(workspace);
+    std::byte* const packed = const_cast<std::byte*>(static_cast<const std::byte*>(weights));
+    const bool bare = pattern_ == Pattern::bare;
+    std::vector<std::int64_t> ids{kX, kW, kY};
+    std::vector<void*> pointers{const_cast<void*>(inputs[0]), packed, bare ? scratch : output};
+    if (!bare) {
+      ids.push_back(kBias);
+      pointers.push_back(packed + place_.bias);
+    }
+    if (pattern_ == Pattern::summand) {  // of weight 0: any readable memory of that size would do
+      ids.push_back(kZ);
+      pointers.push_back(output);
+    }
+    void* plan_workspace = scratch + dense_bytes_;
+    Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+    pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const std::int64_t>(ids));
+    pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, static_cast<std::int64_t>(pointers.size()),
+             pointers.data());
+    pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &plan_workspace);
+    pack.finalize();
+    {
+      const std::lock_guard lock(site_->mutex);
+      cudnn::check(cudnnSetStream(site_->handle->get(), stream), "cudnnSetStream");
+      cudnn::check(cudnnBackendExecute(site_->handle->get(), plan_.get(), pack.get()), "cudnnBackendExecute");
+    }
+    if (bare) {
+      finish_conv(stream, problem_, scratch, reinterpret_cast<const float*>(packed + place_.float_bias), output);
+    }
+  }
+  std::string describe() const override { return name_; }
+  std::string weight_format() const override { return "library " + to_string(problem_.layout); }
+
+ private:
+  Problem problem_;
+  std::string name_;
+  Pattern pattern_;
+  PackedConv place_;
+  std::size_t dense_bytes_ = 0;
+  Descriptor plan_;
+  Site site_;
+};
+
+std::vector<cudnnBackendNumericalNote_t> unwanted_notes(Precision precision) {
+  std::vector<cudnnBackendNumericalNote_t> notes{CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
+  if (precision != Precision::fp16) notes.push_back(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
+  if (precision == Precision::fp32) notes.push_back(CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
+  return notes;
+}
+
+}  // namespace
+
+bool leaves_room(const std::string& kernel) { return kernel.find('@') != std::string::npos; }
+
+std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site,
+                                          const cudnn::Handle& builder) {
+  const auto notes = unwanted_notes(problem.precision);
+  const Activation act = std::get<Conv2d>(problem.layer).act;
+  std::vector<std::string> names, small;
+  for (const auto& [pattern, pattern_name] : kPatterns) {
+    if (pattern != Pattern::bare && act == Activation::tanh) continue;
+    Descriptor graph;
+    try {
+      graph = operation_graph(problem, pattern, builder);
+    } catch (const Error&) {
+      continue;  // cuDNN cannot put it like this
+    }
+    const auto add = [&](std::vector<std::string>& to, std::span<const cudnn::EngineChoice> choices) {
+      for (const auto& choice : choices) {
+        std::string name = std::string("cudnn/") + pattern_name + "/" + to_string(choice);
+        if (std::ranges::find(to, name) == to.end()) to.push_back(std::move(name));
+      }
+    };
+    for (const auto& [mode, limit] :
+         {std::pair{CUDNN_HEUR_MODE_A, 8}, {CUDNN_HEUR_MODE_B, 4}, {CUDNN_HEUR_MODE_FALLBACK, 5}})
+      add(names, cudnn::propose(graph, mode, limit, notes));
+    for (int part : {2, 4}) add(small, cudnn::propose(graph, CUDNN_HEUR_MODE_A, 1, notes, site.multiprocessors / part));
+  }
+  names.insert(names.end(), small.begin(), small.end());
+  return names;
+}
+
+std::unique_ptr<Kernel> build_cudnn_conv(const Problem& problem, const std::string& name, const Site& site,
+                                         const cudnn::Handle& builder) {
+  const auto parts = split_name(name);
+  for (const auto& [pattern, pattern_name] : kPatterns) {
+    if (parts.size() != 3 || parts[1] != pattern_name) continue;
+    const Descriptor graph = operation_graph(problem, pattern, builder);
+    return std::make_unique<CudnnConv>(problem, name, pattern,
+                                       cudnn::build_plan(builder, graph, cudnn::parse_engine_choice(parts[2])), site);
+  }
+  throw Error("there is no kernel '" + name + "' for " + problem.key());
+}
+
+}  // namespace opsched

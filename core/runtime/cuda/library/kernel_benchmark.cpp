@@ -1,0 +1,225 @@
+#include "core/runtime/cuda/library/kernel_benchmark.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/kernels/kernel_check.hpp"
+#include "core/runtime/cuda/library/kernel_providers.hpp"
+
+namespace opsched {
+namespace {
+
+constexpr int kSamples = 16384;
+constexpr int kMaxLaunches = 10;
+constexpr double kSeriesMs = 0.2;                           // about as long as a series is to take
+constexpr std::size_t kMaxCopies = std::size_t{256} << 20;  // bytes of weights that a series may rotate through
+constexpr std::size_t kGuard = 1024;                        // bytes around a tensor
+
+/// Elements from the first to the last of a tensor.
+std::int64_t extent(const TensorLayout& t, const Shape& s, int batch) {
+  return (batch - 1) * t.n + (s.c - 1) * t.c + (s.h - 1) * t.h + (s.w - 1) * t.w + 1;
+}
+
+/// A tensor in memory of its own, at an address that is a multiple of its alignment and no more.
+struct Placed {
+  DeviceBuffer memory;
+  std::byte* address = nullptr;
+
+  Placed(const TensorLayout& t, const Shape& s, int batch, int element)
+      : memory(aligned(extent(t, s, batch) * element) + 2 * kGuard),
+        address(memory.data() + kGuard + (t.alignment < 16 ? t.alignment : 0)) {}
+};
+
+ConvWeights random_weights(const Problem& problem) {
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  const std::size_t fan_in = std::size_t(problem.input.c / conv.groups) * conv.kernel[0] * conv.kernel[1];
+  ConvWeights w;
+  w.weight.resize(fan_in * conv.out_channels);
+  w.bias.resize(conv.out_channels);
+  std::uint32_t state = 1;
+  const auto draw = [&] {
+    state = state * 1664525u + 1013904223u;
+    return (static_cast<float>(state >> 8) * 0x1p-24f * 2.f - 1.f) * 1.7320508f;
+  };
+  const float scale = 1.f / std::sqrt(static_cast<float>(fan_in));
+  for (float& x : w.weight) x = draw() * scale;
+  for (float& x : w.bias) x = draw();
+  return w;
+}
+
+std::string brief(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2g", x);
+  return text;
+}
+
+}  // namespace
+
+TrialBench::TrialBench() : stream_(make_stream()), begin_(make_event(true)), end_(make_event(true)) {
+  flush_ = DeviceBuffer(static_cast<std::size_t>(device_attribute(cudaDevAttrL2CacheSize)) * 2);
+}
+
+void TrialBench::flush_cache() const { OPSCHED_CUDA(cudaMemsetAsync(flush_.data(), 0, flush_.bytes(), stream_.get())); }
+
+struct Trial::Data {
+  Problem problem;
+  const TrialBench& bench;
+  std::vector<Placed> inputs;
+  std::vector<const void*> addresses;
+  native::Sources sources;
+  Placed output;
+  DeviceBuffer workspace;
+  ConvWeights weights;
+  DeviceBuffer reference_weights, reference_bias, verdict;
+  struct Packed {
+    DeviceBuffer memory;
+    int copies;
+  };
+  std::map<std::string, Packed> packed;  ///< by format
+  double first_ms = 0;                   ///< of the launch that was checked
+
+  Data(const Problem& p, const TrialBench& b)
+      : problem(p), bench(b), output(p.result, p.output, p.batch, element_bytes(p.precision)) {}
+};
+
+Trial::Trial(const Problem& problem, const TrialBench& bench, std::size_t workspace_bytes)
+    : data_(std::make_unique<Data>(problem, bench)) {
+  data_->workspace = DeviceBuffer(workspace_bytes);
+  const int element = element_bytes(problem.precision);
+  for (const TensorLayout& t : problem.inputs) {
+    Placed& placed = data_->inputs.emplace_back(t, problem.input, problem.batch, element);
+    trial::fill_random(bench.stream(), placed.address, extent(t, problem.input, problem.batch), element == 2,
+                       static_cast<std::uint32_t>(data_->inputs.size()));
+    data_->addresses.push_back(placed.address);
+    data_->sources.list[data_->sources.count++] = {placed.address, free_stride(t, problem.layout)};
+  }
+  data_->verdict = DeviceBuffer(sizeof(trial::Verdict));
+  if (!std::holds_alternative<Conv2d>(problem.layer)) return;
+  data_->weights = random_weights(problem);
+  const auto upload = [](const std::vector<float>& values) {
+    DeviceBuffer buffer(values.size() * sizeof(float));
+    OPSCHED_CUDA(cudaMemcpy(buffer.data(), values.data(), buffer.bytes(), cudaMemcpyHostToDevice));
+    return buffer;
+  };
+  data_->reference_weights = upload(data_->weights.weight);
+  data_->reference_bias = upload(data_->weights.bias);
+}
+
+Trial::~Trial() = default;
+
+double Trial::tolerance(Precision precision) {
+  // Well under what a whole network may be off, because errors of layers add up.
+  return precision == Precision::fp32 ? 3e-6 : precision == Precision::tf32 ? 1e-3 : 3e-3;
+}
+
+const void* Trial::weights_for(const Kernel& kernel, int copy) {
+  if (kernel.weight_bytes() == 0) return nullptr;
+  const std::size_t stride = aligned(kernel.weight_bytes());
+  auto it = data_->packed.find(kernel.weight_format());
+  if (it == data_->packed.end()) {
+    const auto bytes = kernel.pack(data_->weights);
+    const int copies = static_cast<int>(std::clamp<std::size_t>(kMaxCopies / stride, 1, kMaxLaunches));
+    DeviceBuffer memory(stride * copies);
+    OPSCHED_CUDA(cudaMemcpy(memory.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice));
+    for (int i = 1; i < copies; ++i)
+      OPSCHED_CUDA(cudaMemcpyAsync(memory.data() + i * stride, memory.data(), bytes.size(), cudaMemcpyDeviceToDevice,
+                                   data_->bench.stream()));
+    it = data_->packed.emplace(kernel.weight_format(), Data::Packed{std::move(memory), copies}).first;
+  }
+  return it->second.memory.data() + copy % it->second.copies * stride;
+}
+
+void Trial::launch(const Kernel& kernel, const void* weights) {
+  kernel.launch(data_->bench.stream(), data_->addresses, data_->output.address, weights, data_->workspace.data());
+}
+
+double Trial::first_ms() const { return data_->first_ms; }
+
+double Trial::check(const Kernel& kernel) {
+  const TrialBench& bench = data_->bench;
+  const Problem& problem = data_->problem;
+  const cudaStream_t stream = bench.stream();
+  const void* weights = weights_for(kernel, 0);
+  if (kernel.workspace_bytes() > data_->workspace.bytes()) throw Error("needs more workspace than the trial has");
+  const auto poison = [&](const DeviceBuffer& buffer) {
+    if (buffer.bytes() > 0) OPSCHED_CUDA(cudaMemsetAsync(buffer.data(), 0xff, buffer.bytes(), stream));
+  };
+  poison(data_->output.memory);
+  poison(data_->workspace);
+  launch(kernel, weights);
+  const int element = element_bytes(problem.precision);
+  const std::int64_t range = static_cast<std::int64_t>(data_->output.memory.bytes()) / element;
+  OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, sizeof(trial::Verdict), stream));
+  trial::check(stream, problem, data_->sources, reinterpret_cast<const float*>(data_->reference_weights.data()),
+               reinterpret_cast<const float*>(data_->reference_bias.data()), data_->output.address,
+               data_->output.memory.data(), range, kSamples, reinterpret_cast<trial::Verdict*>(data_->verdict.data()));
+  // Once more for a first idea of the time; the code is loaded by now.
+  OPSCHED_CUDA(cudaEventRecord(bench.begin().get(), stream));
+  launch(kernel, weights);
+  OPSCHED_CUDA(cudaEventRecord(bench.end().get(), stream));
+  trial::Verdict verdict;
+  OPSCHED_CUDA(cudaMemcpyAsync(&verdict, data_->verdict.data(), sizeof verdict, cudaMemcpyDeviceToHost, stream));
+  OPSCHED_CUDA(cudaStreamSynchronize(stream));
+  data_->first_ms = elapsed_ms(bench.begin(), bench.end());
+  const std::int64_t outside = range - problem.batch * problem.output.size();
+  const double error = std::sqrt(verdict.difference / std::max(verdict.norm, 1e-30));
+  if (static_cast<std::int64_t>(verdict.nans) > outside || std::isnan(error)) throw Error("leaves or makes NaNs");
+  if (static_cast<std::int64_t>(verdict.nans) < outside) throw Error("writes outside its output");
+  if (error > tolerance(problem.precision)) throw Error("relative error " + brief(error));
+  return error;
+}
+
+Trial::Series Trial::series(const Kernel& kernel) {
+  const cudaStream_t stream = data_->bench.stream();
+  Series series;
+  series.launches_ = std::clamp(static_cast<int>(kSeriesMs / std::max(data_->first_ms, 1e-4)), 2, kMaxLaunches);
+  Capture capture(stream);
+  for (int i = 0; i < series.launches_; ++i) {
+    launch(kernel, weights_for(kernel, i));
+    // Keeps launches apart: a kernel that overlaps well with itself need not do so with others.
+    OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, 4, stream));
+  }
+  series.graph_ = instantiate(capture.end());
+  return series;
+}
+
+double Trial::Series::run(const TrialBench& bench) const {
+  bench.flush_cache();
+  OPSCHED_CUDA(cudaEventRecord(bench.begin().get(), bench.stream()));
+  OPSCHED_CUDA(cudaGraphLaunch(graph_.get(), bench.stream()));
+  OPSCHED_CUDA(cudaEventRecord(bench.end().get(), bench.stream()));
+  OPSCHED_CUDA(cudaEventSynchronize(bench.end().get()));
+  return elapsed_ms(bench.begin(), bench.end()) / launches_;
+}
+
+void load_code(const std::vector<std::pair<Problem, std::shared_ptr<const Kernel>>>& kernels) {
+  struct Needs {
+    std::size_t input, output, weights, total;
+  };
+  const auto needs = [](const Problem& p, const Kernel& kernel) {
+    const int element = element_bytes(p.precision);
+    std::size_t input = 0;
+    for (const TensorLayout& t : p.inputs) input = std::max(input, aligned(extent(t, p.input, p.batch) * element));
+    const std::size_t output = aligned(extent(p.result, p.output, p.batch) * element);
+    const std::size_t weights = aligned(kernel.weight_bytes());
+    return Needs{input, output, weights, input + output + weights + kernel.workspace_bytes()};
+  };
+  std::size_t bytes = 0;
+  for (const auto& [problem, kernel] : kernels) bytes = std::max(bytes, needs(problem, *kernel).total);
+  const DeviceBuffer scratch(bytes);
+  const Stream stream = make_stream();
+  for (const auto& [problem, kernel] : kernels) {
+    const Needs n = needs(problem, *kernel);
+    std::byte* at = scratch.data();
+    const std::vector<const void*> inputs(problem.inputs.size(), at);
+    std::byte *output = at + n.input, *weights = output + n.output;
+    kernel->launch(stream.get(), inputs, output, weights, weights + n.weights);
+  }
+  OPSCHED_CUDA(cudaStreamSynchronize(stream.get()));
+}
+
+}  // namespace opsched

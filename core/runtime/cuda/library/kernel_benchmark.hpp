@@ -1,0 +1,69 @@
+// Trying kernels out: are they right, and how fast are they?
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/runtime/cuda/device/cuda_handles.hpp"
+#include "core/runtime/cuda/library/kernel_library.hpp"
+
+namespace opsched {
+
+/// Where trials run: a stream, and memory larger than the L2 cache to push weights out of it.
+class TrialBench {
+ public:
+  TrialBench();
+  cudaStream_t stream() const { return stream_.get(); }
+  void flush_cache() const;
+  const Event& begin() const { return begin_; }
+  const Event& end() const { return end_; }
+
+ private:
+  Stream stream_;
+  Event begin_, end_;
+  DeviceBuffer flush_;
+};
+
+/// One problem with random tensors. Inputs are in the cache when a kernel starts, as they are in a
+/// network, weights are not: every launch in a row reads its own copy.
+class Trial {
+ public:
+  /// `workspace_bytes`: the most that any of the kernels needs.
+  Trial(const Problem& problem, const TrialBench& bench, std::size_t workspace_bytes = 0);
+  ~Trial();
+
+  /// Largest relative L2 error that is accepted in a precision.
+  static double tolerance(Precision precision);
+  /// Runs once on poisoned memory and compares with a plain reference. Throws Error if an output was
+  /// not written, if something else was, or if the error is above the tolerance.
+  double check(const Kernel& kernel);
+  /// ms of the kernel last checked, launched once: too long by the time between two launches.
+  double first_ms() const;
+  /// Several launches in a CUDA graph, after check().
+  class Series {
+   public:
+    /// ms a launch and the memset of 4 bytes that follows it, of one run of the graph.
+    double run(const TrialBench& bench) const;
+
+   private:
+    friend class Trial;
+    GraphExec graph_;
+    int launches_ = 0;
+  };
+  Series series(const Kernel& kernel);
+
+ private:
+  const void* weights_for(const Kernel& kernel, int copy);
+  void launch(const Kernel& kernel, const void* weights);
+
+  struct Data;
+  std::unique_ptr<Data> data_;
+};
+
+/// Launches every kernel once on scratch memory, so that its code is loaded before a stream capture.
+void load_code(const std::vector<std::pair<Problem, std::shared_ptr<const Kernel>>>& kernels);
+
+}  // namespace opsched

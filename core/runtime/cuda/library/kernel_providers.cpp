@@ -1,0 +1,172 @@
+#include "core/runtime/cuda/library/kernel_providers.hpp"
+
+#include <cuda_fp16.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/library/cudnn_graph.hpp"
+
+namespace opsched {
+namespace {
+
+/// Would a dense, aligned copy of the input help a kernel?
+bool awkward(const Problem& problem) {
+  const TensorLayout& in = problem.inputs.front();
+  return !is_dense(in, problem.input, problem.layout) && row_alignment(in, problem) < 16;
+}
+
+std::vector<std::string> list_convs(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
+  std::vector<std::string> names = list_own_convs(problem, *site);
+  for (auto& name : list_patch_convs(problem)) names.push_back(std::move(name));
+  if (problem.pre != Activation::none) return names;
+  for (auto& name : list_gemm_convs(problem, *site)) names.push_back(std::move(name));
+  for (auto& name : list_cudnn_convs(problem, *site, builder)) names.push_back(std::move(name));
+  return names;
+}
+
+}  // namespace
+
+KernelSite::KernelSite(int device) : device(device) {
+  const DeviceScope scope(device);
+  cudaDeviceProp properties{};
+  OPSCHED_CUDA(cudaGetDeviceProperties(&properties, device));
+  name = properties.name;
+  multiprocessors = properties.multiProcessorCount;
+  clusters = properties.major >= 9;
+  handle = std::make_unique<cudnn::Handle>();
+  if (cublasLtCreate(&lt) != CUBLAS_STATUS_SUCCESS) throw Error("cuBLASLt could not be started on GPU " + name);
+}
+
+KernelSite::~KernelSite() { cublasLtDestroy(lt); }
+
+std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
+  if (problem.precision == Precision::fp16 && problem.layout == Layout::nchw)
+    throw Error("fp16 runs channels-last only: " + problem.key());
+  const bool conv = problem.kind == Step::Kind::conv, sum = problem.inputs.size() > 1;
+  const auto list = [&](const Problem& p) { return conv ? list_convs(p, site, builder) : list_native(p); };
+  std::vector<std::string> names;
+  if (!conv || !sum) names = list(problem);
+  // A window reads an input several times; a sum of its own reads it once.
+  if (problem.kind != Step::Kind::gather && (sum || (conv && (problem.pre != Activation::none || awkward(problem))))) {
+    for (const auto& name : list(after_sum(problem, static_cast<int>(problem.inputs.size()))))
+      names.push_back(kSumPrefix + name);
+  }
+  return names;
+}
+
+std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& name, const Site& site,
+                                     const cudnn::Handle& builder) {
+  if (name.starts_with(kSumPrefix)) {
+    const int count = static_cast<int>(problem.inputs.size());
+    const Problem sum = sum_of(problem, count);
+    return sum_first(sum, count, build_native(sum, list_native(sum).front()),
+                     build_kernel(after_sum(problem, count), name.substr(kSumPrefix.size()), site, builder));
+  }
+  if (name.starts_with("cudnn/")) return build_cudnn_conv(problem, name, site, builder);
+  if (name.starts_with("gemm/")) return build_gemm_conv(problem, name, site);
+  if (name.starts_with("patch/")) return build_patch_conv(problem, name);
+  if (problem.kind == Step::Kind::conv) return build_own_conv(problem, name);
+  return build_native(problem, name);
+}
+
+std::vector<std::string> split_name(const std::string& name) {
+  std::vector<std::string> parts{""};
+  for (char c : name) {
+    if (c == '/') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+int name_number(const std::string& part, char letter) {
+  int value = 0;
+  const char* end = part.data() + part.size();
+  if (part.empty() || part[0] != letter || std::from_chars(part.data() + 1, end, value).ptr != end)
+    throw Error("'" + part + "' is not a part of a kernel's name");
+  return value;
+}
+
+std::int64_t free_stride(const TensorLayout& t, Layout layout) { return layout == Layout::nchw ? t.n : t.w; }
+
+int row_alignment(const TensorLayout& t, const Problem& problem) {
+  const std::int64_t stride = free_stride(t, problem.layout) * element_bytes(problem.precision);
+  const bool one_row = problem.layout == Layout::nchw && problem.batch == 1;
+  int alignment = t.alignment;
+  while (!one_row && stride % alignment != 0) alignment /= 2;
+  return alignment;
+}
+
+float round_to_tf32(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x1000u) & ~0x1fffu;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+bool is_dense(const TensorLayout& t, const Shape& shape, Layout layout) {
+  return free_stride(t, layout) == (layout == Layout::nchw ? shape.size() : shape.c);
+}
+
+PackedConv packed_conv(const Problem& problem) {
+  const std::size_t element = element_bytes(problem.precision);
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  PackedConv p;
+  p.bias = aligned(element * conv.out_channels * (problem.input.c / conv.groups) * conv.kernel[0] * conv.kernel[1]);
+  p.float_bias = p.bias + aligned(element * conv.out_channels);
+  p.bytes = p.float_bias + aligned(sizeof(float) * conv.out_channels);
+  return p;
+}
+
+std::vector<std::byte> pack_conv(const Problem& problem, const ConvWeights& weights) {
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  const PackedConv place = packed_conv(problem);
+  std::vector<std::byte> packed(place.bytes);
+  const auto put = [&](std::size_t at, std::size_t index, float value, bool weight) {
+    if (problem.precision == Precision::fp16) {
+      const __half h = __float2half(value);
+      std::memcpy(packed.data() + at + index * 2, &h, 2);
+    } else {
+      if (weight && problem.precision == Precision::tf32) value = round_to_tf32(value);
+      std::memcpy(packed.data() + at + index * 4, &value, 4);
+    }
+  };
+  const std::size_t taps = std::size_t(conv.kernel[0]) * conv.kernel[1], depth = problem.input.c / conv.groups;
+  std::size_t i = 0;
+  for (int k = 0; k < conv.out_channels; ++k)
+    for (std::size_t c = 0; c < depth; ++c)
+      for (std::size_t t = 0; t < taps; ++t, ++i)
+        put(0, problem.layout == Layout::nchw ? i : (k * taps + t) * depth + c, weights.weight[i], true);
+  for (int k = 0; k < conv.out_channels; ++k) put(place.bias, k, weights.bias[k], false);
+  std::memcpy(packed.data() + place.float_bias, weights.bias.data(), conv.out_channels * sizeof(float));
+  return packed;
+}
+
+void finish_conv(cudaStream_t stream, const Problem& problem, const void* dense, const float* bias, void* output) {
+  const bool nhwc = problem.layout == Layout::nhwc;
+  const Shape& s = problem.output;
+  const int element = element_bytes(problem.precision);
+  // In NCHW the kernel's rows are planes, which must be aligned too.
+  std::int64_t vector = row_alignment(problem.result, problem) / element;
+  const std::int64_t extent = nhwc ? s.c : std::int64_t{s.h} * s.w;
+  while (extent % vector != 0) vector /= 2;
+  const native::GatherCall call{problem.layout,
+                                element == 2,
+                                static_cast<int>(vector),
+                                problem.batch,
+                                s.c,
+                                s.h,
+                                s.w,
+                                std::get<Conv2d>(problem.layer).act};
+  native::bias_act(stream, call, dense, nhwc ? s.c : s.size(), bias, output,
+                   free_stride(problem.result, problem.layout));
+}
+
+}  // namespace opsched

@@ -1,0 +1,117 @@
+// Where kernels come from. A kernel is named by a short text that, with its problem, says how to build
+// it again; the choice file keeps these names.
+#pragma once
+
+#include <cublasLt.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/runtime/cuda/kernels/conv_geometry.hpp"
+#include "core/runtime/cuda/kernels/native_kernels.hpp"
+#include "core/runtime/cuda/library/kernel_library.hpp"
+
+namespace opsched {
+
+namespace cudnn {
+class Handle;
+}
+
+/// What kernels need to know of the GPU, and the library handles that they share. Kernels keep it alive.
+struct KernelSite {
+  explicit KernelSite(int device);
+  ~KernelSite();
+  KernelSite(const KernelSite&) = delete;
+  KernelSite& operator=(const KernelSite&) = delete;
+
+  int device = 0;
+  std::string name;  ///< "NVIDIA H200"
+  int multiprocessors = 0;
+  bool clusters = false;  ///< thread block clusters: sm_90 and newer
+
+  cublasLtHandle_t lt = nullptr;          ///< may be used by several threads
+  std::unique_ptr<cudnn::Handle> handle;  ///< for launches, under the mutex: it holds the stream
+  std::mutex mutex;
+};
+using Site = std::shared_ptr<KernelSite>;
+
+/// Names of the kernels that may solve a problem. `builder` belongs to the calling thread. Nothing is
+/// compiled yet, so some may turn out not to build.
+std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder);
+/// Builds a kernel by name. Throws Error if it cannot do the problem, or if there is none of this name.
+std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& name, const Site& site,
+                                     const cudnn::Handle& builder);
+
+/// Begins the names of kernels that sum first.
+inline const std::string kSumPrefix = "sum+";
+
+/// `problem` with its first `count` inputs replaced by their sum in a dense tensor; with all of them,
+/// the activation before the layer has happened too.
+Problem after_sum(const Problem& problem, int count);
+/// The gather that after_sum leaves to be done.
+Problem sum_of(const Problem& problem, int count);
+/// Runs `sum` (a kernel for `sum_problem`, which is sum_of) into the workspace, then `rest` (one for after_sum).
+std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::shared_ptr<const Kernel> sum,
+                                  std::shared_ptr<const Kernel> rest);
+
+// The sources, each with a list and a build function.
+
+/// Depthwise convolutions, pools and gathers with up to native::kMaxSources inputs.
+std::vector<std::string> list_native(const Problem& problem);
+std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& name);
+
+/// The project's dense convolutions; one input, none or relu before it.
+std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site);
+std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name);
+
+/// Those that hold all they read in shared memory, in tf32 and fp16; one input, none or relu before it.
+std::vector<std::string> list_patch_convs(const Problem& problem);
+std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name);
+
+/// cuDNN's; one input, nothing before it. Those for a part of the multiprocessors come last.
+std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site, const cudnn::Handle& builder);
+/// Does this kernel make do with a part of the multiprocessors, so that others can run beside it?
+bool leaves_room(const std::string& kernel);
+std::unique_ptr<Kernel> build_cudnn_conv(const Problem& problem, const std::string& name, const Site& site,
+                                         const cudnn::Handle& builder);
+
+/// 1x1 convolutions of stride 1 as matrix products by cuBLASLt; one input, nothing before it.
+std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSite& site);
+std::unique_ptr<Kernel> build_gemm_conv(const Problem& problem, const std::string& name, const Site& site);
+
+// Shared by the sources.
+
+/// A problem with one input, as the project's dense convolutions see it.
+ConvGeometry conv_geometry(const Problem& problem);
+
+/// Workspace that a kernel of a library may ask for: enough for cuDNN's Fourier transforms of large batches.
+constexpr std::size_t kMaxWorkspace = std::size_t{512} << 20;
+/// Bytes up to the next multiple of 256.
+constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
+/// "a/b/c" as {"a", "b", "c"}.
+std::vector<std::string> split_name(const std::string& name);
+/// The number after a letter: "t128". Throws Error if it is not one.
+int name_number(const std::string& part, char letter);
+/// The one stride of a tensor that its shape leaves free: see native_kernels.hpp.
+std::int64_t free_stride(const TensorLayout& t, Layout layout);
+/// Power of two of bytes, at most 16, that the address of every contiguous row of a tensor is a multiple
+/// of. Rows are images in NCHW, pixels in NHWC.
+int row_alignment(const TensorLayout& t, const Problem& problem);
+/// The nearest number that tf32 holds, ties away from zero, as cvt.rna does.
+float round_to_tf32(float x);
+bool is_dense(const TensorLayout& t, const Shape& shape, Layout layout);
+
+/// Weights of a dense or grouped convolution for the libraries: [out][in / groups][kh][kw] in NCHW or
+/// [out][kh][kw][in / groups] in NHWC, of the storage type (rounded to tf32's in tf32); then the biases
+/// of the storage type; then the biases as floats.
+struct PackedConv {
+  std::size_t bias = 0, float_bias = 0, bytes = 0;  ///< offsets and size
+};
+PackedConv packed_conv(const Problem& problem);
+std::vector<std::byte> pack_conv(const Problem& problem, const ConvWeights& weights);
+/// Adds biases and activation to a dense result in the workspace, into the problem's output.
+void finish_conv(cudaStream_t stream, const Problem& problem, const void* dense, const float* bias, void* output);
+
+}  // namespace opsched

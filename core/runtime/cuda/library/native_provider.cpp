@@ -1,0 +1,230 @@
+// Depthwise convolutions, pools and gathers as kernels of the library.
+#include <cuda_fp16.h>
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/library/kernel_providers.hpp"
+
+namespace opsched {
+namespace {
+
+native::Sources sources_of(const Problem& problem, std::span<const void* const> inputs) {
+  native::Sources sources;
+  for (const void* data : inputs) {
+    auto& source = sources.list[sources.count];
+    source = {data, free_stride(problem.inputs[sources.count], problem.layout)};
+    ++sources.count;
+  }
+  return sources;
+}
+
+/// Elements that can be moved at once in all tensors of a problem, if rows are `extent` long.
+int common_vector(const Problem& problem, std::int64_t extent) {
+  int bytes = row_alignment(problem.result, problem);
+  for (const TensorLayout& t : problem.inputs) bytes = std::min(bytes, row_alignment(t, problem));
+  int vector = bytes / element_bytes(problem.precision);
+  while (extent % vector != 0) vector /= 2;
+  return vector;
+}
+
+bool is_half(const Problem& problem) { return problem.precision == Precision::fp16; }
+
+class Native : public Kernel {
+ public:
+  Native(const Problem& problem, std::string name) : problem_(problem), name_(std::move(name)) {}
+  std::vector<std::byte> pack(const ConvWeights&) const override { return {}; }
+  std::string describe() const override { return name_; }
+  std::string weight_format() const override { return "none"; }
+
+ protected:
+  std::int64_t out_stride() const { return free_stride(problem_.result, problem_.layout); }
+  Problem problem_;
+  std::string name_;
+};
+
+class Gather : public Native {
+ public:
+  Gather(const Problem& problem, const std::string& name) : Native(problem, name) {
+    const bool all_dense = is_dense(problem.result, problem.output, problem.layout) &&
+                           std::ranges::all_of(problem.inputs, [&](const TensorLayout& t) {
+                             return is_dense(t, problem.input, problem.layout);
+                           });
+    const Shape& s = problem.output;
+    call_ = {problem.layout, is_half(problem), 1, problem.batch, s.c, s.h, s.w, problem.pre};
+    if (all_dense) {  // one long row
+      const std::int64_t size = problem.batch * s.size();
+      if (size >= std::int64_t{1} << 31) throw Error("a tensor of 2^31 or more elements is too large");
+      call_ = {Layout::nchw, is_half(problem), 1, 1, static_cast<int>(size), 1, 1, problem.pre};
+      int bytes = problem.result.alignment;
+      for (const TensorLayout& t : problem.inputs) bytes = std::min(bytes, t.alignment);
+      call_.vector = bytes / element_bytes(problem.precision);
+      while (size % call_.vector != 0) call_.vector /= 2;
+    } else {
+      call_.vector = common_vector(problem, problem.layout == Layout::nchw ? s.size() : s.c);
+    }
+  }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void*,
+              void*) const override {
+    native::gather(stream, call_, sources_of(problem_, inputs), output, out_stride());
+  }
+
+ private:
+  native::GatherCall call_;
+};
+
+native::Window window_of(const Problem& p) {
+  return {p.batch, p.input.c, p.input.h, p.input.w, p.output.h, p.output.w, 1, 1, 1, 1, 0, 0};
+}
+
+template <class L>
+native::Window window_of(const Problem& p, const L& layer) {
+  native::Window g = window_of(p);
+  g.kh = layer.kernel[0], g.kw = layer.kernel[1];
+  g.sh = layer.stride[0], g.sw = layer.stride[1];
+  g.ph = layer.padding[0], g.pw = layer.padding[1];
+  return g;
+}
+
+class Pooling : public Native {
+ public:
+  Pooling(const Problem& problem, const std::string& name, int vector) : Native(problem, name) {
+    const auto& pool = std::get<Pool2d>(problem.layer);
+    const native::Window window = pool.type == PoolType::global_avg ? window_of(problem) : window_of(problem, pool);
+    call_ = {problem.layout, is_half(problem), vector, window, pool.type, pool.count_padding, problem.pre};
+  }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void*,
+              void*) const override {
+    native::pool(stream, call_, sources_of(problem_, inputs), output, out_stride());
+  }
+
+ private:
+  native::PoolCall call_;
+};
+
+native::DepthwiseCall depthwise_call(const Problem& problem) {
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  if (conv.groups != problem.input.c || conv.out_channels != problem.input.c)
+    throw Error("a depthwise convolution has as many groups and output channels as input channels");
+  return {problem.layout,
+          is_half(problem),
+          window_of(problem, conv),
+          problem.pre,
+          conv.act,
+          problem.inputs.size() > 1 || problem.pre == Activation::tanh,
+          {}};
+}
+
+class Depthwise : public Native {
+ public:
+  Depthwise(const Problem& problem, const std::string& name, const native::DepthwiseCall& call)
+      : Native(problem, name), call_(call), taps_(std::size_t(call.window.kh) * call.window.kw) {
+    bias_ = aligned(taps_ * call.window.c * element_bytes(problem.precision));
+    weight_bytes_ = bias_ + aligned(call.window.c * sizeof(float));
+  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override {
+    std::vector<std::byte> packed(weight_bytes_);
+    const std::size_t channels = call_.window.c;
+    for (std::size_t c = 0, i = 0; c < channels; ++c)
+      for (std::size_t t = 0; t < taps_; ++t, ++i) {
+        const std::size_t at = problem_.layout == Layout::nchw ? i : t * channels + c;
+        if (call_.half) {
+          const __half h = __float2half(weights.weight[i]);
+          std::memcpy(packed.data() + at * 2, &h, 2);
+        } else {
+          std::memcpy(packed.data() + at * 4, &weights.weight[i], 4);
+        }
+      }
+    std::memcpy(packed.data() + bias_, weights.bias.data(), channels * sizeof(float));
+    return packed;
+  }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
+              void*) const override {
+    native::depthwise(stream, call_, sources_of(problem_, inputs), weights,
+                      reinterpret_cast<const float*>(static_cast<const std::byte*>(weights) + bias_), output,
+                      out_stride());
+  }
+  std::string weight_format() const override { return "depthwise " + to_string(problem_.layout); }
+
+ private:
+  native::DepthwiseCall call_;
+  std::size_t taps_, bias_ = 0;
+};
+
+std::vector<std::string> list_depthwise(const Problem& problem) {
+  using Kind = native::DepthwiseVariant::Kind;
+  native::DepthwiseCall call = depthwise_call(problem);
+  std::vector<std::string> names;
+  for (int rows : {1, 2, 4})
+    for (int threads : {64, 128, 256}) {
+      call.variant = {.kind = Kind::tiled, .rows = rows, .threads = threads};
+      if (native::supports(call)) names.push_back("tiled/r" + std::to_string(rows) + "/t" + std::to_string(threads));
+    }
+  const int widest = problem.layout == Layout::nhwc ? common_vector(problem, problem.input.c) : 0;
+  for (int vector = widest; vector >= 1; vector /= 2)
+    for (int cols : {2, 4})
+      for (int rows : {1, 4})
+        for (int threads : {64, 128, 256}) {
+          call.variant = {.kind = Kind::strip, .rows = rows, .vector = vector, .cols = cols, .threads = threads};
+          if (native::supports(call))
+            names.push_back("strip/v" + std::to_string(vector) + "/c" + std::to_string(cols) +
+                            (rows > 1 ? "/r" + std::to_string(rows) : "") + "/t" + std::to_string(threads));
+        }
+  if (names.empty()) names.push_back("generic/t128");
+  return names;
+}
+
+native::DepthwiseVariant parse_depthwise(const std::string& name) {
+  using Kind = native::DepthwiseVariant::Kind;
+  const auto parts = split_name(name);
+  if (parts[0] == "tiled" && parts.size() == 3)
+    return {.kind = Kind::tiled, .rows = name_number(parts[1], 'r'), .threads = name_number(parts[2], 't')};
+  if (parts[0] == "strip" && (parts.size() == 4 || parts.size() == 5))
+    return {.kind = Kind::strip,
+            .rows = parts.size() == 5 ? name_number(parts[3], 'r') : 1,
+            .vector = name_number(parts[1], 'v'),
+            .cols = name_number(parts[2], 'c'),
+            .threads = name_number(parts.back(), 't')};
+  if (parts[0] == "generic" && parts.size() == 2) return {.kind = Kind::generic, .threads = name_number(parts[1], 't')};
+  throw Error("there is no depthwise kernel '" + name + "'");
+}
+
+}  // namespace
+
+std::vector<std::string> list_native(const Problem& problem) {
+  switch (problem.kind) {
+    case Step::Kind::gather:
+      return {"gather"};
+    case Step::Kind::depthwise:
+      return list_depthwise(problem);
+    case Step::Kind::pool: {
+      std::vector<std::string> names;
+      for (int vector = problem.layout == Layout::nhwc ? common_vector(problem, problem.input.c) : 1; vector >= 1;
+           vector /= 2)
+        names.push_back("pool/v" + std::to_string(vector));
+      return names;
+    }
+    case Step::Kind::conv:
+    case Step::Kind::transfer:
+      break;
+  }
+  return {};
+}
+
+std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& name) {
+  if (problem.inputs.size() > native::kMaxSources) throw Error("too many inputs for one kernel");
+  if (problem.kind == Step::Kind::gather && name == "gather") return std::make_unique<Gather>(problem, name);
+  if (problem.kind == Step::Kind::pool && name.starts_with("pool/"))
+    return std::make_unique<Pooling>(problem, name, name_number(split_name(name)[1], 'v'));
+  if (problem.kind == Step::Kind::depthwise) {
+    native::DepthwiseCall call = depthwise_call(problem);
+    call.variant = parse_depthwise(name);
+    if (!native::supports(call)) throw Error("the depthwise kernel '" + name + "' cannot do " + problem.key());
+    return std::make_unique<Depthwise>(problem, name, call);
+  }
+  throw Error("there is no kernel '" + name + "' for " + problem.key());
+}
+
+}  // namespace opsched

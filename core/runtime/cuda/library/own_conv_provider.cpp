@@ -1,0 +1,97 @@
+// The project's dense convolutions as kernels of the library.
+#include "core/error.hpp"
+#include "core/runtime/cuda/kernels/conv_mma.hpp"
+#include "core/runtime/cuda/kernels/conv_simt.hpp"
+#include "core/runtime/cuda/library/kernel_providers.hpp"
+
+namespace opsched {
+namespace {
+
+/// The matrix units' kernel does tf32 and fp16 in NHWC, the other one fp32 in NCHW.
+bool is_mma(const Problem& problem) { return problem.layout == Layout::nhwc && problem.precision != Precision::fp32; }
+
+bool possible(const Problem& problem) {
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  if (conv.groups != 1 || problem.inputs.size() != 1 || problem.pre == Activation::tanh) return false;
+  if (is_mma(problem)) return row_alignment(problem.inputs[0], problem) >= kConvMmaAlignment;
+  return problem.layout == Layout::nchw && problem.precision == Precision::fp32;
+}
+
+class OwnConv : public Kernel {
+ public:
+  OwnConv(const Problem& problem, const std::string& name, const ConvTile& tile)
+      : problem_(problem), name_(name), geometry_(conv_geometry(problem)), tile_(tile) {
+    weight_bytes_ =
+        is_mma(problem) ? conv_mma_weight_bytes(geometry_, problem.precision) : conv_simt_weight_bytes(geometry_);
+  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override {
+    std::vector<std::byte> packed(weight_bytes_);
+    if (is_mma(problem_)) {
+      conv_mma_pack(geometry_, problem_.precision, weights.weight.data(), weights.bias.data(), packed.data());
+    } else {
+      conv_simt_pack(geometry_, weights.weight.data(), weights.bias.data(), packed.data());
+    }
+    return packed;
+  }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
+              void*) const override {
+    if (is_mma(problem_)) {
+      conv_mma_launch(geometry_, problem_.precision, tile_, row_alignment(problem_.inputs[0], problem_),
+                      row_alignment(problem_.result, problem_), inputs[0], output, weights, stream);
+    } else {
+      conv_simt_launch(geometry_, tile_, static_cast<const float*>(inputs[0]), static_cast<float*>(output), weights,
+                       stream);
+    }
+  }
+  std::string describe() const override { return name_; }
+  std::string weight_format() const override { return is_mma(problem_) ? "mma" : "simt"; }
+
+ private:
+  Problem problem_;
+  std::string name_;
+  ConvGeometry geometry_;
+  ConvTile tile_;
+};
+
+}  // namespace
+
+ConvGeometry conv_geometry(const Problem& problem) {
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  const bool nhwc = problem.layout == Layout::nhwc;
+  const TensorLayout &in = problem.inputs[0], &out = problem.result;
+  ConvGeometry g;
+  g.batch = problem.batch;
+  g.c = problem.input.c, g.h = problem.input.h, g.w = problem.input.w;
+  g.k = problem.output.c, g.p = problem.output.h, g.q = problem.output.w;
+  g.r = conv.kernel[0], g.s = conv.kernel[1];
+  g.stride_h = conv.stride[0], g.stride_w = conv.stride[1];
+  g.pad_h = conv.padding[0], g.pad_w = conv.padding[1];
+  g.in_stride_n = in.n, g.in_stride = nhwc ? in.w : in.c;
+  g.out_stride_n = out.n, g.out_stride = nhwc ? out.w : out.c;
+  g.pre_relu = problem.pre == Activation::relu;
+  g.act = conv.act == Activation::relu ? 1 : conv.act == Activation::tanh ? 2 : 0;
+  return g;
+}
+
+std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site) {
+  std::vector<std::string> names;
+  if (!possible(problem)) return names;
+  const ConvGeometry g = conv_geometry(problem);
+  const bool mma = is_mma(problem);
+  for (const ConvTile& tile : mma ? conv_mma_tiles() : conv_simt_tiles())
+    for (int splits : mma ? conv_mma_splits(g, tile, problem.precision, site.multiprocessors, site.clusters)
+                          : conv_simt_splits(g, tile, site.multiprocessors, site.clusters))
+      names.push_back((mma ? "mma/r" : "simt/r") + std::to_string(tile.rows) + "/c" + std::to_string(tile.columns) +
+                      "/s" + std::to_string(splits));
+  return names;
+}
+
+std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name) {
+  const auto parts = split_name(name);
+  if (!possible(problem) || parts.size() != 4 || parts[0] != (is_mma(problem) ? "mma" : "simt"))
+    throw Error("there is no kernel '" + name + "' for " + problem.key());
+  return std::make_unique<OwnConv>(
+      problem, name, ConvTile{name_number(parts[1], 'r'), name_number(parts[2], 'c'), name_number(parts[3], 's')});
+}
+
+}  // namespace opsched

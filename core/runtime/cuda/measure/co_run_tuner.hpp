@@ -1,0 +1,54 @@
+// Whole schedules on a GPU, captured with one choice of kernels or another and compared in turns.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/runtime/cuda/graph/captured_program.hpp"
+#include "core/runtime/cuda/graph/weight_store.hpp"
+#include "core/runtime/kernel_refinement.hpp"
+
+namespace opsched {
+
+/// All graphs use the same memory for activations, one after the other, and the same weights where kernels
+/// read them in one format: addresses are not what makes one choice faster. Choices go into the device's
+/// kernel library and its file.
+class ScheduleCompany final : public KernelCompany {
+ public:
+  /// Schedules of one device. Prepares their kernels; `progress` hears of that and may be empty.
+  ScheduleCompany(std::vector<CompanyMember> members, DeviceContext& device, Precision precision,
+                  const std::function<void(const std::string&)>& progress);
+
+  std::vector<PosedProblem> problems() override;
+  KernelComparison compare(std::span<const KernelChange> changes, int turns) override;
+  void choose(const std::string& problem, const std::string& kernel, const KernelComparison& why) override;
+  void keep_tried(const std::string& problem, const std::set<std::string>& kernels) override;
+
+ private:
+  struct Captured {
+    CapturedProgram program;
+    const void* memory;  ///< activations; stale once the device's scratch memory has moved
+  };
+  struct Member {
+    CompanyMember what;
+    std::unique_ptr<WeightStore> weights;
+    std::map<std::string, int> uses;  ///< by problem
+    std::unique_ptr<Captured> current;
+  };
+  std::unique_ptr<Captured> capture(Member& member);
+  /// With the kernels as chosen, in memory that it still has.
+  const CapturedProgram& current(Member& member);
+  bool poses(const Member& member, std::span<const KernelChange> changes) const;
+  const Problem& problem(const std::string& key) const;
+  /// Those members that pose a problem, as text.
+  std::string company_of(const std::string& problem) const;
+
+  DeviceContext& device_;
+  Precision precision_;
+  std::vector<Member> members_;
+  std::map<std::string, Problem> problems_;
+};
+
+}  // namespace opsched

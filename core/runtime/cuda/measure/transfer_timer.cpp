@@ -1,0 +1,77 @@
+#include "core/runtime/cuda/measure/transfer_timer.hpp"
+
+#include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/kernels/peer_copy.hpp"
+#include "core/runtime/cuda/measure/graph_timer.hpp"
+
+namespace opsched {
+namespace {
+
+constexpr int kHops = 20;  // there and back, ten times
+constexpr std::int64_t kSmallest = 4 << 10, kLargest = 64 << 20;
+constexpr const char* kKernelLimit = "transfer.kernel_limit_bytes";
+
+Record time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const CopyRoute& route) {
+  DeviceContext* ends[2] = {&a, &b};
+  void* memory[2] = {a.scratch(bytes), b.scratch(bytes)};
+  const HostBuffer staging(route.through_host ? bytes : 0);
+  a.activate();
+  const cudaStream_t origin = a.stream(0);
+  Capture capture(origin);
+  std::vector<Event> events;
+  for (int hop = 0; hop < kHops; ++hop) {
+    const int from = hop % 2, to = 1 - from;
+    ends[from]->activate();
+    events.push_back(make_event(false));
+    OPSCHED_CUDA(cudaEventRecord(events.back().get(), ends[from]->stream(0)));
+    ends[to]->activate();
+    OPSCHED_CUDA(cudaStreamWaitEvent(ends[to]->stream(0), events.back().get(), 0));
+    const PeerCopy copy{memory[to], memory[from], 1, bytes, bytes, bytes};
+    if (route.through_host)
+      enqueue_copy_through_host(copy, staging.data(), {ends[from]->gpu(), ends[from]->stream(0)},
+                                {ends[to]->gpu(), ends[to]->stream(0)});
+    else
+      enqueue_copy(copy, route.method(bytes), ends[to]->stream(0));
+  }
+  a.activate();
+  const GraphExec exec = instantiate(capture.end());
+  const Measurement m =
+      time_replays(exec.get(), origin,
+                   {.warmup = 3, .min_runs = 18, .max_runs = 90, .max_noise = 0.01, .max_seconds = 0.2}, &a.clocks());
+  return {.ms = m.median / kHops, .noise = m.noise, .runs = m.runs};
+}
+
+/// The largest size at which the kernel is the faster method.
+std::size_t measure_kernel_limit(DeviceContext& a, DeviceContext& b) {
+  std::size_t limit = 0;
+  for (std::size_t bytes = kSmallest; bytes <= kLargest; bytes *= 4) {
+    const double kernel = time_hops(a, b, bytes, {.through_host = false, .kernel_limit = bytes}).ms;
+    const double engine = time_hops(a, b, bytes, {.through_host = false, .kernel_limit = 0}).ms;
+    if (kernel > engine) break;
+    limit = bytes;
+  }
+  return limit;
+}
+
+}  // namespace
+
+CopyRoute measure_transfers(std::span<DeviceContext* const> devices, bool through_host, Profile& profile) {
+  CopyRoute route{.through_host = through_host};
+  if (!through_host && devices.size() > 1) {
+    if (!profile.calibration().contains(kKernelLimit))
+      profile.set_calibration(kKernelLimit, static_cast<double>(measure_kernel_limit(*devices[0], *devices[1])));
+    route.kernel_limit = static_cast<std::size_t>(profile.calibration().at(kKernelLimit));
+  }
+  for (std::size_t i = 0; i < devices.size(); ++i)
+    for (std::size_t j = i + 1; j < devices.size(); ++j)
+      for (std::int64_t bytes = kSmallest; bytes <= kLargest; bytes *= 4) {
+        const int from = static_cast<int>(i), to = static_cast<int>(j);
+        if (profile.transfers().contains({from, to, bytes})) continue;
+        const Record record = time_hops(*devices[i], *devices[j], static_cast<std::size_t>(bytes), route);
+        profile.record_transfer(from, to, bytes, record);
+        profile.record_transfer(to, from, bytes, record);
+      }
+  return route;
+}
+
+}  // namespace opsched

@@ -1,0 +1,22 @@
+#include "core/runtime/program/gpu_lowering.hpp"
+
+namespace opsched {
+
+LoweringOptions lowering_for(Precision precision, Waits waits) {
+  LoweringOptions options;
+  options.waits = waits;
+  options.element_bytes = element_bytes(precision);
+  options.vector_channels = vector_channels(precision);
+  // The kernel library takes any step as it is: it fuses sums and activations where a kernel can, and
+  // measures that against a gather of its own.
+  options.fusion = {.conv_sum = true,
+                    .conv_pre = true,
+                    .depthwise_sum = true,
+                    .depthwise_pre = true,
+                    .pool_sum = true,
+                    .pool_pre = true,
+                    .conv_tanh = true};
+  return options;
+}
+
+}  // namespace opsched

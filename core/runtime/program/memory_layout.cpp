@@ -1,0 +1,233 @@
+#include "core/runtime/program/memory_layout.hpp"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "core/runtime/program/program.hpp"
+
+namespace opsched {
+
+Layout::Layout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges, int vector_channels)
+    : graph_(graph), device_(std::move(device)), merges_(std::move(merges)) {
+  for (OpId op = 0; op < graph_.size(); ++op) {
+    home_.push_back(add_node(device_[op], graph_.op(op).output));
+    nodes_.back().fixed = graph_.op(op).is_input();
+  }
+  joined_.assign(graph_.size(), -1);
+  imports_.resize(graph_.size());
+  collect_imports();
+  for (OpId op = 0; op < graph_.size(); ++op) place_terms(op);
+  for (std::size_t m = 0; m < merges_.size(); ++m) place_merge(static_cast<int>(m));
+  if (vector_channels > 1) pad_roots(vector_channels);
+}
+
+int Layout::add_node(int device, Shape shape) {
+  nodes_.push_back({.what = {device, shape}});
+  first_channel_.push_back(0);
+  return static_cast<int>(nodes_.size()) - 1;
+}
+
+int Layout::instance(OpId op, int device) const {
+  return device == device_[op] ? home_[op] : imported_.at({op, device});
+}
+
+Place Layout::place(int node) const {
+  Place place{node, 0, nodes_[node].what.shape.c};
+  while (nodes_[place.root].parent >= 0) {
+    place.channel += nodes_[place.root].channel;
+    place.root = nodes_[place.root].parent;
+  }
+  return place;
+}
+
+Place Layout::value(const Value& value, int device) const {
+  const int node = instance(value.op, device);
+  Place p = place(node);
+  p.channel += value.begin - first_channel_[node];
+  p.channels = value.channels();
+  return p;
+}
+
+Place Layout::joined(OpId op) const { return place(joined_[op]); }
+
+void Layout::collect_imports() {
+  std::map<std::pair<OpId, int>, Value> received;
+  for (OpId op = 0; op < graph_.size(); ++op)
+    for (const Term& term : graph_.op(op).terms)
+      for (const Value& v : term) {
+        if (device_[v.op] == device_[op]) continue;
+        Value& hull = received.try_emplace({v.op, device_[op]}, v).first->second;
+        hull.begin = std::min(hull.begin, v.begin);
+        hull.end = std::max(hull.end, v.end);
+      }
+  for (const auto& [key, value] : received) {
+    const auto [op, device] = key;
+    Shape shape = graph_.op(op).output;
+    shape.c = value.channels();
+    const int node = add_node(device, shape);
+    first_channel_[node] = value.begin;
+    imported_[key] = node;
+    imports_[op].push_back({device, value});
+  }
+}
+
+bool Layout::is_padded(const Place& place) const {
+  const Root& root = nodes_[place.root].what;
+  return root.padding > 0 && place.channel == 0 && place.channels == root.shape.c;
+}
+
+bool Layout::is_whole(const Value& value, int node) const {
+  return value.begin == first_channel_[node] && value.channels() == nodes_[node].what.shape.c;
+}
+
+bool Layout::can_claim(const Value& value, int device) const {
+  const int node = instance(value.op, device);
+  return is_whole(value, node) && nodes_[node].parent < 0 && !nodes_[node].fixed;
+}
+
+bool Layout::claim(const Value& value, int device, int parent, int channel) {
+  if (!can_claim(value, device)) return false;
+  Node& node = nodes_[instance(value.op, device)];
+  node.parent = parent;
+  node.channel = channel;
+  return true;
+}
+
+void Layout::place_terms(OpId id) {
+  const Operator& op = graph_.op(id);
+  if (op.is_input()) return;
+  const int device = device_[id];
+  if (op.terms.size() == 1) {
+    const Term& term = op.terms.front();
+    if (!op.is_join() || term.size() > 1 || claim(term.front(), device, home_[id], 0)) return;
+    // A second name for channels that live elsewhere.
+    const int node = instance(term.front().op, device);
+    nodes_[home_[id]].parent = node;
+    nodes_[home_[id]].channel = term.front().begin - first_channel_[node];
+    return;
+  }
+  int target = home_[id];
+  if (!op.is_join()) {
+    // Readers of the same concatenation share it. Equal terms are rare, so looking back is cheap.
+    for (OpId other : graph_.succs(op.terms.front().front().op))
+      if (other < id && joined_[other] >= 0 && device_[other] == device && graph_.op(other).terms == op.terms)
+        joined_[id] = joined_[other];
+    if (joined_[id] >= 0) return;
+    target = joined_[id] = add_node(device, op.input);
+  }
+  if (place_columns(op, device)) return;
+  int channel = 0;
+  for (const Term& term : op.terms) {
+    if (term.size() == 1) claim(term.front(), device, target, channel);
+    channel += term.front().channels();
+  }
+}
+
+bool Layout::side_by_side(const std::vector<Value>& column, int device) const {
+  for (std::size_t i = 1; i < column.size(); ++i) {
+    const Place a = value(column[i - 1], device), b = value(column[i], device);
+    if (a.root != b.root || a.channel + a.channels != b.channel) return false;
+  }
+  return true;
+}
+
+/// Sums of equally many values: if their first values can lie side by side, their second ones too and
+/// so on, one step adds all the terms.
+bool Layout::place_columns(const Operator& op, int device) {
+  const std::size_t width = op.terms.front().size();
+  if (width < 2) return false;
+  std::vector<std::vector<Value>> columns(width), to_claim;
+  std::set<OpId> claimed;
+  for (const Term& term : op.terms) {
+    if (term.size() != width) return false;
+    for (std::size_t i = 0; i < width; ++i) columns[i].push_back(term[i]);
+  }
+  for (const std::vector<Value>& column : columns) {
+    if (side_by_side(column, device)) continue;
+    for (const Value& v : column)
+      if (!can_claim(v, device) || !claimed.insert(v.op).second) return false;
+    to_claim.push_back(column);
+  }
+  for (const std::vector<Value>& column : to_claim) {
+    const int group = add_node(device, op.input);
+    int channel = 0;
+    for (const Value& v : column) {
+      claim(v, device, group, channel);
+      channel += v.channels();
+    }
+  }
+  return true;
+}
+
+void Layout::place_merge(int merge) {
+  std::vector<OpId>& ops = merges_[merge];
+  Shape shape = graph_.op(ops.front()).output;
+  shape.c = 0;
+  for (OpId op : ops) shape.c += graph_.op(op).output.c;
+
+  // Side by side in one parent, in some order: the merged convolution writes there.
+  std::vector<OpId> sorted = ops;
+  std::ranges::sort(sorted, {},
+                    [&](OpId op) { return std::tuple(nodes_[home_[op]].parent, nodes_[home_[op]].channel); });
+  const int parent = nodes_[home_[sorted.front()]].parent, begin = nodes_[home_[sorted.front()]].channel;
+  bool in_place = parent >= 0;
+  int channel = begin;
+  for (OpId op : sorted) {
+    const Node& node = nodes_[home_[op]];
+    in_place = in_place && node.parent == parent && node.channel == channel;
+    channel += node.what.shape.c;
+  }
+  const int group = add_node(device_[ops.front()], shape);
+  merge_node_.push_back(group);
+  if (in_place) {
+    ops = sorted;
+    nodes_[group].parent = parent;
+    nodes_[group].channel = begin;
+  }
+  channel = 0;
+  for (OpId op : ops) {
+    nodes_[home_[op]].parent = group;
+    nodes_[home_[op]].channel = channel;
+    channel += nodes_[home_[op]].what.shape.c;
+  }
+}
+
+bool Layout::reads_padding(OpId id) const {
+  const std::vector<Term>& terms = graph_.op(id).terms;
+  return terms.size() == 1 &&
+         std::ranges::all_of(terms.front(), [&](const Value& v) { return is_padded(value(v, device_[id])); });
+}
+
+/// Are the channels behind an operator's output zero if those behind its inputs are?
+bool Layout::writes_padding(OpId id) const {
+  const Operator& op = graph_.op(id);
+  bool padded = reads_padding(id);
+  Shape shape = op.input;
+  for (const Layer& layer : op.layers) {
+    if (const auto* conv = std::get_if<Conv2d>(&layer))
+      padded = conv->groups == 1 || (padded && conv->groups == shape.c && conv->out_channels == shape.c);
+    shape = infer_shape(layer, shape);
+  }
+  return padded;
+}
+
+void Layout::pad_roots(int vector_channels) {
+  std::vector<bool> whole(nodes_.size(), true);  // of a root: all that lies there
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    const Place p = place(static_cast<int>(n));
+    if (nodes_[n].fixed || p.channel != 0 || p.channels != nodes_[p.root].what.shape.c) whole[p.root] = false;
+  }
+  const auto pad = [&](int node) {
+    const int root = place(node).root;
+    const int channels = nodes_[root].what.shape.c;
+    if (whole[root]) nodes_[root].what.padding = padded_channels(channels, vector_channels) - channels;
+  };
+  for (OpId op = 0; op < graph_.size(); ++op) {
+    if (writes_padding(op)) pad(home_[op]);
+    for (const Import& import : imports_[op])
+      if (is_padded(value(import.value, device_[op]))) pad(imported_.at({op, import.device}));
+  }
+}
+
+}  // namespace opsched

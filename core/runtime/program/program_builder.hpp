@@ -1,0 +1,72 @@
+// Turns units of work (an operator, or a merged convolution) into steps.
+#pragma once
+
+#include <map>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "core/runtime/program/memory_layout.hpp"
+#include "core/runtime/program/order.hpp"
+#include "core/runtime/program/program.hpp"
+
+namespace opsched {
+
+/// Appends steps to a program. A root of the layout becomes a buffer the first time that a step
+/// touches it.
+class Builder {
+ public:
+  Builder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {}
+
+  Program& program() { return program_; }
+  /// The view of a place in the buffers at hand.
+  View view(const Place& place);
+  /// From here on roots become new buffers, except those already in `kept`.
+  void use_buffers(std::map<int, int> kept) { buffers_ = std::move(kept), joined_.clear(), copied_.clear(); }
+  int buffer_of(int root);
+  void set_layout(const Layout& layout) { layout_ = &layout; }
+
+  /// Appends the steps of one operator, or of merge `merge` if that is not negative. Each of them
+  /// also happens after the steps `after`. A join that costs nothing appends none. A merge makes the copies that
+  /// its readers on the device need of it (merge_copies.hpp): they are its doing, and part of its stage's latency.
+  void add_unit(OpId op, int merge, int device, int stream, std::span<const int> after);
+  /// Appends a transfer of `value` to `device`.
+  void add_transfer(const Value& value, int from, int device, int stream);
+  /// Steps that wrote any of these channels.
+  std::vector<int> writers(const View& view) const;
+  /// Last step of a stream; -1: none yet.
+  int last_step(int device, int stream) const;
+
+ private:
+  /// What flows from layer to layer: `act` of the sum of `views`, not yet computed.
+  struct Flow {
+    std::vector<View> views;
+    Activation act = Activation::none;
+  };
+
+  void add_step(Step step);
+  /// `padding`: channels behind those of `shape`.
+  int add_buffer(int device, Shape shape, int padding);
+  /// A place, with its padding if it has any.
+  View wide_view(const Place& place);
+  Flow read_terms(OpId op, const View* target);
+  void add_layers(OpId op, int merge, Flow flow, const View& output);
+  void add_copies(OpId op, int merge);
+  bool fits(const Step& step, const Flow& flow) const;
+
+  const Graph& graph_;
+  LoweringOptions options_;
+  const Layout* layout_ = nullptr;
+  Program program_;
+  Order order_;
+  std::map<int, int> buffers_;                             ///< root -> buffer
+  std::set<int> joined_;                                   ///< buffers of concatenations already put together
+  std::vector<std::pair<View, View>> copied_;              ///< by merges: from, to
+  std::vector<std::vector<std::pair<View, int>>> writes_;  ///< of a buffer
+  std::map<std::pair<int, int>, int> last_;                ///< (device, stream) -> last step
+  int device_ = 0, stream_ = 0;                            ///< of the unit being added
+  std::span<const int> after_;
+};
+
+}  // namespace opsched

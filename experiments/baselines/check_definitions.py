@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""Checks our network definitions against torchvision's and timm's, with equal weights.
+
+Reads the graphs that `opsched show NET --format json` writes, runs them with a small PyTorch
+interpreter in double precision, gives both sides the same random weights (batch normalisation
+folded on ours), and compares the outputs before the classifier. Where IOS's network differs from
+the library's, the graph is changed first, and every change is listed in the result.
+
+Needs PyTorch, torchvision and timm. Prints JSON; exit code 0 if all agree, 1 if not.
+
+    experiments/baselines/check_definitions.py --opsched ./opsched -o results/definitions.json
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import timm
+import torch
+import torch.nn.functional as F
+import torchvision
+
+TOLERANCE = 1e-9  # relative, in double precision
+
+
+# ---- our side: a graph and an interpreter for it
+
+
+class Graph:
+    """A graph as `opsched show NET --format json` writes it. Values that span a whole output lose their
+    channel range, so that operators can be changed without changing all who read them."""
+
+    def __init__(self, text):
+        data = json.loads(text)
+        if data.get("format") != "opsched-graph" or data.get("version") != 1:
+            sys.exit("not an opsched graph of version 1")
+        self.ops = {op["name"]: op for op in data["operators"]}
+        channels = {op["name"]: op.get("output", op.get("shape"))[0] for op in data["operators"]}
+        for op in self.ops.values():
+            op["inputs"] = [
+                [(n, None) if (b, e) == (0, channels[n]) else (n, (b, e)) for n, b, e in term]
+                for term in op.get("inputs", [])
+            ]
+        self.changes = []
+
+    def change(self, text):
+        self.changes.append(text)
+
+    def layers(self, kind):
+        return [layer for op in self.ops.values() for layer in op.get("layers", []) if layer["type"] == kind]
+
+    def output(self):
+        read = {n for op in self.ops.values() for term in op["inputs"] for n, _ in term}
+        return [name for name in self.ops if name not in read][-1]
+
+
+def run_layer(layer, x, weights):
+    act = layer.get("activation", "none")
+    if layer["type"] == "conv2d":
+        weight, bias = weights
+        x = F.conv2d(x, weight, bias, layer["stride"], layer["padding"], groups=layer["groups"])
+    elif layer["type"] == "pool2d" and layer["pool"] == "global_avg":
+        x = x.mean((2, 3), keepdim=True)
+    elif layer["type"] == "pool2d" and layer["pool"] == "avg":
+        x = F.avg_pool2d(x, layer["kernel"], layer["stride"], layer["padding"], count_include_pad=layer["count_padding"])
+    elif layer["type"] == "pool2d":
+        x = F.max_pool2d(x, layer["kernel"], layer["stride"], layer["padding"])
+    elif layer["type"] == "shift":  # only in changed graphs: drop the first row and column
+        x = F.pad(x, (-1, 1, -1, 1))
+    elif layer["type"] != "activation":
+        sys.exit(f"unknown layer {layer}")
+    return {"none": lambda t: t, "relu": torch.relu, "tanh": torch.tanh}[act](x)
+
+
+def run(graph, image, weights):
+    """Output of the graph; `weights` maps an operator's name to (weight, bias) of each of its convolutions."""
+    values = {}
+    for name, op in graph.ops.items():
+        if "shape" in op:
+            values[name] = image
+            continue
+        terms = []
+        for term in op["inputs"]:
+            parts = [values[n] if r is None else values[n][:, r[0] : r[1]] for n, r in term]
+            terms.append(sum(parts[1:], parts[0]))
+        x = torch.cat(terms, 1)
+        convs = iter(weights.get(name, []))
+        for layer in op["layers"]:
+            x = run_layer(layer, x, next(convs) if layer["type"] == "conv2d" else None)
+        if not graph.changes and list(x.shape[1:]) != op["output"]:
+            sys.exit(f"operator '{name}': output is {list(x.shape[1:])}, but stated as {op['output']}")
+        values[name] = x
+    return values[graph.output()]
+
+
+# ---- the library's side: random weights, and batch normalisation folded
+
+
+def randomise(model):
+    generator = torch.Generator().manual_seed(1)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            fan_in = module.weight[0].numel()
+            module.weight.data = torch.randn(module.weight.shape, generator=generator) * (2 / fan_in) ** 0.5
+            if module.bias is not None:
+                module.bias.data = torch.randn(module.bias.shape, generator=generator) * 0.1
+        elif isinstance(module, torch.nn.BatchNorm2d):
+            size = module.weight.shape
+            module.weight.data = 0.8 + 0.4 * torch.rand(size, generator=generator)
+            module.bias.data = 0.1 * torch.randn(size, generator=generator)
+            module.running_mean = 0.1 * torch.randn(size, generator=generator)
+            module.running_var = 0.8 + 0.4 * torch.rand(size, generator=generator)
+    return model.double().eval()
+
+
+def folded(conv, bn=None):
+    weight = conv.weight
+    bias = conv.bias if conv.bias is not None else torch.zeros(weight.shape[0], dtype=weight.dtype)
+    if bn is None:
+        return weight, bias
+    scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
+    return weight * scale[:, None, None, None], (bias - bn.running_mean) * scale + bn.bias
+
+
+def input_of(module, model, image):
+    """What a module of the model receives."""
+    seen = []
+    handle = module.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    model(image)
+    handle.remove()
+    return seen[0]
+
+
+# ---- the three networks
+
+
+def inception_v3(graph):
+    model = randomise(torchvision.models.inception_v3(weights=None, init_weights=False, aux_logits=True))
+    stem = ["Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3"]
+    blocks = dict(a1="5b", a2="5c", a3="5d", b="6a", c1="6b", c2="6c", c3="6d", c4="6e", d="7a", e1="7b", e2="7c")
+
+    def module_of(name):
+        block, op = name.split("/")
+        if block == "stem":
+            return getattr(model, stem[int(op[-1]) - 1])
+        branch = "branch_pool" if op == "pool_conv" else "branch" + op
+        return getattr(getattr(model, "Mixed_" + blocks[block]), branch)
+
+    weights = {}
+    for name, op in graph.ops.items():
+        if any(layer["type"] == "conv2d" for layer in op.get("layers", [])):
+            module = module_of(name)
+            weights[name] = [folded(module.conv, module.bn)]
+    image = torch.randn(1, 3, 299, 299, dtype=torch.double, generator=torch.Generator().manual_seed(2))
+    return image, weights, input_of(model.dropout, model, image)
+
+
+def squeezenet(graph):
+    model = randomise(torchvision.models.squeezenet1_0(weights=None))
+    graph.change("first convolution: padding 0 instead of 3")
+    graph.ops["stem/conv"]["layers"][0]["padding"] = [0, 0]
+    graph.change("image 227 instead of 224, for which rounding pools up (torchvision) or down (ours) is the same")
+    graph.change("no bypass around fire modules")
+    graph.change("1x1 expand before 3x3 expand in the concatenation, instead of after")
+    fires = {name.split("/")[0] for name in graph.ops if name.startswith("fire")}
+    for fire in fires:
+        graph.ops[fire + "/join"]["inputs"] = [[(fire + "/expand", None)]]
+        graph.ops[fire + "/expand"]["inputs"].reverse()
+        graph.ops.pop(fire + "/bypass", None)
+    features = [m for m in model.features if hasattr(m, "squeeze")]
+    weights = {"stem/conv": [folded(model.features[0])], "tail/conv": [folded(model.classifier[1])]}
+    for fire, module in zip(sorted(fires, key=lambda name: int(name[4:])), features, strict=True):
+        for layer in ("squeeze", "expand3x3", "expand1x1"):
+            weights[f"{fire}/{layer}"] = [folded(getattr(module, layer))]
+    image = torch.randn(1, 3, 227, 227, dtype=torch.double, generator=torch.Generator().manual_seed(2))
+    return image, weights, model(image)[:, :, None, None]
+
+
+def nasnet(graph):
+    model = randomise(timm.create_model("nasnetalarge", pretrained=False))
+    cells = {"stem0": model.cell_stem_0, "stem1": model.cell_stem_1}
+    for i in range(18):
+        cells[f"cell{i // 6 + 1}_{i % 6 + 1}"] = getattr(model, f"cell_{i}")
+    cells["reduction1"], cells["reduction2"] = model.reduction_cell_0, model.reduction_cell_1
+
+    graph.change("image 323 instead of 331, for which padding as TensorFlow does (timm) or alike on all sides is the same")
+    graph.change("average pools of stride 1 do not count their padding (those of stride 2 do in timm, too)")
+    for layer in graph.layers("pool2d"):
+        layer["count_padding"] = layer["stride"] != [1, 1]
+    graph.change("normal cells: the left input is the first term of the join, too")
+    graph.change("first cells: the right branch of the first combination reads the left input, not the right")
+    graph.change("where a path halves the image, its second convolution sees the image shifted by one pixel")
+    graph.change("second stem cell: the halves of the right input are joined, not added")
+    for name in cells:
+        if name.startswith("cell"):
+            halves = f"{name}/left_2" in graph.ops
+            if halves:
+                graph.ops[f"{name}/comb0_right_1"]["inputs"] = [[(f"{name}/left", None)]]
+                graph.ops[f"{name}/left_2"]["layers"].insert(1, {"type": "shift"})
+            else:
+                graph.ops[f"{name}/join"]["inputs"].insert(0, [(f"{name}/left", None)])
+    graph.ops["stem1/right_2"]["layers"].insert(1, {"type": "shift"})
+    graph.ops["stem1/right"]["inputs"] = [[("stem1/right_1", None)], [("stem1/right_2", None)]]
+    for comb in range(3):
+        for layer in graph.ops[f"stem1/comb{comb}_right_1"]["layers"] + graph.ops[f"stem1/comb{comb}_right_2"]["layers"]:
+            if layer["type"] == "conv2d" and layer["groups"] > 1:
+                layer["groups"] = 84
+
+    weights = {"stem/conv": [folded(model.conv0.conv, model.conv0.bn)]}
+    for name in graph.ops:
+        cell, _, op = name.partition("/")
+        if cell not in cells or not any(layer["type"] == "conv2d" for layer in graph.ops[name]["layers"]):
+            continue
+        weights[name] = nasnet_weights(cells[cell], cell, op)
+    image = torch.randn(1, 3, 323, 323, dtype=torch.double, generator=torch.Generator().manual_seed(2))
+    return image, weights, model.global_pool(model.forward_features(image))[:, :, None, None]
+
+
+def nasnet_weights(cell, name, op):
+    """Weights of an operator of a cell. Our left input of a cell that halves the image is timm's right one."""
+    if op.startswith("comb"):  # combK_left_I: the Ith separable convolution of a branch
+        branch, index = op[: op.rindex("_")], op[op.rindex("_") + 1 :]
+        module = getattr(cell, branch.replace("comb", "comb_iter_"))
+        separable, bn = getattr(module, "separable_" + index), getattr(module, "bn_sep_" + index)
+        return [folded(separable.depthwise_conv2d), folded(separable.pointwise_conv2d, bn)]
+    if op in ("left_1", "left_2", "right_1", "right_2"):  # half of a path; its normalisation is the whole path's
+        conv, bn = getattr(cell, "path_" + op[-1]).conv, cell.final_path_bn
+        half = conv.weight.shape[0]
+        part = slice(0, half) if op[-1] == "1" else slice(half, 2 * half)
+        scale = bn.weight[part] / torch.sqrt(bn.running_var[part] + bn.eps)
+        return [(conv.weight * scale[:, None, None, None], bn.bias[part] - bn.running_mean[part] * scale)]
+    previous = op == "left" if name.startswith("cell") else op == "right"
+    module = cell.conv_prev_1x1 if previous else cell.conv_1x1
+    return [folded(module.conv, module.bn)]
+
+
+# name: (reference, function that changes our graph and gives image, our weights, the reference's output)
+NETWORKS = {
+    "inception_v3": ("torchvision.models.inception_v3", inception_v3),
+    "squeezenet": ("torchvision.models.squeezenet1_0", squeezenet),
+    "nasnet": ("timm nasnetalarge", nasnet),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--opsched", default="./opsched", help="the program that shows the graphs")
+    parser.add_argument("-o", "--output", help="file for the result; default: standard output only")
+    args = parser.parse_args()
+    torch.set_grad_enabled(False)
+
+    results = []
+    for name, (reference, prepare) in NETWORKS.items():
+        shown = subprocess.run([args.opsched, "show", name, "--format", "json"], stdout=subprocess.PIPE, text=True)
+        if shown.returncode:
+            sys.exit(f"'{args.opsched} show {name} --format json' failed")
+        graph = Graph(shown.stdout)
+        image, weights, expected = prepare(graph)
+        got = run(graph, image, weights)
+        same_shape = got.shape == expected.shape
+        error = ((got - expected).abs().max() / expected.abs().max()).item() if same_shape else float("inf")
+        results.append(
+            {
+                "network": name,
+                "reference": reference,
+                "output": "x".join(str(n) for n in expected.shape[1:]),
+                "max_relative_error": error,
+                "agrees": error < TOLERANCE,
+                "changes_to_our_graph": graph.changes,
+            }
+        )
+        print(f"{name}: {error:.1e} against {reference}, {len(graph.changes)} changes", file=sys.stderr)
+
+    report = {
+        "what": "our networks against the same ones of other libraries, with equal random weights, in double precision",
+        "tolerance": TOLERANCE,
+        "networks": results,
+        "not_compared": {"randwire": "neither torchvision nor timm has it"},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+            "timm": timm.__version__,
+        },
+    }
+    text = json.dumps(report, indent=2) + "\n"
+    print(text, end="")
+    if args.output:
+        with open(args.output + ".tmp", "w") as file:
+            file.write(text)
+        os.replace(args.output + ".tmp", args.output)
+    sys.exit(0 if all(result["agrees"] for result in results) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Runs an exported graph in JAX, compiled as a whole by XLA; the median of timed runs in ms.
+
+  opsched show NET --format json --batch B --image I -o NET.json
+  opsched infer NET --batch 1 --image I --save-weights w.bin -o y.bin
+  python3 jax_baseline.py NET.json --precision fp32 --weights w.bin --expected y.bin
+
+Prints one JSON object as torch_baseline.py does, with the one mode "xla". fp16 is NHWC, as XLA prefers it.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+import gpu
+from graph_file import Graph, Operator, load_graph
+from reference import load_reference, random_inputs, relative_error
+from serve import serve, words_of
+from timing import BURST, FEWEST, Budget, seconds_of, summary
+
+TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 5e-2}
+WHAT = "compiled by XLA"
+MATMUL = {"fp32": "float32", "tf32": "tensorfloat32", "fp16": "default"}
+
+
+class Network:
+    def __init__(self, graph: Graph, channels_last: bool) -> None:
+        self.graph = graph
+        self.axis = 3 if channels_last else 1  # of channels
+        self.layout = ("NHWC", "HWIO", "NHWC") if channels_last else ("NCHW", "OIHW", "NCHW")
+
+    def spatial(self, pair: Any, other: Any) -> tuple[Any, ...]:
+        """One entry an axis: `pair` for height and width."""
+        return (other, *pair, other) if self.axis == 3 else (other, other, *pair)
+
+    def gather(self, op: Operator, values: dict[int, Any]) -> Any:
+        def value(v):
+            return lax.slice_in_dim(values[v.op], v.begin, v.end, axis=self.axis)
+
+        terms = [sum((value(v) for v in term[1:]), start=value(term[0])) for term in op.terms]
+        return terms[0] if len(terms) == 1 else jnp.concatenate(terms, self.axis)
+
+    def pool(self, x: Any, layer: dict[str, Any]) -> Any:
+        if layer["pool"] == "global_avg":
+            return x.mean(self.spatial_axes(), keepdims=True)
+        if layer.get("ceil", False):
+            raise NotImplementedError("pools whose output size rounds up")
+        window, stride = self.spatial(layer["kernel"], 1), self.spatial(layer["stride"], 1)
+        padding = self.spatial([(p, p) for p in layer["padding"]], (0, 0))
+        if layer["pool"] == "max":
+            return lax.reduce_window(x, -jnp.inf, lax.max, window, stride, padding)
+        total = lax.reduce_window(x, 0.0, lax.add, window, stride, padding)
+        if layer["count_padding"]:
+            return total / (layer["kernel"][0] * layer["kernel"][1])
+        return total / lax.reduce_window(jnp.ones_like(x), 0.0, lax.add, window, stride, padding)
+
+    def spatial_axes(self) -> tuple[int, int]:
+        return (1, 2) if self.axis == 3 else (2, 3)
+
+    def layer(self, x: Any, layer: dict[str, Any], weights: Any) -> Any:
+        activation = layer.get("activation", "none")
+        if layer["type"] == "pool2d":
+            return self.pool(x, layer)
+        if layer["type"] == "conv2d":
+            weight, bias = weights
+            x = lax.conv_general_dilated(x, weight, layer["stride"], [(p, p) for p in layer["padding"]],
+                                         dimension_numbers=self.layout, feature_group_count=layer["groups"])
+            x = x + bias
+        if activation == "relu":
+            return jnp.maximum(x, 0)
+        return jnp.tanh(x) if activation == "tanh" else x
+
+    def __call__(self, weights: dict[str, Any], inputs: dict[str, Any]) -> list[Any]:
+        values = {int(i): x for i, x in inputs.items()}
+        for op in self.graph.operators:
+            if op.is_input:
+                continue
+            x = self.gather(op, values)
+            for i, layer in enumerate(op.layers):
+                x = self.layer(x, layer, weights.get(f"{op.id}_{i}"))
+            values[op.id] = x
+        return [values[i] for i in self.graph.outputs]
+
+
+def timed(run: Callable[[], Any], budget: Budget) -> dict[str, Any]:
+    """In bursts, so that the host's launches hide behind the runs before; JAX has no device events to offer."""
+    def burst_of(count: int) -> None:
+        for _ in range(count - 1):
+            run()
+        jax.block_until_ready(run())
+
+    burst_of(1)
+    each = seconds_of(lambda: burst_of(1))
+    count = budget.count(each)
+    burst = max(1, min(BURST, count // FEWEST))
+    burst_of(budget.warm_up(each))
+    times = [1e3 * seconds_of(lambda: burst_of(burst)) / burst for _ in range(max(FEWEST, count // burst))]
+    return summary(times) | {"runs": burst * len(times)}
+
+
+def measure(graph: Graph, request: dict[str, Any], budget: Budget) -> dict[str, Any]:
+    precision = request["precision"]
+    half = precision == "fp16"
+    dtype = jnp.float16 if half else jnp.float32
+    reference = load_reference(graph, request["weights"], request["expected"])
+    network = Network(graph, channels_last=half)
+
+    def placed(x: Any, order: tuple[int, ...]) -> Any:
+        return jax.device_put(jnp.asarray(x.transpose(order) if half else x, dtype))
+
+    weights = {}
+    for (op, i), (weight, bias) in reference.weights.items():
+        weights[f"{op}_{i}"] = (placed(weight, (2, 3, 1, 0)),
+                                jnp.asarray(bias if half else bias.reshape(1, -1, 1, 1), dtype))
+    inputs = {str(i): placed(x, (0, 2, 3, 1)) for i, x in random_inputs(graph).items()}
+    begin = time.perf_counter()
+    run = jax.jit(network)
+    outputs = jax.block_until_ready(run(weights, inputs))
+    entry: dict[str, Any] = {"what": WHAT, "ready_seconds": round(time.perf_counter() - begin, 1)}
+    shown = [np.asarray(x, np.float32).transpose((0, 3, 1, 2)) if half else np.asarray(x) for x in outputs]
+    entry["relative_error"] = relative_error(shown, reference)
+    if not entry["relative_error"] <= TOLERANCE[precision]:
+        return entry | {"failed": f"its output is wrong: relative error {entry['relative_error']:.2g}, rounding "
+                                  f"explains {TOLERANCE[precision]}"}
+    return entry | timed(lambda: run(weights, inputs), budget)
+
+
+def answer(request: dict[str, Any], budget: Budget) -> dict[str, Any]:
+    jax.config.update("jax_default_matmul_precision", MATMUL[request["precision"]])
+    graph = load_graph(request["graph"])
+    try:
+        latency = measure(graph, request, budget)
+    except Exception as error:  # whatever a framework throws is its result
+        latency = {"what": WHAT, "failed": words_of(error)}
+    jax.clear_caches()
+    return {"peer": "jax", "graph": graph.name, "batch": graph.batch, "precision": request["precision"],
+            "device": jax.devices()[0].device_kind, "versions": {"jax": jax.__version__},
+            "clocks": gpu.clocks() if jax.default_backend() == "gpu" else {}, "latency": {"xla": latency}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("graph", nargs="?", help="a graph written by `opsched show NET --format json`")
+    parser.add_argument("--serve", action="store_true", help="answer requests on stdin, as torch_baseline.py does")
+    parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
+    parser.add_argument("--runs", type=int, default=60, help="timed runs at most")
+    parser.add_argument("--max-seconds", type=float, default=0.5, help="of timed runs (at least 5 are timed)")
+    parser.add_argument("--weights", help="from `opsched infer --save-weights`")
+    parser.add_argument("--expected", help="from `opsched infer --batch 1 -o`")
+    args = parser.parse_args()
+    budget = Budget(args.runs, args.max_seconds)
+    if args.serve:
+        serve(lambda request: answer(request, budget))
+        return
+    if not (args.graph and args.weights and args.expected):
+        parser.error("give a graph, --weights and --expected; or --serve")
+    try:
+        print(json.dumps(answer(vars(args), budget)))
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"jax_baseline: {error}")
+
+
+if __name__ == "__main__":
+    main()

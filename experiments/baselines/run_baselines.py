@@ -1,0 +1,363 @@
+#!/usr/bin/env python3
+"""Measures the peers (PyTorch in several ways, JAX/XLA, TensorRT) on our networks, beside our own schedules.
+
+  python3 experiments/baselines/run_baselines.py --opsched build/release/opsched --out results/mygpu
+  python3 experiments/baselines/run_baselines.py --out results/mygpu --network squeezenet --precision fp16 --batch 1,32
+  python3 experiments/baselines/run_baselines.py --out results/mygpu --image 512,1024 --modes eager,graph,opara --ours dataflow
+  python3 experiments/baselines/run_baselines.py --out results/mygpu --modes compile --compile-jobs 16 --max-seconds 0.3
+  python3 experiments/baselines/run_baselines.py --out results/mygpu --modes compile-max-autotune --timeout 3600
+
+Every peer gets our graph, weights and input, and its output is compared with ours. For each case (a network,
+batch, image size and precision) our schedules are measured first, then the peers, then ours again, all on the
+same GPU. What is finished goes to OUT/peers.jsonl at once (one line a peer and case); a run that was stopped
+goes on where it stopped. A peer that is not installed is recorded as absent, one that crashes or takes too
+long as failed, and the rest goes on. Peers run under --python, the interpreter that has them.
+"""
+
+import argparse
+import concurrent.futures
+import functools
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+import gpu
+from cases import Case, Entry, Store, Task, Wrong
+from processes import Died, Process, last_words
+
+HERE = pathlib.Path(__file__).resolve().parent
+PRECISIONS = ["fp32", "tf32", "fp16"]
+CUDA_GRAPHS = ["eager", "sequential", "wavefront", "dataflow"]  # one request
+MODES = [*CUDA_GRAPHS, "compile", "compile-max-autotune"]
+ALIASES = {"graph": "sequential", "opara": "dataflow"}
+SIDE_BY_SIDE = "compile"  # may be compiled while others are: nothing is tuned by measurement before it runs
+MODULE = {"pytorch": "torch", "jax": "jax", "tensorrt": "tensorrt"}
+SCRIPT = {"pytorch": "torch_baseline.py", "jax": "jax_baseline.py"}
+ONLY_MODE = {"jax": "xla", "tensorrt": "engine"}
+
+
+def opsched(args: argparse.Namespace, *words: str) -> str:
+    """Output of our program; its own message where it refuses."""
+    try:
+        done = subprocess.run([args.opsched, *words], capture_output=True, text=True)
+    except OSError as error:
+        raise Wrong(f"--opsched '{args.opsched}': cannot be run: {error}") from error
+    if done.returncode != 0:
+        raise Wrong(f"opsched {' '.join(words)}: {last_words(done.stderr)}")
+    return done.stdout
+
+
+device_name = functools.cache(gpu.name)
+
+
+def missing(args: argparse.Namespace) -> dict[str, str]:
+    """Why peers cannot run; empty for those that can."""
+    ask = ("import importlib.util, json; print(json.dumps({m: bool(importlib.util.find_spec(m)) "
+           f"for m in {[MODULE[p] for p in args.peers]}}}))")
+    try:
+        tried = subprocess.run([args.python, "-c", ask], capture_output=True, text=True, timeout=300)
+        if tried.returncode != 0:
+            return dict.fromkeys(args.peers, f"{args.python}: {last_words(tried.stderr)}")
+        there = json.loads(tried.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        return dict.fromkeys(args.peers, f"{args.python} cannot be asked: {error}")
+    why = {p: "" if there[MODULE[p]] else f"No module named '{MODULE[p]}'" for p in args.peers}
+    if why.get("tensorrt") == "":
+        why["tensorrt"] = "TensorRT is installed, but networks are not handed to it yet"
+    return why
+
+
+class Files:
+    """What peers read, made once. Weights are the same for every batch, scaled for the image size."""
+
+    def __init__(self, args: argparse.Namespace, folder: pathlib.Path) -> None:
+        self.args, self.folder = args, folder
+
+    def graph(self, case: Case) -> pathlib.Path:
+        return self.folder / f"{case.network}-{case.batch}-{case.image}.json"
+
+    def weights(self, case: Case) -> pathlib.Path:
+        return self.folder / f"{case.network}-{case.image}.weights"
+
+    def output(self, case: Case) -> pathlib.Path:
+        return self.folder / f"{case.network}-{case.image}.output"
+
+    def make(self, cases: list[Case]) -> None:
+        """Side by side, for the reference of a large image takes the CPU some seconds."""
+        work: dict[pathlib.Path, list[str]] = {}
+        for case in cases:
+            size = [case.network, "--image", str(case.image), "--batch"]
+            graph, output, weights = self.graph(case), self.output(case), self.weights(case)
+            if not graph.exists():
+                work[graph] = ["show", *size, str(case.batch), "--format", "json", "-o", str(graph)]
+            if not output.exists():
+                work[output] = ["infer", *size, "1", "--save-weights", str(weights), "-o", str(output)]
+        with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            list(pool.map(lambda words: opsched(self.args, *words), work.values()))
+
+
+class Peers:
+    """A process a peer, and some that compile side by side; each is started when it is needed."""
+
+    def __init__(self, args: argparse.Namespace, files: Files) -> None:
+        self.args, self.files = args, files
+        threads = str(max(1, (os.cpu_count() or 1) // args.compile_jobs))
+        shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # JAX would take most of the GPU's memory from the others
+        self.timing = {peer: Process(self._command(peer), shared) for peer in args.peers if peer in SCRIPT}
+        self.compiling = [Process(self._command("pytorch"), {"TORCHINDUCTOR_COMPILE_THREADS": threads})
+                          for _ in range(args.compile_jobs if args.compile_jobs > 1 else 0)]
+        self.ready: dict[Task, Process | str] = {}
+
+    def __enter__(self) -> "Peers":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for process in [*self.timing.values(), *self.compiling]:
+            process.end()
+
+    def _command(self, peer: str) -> list[str]:
+        command = [self.args.python, str(HERE / SCRIPT[peer]), "--serve", "--runs", str(self.args.runs),
+                   "--max-seconds", str(self.args.max_seconds)]
+        return command + (["--device", self.args.device] if peer == "pytorch" else [])
+
+    def _request(self, do: str, task: Task) -> Entry:
+        case = task.case
+        return {"do": do, "graph": str(self.files.graph(case)), "precision": case.precision, "modes": task.modes,
+                "weights": str(self.files.weights(case)), "expected": str(self.files.output(case))}
+
+    def compile(self, tasks: list[Task]) -> None:
+        """Side by side, untimed; run() then finds them compiled."""
+        deadline = time.monotonic() + self.args.timeout
+        given = list(zip(tasks, self.compiling))
+        for task, process in given:
+            process.send(self._request("prepare", task))
+        for task, process in given:
+            try:
+                answer = process.receive(deadline)
+                self.ready[task] = answer.get("failed", process)
+            except Died as died:
+                self.ready[task] = str(died)
+
+    def run(self, task: Task) -> Entry:
+        """The peer's own entry, or one that says how it failed."""
+        process = self.ready.pop(task, None) or self.timing[task.peer]
+        try:
+            if isinstance(process, str):
+                raise Died(process)
+            entry = process.ask(self._request("measure", task), self.args.timeout)
+        except Died as died:
+            return {"latency": {mode: {"failed": str(died)} for mode in task.modes}}
+        if any("failed" in latency for latency in entry["latency"].values()):
+            process.end()  # an error of the GPU would stay with the process
+        return entry
+
+
+def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> dict[Case, Entry]:
+    """Our schedules' latencies by case and scheduler, with how they were found."""
+    if not args.ours or args.device == "cpu":
+        return {}
+    by_image: dict[tuple[Any, ...], list[Case]] = {}
+    by_batch: dict[tuple[Any, ...], list[Case]] = {}
+    for case in cases:
+        by_image.setdefault((case.network, case.precision, case.image), []).append(case)
+        by_batch.setdefault((case.network, case.precision, case.batch), []).append(case)
+    found: dict[Case, Entry] = {}
+    for together in min(by_image, by_batch, key=len).values():
+        network, precision = together[0].network, together[0].precision
+        batches, images = ({getattr(c, key) for c in together} for key in ("batch", "image"))
+        words = ["bench", "--network", network, "--precision", precision,
+                 "--batch", ",".join(map(str, sorted(batches))), "--image", ",".join(map(str, sorted(images))),
+                 "--scheduler", ",".join(args.ours), "--max-seconds", str(args.max_seconds),
+                 "--out", str(folder / "ours"), "--fresh"]
+        if (args.out / f"profile-{precision}.json").exists() or device_name() != "no GPU":
+            words += ["--profile", str(args.out)]
+        opsched(args, *words)
+        for r in json.loads((folder / "ours" / "bench.json").read_text())["results"]:
+            case = Case(r["network"], r["batch"], r["image"], r["precision"])
+            if case in together and r["gpus"] == 1:
+                found.setdefault(case, {})[r["scheduler"]] = {"skipped": r["skipped"]} if "skipped" in r else {
+                    "median_ms": r["ms"], "noise": r["noise"], "how": r["how"]}
+    return found
+
+
+def tasks_of(case: Case, args: argparse.Namespace, store: Store) -> list[Task]:
+    """What is still to be measured; PyTorch's compiled modes are requests of their own."""
+    def wanted(peer: str, mode: str) -> bool:
+        entry = store.find(peer, case)
+        known = entry["latency"].get(mode, {}) if entry else {}
+        if "failed" in known:
+            return args.retry
+        return "relative_error" not in known  # absent, or its output was never compared with ours
+
+    tasks = []
+    for peer in args.peers:
+        modes = [m for m in (args.modes if peer == "pytorch" else [ONLY_MODE[peer]]) if wanted(peer, m)]
+        together = tuple(m for m in modes if m in CUDA_GRAPHS)
+        tasks += [Task(case, peer, together)] if together else []
+        tasks += [Task(case, peer, (m,)) for m in modes if m not in CUDA_GRAPHS]
+    return tasks
+
+
+def networks_of(args: argparse.Namespace) -> list[str]:
+    listed = [line.split()[0] for line in opsched(args, "list", "networks").splitlines()[2:] if line.strip()]
+    unknown = [n for n in args.network if n not in listed]
+    if unknown:
+        raise Wrong(f"unknown network {', '.join(unknown)}; there are: {', '.join(listed)}")
+    return args.network or listed
+
+
+def show(entry: Entry) -> str:
+    if "median_ms" in entry:
+        error = entry.get("relative_error")
+        return f"{entry['median_ms']:.4f} ms" + (f", error {error:.1e}" if error is not None else "")
+    return next((f"{word}: {entry[word]}" for word in ("absent", "failed", "skipped") if word in entry), "?")
+
+
+class Progress:
+    def __init__(self, total: int) -> None:
+        self.total, self.done, self.begin = total, 0, time.monotonic()
+
+    def line(self, text: str) -> None:
+        left = ""
+        if self.done > 0:
+            seconds = (time.monotonic() - self.begin) / self.done * (self.total - self.done)
+            left = f", about {math.ceil(seconds / 60)} min left"
+        print(f"[{self.done}/{self.total}{left}] {text}", flush=True)
+
+
+def record(store: Store, task: Task, entry: Entry, device: str, before: Entry) -> Entry:
+    """Keeps what a peer answered. A failure leaves the facts of an earlier success as they are."""
+    if "device" not in entry:
+        known = store.find(task.peer, task.case) or {}
+        facts = {k: known[k] for k in ("device", "versions", "clocks") if k in known}
+        entry = {"device": device, "versions": {}, "clocks": {}, **facts, **entry}
+    entry = {"peer": task.peer, **task.case.facts(),
+             **{k: entry[k] for k in ("device", "versions", "clocks", "latency")}}
+    if before:
+        entry["ours"] = {name: {"before": latency} for name, latency in before.items()}
+    store.add(entry)
+    return entry
+
+
+def measure_together(args: argparse.Namespace, store: Store, work: list[tuple[Case, list[Task]]], peers: Peers,
+                     device: str, progress: Progress) -> None:
+    """Some cases: compiled side by side, then ours, each peer in turn, and ours again."""
+    folder, cases = peers.files.folder, [case for case, _ in work]
+    tasks = [task for _, more in work for task in more]
+    peers.files.make(cases)
+    if slow := [t for t in tasks if t.modes == (SIDE_BY_SIDE,)][: len(peers.compiling)]:
+        progress.line(f"compiling {len(slow)} networks side by side")
+        peers.compile(slow)
+    before = ours(args, cases, folder)
+    for task in tasks:
+        progress.line(f"{task.case}: {task.peer} {', '.join(task.modes)}")
+        entry = record(store, task, peers.run(task), device, before.get(task.case, {}))
+        progress.done += 1
+        for mode in task.modes:
+            print(f"    {task.peer} {mode}: {show(entry['latency'][mode])}")
+    for case, after in ours(args, cases, folder).items():
+        both = {name: {"before": before.get(case, {}).get(name, {}), "after": entry} for name, entry in after.items()}
+        for peer in {t.peer for t in tasks if t.case == case}:
+            if entry := store.find(peer, case):
+                store.add({**entry, "ours": both})
+        for name, pair in both.items():
+            print(f"    ours {name}, {case}: {show(pair['before'])} before, {show(pair['after'])} after")
+
+
+def measure(args: argparse.Namespace, store: Store, folder: pathlib.Path) -> None:
+    absent = missing(args)
+    device = device_name() if args.device == "cuda" else "CPU"
+    for peer, why in absent.items():
+        if why:
+            print(f"{peer}: absent: {why}")
+    if all(absent.values()):
+        print(f"no peer is installed in {args.python}; give --python the interpreter that has them")
+    cases = [Case(n, b, i, p) for n in networks_of(args) for p in args.precision for i in args.image for b in args.batch]
+    todo = [(case, tasks) for case in cases if (tasks := tasks_of(case, args, store))]
+    print(f"{len(cases)} cases, {len(cases) - len(todo)} of them known already, into {store.path}")
+    work = []
+    for case, tasks in todo:
+        for task in tasks:
+            if absent[task.peer]:
+                record(store, task, {"latency": {m: {"absent": absent[task.peer]} for m in task.modes}}, device, {})
+        if there := [task for task in tasks if not absent[task.peer]]:
+            work.append((case, there))
+    progress = Progress(sum(len(tasks) for _, tasks in work))
+    with Peers(args, Files(args, folder)) as peers:
+        for begin in range(0, len(work), args.compile_jobs):
+            measure_together(args, store, work[begin : begin + args.compile_jobs], peers, device, progress)
+    print(f"done: {store.path}")
+
+
+def words_of(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--opsched", default=str(HERE.parent.parent / "opsched"), help="our program")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter that has the peers")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="results folder; peers.jsonl goes there")
+    parser.add_argument("--network", type=words_of, default=[], help="as in a,b (default: all)")
+    parser.add_argument("--precision", type=words_of, default=PRECISIONS, help="as in fp32,fp16 (default: all)")
+    parser.add_argument("--batch", type=words_of, default=["1"], help="as in 1,16 (default: 1)")
+    parser.add_argument("--image", type=words_of, default=["0"],
+                        help="as in 512,1024; 0: the network's own (default: 0)")
+    parser.add_argument("--peers", type=words_of, default=list(MODULE), help=f"of {', '.join(MODULE)} (default: all)")
+    parser.add_argument("--modes", type=words_of, default=MODES[:-1],
+                        help=f"of PyTorch: {', '.join(MODES)}, graph (sequential), opara (dataflow); "
+                             "default: all but the last")
+    parser.add_argument("--ours", type=words_of, default=["sequential", "dataflow"],
+                        help="our schedulers measured before and after, as in sequential,ios-both; '' for none")
+    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: to try it out")
+    parser.add_argument("--runs", type=int, default=60, help="timed runs of a peer at most (default: 60)")
+    parser.add_argument("--max-seconds", type=float, default=0.5,
+                        help="of timed runs, a mode or schedule (default: 0.5); at least 5 runs are timed")
+    parser.add_argument("--compile-jobs", type=int, default=1,
+                        help="cases that are taken together: torch.compile compiles them side by side before anything "
+                             "is timed, and ours is measured once before and once after all of them (default: 1)")
+    parser.add_argument("--timeout", type=float, default=900, help="seconds that a peer may take for a case (default: 900)")
+    parser.add_argument("--retry", action="store_true", help="measure again what failed earlier")
+    args = parser.parse_args()
+    args.modes = [ALIASES.get(m, m) for m in args.modes]
+    for given, known, what in ((args.precision, PRECISIONS, "precision"), (args.peers, list(MODULE), "peer"),
+                               (args.modes, MODES, "mode")):
+        unknown = [word for word in given if word not in known]
+        if unknown:
+            parser.error(f"unknown {what} {', '.join(unknown)}; there are: {', '.join(known)}")
+    if not all(b.isdigit() and int(b) > 0 for b in args.batch):
+        parser.error(f"--batch {','.join(args.batch)}: write numbers of at least 1, as in 1,16")
+    if not all(i.isdigit() for i in args.image):
+        parser.error(f"--image {','.join(args.image)}: write sizes, as in 512,1024; 0 is the network's own")
+    for option in ("runs", "max_seconds", "compile_jobs"):
+        if getattr(args, option) <= 0:
+            parser.error(f"--{option.replace('_', '-')} {getattr(args, option)}: write a number above 0")
+    args.batch, args.image = [int(b) for b in args.batch], [int(i) for i in args.image]
+    return args
+
+
+def main() -> int:
+    args = parse()
+    try:
+        with tempfile.TemporaryDirectory(prefix="opsched-peers-") as folder:
+            measure(args, Store(args.out / "peers.jsonl"), pathlib.Path(folder))
+    except Wrong as error:
+        print(f"run_baselines: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"run_baselines: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nrun_baselines: stopped; what was finished is kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,247 @@
+"""Runs an exported graph in PyTorch, in several ways; medians of timed replays in ms.
+
+  opsched show NET --format json --batch B --image I -o NET.json
+  python3 torch_baseline.py NET.json --precision fp32 --modes eager,graph,compile
+
+Modes: eager; sequential (also called graph), wavefront and dataflow (also called opara: Opara's stream
+allocation, an operator waits only for what it reads), each one CUDA graph with fused convolution + bias +
+relu; compile (torch.compile, mode reduce-overhead); compile-max-autotune (takes many minutes).
+
+cuDNN picks its convolutions by measurement (torch.backends.cudnn.benchmark, of the first 10 plans that its
+heuristics propose: PyTorch's own limit).
+
+Prints one JSON object: versions, device, clocks, and for each mode a latency with its spread, or why there
+is none. With --weights and --expected (see reference.py) weights are those of opsched and every output is
+compared with its; a mode that computes something else has no latency. Without, weights are random.
+
+--serve answers requests instead (serve.py): {"do": "measure" or "prepare", "graph": ..., "precision": ...,
+"modes": [...], "weights": ..., "expected": ...}. What was prepared (compiled, nothing run) is measured by the
+next request.
+"""
+
+import argparse
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+import gpu
+from graph_file import load_graph
+from reference import Reference, load_reference, random_inputs, relative_error
+from serve import serve, words_of
+from timing import BURST, Budget, seconds_of, summary
+from torch_network import Network, Values, capture, compiled, dataflow, wavefront
+
+ALIASES = {"graph": "sequential", "opara": "dataflow"}
+WHAT = {
+    "eager": "eager",
+    "sequential": "one CUDA graph, one stream",
+    "wavefront": "one CUDA graph, a level at a time, an operator a stream",
+    "dataflow": "one CUDA graph, Opara's allocation to at most 16 streams",
+    "compile": "torch.compile, mode reduce-overhead",
+    "compile-max-autotune": "torch.compile, mode max-autotune",
+}
+COMPILED = {"compile": "reduce-overhead", "compile-max-autotune": "max-autotune"}
+# Largest relative error of the output that rounding and other algorithms (Winograd) explain.
+TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 5e-2}
+
+
+def timed_on_gpu(run: Callable[[], Any], count: int) -> list[float]:
+    """Milliseconds of each run, in bursts: the launch of a run hides behind the run before."""
+    times = []
+    while len(times) < count:
+        burst = min(BURST, count - len(times) + 1)
+        events = [torch.cuda.Event(enable_timing=True) for _ in range(burst + 1)]
+        events[0].record()
+        for event in events[1:]:
+            run()
+            event.record()
+        torch.cuda.synchronize()
+        times += [events[i].elapsed_time(events[i + 1]) for i in range(1, burst)]
+    return times
+
+
+def timed(run: Callable[[], Any], budget: Budget, device: str) -> dict[str, Any]:
+    def finished() -> None:
+        run()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    finished()
+    each = seconds_of(finished)
+    if device == "cpu":
+        return summary([1e3 * seconds_of(run) for _ in range(budget.count(each))])
+    for _ in range(budget.warm_up(each)):
+        run()
+    torch.cuda.synchronize()
+    return summary(timed_on_gpu(run, budget.count(each)))
+
+
+class Loaded:
+    """A network on the device in one precision, its input, and what is compiled already."""
+
+    def __init__(self, graph: str, precision: str, device: str, weights: str | None, expected: str | None) -> None:
+        self.key = (graph, precision)
+        self.graph, self.precision, self.device = load_graph(graph), precision, device
+        self.reference: Reference | None = load_reference(self.graph, weights, expected) if weights else None
+        half = precision == "fp16"
+        dtype = torch.half if half else torch.float32
+        self.network = Network(self.graph, dtype, channels_last=half, device=device, reference=self.reference)
+        self.inputs: Values = {
+            i: x.to(dtype).contiguous(memory_format=self.network.format)
+            for i, x in random_inputs(self.graph, device).items()
+        }
+        self.compiled: dict[str, tuple[Callable[[], Any], float]] = {}
+
+    def use(self) -> None:
+        """PyTorch keeps the precision for the whole process."""
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
+        torch.backends.cudnn.benchmark = True
+
+    def compile(self, mode: str) -> Callable[[], Any]:
+        begin = time.perf_counter()
+        run = compiled(self.network, self.inputs, COMPILED[mode])
+        self.compiled[mode] = run, time.perf_counter() - begin
+        return run
+
+    def prepare(self, mode: str) -> Callable[[], Any]:
+        if mode in self.compiled:
+            return self.compiled[mode][0]
+        if mode in COMPILED:
+            return self.compile(mode)
+        if mode == "eager":
+            return lambda: self.network(self.inputs)
+        forward = {
+            "sequential": lambda: self.network(self.inputs),
+            "wavefront": wavefront(self.network, self.inputs),
+            "dataflow": dataflow(self.network, self.inputs),
+        }[mode]
+        return capture(forward)[0]
+
+    def measure(self, mode: str, budget: Budget) -> dict[str, Any]:
+        entry: dict[str, Any] = {"what": WHAT[mode]}
+        if self.device == "cpu" and mode not in ("eager", "compile"):
+            return entry | {"failed": "a CPU has no CUDA graphs"}
+        earlier = self.compiled[mode][1] if mode in self.compiled else 0
+        begin = time.perf_counter()
+        run = self.prepare(mode)
+        outputs = [x.detach().float().cpu() for x in run()]
+        entry["ready_seconds"] = round(earlier + time.perf_counter() - begin, 1)
+        if self.reference:
+            entry["relative_error"] = relative_error(outputs, self.reference)
+            if not entry["relative_error"] <= TOLERANCE[self.precision]:
+                return entry | {"failed": f"its output is wrong: relative error {entry['relative_error']:.2g}, "
+                                          f"rounding explains {TOLERANCE[self.precision]}"}
+        if mode in COMPILED:
+            for _ in range(3):  # it records its CUDA graph in the second run
+                run()
+        return entry | timed(run, budget, self.device)
+
+
+class Peer:
+    """What is loaded stays until another graph or precision is asked for."""
+
+    def __init__(self, device: str, budget: Budget) -> None:
+        self.device, self.budget = device, budget
+        self.loaded: Loaded | None = None
+
+    def load(self, request: dict[str, Any]) -> Loaded:
+        if self.loaded is None or self.loaded.key != (request["graph"], request["precision"]):
+            self.forget()
+            self.loaded = Loaded(request["graph"], request["precision"], self.device, request.get("weights"),
+                                 request.get("expected"))
+            self.free()  # drawing the input took several times its memory
+        self.loaded.use()
+        return self.loaded
+
+    def forget(self) -> None:
+        if self.loaded:
+            self.loaded = None
+            torch.compiler.reset()
+            self.free()
+
+    def free(self) -> None:
+        gc.collect()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        with torch.no_grad():
+            return self.prepared(request) if request["do"] == "prepare" else self.measured(request)
+
+    def prepared(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            for mode in request["modes"]:
+                self.load(request).compile(mode)
+            return {"prepared": request["modes"]}
+        except Exception as error:  # whatever a framework throws
+            self.forget()
+            return {"failed": words_of(error)}
+
+    def measured(self, request: dict[str, Any]) -> dict[str, Any]:
+        latency = {}
+        loaded = self.load(request)
+        for mode in request["modes"]:
+            try:
+                latency[mode] = loaded.measure(mode, self.budget)
+            except Exception as error:  # whatever a framework throws: the result of this mode, the others go on
+                latency[mode] = {"what": WHAT[mode], "failed": words_of(error)}
+            self.free()
+        result = {
+            "peer": "pytorch",
+            "graph": loaded.graph.name,
+            "batch": loaded.graph.batch,
+            "precision": loaded.precision,
+            "device": torch.cuda.get_device_name(0) if self.device == "cuda" else "CPU",
+            "versions": {"torch": torch.__version__, "cuda": torch.version.cuda,
+                         "cudnn": torch.backends.cudnn.version()},
+            "clocks": gpu.clocks() if self.device == "cuda" else {},
+            "latency": latency,
+        }
+        if any(mode in loaded.compiled for mode in request["modes"]):
+            del loaded
+            self.forget()  # compiled code and its memory are not kept
+        return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("graph", nargs="?", help="a graph written by `opsched show NET --format json`")
+    parser.add_argument("--serve", action="store_true", help="answer requests on stdin")
+    parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
+    parser.add_argument("--modes", default="eager,sequential,wavefront,dataflow",
+                        help=f"of {', '.join(WHAT)}; {', '.join(f'{a} is {b}' for a, b in ALIASES.items())}")
+    parser.add_argument("--runs", type=int, default=60, help="timed runs at most")
+    parser.add_argument("--max-seconds", type=float, default=0.5, help="of timed runs (at least 5 are timed)")
+    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: eager and compile only")
+    parser.add_argument("--weights", help="from `opsched infer --save-weights`")
+    parser.add_argument("--expected", help="from `opsched infer --batch 1 -o`")
+    args = parser.parse_args()
+    modes = [ALIASES.get(m, m) for m in args.modes.split(",")]
+    unknown = [m for m in modes if m not in WHAT]
+    if unknown:
+        parser.error(f"unknown mode {', '.join(unknown)}; known: {', '.join([*WHAT, *ALIASES])}")
+    if (args.weights is None) != (args.expected is None):
+        parser.error("--weights and --expected go together")
+    if args.serve == bool(args.graph):
+        parser.error("give a graph, or --serve")
+    if args.device == "cuda" and not torch.cuda.is_available():
+        sys.exit("torch_baseline: PyTorch sees no GPU (--device cpu runs eager and compile)")
+    peer = Peer(args.device, Budget(args.runs, args.max_seconds))
+    if args.serve:
+        serve(peer.answer)
+        return
+    try:
+        result = peer.answer({"do": "measure", "graph": args.graph, "precision": args.precision, "modes": modes,
+                              "weights": args.weights, "expected": args.expected})
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"torch_baseline: {error}")
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

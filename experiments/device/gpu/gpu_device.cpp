@@ -1,0 +1,155 @@
+// The GPUs of this host; part of the program only where the CUDA runtime is built.
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "core/cost/profile/profile.hpp"
+#include "core/cost/signature/signature.hpp"
+#include "core/error.hpp"
+#include "core/runtime/cuda/cuda_runtime.hpp"
+#include "core/schedule/schedule_text.hpp"
+#include "experiments/device/device.hpp"
+#include "experiments/device/folders.hpp"
+
+namespace opsched {
+namespace {
+
+/// "NVIDIA GeForce RTX 4090" -> "rtx-4090".
+std::string short_name(std::string name) {
+  for (const std::string word : {"NVIDIA ", "GeForce ", "Tesla "})
+    if (name.starts_with(word)) name.erase(0, word.size());
+  std::ranges::transform(name, name.begin(), [](unsigned char c) {
+    return static_cast<char>(std::isalnum(c) != 0 ? std::tolower(c) : '-');
+  });
+  return name;
+}
+
+DeviceFacts facts_of(const CudaDevice& gpu, const std::string& kernels) {
+  DeviceFacts facts;
+  facts.name = gpu.name;
+  facts.compute_capability = gpu.compute_capability;
+  facts.multiprocessors = gpu.multiprocessors;
+  facts.memory_bytes = gpu.memory_bytes;
+  facts.l2_bytes = gpu.l2_bytes;
+  facts.driver = gpu.driver;
+  facts.cuda = gpu.cuda;
+  facts.cudnn = gpu.cudnn;
+  facts.kernels = kernels;
+  return facts;
+}
+
+/// One precision: its costs, and what runs in it.
+struct Lane {
+  std::unique_ptr<CudaRuntime> runtime;
+  std::string kernels;  ///< their mark when this was opened
+  Profile profile;
+  std::string file;
+};
+
+class GpuDevice final : public Device {
+ public:
+  explicit GpuDevice(const DeviceOptions& options)
+      : gpus_(cuda_devices()), used_(options.gpus), through_host_(options.through_host), report_(options.report) {
+    if (gpus_.empty())
+      throw Error("no GPU on this host, or no working driver; --device sim replays recorded measurements");
+    if (options.gpus > static_cast<int>(gpus_.size()))
+      throw Error(std::to_string(options.gpus) + " GPUs asked for, this host has " + std::to_string(gpus_.size()));
+    name_ = short_name(gpus_.front().name) + (options.gpus > 1 ? "-x" + std::to_string(options.gpus) : "");
+    if (through_host_ && options.profile.empty())
+      throw Error("--through-host needs --profile FOLDER: what it measures must not mix with other transfers");
+    folder_ = options.profile.empty() ? "results/" + name_ : options.profile;
+  }
+
+  std::string describe() const override {
+    const CudaDevice& gpu = gpus_.front();
+    return "measured on " + gpu.name + ", driver " + gpu.driver + ", CUDA " + gpu.cuda + ", cuDNN " + gpu.cudnn +
+           ", kernels " + std::to_string(kernels_version());
+  }
+  std::string name() const override { return name_; }
+  std::string profile_folder() const override { return folder_; }
+  int multiprocessors() const override { return gpus_.front().multiprocessors; }
+  bool measures() const override { return true; }
+  std::string cost_key(Precision precision) override {
+    return describe() + ", " + to_string(precision) + ", kernels " + lane_of(precision).kernels;
+  }
+
+  void require(int gpus, Precision) override {
+    if (gpus > static_cast<int>(gpus_.size()))
+      throw Error("needs " + std::to_string(gpus) + " GPUs, this host has " + std::to_string(gpus_.size()));
+  }
+
+  std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) override {
+    Lane& lane = lane_of(precision);
+    if (used_ > 1) lane.runtime->measure_transfers(lane.profile, used_);
+    return lane.runtime->make_cost(graph, lane.profile);
+  }
+
+  std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
+                                     std::uint64_t seed, Waits waits) override {
+    return lane_of(precision).runtime->make_executor(costs.graph(), schedule, seed, waits);
+  }
+
+  Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
+              const std::string& label) override {
+    const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1, Waits::needed);
+    Timing timing{.latency = ready->measure(options), .how = "measured"};
+    timing.transfer_bytes = ready->transfer_bytes();
+    for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d)
+      timing.peak_bytes = std::max(timing.peak_bytes, ready->activation_bytes(d));
+    const Measurement& latency = timing.latency;
+    Lane& lane = lane_of(precision);
+    Profile& profile = lane.profile;
+    profile.record_schedule(fingerprint(costs.graph()), fingerprint(schedule),
+                            {.record = {.ms = latency.median, .noise = latency.noise, .runs = latency.runs},
+                             .label = label,
+                             .schedule = to_text(schedule)});
+    DeviceFacts facts = facts_of(gpus_.front(), lane.kernels);
+    facts.sm_clock_min_mhz = facts.sm_clock_max_mhz = latency.sm_clock_mhz;
+    facts.memory_clock_min_mhz = facts.memory_clock_max_mhz = latency.memory_clock_mhz;
+    profile.add_facts(facts);
+    return timing;
+  }
+
+  std::unique_ptr<KernelCompany> company(std::vector<CompanyMember> members, Precision precision) override {
+    return lane_of(precision).runtime->make_company(std::move(members));
+  }
+
+  void save() override {
+    for (auto& [precision, lane] : lanes_) lane->profile.save(lane->file);
+  }
+
+ private:
+  Lane& lane_of(Precision precision) {
+    std::unique_ptr<Lane>& lane = lanes_[precision];
+    if (lane) return *lane;
+    const CudaDevice& gpu = gpus_.front();
+    const std::string cache = user_cache_folder();
+    const std::string file = profile_file(folder_, precision);
+    CudaOptions options;
+    options.precision = precision;
+    if (!cache.empty())
+      options.cache_file = cache + "/kernels-" + short_name(gpu.name) + "-" + to_string(precision) + ".txt";
+    options.through_host = through_host_;
+    options.progress = report_;
+    auto runtime = std::make_unique<CudaRuntime>(options);
+    const std::string kernels = runtime->kernels_mark();
+    Profile profile = Profile::open(file, facts_of(gpu, kernels), precision);
+    lane = std::make_unique<Lane>(Lane{std::move(runtime), kernels, std::move(profile), file});
+    return *lane;
+  }
+
+  std::vector<CudaDevice> gpus_;
+  int used_;  ///< how many of them schedules may use
+  bool through_host_;
+  Report report_;
+  std::string name_, folder_;
+  std::map<Precision, std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace
+
+bool has_gpu() { return !cuda_devices().empty(); }
+
+std::unique_ptr<Device> open_gpu(const DeviceOptions& options) { return std::make_unique<GpuDevice>(options); }
+
+}  // namespace opsched

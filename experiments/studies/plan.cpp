@@ -1,0 +1,103 @@
+#include "experiments/studies/plan.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "networks/network.hpp"
+
+namespace opsched::profile {
+namespace {
+
+using bench::Case;
+using bench::Selection;
+
+const std::vector<std::string> kSimple = {"sequential", "wavefront", "greedy", "dataflow"};
+const std::vector<std::string> kIos = {"sequential", "ios-merge", "ios-parallel", "ios-both", "ios-dataflow"};
+const std::vector<std::string> kIosAndBounds = {"sequential", "wavefront", "ios-both", "dataflow"};
+const std::vector<std::string> kHios = {"hios-lp-inter", "hios-mr-inter", "hios-lp", "hios-mr", "heft", "reinsert"};
+
+struct Draft {
+  std::string title, needed_for;
+  std::vector<Selection> selections;
+};
+
+std::vector<Draft> quick_plan() {
+  return {{"Two networks, batch 1, fp32",
+           "a first impression",
+           {{.networks = {"squeezenet", "inception_v3"}, .schedulers = kIosAndBounds, .precisions = {"fp32"}}}}};
+}
+
+std::vector<Draft> full_plan(int gpus) {
+  std::vector<Draft> drafts = {
+      {"Schedules without a search, batch 1", "solo latencies; schedules compared; peers", {{.schedulers = kSimple}}},
+      {"IOS, batch 1",
+       "schedules compared; active warps; blocks; pruning",
+       {{.networks = {"squeezenet", "inception_v3"}, .schedulers = kIos},
+        {.networks = {"randwire", "nasnet"}, .schedulers = kIos, .precisions = {"fp32"}}}},
+      {"Batch sizes",
+       "batch sizes; specialisation; the last block",
+       {{.networks = {"inception_v3"},
+         .schedulers = kIosAndBounds,
+         .batches = {16, 32, 64, 128},
+         .precisions = {"fp32"}}}},
+      {"Image sizes",
+       "HIOS: latency and gain by image size, one GPU",
+       {{.networks = {"inception_v3", "nasnet"},
+         .schedulers = {"sequential", "ios-both", "dataflow"},
+         .images = {512, 1024, 2048},
+         .precisions = {"fp32"}}}}};
+  std::vector<int> counts;
+  for (int count = 2; count <= gpus; count *= 2) counts.push_back(count);
+  if (gpus > 1 && counts.back() != gpus) counts.push_back(gpus);
+  if (!counts.empty())
+    drafts.push_back({"Several GPUs",
+                      "transfers; HIOS: latency by image size and GPU count, optimisation cost",
+                      {{.networks = {"inception_v3", "nasnet"},
+                        .schedulers = kHios,
+                        .images = {0, 512, 1024, 2048},
+                        .precisions = {"fp32"},
+                        .gpus = counts}}});
+  return drafts;
+}
+
+}  // namespace
+
+std::vector<Step> make_plan(const PlanOptions& options) {
+  for (const std::string& name : options.networks) find_network(name);
+  std::vector<Step> steps;
+  std::vector<Case> planned;
+  for (const Draft& draft : options.quick ? quick_plan() : full_plan(options.gpus)) {
+    Step step{draft.title, draft.needed_for, {}};
+    for (const Selection& selection : draft.selections)
+      for (const Case& c : bench::make_cases(selection)) {
+        const bool wanted =
+            options.networks.empty() || std::ranges::find(options.networks, c.network) != options.networks.end();
+        if (!wanted || std::ranges::find(planned, c) != planned.end()) continue;
+        planned.push_back(c);
+        step.cases.push_back(c);
+      }
+    if (!step.cases.empty()) steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+std::vector<double> expected_seconds(const std::vector<Case>& cases) {
+  constexpr double kLatency = 1.2, kTuneAnOperator = 0.25, kSearchAnOperator = 0.15;
+  std::set<std::tuple<std::string, Precision, int, int>> tuned, searched;
+  std::map<std::string, int> operators;
+  std::vector<double> seconds;
+  for (const Case& c : cases) {
+    const auto graph = std::tuple(c.network, c.precision, c.batch, c.image);
+    const auto [count, unknown] = operators.try_emplace(c.network);
+    if (unknown) count->second = static_cast<int>(make_network(c.network).units().size());
+    const int units = count->second;
+    double& expected = seconds.emplace_back(kLatency);
+    if (tuned.insert(graph).second) expected += kTuneAnOperator * units;
+    if (c.scheduler.starts_with("ios-") && searched.insert(graph).second) expected += kSearchAnOperator * units;
+  }
+  return seconds;
+}
+
+}  // namespace opsched::profile

@@ -1,0 +1,31 @@
+// What a new GPU is measured on, so that every figure can be drawn.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/records/cases.hpp"
+
+namespace opsched::profile {
+
+struct PlanOptions {
+  bool quick = false;                 ///< a first impression: two networks, one precision, batch 1
+  int gpus = 1;                       ///< that may be used
+  std::vector<std::string> networks;  ///< empty: all
+};
+
+/// Cases that belong together, and which figures need them.
+struct Step {
+  std::string title, needed_for;
+  std::vector<bench::Case> cases;  ///< none is in an earlier step
+};
+
+/// The documented list (docs/new_gpu.md), without steps that come out empty. Throws Error for unknown names.
+std::vector<Step> make_plan(const PlanOptions& options);
+
+/// About how long each case takes, in seconds, in the order in which they run: the first on a graph tunes
+/// kernels and measures solo latencies (counted by operators), the first search measures stages. Fitted
+/// to an H200; only proportions matter once a run has begun.
+std::vector<double> expected_seconds(const std::vector<bench::Case>& cases);
+
+}  // namespace opsched::profile

@@ -1,0 +1,133 @@
+#include "experiments/studies/search_growth.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <random>
+#include <tuple>
+
+#include "core/cost/cost_model.hpp"
+#include "core/error.hpp"
+#include "networks/wiring.hpp"
+#include "schedulers/ios/count.hpp"
+#include "schedulers/ios/search.hpp"
+
+namespace opsched {
+namespace {
+
+/// Memory held by the process, MB: "VmRSS" now, "VmHWM" the most since restart_peak().
+double memory_mb(const std::string& field) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(field + ":")) return std::stod(line.substr(field.size() + 1)) * 1024 / 1e6;
+  throw Error("/proc/self/status: has no " + field);
+}
+
+void restart_peak() { std::ofstream("/proc/self/clear_refs") << "5\n"; }
+
+/// Seconds and most additional memory of `work`.
+template <class Work>
+std::pair<double, double> watch(const Work& work) {
+  restart_peak();
+  const double before = memory_mb("VmRSS");
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return {seconds, std::max(0.0, memory_mb("VmHWM") - before)};
+}
+
+/// Made-up latencies, merges included; stages cost half way between one after another and side by side.
+class PlainCost : public CostModel {
+ public:
+  PlainCost(const Graph& graph, std::uint64_t seed) : graph_(graph) {
+    std::mt19937_64 random(seed);
+    for (int i = 0; i < graph.size(); ++i) ms_.push_back(0.1 + 3.9 * static_cast<double>(random() >> 11) * 0x1p-53);
+  }
+  const Graph& graph() const override { return graph_; }
+  Source source() const override { return Source::synthetic; }
+  double operator_ms(OpId op) override { return ms_[op]; }
+  double utilisation(OpId) override { return 0.5; }
+  double stage_ms(const Stage& stage) override {
+    double sum = 0, longest = 0;
+    for (const Group& group : stage.groups) {
+      double chain = 0;
+      for (OpId op : group) chain += ms_[op];
+      sum += chain;
+      longest = std::max(longest, chain);
+    }
+    return 0.5 * (sum + longest);
+  }
+  double transfer_ms(OpId, OpId, int, int) override { return 0; }
+
+ private:
+  const Graph& graph_;
+  std::vector<double> ms_;
+};
+
+}  // namespace
+
+Graph random_stage(int nodes, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const Wiring wiring = watts_strogatz(nodes, 4, 0.75, random);
+  Graph graph("ws" + std::to_string(nodes));
+  const OpId input = graph.add_input("input", {1, 1, 1});
+  std::vector<Term> reads(nodes);
+  std::vector<bool> read(nodes);
+  for (const auto& [from, to] : wiring.edges) {
+    reads[to].push_back({from + 1, 0, 1});
+    read[from] = true;
+  }
+  Term sinks;
+  for (int i = 0; i < nodes; ++i) {
+    if (reads[i].empty()) reads[i] = graph.all(input);
+    graph.add("node" + std::to_string(i), {reads[i]}, {Activate{}});
+    if (!read[i]) sinks.push_back({i + 1, 0, 1});
+  }
+  graph.add("join", {sinks}, {});
+  graph.end_block("stage");
+  return graph;
+}
+
+GrowthRow search_growth(const Graph& graph, IosOptions space, std::uint64_t seed) {
+  space.max_states = kGrowthStates;
+  space.max_transitions = kGrowthTransitions;
+  GrowthRow row;
+  row.graph = graph.name();
+  try {
+    IosCount count;
+    std::tie(row.count_seconds, row.count_mb) = watch([&] { count = count_graph(graph, space).total; });
+    row.states = std::to_string(count.states);
+    row.width = count.width;
+    row.transitions = count.transitions;
+    row.stages = count.stages;
+    PlainCost cost(graph, seed);
+    std::tie(row.search_seconds, row.search_mb) = watch([&] { ios_search(cost, {.space = space}); });
+  } catch (const Error& e) {
+    row.states = count_states(ios_parts(graph, space.max_part_size).front());
+    row.gave_up = e.what();
+  }
+  return row;
+}
+
+std::string to_markdown(const std::vector<GrowthRow>& rows, const std::string& command) {
+  std::string text = "`" + command + "`\n\n";
+  text +=
+      "| graph | states | width | transitions | distinct stages | count, s | count, MB | search, s | search, MB |\n"
+      "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
+  for (const GrowthRow& row : rows) {
+    text += "| " + row.graph + " | " + row.states + " | ";
+    if (!row.gave_up.empty()) {
+      text += "gave up: too wide | | | | | | |\n";
+      continue;
+    }
+    char numbers[200];
+    std::snprintf(numbers, sizeof numbers, "%d | %lld | %lld | %.3f | %.1f | %.3f | %.1f |\n", row.width,
+                  static_cast<long long>(row.transitions), static_cast<long long>(row.stages), row.count_seconds,
+                  row.count_mb, row.search_seconds, row.search_mb);
+    text += numbers;
+  }
+  return text;
+}
+
+}  // namespace opsched

@@ -1,0 +1,73 @@
+// A stage grows by the ready operator that gains most, as long as the cost model says that sharing
+// the stage is better than running alone afterwards.
+#include <algorithm>
+
+#include "core/cost/bounds.hpp"
+#include "schedulers/baseline/ready_list.hpp"
+#include "schedulers/options.hpp"
+
+namespace opsched {
+namespace {
+
+Stage with(Stage stage, OpId op) {
+  stage.groups.push_back({op});
+  return stage;
+}
+
+/// Grows a stage from `first` out of `candidates`. Estimates order the candidates, so that a model
+/// that measures is asked only about promising ones; stage_ms decides.
+Stage grow(CostModel& cost, OpId first, std::vector<OpId> candidates, std::size_t most) {
+  Stage stage{.strategy = Strategy::concurrent, .groups = {{first}}};
+  double stage_ms = cost.operator_ms(first);
+  std::erase(candidates, first);
+  while (stage.groups.size() < most && !candidates.empty()) {
+    std::vector<double> gains(candidates.size());
+    std::ranges::transform(candidates, gains.begin(), [&](OpId op) {
+      return stage_ms + cost.operator_ms(op) - cost.estimate_stage_ms(with(stage, op));
+    });
+    const auto best = std::ranges::max_element(gains);
+    if (*best <= 0) break;
+    const auto candidate = candidates.begin() + (best - gains.begin());
+    Stage grown = with(stage, *candidate);
+    const double grown_ms = cost.stage_ms(grown);
+    if (grown_ms < stage_ms + cost.operator_ms(*candidate)) {
+      stage = std::move(grown);
+      stage_ms = grown_ms;
+    }
+    candidates.erase(candidate);
+  }
+  return stage;
+}
+
+Schedule make(const SchedulerRequest& request) {
+  const OptionReader options(request.options);
+  const std::size_t most = options.limit("groups", 16, 1);
+  CostModel& cost = request.cost;
+  const std::vector<double> remaining = remaining_ms(cost);
+  Schedule schedule;
+  schedule.devices.resize(1);
+  ReadySet ready(cost.graph());
+  while (!ready.empty()) {
+    // What has most ahead of it must not wait.
+    const OpId first = *std::ranges::max_element(ready.ops(), {}, [&](OpId op) { return remaining[op]; });
+    Stage stage = grow(cost, first, ready.ops(), most);
+    std::vector<OpId> done;
+    for (const Group& group : stage.groups) done.push_back(group.front());
+    schedule.devices[0].stages.push_back(std::move(stage));
+    ready.finish(done);
+    if (request.progress) request.progress("greedy: " + std::to_string(stage_count(schedule)) + " stages");
+  }
+  return schedule;
+}
+
+}  // namespace
+
+SchedulerInfo greedy_scheduler() {
+  return {.name = "greedy",
+          .summary = "a stage grows by the ready operator that gains most, as long as the cost model agrees",
+          .max_devices = 1,
+          .options = {{"groups", "most operators in a stage: a number (default 16) or 'unlimited'"}},
+          .make = make};
+}
+
+}  // namespace opsched

@@ -1,0 +1,41 @@
+// Level by level: everything that is ready runs side by side. The "greedy" of the IOS paper
+// (MLSys 2021, section 6); needs no costs.
+#include <algorithm>
+#include <limits>
+
+#include "schedulers/baseline/ready_list.hpp"
+#include "schedulers/options.hpp"
+
+namespace opsched {
+namespace {
+
+Schedule make(const SchedulerRequest& request) {
+  const OptionReader options(request.options);
+  const std::size_t most = options.limit("groups", std::numeric_limits<int>::max(), 1);
+  Schedule schedule;
+  schedule.devices.resize(1);
+  ReadySet ready(request.cost.graph());
+  while (!ready.empty()) {
+    // Each operator is a group of its own: one that continues a group would have to wait inside the
+    // stage, so it belongs to the next level.
+    std::vector<OpId> level = ready.ops();
+    level.resize(std::min(level.size(), most));
+    Stage stage;
+    for (OpId op : level) stage.groups.push_back({op});
+    schedule.devices[0].stages.push_back(std::move(stage));
+    ready.finish(level);
+  }
+  return schedule;
+}
+
+}  // namespace
+
+SchedulerInfo wavefront_scheduler() {
+  return {.name = "wavefront",
+          .summary = "every ready operator at once, level by level ('greedy' in the IOS paper)",
+          .max_devices = 1,
+          .options = {{"groups", "most operators in a stage: a number or 'unlimited' (default)"}},
+          .make = make};
+}
+
+}  // namespace opsched

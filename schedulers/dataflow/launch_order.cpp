@@ -1,0 +1,77 @@
+#include "schedulers/dataflow/launch_order.hpp"
+
+#include <algorithm>
+
+#include "core/cost/bounds.hpp"
+#include "schedulers/baseline/ready_list.hpp"
+
+namespace opsched {
+namespace {
+
+/// Multiply-accumulates for every value read, weights included, or written.
+double intensity(const Graph& graph, OpId id) {
+  const Operator& op = graph.op(id);
+  double moved = static_cast<double>(op.output.size());
+  for (const Term& term : op.terms)
+    moved += static_cast<double>(term.size()) * term.front().channels() * op.input.h * op.input.w;
+  moved *= graph.batch();
+  Shape shape = op.input;
+  for (const Layer& layer : op.layers) {
+    moved += static_cast<double>(layer_weights(layer, shape));
+    shape = infer_shape(layer, shape);
+  }
+  return static_cast<double>(graph.macs(id)) * graph.batch() / moved;
+}
+
+}  // namespace
+
+std::vector<LaunchKey> launch_keys(CostModel& cost) {
+  const Graph& graph = cost.graph();
+  std::vector<double> tightness = slack_ms(cost), latency(graph.size(), 0.0), id(graph.size(), 0.0);
+  for (double& slack : tightness) slack = -slack;
+  for (OpId op : graph.units()) {
+    latency[op] = cost.operator_ms(op);
+    id[op] = -op;
+  }
+  return {{"critical-path", remaining_ms(cost)},
+          {"least-slack", std::move(tightness)},
+          {"longest", std::move(latency)},
+          {"topological", std::move(id)}};
+}
+
+std::vector<OpId> ready_order(const Graph& graph, std::span<const double> key) {
+  std::vector<OpId> order;
+  ReadySet ready(graph);
+  while (!ready.empty()) {
+    order.push_back(*std::ranges::max_element(ready.ops(), {}, [&](OpId op) { return key[op]; }));
+    ready.finish({order.back()});
+  }
+  return order;
+}
+
+std::vector<OpId> critical_path_order(CostModel& cost) { return ready_order(cost.graph(), remaining_ms(cost)); }
+
+std::vector<OpId> resource_order(CostModel& cost) {
+  const Graph& graph = cost.graph();
+  std::vector<double> intensities(graph.size(), 0.0);
+  std::vector<double> sorted;
+  for (OpId op : graph.units()) sorted.push_back(intensities[op] = intensity(graph, op));
+  std::ranges::sort(sorted);
+  const double median = sorted.empty() ? 0.0 : sorted[(sorted.size() - 1) / 2];
+
+  std::vector<OpId> order;
+  ReadySet ready(graph);
+  bool want_compute = true;
+  while (!ready.empty()) {
+    // The wanted kind first (false before true), then the smallest demand.
+    const OpId op = *std::ranges::min_element(ready.ops(), {}, [&](OpId id) {
+      return std::pair((intensities[id] > median) != want_compute, cost.utilisation(id));
+    });
+    want_compute = intensities[op] <= median;
+    order.push_back(op);
+    ready.finish({op});
+  }
+  return order;
+}
+
+}  // namespace opsched

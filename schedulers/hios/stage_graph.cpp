@@ -1,0 +1,412 @@
+#include "schedulers/hios/stage_graph.hpp"
+
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace opsched {
+
+StageGraph::StageGraph(const HiosProblem& problem, StageCost& cost)
+    : problem_(&problem),
+      cost_(&cost),
+      nodes_(problem.size()),
+      stage_of_(problem.size(), -1),
+      next_op_(problem.size(), -1),
+      first_(problem.devices(), -1),
+      last_(problem.devices(), -1),
+      order_(problem.size(), -1),
+      position_(problem.size(), -1),
+      flag_(problem.size(), 0) {}
+
+void StageGraph::assign(const DeviceOrders& orders) {
+  std::ranges::fill(first_, -1);
+  std::ranges::fill(last_, -1);
+  std::ranges::fill(stage_of_, -1);
+  std::ranges::fill(next_op_, -1);
+  std::ranges::fill(nodes_, Node{});
+  for (int device = 0; device < static_cast<int>(orders.size()); ++device)
+    for (int v : orders[device]) {
+      nodes_[v] = {.ms = problem_->ms(v), .op = v, .size = 1};
+      stage_of_[v] = v;
+      link(v, device, last_[device]);
+    }
+  free_.clear();
+  for (int s = 0; s < problem_->size(); ++s)
+    if (nodes_[s].size == 0) free_.push_back(s);
+  if (!sort())
+    throw Error("graph '" + problem_->cost().graph().name() + "': the order given makes stages wait for each other");
+}
+
+void StageGraph::link(int stage, int device, int after) {
+  Node& node = nodes_[stage];
+  node.device = device;
+  node.prev = after;
+  node.next = after < 0 ? first_[device] : nodes_[after].next;
+  (after < 0 ? first_[device] : nodes_[after].next) = stage;
+  (node.next < 0 ? last_[device] : nodes_[node.next].prev) = stage;
+}
+
+void StageGraph::unlink(int stage) {
+  const Node& node = nodes_[stage];
+  (node.prev < 0 ? first_[node.device] : nodes_[node.prev].next) = node.next;
+  (node.next < 0 ? last_[node.device] : nodes_[node.next].prev) = node.prev;
+}
+
+/// Takes an empty stage off its device and its seat.
+void StageGraph::release(int stage) {
+  unlink(stage);
+  order_[position_[stage]] = -1;
+  nodes_[stage] = {};
+  free_.push_back(stage);
+}
+
+double StageGraph::stage_ms(int stage) {
+  ops_.clear();
+  for (int v = nodes_[stage].op; v >= 0; v = next_op_[v]) ops_.push_back(v);
+  return (*cost_)(ops_);
+}
+
+double StageGraph::arrival(int op, int device, int except) const {
+  double latest = 0;
+  for (const auto arc : problem_->preds(op)) {
+    const int s = stage_of_[arc.op];
+    if (s < 0 || s == except) continue;
+    latest = std::max(latest, nodes_[s].end() + problem_->transfer(arc.edge, nodes_[s].device, device));
+  }
+  return latest;
+}
+
+double StageGraph::departure(int op, int device, int except) const {
+  double longest = 0;
+  for (const auto arc : problem_->succs(op)) {
+    const int s = stage_of_[arc.op];
+    if (s < 0 || s == except) continue;
+    longest = std::max(longest, nodes_[s].tail() + problem_->transfer(arc.edge, device, nodes_[s].device));
+  }
+  return longest;
+}
+
+double StageGraph::head_of(int stage) const {
+  const Node& node = nodes_[stage];
+  double head = node.prev < 0 ? 0 : nodes_[node.prev].end();
+  for (int v = node.op; v >= 0; v = next_op_[v]) head = std::max(head, arrival(v, node.device, stage));
+  return head;
+}
+
+double StageGraph::rest_of(int stage) const {
+  const Node& node = nodes_[stage];
+  double rest = node.next < 0 ? 0 : nodes_[node.next].tail();
+  for (int v = node.op; v >= 0; v = next_op_[v]) rest = std::max(rest, departure(v, node.device, stage));
+  return rest;
+}
+
+/// Orders all stages and computes all heads and rests; false if stages wait for each other.
+bool StageGraph::sort() {
+  std::vector<int> waiting(problem_->size(), 0);
+  std::vector<int>& order = scratch_;
+  order.clear();
+  int used = 0;
+  for (int s = 0; s < problem_->size(); ++s) {
+    const Node& node = nodes_[s];
+    if (node.size == 0) continue;
+    ++used;
+    waiting[s] = node.prev >= 0;
+    for (int v = node.op; v >= 0; v = next_op_[v])
+      for (const auto [from, edge] : problem_->preds(v)) waiting[s] += stage_of_[from] >= 0 && stage_of_[from] != s;
+    if (waiting[s] == 0) order.push_back(s);
+  }
+  makespan_ = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const int s = order[i];
+    nodes_[s].head = head_of(s);
+    makespan_ = std::max(makespan_, nodes_[s].end());
+    const auto release_one = [&](int t) {
+      if (--waiting[t] == 0) order.push_back(t);
+    };
+    if (nodes_[s].next >= 0) release_one(nodes_[s].next);
+    for (int v = nodes_[s].op; v >= 0; v = next_op_[v])
+      for (const auto [to, edge] : problem_->succs(v))
+        if (const int t = stage_of_[to]; t >= 0 && t != s) release_one(t);
+  }
+  if (static_cast<int>(order.size()) != used) return false;
+  for (std::size_t i = order.size(); i-- > 0;) nodes_[order[i]].rest = rest_of(order[i]);
+  std::ranges::fill(order_, -1);
+  for (int i = 0; i < used; ++i) move_stage(i, order[i]);
+  return true;
+}
+
+void StageGraph::move_stage(int to, int stage) {
+  order_[to] = stage;
+  if (stage >= 0) position_[stage] = to;
+}
+
+/// Gives a stage a seat behind all that it waits for and before all that wait for it.
+void StageGraph::seat(int stage) {
+  const Node& node = nodes_[stage];
+  int low = node.prev < 0 ? -1 : position_[node.prev];
+  int high = node.next < 0 ? problem_->size() : position_[node.next];
+  for (int v = node.op; v >= 0; v = next_op_[v]) {
+    for (const auto [from, edge] : problem_->preds(v))
+      if (const int t = stage_of_[from]; t >= 0 && t != stage) low = std::max(low, position_[t]);
+    for (const auto [to, edge] : problem_->succs(v))
+      if (const int t = stage_of_[to]; t >= 0 && t != stage) high = std::min(high, position_[t]);
+  }
+  const int now = position_[stage];
+  if (now >= 0 && order_[now] == stage) {
+    if (low < now && now < high) return;
+    order_[now] = -1;
+  }
+  if (low > high) {
+    high = partition(high, low, stage);
+    low = high - 1;
+  }
+  move_stage(make_room(low, high), stage);
+}
+
+/// Moves all that a stage waits for to the front of seats [low, high]; returns the seat behind them.
+int StageGraph::partition(int low, int high, int stage) {
+  const auto flag_sources = [&](int s) {
+    if (nodes_[s].prev >= 0) flag_[nodes_[s].prev] = 1;
+    for (int v = nodes_[s].op; v >= 0; v = next_op_[v])
+      for (const auto [from, edge] : problem_->preds(v))
+        if (stage_of_[from] >= 0) flag_[stage_of_[from]] = 1;
+  };
+  flag_sources(stage);
+  for (int i = high; i >= low; --i)
+    if (order_[i] >= 0 && flag_[order_[i]]) flag_sources(order_[i]);
+  scratch_.clear();
+  int front = low;
+  for (int i = low; i <= high; ++i) {
+    const int s = order_[i];
+    if (s >= 0 && flag_[s])
+      move_stage(front++, s);
+    else
+      scratch_.push_back(s);
+  }
+  for (int i = front; i <= high; ++i) move_stage(i, scratch_[i - front]);
+  std::ranges::fill(flag_, 0);
+  return front;
+}
+
+/// A free seat between two seats, made by moving others to the nearest free one if need be.
+int StageGraph::make_room(int low, int high) {
+  const int size = static_cast<int>(order_.size());
+  for (int i = low + 1; i < high; ++i)
+    if (order_[i] < 0) return i;
+  int left = low, right = high;
+  for (;; --left, ++right) {
+    if (right < size && order_[right] < 0) {
+      for (int i = right; i > high; --i) move_stage(i, order_[i - 1]);
+      return high;
+    }
+    if (left >= 0 && order_[left] < 0) {
+      for (int i = left; i < low; ++i) move_stage(i, order_[i + 1]);
+      return low;
+    }
+  }
+}
+
+void StageGraph::mark(int stage) {
+  if (stage < 0 || flag_[stage]) return;
+  flag_[stage] = 1;
+  low_ = marked_ == 0 ? position_[stage] : std::min(low_, position_[stage]);
+  high_ = marked_ == 0 ? position_[stage] : std::max(high_, position_[stage]);
+  ++marked_;
+}
+
+void StageGraph::mark_sources(int op) {
+  for (const auto [from, edge] : problem_->preds(op)) mark(stage_of_[from]);
+}
+
+void StageGraph::mark_readers(int op) {
+  for (const auto [to, edge] : problem_->succs(op)) mark(stage_of_[to]);
+}
+
+/// Recomputes the heads of the marked stages and of all that this changes; `changed` may have another
+/// latency and other operators.
+void StageGraph::update_heads(int changed) {
+  for (int i = low_; marked_ > 0; ++i) {
+    const int s = order_[i];
+    if (s < 0 || !flag_[s]) continue;
+    flag_[s] = 0;
+    --marked_;
+    const double head = head_of(s);
+    if (head == std::exchange(nodes_[s].head, head) && s != changed) continue;
+    mark(nodes_[s].next);
+    for (int v = nodes_[s].op; v >= 0; v = next_op_[v])
+      for (const auto [to, edge] : problem_->succs(v))
+        if (stage_of_[to] != s) mark(stage_of_[to]);
+  }
+  makespan_ = 0;
+  for (int s : last_)
+    if (s >= 0) makespan_ = std::max(makespan_, nodes_[s].end());
+}
+
+void StageGraph::update_rests(int changed) {
+  for (int i = high_; marked_ > 0; --i) {
+    const int s = order_[i];
+    if (s < 0 || !flag_[s]) continue;
+    flag_[s] = 0;
+    --marked_;
+    const double rest = rest_of(s);
+    if (rest == std::exchange(nodes_[s].rest, rest) && s != changed) continue;
+    mark(nodes_[s].prev);
+    for (int v = nodes_[s].op; v >= 0; v = next_op_[v])
+      for (const auto [from, edge] : problem_->preds(v))
+        if (stage_of_[from] != s) mark(stage_of_[from]);
+  }
+}
+
+StageGraph::Place StageGraph::remove(int op) {
+  const int s = stage_of_[op], before = nodes_[s].prev, behind = nodes_[s].next;
+  Node& node = nodes_[s];
+  Place home{node.device, -1, before, 0};
+  int* link = &node.op;
+  while (*link != op) link = &next_op_[*link];
+  *link = std::exchange(next_op_[op], -1);
+  stage_of_[op] = -1;
+  int changed = -1;
+  if (--node.size == 0) {
+    release(s);
+  } else {
+    home = {node.device, s, -1, 0};
+    node.ms = stage_ms(s);
+    changed = s;
+  }
+  mark(changed < 0 ? behind : changed);
+  mark_readers(op);
+  update_heads(changed);
+  mark(changed < 0 ? before : changed);
+  mark_sources(op);
+  update_rests(changed);
+  return home;
+}
+
+void StageGraph::insert(int op, const Place& place) {
+  int s = place.into;
+  if (s < 0) {
+    s = free_.back();
+    free_.pop_back();
+    nodes_[s] = {};
+    position_[s] = -1;
+    link(s, place.device, place.after);
+  }
+  Node& node = nodes_[s];
+  next_op_[op] = std::exchange(node.op, op);
+  stage_of_[op] = s;
+  ++node.size;
+  node.ms = stage_ms(s);
+  seat(s);
+  mark(s);
+  update_heads(s);
+  mark(s);
+  update_rests(s);
+}
+
+bool StageGraph::path_between(std::span<const int> stages) {
+  // Only stages that start after one of these has ended can lie on such a path.
+  double earliest = nodes_[stages[0]].end();
+  for (int s : stages) earliest = std::min(earliest, nodes_[s].end());
+  const auto member = [&](int s) { return std::ranges::find(stages, s) != stages.end(); };
+  std::vector<int>& stack = ops_;
+  std::vector<int>& seen = scratch_;
+  stack.clear();
+  seen.clear();
+  const auto visit = [&](int s) {
+    if (s < 0 || flag_[s] || nodes_[s].head < earliest) return;
+    flag_[s] = 1;
+    seen.push_back(s);
+    stack.push_back(s);
+  };
+  for (int s : stages) flag_[s] = 1;
+  for (int s : stages) {
+    visit(nodes_[s].prev);
+    for (int v = nodes_[s].op; v >= 0; v = next_op_[v])
+      for (const auto arc : problem_->preds(v)) visit(stage_of_[arc.op]);
+  }
+  bool found = false;
+  while (!stack.empty() && !found) {
+    const int s = stack.back();
+    stack.pop_back();
+    found = found || (nodes_[s].prev >= 0 && member(nodes_[s].prev));
+    visit(nodes_[s].prev);
+    for (int v = nodes_[s].op; v >= 0; v = next_op_[v])
+      for (const auto arc : problem_->preds(v)) {
+        found = found || member(stage_of_[arc.op]);
+        visit(stage_of_[arc.op]);
+      }
+  }
+  for (int s : stages) flag_[s] = 0;
+  for (int s : seen) flag_[s] = 0;
+  seen.clear();
+  return found;
+}
+
+bool StageGraph::fuse(std::span<const int> stages) {
+  const int device = nodes_[stages[0]].device, before = nodes_[stages.front()].prev,
+            behind = nodes_[stages.back()].next;
+  double start = before < 0 ? 0 : nodes_[before].end(), rest = behind < 0 ? 0 : nodes_[behind].tail();
+  for (int s : stages) {
+    const int v = nodes_[s].op;
+    for (const auto arc : problem_->preds(v))
+      if (std::ranges::find(stages, stage_of_[arc.op]) != stages.end()) return false;
+    start = std::max(start, arrival(v, device, -1));
+    rest = std::max(rest, departure(v, device, -1));
+  }
+  if (start + rest > makespan_) return false;
+  ops_.clear();
+  for (int s : stages) ops_.push_back(nodes_[s].op);
+  const double ms = (*cost_)(ops_);
+  // Paths that avoid the new stage are no longer than before, so this one decides. The slack forgives
+  // the rounding of sums taken in another order.
+  if (start + ms + rest > makespan_ * (1 + 1e-12) || path_between(stages)) return false;
+
+  Node& kept = nodes_[stages[0]];
+  kept.ms = ms;
+  kept.size = static_cast<int>(stages.size());
+  for (int s : stages.subspan(1)) {
+    const int v = nodes_[s].op;
+    release(s);
+    next_op_[v] = std::exchange(next_op_[kept.op], v);
+    stage_of_[v] = stages[0];
+  }
+  seat(stages[0]);
+  mark(stages[0]);
+  update_heads(stages[0]);
+  mark(stages[0]);
+  update_rests(stages[0]);
+  return true;
+}
+
+bool StageGraph::confirm() {
+  if (!cost_->estimates()) return false;
+  std::vector<Stage> stages;
+  for (const DeviceSchedule& device : schedule().devices)
+    stages.insert(stages.end(), device.stages.begin(), device.stages.end());
+  problem_->cost().prefetch(stages);
+  bool differs = false;
+  for (int s = 0; s < problem_->size(); ++s) {
+    if (nodes_[s].size < 2) continue;
+    ops_.clear();
+    for (int v = nodes_[s].op; v >= 0; v = next_op_[v]) ops_.push_back(v);
+    differs = cost_->confirm(ops_) || differs;
+    nodes_[s].ms = (*cost_)(ops_);
+  }
+  if (differs) sort();
+  return differs;
+}
+
+Schedule StageGraph::schedule() const {
+  Schedule schedule;
+  schedule.devices.resize(problem_->devices());
+  std::vector<int> ops;
+  for (int device = 0; device < problem_->devices(); ++device)
+    for (int s = first_[device]; s >= 0; s = nodes_[s].next) {
+      ops.clear();
+      for (int v = nodes_[s].op; v >= 0; v = next_op_[v]) ops.push_back(v);
+      schedule.devices[device].stages.push_back(cost_->stage(ops));
+    }
+  return schedule;
+}
+
+}  // namespace opsched

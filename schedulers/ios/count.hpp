@@ -1,0 +1,34 @@
+// Counts of the IOS search space (IOS, table 1), exact.
+#pragma once
+
+#include "schedulers/ios/part.hpp"
+
+namespace opsched {
+
+/// Counts of one part, or the totals.
+struct IosCount {
+  std::string block;
+  int part = 0;
+  int operators = 0;
+  int width = 0;                 ///< most groups of any concurrent stage enumerated
+  std::int64_t states = 0;       ///< distinct sets of operators that are left to run, none excluded
+  std::int64_t transitions = 0;  ///< (state, last stage) pairs
+  std::string schedules;         ///< paths through the transitions: a decimal number
+  std::int64_t stages = 0;       ///< distinct (strategy, operators): latencies that are asked
+};
+
+struct IosCounts {
+  std::vector<IosCount> parts;  ///< block after block, part after part
+  /// Sums; of width the largest; of schedules the product: a schedule of the graph picks one of each part.
+  IosCount total;
+  double seconds = 0;  ///< of enumeration
+};
+
+/// Throws Error for bad options and for parts that are too wide.
+IosCounts count_graph(const Graph& graph, const IosOptions& options);
+
+/// {"blocks": [{"block", "part", "operators", "width", "states", "transitions", "schedules",
+/// "stages"}, ...], "totals": {...}, "seconds"}
+std::string to_json(const IosCounts& counts);
+
+}  // namespace opsched

@@ -1,0 +1,227 @@
+#include "schedulers/ios/search.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/cost/signature/signature.hpp"
+#include "core/error.hpp"
+#include "schedulers/ios/part_search.hpp"
+
+namespace opsched {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How hopeful, and how cautious, about stages that are not known.
+constexpr double kDeviations = 2.5;
+// Stages that an exhaustive search asks for together: what an interruption loses at most.
+constexpr std::size_t kBatch = 64;
+// Estimates are asked for again after so many measurements, then whenever those have doubled.
+constexpr std::int64_t kFirstEstimate = 32;
+constexpr double kReportSeconds = 0.5;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+class Search {
+ public:
+  Search(CostModel& cost, const IosSearchOptions& options, const Progress& progress)
+      : cost_(cost), options_(options), progress_(progress), signer_(cost.graph()) {}
+
+  IosResult run() {
+    enumerate();
+    if (options_.exhaustive)
+      ask_everything();
+    else if (cost_.source() == Source::measured)
+      measure();
+    return finish();
+  }
+
+ private:
+  struct Part {
+    IosPart part;
+    std::size_t search;  ///< parts that are built and wired alike share one
+  };
+  struct Asked {
+    IosPartSearch* part;
+    int stage;
+  };
+
+  /// What a part's best known schedule has gained lately.
+  struct Progressing {
+    double best = 0;
+    int known = -1;  ///< stages, when it was last faster by the tolerance
+
+    bool too_slow(const IosPartSearch& part, const IosSearchOptions& options) {
+      if (known < 0 || !(part.known_best() > best / (1 + options.tolerance))) {
+        best = part.known_best();
+        known = part.known_count();
+      }
+      return options.patience != kUnlimited && std::isfinite(best) && part.known_count() - known >= options.patience;
+    }
+  };
+
+  void enumerate() {
+    check(options_.space);
+    if (!(options_.tolerance >= 0)) throw Error("the tolerance must be at least 0");
+    std::unordered_map<std::string, std::size_t> twins;
+    for (IosPart& part : ios_parts(cost_.graph(), options_.space.max_part_size)) {
+      IosOptions space = options_.space;
+      space.poll = [&] {
+        if (options_.space.poll) options_.space.poll();
+        if (!progress_ || seconds_since(reported_) < kReportSeconds) return;
+        progress_("enumerating " + part.name() + ", after " + std::to_string(result_.stats.states) + " states");
+        reported_ = Clock::now();
+      };
+      space.poll();
+      const auto begin = Clock::now();
+      const std::size_t twin =
+          cost_.structural() ? twins.emplace(signature(part), searches_.size()).first->second : searches_.size();
+      if (twin == searches_.size()) searches_.emplace_back(part, cost_, space);
+      parts_.push_back({std::move(part), twin});
+      SearchStats& stats = result_.stats;
+      const IosPartSearch& search = searches_[twin];
+      ++stats.parts;
+      stats.states += search.space().states();
+      stats.transitions += search.space().transitions();
+      stats.stages += search.space().stages();
+      stats.known += search.known_count();
+      stats.enumerate_seconds += seconds_since(begin);
+    }
+  }
+
+  /// That of the part as one group, which says all about its operators and their wiring.
+  std::string signature(const IosPart& part) const {
+    return signer_.stage({.strategy = Strategy::concurrent, .groups = {part.ops}});
+  }
+
+  void ask_everything() {
+    std::vector<Asked> all;
+    for (IosPartSearch& part : searches_)
+      for (int i = 0; i < part.space().stages(); ++i)
+        if (!part.known(i)) all.push_back({&part, i});
+    for (std::size_t at = 0; at < all.size(); at += kBatch) {
+      ask({all.begin() + static_cast<std::ptrdiff_t>(at),
+           all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), at + kBatch))});
+      report([&] { return static_cast<std::int64_t>(all.size() - std::min(all.size(), at + kBatch)); });
+    }
+  }
+
+  void measure() {
+    std::vector<IosPartSearch*> open;
+    for (IosPartSearch& part : searches_) open.push_back(&part);
+    std::unordered_map<const IosPartSearch*, Progressing> progressing;
+    while (true) {
+      std::vector<Asked> wanted;
+      std::erase_if(open, [&](IosPartSearch* part) {
+        const std::vector<int> stages = part->wanted(-kDeviations, options_.tolerance);
+        if (stages.empty()) return true;
+        if (progressing[part].too_slow(*part, options_)) return result_.stats.gave_up = true;
+        for (int stage : stages) wanted.push_back({part, stage});
+        return false;
+      });
+      if (wanted.empty()) return;
+      if (result_.stats.measured >= options_.max_measured) {
+        result_.stats.gave_up = true;
+        return;
+      }
+      ask(wanted);
+      if (result_.stats.measured >= next_estimate_) {
+        for (IosPartSearch* part : open) part->estimate();
+        next_estimate_ = 2 * result_.stats.measured;
+      }
+      report([&] {
+        std::int64_t left = 0;
+        for (const IosPartSearch* part : open) left += part->left();
+        return left;
+      });
+    }
+  }
+
+  void ask(const std::vector<Asked>& wanted) {
+    const auto begin = Clock::now();
+    std::vector<Stage> stages;
+    std::unordered_set<std::string> distinct;
+    for (const Asked& w : wanted) {
+      stages.push_back(w.part->space().stage(w.stage));
+      if (!cost_.stage_known(stages.back())) distinct.insert(signer_.stage(stages.back()));
+    }
+    cost_.prefetch(stages);
+    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i].part->learn(wanted[i].stage, cost_.stage_ms(stages[i]));
+    asked_ += static_cast<std::int64_t>(wanted.size());
+    asking_seconds_ += seconds_since(begin);
+    result_.stats.measured += static_cast<std::int64_t>(distinct.size());
+    ++result_.stats.rounds;
+  }
+
+  /// `left`: how many stages may still be asked for.
+  template <class Left>
+  void report(const Left& left) {
+    if (!progress_ || seconds_since(reported_) < kReportSeconds) return;
+    const auto stages = left();
+    char text[200];
+    std::snprintf(text, sizeof text, "%lld states, %lld of %lld stages measured, at most %lld and %.1f s to go",
+                  static_cast<long long>(result_.stats.states), static_cast<long long>(result_.stats.measured),
+                  static_cast<long long>(result_.stats.stages), static_cast<long long>(stages),
+                  static_cast<double>(stages) * asking_seconds_ / static_cast<double>(asked_));
+    progress_(text);
+    reported_ = Clock::now();
+  }
+
+  IosResult finish() {
+    Schedule& schedule = result_.schedule;
+    schedule.graph = cost_.graph().name();
+    schedule.devices.resize(1);
+    std::vector<IosTransitions::Path> paths;
+    std::vector<double> bounds;
+    for (IosPartSearch& part : searches_) {
+      IosTransitions::Path known = part.solve_known();
+      if (part.known_count() == part.space().stages() || options_.exhaustive) {
+        bounds.push_back(known.ms);
+        paths.push_back(std::move(known));
+        continue;
+      }
+      const double hopeful = part.solve(-kDeviations).ms;
+      bounds.push_back(std::min(known.ms, hopeful));
+      if (cost_.source() == Source::measured) {
+        paths.push_back(std::move(known));
+        continue;
+      }
+      // What a measuring search has found, a recorded one answers, too: after that no estimate is much
+      // better. The model has learnt since from what was measured for others, hence twice the tolerance.
+      IosTransitions::Path cautious = part.solve(kDeviations);
+      const bool found = known.ms <= (1 + 2 * options_.tolerance) * std::max(hopeful, cautious.ms);
+      paths.push_back(found ? std::move(known) : std::move(cautious));
+    }
+    for (const Part& part : parts_) {
+      const IosSpace& space = searches_[part.search].space();
+      result_.ms += paths[part.search].ms;
+      result_.bound_ms += bounds[part.search];
+      for (int stage : paths[part.search].stages)
+        schedule.devices[0].stages.push_back(make_stage(part.part, space.strategy(stage), space.vertices(stage)));
+    }
+    result_.stats.seconds = seconds_since(start_);
+    return std::move(result_);
+  }
+
+  CostModel& cost_;
+  const IosSearchOptions& options_;
+  const Progress& progress_;
+  StageSigner signer_;
+  std::vector<IosPartSearch> searches_;
+  std::vector<Part> parts_;
+  IosResult result_;
+  std::int64_t asked_ = 0, next_estimate_ = kFirstEstimate;
+  double asking_seconds_ = 0;
+  Clock::time_point start_ = Clock::now(), reported_ = start_;
+};
+
+}  // namespace
+
+IosResult ios_search(CostModel& cost, const IosSearchOptions& options, const Progress& progress) {
+  return Search(cost, options, progress).run();
+}
+
+}  // namespace opsched

@@ -1,0 +1,57 @@
+// The IOS dynamic program (MLSys 2021, algorithm 1), and a cheap way to run it on measured costs.
+#pragma once
+
+#include "schedulers/ios/part.hpp"
+
+namespace opsched {
+
+struct IosSearchOptions {
+  IosOptions space{.max_transitions = 250'000'000};  ///< 8 bytes each are held
+  double tolerance = 0.01;                           ///< how far the schedule may be from the best one, as a fraction
+  int max_measured = kUnlimited;                     ///< stages; then it stops as it is
+  /// Stages of a part after which it is left as it is, unless its best schedule became faster by more than
+  /// the tolerance meanwhile.
+  int patience = kUnlimited;
+  bool exhaustive = false;  ///< ask the latency of every stage
+};
+
+/// The options of the ios schedulers, read and checked: r, s, enumeration, max-part-size, tolerance,
+/// max-measured, patience, exhaustive. Strategies are left at both.
+IosSearchOptions ios_search_options(const SchedulerOptions& options);
+/// Their names and meanings.
+std::map<std::string, std::string> ios_option_texts();
+
+/// What a search did; sums over the parts.
+struct SearchStats {
+  int parts = 0;
+  std::int64_t states = 0, transitions = 0;
+  std::int64_t stages = 0;    ///< distinct (strategy, operators)
+  std::int64_t known = 0;     ///< stages whose latency the cost model knew beforehand
+  std::int64_t measured = 0;  ///< stages that it did not know and was asked for, equal ones once
+  int rounds = 0;             ///< of measuring
+  bool gave_up = false;       ///< at max_measured or out of patience: the best may be more than the tolerance away
+  double enumerate_seconds = 0, seconds = 0;
+};
+
+struct IosResult {
+  Schedule schedule;    ///< barrier mode, one device
+  double ms = 0;        ///< sum of its stage latencies
+  double bound_ms = 0;  ///< below which no schedule is expected; ms where the search was exhaustive
+  SearchStats stats;
+};
+
+/// The cheapest schedule of stages, block after block, part after part. Where the cost model knows
+/// every stage (or options.exhaustive) it is exact. Otherwise:
+/// - a model that measures is asked only for stages that may matter: in rounds, the best schedule
+///   under hopeful latencies (those known; else the estimate, corrected by what the known ones teach,
+///   two deviations down, but not below the lower bound) has its unknown stages measured, until no
+///   hopeful schedule is better by more than the tolerance than the best one whose stages are known;
+/// - a recorded model is not asked for more than it holds. The best schedule of known stages is the
+///   answer, unless one with estimates is clearly better: on the profile that a measuring search has
+///   left, that one's schedule. Else stages that it does not know count as their corrected estimate two
+///   deviations up.
+/// Throws Error for bad options and for parts that are too wide. `progress` is called between
+/// measurements and may throw; what was measured is then in the cost model.
+IosResult ios_search(CostModel& cost, const IosSearchOptions& options, const Progress& progress = {});
+
+}  // namespace opsched

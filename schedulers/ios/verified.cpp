@@ -1,0 +1,128 @@
+// ios-verified: the best of several schedules by the latency of the whole, mixed part by part.
+//
+// IOS adds up stages that were measured apart. Whole schedules also depend on what a stage leaves in
+// the caches and on how well its kernels overlap with the next stage's; a sum does not see that.
+#include <map>
+#include <optional>
+#include <set>
+
+#include "core/cost/signature/signature.hpp"
+#include "schedulers/fastest.hpp"
+#include "schedulers/ios/dataflow.hpp"
+#include "schedulers/ios/search.hpp"
+#include "schedulers/options.hpp"
+
+namespace opsched {
+namespace {
+
+// A mix is taken if it is faster by this much: what repeated measurements of one schedule differ by.
+constexpr double kWorthwhile = 0.002;
+
+class Verified {
+ public:
+  Verified(const SchedulerRequest& request, const IosSearchOptions& options)
+      : request_(request), options_(options), graph_(request.cost.graph()), best_(request.cost) {}
+
+  Schedule run(bool mix) {
+    for (const bool merge : {true, false}) {
+      IosSearchOptions search = options_;
+      search.space.merge = merge;
+      IosResult result = ios_search(request_.cost, search, request_.progress);
+      consider(std::move(result.schedule), result.ms);
+    }
+    for (const char* other : {"wavefront", "greedy"}) consider(plain(other));
+    if (mix) mix_parts();
+    const Schedule stages = best_.schedule();
+    consider(without_barriers(graph_, stages));
+    consider(plain("dataflow"));
+    return best_.schedule();
+  }
+
+ private:
+  Schedule plain(const std::string& scheduler) {
+    return make_schedule(scheduler,
+                         {.cost = request_.cost, .devices = 1, .options = {}, .progress = request_.progress});
+  }
+
+  /// Fastest::offer() for schedules that were not offered before.
+  bool consider(Schedule schedule, std::optional<double> otherwise = {}, double margin = 0) {
+    schedule.graph = graph_.name();
+    schedule.scheduler.clear();
+    if (schedule.mode == Mode::barrier && margin == 0) candidates_.push_back(schedule);
+    if (!seen_.insert(fingerprint(schedule)).second) return false;
+    if (request_.progress)
+      request_.progress("comparing whole schedules: " + std::to_string(seen_.size()) +
+                        (best_.empty() ? "" : ", best " + std::to_string(best_.ms()) + " ms"));
+    return best_.offer(std::move(schedule), otherwise, margin);
+  }
+
+  /// Stages by part; nothing if one lies in several.
+  std::optional<std::vector<std::vector<Stage>>> split(const Schedule& schedule) const {
+    std::vector<std::vector<Stage>> parts(parts_.size());
+    for (const Stage& stage : schedule.devices.front().stages) {
+      const int part = part_of_[stage.groups.front().front()];
+      for (const Group& group : stage.groups)
+        for (OpId op : group)
+          if (part_of_[op] != part) return std::nullopt;
+      parts[part].push_back(stage);
+    }
+    return parts;
+  }
+
+  void mix_parts() {
+    parts_ = ios_parts(graph_, options_.space.max_part_size);
+    part_of_.assign(graph_.size(), -1);
+    const StageSigner signer(graph_);
+    std::map<std::string, std::vector<int>> twins;  // built and wired alike: changed together
+    for (std::size_t p = 0; p < parts_.size(); ++p) {
+      for (OpId op : parts_[p].ops) part_of_[op] = static_cast<int>(p);
+      twins[signer.stage({.strategy = Strategy::concurrent, .groups = {parts_[p].ops}})].push_back(static_cast<int>(p));
+    }
+    std::vector<std::vector<std::vector<Stage>>> lists;
+    for (const Schedule& candidate : candidates_)
+      if (const auto list = split(candidate)) lists.push_back(*list);
+    auto current = split(best_.schedule());
+    if (!current) return;
+    for (const auto& [key, alike] : twins)
+      for (const auto& list : lists) {
+        auto trial = *current;
+        for (int p : alike) trial[p] = list[p];
+        if (trial == *current) continue;
+        Schedule schedule;
+        schedule.devices.resize(1);
+        for (const auto& part : trial)
+          schedule.devices[0].stages.insert(schedule.devices[0].stages.end(), part.begin(), part.end());
+        if (consider(std::move(schedule), {}, kWorthwhile)) current = std::move(trial);
+      }
+  }
+
+  const SchedulerRequest& request_;
+  const IosSearchOptions& options_;
+  const Graph& graph_;
+  std::vector<Schedule> candidates_;  ///< with barriers
+  std::vector<IosPart> parts_;
+  std::vector<int> part_of_;  ///< by operator
+  std::set<std::string> seen_;
+  Fastest best_;
+};
+
+Schedule make(const SchedulerRequest& request) {
+  SchedulerOptions search = request.options;
+  search.erase("mix");
+  const IosSearchOptions options = ios_search_options(search);
+  return Verified(request, options).run(OptionReader(request.options).choice("mix", "yes", {"yes", "no"}) == "yes");
+}
+
+}  // namespace
+
+SchedulerInfo ios_verified_scheduler() {
+  std::map<std::string, std::string> options = ios_option_texts();
+  options["mix"] = "yes: also mix the schedules part by part, as long as the whole gets faster (yes)";
+  return {.name = "ios-verified",
+          .summary = "the fastest whole schedule of ios-both, ios-parallel, wavefront, greedy, dataflow and mixes",
+          .max_devices = 1,
+          .options = options,
+          .make = make};
+}
+
+}  // namespace opsched

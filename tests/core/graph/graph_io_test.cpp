@@ -1,0 +1,401 @@
+// Graphs in and out of files: round trips, and that nothing but an Error comes of a bad file.
+#include "core/graph/files/graph_io.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "core/cost/signature/signature.hpp"
+#include "core/error.hpp"
+#include "core/files.hpp"
+#include "core/graph/describe.hpp"
+#include "core/graph/fingerprint.hpp"
+#include "networks/network.hpp"
+#include "tests/support/random_graph.hpp"
+
+namespace opsched {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Equal in every field, or a failure that says where not.
+void expect_equal(const Graph& a, const Graph& b) {
+  EXPECT_EQ(a.name(), b.name());
+  EXPECT_EQ(a.batch(), b.batch());
+  ASSERT_EQ(a.size(), b.size());
+  for (OpId id = 0; id < a.size(); ++id) {
+    EXPECT_EQ(a.op(id).name, b.op(id).name);
+    EXPECT_EQ(a.op(id).terms, b.op(id).terms) << a.op(id).name;
+    EXPECT_EQ(a.op(id).layers, b.op(id).layers) << a.op(id).name;
+    EXPECT_EQ(a.op(id).input, b.op(id).input) << a.op(id).name;
+    EXPECT_EQ(a.op(id).output, b.op(id).output) << a.op(id).name;
+  }
+  ASSERT_EQ(a.blocks().size(), b.blocks().size());
+  for (std::size_t i = 0; i < a.blocks().size(); ++i) {
+    EXPECT_EQ(a.blocks()[i].name, b.blocks()[i].name);
+    EXPECT_EQ(a.blocks()[i].ops, b.blocks()[i].ops);
+    EXPECT_EQ(a.blocks()[i].parts, b.blocks()[i].parts);
+  }
+  // Measurements and schedules of one are those of the other.
+  EXPECT_EQ(fingerprint(a), fingerprint(b));
+  EXPECT_EQ(graph_fingerprint(a), graph_fingerprint(b));
+}
+
+/// What the Error says; fails if there is none.
+std::string complaint(const std::string& text) {
+  try {
+    parse_graph(text, "some.json");
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("some.json"), std::string::npos) << e.what();
+    return e.what();
+  }
+  ADD_FAILURE() << "accepted: " << text;
+  return {};
+}
+
+void expect_complaint(const std::string& text, const std::string& about) {
+  const std::string said = complaint(text);
+  EXPECT_NE(said.find(about), std::string::npos) << said << "\nwhere this was expected: " << about;
+}
+
+// ---- round trips
+
+TEST(GraphJson, NetworksComeBackEqual) {
+  for (const NetworkInfo& info : networks()) {
+    NetworkOptions options;
+    options.batch = 3;
+    const Graph graph = make_network(info.name, options);
+    const std::string text = graph_to_json(graph);
+    const Graph again = parse_graph(text, info.name);
+    expect_equal(graph, again);
+    EXPECT_EQ(graph_to_json(again), text);
+  }
+}
+
+TEST(GraphJson, RandomGraphsComeBackEqual) {
+  for (int seed = 0; seed < 200; ++seed) {
+    const Graph graph = test::RandomGraph(seed).draw(seed % 40);
+    const std::string text = graph_to_json(graph);
+    const Graph again = parse_graph(text, "random");
+    expect_equal(graph, again);
+    EXPECT_EQ(graph_to_json(again), text);
+  }
+}
+
+TEST(GraphJson, FilesAreReadWhicheverTheyAre) {
+  const auto folder = std::filesystem::temp_directory_path() / ("opsched_graphs_" + std::to_string(getpid()));
+  const Graph graph = make_network("squeezenet");
+  const std::string own = folder / "own.json", ios = folder / "ios.json", none = folder / "none.json";
+  write_file_atomically(own, graph_to_json(graph));
+  write_file_atomically(ios, graph_to_ios_json(graph));
+  expect_equal(load_graph(own), graph);
+  expect_equal(load_graph(ios), graph);
+  EXPECT_THROW(load_graph(none), Error);
+  EXPECT_THROW(load_graph(folder), Error);
+  std::filesystem::resize_file(own, (std::int64_t{64} << 20) + 1);
+  EXPECT_THROW(load_graph(own), Error);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(GraphJson, OperatorsAndBlocksMayStandInAnyOrder) {
+  std::mt19937_64 random(5);
+  for (const char* name : {"inception_v3", "nasnet"}) {
+    const Graph graph = make_network(name);
+    Json json = Json::parse(graph_to_json(graph));
+    std::shuffle(json["operators"].begin(), json["operators"].end(), random);
+    std::shuffle(json["blocks"].begin(), json["blocks"].end(), random);
+    for (Json& block : json["blocks"]) std::shuffle(block["operators"].begin(), block["operators"].end(), random);
+    const Graph again = parse_graph(json.dump(), name);
+    ASSERT_EQ(again.size(), graph.size());
+    ASSERT_EQ(again.blocks().size(), graph.blocks().size());
+    EXPECT_EQ(again.macs(), graph.macs());
+    for (std::size_t b = 0; b < graph.blocks().size(); ++b) {
+      EXPECT_EQ(again.blocks()[b].name, graph.blocks()[b].name);
+      EXPECT_EQ(again.blocks()[b].ops.size(), graph.blocks()[b].ops.size());
+      EXPECT_EQ(again.blocks()[b].parts.size(), graph.blocks()[b].parts.size());
+    }
+    for (OpId id = 0; id < graph.size(); ++id) {
+      const OpId other = again.find(graph.op(id).name);
+      ASSERT_GE(other, 0);
+      EXPECT_EQ(again.op(other).output, graph.op(id).output);
+      EXPECT_EQ(again.preds(other).size(), graph.preds(id).size());
+    }
+  }
+}
+
+TEST(IosJson, NetworksComeBackEqual) {
+  for (const NetworkInfo& info : networks()) {
+    const Graph graph = make_network(info.name);
+    const std::string text = graph_to_ios_json(graph);
+    const Graph again = parse_graph(text, info.name);
+    expect_equal(graph, again);
+    EXPECT_EQ(graph_to_ios_json(again), text);
+  }
+}
+
+/// A file as the public code writes it: every node type, no key of ours.
+constexpr const char* ios_file = R"({"name": "small",
+"input": {"type": "placeholder", "name": "0", "hint_name": "0", "output_shape": [4, 8, 8]},
+"blocks": [
+ {"enter_name": "0",
+  "enter_node": {"type": "placeholder", "name": "0", "hint_name": "0", "output_shape": [4, 8, 8]},
+  "inner_nodes": [
+   {"type": "conv", "name": "1", "hint_name": "1", "inputs": [[["0", 0, 4]]], "out_channels": 6, "kernel": [3, 3],
+    "stride": [1, 1], "padding": [1, 1], "groups": 2, "act": "tanh", "output_shape": [6, 8, 8]},
+   {"type": "sequential", "name": "5", "hint_name": "ReluSepConv", "nodes": [
+     {"type": "relu", "name": "2", "hint_name": "2", "inputs": [[["1", 0, 2], ["1", 4, 6]], [["0", 0, 4]]],
+      "output_shape": [6, 8, 8]},
+     {"type": "conv", "name": "3", "hint_name": "3", "inputs": [[["2", 0, 6]]], "out_channels": 6, "kernel": [3, 3],
+      "stride": [2, 2], "padding": [1, 1], "groups": 6, "act": "identity", "output_shape": [6, 4, 4]},
+     {"type": "conv", "name": "4", "hint_name": "4", "inputs": null, "out_channels": 5, "kernel": [1, 1],
+      "stride": [1, 1], "padding": [0, 0], "groups": 1, "act": "identity", "output_shape": [5, 4, 4]}],
+    "output_shape": [5, 4, 4]},
+   {"type": "pool", "name": "6", "hint_name": "6", "inputs": [[["1", 0, 6]]], "pool_type": "max", "kernel": [2, 2],
+    "stride": [2, 2], "padding": [0, 0], "output_shape": [6, 4, 4]},
+   {"type": "activation", "name": "7", "hint_name": "7", "inputs": [[["5", 0, 5]]], "act_type": "tanh",
+    "inplace": false, "output_shape": [5, 4, 4]}],
+  "exit_node": {"type": "element", "name": "8", "hint_name": "8", "inputs": [[["7", 0, 5], ["6", 1, 6]]],
+   "op_type": "add", "output_shape": [5, 4, 4]},
+  "stages": [[["1"]], [["5"], ["6"]], [["7", "8"]]]},
+ {"enter_name": "8", "enter_node": {"type": "identity", "name": "8"}, "inner_nodes": [],
+  "exit_node": {"type": "pool", "name": "9", "hint_name": "9", "inputs": [[["8", 0, 5]]], "pool_type": "global_avg",
+   "kernel": [4, 4], "stride": [1, 1], "padding": [0, 0], "output_shape": [5, 1, 1]},
+  "stages": [[["9"]]]}]})";
+
+TEST(IosJson, EveryNodeTypeIsRead) {
+  const Graph graph = parse_graph(ios_file, "small");
+  EXPECT_EQ(graph.name(), "small");
+  EXPECT_EQ(graph.batch(), 1);
+  ASSERT_EQ(graph.size(), 7);
+  ASSERT_EQ(graph.blocks().size(), 2u);
+  EXPECT_TRUE(graph.blocks()[0].parts.empty());
+  EXPECT_EQ(graph.blocks()[0].ops, (std::vector<OpId>{1, 2, 3, 4, 5}));
+  EXPECT_EQ(*graph.op(1).as_conv(),
+            (Conv2d{.out_channels = 6, .kernel = {3, 3}, .padding = {1, 1}, .groups = 2, .act = Activation::tanh}));
+  EXPECT_EQ(graph.op(2).name, "5");
+  EXPECT_EQ(graph.op(2).terms, (std::vector<Term>{{{1, 0, 2}, {1, 4, 6}}, {{0, 0, 4}}}));
+  EXPECT_EQ(
+      graph.op(2).layers,
+      (std::vector<Layer>{Activate{},
+                          Conv2d{.out_channels = 6, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}, .groups = 6},
+                          Conv2d{.out_channels = 5}}));
+  EXPECT_EQ(graph.op(4).layers, std::vector<Layer>{Activate{Activation::tanh}});
+  EXPECT_TRUE(graph.op(5).is_join());
+  EXPECT_EQ(graph.op(6).layers, std::vector<Layer>{Pool2d{.type = PoolType::global_avg}});
+  const std::string text = graph_to_ios_json(graph);
+  expect_equal(parse_graph(text, "again"), graph);
+  // The written file states all that IOS's reader asks for.
+  const Json json = Json::parse(text);
+  EXPECT_EQ(json["blocks"][1]["exit_node"]["kernel"], Json({4, 4}));
+  EXPECT_EQ(json["blocks"][0]["inner_nodes"][1]["nodes"][2]["inputs"], Json::parse(R"([[["5/1", 0, 6]]])"));
+  EXPECT_EQ(json["blocks"][1]["enter_node"], json["blocks"][0]["exit_node"]);
+}
+
+TEST(IosJson, WhatItCannotSayIsAnError) {
+  const auto fails = [](const Graph& graph) { EXPECT_THROW(graph_to_ios_json(graph), Error); };
+  Graph two_inputs("g");
+  two_inputs.add_input("a", {1, 4, 4});
+  const OpId b = two_inputs.add_input("b", {1, 4, 4});
+  two_inputs.add("c", {two_inputs.all(b)}, {});
+  fails(two_inputs);
+
+  Graph two_exits("g");
+  const OpId in = two_exits.add_input("in", {1, 4, 4});
+  two_exits.add("a", {two_exits.all(in)}, {});
+  two_exits.add("b", {two_exits.all(in)}, {});
+  two_exits.end_block("block");
+  fails(two_exits);
+
+  Graph skips("g");
+  const OpId start = skips.add_input("in", {1, 4, 4});
+  const OpId first = skips.add("a", {skips.all(start)}, {});
+  skips.end_block("one");
+  skips.add("b", {{Value{start, 0, 1}, Value{first, 0, 1}}}, {});
+  skips.end_block("two");
+  fails(skips);
+
+  Graph average("g");
+  average.add_input("in", {1, 4, 4});
+  average.add("a", {average.all(0)},
+              {Pool2d{.type = PoolType::avg, .kernel = {3, 3}, .padding = {1, 1}, .count_padding = false}});
+  average.end_block("block");
+  fails(average);
+}
+
+TEST(GraphJson, TheExampleInTheDocsIsRead) {
+  const std::string page = read_file(OPSCHED_TEST_DATA "/../../docs/graph_files.md");
+  const std::string fence = "```json\n";
+  const auto begin = page.find(fence) + fence.size();
+  const Graph graph = parse_graph(page.substr(begin, page.find("```", begin) - begin), "docs");
+  EXPECT_EQ(graph.size(), 5);
+  EXPECT_EQ(graph.op(graph.outputs().front()).output, (Shape{6, 8, 8}));
+  EXPECT_EQ(graph.blocks().front().parts.size(), 2u);
+}
+
+// ---- bad files
+
+/// A file of three operators in which `from` is replaced.
+std::string with(const std::string& from, const std::string& to) {
+  std::string text = R"({"format": "opsched-graph", "version": 1, "name": "g", "batch": 2, "operators": [
+    {"name": "in", "shape": [4, 8, 8]},
+    {"name": "a", "inputs": [[["in", 0, 4]]], "layers": [{"type": "conv2d", "out_channels": 6}], "output": [6, 8, 8]},
+    {"name": "b", "inputs": [[["a", 2, 6], ["in", 0, 4]]], "layers": [{"type": "pool2d", "pool": "max"}]}],
+    "blocks": [{"name": "x", "operators": ["a", "b"], "parts": [["a"], ["b"]]}]})";
+  const auto at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(GraphJson, BadFilesAreErrorsNamingTheCulprit) {
+  EXPECT_NO_THROW(parse_graph(with("4", "4"), "good"));
+  expect_complaint("", "not valid JSON");
+  expect_complaint("[]", "neither an opsched graph");
+  expect_complaint("{}", "neither an opsched graph");
+  expect_complaint("{\"format\": \"onnx\"}", "'onnx'");
+  expect_complaint(std::string(100000, '['), "nested deeper");
+  expect_complaint(with("\"version\": 1", "\"version\": 2"), "version 2");
+  expect_complaint(with("\"batch\": 2", "\"batch\": 0"), "batch");
+  expect_complaint(with("\"batch\": 2", "\"batch\": 1e3"), "integer");
+  expect_complaint(with("\"batch\": 2", "\"batch\": NaN"), "not valid JSON");
+  expect_complaint(with("\"batch\": 2", "\"batch\": 100000000"), "batch");
+  expect_complaint(with("\"batch\": 2", "\"bath\": 2"), "unknown key 'bath'; known: format");
+  expect_complaint(with("\"name\": \"b\"", "\"name\": \"a\""), "'a': the name is used twice");
+  expect_complaint(with("\"in\", 0, 4]]]", "\"inn\", 0, 4]]]"), "operator 'a' reads 'inn', which is not there");
+  expect_complaint(with("\"in\", 0, 4]]]", "\"b\", 0, 4]]]"), "cycle: 'a', 'b'");
+  expect_complaint(with("\"in\", 0, 4]]]", "\"a\", 0, 4]]]"), "cycle: 'a'");
+  expect_complaint(with("\"a\", 2, 6", "\"a\", 3, 7"), "'b': reads channels [3, 7) of 'a', which has 6");
+  expect_complaint(with("\"a\", 2, 6", "\"a\", 6, 6"), "'b': reads channels [6, 6)");
+  expect_complaint(with("\"a\", 2, 6", "\"a\", -1, 3"), "integer of at least 0");
+  expect_complaint(with("\"a\", 2, 6", "\"a\", 2, 5"), "'b': adds values of different width");
+  expect_complaint(with("[\"a\", 2, 6]", "[\"a\", 2]"), "[operator, begin, end]");
+  expect_complaint(with("\"output\": [6, 8, 8]", "\"output\": [6, 8, 7]"), "'a': a shape is stated as 6x8x7");
+  expect_complaint(with("\"shape\": [4, 8, 8]", "\"shape\": [4, 0, 8]"), "operator 'in', 'shape'");
+  expect_complaint(with("\"shape\": [4, 8, 8]", "\"shape\": [4, 8]"), "three integers");
+  expect_complaint(with("\"shape\": [4, 8, 8]", "\"shape\": [4, 16777216, 16777216]"), "elements");
+  expect_complaint(with("\"shape\": [4, 8, 8]", "\"shape\": [4, 2147483647, 8]"), "'in'");
+  expect_complaint(with("\"shape\": [4, 8, 8]", "\"shape\": [4, 99999999999999999999, 8]"), "integer");
+  expect_complaint(with("\"out_channels\": 6", "\"out_channels\": 16777217"), "'a'");
+  expect_complaint(with("\"out_channels\": 6", "\"out_channels\": 6, \"kernel\": [9, 1]"), "'a'");
+  expect_complaint(with("\"out_channels\": 6", "\"out_channels\": 6, \"groups\": 4"), "groups (4)");
+  expect_complaint(with("\"out_channels\": 6", "\"out_channels\": 6, \"stride\": 1"), "'stride': must be a list");
+  expect_complaint(with("\"out_channels\": 6", "\"out_channels\": 6, \"strides\": [1, 1]"), "unknown key 'strides'");
+  expect_complaint(with("\"out_channels\": 6",
+                        "\"out_channels\": 6, \"kernel\": [16777216, 16777216], \"padding\": [16777216, 16777216]"),
+                   "'a'");
+  expect_complaint(with("\"type\": \"conv2d\"", "\"type\": \"conv3d\""), "unknown layer type 'conv3d'; known: conv2d");
+  expect_complaint(with("\"pool\": \"max\"", "\"pool\": \"min\""), "'min' is unknown; known: max, avg, global_avg");
+  expect_complaint(with("\"operators\": [\"a\", \"b\"]", "\"operators\": [\"a\"]"), "parts are not a split");
+  expect_complaint(with("\"operators\": [\"a\", \"b\"]", "\"operators\": [\"a\", \"in\"]"), "block 'x'");
+  expect_complaint(with("[\"a\", \"b\"]", "[\"a\", \"c\"]"), "block 'x': operator 'c' is not there");
+  expect_complaint(with("[[\"a\"], [\"b\"]]", "[[\"b\"], [\"a\"]]"), "'b' reads 'a' of a later part");
+  expect_complaint(with("[[\"a\"], [\"b\"]]", "[[], [\"a\", \"b\"]]"), "an empty part");
+  expect_complaint(with("[{\"name\": \"x\", \"operators\": [\"a\", \"b\"], \"parts\": [[\"a\"], [\"b\"]]}]",
+                        "[{\"name\": \"x\", \"operators\": [\"a\"]}]"),
+                   "'b': in no block");
+}
+
+TEST(GraphJson, BlocksThatWaitForEachOtherAreAnError) {
+  Json json = Json::parse(with("4", "4"));
+  json["operators"].push_back({{"name", "c"}, {"inputs", {{{"b", 0, 4}}}}, {"layers", Json::array()}});
+  json["blocks"] = {{{"name", "x"}, {"operators", {"a", "c"}}}, {{"name", "y"}, {"operators", {"b"}}}};
+  expect_complaint(json.dump(), "cycle: 'x', 'y'");
+  json["blocks"] = {{{"name", "x"}, {"operators", {"a", "a"}}}, {{"name", "y"}, {"operators", {"b", "c"}}}};
+  expect_complaint(json.dump(), "twice");
+}
+
+TEST(GraphJson, WithoutBlocksItGetsNaturalOnes) {
+  Json json = Json::parse(with("4", "4"));
+  json.erase("blocks");
+  const Graph graph = parse_graph(json.dump(), "g");
+  ASSERT_EQ(graph.blocks().size(), 1u);
+  EXPECT_EQ(graph.blocks().front().ops, (std::vector<OpId>{1, 2}));
+}
+
+TEST(IosJson, BadFilesAreErrorsNamingTheNode) {
+  const auto replaced = [](const std::string& from, const std::string& to) {
+    std::string text = ios_file;
+    const auto at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+  };
+  expect_complaint(replaced("\"op_type\": \"add\"", "\"op_type\": \"mul\""), "node '8': element-wise 'mul'");
+  expect_complaint(replaced("\"act\": \"tanh\"", "\"act\": \"sigmoid\""), "node '1', 'act': activation 'sigmoid'");
+  expect_complaint(replaced("\"type\": \"conv\"", "\"type\": \"deconv\""), "node '1': type 'deconv'");
+  expect_complaint(replaced("\"type\": \"conv\"", "\"type\": \"placeholder\""), "node '1': type 'placeholder'");
+  expect_complaint(replaced("\"pool_type\": \"max\"", "\"pool_type\": \"global_max\""), "node '6': pool_type");
+  expect_complaint(replaced("[[\"2\", 0, 6]]", "[[\"1\", 0, 6]]"),
+                   "node '3': in a sequential, it must read all of '2'");
+  expect_complaint(replaced("[[\"2\", 0, 6]]", "[[\"2\", 0, 5]]"), "node '3': in a sequential");
+  expect_complaint(replaced("[[\"5\", 0, 5]]", "[[\"4\", 0, 5]]"), "'7' reads '4', which is not there");
+  expect_complaint(replaced("\"stride\": [2, 2], ", ""), "node '3': 'stride' is missing");
+  expect_complaint(replaced("[6, 4, 4]", "[6, 4, 5]"), "'5': a shape is stated as 6x4x5, but works out as 6x4x4");
+  expect_complaint(replaced("\"output_shape\": [4, 8, 8]}", "\"output_shape\": [4, 8, 9]}"), "stated");
+  expect_complaint(replaced("\"enter_name\": \"8\"", "\"enter_name\": \"80\""), "entered at '80', which is not there");
+  expect_complaint(replaced("[[\"1\", 0, 6]]", "[[\"9\", 0, 5]]"), "cycle");
+  EXPECT_NO_THROW(parse_graph(replaced("\"name\": \"small\",", ""), "good"));
+}
+
+/// Whatever is done to a file, it is read or refused; sanitizers see the rest.
+TEST(GraphJson, DamagedFilesAreErrors) {
+  std::mt19937_64 random(11);
+  const Graph graph = test::RandomGraph(3).draw(30);
+  for (const std::string& text : {graph_to_json(graph), graph_to_json(make_network("squeezenet")),
+                                  graph_to_ios_json(make_network("squeezenet")), std::string(ios_file)}) {
+    for (std::size_t size = 0; size + 3 < text.size(); size += 97)
+      EXPECT_THROW(parse_graph(text.substr(0, size), "truncated"), Error) << size;
+    int refused = 0;
+    for (int trial = 0; trial < 300; ++trial) {
+      std::string damaged = text;
+      for (int flips = 1 + trial % 3; flips > 0; --flips)
+        damaged[random() % damaged.size()] = static_cast<char>(random() % 256);
+      try {
+        parse_graph(damaged, "damaged");
+      } catch (const Error&) {
+        ++refused;
+      }
+    }
+    EXPECT_GT(refused, 200);
+  }
+}
+
+// ---- for people
+
+TEST(Dot, HasEveryOperatorAndEdge) {
+  const Graph graph = make_network("nasnet");
+  const std::string text = graph_to_dot(graph);
+  const auto count = [&](const std::string& what) {
+    std::size_t n = 0;
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
+    return n;
+  };
+  std::size_t edges = 0;
+  for (OpId id = 0; id < graph.size(); ++id) edges += graph.succs(id).size();
+  EXPECT_EQ(count(" -> "), edges);
+  EXPECT_EQ(count("[label="), static_cast<std::size_t>(graph.size()));
+  EXPECT_EQ(count("subgraph"), 26u);
+  EXPECT_EQ(count("{"), count("}"));
+  EXPECT_EQ(graph_to_dot(test::RandomGraph(1).draw(4)).find("digraph \"random \\\"4\\\" \u00e4\" {"), 0u);
+}
+
+TEST(Describe, TellsTotalsBlocksAndOperators) {
+  const std::string text = describe(make_network("inception_v3"), true);
+  for (const char* part :
+       {"119 units in 13 blocks", "5.786 GMAC", "5.711 GMAC", "input 3x299x299", "c4 ", "2048x1x1",
+        "conv 1x7 pad 0x3 -> 192", "max pool 3x3/2", "average pool 3x3 pad 1", "global average pool", "e2/join"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  EXPECT_NE(describe(make_network("nasnet")).find("part 25"), std::string::npos);
+}
+
+TEST(Graph, WithBatchChangesNothingElse) {
+  const Graph graph = make_network("squeezenet");
+  const Graph more = graph.with_batch(7);
+  EXPECT_EQ(more.batch(), 7);
+  expect_equal(more.with_batch(1), graph);
+  EXPECT_THROW(graph.with_batch(0), Error);
+}
+
+}  // namespace
+}  // namespace opsched

@@ -1,0 +1,252 @@
+// The project's own dense convolutions against a plain loop in double precision: random shapes,
+// strides, paddings, slices and alignments, odd channel counts, every tile and split.
+#include <cuda_fp16.h>
+#include <cuda_runtime_api.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/device/cuda_handles.hpp"
+#include "core/runtime/cuda/kernels/conv_mma.hpp"
+#include "core/runtime/cuda/kernels/conv_patch.hpp"
+#include "core/runtime/cuda/kernels/conv_simt.hpp"
+#include "tests/core/runtime/cuda/kernel_cases.hpp"
+
+namespace opsched {
+namespace {
+
+struct ConvCase {
+  ConvGeometry g;
+  int in_channels_whole, in_first, out_channels_whole, out_first;  // slices of wider buffers
+  std::vector<float> input, weight, bias;                          // input: whole buffer, NCHW
+};
+
+std::vector<float> normal(std::mt19937& rng, std::size_t n, float scale) {
+  std::normal_distribution<float> d(0, scale);
+  std::vector<float> v(n);
+  for (float& x : v) x = d(rng);
+  return v;
+}
+
+ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192) {
+  std::mt19937 rng(seed);
+  ConvCase c;
+  ConvGeometry& g = c.g;
+  g.batch = pick(rng, {1, 1, 1, 2, 3});
+  g.c = most_channels < 8 ? std::uniform_int_distribution<int>(1, most_channels)(rng)
+                          : pick(rng, {1, 3, 8, 16, 20, 33, 48, 64, 77, 96, 168, 192});
+  g.k = pick(rng, {1, 7, 16, 32, 42, 64, 77, 96, 130, 192});
+  g.h = pick(rng, {1, 5, 7, 8, 11, 17, 28});
+  g.w = pick(rng, {1, 6, 7, 8, 13, 17, 35});
+  g.r = pick(rng, {1, 1, 3, 5, 7});
+  g.s = pick(rng, {1, 1, 3, 5, 7});
+  g.pad_h = g.r / 2;
+  g.pad_w = g.s / 2;
+  g.stride_h = pick(rng, {1, 1, 2});
+  g.stride_w = pick(rng, {1, 1, 2});
+  g.p = (g.h + 2 * g.pad_h - g.r) / g.stride_h + 1;
+  g.q = (g.w + 2 * g.pad_w - g.s) / g.stride_w + 1;
+  g.pre_relu = pick(rng, {0, 1});
+  g.act = pick(rng, {0, 1, 2});
+  c.in_first = pick(rng, {0, 0, 4, 8, 16});
+  c.in_channels_whole = c.in_first + g.c + pick(rng, {0, 0, 8});
+  c.out_first = pick(rng, {0, 0, 3, 8});
+  c.out_channels_whole = c.out_first + g.k + pick(rng, {0, 0, 8});
+  if (nhwc) {
+    g.in_stride = c.in_channels_whole;
+    g.out_stride = c.out_channels_whole;
+  } else {
+    g.in_stride = std::int64_t{g.h} * g.w;
+    g.out_stride = std::int64_t{g.p} * g.q;
+  }
+  g.in_stride_n = std::int64_t{c.in_channels_whole} * g.h * g.w;
+  g.out_stride_n = std::int64_t{c.out_channels_whole} * g.p * g.q;
+  c.input = normal(rng, static_cast<std::size_t>(g.batch * g.in_stride_n), 1.f);
+  c.weight = normal(rng, std::size_t(g.k) * g.c * g.r * g.s, 1.f / std::sqrt(float(g.c * g.r * g.s)));
+  c.bias = normal(rng, static_cast<std::size_t>(g.k), 1.f);
+  return c;
+}
+
+/// Dense NCHW result.
+std::vector<double> expected(const ConvCase& c) {
+  const ConvGeometry& g = c.g;
+  std::vector<double> out;
+  for (int n = 0; n < g.batch; ++n)
+    for (int k = 0; k < g.k; ++k)
+      for (int p = 0; p < g.p; ++p)
+        for (int q = 0; q < g.q; ++q) {
+          double sum = c.bias[k];
+          for (int i = 0; i < g.c; ++i)
+            for (int r = 0; r < g.r; ++r)
+              for (int s = 0; s < g.s; ++s) {
+                const int h = p * g.stride_h - g.pad_h + r, w = q * g.stride_w - g.pad_w + s;
+                if (h < 0 || h >= g.h || w < 0 || w >= g.w) continue;
+                double x = c.input[n * g.in_stride_n + (std::int64_t{c.in_first + i} * g.h + h) * g.w + w];
+                if (g.pre_relu) x = std::max(x, 0.0);
+                sum += x * c.weight[((std::size_t(k) * g.c + i) * g.r + r) * g.s + s];
+              }
+          out.push_back(g.act == 1 ? std::max(sum, 0.0) : g.act == 2 ? std::tanh(sum) : sum);
+        }
+  return out;
+}
+
+double error(const std::vector<double>& got, const std::vector<double>& want) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    difference += (got[i] - want[i]) * (got[i] - want[i]);
+    norm += want[i] * want[i];
+  }
+  return std::isfinite(difference) ? std::sqrt(difference / std::max(norm, 1e-30)) : INFINITY;
+}
+
+template <class T>
+DeviceBuffer to_device(const std::vector<T>& values) {
+  DeviceBuffer buffer(values.size() * sizeof(T));
+  OPSCHED_CUDA(cudaMemcpy(buffer.data(), values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice));
+  return buffer;
+}
+
+bool clusters() {
+  cudaDeviceProp p{};
+  OPSCHED_CUDA(cudaGetDeviceProperties(&p, 0));
+  return p.major >= 9;
+}
+
+/// Alignment in bytes of every pixel of a slice, NHWC.
+int alignment(std::int64_t stride, int first, int element) {
+  for (int a : {16, 8, 4})
+    if (stride * element % a == 0 && first * element % a == 0) return a;
+  return 2;
+}
+
+/// The input as the matrix units read it: NHWC, whole buffer.
+template <class T>
+std::vector<T> channels_last(const ConvCase& c) {
+  const ConvGeometry& g = c.g;
+  std::vector<T> whole(c.input.size());
+  for (int n = 0; n < g.batch; ++n)
+    for (int i = 0; i < c.in_channels_whole; ++i)
+      for (int at = 0; at < g.h * g.w; ++at)
+        whole[n * g.in_stride_n + at * g.in_stride + i] = T(c.input[n * g.in_stride_n + i * g.h * g.w + at]);
+  return whole;
+}
+
+/// The slice that was written, as dense NCHW.
+template <class T>
+std::vector<double> channels_first(const ConvCase& c, const DeviceBuffer& output) {
+  const ConvGeometry& g = c.g;
+  std::vector<T> out(g.batch * g.out_stride_n);
+  OPSCHED_CUDA(cudaMemcpy(out.data(), output.data(), out.size() * sizeof(T), cudaMemcpyDeviceToHost));
+  std::vector<double> got;
+  for (int n = 0; n < g.batch; ++n)
+    for (int k = 0; k < g.k; ++k)
+      for (int i = 0; i < g.p * g.q; ++i)
+        got.push_back(float(out[n * g.out_stride_n + i * g.out_stride + c.out_first + k]));
+  return got;
+}
+
+template <class T>
+DeviceBuffer poisoned_output(const ConvCase& c) {
+  return to_device(std::vector<T>(c.g.batch * c.g.out_stride_n, T(std::numeric_limits<float>::quiet_NaN())));
+}
+
+TEST(ConvSimt, MatchesTheDefinition) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  for (int seed = 0; seed < cases(60); ++seed) {
+    const ConvCase c = random_case(seed, false);
+    const ConvGeometry& g = c.g;
+    const auto want = expected(c);
+    std::vector<std::byte> packed(conv_simt_weight_bytes(g));
+    conv_simt_pack(g, c.weight.data(), c.bias.data(), packed.data());
+    const DeviceBuffer input = to_device(c.input), weights = to_device(packed);
+    for (ConvTile tile : conv_simt_tiles())
+      for (int splits : conv_simt_splits(g, tile, 1 << 20, clusters())) {
+        tile.splits = splits;
+        std::vector<float> out(g.batch * g.out_stride_n, std::numeric_limits<float>::quiet_NaN());
+        const DeviceBuffer output = to_device(out);
+        conv_simt_launch(g, tile, reinterpret_cast<const float*>(input.data()) + c.in_first * g.in_stride,
+                         reinterpret_cast<float*>(output.data()) + c.out_first * g.out_stride, weights.data(), nullptr);
+        OPSCHED_CUDA(cudaMemcpy(out.data(), output.data(), out.size() * 4, cudaMemcpyDeviceToHost));
+        std::vector<double> got;
+        for (int n = 0; n < g.batch; ++n)
+          for (int k = 0; k < g.k; ++k)
+            for (int i = 0; i < g.p * g.q; ++i)
+              got.push_back(out[n * g.out_stride_n + (c.out_first + k) * g.out_stride + i]);
+        ASSERT_LT(error(got, want), 1e-5)
+            << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << "/" << splits;
+      }
+  }
+}
+
+template <class T>
+void check_mma(Precision precision, double tolerance) {
+  for (int seed = 0; seed < cases(60); ++seed) {
+    const ConvCase c = random_case(seed, true);
+    const ConvGeometry& g = c.g;
+    const int in_alignment = alignment(g.in_stride, c.in_first, sizeof(T));
+    if (in_alignment < kConvMmaAlignment) continue;
+    const auto want = expected(c);
+    std::vector<std::byte> packed(conv_mma_weight_bytes(g, precision));
+    conv_mma_pack(g, precision, c.weight.data(), c.bias.data(), packed.data());
+    const DeviceBuffer input = to_device(channels_last<T>(c)), weights = to_device(packed);
+    for (ConvTile tile : conv_mma_tiles())
+      for (int splits : conv_mma_splits(g, tile, precision, 1 << 20, clusters())) {
+        tile.splits = splits;
+        const DeviceBuffer output = poisoned_output<T>(c);
+        conv_mma_launch(g, precision, tile, in_alignment, alignment(g.out_stride, c.out_first, sizeof(T)),
+                        reinterpret_cast<const T*>(input.data()) + c.in_first,
+                        reinterpret_cast<T*>(output.data()) + c.out_first, weights.data(), nullptr);
+        ASSERT_LT(error(channels_first<T>(c, output), want), tolerance)
+            << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << "/" << splits;
+      }
+  }
+}
+
+TEST(ConvMma, MatchesTheDefinitionInTf32) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_mma<float>(Precision::tf32, 2e-3);
+}
+
+TEST(ConvMma, MatchesTheDefinitionInFp16) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_mma<__half>(Precision::fp16, 1e-2);
+}
+
+template <class T>
+void check_patch(Precision precision, double tolerance) {
+  for (int seed = 0; seed < cases(60); ++seed) {
+    const bool thin = seed % 2 == 0;
+    const ConvCase c = thin ? random_case(seed, true, kConvThinChannels) : random_case(seed, true);
+    const ConvGeometry& g = c.g;
+    if (g.c > kConvThinChannels && alignment(g.in_stride, c.in_first, sizeof(T)) < 16) continue;
+    const auto want = expected(c);
+    std::vector<std::byte> packed(conv_patch_weight_bytes(g, precision));
+    conv_patch_pack(g, precision, c.weight.data(), c.bias.data(), packed.data());
+    const DeviceBuffer input = to_device(channels_last<T>(c)), weights = to_device(packed);
+    ASSERT_FALSE(thin && conv_patch_tiles(g, precision).empty()) << "seed " << seed;
+    for (const PatchTile& tile : conv_patch_tiles(g, precision)) {
+      const DeviceBuffer output = poisoned_output<T>(c);
+      conv_patch_launch(g, precision, tile, alignment(g.out_stride, c.out_first, sizeof(T)),
+                        reinterpret_cast<const T*>(input.data()) + c.in_first,
+                        reinterpret_cast<T*>(output.data()) + c.out_first, weights.data(), nullptr);
+      ASSERT_LT(error(channels_first<T>(c, output), want), tolerance)
+          << "seed " << seed << " tile " << tile.channels << "/" << tile.rows << "/" << tile.warps;
+    }
+  }
+}
+
+TEST(ConvPatch, MatchesTheDefinitionInTf32) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_patch<float>(Precision::tf32, 2e-3);
+}
+
+TEST(ConvPatch, MatchesTheDefinitionInFp16) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_patch<__half>(Precision::fp16, 1e-2);
+}
+
+}  // namespace
+}  // namespace opsched

@@ -1,0 +1,158 @@
+// Every kernel that the library may choose, against plain loops in double precision: random shapes,
+// strides, paddings, slices and sums, in every precision.
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "core/error.hpp"
+#include "core/runtime/cuda/library/cudnn_graph.hpp"
+#include "core/runtime/cuda/library/kernel_providers.hpp"
+#include "tests/core/runtime/cuda/kernel_cases.hpp"
+
+namespace opsched {
+namespace {
+
+class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {
+ protected:
+  void SetUp() override {
+    OnGpu::SetUp();
+    if (IsSkipped()) return;
+    site_ = std::make_shared<KernelSite>(0);
+    builder_ = std::make_unique<cudnn::Handle>();
+  }
+  /// Every kernel for this case, which is no dense convolution; returns how many there were.
+  int check_native(const Case& c) {
+    const Loaded loaded(c);
+    const auto names = list_kernels(c.problem, site_, *builder_);
+    for (const std::string& name : names)
+      EXPECT_LT(loaded.run(*build_kernel(c.problem, name, site_, *builder_)), tolerance(c.problem.precision))
+          << name << ": " << c.problem.key();
+    return static_cast<int>(names.size());
+  }
+
+  Site site_;
+  std::unique_ptr<cudnn::Handle> builder_;
+};
+
+TEST_P(Kernels, DepthwiseMatchesTheDefinition) {
+  Rng rng(1);
+  int kernels = 0;
+  for (Layout layout : layouts(GetParam()))
+    for (int i = 0; i < cases(40); ++i) kernels += check_native(random_depthwise(rng, GetParam(), layout));
+  EXPECT_GT(kernels, cases(40) * 2);
+}
+
+/// Every cut into vectors, pixels and rows, which slices and channels of the cases above seldom allow.
+TEST_P(Kernels, DepthwiseVectorsMatchTheDefinition) {
+  Rng rng(6);
+  for (int k : {3, 5, 7})
+    for (int inputs : {1, 2, 3})
+      for (Activation pre : {Activation::none, Activation::relu, Activation::tanh}) {
+        Problem p = blank(rng, GetParam(), Layout::nhwc, Step::Kind::depthwise);
+        p.input = {pick(rng, {4, 12, 136}), pick(rng, {7, 8, 13, 18}), pick(rng, {7, 9, 10, 15})};
+        const int padding = pick(rng, {0, 1, k / 2});
+        p.layer = Conv2d{.out_channels = p.input.c,
+                         .kernel = {k, k},
+                         .padding = {padding, padding},
+                         .groups = p.input.c,
+                         .act = pick(rng, {0, 1}) ? Activation::relu : Activation::none};
+        p.pre = pre;
+        Case c = finish(rng, p, inputs);
+        while (std::ranges::count(list_native(c.problem), "strip/v4/c2/r4/t64") == 0) c = finish(rng, p, inputs);
+        check_native(c);
+      }
+}
+
+TEST_P(Kernels, PoolsMatchTheDefinition) {
+  Rng rng(2);
+  for (Layout layout : layouts(GetParam()))
+    for (int i = 0; i < cases(40); ++i) check_native(random_pool(rng, GetParam(), layout));
+}
+
+/// Large enough for threads that do several output rows.
+Case large_pool(Rng& rng, Precision precision, Layout layout, Pool2d pool, Activation pre) {
+  Problem p = blank(rng, precision, layout, Step::Kind::pool);
+  p.batch = 8;
+  const int size = 90 * pool.stride[0] + 1;
+  p.input = {72, size, size};
+  p.layer = pool;
+  p.pre = pre;
+  return finish(rng, p, 1);
+}
+
+TEST_P(Kernels, LargePoolsMatchTheDefinition) {
+  Rng rng(5);
+  const Pool2d most{.type = PoolType::max, .kernel = {3, 3}, .stride = {2, 2}, .padding = {0, 0}};
+  const Pool2d mean{.type = PoolType::avg, .kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}};
+  for (Layout layout : layouts(GetParam())) {
+    check_native(large_pool(rng, GetParam(), layout, most, Activation::relu));
+    check_native(large_pool(rng, GetParam(), layout, mean, Activation::none));
+  }
+}
+
+TEST_P(Kernels, GathersMatchTheDefinition) {
+  Rng rng(3);
+  for (Layout layout : layouts(GetParam()))
+    for (int i = 0; i < cases(40); ++i) check_native(random_gather(rng, GetParam(), layout));
+}
+
+TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
+  Rng rng(4);
+  std::map<std::string, int> right;  // kernels by source
+  for (Layout layout : layouts(GetParam()))
+    for (int i = 0; i < 8; ++i) {
+      const Case c = random_conv(rng, GetParam(), layout);
+      const Loaded loaded(c);
+      int usable = 0;
+      std::map<std::string, int> tried;
+      for (const std::string& name : list_kernels(c.problem, site_, *builder_)) {
+        const std::string source = name.substr(0, name.rfind('/'));
+        if (++tried[source] > 3) continue;  // enough of a kind
+        std::unique_ptr<Kernel> kernel;
+        try {
+          kernel = build_kernel(c.problem, name, site_, *builder_);
+        } catch (const Error&) {
+          continue;  // a library may refuse what its heuristics propose
+        }
+        const double error = loaded.run(*kernel);
+        // A library's kernel may be too coarse (the tuner drops it); ours may not.
+        const bool library = name.find("cudnn/") != std::string::npos;
+        if (!library) {
+          EXPECT_LT(error, tolerance(GetParam())) << name << ": " << c.problem.key();
+        }
+        if (error < tolerance(GetParam()))
+          ++usable, ++right[source.substr(0, source.find('/', source.find("cudnn/") + 6))];
+      }
+      EXPECT_GT(usable, 0) << c.problem.key();
+    }
+  for (const auto& [source, count] : right) RecordProperty(source, count);
+}
+
+class BareKernels : public OnGpu {};
+
+TEST_F(BareKernels, AreFinishedOnLargePlanesOfOddSize) {
+  Rng rng(6);
+  Problem p = blank(rng, Precision::fp32, Layout::nchw, Step::Kind::conv);
+  p.batch = 4;
+  p.input = {4, 95, 95};
+  p.layer = Conv2d{.out_channels = 64, .kernel = {1, 1}, .act = Activation::relu};
+  const Case c = finish(rng, p, 1);
+  const Loaded loaded(c);
+  const auto site = std::make_shared<KernelSite>(0);
+  const cudnn::Handle builder;
+  int finished = 0;
+  for (const std::string& name : list_kernels(c.problem, site, builder)) {
+    if (name.find("/bare/") == std::string::npos) continue;
+    try {
+      finished += loaded.run(*build_kernel(c.problem, name, site, builder)) < tolerance(Precision::fp32);
+    } catch (const Error&) {  // a library may refuse what its heuristics propose
+    }
+  }
+  EXPECT_GT(finished, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Kernels, testing::Values(Precision::fp32, Precision::tf32, Precision::fp16),
+                         [](const auto& info) { return to_string(info.param); });
+
+}  // namespace
+}  // namespace opsched

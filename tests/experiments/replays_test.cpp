@@ -1,0 +1,81 @@
+// Searches on a recorded profile, side by side.
+#include "experiments/bench/replays.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/cost/signature/signature.hpp"
+#include "core/error.hpp"
+#include "experiments/bench/runner.hpp"
+#include "tests/experiments/program.hpp"
+
+namespace opsched::bench {
+namespace {
+
+const std::string& recorded() { return test::made_up_profile(); }
+
+std::vector<Case> some_cases() {
+  std::vector<Case> cases;
+  for (const char* scheduler : {"ios-both", "greedy"})  // those of one precision are not beside each other
+    for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16})
+      cases.push_back({.network = "squeezenet", .scheduler = scheduler, .precision = precision});
+  return cases;
+}
+
+TEST(Replays, AreThoseOfOneSearchAfterAnother) {
+  const std::vector<Case> cases = some_cases();
+  const std::unique_ptr<Device> device = open_recorded({.kind = "sim", .profile = recorded(), .report = {}});
+  const ScheduleStore none("");
+  Runner runner(*device, none, {}, [](const std::string&) {});
+  for (const int threads : {1, 3}) {
+    const std::vector<Replay> replays = replay_cases(recorded(), cases, {.threads = threads, .report = {}});
+    ASSERT_EQ(replays.size(), cases.size());
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      const Result alone = runner.run(cases[i]);
+      EXPECT_EQ(replays[i].result.what, cases[i]);
+      EXPECT_EQ(replays[i].result.schedule, alone.schedule) << cases[i].name() << ", " << threads << " threads";
+      EXPECT_EQ(replays[i].result.ms, alone.ms);
+      EXPECT_EQ(fingerprint(replays[i].found.schedule), alone.schedule);
+    }
+  }
+}
+
+TEST(Replays, SayWhatCannotBeSearched) {
+  std::vector<Case> cases = some_cases();
+  cases[1].gpus = 4;  // no transfers in this profile
+  const std::vector<Replay> replays = replay_cases(recorded(), cases, {.threads = 2, .report = {}});
+  for (std::size_t i = 0; i < cases.size(); ++i) EXPECT_EQ(replays[i].result.skipped.empty(), i != 1);
+  EXPECT_EQ(replays[1].result.what, cases[1]);
+}
+
+TEST(Replays, StopWhenTheReportThrows) {
+  int calls = 0;
+  const auto stop = [&](const ReplayProgress& now) {
+    EXPECT_EQ(now.total, 6);
+    ++calls;
+    throw Error("enough");
+  };
+  EXPECT_THROW(replay_cases(recorded(), some_cases(), {.threads = 2, .report = stop}), Error);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(Replays, PassOnWhatIsWrongWithTheProfile) {
+  test::TempDir empty;
+  EXPECT_THROW(replay_cases(empty.path().string(), some_cases(), {.threads = 2, .report = {}}), Error);
+  EXPECT_TRUE(replay_cases(recorded(), {}, {.report = {}}).empty());
+}
+
+TEST(Replays, KeepWhatTheyFind) {
+  test::TempDir folder;
+  const ScheduleStore store(folder.file("schedules"));
+  const std::vector<Case> cases = some_cases();
+  replay_cases(recorded(), cases, {.store = &store, .threads = 2, .report = {}});
+  const std::unique_ptr<Device> device = open_recorded({.kind = "sim", .profile = recorded(), .report = {}});
+  Runner runner(*device, store, {}, [](const std::string&) {});
+  for (const Case& what : cases) {
+    EXPECT_TRUE(runner.found_before(what)) << what.name();
+    EXPECT_TRUE(runner.find(what).from_disk) << what.name();
+  }
+}
+
+}  // namespace
+}  // namespace opsched::bench

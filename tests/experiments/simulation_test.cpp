@@ -1,0 +1,159 @@
+// HIOS's simulations through the program: DAG files, and the studies.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/files.hpp"
+#include "networks/dag_file.hpp"
+#include "tests/experiments/program.hpp"
+
+namespace opsched::test {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Makespan of what the program printed, by the rules of HIOS and from nothing but the DAG.
+double replay(const WeightedDag& dag, const Json& devices) {
+  struct At {
+    int device, stage;
+  };
+  std::vector<At> at(dag.size(), At{-1, -1});
+  for (int d = 0; d < static_cast<int>(devices.size()); ++d)
+    for (int s = 0; s < static_cast<int>(devices[d]["stages"].size()); ++s)
+      for (const Json& group : devices[d]["stages"][s])
+        for (int op : group) {
+          EXPECT_EQ(at[op].device, -1) << op << " runs twice";
+          at[op] = {d, s};
+        }
+  std::vector<std::vector<double>> end(devices.size());
+  for (std::size_t d = 0; d < devices.size(); ++d) end[d].assign(devices[d]["stages"].size(), 0.0);
+  // Every round moves ends up to what they wait for; more rounds than stages would be a cycle.
+  double makespan = 0;
+  bool changed = true;
+  for (int round = 0; changed; ++round) {
+    EXPECT_LE(round, dag.size() + 1) << "stages wait for each other";
+    if (round > dag.size() + 1) return -1;
+    changed = false;
+    for (int d = 0; d < static_cast<int>(devices.size()); ++d)
+      for (int s = 0; s < static_cast<int>(end[d].size()); ++s) {
+        double start = s == 0 ? 0 : end[d][s - 1], work = 0, busy = 0, longest = 0;
+        for (const Json& group : devices[d]["stages"][s]) {
+          double length = 0;
+          for (int op : group) {
+            length += dag.ms[op];
+            busy += dag.ms[op] * dag.utilisation[op];
+          }
+          work += length;
+          longest = std::max(longest, length);
+        }
+        for (const auto& edge : dag.edges) {
+          const At from = at[edge.from], to = at[edge.to];
+          if (to.device != d || to.stage != s || (from.device == d && from.stage == s)) continue;
+          start = std::max(start, end[from.device][from.stage] + (from.device == d ? 0 : edge.ms));
+        }
+        const double ends = start + 0.5 * work + 0.5 * std::max(busy, longest);
+        changed = changed || ends > end[d][s] + 1e-9;
+        end[d][s] = std::max(end[d][s], ends);
+        makespan = std::max(makespan, ends);
+      }
+  }
+  return makespan;
+}
+
+TEST(Simulation, DagFilesAreScheduledByNumber) {
+  const TempDir dir;
+  const WeightedDag dag = random_dag({.operators = 60, .layers = 8, .dependencies = 120, .seed = 3});
+  write_dag(dir.file("dag.txt"), dag);
+  for (const std::string scheduler :
+       {"hios-lp --window 3", "hios-mr", "hios-lp-inter", "hios-mr-inter", "heft", "reinsert --window 2"}) {
+    SCOPED_TRACE(scheduler);
+    const ProgramResult result =
+        run_program("schedule --dag " + dir.file("dag.txt") + " --gpus 3 --format json --scheduler " + scheduler);
+    ASSERT_EQ(result.code, 0) << result.err;
+    const Json json = Json::parse(result.out);
+    EXPECT_EQ(json["devices"].size(), 3u);
+    EXPECT_NEAR(json["makespan"].get<double>(), replay(dag, json["devices"]), 1e-9);
+    EXPECT_GE(json["makespan"].get<double>(), json["lower_bound"].get<double>());
+    EXPECT_GT(json["lower_bound"].get<double>(), 0);
+    EXPECT_GE(json["seconds"].get<double>(), 0);
+    std::set<int> operators;
+    for (const Json& device : json["devices"])
+      for (const Json& stage : device["stages"])
+        for (const Json& group : stage)
+          for (int op : group) operators.insert(op);
+    EXPECT_EQ(operators.size(), 60u);
+  }
+}
+
+TEST(Simulation, BadDagFilesAndWindowsAreRefused) {
+  const TempDir dir;
+  const auto refused = [](const std::string& args, const std::string& word) {
+    const ProgramResult result = run_program("schedule --gpus 2 --format json " + args);
+    EXPECT_EQ(result.code, 2) << args;
+    EXPECT_EQ(result.out, "");
+    EXPECT_NE(result.err.find(word), std::string::npos) << result.err;
+  };
+  const std::string good = dir.write("good.txt", "2\n0 1 0.5\n1 1 0.5\n1\n0 1 0.5\n");
+  refused("--scheduler hios-lp --dag " + dir.write("loop.txt", "2\n0 1 1\n1 1 1\n2\n0 1 0\n1 0 0\n"),
+          "loop.txt:6: this edge closes a cycle");
+  refused("--scheduler hios-mr --dag " + dir.write("negative.txt", "1\n0 -1 1\n0\n"), "negative.txt:2:");
+  refused("--scheduler heft --dag " + dir.write("twice.txt", "2\n0 1 1\n0 1 1\n0\n"), "twice.txt:3:");
+  refused("--scheduler hios-lp --dag " + dir.write("short.txt", "2\n0 1 1\n"), "short.txt:3:");
+  refused("--scheduler hios-lp --dag " + dir.file("none.txt"), "none.txt");
+  refused("--scheduler hios-lp --window 0 --dag " + good, "window=0");
+  refused("--scheduler hios-lp --window 2 --opt window=3 --dag " + good, "--window 2");
+  refused("--scheduler heft --window 2 --dag " + good, "'window'");
+}
+
+TEST(Simulation, StudiesGoOnWhereTheyStopped) {
+  const TempDir dir;
+  const std::string command = "simulate optimum --dags 3 --seed 5 -o " + dir.path().string();
+  ASSERT_EQ(run_program(command).code, 0);
+  const std::string path = dir.file("optimum.json"), whole = read_file(path),
+                    table = read_file(dir.file("optimum.csv"));
+  Json json = Json::parse(whole);
+  EXPECT_EQ(json["provenance"], "synthetic");
+  EXPECT_EQ(json["command"], "opsched simulate optimum --dags 3 --window 2 --seed 5");
+  ASSERT_EQ(json["points"].size(), 4u);
+  for (const Json& point : json["points"])
+    for (const auto& [name, series] : point["algorithms"].items())
+      for (int dag = 0; dag < 3; ++dag) {
+        EXPECT_GE(series["makespan_ms"][dag].get<double>() + 1e-4, point["lower_bound_ms"][dag].get<double>()) << name;
+        EXPECT_GE(series["makespan_ms"][dag].get<double>() + 1e-4,
+                  point["algorithms"]["exact"]["makespan_ms"][dag].get<double>())
+            << name;
+      }
+
+  // Nothing left to do: all stays as it is, times to schedule as well.
+  ASSERT_EQ(run_program(command).code, 0);
+  EXPECT_EQ(read_file(path), whole);
+
+  // The last two points are missing: the first two stay, the others come out the same.
+  const Json complete = json;
+  json["points"].erase(3);
+  json["points"].erase(2);
+  write_file_atomically(path, json.dump());
+  ASSERT_EQ(run_program(command).code, 0);
+  const Json again = Json::parse(read_file(path));
+  EXPECT_EQ(again["points"][0], complete["points"][0]);
+  EXPECT_EQ(again["points"][1], complete["points"][1]);
+  for (int point : {2, 3})
+    for (const auto& [name, series] : complete["points"][point]["algorithms"].items())
+      EXPECT_EQ(again["points"][point]["algorithms"][name]["makespan_ms"], series["makespan_ms"]) << name;
+
+  const ProgramResult other = run_program("simulate optimum --dags 4 --seed 5 -o " + dir.path().string());
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.err.find("other settings"), std::string::npos) << other.err;
+  write_file_atomically(path, "{\"format\": 1}");
+  EXPECT_EQ(run_program(command).code, 2);
+  EXPECT_EQ(run_program("simulate weather").code, 2);
+
+  const std::string page = "# HIOS's simulations";
+  EXPECT_EQ(read_file(dir.file("README.md")).substr(0, page.size()), page);
+  EXPECT_EQ(std::ranges::count(table, '\n'), 1 + 4 * 5);
+}
+
+}  // namespace
+}  // namespace opsched::test
