@@ -1,0 +1,118 @@
+// One record of a measurement: the only form in which numbers are kept. docs/records.md describes the file,
+// docs/records.schema.json is its schema; analysis/records.py reads and writes the same.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/provenance.hpp"
+#include "experiments/records/case.hpp"
+
+namespace opsched::records {
+
+/// How far the samples behind a value went; all but `runs` and `mad_ratio` in the value's unit.
+struct Spread {
+  double p90 = 0, p99 = 0, min = 0, max = 0, stddev = 0;  ///< 0: not known
+  double mad_ratio = 0;                                   ///< median absolute deviation over the median
+  int runs = 0;                                           ///< samples
+  bool operator==(const Spread&) const = default;
+};
+
+/// Lowest clocks seen while measuring; 0: unknown.
+struct Clocks {
+  int sm_mhz = 0, memory_mhz = 0;
+  bool throttled = false;
+  bool operator==(const Clocks&) const = default;
+};
+
+/// Where, with what and by which command records were made. Written once, referred to by id.
+struct Run {
+  std::string id;                                 ///< set by RecordFile
+  std::string device;                             ///< "NVIDIA H200"; of synthetic and exact numbers: empty
+  std::string driver, cuda, cudnn;                ///< versions
+  std::string kernels;                            ///< version of our kernels
+  std::map<std::string, std::string> software{};  ///< versions of baselines: {"torch": "2.11.0+cu130"}
+  std::string command;                            ///< that a user can repeat
+  std::string note;                               ///< "replayed from results/h200", or what else a reader must know
+  std::string begin;                              ///< UTC, 2026-11-28T00:10:13Z
+  bool operator==(const Run&) const = default;
+  /// Same device, versions, command and note, whenever they ran: then one run continues the other.
+  bool same_work(const Run& other) const;
+  /// "NVIDIA H200, driver 580.159.04, CUDA 13.0, cuDNN 9.19.0, kernels 9"
+  std::string where() const;
+};
+
+struct Record {
+  Case what;
+  std::string quantity = "latency";             ///< what the value is: latency, makespan, search_space, ...
+  std::map<std::string, std::string> labels{};  ///< what else tells records of one case and quantity apart
+  std::string missing{};                        ///< why there is no value; empty: there is one
+  std::optional<double> value{};                ///< median where it was sampled; absent: `numbers` or `series` say all
+  std::string unit{};                           ///< ms, bytes, ...; empty: a plain count or ratio
+  std::optional<Spread> spread{};
+  std::map<std::string, double> numbers{};              ///< what belongs to it; names end in their unit
+  std::map<std::string, std::string> texts{};           ///< what belongs to it and is no number
+  std::map<std::string, std::vector<double>> series{};  ///< columns of equal length
+  std::string graph{}, schedule{};                      ///< fingerprints (core/cost/signature/signature.hpp)
+  std::string kernels{};                                ///< id of the kernels chosen
+  Clocks clocks{};
+  Provenance provenance = Provenance::measured;
+  bool replaces = false;  ///< takes the place of stronger ones: asked for by name (--replace)
+  std::string run{};      ///< id; set by RecordFile
+  std::string time{};     ///< UTC; set by RecordFile if empty
+  bool operator==(const Record&) const = default;
+
+  /// What it is of: the case's name, behind it #quantity unless that is latency, and labels in braces:
+  /// "inception_v3/ios-both/batch:1/fp32/gpus:1#ablation{study=pruning,variant=r=1 s=3}".
+  std::string key() const;
+  /// A number by name. Throws Error naming record and number where it is not there.
+  double number(const std::string& name) const;
+  double number_or(const std::string& name, double otherwise) const;
+};
+
+/// Which kernel each problem of a program got.
+using KernelChoices = std::map<std::string, std::string>;
+
+/// A line of a records file, apart from the first.
+struct ScheduleLine {
+  std::string schedule, graph, text;  ///< fingerprints; core/schedule/schedule_text.hpp
+};
+struct KernelsLine {
+  std::string id;
+  KernelChoices choices;
+};
+struct EndLine {
+  std::string run;
+};
+
+std::string to_line(const Record& record);
+std::string to_line(const Run& run);
+std::string to_line(const ScheduleLine& schedule);
+std::string to_line(const KernelsLine& kernels);
+std::string to_line(const EndLine& end);
+/// The line that every records file begins with.
+std::string first_line();
+
+/// What is called with what a line holds.
+struct LineVisitor {
+  virtual ~LineVisitor() = default;
+  virtual void visit(Record record) = 0;
+  virtual void visit(Run run) = 0;
+  virtual void visit(ScheduleLine schedule) = 0;
+  virtual void visit(KernelsLine kernels) = 0;
+  virtual void visit(EndLine end) = 0;
+};
+
+/// Throws Error (without a place in front) for a line that is none of these.
+void read_line(const std::string& line, LineVisitor& visitor);
+/// Throws Error for a first line that is not that of a records file of this version.
+void check_first_line(const std::string& line);
+
+/// Now, as records say it.
+std::string utc_now();
+/// Id of what is chosen.
+std::string id_of(const KernelChoices& choices);
+
+}  // namespace opsched::records

@@ -1,0 +1,115 @@
+#include "experiments/records/record_file.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/hash.hpp"
+#include "core/schedule/schedule_text.hpp"
+
+namespace opsched::records {
+namespace {
+
+bool is_measured(const Record& record) { return record.provenance == Provenance::measured && record.missing.empty(); }
+
+/// Do both say the same, whenever they were made?
+bool same_content(Record a, const Record& b) {
+  a.run = b.run;
+  a.time = b.time;
+  return a == b;
+}
+
+void require_device(const Records& records, const std::string& file, const std::string& device) {
+  if (device.empty()) return;
+  for (const Record* record : records.standing()) {
+    const std::string& there = records.run_of(*record).device;
+    if (record->what.software == "opsched" && is_measured(*record) && !there.empty() && there != device)
+      throw Error("'" + file + "' holds what was measured on " + there + ", and this is " + device +
+                  "; give another folder");
+  }
+}
+
+}  // namespace
+
+RecordFile::RecordFile(const std::string& folder, Run run, Start start)
+    : file_(records_file(folder)), run_(std::move(run)) {
+  records_ = Records::read(folder);
+  require_device(records_, file_.path(), run_.device);
+  if (start == Start::continued)
+    for (const auto& [id, old] : records_.runs())
+      if (old.same_work(run_) && !records_.ended(id) && (!begun_ || old.begin > run_.begin)) {
+        run_ = old;
+        begun_ = true;
+      }
+  if (begun_) resumed_ = static_cast<int>(std::ranges::count(records_.all(), run_.id, &Record::run));
+}
+
+const Record* RecordFile::made(const std::string& key) const {
+  const Record* record = records_.find(key);
+  return record != nullptr && begun_ && record->run == run_.id && record->missing.empty() ? record : nullptr;
+}
+
+int RecordFile::of_other_versions() const {
+  return static_cast<int>(std::ranges::count_if(records_.standing(), [&](const Record* record) {
+    const Run& there = records_.run_of(*record);
+    return record->what.software == "opsched" && is_measured(*record) &&
+           (there.driver != run_.driver || there.cuda != run_.cuda || there.cudnn != run_.cudnn ||
+            there.kernels != run_.kernels);
+  }));
+}
+
+void RecordFile::write(const std::string& line) {
+  if (file_.empty()) file_.append(first_line());
+  file_.append(line);
+}
+
+void RecordFile::begin() {
+  if (std::exchange(begun_, true)) return;
+  run_.begin = utc_now();
+  run_.id.clear();
+  do run_.id = hex_digits(fnv1a(run_.id, fnv1a(to_line(run_))));
+  while (records_.runs().contains(run_.id));
+  write(to_line(run_));
+  records_.add(run_);
+}
+
+bool RecordFile::add(Record record) {
+  if (!records_.would_stand(record)) return false;
+  const Record* old = records_.find(record.key());
+  if (old != nullptr && !is_measured(record) && same_content(record, *old)) return false;
+  begin();
+  record.run = run_.id;
+  if (record.time.empty()) record.time = utc_now();
+  write(to_line(record));
+  records_.add(std::move(record));
+  return true;
+}
+
+bool RecordFile::add(Record record, const Schedule& schedule) {
+  if (!records_.would_stand(record)) return false;
+  if (!record.schedule.empty() && records_.schedule(record.schedule) == nullptr) {
+    const ScheduleLine line{.schedule = record.schedule, .graph = record.graph, .text = to_text(schedule)};
+    write(to_line(line));
+    records_.add(line);
+  }
+  return add(std::move(record));
+}
+
+std::string RecordFile::keep(const KernelChoices& choices) {
+  if (choices.empty()) return {};
+  const std::string id = id_of(choices);
+  if (records_.kernels(id) == nullptr) {
+    const KernelsLine line{.id = id, .choices = choices};
+    write(to_line(line));
+    records_.add(line);
+  }
+  return id;
+}
+
+void RecordFile::finish() {
+  if (!begun_ || records_.ended(run_.id)) return;
+  write(to_line(EndLine{.run = run_.id}));
+  records_.add(EndLine{.run = run_.id});
+}
+
+}  // namespace opsched::records

@@ -1,0 +1,55 @@
+// Writing records: lines that are appended and never changed.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/cost/profile/journal.hpp"
+#include "core/graph/graph.hpp"
+#include "core/schedule/schedule.hpp"
+#include "experiments/records/records.hpp"
+
+namespace opsched::records {
+
+/// The file FOLDER/records.jsonl, open for one process at a time. A kill loses at most the line being written. A run
+/// that did not end goes on where it stopped when the same command runs on the same device and versions.
+class RecordFile {
+ public:
+  enum class Start { continued, anew };
+
+  /// Reads what is there. Start::anew: an unfinished run is not continued. Throws Error where the folder cannot be
+  /// written, another process writes the file, it is none of ours, or it holds measurements of another device.
+  RecordFile(const std::string& folder, Run run, Start start = Start::continued);
+
+  /// All records: those that were there, and those added since.
+  const Records& records() const { return records_; }
+  const Run& run() const { return run_; }
+  /// How many records an unfinished run left, which this one continues.
+  int resumed() const { return resumed_; }
+  /// The record of this key that this run (or the part that it continues) made; nullptr: none yet.
+  const Record* made(const std::string& key) const;
+  /// How many measurements of other versions (driver, libraries, kernels) stand in the file.
+  int of_other_versions() const;
+
+  /// Keeps a record of this run. False: nothing was written, for a stronger one stands (Records::would_stand), or
+  /// one that says the same. Throws Error where it cannot be written.
+  bool add(Record record);
+  /// The same, and the schedule that it is of (record.schedule, record.graph).
+  bool add(Record record, const Schedule& schedule);
+  /// Keeps which kernels were chosen; gives the id for Record::kernels, empty for none.
+  std::string keep(const KernelChoices& choices);
+  /// The run is complete.
+  void finish();
+
+ private:
+  void begin();
+  void write(const std::string& line);
+
+  Records records_;
+  LineJournal file_;
+  Run run_;
+  bool begun_ = false;
+  int resumed_ = 0;
+};
+
+}  // namespace opsched::records

@@ -1,0 +1,121 @@
+#include "experiments/records/records.hpp"
+
+#include <filesystem>
+#include <sstream>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/files.hpp"
+
+namespace opsched::records {
+namespace {
+
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
+
+class Adding final : public LineVisitor {
+ public:
+  explicit Adding(Records& records) : records_(records) {}
+  void visit(Record record) override { records_.add(std::move(record)); }
+  void visit(Run run) override { records_.add(std::move(run)); }
+  void visit(ScheduleLine schedule) override { records_.add(std::move(schedule)); }
+  void visit(KernelsLine kernels) override { records_.add(std::move(kernels)); }
+  void visit(EndLine end) override { records_.add(std::move(end)); }
+
+ private:
+  Records& records_;
+};
+
+}  // namespace
+
+std::string records_file(const std::string& folder) {
+  return (std::filesystem::path(folder) / "records.jsonl").string();
+}
+
+Records Records::read(const std::string& folder) {
+  const std::string file = records_file(folder);
+  Records records;
+  if (!std::filesystem::exists(file)) return records;
+  const std::string text = read_file(file, kMostBytes);
+  if (text.empty()) return records;
+  std::istringstream lines(text);
+  std::string line;
+  std::getline(lines, line);
+  try {
+    check_first_line(line);
+  } catch (const Error& e) {
+    throw Error("'" + file + "' " + e.what());
+  }
+  Adding adding(records);
+  for (int number = 2; std::getline(lines, line); ++number) try {
+      read_line(line, adding);
+    } catch (const Error& e) {
+      records.warnings_.push_back(
+          file + ":" + std::to_string(number) +
+          (lines.eof() ? ": a line that was cut off, left out" : ": left out: " + std::string(e.what())));
+    }
+  return records;
+}
+
+std::vector<const Record*> Records::standing() const {
+  std::vector<const Record*> list;
+  list.reserve(keys_.size());
+  for (const std::string& key : keys_) list.push_back(&all_[stands_.at(key)]);
+  return list;
+}
+
+const Record* Records::find(const std::string& key) const {
+  const auto it = stands_.find(key);
+  return it == stands_.end() ? nullptr : &all_[it->second];
+}
+
+const Run& Records::run_of(const Record& record) const {
+  static const Run unknown;
+  const auto it = runs_.find(record.run);
+  return it == runs_.end() ? unknown : it->second;
+}
+
+const ScheduleLine* Records::schedule(const std::string& fingerprint) const {
+  const auto it = schedules_.find(fingerprint);
+  return it == schedules_.end() ? nullptr : &it->second;
+}
+
+const KernelChoices* Records::kernels(const std::string& id) const {
+  const auto it = kernels_.find(id);
+  return it == kernels_.end() ? nullptr : &it->second;
+}
+
+bool Records::ended(const std::string& run) const { return ended_.contains(run); }
+
+bool Records::would_stand(const Record& now) const {
+  const Record* old = find(now.key());
+  if (old == nullptr || !old->missing.empty() || now.replaces) return true;
+  return now.missing.empty() && may_replace(now.provenance, old->provenance);
+}
+
+void Records::add(Record record) {
+  const std::string key = record.key();
+  const bool stands = would_stand(record);
+  all_.push_back(std::move(record));
+  if (!stands_.contains(key)) keys_.push_back(key);
+  if (stands) stands_.insert_or_assign(key, all_.size() - 1);
+}
+
+void Records::add(Run run) {
+  const std::string id = run.id;
+  runs_.insert_or_assign(id, std::move(run));
+}
+
+void Records::add(ScheduleLine schedule) {
+  const std::string id = schedule.schedule;
+  schedules_.insert_or_assign(id, std::move(schedule));
+}
+
+void Records::add(KernelsLine kernels) { kernels_.insert_or_assign(kernels.id, std::move(kernels.choices)); }
+
+void Records::add(EndLine end) { ended_.insert_or_assign(end.run, true); }
+
+bool comparable(const Run& a, const Run& b) {
+  return a.device.empty() || b.device.empty() || (a.device == b.device && a.kernels == b.kernels);
+}
+
+}  // namespace opsched::records

@@ -1,0 +1,68 @@
+// The records of a folder, as they stand.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "experiments/records/record.hpp"
+
+namespace opsched::records {
+
+/// FOLDER/records.jsonl
+std::string records_file(const std::string& folder);
+
+/// What a records file holds. Of several records of one key (Record::key) the last one stands, unless it is weaker
+/// than one before it (may_replace) and does not ask to replace it, or says only why there is no value.
+class Records {
+ public:
+  /// No file: no records. Throws Error for a file that is none of ours. A line that cannot be read is left out,
+  /// with a warning.
+  static Records read(const std::string& folder);
+
+  /// Of each key the record that stands, in the order in which the keys came.
+  std::vector<const Record*> standing() const;
+  /// nullptr: nothing of this key.
+  const Record* find(const std::string& key) const;
+  const Record* find(const Case& what) const { return find(Record{.what = what}.key()); }
+  /// Every record, in the order of the file.
+  const std::vector<Record>& all() const { return all_; }
+
+  const Run& run_of(const Record& record) const;
+  /// nullptr: the schedule itself is not kept.
+  const ScheduleLine* schedule(const std::string& fingerprint) const;
+  const KernelChoices* kernels(const std::string& id) const;
+  const std::map<std::string, Run>& runs() const { return runs_; }
+  bool ended(const std::string& run) const;
+
+  /// About lines that were left out; each names file and line.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  bool empty() const { return all_.empty(); }
+  /// Whether `now` would stand in place of what stands of its key.
+  bool would_stand(const Record& now) const;
+
+  // As a file grows.
+  void add(Record record);
+  void add(Run run);
+  void add(ScheduleLine schedule);
+  void add(KernelsLine kernels);
+  void add(EndLine end);
+
+ private:
+  std::vector<Record> all_;
+  std::vector<std::string> keys_;                        ///< in the order in which they came
+  std::unordered_map<std::string, std::size_t> stands_;  ///< key -> index into all_
+  std::map<std::string, Run> runs_;
+  std::map<std::string, bool> ended_;
+  std::unordered_map<std::string, ScheduleLine> schedules_;
+  std::unordered_map<std::string, KernelChoices> kernels_;
+  std::vector<std::string> warnings_;
+};
+
+/// Measured on the same kind of device with the same version of our kernels, or not measured at all: may stand in one
+/// comparison without a mark.
+bool comparable(const Run& a, const Run& b);
+
+}  // namespace opsched::records
