@@ -1,0 +1,365 @@
+"""Records: the one form in which numbers are kept. docs/records.md describes the file, experiments/records/ reads and
+writes the same in C++."""
+
+import fcntl
+import json
+import math
+import os
+import sys
+import time
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+FORMAT = {"format": "opsched records", "version": 1}
+Texts = dict[str, str]
+
+
+class BadRecords(Exception):
+    """A file, line or record that is not what it should be; the message names it."""
+
+
+class Provenance(Enum):
+    """Where a number comes from, the strongest first; as core/provenance.hpp."""
+
+    measured = "measured"
+    recorded = "recorded"  # put together from latencies that were measured earlier
+    simulated = "simulated"
+    synthetic = "synthetic"  # of made-up costs
+    exact = "exact"  # counted
+
+    def may_replace(self, old: "Provenance") -> bool:
+        scale = (Provenance.simulated, Provenance.recorded, Provenance.measured)
+        if self not in scale or old not in scale:
+            return self is old
+        return scale.index(self) >= scale.index(old)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Of the samples behind a value, in its unit; 0: not known."""
+
+    p90: float = 0
+    p99: float = 0
+    min: float = 0
+    max: float = 0
+    stddev: float = 0
+    mad_ratio: float = 0  # median absolute deviation over the median
+    runs: int = 0
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The lowest seen while measuring; 0: not known."""
+
+    sm_mhz: int = 0
+    memory_mhz: int = 0
+    throttled: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where, with what and by which command records were made."""
+
+    id: str = ""
+    device: str = ""
+    driver: str = ""
+    cuda: str = ""
+    cudnn: str = ""
+    kernels: str = ""  # version of our kernels
+    software: Texts = field(default_factory=dict)
+    command: str = ""
+    note: str = ""
+    begin: str = ""
+
+    def where(self) -> str:
+        named = {"driver": self.driver, "CUDA": self.cuda, "cuDNN": self.cudnn, "kernels": self.kernels, **self.software}
+        return ", ".join([self.device] * bool(self.device) + [f"{k} {v}" for k, v in named.items() if v])
+
+    def same_work(self, other: "Run") -> bool:
+        return replace(self, id="", begin="") == replace(other, id="", begin="")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A number, or several that belong together. Names and meaning of the fields: docs/records.md."""
+
+    network: str = ""
+    software: str = "opsched"
+    scheduler: str = ""
+    options: Texts = field(default_factory=dict)
+    batch: int = 1
+    image: int = 0
+    precision: str = "fp32"
+    gpus: int = 1
+    quantity: str = "latency"
+    labels: Texts = field(default_factory=dict)
+    missing: str = ""
+    value: float | None = None
+    unit: str = ""
+    spread: Spread = Spread()
+    numbers: dict[str, float] = field(default_factory=dict)
+    texts: Texts = field(default_factory=dict)
+    series: dict[str, list[float]] = field(default_factory=dict)
+    graph: str = ""
+    schedule: str = ""
+    kernels: str = ""
+    clocks: Clocks = Clocks()
+    provenance: Provenance = Provenance.measured
+    replaces: bool = False
+    run: str = ""
+    time: str = ""
+
+    def case(self) -> str:
+        software = "" if self.software == "opsched" else f"{self.software}:"
+        options = "".join(f",{k}={v}" for k, v in sorted(self.options.items()))
+        image = f"/image:{self.image}" if self.image else ""
+        return f"{software}{self.network}/{self.scheduler}{options}/batch:{self.batch}{image}/{self.precision}/gpus:{self.gpus}"
+
+    def key(self) -> str:
+        """Of several records of one key one stands."""
+        quantity = "" if self.quantity == "latency" else f"#{self.quantity}"
+        labels = ",".join(f"{k}={v}" for k, v in sorted(self.labels.items()))
+        return self.case() + quantity + (f"{{{labels}}}" if labels else "")
+
+    def is_like(self, **conditions: Any) -> bool:
+        """Each condition is a field of this class, else a label; a tuple or list: any of these."""
+        for name, wanted in conditions.items():
+            found = getattr(self, name) if name in _FIELDS else self.labels.get(name)
+            if found not in wanted if isinstance(wanted, (tuple, list)) else found != wanted:
+                return False
+        return True
+
+
+_FIELDS = {f.name: f for f in fields(Record)}
+
+
+def utc(seconds: float | None = None) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _small(thing: Spread | Clocks | Run) -> dict[str, Any]:
+    return {f.name: value for f in fields(thing) if (value := getattr(thing, f.name))}
+
+
+def _finite(record: Record) -> None:
+    values = [record.value or 0, *record.numbers.values(), *(v for column in record.series.values() for v in column)]
+    if not all(math.isfinite(v) for v in values):
+        raise BadRecords(f"the record {record.key()} holds a number that is not finite")
+
+
+def record_to_json(record: Record) -> dict[str, Any]:
+    """What differs from what its absence means, in the order of the fields."""
+    _finite(record)
+    data = {}
+    for name, f in _FIELDS.items():
+        value = getattr(record, name)
+        if name == "value":
+            if value is not None:
+                data[name] = value
+        elif name in ("spread", "clocks"):
+            if small := _small(value):
+                data[name] = small
+        elif name == "provenance":
+            data[name] = value.value
+        elif name in ("precision", "run", "time") or value and value != f.default:
+            data[name] = dict(sorted(value.items())) if isinstance(value, dict) else value
+    return data
+
+
+def record_from_json(data: dict[str, Any]) -> Record:
+    try:
+        record = Record(**{**data, "provenance": Provenance(data["provenance"]), "spread": Spread(**data.get("spread", {})),
+                           "clocks": Clocks(**data.get("clocks", {}))})
+    except (TypeError, ValueError, KeyError) as error:
+        raise BadRecords(str(error)) from error
+    if record.value is None and not (record.numbers or record.series or record.missing):
+        raise BadRecords("a record without value, numbers, series or a reason why they are missing")
+    return record
+
+
+class Records:
+    """What the records.jsonl of a folder holds, as it stands."""
+
+    def __init__(self) -> None:
+        self.all: list[Record] = []
+        self.runs: dict[str, Run] = {}
+        self.ended: set[str] = set()
+        self.schedules: dict[str, tuple[str, str]] = {}  # fingerprint: (fingerprint of the graph, text)
+        self.kernels: dict[str, Texts] = {}
+        self.warnings: list[str] = []
+        self._stands: dict[str, Record] = {}
+
+    @staticmethod
+    def read(folder: Path) -> "Records":
+        """No file: no records. A line that cannot be read is left out, with a warning on standard error."""
+        file, records = Path(folder) / "records.jsonl", Records()
+        if not file.exists() or not (text := file.read_bytes().decode(errors="replace")):
+            return records
+        first, *lines = text.split("\n")
+        try:
+            version = json.loads(first)
+        except ValueError:
+            version = None
+        if version != FORMAT:
+            raise BadRecords(f"'{file}' is not a records file of this version")
+        for number, line in enumerate(lines, 2):
+            if not line and number == len(lines) + 1:
+                break  # behind the last newline
+            try:
+                records._add_line(json.loads(line))
+            except (BadRecords, ValueError, TypeError, KeyError, AttributeError) as error:
+                cut = number == len(lines) + 1
+                records.warnings.append(f"{file}:{number}: " + ("a line that was cut off, left out" if cut else
+                                                                f"left out: {error}"))
+        for warning in records.warnings:
+            print(warning, file=sys.stderr)
+        return records
+
+    def _add_line(self, line: dict[str, Any]) -> None:
+        (kind, data), = line.items()
+        if kind == "record":
+            self.add(record_from_json(data))
+        elif kind == "run":
+            self.runs[data["id"]] = Run(**data)
+        elif kind == "schedule":
+            self.schedules[data["id"]] = (data["graph"], data["text"])
+        elif kind == "kernels":
+            self.kernels[data["id"]] = data["choices"]
+        elif kind == "end":
+            self.ended.add(data["run"])
+        else:
+            raise BadRecords(f"a line of a kind that this version does not know: '{kind}'")
+
+    def would_stand(self, now: Record) -> bool:
+        old = self._stands.get(now.key())
+        if old is None or old.missing or now.replaces:
+            return True
+        return not now.missing and now.provenance.may_replace(old.provenance)
+
+    def add(self, record: Record) -> None:
+        self.all.append(record)
+        if self.would_stand(record):
+            self._stands[record.key()] = record
+
+    def standing(self) -> list[Record]:
+        """Of each key the record that stands, in the order in which the keys came."""
+        return list(self._stands.values())
+
+    def find(self, key: str) -> Record | None:
+        return self._stands.get(key)
+
+    def select(self, **conditions: Any) -> list[Record]:
+        """Those that stand and have a value (or numbers or series): Record.is_like."""
+        return [r for r in self._stands.values() if not r.missing and r.is_like(**conditions)]
+
+    def run_of(self, record: Record) -> Run:
+        return self.runs.get(record.run, Run())
+
+
+def comparable(a: Run, b: Run) -> bool:
+    """May stand in one comparison without a mark: same kind of device and kernels, or not measured at all."""
+    return not a.device or not b.device or (a.device, a.kernels) == (b.device, b.kernels)
+
+
+def fnv1a(text: str, state: int = 14695981039346656037) -> int:
+    for byte in text.encode():
+        state = (state ^ byte) * 1099511628211 & (1 << 64) - 1
+    return state
+
+
+class RecordFile:
+    """FOLDER/records.jsonl, open for one process at a time; lines are appended and never changed. A run that did not end
+    goes on where it stopped when the same command runs on the same device and versions."""
+
+    def __init__(self, folder: Path, run: Run, fresh: bool = False) -> None:
+        self.path = Path(folder) / "records.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._lock()
+        self._cut_unfinished()
+        self.records, self.run = Records.read(folder), run
+        for there in (self.records.run_of(r) for r in self.records.select(software="opsched")
+                      if r.provenance is Provenance.measured):
+            if run.device and there.device not in ("", run.device):
+                raise BadRecords(f"'{self.path}' holds what was measured on {there.device}, and this is {run.device}; give "
+                                 "another folder")
+        open_runs = [r for id, r in self.records.runs.items() if id not in self.records.ended and r.same_work(run)]
+        self._begun = bool(open_runs) and not fresh
+        if self._begun:
+            self.run = max(open_runs, key=lambda r: r.begin)
+
+    def __enter__(self) -> "RecordFile":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if os.fstat(self._file).st_size == 0:
+            self.path.unlink(missing_ok=True)
+        os.close(self._file)
+
+    def _lock(self) -> int:
+        """The lock of core/cost/profile/journal.cpp; again if the file went away in between."""
+        while True:
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                os.close(file)
+                raise BadRecords(f"'{self.path}' is in use: another process writes it; wait for it to end") from error
+            if self.path.exists() and self.path.stat().st_ino == os.fstat(file).st_ino:
+                return file
+            os.close(file)
+
+    def _cut_unfinished(self) -> None:
+        data = self.path.read_bytes()
+        os.ftruncate(self._file, data.rfind(b"\n") + 1)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        size = os.fstat(self._file).st_size
+        text = "".join(json.dumps(part, separators=(",", ":"), ensure_ascii=False) + "\n"
+                       for part in ([line] if size else [FORMAT, line])).encode()
+        try:
+            if os.write(self._file, text) != len(text):
+                raise OSError(28, "no space left", str(self.path))
+        except OSError:
+            os.ftruncate(self._file, size)  # leaves whole lines behind
+            raise
+
+    def _begin(self) -> None:
+        if self._begun:
+            return
+        begin, id = self.run.begin or utc(), ""
+        while not id or id in self.records.runs:
+            id = f"{fnv1a(json.dumps(_small(self.run)) + begin + id):016x}"
+        self.run, self._begun = replace(self.run, id=id, begin=begin), True
+        self._write({"run": _small(self.run)})
+        self.records.runs[id] = self.run
+
+    def add(self, record: Record) -> bool:
+        """Keeps a record of this run. False: a stronger one stands, or one that says the same unmeasured thing."""
+        if not self.records.would_stand(record):
+            return False
+        old = self.records.find(record.key())
+        measured = record.provenance is Provenance.measured and not record.missing
+        if old and not measured and replace(old, run="", time="") == replace(record, run="", time=""):
+            return False
+        self._begin()
+        record = replace(record, run=self.run.id, time=record.time or utc())
+        self._write({"record": record_to_json(record)})
+        self.records.add(record)
+        return True
+
+    def made(self, key: str) -> Record | None:
+        """What this run (or the part that it continues) made of this key."""
+        record = self.records.find(key)
+        return record if record and self._begun and record.run == self.run.id and not record.missing else None
+
+    def keep_schedule(self, id: str, graph: str, text: str) -> None:
+        if id not in self.records.schedules:
+            self._write({"schedule": {"id": id, "graph": graph, "text": text}})
+            self.records.schedules[id] = (graph, text)
+
+    def finish(self) -> None:
+        if self._begun and self.run.id not in self.records.ended:
+            self._write({"end": {"run": self.run.id}})
+            self.records.ended.add(self.run.id)
