@@ -5,31 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "core/cost/cost_model.hpp"
 #include "core/precision.hpp"
+#include "core/runtime/measurement.hpp"
 #include "core/runtime/tensor.hpp"
 #include "core/runtime/trace/active_warps.hpp"
 #include "core/runtime/trace/trace.hpp"
 
 namespace opsched {
-
-struct MeasureOptions {
-  int warmup = 10;  ///< replays before, the first one always; none begins after a fifth of max_seconds
-  int min_runs = 30, max_runs = 2000;
-  double max_noise = 0.005;  ///< stop when the standard error of the median falls below this part of it
-  double max_seconds = 2.0;  ///< or when this much time has passed
-};
-
-/// Latency of a schedule, ms.
-struct Measurement {
-  double median = 0, mean = 0, min = 0, max = 0;
-  double noise = 0;  ///< median absolute deviation over the median
-  int runs = 0;
-  Source source = Source::measured;
-  int sm_clock_mhz = 0, memory_clock_mhz = 0;  ///< lowest seen while measuring; 0: unknown
-  bool throttled = false;
-  std::string note;  ///< device, or what was replayed
-};
 
 /// Which waits of a step for others are executed: those that no other wait and no stream implies (the
 /// transitive reduction), or one for every step whose output it reads. For what that costs.
@@ -44,6 +26,12 @@ struct Preparation {
   int waits = 0;              ///< dependences between streams
 };
 
+/// The kernel that a problem of a program got: Problem::key() and the kernel's name in the library, which rebuilds it.
+struct KernelChoice {
+  std::string problem, kernel;
+  bool operator==(const KernelChoice&) const = default;
+};
+
 /// A graph and a validated schedule made ready to run. Not thread-safe.
 class Executor {
  public:
@@ -51,8 +39,16 @@ class Executor {
   /// Runs once. `inputs`: one tensor for each Graph::inputs(), in order; result: one for each
   /// Graph::outputs(), in order.
   virtual std::vector<Tensor> run(const std::vector<Tensor>& inputs) = 0;
-  /// Repeats the schedule until its noise is small.
+  /// Latencies of `count` runs, ms, one for each, in the order in which they ran. Runs follow each other without
+  /// gaps and do not overlap; a warm-up comes before the first call. A back end that looks the latency up or
+  /// simulates it answers with that one number, whatever the count. Throws Error where nothing can be timed.
+  virtual std::vector<double> sample(int count) = 0;
+  /// Samples until their noise is small.
   virtual Measurement measure(const MeasureOptions& options) = 0;
+  /// While the last sample() or measure() ran. Default: unknown.
+  virtual Clocks clocks() const { return {}; }
+  /// With which kernels it runs: every distinct problem once, by key. Default: none, where there is no choice.
+  virtual std::vector<KernelChoice> kernels() const { return {}; }
   /// What runs when, in one run. Throws Error where the back end cannot tell.
   virtual Trace trace();
   /// Throws Error where the back end prepares nothing.

@@ -61,7 +61,7 @@ Result Runner::time(const Case& what, const Found& found) {
   result.ms = latency.median;
   result.min_ms = latency.min;
   result.max_ms = latency.max;
-  result.noise = latency.noise;
+  result.noise = latency.mad_ratio;
   result.runs = latency.runs;
   result.how = timing.how;
   result.sm_clock_mhz = latency.sm_clock_mhz;

@@ -77,7 +77,7 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
   std::string text = fixed(latency.median, 4) + " ms, " + timing.how + "; " + device.describe();
   if (latency.runs > 1)
     text += "; " + std::to_string(latency.runs) + " runs, " + fixed(latency.min, 4) + " to " + fixed(latency.max, 4) +
-            ", noise " + fixed(100 * latency.noise, 1) + "%";
+            ", noise " + fixed(100 * latency.mad_ratio, 1) + "%";
   table.add({"latency", text});
   if (latency.sm_clock_mhz > 0)
     table.add({"clocks", "SM " + std::to_string(latency.sm_clock_mhz) + " MHz, memory " +

@@ -43,7 +43,8 @@ class CudaExecutor final : public Executor {
             [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
               return weights_->get(step, kernel, device);
             },
-            progress) {}
+            progress),
+        timer_(captured_.exec(), captured_.stream(), &devices_.front()->clocks()) {}
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
     const Program& program = captured_.program();
@@ -65,11 +66,20 @@ class CudaExecutor final : public Executor {
   Measurement measure(const MeasureOptions& options) override {
     feed();
     const NvtxRange range("measure " + label_);
-    DeviceContext& device = *devices_.front();
-    Measurement result = time_replays(captured_.exec(), captured_.stream(), options, &device.clocks());
+    Measurement result = timer_.measure(options);
     result.note = note_;
     return result;
   }
+
+  std::vector<double> sample(int count) override {
+    feed();
+    const NvtxRange range("sample " + label_);
+    return timer_.sample(count);
+  }
+
+  Clocks clocks() const override { return timer_.clocks(); }
+
+  std::vector<KernelChoice> kernels() const override { return captured_.kernels(); }
 
   Trace trace() override {
 #ifdef OPSCHED_WITH_CUPTI
@@ -153,6 +163,7 @@ class CudaExecutor final : public Executor {
   std::vector<DeviceContext*> devices_;
   std::string note_;
   CapturedProgram captured_;
+  GraphTimer timer_;
   bool fed_ = false;
 };
 

@@ -1,6 +1,7 @@
 // How programs for the GPU are lowered.
 #pragma once
 
+#include "core/precision.hpp"
 #include "core/runtime/program/program.hpp"
 
 namespace opsched {

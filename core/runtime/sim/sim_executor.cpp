@@ -23,21 +23,21 @@ class SimExecutor : public Executor {
     return numerics_->run(inputs);
   }
 
+  std::vector<double> sample(int) override { return {measure({}).median}; }
+
   Measurement measure(const MeasureOptions&) override {
-    Measurement m;
-    m.source = cost_.source();
     if (profile_) {
       if (const ScheduleRecord* known = profile_->find_schedule(fingerprint(cost_.graph()), fingerprint(schedule_))) {
-        m.median = m.mean = m.min = m.max = known->record.ms;
-        m.noise = known->record.noise;
+        Measurement m = summarise({known->record.ms});
+        m.mad_ratio = known->record.noise;
         m.runs = known->record.runs;
         m.source = Source::recorded;
         m.note = "measured on " + profile_->device().name;
         return m;
       }
     }
-    m.median = m.mean = m.min = m.max = simulate(cost_, schedule_).timeline.makespan;
-    m.runs = 1;
+    Measurement m = summarise({simulate(cost_, schedule_).timeline.makespan});
+    m.source = cost_.source();
     m.note = profile_ ? "simulated on the profile of " + profile_->device().name : "simulated";
     return m;
   }

@@ -9,10 +9,10 @@
 namespace opsched {
 
 /// measure() answers from `profile` if this very schedule was measured there on the whole, else with
-/// the simulated latency (noise 0, one run); Measurement::note says which. Source: the cost model's.
-/// run() hands over to `numerics`, and throws Error where there is none: a simulation computes no
-/// values. activation_bytes() is what the lowering plans with 4 bytes an element, or what the
-/// profile's precision takes. All must outlive the result.
+/// the simulated latency (one run); Measurement::note says which; sample() is that one number. Source: the cost
+/// model's. run() hands over to `numerics`, and throws Error where there is none: a simulation computes no values.
+/// activation_bytes() is what the lowering plans with 4 bytes an element, or what the profile's precision takes. All
+/// must outlive the result.
 std::unique_ptr<Executor> make_sim_executor(CostModel& cost, const Schedule& schedule, const Profile* profile = nullptr,
                                             std::unique_ptr<Executor> numerics = nullptr);
 

@@ -100,7 +100,7 @@ class GpuDevice final : public Device {
     Lane& lane = lane_of(precision);
     Profile& profile = lane.profile;
     profile.record_schedule(fingerprint(costs.graph()), fingerprint(schedule),
-                            {.record = {.ms = latency.median, .noise = latency.noise, .runs = latency.runs},
+                            {.record = {.ms = latency.median, .noise = latency.mad_ratio, .runs = latency.runs},
                              .label = label,
                              .schedule = to_text(schedule)});
     DeviceFacts facts = facts_of(gpus_.front(), lane.kernels);

@@ -215,6 +215,8 @@ TEST(SimExecutor, MeasuresFromRecordsElseSimulates) {
   const Measurement simulated = executor->measure({});
   EXPECT_EQ(simulated.source, Source::synthetic);
   EXPECT_DOUBLE_EQ(simulated.median, simulate(cost, schedule).timeline.makespan);
+  EXPECT_EQ(executor->sample(5), std::vector<double>{simulated.median});
+  EXPECT_TRUE(executor->kernels().empty());
   EXPECT_GT(executor->activation_bytes(0), 0);
   EXPECT_THROW(executor->run({}), Error);
   profile.record_schedule(fingerprint(graph), fingerprint(schedule), {{0.125, 0.01, 40}, "diamond/wavefront", ""});

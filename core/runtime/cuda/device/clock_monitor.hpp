@@ -4,13 +4,9 @@
 #include <memory>
 #include <string>
 
-namespace opsched {
+#include "core/runtime/measurement.hpp"
 
-/// What the GPU ran at since the monitor was started.
-struct Clocks {
-  int sm_mhz = 0, memory_mhz = 0;  ///< lowest seen; 0: unknown
-  bool throttled = false;          ///< slowed by power, heat or hardware protection
-};
+namespace opsched {
 
 /// NVML is part of the driver and loaded when it is there; without it clocks are unknown.
 class ClockMonitor {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <unordered_set>
 #include <utility>
 
@@ -282,6 +283,17 @@ bool CapturedProgram::prioritised() const {
 
 unsigned long long CapturedProgram::instantiate_flags() const {
   return prioritised() ? cudaGraphInstantiateFlagUseNodePriority : 0;
+}
+
+std::vector<KernelChoice> CapturedProgram::kernels() const {
+  std::map<std::string, std::string> chosen;
+  for (std::size_t i = 0; i < prepared_.size(); ++i)
+    if (prepared_[i].kernel)
+      chosen.emplace(make_problem(program_, program_.steps[i], precision_, preferred_layout(precision_), batch_).key(),
+                     prepared_[i].kernel->describe());
+  std::vector<KernelChoice> kernels;
+  for (auto& [problem, kernel] : chosen) kernels.push_back({problem, kernel});
+  return kernels;
 }
 
 Preparation CapturedProgram::prepare_again(int times) const {

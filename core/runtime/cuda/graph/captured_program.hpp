@@ -44,6 +44,8 @@ class CapturedProgram {
   /// says which nodes came from which step. It works on this object's memory.
   CudaGraph capture(StepNodes& nodes) const;
   unsigned long long instantiate_flags() const;
+  /// Which kernel every distinct problem got, by problem.
+  std::vector<KernelChoice> kernels() const;
   /// Makes the graph ready again, `times` times.
   Preparation prepare_again(int times) const;
 

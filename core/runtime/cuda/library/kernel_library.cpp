@@ -134,8 +134,8 @@ Tuning measure(PendingKernel& task, const TrialBench& bench) {
 
 }  // namespace
 
-KernelChoice choice_of(const Tuning& tuning) {
-  KernelChoice choice;
+TunedKernel choice_of(const Tuning& tuning) {
+  TunedKernel choice;
   choice.kernel = tuning.candidates.front().kernel;
   const double limit = kHopeless * tuning.candidates.front().ms;
   int close = 0, small = 0;
@@ -205,7 +205,7 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
       chunked.push_back(problem);
       continue;
     }
-    const KernelChoice* remembered = impl_->choices.find(key);
+    const TunedKernel* remembered = impl_->choices.find(key);
     if (!remembered && !std::exchange(refreshed, true)) {
       impl_->choices.refresh();
       remembered = impl_->choices.find(key);
@@ -253,19 +253,19 @@ std::shared_ptr<const Kernel> KernelLibrary::get(const Problem& problem) {
   return impl_->ready.at(key);
 }
 
-const KernelChoice& KernelLibrary::choice(const Problem& problem) const {
+const TunedKernel& KernelLibrary::choice(const Problem& problem) const {
   const std::string key = problem.key();
-  const KernelChoice* choice = impl_->choices.find(key);
+  const TunedKernel* choice = impl_->choices.find(key);
   if (!choice) throw Error("no kernel was chosen yet for " + key);
   return *choice;
 }
 
-void KernelLibrary::choose(const Problem& problem, KernelChoice choice) {
+void KernelLibrary::choose(const Problem& problem, TunedKernel choice) {
   use(problem, build(problem, choice.kernel));
   remember(problem, std::move(choice));
 }
 
-void KernelLibrary::remember(const Problem& problem, KernelChoice choice) {
+void KernelLibrary::remember(const Problem& problem, TunedKernel choice) {
   impl_->choices.set(problem.key(), std::move(choice));
   impl_->choices.save();
 }

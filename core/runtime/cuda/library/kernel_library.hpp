@@ -55,7 +55,7 @@ struct Tuning {
 };
 
 /// The best candidate, and those that are worth a try in company: they came close, or leave room for others.
-KernelChoice choice_of(const Tuning& tuning);
+TunedKernel choice_of(const Tuning& tuning);
 
 class KernelLibrary {
  public:
@@ -78,11 +78,11 @@ class KernelLibrary {
   // Other choices than the fastest alone; see kernel_refinement.hpp.
 
   /// The choice for a prepared problem, and where it comes from. Throws Error for others.
-  const KernelChoice& choice(const Problem& problem) const;
+  const TunedKernel& choice(const Problem& problem) const;
   /// Keeps it in the cache, and get() returns its kernel from now on. Throws Error if it cannot be built.
-  void choose(const Problem& problem, KernelChoice choice);
+  void choose(const Problem& problem, TunedKernel choice);
   /// Keeps it in the cache; get() returns what it did.
-  void remember(const Problem& problem, KernelChoice choice);
+  void remember(const Problem& problem, TunedKernel choice);
   /// Builds a kernel by name and loads its code. Throws Error if it cannot do the problem.
   std::shared_ptr<const Kernel> build(const Problem& problem, const std::string& kernel);
   /// get() returns this kernel for the problem, until the next call or the end of this object.

@@ -23,7 +23,7 @@ Json versions() {
           {"cublaslt", cublasLtGetVersion()}};
 }
 
-Json to_json(const KernelChoice& choice) {
+Json to_json(const TunedKernel& choice) {
   Json alone = Json::array();
   for (const KernelTime& k : choice.alone) {
     alone.push_back({k.kernel, k.ms});
@@ -39,8 +39,8 @@ Json to_json(const KernelChoice& choice) {
   return j;
 }
 
-KernelChoice from_json(const Json& j) {
-  KernelChoice choice;
+TunedKernel from_json(const Json& j) {
+  TunedKernel choice;
   choice.kernel = j.at("kernel");
   for (const Json& k : j.at("alone")) choice.alone.push_back({k.at(0), k.at(1), k.size() > 2});
   if (j.contains("refined")) {
@@ -55,7 +55,7 @@ KernelChoice from_json(const Json& j) {
 }
 
 /// By GPU model and problem. Empty if there is no file, or if it is another version's.
-using Choices = std::map<std::string, std::map<std::string, KernelChoice>>;
+using Choices = std::map<std::string, std::map<std::string, TunedKernel>>;
 
 Choices read(const std::string& path) {
   Choices all;
@@ -83,12 +83,12 @@ ChoiceFile::ChoiceFile(std::string path, std::string device) : path_(std::move(p
 
 void ChoiceFile::refresh() { choices_.merge(read(path_)[device_]); }
 
-const KernelChoice* ChoiceFile::find(const std::string& problem) const {
+const TunedKernel* ChoiceFile::find(const std::string& problem) const {
   const auto it = choices_.find(problem);
   return it == choices_.end() ? nullptr : &it->second;
 }
 
-void ChoiceFile::set(const std::string& problem, KernelChoice choice) {
+void ChoiceFile::set(const std::string& problem, TunedKernel choice) {
   choices_[problem] = std::move(choice);
   changed_.insert(problem);
 }

@@ -15,7 +15,7 @@ namespace opsched {
 constexpr int kKernelsVersion = 9;
 
 /// The kernel of a problem, and where the choice comes from.
-struct KernelChoice {
+struct TunedKernel {
   std::string kernel;
   std::vector<KernelTime> alone;  ///< how it and others measured alone, fastest first
   /// Of a kernel that was preferred for its company (kernel_refinement.hpp): the one that had been chosen
@@ -38,8 +38,8 @@ class ChoiceFile {
   /// Takes over what others have written meanwhile: the library of another GPU of this model, say.
   void refresh();
   /// nullptr if unknown; valid until the next set() of this problem.
-  const KernelChoice* find(const std::string& problem) const;
-  void set(const std::string& problem, KernelChoice choice);
+  const TunedKernel* find(const std::string& problem) const;
+  void set(const std::string& problem, TunedKernel choice);
   /// Writes what was set into the file, beside what others have written meanwhile.
   void save();
 
@@ -49,7 +49,7 @@ class ChoiceFile {
 
  private:
   std::string path_, device_;
-  std::map<std::string, KernelChoice> choices_;
+  std::map<std::string, TunedKernel> choices_;
   std::set<std::string> changed_;
 };
 

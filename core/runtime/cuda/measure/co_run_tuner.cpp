@@ -73,7 +73,7 @@ ScheduleCompany::ScheduleCompany(std::vector<CompanyMember> members, DeviceConte
 std::vector<PosedProblem> ScheduleCompany::problems() {
   std::vector<PosedProblem> posed;
   for (const auto& [key, p] : problems_) {
-    const KernelChoice& choice = device_.kernels().choice(p);
+    const TunedKernel& choice = device_.kernels().choice(p);
     PosedProblem& one = posed.emplace_back();
     one.problem = key;
     one.chosen = choice.kernel;
@@ -109,7 +109,7 @@ KernelComparison ScheduleCompany::compare(std::span<const KernelChange> changes,
 
 void ScheduleCompany::choose(const std::string& key, const std::string& kernel, const KernelComparison& why) {
   const Problem& p = problem(key);
-  KernelChoice choice = device_.kernels().choice(p);
+  TunedKernel choice = device_.kernels().choice(p);
   const std::string alone = choice.refined() ? choice.instead_of : choice.kernel;
   choice.kernel = kernel;
   choice.instead_of = kernel == alone ? "" : alone;
@@ -123,7 +123,7 @@ void ScheduleCompany::choose(const std::string& key, const std::string& kernel, 
 
 void ScheduleCompany::keep_tried(const std::string& key, const std::set<std::string>& kernels) {
   const Problem& p = problem(key);
-  KernelChoice choice = device_.kernels().choice(p);
+  TunedKernel choice = device_.kernels().choice(p);
   choice.tried[company_of(key)].insert(kernels.begin(), kernels.end());
   device_.kernels().remember(p, std::move(choice));
 }

@@ -15,11 +15,33 @@
 
 namespace opsched {
 
-/// Latency of one launch of `exec` on `stream` (of the current device), each replay timed by its own
-/// pair of events. Replays are queued in bursts, so the host's launch overhead hides behind the
-/// replay before; they never overlap. Stops as `options` say; `clocks` may be null.
-Measurement time_replays(cudaGraphExec_t exec, cudaStream_t stream, const MeasureOptions& options,
-                         ClockMonitor* clocks);
+/// Times replays of one graph on `stream` of the device that is current then. A latency is the time between the
+/// ends of two replays in a row. Replays are queued in bursts, so that the host's launches hide behind the replay
+/// before; they never overlap. A burst's first replay also waits for its own launch, and is left out.
+class GraphTimer {
+ public:
+  /// `clocks` may be null. All must outlive it.
+  GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks);
+
+  /// As `options` say; long graphs in fewer replays, but at least one.
+  void warm_up(const MeasureOptions& options = {});
+  /// Latencies of `count` replays, ms, in order, after a warm_up() before the first ones. Clocks are sampled meanwhile.
+  std::vector<double> sample(int count);
+  /// Warms up, then samples as long as `options` say.
+  Measurement measure(const MeasureOptions& options);
+  /// While the last sample() or measure() ran.
+  const Clocks& clocks() const { return seen_; }
+
+ private:
+  void append(int count, std::vector<double>& ms);
+
+  cudaGraphExec_t exec_;
+  cudaStream_t stream_;
+  ClockMonitor* monitor_;
+  std::vector<Event> events_;
+  Clocks seen_;
+  bool warm_ = false;
+};
 
 /// Two graphs in turns on `stream`: a burst of the one, a burst of the other, the next turn the other way
 /// round, so that drifting clocks meet both alike.
@@ -28,10 +50,6 @@ KernelComparison compare_replays(const std::array<cudaGraphExec_t, 2>& graphs, c
 /// Latencies of several, a burst of each in turn until all are known well. `max_seconds` is for each on average.
 std::vector<Measurement> time_in_turn(std::span<const cudaGraphExec_t> execs, cudaStream_t stream,
                                       const MeasureOptions& options);
-
-double median_of(std::vector<double> values);
-/// Standard error of a median over the median.
-double error_of_median(const Measurement& measurement);
 
 /// Replays that are enqueued at once and waited for later, so that the host can go on meanwhile.
 class PendingReplays {

@@ -152,7 +152,7 @@ Record StageTimer::record(const Trial& trial, const Measurement& measured) const
     throw Error("GPU " + std::to_string(device_.gpu()) + ": measuring operator '" +
                 graph_.op(trial.stage.groups.front().front()).name + "' failed: " + std::to_string(trial.replicas) +
                 " replicas took no longer than an empty graph");
-  return {.ms = ms, .noise = measured.noise, .runs = measured.runs};
+  return {.ms = ms, .noise = measured.mad_ratio, .runs = measured.runs};
 }
 
 void StageTimer::time(std::span<const StageRequest> requests, const Done& done) {
@@ -163,7 +163,7 @@ void StageTimer::time(std::span<const StageRequest> requests, const Done& done) 
   const auto land = [&] {
     Trial& trial = flying.front();
     Measurement measured = trial.replays.wait();
-    if (error_of_median(measured) > kMaxError) measured = measure(trial.stage, trial.replicas);
+    if (median_error(measured) > kMaxError) measured = measure(trial.stage, trial.replicas);
     Record whole = record(trial, measured);
     whole.ms += more_ms(readers[trial.request], trial.stage.groups.front());
     done(trial.request, whole);
@@ -189,8 +189,8 @@ Record StageTimer::time(const Schedule& schedule) {
   const CapturedProgram captured = capture(lower(graph_, schedule, lowering_for(precision_)));
   if (!warm_) device_.warm_up();
   warm_ = true;
-  const Measurement measured = time_replays(captured.exec(), captured.stream(), kWhole, nullptr);
-  return {.ms = measured.median, .noise = measured.noise, .runs = measured.runs};
+  const Measurement measured = GraphTimer(captured.exec(), captured.stream(), nullptr).measure(kWhole);
+  return {.ms = measured.median, .noise = measured.mad_ratio, .runs = measured.runs};
 }
 
 std::vector<Record> StageTimer::time_in_turn(std::span<const Schedule> schedules) {
@@ -209,7 +209,7 @@ std::vector<Record> StageTimer::time_in_turn(std::span<const Schedule> schedules
   for (const CapturedProgram& captured : ready) execs.push_back(captured.exec());
   std::vector<Record> records;
   for (const Measurement& measured : opsched::time_in_turn(execs, ready.front().stream(), kWhole))
-    records.push_back({.ms = measured.median, .noise = measured.noise, .runs = measured.runs});
+    records.push_back({.ms = measured.median, .noise = measured.mad_ratio, .runs = measured.runs});
   return records;
 }
 

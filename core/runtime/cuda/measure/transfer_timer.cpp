@@ -36,9 +36,9 @@ Record time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const Co
   a.activate();
   const GraphExec exec = instantiate(capture.end());
   const Measurement m =
-      time_replays(exec.get(), origin,
-                   {.warmup = 3, .min_runs = 18, .max_runs = 90, .max_noise = 0.01, .max_seconds = 0.2}, &a.clocks());
-  return {.ms = m.median / kHops, .noise = m.noise, .runs = m.runs};
+      GraphTimer(exec.get(), origin, nullptr)
+          .measure({.warmup = 3, .min_runs = 18, .max_runs = 90, .max_noise = 0.01, .max_seconds = 0.2});
+  return {.ms = m.median / kHops, .noise = m.mad_ratio, .runs = m.runs};
 }
 
 /// The largest size at which the kernel is the faster method.

@@ -28,15 +28,15 @@ class KernelChoices : public testing::Test {
   std::string path_;
 };
 
-KernelChoice plain(const std::string& kernel) {
-  KernelChoice choice;
+TunedKernel plain(const std::string& kernel) {
+  TunedKernel choice;
   choice.kernel = kernel;
   choice.alone = {{kernel, 0.01}, {"other", 0.0125}, {"small", 0.5, /*for_company=*/true}};
   return choice;
 }
 
-KernelChoice refined() {
-  KernelChoice choice = plain("fast");
+TunedKernel refined() {
+  TunedKernel choice = plain("fast");
   choice.kernel = "other";
   choice.instead_of = "fast";
   choice.company = "net/dataflow/batch:1";
@@ -54,7 +54,7 @@ TEST_F(KernelChoices, AreKeptWithTheirReasons) {
   EXPECT_EQ(again.find("a")->kernel, "fast");
   EXPECT_EQ(again.find("a")->alone, plain("fast").alone);
   EXPECT_FALSE(again.find("a")->refined());
-  const KernelChoice* b = again.find("b");
+  const TunedKernel* b = again.find("b");
   ASSERT_NE(b, nullptr);
   EXPECT_EQ(b->kernel, "other");
   EXPECT_EQ(b->instead_of, "fast");
@@ -73,7 +73,7 @@ TEST_F(KernelChoices, HoldWhatIsWorthATryInCompany) {
                                {"cudnn/fused/1@33", 0.060, 0, ""},
                                {"cudnn/bare/1@33", 0.070, 0, ""},
                                {"broken@33", 0, 0, "it cannot"}}};
-  const KernelChoice choice = choice_of(tuning);
+  const TunedKernel choice = choice_of(tuning);
   EXPECT_EQ(choice.kernel, "own");
   EXPECT_EQ(
       choice.alone,

@@ -1,6 +1,8 @@
 // Schedules of every network on the GPU against the sequential Eigen reference.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/cost/profile/profile.hpp"
 #include "core/error.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
@@ -60,6 +62,35 @@ INSTANTIATE_TEST_SUITE_P(Networks, OnTheGpu,
                          [](const auto& info) {
                            return std::get<0>(info.param) + "_" + to_string(std::get<1>(info.param));
                          });
+
+TEST(CudaExecutor, GivesSamplesAndNamesItsKernels) {
+  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  const Graph graph = make_network("squeezenet");
+  CudaOptions options;
+  options.precision = Precision::fp16;
+  CudaRuntime runtime(options);
+  Profile profile(facts_of(runtime.device()), options.precision);
+  const auto cost = runtime.make_cost(graph, profile);
+  const Schedule schedule = make_schedule("dataflow", {.cost = *cost, .devices = 1, .options = {}, .progress = {}});
+  const auto executor = runtime.make_executor(graph, schedule, 1);
+  for (int count : {1, 9, 25}) {
+    const std::vector<double> ms = executor->sample(count);
+    ASSERT_EQ(static_cast<int>(ms.size()), count);
+    EXPECT_GT(*std::ranges::min_element(ms), 0);
+  }
+  const Measurement measured = executor->measure({});
+  EXPECT_NEAR(median_of(executor->sample(90)) / measured.median, 1, 0.1);
+  EXPECT_LE(measured.median, measured.p90);
+  EXPECT_LE(measured.p90, measured.p99);
+  EXPECT_LE(measured.p99, measured.max);
+  EXPECT_EQ(executor->clocks().sm_mhz > 0, measured.sm_clock_mhz > 0);
+  const std::vector<KernelChoice> kernels = executor->kernels();
+  EXPECT_GT(kernels.size(), 10u);
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    EXPECT_FALSE(kernels[i].kernel.empty()) << kernels[i].problem;
+    if (i > 0) EXPECT_LT(kernels[i - 1].problem, kernels[i].problem);
+  }
+}
 
 /// Spreads the units over the devices in turn, so that nearly everything travels.
 Schedule spread(const Graph& graph, int devices) {
