@@ -24,7 +24,7 @@ class CostSnapshot final : public CostModel {
   }
 
   const Graph& graph() const override { return cost_.graph(); }
-  Source source() const override { return cost_.source(); }
+  Provenance provenance() const override { return cost_.provenance(); }
   double operator_ms(OpId op) override { return ms_[op]; }
   double utilisation(OpId op) override { return utilisation_[op]; }
   double stage_ms(const Stage& stage) override {

@@ -4,17 +4,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "core/cost/contention/sharing.hpp"
+#include "core/provenance.hpp"
 #include "core/schedule/schedule.hpp"
 
 namespace opsched {
-
-/// Where a latency came from. Every number shown to a user says which.
-enum class Source { measured, recorded, synthetic };
-std::string to_string(Source source);
 
 /// Latencies of the operators and stages of one graph on devices of one kind; all in ms.
 /// Implementations may measure, so calls can be slow and may throw Error; a failed measurement
@@ -24,7 +20,8 @@ class CostModel {
   virtual ~CostModel() = default;
 
   virtual const Graph& graph() const = 0;
-  virtual Source source() const = 0;
+  /// Of its latencies.
+  virtual Provenance provenance() const = 0;
 
   /// Solo latency: this operator alone on the device, including the barrier that ends a stage.
   virtual double operator_ms(OpId op) = 0;

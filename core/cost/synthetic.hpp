@@ -26,7 +26,7 @@ class SyntheticCost : public CostModel {
                 const std::vector<SyntheticTransfer>& transfers);
 
   const Graph& graph() const override { return graph_; }
-  Source source() const override { return Source::synthetic; }
+  Provenance provenance() const override { return Provenance::synthetic; }
   double operator_ms(OpId op) override { return ms_[op]; }
   double utilisation(OpId op) override { return utilisation_[op]; }
   /// Each operator adds at least this to its stage, so the sum is a true lower bound.

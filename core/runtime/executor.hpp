@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "core/precision.hpp"
 #include "core/runtime/measurement.hpp"
 #include "core/runtime/tensor.hpp"
 #include "core/runtime/trace/active_warps.hpp"

@@ -45,7 +45,7 @@ class PlainCost : public CostModel {
     for (int i = 0; i < graph.size(); ++i) ms_.push_back(0.1 + 3.9 * static_cast<double>(random() >> 11) * 0x1p-53);
   }
   const Graph& graph() const override { return graph_; }
-  Source source() const override { return Source::synthetic; }
+  Provenance provenance() const override { return Provenance::synthetic; }
   double operator_ms(OpId op) override { return ms_[op]; }
   double utilisation(OpId) override { return 0.5; }
   double stage_ms(const Stage& stage) override {

@@ -47,7 +47,7 @@ class DataflowSearch {
 
   Schedule run() {
     plain_ = ask("dataflow", {{"streams", std::to_string(settings_.streams)}});
-    const bool measures = settings_.verify > 0 && request_.cost.source() == Source::measured;
+    const bool measures = settings_.verify > 0 && request_.cost.provenance() == Provenance::measured;
     if (measures) {
       propose();
       verify_plans();

@@ -34,7 +34,7 @@ class Search {
     enumerate();
     if (options_.exhaustive)
       ask_everything();
-    else if (cost_.source() == Source::measured)
+    else if (cost_.provenance() == Provenance::measured)
       measure();
     return finish();
   }
@@ -185,7 +185,7 @@ class Search {
       }
       const double hopeful = part.solve(-kDeviations).ms;
       bounds.push_back(std::min(known.ms, hopeful));
-      if (cost_.source() == Source::measured) {
+      if (cost_.provenance() == Provenance::measured) {
         paths.push_back(std::move(known));
         continue;
       }

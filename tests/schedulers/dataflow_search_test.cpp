@@ -43,10 +43,10 @@ std::vector<Group> by_stream(const Schedule& schedule) {
 class PretendedDevice : public TestCost {
  public:
   using TestCost::TestCost;
-  Source source() const override { return pretended; }
+  Provenance provenance() const override { return pretended; }
   std::optional<double> schedule_ms(const Schedule& schedule) override {
     const std::string key = fingerprint(schedule);
-    if (pretended != Source::measured) {
+    if (pretended != Provenance::measured) {
       if (!known.contains(key)) return std::nullopt;
       return known.at(key).second;
     }
@@ -62,7 +62,7 @@ class PretendedDevice : public TestCost {
     together = std::max(together, static_cast<int>(schedules.size()));
   }
 
-  Source pretended = Source::measured;
+  Provenance pretended = Provenance::measured;
   std::map<std::string, std::pair<Schedule, double>> known;
   int together = 0;
 };
@@ -181,7 +181,7 @@ TEST(DataflowSearch, TakesTheFastestOfWhatItMeasuredAndFindsItAgainInARecord) {
 
     // Without the device, and after the model has changed, the answer is the same.
     PretendedDevice record(graph, seed);
-    record.pretended = Source::recorded;
+    record.pretended = Provenance::recorded;
     record.known = cost.known;
     for (OpId op : graph.units()) record.set(op, 1 + 0.01 * op, 0.5);
     EXPECT_EQ(search(record, options), found) << seed;

@@ -173,7 +173,7 @@ TEST(Reinsert, ReachesItsMakespansOnAThousandRandomDags) {
 class MeasuredCost : public SyntheticCost {
  public:
   explicit MeasuredCost(const WeightedDag& dag) : SyntheticCost(synthetic_cost(dag)) {}
-  Source source() const override { return Source::measured; }
+  Provenance provenance() const override { return Provenance::measured; }
   double stage_ms(const Stage& stage) override {
     asked.insert(stage.groups);
     return slowdown * SyntheticCost::stage_ms(stage);
@@ -225,7 +225,7 @@ TEST(Reinsert, IsNoSlowerThanOneDeviceWhereWholeSchedulesAreMeasured) {
 /// Whole schedules that were measured once, and cannot be now.
 struct Remembered : test::DeviceCost {
   using DeviceCost::DeviceCost;
-  Source source() const override { return Source::recorded; }
+  Provenance provenance() const override { return Provenance::recorded; }
   std::optional<double> schedule_ms(const Schedule& schedule) override {
     const auto it = std::ranges::find(known, fingerprint(schedule), [](const auto& k) { return fingerprint(k.first); });
     return it == known.end() ? std::nullopt : std::optional(it->second);

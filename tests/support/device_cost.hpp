@@ -16,7 +16,7 @@ class DeviceCost : public CostModel {
       : graph_(graph), profile_(profile), signer_(graph), device_(seed) {}
 
   const Graph& graph() const override { return graph_; }
-  Source source() const override { return Source::measured; }
+  Provenance provenance() const override { return Provenance::measured; }
   bool structural() const override { return true; }
   double operator_ms(OpId op) override { return stage_ms({.strategy = Strategy::concurrent, .groups = {{op}}}); }
   double utilisation(OpId op) override { return estimator().utilisation(op); }

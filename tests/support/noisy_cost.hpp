@@ -28,7 +28,7 @@ class NoisyCost : public CostModel {
   }
 
   const Graph& graph() const override { return graph_; }
-  Source source() const override { return source_; }
+  Provenance provenance() const override { return provenance_; }
   bool structural() const override { return true; }
   double operator_ms(OpId op) override { return 0.002 + solo_[op]; }
   double utilisation(OpId op) override { return use_[op]; }
@@ -44,7 +44,7 @@ class NoisyCost : public CostModel {
   double estimate_stage_ms(const Stage& stage) override { return formula(stage, 0.75, 0, false); }
   double stage_ms(const Stage& stage) override {
     if (known_.insert(key(stage)).second) {
-      if (source_ == Source::recorded) {
+      if (provenance_ == Provenance::recorded) {
         known_.erase(key(stage));
         return estimate_stage_ms(stage);
       }
@@ -59,7 +59,7 @@ class NoisyCost : public CostModel {
     const double noise = alone(stage) ? 0 : noise_ * normal(hash(key(stage), seed_));
     return formula(stage, 0.85, 0.02, true) * std::exp(noise);
   }
-  void replay() { source_ = Source::recorded; }
+  void replay() { provenance_ = Provenance::recorded; }
 
   int measured = 0;
   int limit = -1;  ///< measurements after which it fails
@@ -110,7 +110,7 @@ class NoisyCost : public CostModel {
   StageSigner signer_;
   double noise_;
   std::uint64_t seed_;
-  Source source_ = Source::measured;
+  Provenance provenance_ = Provenance::measured;
   std::vector<double> solo_, use_, bias_;
   std::unordered_set<std::string> known_;
 };

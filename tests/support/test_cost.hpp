@@ -27,7 +27,7 @@ class TestCost : public CostModel {
   }
 
   const Graph& graph() const override { return graph_; }
-  Source source() const override { return Source::synthetic; }
+  Provenance provenance() const override { return Provenance::synthetic; }
   double operator_ms(OpId op) override { return solo_[op]; }
   double utilisation(OpId op) override { return use_[op]; }
   double work_ms(OpId op) override { return 0.5 * solo_[op] * (1 + use_[op]); }

@@ -32,7 +32,7 @@ class RecordedCost : public CostModel {
       : RecordedCost(graph, recording.profile, recording.model) {}
 
   const Graph& graph() const override { return graph_; }
-  Source source() const override { return Source::recorded; }
+  Provenance provenance() const override { return Provenance::recorded; }
   double operator_ms(OpId op) override { return tasks_[op].ms; }
   double utilisation(OpId op) override { return tasks_[op].demand; }
   double stage_ms(const Stage& stage) override;

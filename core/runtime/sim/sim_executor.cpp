@@ -31,13 +31,13 @@ class SimExecutor : public Executor {
         Measurement m = summarise({known->record.ms});
         m.mad_ratio = known->record.noise;
         m.runs = known->record.runs;
-        m.source = Source::recorded;
+        m.provenance = Provenance::recorded;
         m.note = "measured on " + profile_->device().name;
         return m;
       }
     }
     Measurement m = summarise({simulate(cost_, schedule_).timeline.makespan});
-    m.source = cost_.source();
+    m.provenance = cost_.provenance() == Provenance::synthetic ? Provenance::synthetic : Provenance::simulated;
     m.note = profile_ ? "simulated on the profile of " + profile_->device().name : "simulated";
     return m;
   }

@@ -9,8 +9,8 @@
 namespace opsched {
 
 /// measure() answers from `profile` if this very schedule was measured there on the whole, else with
-/// the simulated latency (one run); Measurement::note says which; sample() is that one number. Source: the cost
-/// model's. run() hands over to `numerics`, and throws Error where there is none: a simulation computes no values.
+/// the simulated latency (one run); Measurement::provenance says which (recorded; simulated, or synthetic on made-up
+/// costs); sample() is that one number. run() hands over to `numerics`, and throws Error where there is none: a simulation computes no values.
 /// activation_bytes() is what the lowering plans with 4 bytes an element, or what the profile's precision takes. All
 /// must outlive the result.
 std::unique_ptr<Executor> make_sim_executor(CostModel& cost, const Schedule& schedule, const Profile* profile = nullptr,

@@ -213,7 +213,7 @@ TEST(RecordedCost, AnswersFromTheProfileElseTheModel) {
   const ContentionModel model = ContentionModel::fit(profile);
   RecordedCost cost(graph, profile, model);
   const StageSigner signer(graph);
-  EXPECT_EQ(cost.source(), Source::recorded);
+  EXPECT_EQ(cost.provenance(), Provenance::recorded);
   int known = 0, unknown = 0;
   const StageDrawer drawer(graph);
   for (int i = 0; i < 200; ++i) {

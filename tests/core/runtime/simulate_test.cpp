@@ -213,7 +213,7 @@ TEST(SimExecutor, MeasuresFromRecordsElseSimulates) {
   Profile profile(TrueDevice::facts(), Precision::fp16);
   const auto executor = make_sim_executor(cost, schedule, &profile);
   const Measurement simulated = executor->measure({});
-  EXPECT_EQ(simulated.source, Source::synthetic);
+  EXPECT_EQ(simulated.provenance, Provenance::synthetic);
   EXPECT_DOUBLE_EQ(simulated.median, simulate(cost, schedule).timeline.makespan);
   EXPECT_EQ(executor->sample(5), std::vector<double>{simulated.median});
   EXPECT_TRUE(executor->kernels().empty());
@@ -221,7 +221,7 @@ TEST(SimExecutor, MeasuresFromRecordsElseSimulates) {
   EXPECT_THROW(executor->run({}), Error);
   profile.record_schedule(fingerprint(graph), fingerprint(schedule), {{0.125, 0.01, 40}, "diamond/wavefront", ""});
   const Measurement recorded = executor->measure({});
-  EXPECT_EQ(recorded.source, Source::recorded);
+  EXPECT_EQ(recorded.provenance, Provenance::recorded);
   EXPECT_EQ(recorded.median, 0.125);
   EXPECT_EQ(recorded.runs, 40);
   EXPECT_NE(recorded.note, simulated.note);

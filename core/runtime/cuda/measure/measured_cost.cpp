@@ -26,7 +26,7 @@ class MeasuredCost final : public CostModel {
         timer_(graph, connect, precision) {}
 
   const Graph& graph() const override { return graph_; }
-  Source source() const override { return Source::measured; }
+  Provenance provenance() const override { return Provenance::measured; }
 
   double operator_ms(OpId op) override { return stage_ms({.strategy = Strategy::concurrent, .groups = {{op}}}); }
 
