@@ -1,77 +1,74 @@
 #!/usr/bin/env python3
 """Draws the figures of a folder that `opsched reproduce` filled, and writes their pages.
 
-  python3 analysis/figures.py results/h200/figures             all: FIGURE.png, FIGURE.svg, FIGURE.md, README.md
+  python3 analysis/figures.py results/h200/figures             all: FIGURE.png, .svg, .csv, .md, README.md
   python3 analysis/figures.py results/h200/figures batches     one, and README.md
-  python3 analysis/figures.py --check results/h200/figures     exits with 1 if the pages are not what the data say
+  python3 analysis/figures.py --check results/h200/figures     exits with 1 if the pages are not what the records say
 """
 
 import argparse
 import importlib
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from types import ModuleType
 
-from plots.data import BadData, Data, load
+from page import STOPPED, put, write_whole
+from plots.figure import BadFigure, Figure, load_index
 from plots.page import Comparison, index, page
 from plots.paper import load_paper
-from results import STOPPED, write_whole
+from records import BadRecords
 
 PAPER = load_paper()
 
 
 def module_of(figure: str) -> ModuleType:
     """What draws and compares a figure: plots/FIGURE.py; all simulation studies share one."""
-    return importlib.import_module("plots.sim" if figure.startswith("sim_") else f"plots.{figure}")
+    return importlib.import_module("plots.simulations" if figure.startswith("sim_") else f"plots.{figure}")
 
 
-def page_of(data: Data) -> tuple[str, Comparison | None]:
-    module = module_of(data.figure)
-    comparison = module.compare(data, PAPER) if data.rows else None
-    paper = PAPER["hios" if data.paper.startswith("HIOS") else "ios"]
-    return page(data, comparison, f"{paper['citation']} ({paper['setting']})"), comparison
+def page_of(figure: Figure) -> tuple[str, Comparison | None]:
+    comparison = module_of(figure.name).compare(figure, PAPER) if figure.rows else None
+    paper = PAPER["hios" if figure.paper.startswith("HIOS") else "ios"]
+    return page(figure, comparison, f"{paper['citation']} ({paper['setting']})"), comparison
 
 
-def draw(data: Data, folder: Path) -> None:
+def draw(figure: Figure, folder: Path) -> None:
     from plots import style  # imports matplotlib
 
-    style.save(module_of(data.figure).draw(data, PAPER), folder, data.figure)
+    style.save(module_of(figure.name).draw(figure, PAPER), folder, figure.name)
 
 
-def write(file: Path, text: str, check: bool) -> bool:
-    """Writes the page, or checks it; was it what the data say?"""
-    same = file.exists() and file.read_text() == text
-    if not same and not check:
-        write_whole(file, lambda path: path.write_text(text))
-    if not same and check:
-        print(f"{file} is not what the data say; run analysis/figures.py {file.parent}")
-    return same
+def export(figure: Figure, folder: Path) -> None:
+    own = getattr(module_of(figure.name), "export", None)
+    write_whole(folder / f"{figure.name}.csv", lambda path: figure.export(path, own(figure) if own else None))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("figures", nargs="*", help="names (default: all that the folder holds)")
-    parser.add_argument("--no-pictures", action="store_true", help="only pages: needs no matplotlib")
+    parser.add_argument("--no-pictures", action="store_true", help="only pages and CSV: needs no matplotlib")
     parser.add_argument("--check", action="store_true", help="compare pages instead of writing")
     args = parser.parse_args()
     pictures = not (args.no_pictures or args.check)
     same = True
     try:
-        known = [e["name"] for e in json.loads((args.folder / "index.json").read_text())["figures"]]
+        figures = load_index(args.folder)
         if pictures and importlib.util.find_spec("matplotlib") is None:
             sys.exit("figures: matplotlib is missing; install it (Debian, Ubuntu: apt-get install python3-matplotlib), "
                      "or leave the pictures out with --no-pictures")
-        for name in args.figures or [n for n in known if (args.folder / f"{n}.json").exists()]:
-            data = load(args.folder / f"{name}.json")
-            text, comparison = page_of(data)
-            same &= write(args.folder / f"{name}.md", text, args.check)
-            if pictures and comparison is not None:
-                draw(data, args.folder)
-        same &= write(args.folder / "README.md", index(args.folder), args.check)
-    except (BadData, OSError, ValueError) as error:
+        for figure in figures:
+            if args.figures and figure.name not in args.figures:
+                continue
+            text, comparison = page_of(figure)
+            same &= put(args.folder / f"{figure.name}.md", text, args.check)
+            if comparison is not None and not args.check:
+                export(figure, args.folder)
+            if comparison is not None and pictures:
+                draw(figure, args.folder)
+        same &= put(args.folder / "README.md", index(args.folder.resolve().parent.name, figures), args.check)
+    except (BadFigure, BadRecords, OSError, ValueError) as error:
         sys.exit(f"figures: {error}")
     return 1 if args.check and not same else 0
 

@@ -1,28 +1,26 @@
-"""The section on choices of a CUDA graph one at a time, from launch-*.json (`opsched launch`)."""
+"""The section on choices of a CUDA graph one at a time (`opsched launch`)."""
 
-import json
-from pathlib import Path
-
-from results import table
+from page import Marks, distinct, source, table
+from records import Record, Records
 
 
-def section(folder: Path) -> str:
-    files = [json.loads(file.read_text()) for file in sorted(folder.glob("launch-*.json"))]
-    if not files:
+def section(records: Records, marks: Marks) -> str:
+    found = records.select(study="launch")
+    if not found:
         return ""
-    variants = dict.fromkeys((row["choice"], row["variant"]) for data in files for row in data["rows"])
+    graphs: dict[tuple, dict[tuple[str, str], Record]] = {}
+    for r in found:
+        graphs.setdefault((r.network, r.precision, r.batch), {})[r.labels["choice"], r.labels["variant"]] = r
     rows = []
-    for variant in variants:
+    for variant in distinct((r.labels["choice"], r.labels["variant"]) for r in found):
         cells = list(variant)
-        for data in files:
-            found = {(r["choice"], r["variant"]): r for r in data["rows"]}
-            base, row = data["rows"][0], found.get(variant)
-            cells.append("-" if row is None else f"{row['ms']:.4f}" if row is base else
-                         f"{100 * (row['ms'] / base['ms'] - 1):+.1f}%")
+        for variants in graphs.values():
+            base, row = next(iter(variants.values())), variants.get(variant)
+            cells.append("-" if row is None else marks.cell(row, digits=4) if row is base else
+                         f"{100 * (row.value / base.value - 1):+.1f}%{marks.behind(row, base)}")
         rows.append(cells)
     text = "\n## Choices of the graph, one at a time\n\n"
     text += "`opsched launch`: plain dataflow (its latency in ms), and what it takes with one choice made otherwise; all "
-    text += "variants in turn,\nthe median of the rounds.\n\n"
-    text += f"Source: {', '.join(dict.fromkeys(data['origin'] for data in files))}.\n\n"
-    head = ["choice", "variant", *(f"{data['graph']}, {data['precision']}, batch {data['batch']}" for data in files)]
+    text += "variants in turn,\nthe median of the rounds.\n\n" + source(found, records.runs)
+    head = ["choice", "variant", *(f"{network}, {precision}, batch {batch}" for network, precision, batch in graphs)]
     return text + table(head, rows)

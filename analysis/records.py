@@ -124,9 +124,9 @@ class Record:
         return self.case() + quantity + (f"{{{labels}}}" if labels else "")
 
     def is_like(self, **conditions: Any) -> bool:
-        """Each condition is a field of this class, else a label; a tuple or list: any of these."""
+        """Each condition is a field of this class, else (and `run`) a label; a tuple or list: any of these."""
         for name, wanted in conditions.items():
-            found = getattr(self, name) if name in _FIELDS else self.labels.get(name)
+            found = getattr(self, name) if name in _FIELDS and name != "run" else self.labels.get(name)
             if found not in wanted if isinstance(wanted, (tuple, list)) else found != wanted:
                 return False
         return True
@@ -259,8 +259,11 @@ class Records:
 
 
 def comparable(a: Run, b: Run) -> bool:
-    """May stand in one comparison without a mark: same kind of device and kernels, or not measured at all."""
-    return not a.device or not b.device or (a.device, a.kernels) == (b.device, b.kernels)
+    """May stand in one comparison without a mark: same kind of device and version of our kernels. Other software has no
+    kernels of ours, and what was not measured has no device."""
+    if not a.device or not b.device:
+        return True
+    return a.device == b.device and (not a.kernels or not b.kernels or a.kernels == b.kernels)
 
 
 def fnv1a(text: str, state: int = 14695981039346656037) -> int:

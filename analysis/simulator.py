@@ -1,66 +1,42 @@
-"""The section of a results page on how good the simulator is, from simulator.json (opsched fit -o)."""
+"""The section on how good the simulator is (`opsched fit`)."""
 
-import json
-from pathlib import Path
-from typing import Any
-
-from results import table
+from page import commands, table
+from records import Record, Records
 
 MEDIAN, RANK = 0.10, 0.9  # what is to be reached
+GROUPS = {"concurrent": "all: concurrent", "merge": "all: merged", "operators": "all: single operators"}
 
 
-def error(stats: dict[str, Any], what: str) -> str:
-    """A median or 90% quantile in percent; bold where the median is above its limit."""
-    if stats["count"] == 0:
-        return "-"
-    text = f"{100 * stats[what]:.1f}%"
-    return f"**{text}**" if what == "median" and stats[what] > MEDIAN else text
+def cells(r: Record, pairs: bool = False) -> list[str]:
+    """Count, errors in percent and rank correlation; bold what falls short."""
+    n = r.numbers
+    median, rank = f"{100 * r.value:.1f}%", f"{n['rank']:.3f}"
+    row = [f"{n['count']:.0f}", f"**{median}**" if r.value > MEDIAN else median, f"{100 * n['p90']:.1f}%",
+           "-" if n["count"] < 3 else f"**{rank}**" if n["rank"] < RANK else rank]
+    return row + ([f"{n['pairs_right']:.0f} of {n['pairs']:.0f}" if n.get("pairs") else "-"] if pairs else [])
 
 
-def rank(stats: dict[str, Any]) -> str:
-    """Rank correlation; bold where it is below its limit."""
-    if stats["count"] < 3:
-        return "-"
-    text = f"{stats['rank']:.3f}"
-    return f"**{text}**" if stats["rank"] < RANK else text
-
-
-def cells(stats: dict[str, Any]) -> list[str]:
-    return [str(stats["count"]), error(stats, "median"), error(stats, "p90"), rank(stats)]
-
-
-def schedule_cells(stats: dict[str, Any]) -> list[str]:
-    pairs = f"{stats['pairs_right']} of {stats['pairs']}" if stats["pairs"] else "-"
-    return [*cells(stats), pairs]
-
-
-def section(folder: Path) -> str:
-    """Empty where the folder holds no simulator.json."""
-    file = folder / "simulator.json"
-    if not file.exists():
+def section(records: Records) -> str:
+    found = [r for r in records.select(quantity="simulator_error") if r.numbers.get("count", 1)]
+    if not found:
         return ""
-    data = json.loads(file.read_text())
-    stages, replayed, unseen = [], [], []
-    worst: list[tuple[float, str]] = []
-    for profile in data["profiles"]:
-        precision = profile["precision"]
-        for network in profile["networks"]:
-            name = [network["network"], precision]
-            stages.append([*name, *cells(network["stages"])])
-            replayed.append([*name, *schedule_cells(network["replayed"])])
-            unseen.append([*name, *schedule_cells(network["unseen"])])
-        for s in profile["held_out"]:
-            worst.append((s["replayed_ms"] / s["measured_ms"] - 1, s["label"]))
-        stages.append(["all: concurrent", precision, *cells(profile["concurrent"])])
-        stages.append(["all: merged", precision, *cells(profile["merge"])])
-        stages.append(["all: single operators", precision, *cells(profile["operators"])])
-    worst.sort(key=lambda w: -abs(w[0]))
+
+    def of(group: str, precision: str) -> list[Record]:
+        return [r for r in found if r.is_like(group=group, precision=precision)]
+
+    precisions = list(dict.fromkeys(r.precision for r in found))
+    stages = [row for p in precisions for row in (
+        *([r.network, p, *cells(r)] for r in of("stages", p)),
+        *([name, p, *cells(r)] for group, name in GROUPS.items() for r in of(group, p)))]
+    replayed, unseen = ([[r.network, p, *cells(r, pairs=True)] for p in precisions for r in of(group, p)]
+                        for group in ("replayed", "unseen"))
+    worst = sorted((r for p in precisions for r in of("held_out", p)), key=lambda r: -abs(r.value))[:10]
     head = ["network", "precision", "count", "median error", "90% below", "rank correlation"]
     text = "\n## How good the simulator is\n\n"
     text += "What was measured beside what the simulator says of it after a fit that has not seen it. To reach: a median\n"
     text += f"error of at most {100 * MEDIAN:.0f}% and a rank correlation of at least {RANK}; what falls short is bold. "
     text += "How it works and why it errs:\n[docs/simulator.md](../../docs/simulator.md).\n\n"
-    text += f"```\n{data['command']}\n```\n"
+    text += commands(found, records.runs)
     text += "\nStages of several operators, a fifth left out at a time by the hash of their signature; single operators, too,\n"
     text += "estimated from the others. A stage counts for every network that has all of its operators.\n\n"
     text += table(head, stages)
@@ -70,8 +46,7 @@ def section(folder: Path) -> str:
     text += "by more than 2%, and how many of them were predicted in the right order.\n\n"
     text += table(head, replayed)
     text += "\nThe same, and no stage of several operators of that scheduler's schedules was used either, in the fit or in\n"
-    text += "the replay.\n\n"
-    text += table(head, unseen)
+    text += "the replay.\n\n" + table(head, unseen)
     text += "\nThe largest errors of replayed schedules:\n\n"
-    text += table(["schedule", "predicted / measured"], [[label, f"{100 * e:+.1f}%"] for e, label in worst[:10]])
-    return text
+    return text + table(["schedule", "predicted / measured"],
+                        [[r.labels.get("schedule", r.case()), f"{100 * r.value:+.1f}%"] for r in worst])

@@ -1,136 +1,153 @@
 #!/usr/bin/env python3
-"""Writes README.md of a results folder from the data in it, so that no number there is typed by hand.
+"""Writes README.md of results folders from their records, so that no number there is typed by hand.
 
-  python3 analysis/tables.py results/h200            writes results/h200/README.md
-  python3 analysis/tables.py --check results/h200    exits with 1 if it is not what the data say
+  python3 analysis/tables.py results results/*          writes README.md of each; of results itself an overview
+  python3 analysis/tables.py --check results/h200       exits with 1 if it is not what the records say
 """
 
 import argparse
-import json
-import pathlib
 import sys
+from pathlib import Path
 
-import beside_peers
-import floors
+import baselines
 import launch
+import overview
+import roofline
 import several_gpus
+import simulations
 import simulator
-from results import PRECISIONS, STOPPED, load_bench, load_peers, table, write_whole
+from page import PRECISIONS, STOPPED, Marks, commands, distinct, plural, put, source, table, where_from
+from records import BadRecords, Provenance, Record, Records, Run
 
 SEARCHES = ["greedy", "ios-merge", "ios-parallel", "ios-both", "ios-dataflow", "ios-verified"]
+ABLATIONS = ["pruning", "strategies", "enumerations", "measuring", "barriers"]
 
 
-def schedules(results):
+def schedules(found: list[Record], marks: Marks) -> str:
     """One table for each batch, image size and device count: latency in ms by network and scheduler."""
+    base = {(r.network, r.image, r.batch, r.precision): r for r in found if r.scheduler == "sequential" and r.gpus == 1}
     text = ""
-    settings = sorted({(r["gpus"], r["image"], r["batch"]) for r in results})
-    for gpus, image, batch in settings:
-        chosen = [r for r in results if (r["gpus"], r["image"], r["batch"]) == (gpus, image, batch)]
-        by_key = {(r["network"], r["scheduler"], r["precision"]): r for r in chosen}
-        rows = []
-        for network, scheduler in dict.fromkeys((r["network"], r["scheduler"]) for r in chosen):
-            cells = []
-            for precision in PRECISIONS:
-                r = by_key.get((network, scheduler, precision))
-                base = next((b for b in results if b["scheduler"] == "sequential" and b["gpus"] == 1 and
-                             all(b[k] == r[k] for k in ("network", "image", "batch", "precision"))), None) if r else None
-                gain = f" ({base['ms'] / r['ms']:.2f}x)" if base else ""
-                mark = " !" if r and r["throttled"] else ""
-                sign = "~" if r and r["how"] == "simulated" else ""
-                cells.append(f"{sign}{r['ms']:.3f}{gain}{mark}" if r else "-")
-            rows.append([network, scheduler, *cells])
+    for gpus, image, batch in sorted({(r.gpus, r.image, r.batch) for r in found}):
+        chosen = [r for r in found if (r.gpus, r.image, r.batch) == (gpus, image, batch)]
+        rows: dict[tuple[str, str], dict[str, str]] = {}
+        for r in chosen:
+            sequential = base.get((r.network, image, batch, r.precision))
+            gain = f" ({sequential.value / r.value:.2f}x)" if sequential else ""
+            rows.setdefault((r.network, r.scheduler), {})[r.precision] = marks.cell(r, sequential, digits=3) + gain
         size = f"image {image}" if image else "the networks' own image sizes"
-        text += f"\n### Batch {batch}, {size}, {gpus} GPU{'s' if gpus > 1 else ''}\n\n"
-        text += table(["network", "scheduler", *PRECISIONS], rows)
-    return text
-
-
-def searches(results):
-    """What it took to find schedules, measuring included, in the order in which they were looked for."""
-    rows = []
-    for network, precision in dict.fromkeys((r["network"], r["precision"]) for r in results):
-        seconds = {r["scheduler"]: r["search_seconds"] for r in results if r["scheduler"] in SEARCHES and
-                   (r["network"], r["precision"], r["batch"], r["image"], r["gpus"]) == (network, precision, 1, 0, 1)
-                   and r["how"] == "measured"}
-        if seconds:
-            rows.append([network, precision, *(f"{seconds[s]:.2f}" if s in seconds else "-" for s in SEARCHES)])
-    if not rows:
+        text += f"\n### Batch {batch}, {size}, {plural(gpus, 'GPU')}\n\n"
+        text += table(["network", "scheduler", *(f"{p}, ms" for p in PRECISIONS)],
+                      [[*key, *(cells.get(p, "-") for p in PRECISIONS)] for key, cells in rows.items()])
+    if not text:
         return ""
-    return ("\n## Time to find schedules, batch 1\n\nSeconds, measuring on the GPU included, kernels tuned; from left to "
-            "right, each finds what those before it, and earlier runs,\nmeasured. What a search takes that begins with "
-            "an empty profile is with the ablations of one GPU.\n\n" +
-            table(["network", "precision", *SEARCHES], rows))
+    return ("\n## Schedules\n\nLatencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over the "
+            "sequential schedule on one GPU, run in\nthe same way.\n\n" + source(found, marks.runs).rstrip() + "\n" + text)
 
 
-def ablation_table(rows):
-    """Rows of one file of `opsched ablation`, study by study."""
-    best = {study: min(r["run_ms"] for r in rows if r["study"] == study) for study in {r["study"] for r in rows}}
-    cells = [[r["study"], r["variant"], f"{r['run_ms']:.4f}", f"{100 * (r['run_ms'] / best[r['study']] - 1):.1f}%",
-              f"{r['predicted_ms']:.4f}", str(r["schedule_stages"]), str(r["transitions"]), str(r["stages"]),
-              str(r["measured"]), f"{r['search_seconds']:.2f}"] for r in rows]
-    head = ["study", "variant", "run, ms", "over the best", "sum of its stages, ms", "stages", "transitions",
-            "distinct stages", "measured", "search, s"]
-    return table(head, cells)
+def searches(found: list[Record], runs: dict[str, Run]) -> str:
+    """What it took to find schedules, measuring included, in the order in which they were looked for."""
+    cases: dict[tuple[str, str], dict[str, float]] = {}
+    for r in found:
+        if (r.scheduler in SEARCHES and (r.batch, r.image, r.gpus) == (1, 0, 1) and "search_seconds" in r.numbers
+                and r.provenance is Provenance.measured):
+            cases.setdefault((r.network, r.precision), {})[r.scheduler] = r.numbers["search_seconds"]
+    if not cases:
+        return ""
+    rows = [[*case, *(f"{seconds[s]:.2f}" if s in seconds else "-" for s in SEARCHES)] for case, seconds in cases.items()]
+    return ("\n## Time to find schedules, batch 1\n\nSeconds, measuring on the GPU included, kernels tuned, on a profile that is "
+            "not empty: from left to right, each finds what\nthose before it, and earlier runs, measured. What a search takes "
+            "from an empty profile is under the ablations.\n\n" +
+            source([r for r in found if r.scheduler in SEARCHES and (r.batch, r.image, r.gpus) == (1, 0, 1)], runs) + table(["network", "precision", *SEARCHES], rows))
 
 
-def ablations(folder):
+def ablations(records: Records, marks: Marks) -> str:
     text = ""
-    for file in sorted(folder.glob("ablation-*.json")):
-        study = json.loads(file.read_text())
-        text += f"\n### {study['graph']}, {study['precision']}\n\n{study['origin']}.\n\n"
-        text += ablation_table(study["rows"])
-        pair = {r["variant"]: r for r in study["rows"] if r["study"] == "measuring"}
+    found = records.select(quantity="latency", study=ABLATIONS)
+    for network, part, precision in distinct((r.network, r.labels.get("part", ""), r.precision) for r in found):
+        rows = [r for r in found if r.is_like(network=network, precision=precision) and r.labels.get("part", "") == part]
+        text += f"\n### {network}{f', part {part}' if part else ''}, {precision}\n\n{source(rows, records.runs)}"
+        best = {s: min(r.value for r in rows if r.labels["study"] == s) for s in distinct(r.labels["study"] for r in rows)}
+        text += table(["study", "variant", "run, ms", "over the best", "sum of its stages, ms", "stages", "transitions",
+                       "distinct stages", "measured", "search, s"],
+                      [[r.labels["study"], r.labels["variant"], marks.cell(r, digits=4),
+                        f"{100 * (r.value / best[r.labels['study']] - 1):.1f}%", f"{r.numbers['predicted_ms']:.4f}",
+                        *(f"{r.numbers[k]:.0f}" for k in ("stages", "transitions", "distinct_stages", "measured_stages")),
+                        f"{r.numbers['search_seconds']:.2f}"] for r in rows])
+        pair = {r.labels["variant"]: r.numbers for r in rows if r.labels["study"] == "measuring"}
         if len(pair) == 2:
-            behind = pair["as needed"]["predicted_ms"] / pair["exhaustive"]["predicted_ms"] - 1
-            text += f"\nThe search as needed measured {pair['as needed']['measured']} stages and ends {100 * behind:.2f}%"
-            text += f" behind measuring all {pair['exhaustive']['measured']}, by the sum of stages.\n"
-    if text:
-        text = ("\n## Ablations of the IOS search\n\n`opsched ablation`: \"search\" is the whole search, measuring "
-                "included; \"measured\" are stages that no equal one had been measured of.\n" + text)
-    return text
+            few, every = pair["as needed"], pair["exhaustive"]
+            text += f"\nThe search as needed measured {few['measured_stages']:.0f} stages and ends "
+            text += f"{100 * (few['predicted_ms'] / every['predicted_ms'] - 1):.2f}%"
+            text += f" behind measuring all {every['measured_stages']:.0f}, by the sum of stages.\n"
+    if not text:
+        return ""
+    return ("\n## Ablations of the IOS search\n\n`opsched ablation`: \"search\" is the whole search, measuring included; "
+            "\"measured\" are stages that no equal one had been measured of.\n" + text)
 
 
-def page(folder):
-    origin, results = load_bench(folder)
-    command = folder / "COMMAND"
-    text = f"# {folder.name}\n\nMade by `analysis/tables.py` from the files beside it; do not edit.\n\n"
-    text += f"Source: {origin}. Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over\n"
-    text += "the sequential schedule on one GPU, run in the same way. `!`: the GPU lowered its clocks meanwhile.\n"
-    if any(r["how"] == "simulated" for r in results):
-        text += "**`~`: simulated**, not measured: the schedule was replayed on recorded latencies of its operators and\n"
-        text += "transfers ([docs/simulator.md](../../docs/simulator.md)).\n"
+def growth(records: Records) -> str:
+    """Size and time of the IOS search alone."""
+    found = [r for r in records.standing() if r.quantity == "search_growth"]
+    text = ""
+    for options in distinct(tuple(r.options.items()) for r in found if not r.labels):
+        rows = []
+        for r in (r for r in found if tuple(r.options.items()) == options and not r.labels):
+            n = r.numbers
+            rows.append([r.network, *(["-"] * 7), r.missing] if r.missing else
+                        [r.network, *(f"{n[k]:.0f}" for k in ("states", "width", "transitions", "distinct_stages")),
+                         f"{n['count_seconds']:.3f}", f"{n['count_mb']:.1f}", f"{r.value:.3f}", f"{n['search_mb']:.1f}"])
+            if r.missing:
+                rows[-1][1] = r.texts.get("states", "-")
+        text += f"\n### {', '.join(f'{k} {v}' for k, v in options)}\n\n" + table(
+            ["graph", "states", "width", "transitions", "distinct stages", "count, s", "count, MB", "search, s", "search, MB"],
+            rows)
+    if repeated := [r for r in found if r.labels]:
+        text += "\n### Repeated runs\n\nMedians (fastest to slowest), seconds.\n\n" + table(
+            ["graph", "transitions", "runs", "count, s", "search, s"],
+            [[r.network, f"{r.numbers['transitions']:.0f}", str(r.spread.runs),
+              "{count_seconds:.2f} ({count_seconds_min:.2f} to {count_seconds_max:.2f})".format(**r.numbers),
+              f"{r.value:.2f} ({r.spread.min:.2f} to {r.spread.max:.2f})"] for r in repeated])
+    if not text:
+        return ""
+    return ("\n## Growth of the IOS search\n\n`opsched growth`, stage latencies made up, so that nothing but the search is timed. "
+            "\"count\" enumerates every state and\ntransition, without keeping transitions; \"search\" keeps them, asks the latency "
+            "of every distinct stage and finds the best\nschedule. MB is the most that was held beyond what the process held "
+            "before. wsN: a stage as RandWire draws them, WS(N, 4, 0.75)\nand its join. All counts are exact; times are of this "
+            "machine.\n" + text)
+
+
+def page(folder: Path) -> str:
+    records = Records.read(folder)
+    marks = Marks(records.runs)
+    plain = records.select(quantity="latency", software="opsched", labels={}, options={})
+    sections = (baselines.section(records, marks) + roofline.section(records, marks) + launch.section(records, marks) +
+                searches(plain, records.runs) + several_gpus.section(plain, marks) + schedules(plain, marks) + ablations(records, marks) +
+                simulator.section(records) + simulations.section(records) + growth(records))
+    found = records.select()
     notes = folder / "NOTES.md"
-    if notes.exists():
-        text += "\n" + notes.read_text()
-    if command.exists():
-        text += "\nCommands:\n\n```\n" + command.read_text() + "```\n"
-    text += beside_peers.section(results, load_peers(folder)) + floors.section(folder) + launch.section(folder)
-    text += searches(results) + several_gpus.section(results)
-    return text + "\n## Schedules\n" + schedules(results) + ablations(folder) + simulator.section(folder)
+    text = f"# {folder.resolve().name}\n\nMade by `analysis/tables.py` from the records beside it; do not edit.\n\n"
+    text += where_from(found, records.runs)
+    text += f"\n{marks.legend()}\n" if marks.used else ""
+    text += "\n" + notes.read_text() if notes.exists() else ""
+    text += "\nCommands that made the records:\n\n" + commands(found, records.runs)
+    return text + sections
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=pathlib.Path)
+    parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     args = parser.parse_args()
-    stale = False
+    same = True
     for folder in args.folders:
         try:
-            text = page(folder)
-        except (OSError, KeyError, ValueError) as error:
-            sys.exit(f"tables: '{folder}' is not a results folder of this version: {error}")
-        target = folder / "README.md"
-        if args.check:
-            if not target.exists() or target.read_text() != text:
-                print(f"{target} is not what the data say; run analysis/tables.py {folder}")
-                stale = True
-        else:
-            try:
-                write_whole(target, lambda path, text=text: path.write_text(text))
-            except OSError as error:
-                sys.exit(f"tables: {error}")
-    return 1 if stale else 0
+            over = any(folder.glob("*/records.jsonl"))
+            if not over and not (folder / "records.jsonl").exists():
+                sys.exit(f"tables: '{folder}' holds no records.jsonl")
+            same &= put(folder / "README.md", overview.page(folder) if over else page(folder), args.check)
+        except (BadRecords, OSError, KeyError, ValueError) as error:
+            sys.exit(f"tables: '{folder}' is not a results folder of this version: {error!r}")
+    return 1 if args.check and not same else 0
 
 
 if __name__ == "__main__":

@@ -2,45 +2,55 @@
 
 from typing import Any
 
-from plots.data import NETWORKS, Data, join
+from page import NETWORKS, distinct, join
+from plots.figure import Figure
 from plots.page import Comparison
+from records import Record
 
 
-def samples(data: Data, network: str, scheduler: str) -> list[tuple[float, float]]:
-    return sorted((r.get("at_ms", 0), r.get("active_warps", 0)) for r in data.all(network=network, scheduler=scheduler))
+def graphs(figure: Figure) -> dict[str, list[Record]]:
+    """By network and block: a record a scheduler."""
+    found: dict[str, list[Record]] = {}
+    for r in figure.rows:
+        name = NETWORKS.get(r.network, r.network)
+        found.setdefault(name + (f", block {r.labels['block']}" if "block" in r.labels else ""), []).append(r)
+    return found
 
 
-def mean(points: list[tuple[float, float]]) -> float:
-    return sum(warps for _, warps in points) / len(points)
-
-
-def draw(data: Data, paper: dict[str, Any]) -> Any:
+def draw(figure: Figure, paper: dict[str, Any]) -> Any:
     from plots import style
 
-    networks = data.names("network")
-    picture, parts = style.axes(len(networks), width=8)
-    for ax, network in zip(parts, networks):
-        for i, scheduler in enumerate(dict.fromkeys(r["scheduler"] for r in data.all(network=network))):
-            points = samples(data, network, scheduler)
-            ax.plot(*zip(*points), color=style.COLORS[i], linestyle=style.LINES[i], label=scheduler, linewidth=1.2)
-        ax.set(title=NETWORKS.get(network, network), xlabel="time, ms", ylabel="active warps on a multiprocessor")
+    found = graphs(figure)
+    picture, parts = style.axes(len(found), width=8)
+    for ax, (name, records) in zip(parts, found.items()):
+        for i, r in enumerate(records):
+            ax.plot(r.series["at_ms"], r.series["active_warps"], color=style.COLORS[i], linestyle=style.LINES[i],
+                    label=r.scheduler, linewidth=1.2)
+        ax.set(title=name, xlabel="time, ms", ylabel="active warps on a multiprocessor")
         ax.legend()
     return picture
 
 
-def compare(data: Data, paper: dict[str, Any]) -> Comparison:
+def export(figure: Figure) -> tuple[list[str], list[list[Any]]]:
+    return ["network", "scheduler", "at_ms", "active_warps"], [
+        [name, r.scheduler, at, warps] for name, records in graphs(figure).items() for r in records
+        for at, warps in zip(r.series["at_ms"], r.series["active_warps"])]
+
+
+def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
     rows, more, less = [], [], []
-    for network in data.names("network"):
-        means = {s: mean(samples(data, network, s))
-                 for s in dict.fromkeys(r["scheduler"] for r in data.all(network=network))}
-        for scheduler, value in means.items():
-            rows.append([NETWORKS.get(network, network), scheduler, f"{value:.4g}"])
-        other = [s for s in means if s != "sequential"]
-        if "sequential" in means and other:
-            gain = max(means[s] for s in other) / means["sequential"]
-            (more if gain > 1 else less).append(f"{NETWORKS.get(network, network)} ({gain:.2f}x)")
+    for name, records in graphs(figure).items():
+        base = next((r for r in records if r.scheduler == "sequential"), None)
+        rows += [[name, r.scheduler, f"{r.value:.4g}{figure.marks.behind(r, base)}", f"{r.numbers['makespan_ms']:.4f}",
+                  r.texts["method"]] for r in records]
+        other = [r.value for r in records if r is not base]
+        if base and other:
+            gain = max(other) / base.value
+            (more if gain > 1 else less).append(f"{name} ({gain:.2f}x)")
     agrees = (f"As in the paper, running operators side by side keeps more warps active: {join(more)}." if more else
               "More active warps, as in the paper, were not seen.")
     differs = (f"No more warps are active on {join(less)}." if less else
                "The paper's curves are of a V100, whose warps and clock differ: only the ratio can be compared.")
-    return Comparison(["network", "schedule", "active warps on a multiprocessor, mean"], rows, agrees, differs)
+    limits = distinct(f"{r.numbers['max_warps_per_sm']:.0f} at most on a multiprocessor" for r in figure.rows)
+    return Comparison(["graph", "schedule", "active warps on a multiprocessor, mean", "makespan, ms", "method"], rows, agrees,
+                      differs, f"{join(limits)}.")

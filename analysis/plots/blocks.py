@@ -2,58 +2,58 @@
 
 from typing import Any
 
-from plots.data import Data, cell, join, ms_text, ratio, ratio_text
+from page import join, ms_text, ratio, ratio_text
+from plots.figure import Figure
 from plots.page import Comparison
+from records import Record
 
 OURS = ["sequential", "ios-both"]
 
 
-def gains(data: Data) -> dict[str, float]:
-    found = {b: ratio(data.ms(scheduler="sequential", block=b), data.ms(scheduler="ios-both", block=b))
-             for b in data.names("block")}
-    return {b: g for b, g in found.items() if g}
+def pairs(figure: Figure) -> dict[str, tuple[Record, Record]]:
+    """By block, where both were timed."""
+    found = {b: tuple(figure.one(quantity="block_latency", scheduler=s, block=b) for s in OURS) for b in figure.names("block")}
+    return {b: both for b, both in found.items() if all(both)}
 
 
-def draw(data: Data, paper: dict[str, Any]) -> Any:
-    from plots import style
+def draw(figure: Figure, paper: dict[str, Any]) -> Any:
+    from plots import charts, style
 
-    found = gains(data)
+    found = {b: ratio(*both) for b, both in pairs(figure).items()}
     picture, (ax,) = style.axes()
-    ax.bar(range(len(found)), list(found.values()), color=style.COLORS[0], edgecolor="black", linewidth=0.4)
+    ax.bar(range(len(found)), list(found.values()), **charts.bar_look(0))
     ax.axhline(1, color="black", linewidth=0.6)
     ax.set_xticks(range(len(found)), list(found))
     ax.set(xlabel="block", ylabel="speed-up of IOS-Both over sequential")
     return picture
 
 
-def compare(data: Data, paper: dict[str, Any]) -> Comparison:
-    found = gains(data)
-    rows = [[b, f"{data.one(scheduler='sequential', block=b)['operators']:.0f}",
-             ms_text(data.ms(scheduler="sequential", block=b)), ms_text(data.ms(scheduler="ios-both", block=b)),
-             f"{data.one(scheduler='ios-both', block=b)['stages']}", ratio_text(g)] for b, g in found.items()]
-    sums = {s: sum(r["ms"] for r in data.all(scheduler=s) if "block" in r) for s in OURS}
-    whole = {s: next((r for r in data.all(scheduler=s) if "block" not in r), None) for s in OURS}
-    rows.append(["all", "", *(ms_text(sums[s] or None) for s in OURS), "",
-                 ratio_text(ratio(sums["sequential"], sums["ios-both"]))])
-    rows.append(["run as a whole", "", *(cell(whole[s]) for s in OURS), "",
-                 ratio_text(ratio(*(whole[s]["ms"] if whole[s] else None for s in OURS)))])
-    head = ["block", "operators", "sequential, ms", "IOS-Both, ms", "stages", "speed-up"]
-    note = ("A block's latency is the sum of its stages', each timed between barriers in a CUDA graph of its own; blocks "
-            "are not cut out of the network.")
-    branched = [b for b in found if data.one(scheduler="sequential", block=b)["operators"] > 8]
-    plain = [f"{b} {ratio_text(found[b])}" for b in found if b not in branched]
+def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+    found = pairs(figure)
+    rows = [[b, f"{one.numbers['operators']:.0f}", figure.marks.cell(one), figure.marks.cell(both, one),
+             f"{both.numbers['stages']:.0f}", ratio_text(ratio(one, both))] for b, (one, both) in found.items()]
+    sums = [sum(both[i].value for both in found.values()) for i in range(2)]
+    whole = [figure.ours(scheduler=s) for s in OURS]
+    if found:
+        rows.append(["all", "", *map(ms_text, sums), "", ratio_text(sums[0] / sums[1])])
+    rows.append(["run as a whole", "", figure.marks.cell(whole[0]), figure.marks.cell(whole[1], whole[0]), "",
+                 ratio_text(ratio(*whole))])
+    gains = {b: ratio(*both) for b, both in found.items()}
+    branched = [b for b, (one, _) in found.items() if one.numbers["operators"] > 8]
     if branched:
-        best = max(branched, key=found.get)
-        agrees = (f"As in the paper, the blocks with branches gain: {join(branched)} by {min(found[b] for b in branched):.2f} "
-                  f"to {max(found[b] for b in branched):.2f} times, most {best}.")
+        agrees = (f"As in the paper, the blocks with branches gain: {join(branched)} by {min(gains[b] for b in branched):.2f} "
+                  f"to {max(gains[b] for b in branched):.2f} times, most {max(branched, key=gains.get)}.")
     else:
-        agrees = "Nothing can be said: the blocks with branches are not measured."
+        agrees = "Nothing can be said: the blocks with branches are not timed."
+    plain = [f"{b} {ratio_text(gains[b])}" for b in found if b not in branched]
     differs = f"Others have few operators to run side by side ({join(plain)}). "
-    if all(whole.values()):
-        parts = " and ".join(f"{100 * sums[s] / whole[s]['ms']:.0f}% for {s}" for s in OURS)
+    if found and all(whole):
+        parts = " and ".join(f"{100 * total / r.value:.0f}% for {r.scheduler}" for total, r in zip(sums, whole))
         theirs = paper["ios"]["latency_ms"]["inception_v3"]
         differs += (f"The sums are {parts} of what the schedules take as a whole: a stage timed by itself does not pay for "
                     "what its neighbours leave in the caches. The paper's bars have no numbers at hand, so that only the "
-                    f"whole can be compared: {ratio_text(whole['sequential']['ms'] / whole['ios-both']['ms'])} here, "
+                    f"whole can be compared: {ratio_text(ratio(*whole))} here, "
                     f"{ratio_text(theirs['sequential'] / theirs['ios-both'])} there.")
-    return Comparison(head, rows, agrees, differs, note)
+    return Comparison(["block", "operators", "sequential, ms", "IOS-Both, ms", "stages", "speed-up"], rows, agrees, differs,
+                      "A block's latency is the sum of its stages', each timed between barriers in a CUDA graph of its own; "
+                      "blocks are not cut out of the network.")

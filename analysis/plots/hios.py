@@ -1,61 +1,46 @@
-"""What HIOS's figures on real GPUs share."""
+"""What HIOS's figures on real GPUs share. Several GPUs are compared with one of the same run: the rows of a run are those
+on several GPUs and, with its number as label `run`, those on one."""
 
-from plots.data import Data, Row, join
+from page import fastest, plural
+from plots.figure import Figure
+from records import Record
 
 OWN = {"inception_v3": 299, "nasnet": 331}
-NAMES = {"sequential": "sequential", "ios-both": "IOS-Both", "dataflow": "dataflow (ours)", "hios-lp-inter": "LP, inter-GPU",
-         "hios-mr-inter": "MR, inter-GPU", "hios-lp": "HIOS-LP", "hios-mr": "HIOS-MR", "heft": "HEFT (ours)",
-         "reinsert": "reinsert (ours)"}
+NAMES = {"sequential": "sequential", "ios-both": "IOS-Both", "dataflow": "dataflow", "hios-lp-inter": "LP, inter-GPU",
+         "hios-mr-inter": "MR, inter-GPU", "hios-lp": "HIOS-LP", "hios-mr": "HIOS-MR", "heft": "HEFT",
+         "reinsert": "reinsert"}
 OF_HIOS = ["hios-lp-inter", "hios-mr-inter", "hios-lp", "hios-mr"]
 
 
-def size(row: Row) -> int:
-    return row["image"] or OWN[row["network"]]
+def size(record: Record) -> int:
+    return record.image or OWN.get(record.network, 224)
 
 
-def sizes(data: Data, network: str) -> list[int]:
-    return sorted({size(r) for r in data.all(network=network)})
+def several(figure: Figure) -> list[int]:
+    return sorted(g for g in set(figure.names("gpus")) if g > 1)
 
 
-def own(row: Row) -> bool:
-    """Not one of those that ran on one GPU beside several, in their run."""
-    return "run" not in row
+def rows(figure: Figure, gpus: int, **conditions: object) -> list[Record]:
+    """What the run on so many GPUs measured on one and on all of them. 1: what ran on one apart from such runs."""
+    if gpus == 1:
+        return figure.all(gpus=1, run=None, **conditions)
+    return figure.all(gpus=1, run=str(gpus), **conditions) + figure.all(gpus=gpus, **conditions)
 
 
-def find(data: Data, network: str, image: int, scheduler: str, gpus: int, run: str | None = None) -> Row | None:
-    return next((r for r in data.all(network=network, scheduler=scheduler, gpus=gpus, run=run) if size(r) == image), None)
+def sizes(figure: Figure, network: str) -> list[int]:
+    return sorted({size(r) for g in several(figure) or [1] for r in rows(figure, g, network=network)})
 
 
-def best(data: Data, network: str, image: int, gpus: int, schedulers: list[str] | None = None,
-         run: str | None = None) -> Row | None:
-    rows = [r for r in data.all(network=network, gpus=gpus, run=run)
-            if size(r) == image and (schedulers is None or r["scheduler"] in schedulers)]
-    return min(rows, key=lambda r: r["ms"]) if rows else None
+def base(found: list[Record]) -> Record | None:
+    """What several GPUs are compared with: IOS on one; where that was not measured, the best of one."""
+    one = [r for r in found if r.gpus == 1]
+    return next((r for r in one if r.scheduler == "ios-both"), None) or fastest(one)
 
 
-def base(data: Data, network: str, image: int, gpus: int) -> Row | None:
-    """What HIOS on so many GPUs is compared with: IOS on one, in the same run; where that was not measured, the
-    best of one GPU there; where nothing was, the same of another run."""
-    for run in (str(gpus), None):
-        row = find(data, network, image, "ios-both", 1, run) or best(data, network, image, 1, run=run)
-        if row:
-            return row
-    return None
+def best(found: list[Record], gpus: int, schedulers: list[str] | None = None) -> Record | None:
+    return fastest(r for r in found if r.gpus == gpus and (schedulers is None or r.scheduler in schedulers))
 
 
-def several(data: Data) -> list[int]:
-    return sorted(g for g in set(data.names("gpus")) if g > 1)
-
-
-def missing(data: Data) -> str:
+def missing(figure: Figure) -> str:
     """A sentence about what was not measured."""
-    if not data.missing:
-        return ""
-    known = {(r["network"], size(r), r["gpus"]) for r in data.rows}
-    whole = sorted({(r["gpus"], size(r)) for r in data.missing if (r["network"], size(r), r["gpus"]) not in known})
-    text = f"{len(data.missing)} of {len(data.missing) + len(data.rows)} combinations are not measured yet"
-    if whole:
-        text += ", among them all of " + join([f"{gpus} GPU{'s' if gpus > 1 else ''} at "
-                                              f"{join([str(s) for g, s in whole if g == gpus])}"
-                                              for gpus in sorted({g for g, _ in whole})])
-    return text + "."
+    return f"{plural(len(figure.missing), 'combination')} not measured." if figure.missing else ""

@@ -2,50 +2,68 @@
 
 from typing import Any
 
-from plots.data import Data, Row, ms_text
+from page import ms_text
+from plots.figure import Figure
 from plots.page import Comparison
+from records import Record
 
 
-def stages(data: Data, batch: int) -> list[list[Row]]:
-    rows = data.all(batch=batch)
-    return [[r for r in rows if r["stage"] == s] for s in sorted({r["stage"] for r in rows})]
+def stages(figure: Figure, batch: int) -> list[list[Record]]:
+    rows = figure.all(batch=batch)
+    return [[r for r in rows if r.numbers["stage"] == s] for s in sorted({r.numbers["stage"] for r in rows})]
 
 
-def lanes(stage: list[Row]) -> int:
+def groups(stage: list[Record]) -> list[list[Record]]:
+    found: dict[float, list[Record]] = {}
+    for r in sorted(stage, key=lambda r: (r.numbers["group"], r.numbers["position"])):
+        found.setdefault(r.numbers["group"], []).append(r)
+    return list(found.values())
+
+
+def is_merge(stage: list[Record]) -> bool:
+    return stage[0].texts["strategy"] == "merge"
+
+
+def lanes(stage: list[Record]) -> int:
     """Operators side by side: all of a merge, else one a group."""
-    return len(stage) if stage[0]["strategy"] == "merge" else len({r["group"] for r in stage})
+    return len(stage) if is_merge(stage) else len(groups(stage))
 
 
-def draw(data: Data, paper: dict[str, Any]) -> Any:
+def draw_stage(ax: Any, stage: list[Record], kinds: list[str], end: float) -> None:
     from plots import style
 
-    batches = data.names("batch")
-    lanes_of = {b: max(lanes(s) for s in stages(data, b)) for b in batches}
-    kinds = sorted(data.names("kind"))
+    begin, length = (stage[0].numbers[k] * 1e3 for k in ("stage_begin_ms", "stage_ms"))
+    merge = is_merge(stage)
+    ax.axvline(begin, color="black", linewidth=0.8)
+    for group, members in enumerate(groups(stage)):
+        whole = sum(r.value for r in members)
+        for lane, content in enumerate([[r] for r in members] if merge else [members]):
+            at = begin
+            for r in content:
+                width = length * (1 if merge else r.value / whole if whole else 1 / len(members))
+                kind = kinds.index(r.texts["kind"])
+                ax.barh(group + lane, width, left=at, height=0.8, color=style.COLORS[kind % len(style.COLORS)],
+                        hatch=("" if kind < len(style.COLORS) else "///") + ("xx" if merge else ""),
+                        edgecolor="black", linewidth=0.6, label=r.texts["kind"])
+                if merge or width > 0.04 * end:
+                    ax.text(at + width / 2, group + lane, r.labels["operator"].split("/")[-1], fontsize=6, ha="center",
+                            va="center", bbox={"facecolor": "white", "pad": 0.8, "linewidth": 0})
+                at += width
+
+
+def draw(figure: Figure, paper: dict[str, Any]) -> Any:
+    from plots import style
+
+    batches = figure.names("batch")
+    lanes_of = {b: max(lanes(s) for s in stages(figure, b)) for b in batches}
+    kinds = sorted({r.texts["kind"] for r in figure.rows})
     picture, parts = style.plt.subplots(len(batches), 1, figsize=(8, 1 + sum(0.9 + 0.35 * n for n in lanes_of.values())),
                                         layout="constrained", squeeze=False,
                                         gridspec_kw={"height_ratios": [0.6 + n for n in lanes_of.values()]})
     for ax, batch in zip(parts[:, 0], batches):
-        end = max(r["stage_begin_ms"] + r["stage_ms"] for r in data.all(batch=batch)) * 1e3
-        for stage in stages(data, batch):
-            begin, length = stage[0]["stage_begin_ms"] * 1e3, stage[0]["stage_ms"] * 1e3
-            merge = stage[0]["strategy"] == "merge"
-            ax.axvline(begin, color="black", linewidth=0.8)
-            for group in sorted({r["group"] for r in stage}):
-                members = sorted((r for r in stage if r["group"] == group), key=lambda r: r["position"])
-                whole = sum(r["operator_ms"] for r in members)
-                for lane, content in enumerate([[r] for r in members] if merge else [members]):
-                    at = begin
-                    for row in content:
-                        width = length * (1 if merge else row["operator_ms"] / whole if whole else 1 / len(members))
-                        kind = kinds.index(row["kind"])
-                        ax.barh(group + lane, width, left=at, height=0.8, color=style.COLORS[kind % len(style.COLORS)],
-                                hatch=("" if kind < len(style.COLORS) else "///") + ("xx" if merge else ""),
-                                edgecolor="black", linewidth=0.6, label=row["kind"])
-                        if merge or width > 0.04 * end:
-                            ax.text(at + width / 2, group + lane, row["operator"].split("/")[-1], fontsize=6,
-                                    ha="center", va="center", bbox={"facecolor": "white", "pad": 0.8, "linewidth": 0})
-                        at += width
+        end = max(r.numbers["stage_begin_ms"] + r.numbers["stage_ms"] for r in figure.all(batch=batch)) * 1e3
+        for stage in stages(figure, batch):
+            draw_stage(ax, stage, kinds, end)
         ax.axvline(end, color="black", linewidth=0.8)
         ax.set(title=f"batch {batch}", xlabel="time, \u00b5s", ylabel="group", xlim=(0, end * 1.005))
         ax.set_yticks(range(lanes_of[batch]))
@@ -58,24 +76,21 @@ def draw(data: Data, paper: dict[str, Any]) -> Any:
     return picture
 
 
-def compare(data: Data, paper: dict[str, Any]) -> Comparison:
-    rows, counts = [], {}
-    for batch in data.names("batch"):
-        for stage in stages(data, batch):
-            groups = [" then ".join(r["operator"] for r in stage if r["group"] == g)
-                      for g in sorted({r["group"] for r in stage})]
-            rows.append([str(batch), str(int(stage[0]["stage"]) + 1), stage[0]["strategy"], " \\| ".join(groups),
-                         ms_text(stage[0]["stage_ms"])])
-        counts[batch] = len(stages(data, batch))
-    widest = {b: max(lanes(s) for s in stages(data, b)) for b in counts}
-    words = ", ".join(f"batch {b}: {n} stages, at most {widest[b]} side by side" for b, n in counts.items())
-    small, large = min(counts), max(counts)
-    same = [[r["operator"] for r in s] for s in stages(data, small)] == [[r["operator"] for r in s]
-                                                                        for s in stages(data, large)]
-    agrees = (f"The schedules for batch {small} and {large} {'are the same' if same else 'differ'} ({words}); in the paper "
-              "they differ, for at a small batch more operators fit side by side.")
+def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+    rows, shapes = [], {}
+    for batch in figure.names("batch"):
+        shapes[batch] = stages(figure, batch)
+        for number, stage in enumerate(shapes[batch], 1):
+            words = [" then ".join(r.labels["operator"] for r in group) for group in groups(stage)]
+            rows.append([str(batch), str(number), stage[0].texts["strategy"], " \\| ".join(words),
+                         ms_text(stage[0].numbers["stage_ms"]) + figure.marks.behind(stage[0])])
+    words = ", ".join(f"batch {b}: {len(s)} stages, at most {max(map(lanes, s))} side by side" for b, s in shapes.items())
+    small, large = min(shapes), max(shapes)
+    same = [[[r.labels["operator"] for r in s] for s in shapes[b]] for b in (small, large)]
+    agrees = (f"The schedules for batch {small} and {large} {'are the same' if same[0] == same[1] else 'differ'} ({words}); in "
+              "the paper they differ, for at a small batch more operators fit side by side.")
     differs = ("The paper's drawing shows no latencies that could be set beside ours; operators of the same block end in "
                "other stages because their relative costs on this GPU are not those of the V100.")
-    return Comparison(["batch", "stage", "strategy", "groups", "ms"], rows, agrees, differs,
+    return Comparison(["batch", "stage", "strategy", "groups", "stage, ms"], rows, agrees, differs,
                       "Stages are as long as the cost model says; the operators of a group share its time by their solo "
                       "latencies. The block is the last one with branches.")

@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.ticker import LogFormatter, NullLocator  # noqa: E402, F401
 
-from results import write_whole  # noqa: E402
+from page import write_whole  # noqa: E402
 
 # Okabe and Ito's colours, those that print well first.
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#999999", "#000000", "#F0E442"]

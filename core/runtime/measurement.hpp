@@ -29,7 +29,7 @@ struct Measurement {
   double stddev = 0;        ///< of a single run; 0 for one run
   double mad_ratio = 0;     ///< median absolute deviation over the median
   int runs = 0;
-  Source source = Source::measured;
+  Provenance provenance = Provenance::measured;
   int sm_clock_mhz = 0, memory_clock_mhz = 0;  ///< lowest seen while measuring; 0: unknown
   bool throttled = false;
   std::string note;  ///< device, or what was replayed

@@ -31,7 +31,7 @@ class Replaying {
     std::ranges::stable_sort(order_, {}, [&](std::size_t i) { return cases[i].neighbourhood(); });
   }
 
-  std::vector<Replay> run() {
+  std::vector<Timed> run() {
     int threads = options_.threads > 0 ? options_.threads : processors();
     threads = std::clamp(threads, 1, std::max(1, static_cast<int>(cases_.size())));
     std::vector<std::jthread> workers;
@@ -56,8 +56,7 @@ class Replaying {
                     [this](const std::string& text) { say(text); });
       for (auto [first, last] = next(); first != last; std::tie(first, last) = next())
         for (; first != last; ++first) {
-          Replay& replay = replays_[order_[first]];
-          replay.result = runner.run(cases_[order_[first]], replay.found);
+          replays_[order_[first]] = runner.run(cases_[order_[first]]);
           const std::lock_guard lock(mutex_);
           ++progress_.done;
         }
@@ -107,7 +106,7 @@ class Replaying {
   const std::string& folder_;
   const std::vector<Case>& cases_;
   const ReplayOptions& options_;
-  std::vector<Replay> replays_;     ///< each written by the one worker that has its case
+  std::vector<Timed> replays_;     ///< each written by the one worker that has its case
   std::vector<std::size_t> order_;  ///< of cases, neighbours side by side
 
   std::mutex mutex_;  ///< of all below
@@ -120,7 +119,7 @@ class Replaying {
 
 }  // namespace
 
-std::vector<Replay> replay_cases(const std::string& profile_folder, const std::vector<Case>& cases,
+std::vector<Timed> replay_cases(const std::string& profile_folder, const std::vector<Case>& cases,
                                  const ReplayOptions& options) {
   return Replaying(profile_folder, cases, options).run();
 }

@@ -5,17 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "experiments/bench/schedule_store.hpp"
+#include "experiments/bench/runner.hpp"
 #include "experiments/device/device.hpp"
-#include "experiments/records/results.hpp"
 
 namespace opsched::bench {
-
-/// What the search of a case finds, and its latency there.
-struct Replay {
-  Found found;
-  Result result;  ///< `skipped` says why nothing was found
-};
 
 /// Where replaying is.
 struct ReplayProgress {
@@ -29,10 +22,11 @@ struct ReplayOptions {
   std::function<void(const ReplayProgress&)> report;  ///< called often, in the calling thread; may throw to stop
 };
 
-/// Searches every case on the profile in a folder, without measuring: an answer for each, in their order. Neighbours
-/// (Case::neighbourhood) are searched one after another on the same costs, neighbourhoods side by side. Throws Error
-/// where the profile cannot be read, and passes on what `report` throws, once the searches under way have stopped.
-std::vector<Replay> replay_cases(const std::string& profile_folder, const std::vector<Case>& cases,
+/// Searches every case on the profile in a folder, without measuring: what is found and its latency there, or why
+/// nothing was, in their order. Neighbours (Case::neighbourhood) are searched one after another on the same costs,
+/// neighbourhoods side by side. Throws Error where the profile cannot be read, and passes on what `report` throws, once
+/// the searches under way have stopped.
+std::vector<Timed> replay_cases(const std::string& profile_folder, const std::vector<Case>& cases,
                                  const ReplayOptions& options);
 
 }  // namespace opsched::bench

@@ -1,63 +1,42 @@
 #include "experiments/bench/report.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
+#include <numeric>
 #include <set>
 #include <tuple>
 
+#include "experiments/bench/cases.hpp"
 #include "experiments/console/text_table.hpp"
 
 namespace opsched::bench {
+namespace {
 
 using cli::Align;
 using cli::fixed;
 using cli::TextTable;
+using records::Record;
 
-ConsoleReporter::ConsoleReporter(std::string first_line, std::function<bool()> stopped, std::function<void()> before,
-                                 bool color)
-    : Renaming(std::move(stopped), color ? OO_ColorTabular : OO_Tabular),
-      first_line_(std::move(first_line)),
-      before_(std::move(before)) {}
-
-bool ConsoleReporter::ReportContext(const Context& context) {
-  name_field_width_ = context.name_field_width;
-  printed_header_ = false;
-  prev_counters_.clear();
-  before_();
-  GetOutputStream() << first_line_ << std::endl;
-  return true;
+const Record* find(const std::vector<Record>& results, const Case& what) {
+  const auto it = std::ranges::find(results, what, &Record::what);
+  return it == results.end() || !it->missing.empty() ? nullptr : &*it;
 }
 
-void ConsoleReporter::ReportRuns(const std::vector<Run>& runs) {
-  before_();
-  Renaming::ReportRuns(runs);
-  GetOutputStream().flush();
-}
-
-Case baseline_of(const Case& what) {
-  Case baseline = what;
-  baseline.scheduler = "sequential";
-  baseline.gpus = 1;
-  return baseline;
-}
-
-namespace {
-
-const Result* find(const std::vector<Result>& results, const Case& what) {
-  const auto it = std::ranges::find(results, what, &Result::what);
-  return it == results.end() || !it->skipped.empty() ? nullptr : &*it;
+std::string mark(const Record& record) {
+  return std::string(record.provenance == Provenance::simulated ? "~" : "");
 }
 
 /// Latency and speed-up, or a dash.
-std::pair<std::string, std::string> cells(const std::vector<Result>& results, const Case& what) {
-  const Result* result = find(results, what);
+std::pair<std::string, std::string> cells(const std::vector<Record>& results, const Case& what) {
+  const Record* result = find(results, what);
   if (result == nullptr) return {"-", ""};
-  const Result* baseline = find(results, baseline_of(what));
-  return {fixed(result->ms, 3) + (result->throttled ? "!" : ""),
-          baseline == nullptr ? "" : fixed(baseline->ms / result->ms, 2) + "x"};
+  const Record* baseline = find(results, records::baseline_of(what));
+  return {mark(*result) + fixed(*result->value, 3) + (result->clocks.throttled ? "!" : ""),
+          baseline == nullptr ? "" : fixed(*baseline->value / *result->value, 2) + "x"};
 }
 
-void print_one(std::ostream& out, const std::vector<Result>& results, const std::vector<Precision>& precisions,
+void print_one(std::ostream& out, const std::vector<Record>& results, const std::vector<Precision>& precisions,
                const std::vector<Case>& rows) {
   TextTable table({Align::left, Align::left, Align::right});
   std::vector<std::string> head = {"network", "scheduler"};
@@ -79,39 +58,65 @@ void print_one(std::ostream& out, const std::vector<Result>& results, const std:
   table.print(out);
 }
 
+/// The cases of one table, a precision each: networks as they came, sequential on top.
+std::vector<Case> rows_of(const std::vector<Record>& results, int gpus, int image, int batch, Precision precision) {
+  std::vector<Case> rows;
+  for (const Record& r : results) {
+    Case row = r.what;
+    row.precision = precision;
+    const bool here = r.missing.empty() && row.gpus == gpus && row.image == image && row.batch == batch;
+    if (here && std::ranges::find(rows, row) == rows.end()) rows.push_back(row);
+  }
+  std::ranges::stable_sort(rows, {}, [&](const Case& row) {
+    const auto first = std::ranges::find(results, row.network, [](const Record& r) { return r.what.network; });
+    return std::pair(first - results.begin(), row.scheduler != "sequential");
+  });
+  return rows;
+}
+
 }  // namespace
 
-void print_table(std::ostream& out, const std::vector<Result>& results) {
+void print_line(std::ostream& out, const Record& record, const Record* baseline) {
+  char text[160];
+  if (!record.missing.empty()) {
+    std::snprintf(text, sizeof text, "%-58s cannot run", record.what.name().c_str());
+    out << text << std::endl;
+    return;
+  }
+  std::snprintf(text, sizeof text, "%-58s %10s ms", record.what.name().c_str(),
+                (mark(record) + fixed(*record.value, 4)).c_str());
+  out << text;
+  if (record.spread) {
+    std::snprintf(text, sizeof text, "  p99 +%.1f%%", 100 * (record.spread->p99 / *record.value - 1));
+    if (record.spread->p99 > 0) out << text;
+  }
+  if (baseline != nullptr) out << "  " << fixed(*baseline->value / *record.value, 2) << "x";
+  if (record.clocks.throttled) out << "  throttled";
+  out << std::endl;
+}
+
+void print_table(std::ostream& out, const std::vector<Record>& results) {
   std::set<std::tuple<int, int, int>> groups;
   std::vector<Precision> precisions;
   std::map<std::string, std::vector<std::string>> skipped;  // by reason
-  bool throttled = false;
-  for (const Result& r : results) {
+  bool throttled = false, simulated = false;
+  for (const Record& r : results) {
     if (std::ranges::find(precisions, r.what.precision) == precisions.end()) precisions.push_back(r.what.precision);
-    if (!r.skipped.empty()) {
-      skipped[r.skipped].push_back(r.what.name());
+    if (!r.missing.empty()) {
+      skipped[r.missing].push_back(r.what.name());
       continue;
     }
     groups.emplace(r.what.gpus, r.what.image, r.what.batch);
-    throttled = throttled || r.throttled;
+    throttled = throttled || r.clocks.throttled;
+    simulated = simulated || r.provenance == Provenance::simulated;
   }
   for (const auto& [gpus, image, batch] : groups) {
-    std::vector<Case> rows;
-    for (const Result& r : results) {
-      Case row = r.what;
-      row.precision = precisions.front();
-      const bool here = row.gpus == gpus && row.image == image && row.batch == batch;
-      if (here && std::ranges::find(rows, row) == rows.end()) rows.push_back(row);
-    }
-    std::ranges::stable_sort(rows, {}, [&](const Case& row) {  // networks as they came, sequential on top
-      const auto first = std::ranges::find(results, row.network, [](const Result& r) { return r.what.network; });
-      return std::pair(first - results.begin(), row.scheduler != "sequential");
-    });
     out << "\nLatency in ms, and speed-up over sequential on one GPU: batch " << batch << ", "
         << (image == 0 ? "the networks' own image sizes" : "image size " + std::to_string(image)) << ", " << gpus
         << (gpus == 1 ? " GPU" : " GPUs") << "\n";
-    print_one(out, results, precisions, rows);
+    print_one(out, results, precisions, rows_of(results, gpus, image, batch, precisions.front()));
   }
+  if (simulated) out << "~ simulated: this schedule was never run; others were measured\n";
   if (throttled) out << "! the GPU lowered its clocks while this was measured\n";
   for (const auto& [reason, names] : skipped) {
     out << "\nskipped, " << reason << ":\n";
@@ -119,18 +124,15 @@ void print_table(std::ostream& out, const std::vector<Result>& results) {
   }
 }
 
-void print_settled(std::ostream& out, const Settled& settled, int checked) {
-  std::map<std::string, std::pair<double, double>> changes;  // of several rounds the first and the last latency
-  for (const Replaced& replaced : settled.replaced)
-    changes.try_emplace(replaced.now.what.name(), replaced.old.ms, 0).first->second.second = replaced.now.ms;
-  if (!changes.empty())
-    out << "opsched: settled: on the finished profile " << changes.size() << " of " << checked
-        << " searches found another schedule, which was measured, ms:\n";
-  for (const auto& [name, ms] : changes)
-    out << "  " << name << ": " << fixed(ms.first, 4) << " -> " << fixed(ms.second, 4) << "\n";
-  out << "opsched: a replay finds " << checked - static_cast<int>(settled.open.size()) << " of " << checked
-      << " schedules again\n";
-  for (const auto& [name, why] : settled.open) out << "  not " << name << ": " << why << "\n";
+std::string RunCountdown::text() const {
+  const double gone = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  const std::size_t done = std::min(done_, expected_.size());
+  const auto middle = expected_.begin() + static_cast<std::ptrdiff_t>(done);
+  const double before = std::accumulate(expected_.begin(), middle, 0.0);
+  const double after = std::accumulate(middle, expected_.end(), 0.0);
+  const std::string left = before > 0 ? ", about " + cli::human_seconds(gone / before * after) + " left" : "";
+  return "[" + std::to_string(std::min(done + 1, expected_.size())) + "/" + std::to_string(expected_.size()) + left +
+         "] ";
 }
 
 }  // namespace opsched::bench

@@ -10,12 +10,28 @@ namespace opsched::bench {
 
 namespace {
 
-/// 0 where some stage was never measured: a guess would not say how good the costs are.
-double predicted_ms(CostModel& costs, const Schedule& schedule) {
+/// Nothing where some stage was never measured: a guess would not say how good the costs are.
+std::optional<double> predicted_ms(CostModel& costs, const Schedule& schedule) {
   for (const DeviceSchedule& device : schedule.devices)
     for (const Stage& stage : device.stages)
-      if (schedule.mode == Mode::barrier && !costs.stage_known(stage)) return 0;
+      if (schedule.mode == Mode::barrier && !costs.stage_known(stage)) return std::nullopt;
   return simulate(costs, schedule).timeline.makespan;
+}
+
+void put_latency(records::Record& record, const Measurement& latency) {
+  record.value = latency.median;
+  record.unit = "ms";
+  record.provenance = latency.provenance;
+  record.clocks = {
+      .sm_mhz = latency.sm_clock_mhz, .memory_mhz = latency.memory_clock_mhz, .throttled = latency.throttled};
+  if (latency.max > latency.min)  // of a recorded or simulated one the samples are not known
+    record.spread = records::Spread{.p90 = latency.p90,
+                                    .p99 = latency.p99,
+                                    .min = latency.min,
+                                    .max = latency.max,
+                                    .stddev = latency.stddev,
+                                    .mad_ratio = latency.mad_ratio,
+                                    .runs = latency.runs};
 }
 
 }  // namespace
@@ -34,66 +50,68 @@ CostModel& Runner::costs(const Case& what) {
   return *costs_;
 }
 
-Found Runner::find(const Case& what, const SchedulerOptions& options) {
+Found Runner::find(const Case& what) {
   report_(what.name() + ": costs");
-  check_scheduler(what.scheduler, what.gpus, options);
+  check_scheduler(what.scheduler, what.gpus, what.options);
   device_.require(what.gpus, what.precision);
   CostModel& costs = this->costs(what);
   report_(what.name() + ": finding the schedule");
   const auto progress = [&](const std::string& state) { report_(what.name() + ": " + state); };
-  return store_.find(what.scheduler, {.cost = costs, .devices = what.gpus, .options = options, .progress = progress},
+  return store_.find(what.scheduler,
+                     {.cost = costs, .devices = what.gpus, .options = what.options, .progress = progress},
                      device_.cost_key(what.precision));
 }
 
 bool Runner::found_before(const Case& what) {
-  return store_.holds(what.scheduler, {.cost = costs(what), .devices = what.gpus, .options = {}, .progress = {}},
+  return store_.holds(what.scheduler,
+                      {.cost = costs(what), .devices = what.gpus, .options = what.options, .progress = {}},
                       device_.cost_key(what.precision));
 }
 
-Result Runner::time(const Case& what, const Found& found) {
+std::unique_ptr<Executor> Runner::prepare(const Case& what, const Found& found) {
   device_.require(what.gpus, what.precision);
   CostModel& costs = this->costs(what);
+  report_(what.name() + ": preparing");
+  return device_.executor(costs, found.schedule, what.precision, 1);
+}
+
+Timed timed(const Case& what, CostModel& costs, const Found& found, const Executor& executor,
+            const Measurement& latency) {
+  Timed timed{.record = {.what = what}, .schedule = found.schedule};
+  records::Record& record = timed.record;
+  put_latency(record, latency);
+  record.numbers = {
+      {"stages", stage_count(found.schedule)},
+      {"bound_ms", lower_bounds(costs, what.gpus).lower()},
+      {"peak_bytes", static_cast<double>(peak_bytes(executor, static_cast<int>(found.schedule.devices.size())))},
+      {"transfer_bytes", static_cast<double>(executor.transfer_bytes())}};
+  if (const std::optional<double> ms = predicted_ms(costs, found.schedule)) record.numbers["predicted_ms"] = *ms;
+  if (found.seconds > 0) record.numbers["search_seconds"] = found.seconds;
+  record.graph = fingerprint(costs.graph());
+  record.schedule = fingerprint(found.schedule);
+  for (const KernelChoice& choice : executor.kernels()) timed.kernels[choice.problem] = choice.kernel;
+  return timed;
+}
+
+Timed Runner::timed(const Case& what, const Found& found, const Executor& executor, const Measurement& latency) {
+  CostModel& costs = this->costs(what);
+  device_.keep(costs, found.schedule, what, latency);
+  return bench::timed(what, costs, found, executor, latency);
+}
+
+Timed Runner::time(const Case& what, const Found& found) {
+  const std::unique_ptr<Executor> executor = prepare(what, found);
   report_(what.name() + ": latency");
-  const Timing timing = device_.time(costs, found.schedule, what.precision, options_, what.name());
-  const Measurement& latency = timing.latency;
-  Result result;
-  result.what = what;
-  result.ms = latency.median;
-  result.min_ms = latency.min;
-  result.max_ms = latency.max;
-  result.noise = latency.mad_ratio;
-  result.runs = latency.runs;
-  result.how = timing.how;
-  result.sm_clock_mhz = latency.sm_clock_mhz;
-  result.memory_clock_mhz = latency.memory_clock_mhz;
-  result.throttled = latency.throttled;
-  result.stages = stage_count(found.schedule);
-  result.bound_ms = lower_bounds(costs, what.gpus).lower();
-  result.predicted_ms = predicted_ms(costs, found.schedule);
-  result.peak_bytes = timing.peak_bytes;
-  result.transfer_bytes = timing.transfer_bytes;
-  result.search_seconds = found.seconds;
-  result.graph = fingerprint(costs.graph());
-  result.schedule = fingerprint(found.schedule);
-  return result;
+  return timed(what, found, *executor, executor->measure(options_));
 }
 
-Result Runner::run(const Case& what, const SchedulerOptions& options) {
-  Found found;
-  return run(what, found, options);
-}
-
-Result Runner::run(const Case& what, Found& found, const SchedulerOptions& options) {
+Timed Runner::run(const Case& what) {
   try {
-    found = find(what, options);
-    return time(what, found);
+    return time(what, find(what));
   } catch (const DeviceLost&) {
     throw;
   } catch (const Error& e) {
-    Result result;
-    result.what = what;
-    result.skipped = e.what();
-    return result;
+    return {.record = {.what = what, .missing = e.what()}};
   }
 }
 

@@ -1,15 +1,25 @@
-// Runs benchmark cases on a device: graph, costs, schedule, latency.
+// Runs cases on a device: graph, costs, schedule, latency.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
+#include "experiments/bench/cases.hpp"
 #include "experiments/bench/schedule_store.hpp"
 #include "experiments/device/device.hpp"
-#include "experiments/records/results.hpp"
 
 namespace opsched::bench {
+
+/// What timing a schedule gave: the record (quantity latency), and what belongs to it by content.
+struct Timed {
+  records::Record record;
+  records::KernelChoices kernels{};
+  Schedule schedule{};
+};
+
+/// The record of a latency of a schedule of the costs' graph, which need not be a network by name.
+Timed timed(const Case& what, CostModel& costs, const Found& found, const Executor& executor,
+            const Measurement& latency);
 
 class Runner {
  public:
@@ -17,22 +27,23 @@ class Runner {
   Runner(Device& device, const ScheduleStore& store, MeasureOptions options, Report report)
       : device_(device), store_(store), options_(options), report_(std::move(report)) {}
 
-  /// Finds the schedule and its latency. What the combination cannot do comes back as `skipped`, with
-  /// the reason. Passes on what `report` throws, and DeviceLost.
-  Result run(const Case& what, const SchedulerOptions& options = {});
-  /// Also gives the schedule, where there is one.
-  Result run(const Case& what, Found& found, const SchedulerOptions& options = {});
+  /// Finds the schedule and its latency. What the combination cannot do comes back as a record that says why
+  /// (`missing`). Passes on what `report` throws, and DeviceLost.
+  Timed run(const Case& what);
 
-  // The steps of run(), for schedules that are compared in other ways. They throw Error for what a
-  // combination cannot do.
+  // The steps of run(). They throw Error for what a combination cannot do.
 
   /// Of the case's graph (CostModel::graph) in its precision; valid until another case is asked for.
   CostModel& costs(const Case& what);
-  Found find(const Case& what, const SchedulerOptions& options = {});
+  Found find(const Case& what);
   /// Whether find() needs no search.
   bool found_before(const Case& what);
-  /// Latency of a schedule of the case's network, wherever it was found.
-  Result time(const Case& what, const Found& found);
+  /// Ready to be timed; valid as costs() and `found` are.
+  std::unique_ptr<Executor> prepare(const Case& what, const Found& found);
+  /// The record of a latency that was measured or replayed; a measured one is kept in the profile, too.
+  Timed timed(const Case& what, const Found& found, const Executor& executor, const Measurement& latency);
+  /// All three: latency of a schedule of the case's network, wherever it was found.
+  Timed time(const Case& what, const Found& found);
 
  private:
   Device& device_;

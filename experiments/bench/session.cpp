@@ -1,165 +1,225 @@
 #include "experiments/bench/session.hpp"
 
-#include <benchmark/benchmark.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/runtime/measurement.hpp"
+#include "experiments/bench/google_benchmark.hpp"
 #include "experiments/bench/replays.hpp"
 #include "experiments/bench/report.hpp"
 #include "experiments/bench/runner.hpp"
-#include "experiments/bench/settle.hpp"
 #include "experiments/console/interrupt.hpp"
 #include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
-#include "experiments/records/results.hpp"
+#include "experiments/records/record_file.hpp"
 
 namespace opsched::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using records::Record;
+using records::RecordFile;
+using records::Records;
+
+/// The case that runs now; its memory is given back when the next one begins.
+struct Current {
+  Case what;
+  Found found;
+  std::unique_ptr<Executor> executor;
+  std::vector<double> samples;  ///< ms
+  Record record;                ///< of what is not sampled: known, or simulated
+};
 
 class Session {
  public:
   Session(Device& device, const SessionOptions& options)
       : device_(device),
         options_(options),
-        cases_(options.cases),
         store_(options.cache),
-        runner_(device, store_, options.measure, [this](const std::string& text) { report(text); }) {}
+        runner_(device, store_, {}, [this](const std::string& text) { report(text); }) {}
 
   void run();
 
  private:
-  void open_results();
+  void open_records();
+  std::vector<double> expected_seconds() const;
+  void choose_cases();
   void search_ahead();
-  void register_cases();
-  void run_google_benchmark();
-  void run_case(benchmark::State& state, const Case& what);
-  const Result& next_result(const Case& what);
-  const Result* baseline(const Case& what);
-  void settle();
-  std::vector<Result> to_settle() const;
-  const Result& keep(Result result);
+  Benchmark benchmark_of(const Case& what);
+  std::vector<double> sample(const Case& what, int count);
+  void begin(const Case& what);
+  void done(const Case& what, const std::string& error);
+  void keep(Timed timed);
+  std::map<std::string, double> counters(const Case& what);
+  const Record* result(const Case& what) const;
+  const Record* known(const Case& what) const;
   void report(const std::string& text);
-  double expected(std::size_t index) const;
-  /// From what was expected of the cases left, and how long those took that have run; negative: unknown.
-  double seconds_left() const;
-  /// Value of a flag among those for Google Benchmark; empty: not given.
-  std::string flag(const std::string& name) const;
+  void finish();
 
   Device& device_;
   const SessionOptions& options_;
-  std::vector<Case> cases_;
   ScheduleStore store_;
   cli::StatusLine status_;
   Runner runner_;
-  std::unique_ptr<ResultsFile> file_;
-  std::vector<Result> resumed_;  ///< not asked for yet
-  std::vector<Result> results_;  ///< of this run, in the order in which they came
-  std::size_t started_ = 0;
-  bool searched_ahead_ = false;
-  std::string lost_;          ///< why the device cannot go on; empty: it can
-  double done_expected_ = 0;  ///< seconds that were expected of the cases that have run
-  Clock::time_point begin_ = Clock::now();
+  std::unique_ptr<RecordFile> file_;
+  Records recorded_;             ///< of the folder that is replayed
+  std::vector<Case> cases_;      ///< that can run
+  std::vector<Record> results_;  ///< in the order in which they came; skipped ones say why
+  std::unique_ptr<Current> current_;
+  RunCountdown countdown_;
+  bool weaker_ = false;  ///< some result was not kept, for a stronger one stands
+  std::string lost_;     ///< why the device cannot go on; empty: it can
 };
-
-std::string Session::flag(const std::string& name) const {
-  for (const std::string& text : options_.benchmark_flags)
-    if (text.starts_with(name + "=")) return text.substr(name.size() + 1);
-  return {};
-}
-
-double Session::expected(std::size_t index) const {
-  return options_.expected_seconds.empty() ? 1 : options_.expected_seconds.at(index);
-}
-
-double Session::seconds_left() const {
-  double pace = options_.expected_seconds.empty() ? -1 : 1;  // seconds a second expected
-  if (done_expected_ > 0) pace = std::chrono::duration<double>(Clock::now() - begin_).count() / done_expected_;
-  double left = 0;
-  for (std::size_t i = started_ == 0 ? 0 : started_ - 1; i < cases_.size(); ++i) left += expected(i);
-  return pace < 0 ? -1 : pace * left;
-}
 
 void Session::report(const std::string& text) {
   cli::check_interrupt();
-  const double seconds = seconds_left();
-  const std::string left = seconds < 0 ? "" : ", about " + cli::human_seconds(seconds) + " left";
-  status_.show("[" + std::to_string(started_) + "/" + std::to_string(cases_.size()) + left + "] " + text);
+  status_.show(countdown_.text() + text);
 }
 
-const Result& Session::keep(Result result) {
-  if (file_) file_->add(result);
-  return results_.emplace_back(std::move(result));
+const Record* Session::result(const Case& what) const {
+  const auto it = std::ranges::find(results_, what, &Record::what);
+  return it == results_.end() || !it->missing.empty() ? nullptr : &*it;
 }
 
-const Result& Session::next_result(const Case& what) {
-  const auto old = std::ranges::find(resumed_, what, &Result::what);
-  if (old == resumed_.end()) {
-    const Result& result = keep(runner_.run(what));
-    const auto planned = std::ranges::find(cases_, what);
-    if (planned != cases_.end()) done_expected_ += expected(static_cast<std::size_t>(planned - cases_.begin()));
-    return result;
+/// What need not run: made by the interrupted run that this one continues, or recorded where nothing is measured.
+const Record* Session::known(const Case& what) const {
+  const std::string key = Record{.what = what}.key();
+  if (const Record* made = file_ ? file_->made(key) : nullptr) return made;
+  if (device_.measures()) return nullptr;
+  const Record* record = recorded_.find(key);
+  return record != nullptr && record->missing.empty() ? record : nullptr;
+}
+
+void Session::begin(const Case& what) {
+  if (current_ && current_->what == what) return;
+  current_.reset();  // its memory first
+  auto current = std::make_unique<Current>();
+  current->what = what;
+  if (const Record* record = known(what)) {
+    current->record = *record;
+  } else {
+    current->found = runner_.find(what);
+    current->executor = runner_.prepare(what, current->found);
+    if (!device_.measures())
+      current->record = runner_.timed(what, current->found, *current->executor, current->executor->measure({})).record;
   }
-  results_.push_back(*old);
-  resumed_.erase(old);
-  return results_.back();
+  current_ = std::move(current);
 }
 
-const Result* Session::baseline(const Case& what) {
-  const Case wanted = baseline_of(what);
-  auto it = std::ranges::find(results_, wanted, &Result::what);
-  if (it == results_.end()) {
-    next_result(wanted);
-    it = results_.end() - 1;
-  }
-  return it->skipped.empty() ? &*it : nullptr;
-}
-
-void Session::run_case(benchmark::State& state, const Case& what) {
-  started_ = std::min(started_ + 1, cases_.size());
-  if (!lost_.empty()) {
-    state.SkipWithError("stopped");
-    return;
-  }
+std::vector<double> Session::sample(const Case& what, int count) {
   try {
     cli::check_interrupt();
-    search_ahead();
-    const Result result = next_result(what);
-    if (!result.skipped.empty()) {
-      state.SkipWithError(("skipped: " + result.skipped).c_str());
-      return;
-    }
-    for ([[maybe_unused]] auto iteration : state) state.SetIterationTime(result.ms / 1e3);
-    if (const Result* sequential = baseline(what)) state.counters["speedup"] = sequential->ms / result.ms;
-    state.counters["stages"] = result.stages;
-    state.counters["gap"] = result.ms / result.bound_ms - 1;
-    state.counters["peak_bytes"] = benchmark::Counter(static_cast<double>(result.peak_bytes),
-                                                      benchmark::Counter::kDefaults, benchmark::Counter::OneK::kIs1000);
-    if (device_.describe().find(result.how) == std::string::npos) state.SetLabel(result.how);
-    if (result.throttled) state.SetLabel(result.how + ", throttled");
+    begin(what);
+    if (current_->record.value) return std::vector<double>(static_cast<std::size_t>(count), *current_->record.value);
+    report(what.name() + ": latency");
+    std::vector<double> ms = current_->executor->sample(count);
+    current_->samples.insert(current_->samples.end(), ms.begin(), ms.end());
+    return ms;
   } catch (const cli::Interrupted&) {
-    state.SkipWithError("stopped");
+    throw Stop();
   } catch (const DeviceLost& e) {
     lost_ = e.what();
-    state.SkipWithError(e.what());
+    throw Stop();
   }
+}
+
+std::map<std::string, double> Session::counters(const Case& what) {
+  const bool sampled = !current_->samples.empty();
+  const double ms = sampled ? median_of(current_->samples) : *current_->record.value;
+  std::map<std::string, double> counters;
+  if (const Record* baseline = result(records::baseline_of(what))) counters["speedup"] = *baseline->value / ms;
+  if (sampled) {
+    counters["p90_ms"] = quantile(current_->samples, 0.9);
+    counters["p99_ms"] = quantile(current_->samples, 0.99);
+  }
+  return counters;
+}
+
+void Session::done(const Case& what, const std::string& error) {
+  countdown_.advance();
+  if (!lost_.empty() || cli::interrupted()) return;
+  if (!error.empty()) return keep({.record = {.what = what, .missing = error}});
+  Current& current = *current_;
+  if (current.samples.empty()) return keep({.record = current.record, .schedule = current.found.schedule});
+  Measurement latency = summarise(current.samples);
+  const Clocks clocks = current.executor->clocks();
+  latency.sm_clock_mhz = clocks.sm_mhz;
+  latency.memory_clock_mhz = clocks.memory_mhz;
+  latency.throttled = clocks.throttled;
+  keep(runner_.timed(what, current.found, *current.executor, latency));
+  device_.save();
+}
+
+void Session::keep(Timed timed) {
+  Record& record = timed.record;
+  results_.push_back(record);
+  status_.clear();
+  print_line(std::cout, record, result(records::baseline_of(record.what)));
+  if (!file_ || file_->made(record.key()) != nullptr) return;
+  record.replaces = options_.replace;
+  if (!device_.measures() && record.provenance == Provenance::measured) record.provenance = Provenance::recorded;
+  const bool kept = timed.schedule.devices.empty() ? file_->add(record)
+                                                   : file_->add(record, timed.schedule, timed.kernels);
+  weaker_ = weaker_ || (!kept && !file_->records().would_stand(record));
+}
+
+Benchmark Session::benchmark_of(const Case& what) {
+  return {.name = what.name(),
+          .sampled = device_.measures() && known(what) == nullptr,
+          .sample = [this, what](int count) { return sample(what, count); },
+          .counters = [this, what] { return counters(what); },
+          .label =
+              [this] {
+                const Record& record = current_->record;
+                if (record.value) return to_string(record.provenance);
+                return std::string(current_->executor->clocks().throttled ? "throttled" : "");
+              },
+          .done = [this, what](const std::string& error) { done(what, error); }};
+}
+
+/// Every case stands beside sequential, whether that was asked for or not.
+std::vector<Case> with_baselines(const std::vector<Case>& cases) {
+  std::vector<Case> all;
+  for (const Case& what : cases)
+    for (const Case& each : {records::baseline_of(what), what})
+      if (std::ranges::find(all, each) == all.end() &&
+          (each == what || std::ranges::find(cases, each) == cases.end()))
+        all.push_back(each);
+  return all;
+}
+
+/// Combinations that cannot be are not registered; why is said once, in the table.
+void Session::choose_cases() {
+  for (const Case& what : with_baselines(options_.cases)) try {
+      check_scheduler(what.scheduler, what.gpus, what.options);
+      if (known(what) == nullptr) device_.require(what.gpus, what.precision);
+      cases_.push_back(what);
+    } catch (const Error& e) {
+      results_.push_back({.what = what, .missing = e.what()});
+    }
+}
+
+/// Of the cases that run; empty: all alike.
+std::vector<double> Session::expected_seconds() const {
+  std::vector<double> seconds;
+  if (options_.expected_seconds.empty()) return std::vector<double>(cases_.size(), 1);
+  for (const Case& what : cases_) {
+    const auto planned = std::ranges::find(options_.cases, what);
+    seconds.push_back(planned == options_.cases.end() ? 1 : options_.expected_seconds.at(planned - options_.cases.begin()));
+  }
+  return seconds;
 }
 
 /// On a recorded device searches wait for nothing but processors: all of them side by side, before the first case runs.
 void Session::search_ahead() {
-  if (std::exchange(searched_ahead_, true) || device_.measures() || options_.cache.empty()) return;
+  if (device_.measures() || options_.cache.empty()) return;
   std::vector<Case> unknown;
   for (const Case& what : cases_) try {
-      if (std::ranges::find(resumed_, what, &Result::what) == resumed_.end() && !runner_.found_before(what))
-        unknown.push_back(what);
+      if (known(what) == nullptr && !runner_.found_before(what)) unknown.push_back(what);
     } catch (const Error&) {  // says why when it runs
     }
   if (unknown.size() < 2) return;
@@ -171,103 +231,23 @@ void Session::search_ahead() {
   replay_cases(device_.profile_folder(), unknown, {.store = &store_, .report = report});
 }
 
-void Session::register_cases() {
-  for (const Case& what : cases_)
-    benchmark::RegisterBenchmark(what.name().c_str(), [this, what](benchmark::State& state) { run_case(state, what); })
-        ->Iterations(1)
-        ->UseManualTime()
-        ->Unit(benchmark::kMillisecond);
-}
-
-void Session::run_google_benchmark() {
-  std::vector<std::string> arguments = {"opsched bench"};
-  arguments.insert(arguments.end(), options_.benchmark_flags.begin(), options_.benchmark_flags.end());
-  std::vector<char*> argv;
-  argv.reserve(arguments.size() + 1);
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  int argc = static_cast<int>(argv.size());
-  argv.push_back(nullptr);
-  benchmark::Initialize(&argc, argv.data());
-  if (argc > 1) throw Error("unknown option '" + std::string(argv[1]) + "' (opsched bench --help)");
-  benchmark::AddCustomContext("source", device_.describe());
-  register_cases();
-
-  const auto stopped = [this] { return cli::interrupted() || !lost_.empty(); };
-  const std::string format = flag("--benchmark_format");
-  std::unique_ptr<benchmark::BenchmarkReporter> display, file;
-  if (format == "json")
-    display = std::make_unique<Renaming<benchmark::JSONReporter>>(stopped);
-  else if (format != "csv")
-    display = std::make_unique<ConsoleReporter>(
-        device_.describe(), stopped, [this] { status_.clear(); }, isatty(STDOUT_FILENO) != 0);
-  const std::string file_format = flag("--benchmark_out_format");
-  if (!flag("--benchmark_out").empty() && (file_format.empty() || file_format == "json"))
-    file = std::make_unique<Renaming<benchmark::JSONReporter>>(stopped);
-  benchmark::RunSpecifiedBenchmarks(display.get(), file.get(), "all");
-  benchmark::Shutdown();
-  status_.clear();
-}
-
-std::vector<Result> Session::to_settle() const {
-  std::vector<Result> results = file_->merged();
-  const bool beside_profile =
-      std::filesystem::weakly_canonical(options_.out) == std::filesystem::weakly_canonical(device_.profile_folder());
-  std::erase_if(results, [&](const Result& r) {
-    const bool ours = beside_profile || std::ranges::find(results_, r.what, &Result::what) != results_.end();
-    return !r.skipped.empty() || !ours;
-  });
-  return results;
-}
-
-void Session::settle() {
-  if (!options_.settle || !file_ || !device_.measures() || !lost_.empty() || cli::interrupted()) return;
-  const std::vector<Result> results = to_settle();
-  std::string step;
-  cli::Countdown countdown;
-  const auto report = [&](const SettleProgress& progress) {
-    cli::check_interrupt();
-    const std::string now = "settling, round " + std::to_string(progress.round) + ", " + progress.doing + " ";
-    if (std::exchange(step, now) != now) countdown = {};
-    status_.show(now + countdown.text(progress.done, progress.total) + progress.text);
-  };
-  const auto keep = [this](const Result& now) {
-    file_->add(now);
-    for (Result& result : results_)
-      if (result.what == now.what) result = now;
-  };
-  try {
-    const Settled settled =
-        bench::settle(device_, store_, results,
-                      {.measure = options_.measure, .rounds = options_.settle_rounds, .report = report, .keep = keep});
-    status_.clear();
-    print_settled(std::cerr, settled, static_cast<int>(results.size()));
-  } catch (const cli::Interrupted&) {  // run() passes it on once the table is printed
-  } catch (const DeviceLost& e) {
-    lost_ = e.what();
-  }
-  status_.clear();
-}
-
-void Session::open_results() {
+void Session::open_records() {
+  if (!device_.measures()) recorded_ = Records::read(device_.profile_folder());
   if (options_.out.empty()) return;
-  file_ = std::make_unique<ResultsFile>(options_.out, device_.describe(), options_.fresh);
-  if (file_->replaced() > 0)
-    std::cerr << "opsched: the " << file_->replaced() << " results in " << options_.out
-              << " are of another device or other versions; those of this run take their place (another --out keeps "
-                 "them)\n";
-  resumed_ = file_->resumed();
-  std::erase_if(resumed_, [](const Result& r) { return !r.skipped.empty(); });
-  if (!resumed_.empty())
-    std::cerr << "opsched: going on with an interrupted run: " << resumed_.size() << " results kept in " << options_.out
-              << " (--fresh begins anew)\n";
+  file_ = std::make_unique<RecordFile>(options_.out, device_.run(options_.command),
+                                       options_.fresh ? RecordFile::Start::anew : RecordFile::Start::continued);
+  for (const std::string& warning : file_->records().warnings()) std::cerr << "opsched: " << warning << "\n";
+  if (const int others = file_->of_other_versions(); device_.measures() && others > 0)
+    std::cerr << "opsched: " << others << " measurements in " << options_.out
+              << " are of other versions; those of this run stand in their place\n";
+  if (file_->resumed() > 0)
+    std::cerr << "opsched: going on with an interrupted run: " << file_->resumed() << " records kept in "
+              << options_.out << " (--fresh begins anew)\n";
 }
 
-void Session::run() {
-  open_results();
-  run_google_benchmark();
-  settle();
-  const std::string format = flag("--benchmark_format");
-  if (format.empty() || format == "console") print_table(std::cout, results_);
+void Session::finish() {
+  status_.clear();
+  if (!flag_value(options_.benchmark_flags, "--benchmark_format")) print_table(std::cout, results_);
   device_.save();
   if (!lost_.empty())
     throw DeviceLost(lost_ + (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " + options_.out +
@@ -275,8 +255,32 @@ void Session::run() {
                                     : "; give --out to keep results"));
   cli::check_interrupt();
   if (file_) file_->finish();
-  if (std::ranges::all_of(results_, [](const Result& r) { return !r.skipped.empty(); }))
+  if (weaker_)
+    std::cerr << "opsched: measurements that stand in " << options_.out
+              << " were kept, not replaced by replays (--replace does it)\n";
+  if (std::ranges::all_of(results_, [](const Record& r) { return !r.missing.empty(); }))
     throw Error("no benchmark could run; the reasons are above");
+}
+
+void Session::run() {
+  open_records();
+  choose_cases();
+  countdown_.start(expected_seconds());
+  if (!flag_value(options_.benchmark_flags, "--benchmark_format")) std::cout << device_.describe() << std::endl;
+  search_ahead();
+  std::vector<Benchmark> benchmarks;
+  for (const Case& what : cases_) benchmarks.push_back(benchmark_of(what));
+  const records::Run run = device_.run(options_.command);
+  run_google_benchmark(benchmarks, {.flags = options_.benchmark_flags,
+                                    .max_seconds = options_.max_seconds,
+                                    .context = {{"device", run.device},
+                                                {"driver", run.driver},
+                                                {"cuda", run.cuda},
+                                                {"cudnn", run.cudnn},
+                                                {"kernels", run.kernels},
+                                                {"source", device_.describe()}},
+                                    .before_output = [this] { status_.clear(); }});
+  finish();
 }
 
 }  // namespace

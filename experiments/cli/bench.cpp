@@ -1,10 +1,12 @@
 // opsched bench: the main job.
+#include <charconv>
 #include <iostream>
 #include <memory>
 
 #include "core/error.hpp"
 #include "experiments/bench/session.hpp"
 #include "experiments/cli/command.hpp"
+#include "experiments/console/command_line.hpp"
 #include "experiments/device/folders.hpp"
 
 namespace opsched::cli {
@@ -14,21 +16,20 @@ struct BenchOptions {
   bench::SessionOptions session;
   bench::Selection selection;
   DeviceOptions device;
-  std::string batches = "1";
-  bool no_cache = false, no_settle = false, list = false;
+  std::vector<std::string> batches = {"1"};
+  bool no_cache = false, list = false;
 };
 
 constexpr int kAllBatches[] = {1, 16, 32, 64, 128};
 
-/// "1,16" or "all".
-std::vector<int> parse_batches(const std::string& text) {
-  if (text == "all") return {std::begin(kAllBatches), std::end(kAllBatches)};
+/// Numbers, or "all".
+std::vector<int> parse_batches(const std::vector<std::string>& words) {
+  if (words == std::vector<std::string>{"all"}) return {std::begin(kAllBatches), std::end(kAllBatches)};
   std::vector<int> batches;
-  for (const std::string& word : CLI::detail::split(text, ',')) {
-    int value = 0;
-    if (!CLI::detail::lexical_cast(word, value))
-      throw Error("--batch '" + text + "': write numbers as in 1,16, or all");
-    batches.push_back(value);
+  for (const std::string& word : words) {
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), batches.emplace_back());
+    if (error != std::errc{} || end != word.data() + word.size() || (word.front() == '0' && word.size() > 1))
+      throw Error("--batch '" + word + "': write numbers as in 1,16, or all");
   }
   return batches;
 }
@@ -53,7 +54,7 @@ void run_bench(BenchOptions& options, const std::vector<std::string>& flags) {
   if (session.cache.empty()) session.cache = user_cache_folder();
   if (!session.cache.empty()) session.cache += "/schedules";
   if (options.no_cache) session.cache.clear();
-  session.settle = !options.no_settle;
+  session.command = command_line();
   options.device.gpus = *std::ranges::max_element(options.selection.gpus);
   const std::unique_ptr<Device> device = open_device(options.device);
   bench::run_session(*device, session);
@@ -71,11 +72,11 @@ Command bench_command() {
           "  opsched bench --batch all --out results/mygpu          every batch, results kept in a folder\n"
           "  opsched bench --benchmark_filter='squeezenet/.*fp32'   flags of Google Benchmark work as usual:\n"
           "  opsched bench --benchmark_repetitions=5 --benchmark_out=bench.json\n"
+          "  opsched bench --benchmark_format=console               Google Benchmark's own table instead of ours\n"
           "  opsched bench --device sim --profile results/h200      replay, even where there is a GPU\n"
-          "  opsched bench --profile results/h200 --out results/h200 --network squeezenet --scheduler sequential\n"
-          "                                                         on a GPU: also settles all that is in the folder\n"
-          "Counters: speedup (over sequential on one GPU), stages, gap (how much longer than the larger of two lower\n"
-          "bounds, critical path and work; 0.1 is 10%), peak_bytes (activations on the device that needs most).",
+          "An iteration is a timed replay of the schedule, a repetition several of them. Without a GPU, what was\n"
+          "recorded is read from the records of the profile's folder, and the rest is simulated (marked ~).\n"
+          "Counters: speedup (over sequential on one GPU), p90_ms and p99_ms (of all replays).",
       .setup = [](CLI::App& app) -> std::function<void()> {
         auto options = std::make_shared<BenchOptions>();
         bench::SessionOptions& session = options->session;
@@ -84,7 +85,8 @@ Command bench_command() {
         app.add_option("--network", selection.networks, "Networks, as in a,b (default: all)")->delimiter(',');
         app.add_option("--scheduler", selection.schedulers, "Schedulers, as in a,b (default: all for the device count)")
             ->delimiter(',');
-        app.add_option("--batch", options->batches, "Batches, as in 1,16; all: 1,16,32,64,128")->capture_default_str();
+        app.add_option("--batch", options->batches, "Batches, as in 1,16; all: 1,16,32,64,128 (default: 1)")
+            ->delimiter(',');
         app.add_option("--image", selection.images, "Image sizes, as in 512,1024; 0: the network's own")
             ->delimiter(',');
         app.add_option("--precision", selection.precisions, "fp32, tf32, fp16, as in a,b (default: all)")
@@ -95,20 +97,14 @@ Command bench_command() {
         app.add_flag("--through-host", options->device.through_host,
                      "Move tensors between GPUs by way of host memory (needs a --profile of its own)");
         app.add_option("--out", session.out,
-                       "Keep results in this folder (bench.json); an interrupted run is continued");
+                       "Append records to this folder (records.jsonl); an interrupted run is continued");
         app.add_flag("--fresh", session.fresh, "With --out: forget an interrupted run");
-        app.add_flag("--no-settle", options->no_settle,
-                     "With --out on a GPU: leave results as they were first found. Otherwise, once all cases have run, "
-                     "every search runs again on the finished profile; where that gives another schedule it is "
-                     "measured and takes the old one's place, so that `opsched replay` finds all of them");
-        app.add_option("--settle-rounds", session.settle_rounds,
-                       "Times that settling searches all cases again, at most; from the last time on it only measures "
-                       "the schedules that the replay finds. 1: no search measures anything more")
-            ->check(CLI::Range(1, 100))
-            ->capture_default_str();
+        app.add_flag("--replace", session.replace,
+                     "With --out: let replays take the place of measurements (otherwise the stronger record stands)");
         app.add_option("--cache", session.cache, "Folder where schedules are kept (default: ~/.cache/opsched)");
         app.add_flag("--no-cache", options->no_cache, "Find every schedule anew");
-        app.add_option("--max-seconds", session.measure.max_seconds, "Longest time to measure one schedule")
+        app.add_option("--max-seconds", session.max_seconds, "About the longest time to measure one schedule")
+            ->check(CLI::PositiveNumber)
             ->capture_default_str();
         app.add_flag("--list", options->list, "Only show the names");
         return [options, &app] { run_bench(*options, app.remaining()); };

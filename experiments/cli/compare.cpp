@@ -22,7 +22,7 @@ struct CompareOptions {
 };
 
 /// "fp32, batch 16, image 512, 2 GPUs"; the usual left out.
-std::string setting(const bench::Case& c) {
+std::string setting(const records::Case& c) {
   std::string text = to_string(c.precision) + ", batch " + std::to_string(c.batch);
   if (c.image != 0) text += ", image " + std::to_string(c.image);
   if (c.gpus > 1) text += ", " + std::to_string(c.gpus) + " GPUs";
@@ -40,13 +40,14 @@ void print_latencies(const Comparison& c) {
   for (const std::string& name : order) {
     std::cout << "\nLatency in ms, and how many times as fast B is: " << name << "\n";
     TextTable table({Align::left, Align::left, Align::right});
-    table.add({"network", "scheduler", "A", "B", "A / B"});
+    table.add({"network", "scheduler", "A", "B", "A / B", ""});
     table.add_rule();
     std::string network;
     for (const Pair* p : groups.at(name)) {
-      const bench::Case& what = p->a.what;
-      table.add({what.network == network ? "" : what.network, what.scheduler, fixed(p->a.ms, 4), fixed(p->b.ms, 4),
-                 fixed(p->ratio(), 2) + "x"});
+      const records::Case& what = p->a.what;
+      const std::string scheduler = (what.software == "opsched" ? "" : what.software + " ") + what.scheduler;
+      table.add({what.network == network ? "" : what.network, scheduler, fixed(*p->a.value, 4), fixed(*p->b.value, 4),
+                 fixed(p->ratio(), 2) + "x", p->mark});
       network = what.network;
     }
     table.print(std::cout);
@@ -63,23 +64,24 @@ void print_best(const Comparison& c) {
   table.add_rule();
   for (const Best& b : c.best)
     if (b.differs())
-      table.add({b.a.what.network, setting(b.a.what), b.a.what.scheduler, b.b.what.scheduler, fixed(b.b.ms, 4),
-                 fixed(b.a_choice_on_b_ms, 4) + " (" + fixed(100 * (b.a_choice_on_b_ms / b.b.ms - 1), 1) + "% more)"});
+      table.add(
+          {b.a.what.network, setting(b.a.what), b.a.what.scheduler, b.b.what.scheduler, fixed(*b.b.value, 4),
+           fixed(b.a_choice_on_b_ms, 4) + " (" + fixed(100 * (b.a_choice_on_b_ms / *b.b.value - 1), 1) + "% more)"});
   table.print(std::cout);
 }
 
 void print_transplants(const Comparison& c, const std::string& device) {
   std::cout << "\nA's fastest schedules on B's device (" << device << "), beside B's fastest\n";
   TextTable table({Align::left, Align::left, Align::left, Align::right});
-  table.add({"network", "case", "A's schedule", "ms on B", "B's own ms", "ratio", "how"});
+  table.add({"network", "case", "A's schedule", "ms on B", "B's own ms", "ratio", "from"});
   table.add_rule();
   std::map<std::string, std::vector<std::string>> missing;
   for (const Transplant& t : c.transplants) {
     if (!t.unavailable.empty())
       missing[t.unavailable].push_back(t.a.what.name());
     else
-      table.add({t.a.what.network, setting(t.a.what), t.a.what.scheduler, fixed(t.ms, 4), fixed(t.b.ms, 4),
-                 fixed(t.ms / t.b.ms, 2) + "x", t.how});
+      table.add({t.a.what.network, setting(t.a.what), t.a.what.scheduler, fixed(t.ms, 4), fixed(*t.b.value, 4),
+                 fixed(t.ms / *t.b.value, 2) + "x", to_string(t.provenance)});
   }
   table.print(std::cout);
   for (const auto& [why, names] : missing) {
@@ -96,8 +98,7 @@ std::unique_ptr<Device> device_of(const CompareOptions& options, const Compariso
   if (options.device == "auto") {
     if (has_gpu()) {
       std::unique_ptr<Device> gpu = open_gpu(wanted);
-      if (gpu->describe().substr(0, gpu->describe().find(',')) == c.origin_b.substr(0, c.origin_b.find(',')))
-        return gpu;
+      if (gpu->run("").device == c.device_b) return gpu;
     }
     return open_recorded(wanted);
   }
@@ -123,6 +124,11 @@ void run_compare(const CompareOptions& options) {
             << comparison.origin_b << "\n"
             << comparison.pairs.size() << " cases in both, " << comparison.only_a << " only in A, " << comparison.only_b
             << " only in B\n";
+  const auto marked = std::ranges::count_if(comparison.pairs, [](const Pair& p) { return !p.mark.empty(); });
+  if (marked > 0)
+    std::cout << marked
+              << " pairs are not alike (last column): their ratio says more than the device's; measure them "
+                 "again with one version\n";
   print_latencies(comparison);
   print_best(comparison);
   if (!device_text.empty())
@@ -139,12 +145,12 @@ Command compare_command() {
           .examples =
               "  opsched compare results/h200 results/mygpu              latencies, best schedules, specialisation\n"
               "  opsched compare results/h200 results/mygpu --format json\n"
-              "  opsched compare before after --no-schedules             only what both bench.json say\n"
+              "  opsched compare before after --no-schedules             only what the records of both say\n"
               "A's fastest schedules are run on B's device: measured where this host has that GPU, else recorded or\n"
               "simulated from B's profiles; the last column says which.",
           .setup = [](CLI::App& app) -> std::function<void()> {
             auto options = std::make_shared<CompareOptions>();
-            app.add_option("A", options->a, "A results folder (with bench.json)")->required();
+            app.add_option("A", options->a, "A results folder (with records.jsonl)")->required();
             app.add_option("B", options->b, "Another one")->required();
             app.add_option("--format", options->format, "text or json")
                 ->check(CLI::IsMember({"text", "json"}))

@@ -7,19 +7,21 @@
 #include <memory>
 
 #include "core/error.hpp"
-#include "core/files.hpp"
 #include "experiments/cli/command.hpp"
+#include "experiments/cli/options.hpp"
+#include "experiments/console/command_line.hpp"
 #include "experiments/console/progress.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
-#include "experiments/studies/accuracy_json.hpp"
+#include "experiments/studies/accuracy.hpp"
 #include "networks/network.hpp"
 
 namespace opsched::cli {
 namespace {
 
 struct FitOptions {
-  std::string folder, precision, output;
+  std::string folder, precision;
+  RecordOptions records;
   bool save = false;
 };
 
@@ -68,14 +70,7 @@ void print(const ProfileAccuracy& p) {
   std::cout << "\n" << std::flush;
 }
 
-std::string command_of(const FitOptions& options, const std::string& folder) {
-  std::string command = "opsched fit --profile " + folder;
-  if (!options.precision.empty()) command += " --precision " + options.precision;
-  if (options.save) command += " --save";
-  return command + (options.output.empty() ? "" : " -o " + options.output);
-}
-
-void fit(const FitOptions& options) {
+void fit(const FitOptions& options, const std::string& command) {
   std::string folder = options.folder;
   if (folder.empty()) {
     const std::vector<std::string> known = recorded_folders();
@@ -116,8 +111,12 @@ void fit(const FitOptions& options) {
     calibrate(profile, ContentionModel::fit(profile), cases);
     profile.save(file);
   }
-  if (!options.output.empty())
-    write_file_atomically(options.output, accuracy_to_json(results, command_of(options, folder)));
+  if (results.empty()) return;
+  const std::unique_ptr<records::RecordFile> file = options.records.open(run_of(results.front().device, command));
+  if (!file) return;
+  for (const ProfileAccuracy& result : results)
+    for (records::Record& record : accuracy_records(result)) file->add(std::move(record));
+  file->finish();
 }
 
 }  // namespace
@@ -128,7 +127,7 @@ Command fit_command() {
           .examples =
               "  opsched fit                                  the recorded results\n"
               "  opsched fit --profile results/mygpu --save   keep the calibration, for replays\n"
-              "  opsched fit --profile results/mygpu -o results/mygpu/simulator.json   for analysis/tables.py\n"
+              "  opsched fit --profile results/mygpu --out results/mygpu   kept in its records.jsonl\n"
               "Every stage and every scheduler is left out of the fit once, and predicted by what was fitted to the\n"
               "others. 'Stages replayed': the latencies of single stages come from the profile where it holds them,\n"
               "as in replays; 'stages left out': nothing of that scheduler was used. Pairs: schedules of one network\n"
@@ -137,9 +136,9 @@ Command fit_command() {
             auto options = std::make_shared<FitOptions>();
             app.add_option("--profile", options->folder, "Folder of the profiles (default: the first of results/)");
             app.add_option("--precision", options->precision, "fp32, tf32 or fp16 (default: all)");
-            app.add_option("-o,--output", options->output, "Write everything to this JSON file");
             app.add_flag("--save", options->save, "Store the calibration in the profiles");
-            return [options] { fit(*options); };
+            options->records.add_to(app);
+            return [options] { fit(*options, command_line()); };
           }};
 }
 

@@ -2,9 +2,11 @@
 #include <iostream>
 #include <memory>
 
-#include "core/files.hpp"
 #include "experiments/cli/command.hpp"
+#include "experiments/cli/options.hpp"
+#include "experiments/console/command_line.hpp"
 #include "experiments/console/interrupt.hpp"
+#include "experiments/console/text_table.hpp"
 #include "experiments/studies/search_growth.hpp"
 #include "networks/network.hpp"
 #include "schedulers/options.hpp"
@@ -16,23 +18,32 @@ struct Options {
   std::vector<std::string> networks;
   std::string edge_lists;
   std::vector<int> nodes = {16, 24, 32, 40, 48, 56, 64};
-  std::string enumeration = "single-source", group_size = "3", groups = "8", output;
+  std::string enumeration = "single-source", group_size = "3", groups = "8";
+  RecordOptions records;
   std::uint64_t seed = 1;
 };
 
-/// What was asked for, so that a table says how to make it again.
-std::string command_of(const Options& options) {
-  std::string command = "opsched growth";
-  for (const std::string& network : options.networks) command += " " + network;
-  if (!options.edge_lists.empty()) command += " --edge-lists " + options.edge_lists;
-  if (options.networks.empty()) command += " --nodes";
-  for (int nodes : options.networks.empty() ? options.nodes : std::vector<int>{})
-    command += " " + std::to_string(nodes);
-  return command + " --enumeration " + options.enumeration + " --group-size " + options.group_size + " --groups " +
-         options.groups + " --seed " + std::to_string(options.seed);
+void print(const std::vector<records::Record>& rows) {
+  TextTable table({Align::left, Align::right});
+  table.add({"graph", "states", "width", "transitions", "distinct stages", "count, s", "count, MB", "search, s",
+             "search, MB"});
+  table.add_rule();
+  for (const records::Record& row : rows) {
+    if (!row.missing.empty()) {
+      table.add({row.what.network, row.texts.at("states"), "gave up: " + row.missing});
+      continue;
+    }
+    std::vector<std::string> cells = {row.what.network};
+    for (const char* name : {"states", "width", "transitions", "distinct_stages"})
+      cells.push_back(fixed(row.number(name), 0));
+    cells.insert(cells.end(), {fixed(row.number("count_seconds"), 3), fixed(row.number("count_mb"), 1),
+                               fixed(*row.value, 3), fixed(row.number("search_mb"), 1)});
+    table.add(std::move(cells));
+  }
+  table.print(std::cout);
 }
 
-void growth(const Options& options) {
+void growth(const Options& options, const std::string& command) {
   const SchedulerOptions texts = {{"--group-size", options.group_size}, {"--groups", options.groups}};
   const OptionReader reader(texts);
   IosOptions space;
@@ -45,18 +56,17 @@ void growth(const Options& options) {
     graphs.push_back(make_network(network, {.seed = options.seed, .edge_lists = options.edge_lists}));
   if (graphs.empty())
     for (int nodes : options.nodes) graphs.push_back(random_stage(nodes, options.seed));
-  std::vector<GrowthRow> rows;
+  const std::unique_ptr<records::RecordFile> file = options.records.open({.command = command});
+  std::vector<records::Record> rows;
   for (const Graph& graph : graphs) {
+    std::cerr << graph.name() << "\n";
     rows.push_back(search_growth(graph, space, options.seed));
-    const GrowthRow& row = rows.back();
-    std::cerr << row.graph << ": " << row.states << " states" << (row.gave_up.empty() ? "" : "; " + row.gave_up)
-              << "\n";
+    rows.back().what.options = {
+        {"enumeration", options.enumeration}, {"group-size", options.group_size}, {"groups", options.groups}};
+    if (file) file->add(rows.back());
   }
-  const std::string text = to_markdown(rows, command_of(options));
-  if (options.output.empty())
-    std::cout << text;
-  else
-    write_file_atomically(options.output, text);
+  if (file) file->finish();
+  print(rows);
 }
 
 }  // namespace
@@ -69,7 +79,7 @@ Command growth_command() {
           "  opsched growth                                       RandWire's stages, 16 to 64 nodes\n"
           "  opsched growth --nodes 16 32 --group-size unlimited  no pruning\n"
           "  opsched growth nasnet inception_v3                   on networks, costs made up\n"
-          "  opsched growth -o results/search/growth.md           the table of the results",
+          "  opsched growth --out results/search                  kept in its records.jsonl",
       .setup = [](CLI::App& app) -> std::function<void()> {
         auto options = std::make_shared<Options>();
         app.add_option("NETWORK", options->networks, "Networks by name instead; several may be given");
@@ -82,8 +92,8 @@ Command growth_command() {
             ->capture_default_str();
         app.add_option("--groups", options->groups, "Most groups in a stage (s), or unlimited")->capture_default_str();
         app.add_option("--seed", options->seed, "Of the wiring and the costs")->capture_default_str();
-        app.add_option("-o,--output", options->output, "Write to this file instead of standard output");
-        return [options] { growth(*options); };
+        options->records.add_to(app);
+        return [options] { growth(*options, command_line()); };
       }};
 }
 

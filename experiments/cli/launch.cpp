@@ -3,14 +3,12 @@
 #include <iostream>
 #include <limits>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
-#include "core/cost/signature/signature.hpp"
-#include "core/files.hpp"
+#include "experiments/bench/runner.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
+#include "experiments/console/command_line.hpp"
 #include "experiments/console/progress.hpp"
 #include "experiments/console/text_table.hpp"
 #include "schedulers/dataflow/launch_order.hpp"
@@ -25,7 +23,7 @@ struct LaunchOptions {
   RunOptions run;
   int rounds = 5;
   double max_seconds = 0.2;
-  std::string out;
+  RecordOptions records;
 };
 
 struct Variant {
@@ -33,7 +31,7 @@ struct Variant {
   Schedule schedule;
   Waits waits = Waits::needed;
   std::unique_ptr<Executor> executor{};
-  std::string how{};             ///< measured, recorded or simulated
+  Provenance provenance = Provenance::measured;
   std::vector<double> rounds{};  ///< medians, ms
   std::optional<Preparation> preparation{};
 
@@ -90,9 +88,10 @@ void measure(std::vector<Variant>& variants, Device& device, CostModel& costs, c
   if (!device.measures()) {
     for (Variant& v : variants) {
       progress("replaying " + v.choice + " " + v.name);
-      const Timing timing = device.time(costs, v.schedule, precision, {}, "");
-      v.rounds = {timing.latency.median};
-      v.how = timing.how;
+      v.executor = device.executor(costs, v.schedule, precision, 1);
+      const Measurement latency = v.executor->measure({});
+      v.rounds = {latency.median};
+      v.provenance = latency.provenance;
     }
     return;
   }
@@ -100,7 +99,6 @@ void measure(std::vector<Variant>& variants, Device& device, CostModel& costs, c
     progress("capturing " + v.choice + " " + v.name);
     v.executor = device.executor(costs, v.schedule, precision, 1, v.waits);
     v.preparation = v.executor->preparation();
-    v.how = "measured";
   }
   // In turn, so that what drifts does so for all.
   for (int round = 0; round < options.rounds; ++round)
@@ -126,7 +124,7 @@ void print(const std::vector<Variant>& variants) {
     std::vector<std::string> row = {v.choice,
                                     v.name,
                                     fixed(v.median(), 4),
-                                    v.how,
+                                    to_string(v.provenance),
                                     fixed(v.low(), 4),
                                     fixed(v.high(), 4),
                                     percent(v.median() / base - 1),
@@ -144,40 +142,33 @@ void print(const std::vector<Variant>& variants) {
   table.print(std::cout);
 }
 
-std::string to_json(const std::vector<Variant>& variants, const std::string& origin, const Graph& graph,
-                    const std::string& precision) {
-  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  for (const Variant& v : variants) {
-    nlohmann::ordered_json row = {{"choice", v.choice},
-                                  {"variant", v.name},
-                                  {"ms", v.median()},
-                                  {"how", v.how},
-                                  {"rounds_ms", v.rounds},
-                                  {"streams", streams_of(v.schedule)},
-                                  {"schedule", fingerprint(v.schedule)}};
-    if (v.preparation) {
-      row["waits"] = v.preparation->waits;
-      row["nodes"] = v.preparation->nodes;
-      row["capture_ms"] = v.preparation->capture_ms;
-      row["instantiate_ms"] = v.preparation->instantiate_ms;
-      row["upload_ms"] = v.preparation->upload_ms;
-    }
-    rows.push_back(std::move(row));
+/// The middle of the rounds, and all of them.
+bench::Timed timed(const Variant& v, const records::Case& what, CostModel& costs) {
+  Measurement latency;
+  latency.median = v.median();
+  latency.provenance = v.provenance;
+  bench::Timed timed = bench::timed(what, costs, {.schedule = v.schedule}, *v.executor, latency);
+  records::Record& record = timed.record;
+  record.labels = {{"study", "launch"}, {"choice", v.choice}, {"variant", v.name}};
+  record.numbers["streams"] = streams_of(v.schedule);
+  record.series["rounds_ms"] = v.rounds;
+  if (v.preparation) {
+    record.numbers["waits"] = v.preparation->waits;
+    record.numbers["nodes"] = v.preparation->nodes;
+    record.numbers["capture_ms"] = v.preparation->capture_ms;
+    record.numbers["instantiate_ms"] = v.preparation->instantiate_ms;
+    record.numbers["upload_ms"] = v.preparation->upload_ms;
   }
-  const nlohmann::ordered_json file = {{"origin", origin},
-                                       {"graph", graph.name()},
-                                       {"batch", graph.batch()},
-                                       {"precision", precision},
-                                       {"rows", std::move(rows)}};
-  return file.dump(2) + "\n";
+  return timed;
 }
 
-void launch(const LaunchOptions& options) {
+void launch(const LaunchOptions& options, const std::string& command) {
   StatusLine status;
   const Graph graph = options.graph.load();
   const Precision precision = parse_precision(options.run.precision);
   const std::unique_ptr<Device> device = open_device(options.run.device_options(1, status));
   device->require(1, precision);
+  const std::unique_ptr<records::RecordFile> file = options.records.open(device->run(command));
   const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
   std::vector<Variant> variants = variants_of(*costs, device->measures(), interruptible(status));
   measure(variants, *device, *costs, options, status);
@@ -187,11 +178,19 @@ void launch(const LaunchOptions& options) {
   print(variants);
   if (!device->measures())
     std::cout << "Launch order, priorities, waits and what the graph costs show on a GPU only.\n";
-  if (options.out.empty()) return;
-  const std::string file = options.out + "/launch-" + graph.name() +
-                           (graph.batch() > 1 ? "-batch" + std::to_string(graph.batch()) : "") + "-" +
-                           to_string(precision) + ".json";
-  write_file_atomically(file, to_json(variants, device->describe(), graph, to_string(precision)));
+  if (!file) return;
+  const records::Case what{.network = options.graph.name(),
+                           .scheduler = "dataflow",
+                           .batch = graph.batch(),
+                           .image = options.graph.parameters.image,
+                           .precision = precision};
+  // All of them at once: they were measured in turn and belong together.
+  for (const Variant& v : variants) {
+    bench::Timed now = timed(v, what, *costs);
+    now.record.labels.merge(options.graph.labels());
+    file->add(now.record, now.schedule, now.kernels);
+  }
+  file->finish();
 }
 
 }  // namespace
@@ -201,7 +200,7 @@ Command launch_command() {
           .summary = "What streams, launch order, priorities and fewer waits are worth, and what a CUDA graph costs",
           .examples =
               "  opsched launch nasnet                            every choice by itself, beside plain dataflow\n"
-              "  opsched launch nasnet --precision fp16 --out results/h200   kept as launch-nasnet-fp16.json\n"
+              "  opsched launch nasnet --precision fp16 --out results/h200   kept in its records.jsonl\n"
               "  opsched launch inception_v3 --rounds 10          differences of a percent need more rounds",
           .setup = [](CLI::App& app) -> std::function<void()> {
             auto options = std::make_shared<LaunchOptions>();
@@ -213,8 +212,8 @@ Command launch_command() {
             app.add_option("--max-seconds", options->max_seconds, "Longest measurement of one variant in a round")
                 ->check(CLI::Range(0.01, 60.0))
                 ->capture_default_str();
-            app.add_option("--out", options->out, "Folder for launch-GRAPH-PRECISION.json");
-            return [options] { launch(*options); };
+            options->records.add_to(app);
+            return [options] { launch(*options, command_line()); };
           }};
 }
 

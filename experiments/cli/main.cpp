@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "experiments/cli/command.hpp"
+#include "experiments/cli/strict.hpp"
 #include "experiments/console/interrupt.hpp"
 
 namespace {
@@ -49,12 +50,14 @@ int run(int argc, char** argv) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
     if (!command.examples.empty()) sub->footer("Examples:\n" + command.examples);
     sub->callback([&chosen, action = command.setup(*sub)] { chosen = action; });
+    cli::check_values(*sub);
   }
   if (argc == 1) {
     std::cerr << app.help();
     return 2;
   }
   require_known_command(argv[1]);
+  if (argv[1][0] != '-') cli::check_arguments(*app.get_subcommand(argv[1]), argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -1,5 +1,8 @@
 #include "experiments/cli/options.hpp"
 
+#include <filesystem>
+#include <iostream>
+
 #include "core/error.hpp"
 #include "core/graph/blocks.hpp"
 #include "core/graph/files/graph_io.hpp"
@@ -23,6 +26,12 @@ void GraphOptions::add_to(CLI::App& app) {
 Graph GraphOptions::load() const {
   Graph graph = load_whole();
   return block.empty() ? graph : block_graph(graph, block);
+}
+
+std::string GraphOptions::name() const { return file.empty() ? network : std::filesystem::path(file).stem().string(); }
+
+std::map<std::string, std::string> GraphOptions::labels() const {
+  return block.empty() ? std::map<std::string, std::string>{} : std::map<std::string, std::string>{{"block", block}};
 }
 
 Graph GraphOptions::load_whole() const {
@@ -102,6 +111,24 @@ void RunOptions::add_to(CLI::App& app) {
 
 DeviceOptions RunOptions::device_options(int gpus, StatusLine& status) const {
   return {.kind = device, .profile = profile, .gpus = gpus, .report = interruptible(status)};
+}
+
+void RecordOptions::add_to(CLI::App& app) {
+  app.add_option("--out", out,
+                 "Folder of results: records are kept in its records.jsonl; an interrupted command goes on where it "
+                 "stopped");
+  app.add_flag("--fresh", fresh, "With --out: begin anew");
+}
+
+std::unique_ptr<records::RecordFile> RecordOptions::open(const records::Run& run) const {
+  if (out.empty()) return nullptr;
+  using Start = records::RecordFile::Start;
+  auto file = std::make_unique<records::RecordFile>(out, run, fresh ? Start::anew : Start::continued);
+  for (const std::string& warning : file->records().warnings()) std::cerr << "opsched: " << warning << "\n";
+  if (file->resumed() > 0)
+    std::cerr << "opsched: going on with an interrupted run: " << file->resumed() << " records kept in " << out
+              << " (--fresh begins anew)\n";
+  return file;
 }
 
 }  // namespace opsched::cli

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/graph/graph.hpp"
 #include "experiments/console/status_line.hpp"
 #include "experiments/device/device.hpp"
+#include "experiments/records/record_file.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 
@@ -22,6 +25,10 @@ struct GraphOptions {
   /// Throws Error unless exactly one of NETWORK and --graph is given, for a parameter that a graph
   /// file does not have, and as the loaders do.
   Graph load() const;
+  /// For records: the network's name, or that of the graph file without its ending; and the label "block" if it is only
+  /// one.
+  std::string name() const;
+  std::map<std::string, std::string> labels() const;
 
  private:
   Graph load_whole() const;
@@ -64,6 +71,17 @@ struct RunOptions {
   void add_to(CLI::App& app);
   /// `status` must outlive what they are given to.
   DeviceOptions device_options(int gpus, StatusLine& status) const;
+};
+
+/// Where records go: --out FOLDER, --fresh.
+struct RecordOptions {
+  std::string out;
+  bool fresh = false;
+
+  void add_to(CLI::App& app);
+  /// The records file of the folder; nullptr where none was named: records are only shown. Says on standard error what
+  /// a reader must know about the folder. Throws Error as RecordFile does.
+  std::unique_ptr<records::RecordFile> open(const records::Run& run) const;
 };
 
 }  // namespace opsched::cli

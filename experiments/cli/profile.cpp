@@ -6,12 +6,12 @@
 #include <numeric>
 
 #include "core/error.hpp"
-#include "core/files.hpp"
 #include "experiments/bench/session.hpp"
 #include "experiments/cli/command.hpp"
+#include "experiments/console/command_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
-#include "experiments/records/results.hpp"
+#include "experiments/records/records.hpp"
 #include "experiments/studies/plan.hpp"
 
 namespace opsched::cli {
@@ -25,12 +25,15 @@ struct ProfileOptions {
 };
 
 /// Cases whose latency OUT holds already, from this very device and versions.
-std::vector<bench::Case> known_cases(const std::string& out, const std::string& origin) {
+std::vector<bench::Case> known_cases(const std::string& out, const records::Run& now) {
+  const records::Records records = records::Records::read(out);
   std::vector<bench::Case> known;
-  const bench::Contents contents = bench::ResultsFile::load(out);
-  if (contents.origin != origin) return known;
-  for (const bench::Result& r : contents.results)
-    if (r.skipped.empty()) known.push_back(r.what);
+  for (const records::Record* record : records.standing()) {
+    const records::Run& run = records.run_of(*record);
+    if (record->key() == records::Record{.what = record->what}.key() && record->value && run.where() == now.where() &&
+        run.note == now.note)
+      known.push_back(record->what);
+  }
   return known;
 }
 
@@ -83,8 +86,7 @@ void run_profile(const ProfileOptions& options) {
     throw Error("--device sim: give an --out folder of its own, so that replayed numbers never mix with measured ones");
 
   const std::vector<profile::Step> steps = profile::make_plan(options.plan);
-  const std::vector<bench::Case> known =
-      options.fresh ? std::vector<bench::Case>{} : known_cases(out, device->describe());
+  const std::vector<bench::Case> known = options.fresh ? std::vector<bench::Case>{} : known_cases(out, device->run(""));
   std::cout << device->describe() << "\n";
   show_plan(steps, known, out);
   bench::SessionOptions session;
@@ -98,14 +100,10 @@ void run_profile(const ProfileOptions& options) {
   session.expected_seconds = profile::expected_seconds(session.cases);
   session.out = out;
   session.fresh = options.fresh;
-  session.measure.max_seconds = options.max_seconds;
+  session.max_seconds = options.max_seconds;
+  session.command = command_line();
   if (const std::string cache = user_cache_folder(); !cache.empty()) session.cache = cache + "/schedules";
   bench::run_session(*device, session);
-  const std::string command = (std::filesystem::path(out) / "COMMAND").string();
-  if (!std::filesystem::exists(command))
-    write_file_atomically(command, "opsched profile --out " + out + (options.plan.quick ? " --quick" : "") +
-                                       (options.plan.gpus > 1 ? " --gpus " + std::to_string(options.plan.gpus) : "") +
-                                       "\n");
   std::cout << "\nWritten to " << out << ". Next:\n"
             << "  opsched compare results/h200 " << out << "      beside an H200\n"
             << "  opsched reproduce all --help                figures\n";

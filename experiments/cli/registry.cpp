@@ -15,6 +15,7 @@ namespace opsched::cli {
   ADD(tune_command)           \
   ADD(profile_command)        \
   ADD(compare_command)        \
+  ADD(records_command)        \
   ADD(infer_command)          \
   ADD(count_command)          \
   ADD(growth_command)         \
@@ -23,7 +24,7 @@ namespace opsched::cli {
   ADD(replay_command)         \
   ADD(fit_command)            \
   ADD(simulate_command)       \
-  ADD(floors_command)         \
+  ADD(roofline_command)       \
   ADD(reproduce_command)
 
 #define OPSCHED_DECLARE(function) Command function();

@@ -1,5 +1,6 @@
 // opsched replay: do searches on a recorded profile find what was found while it was measured?
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -10,10 +11,12 @@
 #include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/device/device.hpp"
-#include "experiments/records/results.hpp"
+#include "experiments/records/records.hpp"
 
 namespace opsched::cli {
 namespace {
+
+using records::Record;
 
 struct Options {
   std::string folder;
@@ -24,10 +27,10 @@ bool chosen(const std::vector<std::string>& names, const std::string& name) {
   return names.empty() || std::ranges::find(names, name) != names.end();
 }
 
-std::vector<bench::Replay> replay_all(const std::string& folder, const std::vector<bench::Result>& results,
-                                      StatusLine& status) {
+std::vector<bench::Timed> replay_all(const std::string& folder, const std::vector<const Record*>& results,
+                                     StatusLine& status) {
   std::vector<bench::Case> cases;
-  for (const bench::Result& result : results) cases.push_back(result.what);
+  for (const Record* result : results) cases.push_back(result->what);
   const Countdown countdown;
   const auto report = [&](const bench::ReplayProgress& now) {
     check_interrupt();
@@ -36,52 +39,63 @@ std::vector<bench::Replay> replay_all(const std::string& folder, const std::vect
   return bench::replay_cases(folder, cases, {.report = report});
 }
 
+/// Latencies of networks by name under a scheduler: what a search finds.
+std::vector<const Record*> chosen_results(const records::Records& records, const Options& options) {
+  std::vector<const Record*> results = records.standing();
+  std::erase_if(results, [&](const Record* r) {
+    return r->quantity != "latency" || !r->labels.empty() || !r->missing.empty() || r->what.software != "opsched" ||
+           r->schedule.empty() || !chosen(options.networks, r->what.network) ||
+           !chosen(options.schedulers, r->what.scheduler);
+  });
+  std::ranges::stable_sort(results, {}, [](const Record* r) { return r->what.neighbourhood(); });
+  return results;
+}
+
 void replay(const Options& options) {
   StatusLine status;
-  std::vector<bench::Result> results = bench::ResultsFile::load(options.folder).results;
-  std::erase_if(results, [&](const bench::Result& r) {
-    return !r.skipped.empty() || !chosen(options.networks, r.what.network) ||
-           !chosen(options.schedulers, r.what.scheduler);
-  });
-  if (results.empty()) throw Error("'" + options.folder + "' has no results of these networks and schedulers");
-  std::ranges::stable_sort(results, {}, [](const bench::Result& r) { return r.what.neighbourhood(); });
+  if (!std::filesystem::is_directory(options.folder)) throw Error("there is no folder '" + options.folder + "'");
+  const records::Records records = records::Records::read(options.folder);
+  for (const std::string& warning : records.warnings()) std::cerr << "opsched: " << warning << "\n";
+  const std::vector<const Record*> results = chosen_results(records, options);
+  if (results.empty()) throw Error("'" + options.folder + "' has no records of these networks and schedulers");
   const std::string origin = open_recorded({.kind = "sim", .profile = options.folder, .report = {}})->describe();
-  const std::vector<bench::Replay> replays = replay_all(options.folder, results, status);
+  const std::vector<bench::Timed> replays = replay_all(options.folder, results, status);
   int different = 0;
   TextTable table({Align::left, Align::right, Align::left, Align::right});
-  table.add({"measured as", "ms", "replay finds", "ms", "from", "search, s"});
+  table.add({"recorded", "ms", "replay finds", "ms", "from", "search, s"});
   table.add_rule();
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const bench::Result &recorded = results[i], &found = replays[i].result;
-    if (!found.skipped.empty()) throw Error(recorded.what.name() + ": " + found.skipped);
+    const Record &recorded = *results[i], &found = replays[i].record;
+    if (!found.missing.empty()) throw Error(recorded.what.name() + ": " + found.missing);
     const bool same = found.schedule == recorded.schedule;
     different += !same;
-    table.add({recorded.what.name(), fixed(recorded.ms, 4), same ? "the same" : "ANOTHER", fixed(found.ms, 4),
-               found.how, fixed(found.search_seconds, 2)});
+    table.add({recorded.what.name(), fixed(*recorded.value, 4), same ? "the same" : "ANOTHER", fixed(*found.value, 4),
+               to_string(found.provenance), fixed(found.number_or("search_seconds", 0), 2)});
   }
   status.clear();
   std::cout << origin << "\n";
   table.print(std::cout);
-  std::cout << results.size() - different << " of " << results.size() << " schedules are the same\n";
+  std::cout << results.size() - static_cast<std::size_t>(different) << " of " << results.size()
+            << " schedules are the same\n";
   if (different > 0)
     throw Error(std::to_string(different) +
-                " schedules are not those that were measured: the profile has grown since, or the program has changed; "
-                "any `opsched bench --profile " +
-                options.folder + " --out " + options.folder + "` on the GPU settles them");
+                " schedules are not those that were recorded: the profile has grown since, or the program has changed. "
+                "The records stay valid, for each keeps its schedule; `opsched bench --profile " +
+                options.folder + " --out " + options.folder + "` on the GPU measures what is found now");
 }
 
 }  // namespace
 
 Command replay_command() {
   return {.name = "replay",
-          .summary = "Whether searches on a recorded profile find the schedules that were measured with it",
+          .summary = "Check: do searches on a recorded profile find the schedules that its records hold?",
           .examples =
               "  opsched replay results/h200                            every result\n"
               "  opsched replay results/h200 --scheduler ios-both       one scheduler's\n"
-              "`opsched bench --out` on a GPU leaves results of which this is so (see its --no-settle).",
+              "Records keep the schedule that was run; this is a check that the search still finds it.",
           .setup = [](CLI::App& app) -> std::function<void()> {
             auto options = std::make_shared<Options>();
-            app.add_option("FOLDER", options->folder, "Folder with bench.json and its profiles")->required();
+            app.add_option("FOLDER", options->folder, "Folder with records.jsonl and its profiles")->required();
             app.add_option("--network", options->networks, "Only these")->delimiter(',');
             app.add_option("--scheduler", options->schedulers, "Only these")->delimiter(',');
             return [options] { replay(*options); };

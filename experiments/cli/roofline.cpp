@@ -1,14 +1,13 @@
-// opsched floors: how far a schedule is from what the device allows, and why.
-#include <filesystem>
+// opsched roofline: how far a schedule is from what the device allows, and why.
+#include <algorithm>
 #include <iostream>
+#include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 
-#include "core/error.hpp"
-#include "core/files.hpp"
 #include "experiments/bench/runner.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
+#include "experiments/console/command_line.hpp"
 #include "experiments/console/progress.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/studies/roofline.hpp"
@@ -16,53 +15,51 @@
 namespace opsched::cli {
 namespace {
 
-using nlohmann::ordered_json;
+using records::Record;
 
-struct FloorsOptions {
+struct RooflineOptions {
   bench::Selection selection{.schedulers = {"dataflow"}};
-  std::string device = "auto", profile, out;
+  std::string device = "auto", profile;
+  RecordOptions records;
 };
 
-ordered_json row_of(Device& device, bench::Runner& runner, const bench::Case& what, const DeviceLimits& limits) {
+bench::Timed measure(Device& device, bench::Runner& runner, const bench::Case& what, const DeviceLimits& limits) {
   const bench::Found found = runner.find(what);
-  const bench::Result latency = runner.time(what, found);
+  bench::Timed timed = runner.time(what, found);
   CostModel& costs = runner.costs(what);
-  const Floors floor = floors(costs, what.precision, limits);
-  ordered_json row = {{"network", what.network},
-                      {"precision", to_string(what.precision)},
-                      {"batch", what.batch},
-                      {"image", what.image},
-                      {"scheduler", what.scheduler},
-                      {"ms", latency.ms},
-                      {"how", latency.how},
-                      {"critical_path_ms", floor.critical_path},
-                      {"arithmetic_ms", floor.arithmetic},
-                      {"memory_ms", floor.memory}};
-  if (!device.measures()) return row;
+  const Roofline bounds = roofline(costs, what.precision, limits);
+  timed.record.quantity = "roofline";
+  timed.record.numbers = {{"critical_path_ms", bounds.critical_path},
+                          {"arithmetic_ms", bounds.arithmetic},
+                          {"memory_ms", bounds.memory},
+                          {"macs_per_ms", limits.macs_per_ms},
+                          {"bytes_per_ms", limits.bytes_per_ms}};
+  if (!device.measures()) return timed;
   const Trace trace = device.executor(costs, found.schedule, what.precision, 1)->trace();
   const TimeSpent spent = time_spent(trace, device.multiprocessors());
-  row.update({{"traced_ms", trace.makespan},
-              {"kernels", spent.kernels},
-              {"idle_ms", spent.idle},
-              {"small_ms", spent.small},
-              {"full_ms", spent.full}});
-  return row;
+  timed.record.numbers.insert({{"traced_ms", trace.makespan},
+                               {"kernels", spent.kernels},
+                               {"idle_ms", spent.idle},
+                               {"small_ms", spent.small},
+                               {"full_ms", spent.full}});
+  return timed;
 }
 
-void print(const ordered_json& rows) {
+void print(const std::vector<Record>& rows) {
   TextTable table({Align::left, Align::left, Align::right});
-  table.add({"network", "", "batch", "ms", "critical path", "arithmetic", "memory", "of the largest", "kernels", "idle",
-             "small grids", "full"});
+  table.add({"network", "", "batch", "ms", "from", "critical path", "arithmetic", "memory", "of the largest", "kernels",
+             "idle", "small grids", "full"});
   table.add_rule();
-  for (const ordered_json& r : rows) {
-    const auto ms = [&](const char* key) { return r.contains(key) ? fixed(r.at(key).get<double>(), 3) : "-"; };
-    const double largest = std::max(
-        {r.at("critical_path_ms").get<double>(), r.at("arithmetic_ms").get<double>(), r.at("memory_ms").get<double>()});
-    table.add({r.at("network"), r.at("precision"), std::to_string(r.at("batch").get<int>()), ms("ms"),
-               ms("critical_path_ms"), ms("arithmetic_ms"), ms("memory_ms"),
-               fixed(r.at("ms").get<double>() / largest, 2) + "x",
-               r.contains("kernels") ? std::to_string(r.at("kernels").get<int>()) : "-", ms("idle_ms"), ms("small_ms"),
-               ms("full_ms")});
+  for (const Record& r : rows) {
+    const auto number = [&](const char* name, int digits) {
+      const auto it = r.numbers.find(name);
+      return it == r.numbers.end() ? "-" : fixed(it->second, digits);
+    };
+    const double largest = std::max({r.number("critical_path_ms"), r.number("arithmetic_ms"), r.number("memory_ms")});
+    table.add({r.what.network, to_string(r.what.precision), std::to_string(r.what.batch), fixed(*r.value, 3),
+               to_string(r.provenance), number("critical_path_ms", 3), number("arithmetic_ms", 3),
+               number("memory_ms", 3), fixed(*r.value / largest, 2) + "x", number("kernels", 0), number("idle_ms", 3),
+               number("small_ms", 3), number("full_ms", 3)});
   }
   table.print(std::cout);
   std::cout
@@ -72,46 +69,46 @@ void print(const ordered_json& rows) {
          "ran, those that ran had fewer blocks than there are multiprocessors, and the rest.\n";
 }
 
-void run(FloorsOptions& options) {
+void run(const RooflineOptions& options, const std::string& command) {
   StatusLine status;
   const auto report = interruptible(status);
   const std::unique_ptr<Device> device =
       open_device({.kind = options.device, .profile = options.profile, .gpus = 1, .report = report});
+  const std::unique_ptr<records::RecordFile> file = options.records.open(device->run(command));
   const bench::ScheduleStore store("");
   bench::Runner runner(*device, store, {}, report);
-  ordered_json file = {{"format", "opsched floors"}, {"origin", device->describe()}};
-  ordered_json& limits_json = file["limits"] = ordered_json::object();
-  ordered_json rows = ordered_json::array();
+  std::vector<Record> rows;
   std::map<Precision, DeviceLimits> limits;
   for (const bench::Case& what : bench::make_cases(options.selection)) {
     report(what.name());
-    if (!limits.contains(what.precision)) {
-      const DeviceLimits found = limits[what.precision] = measure_limits(*device, what.precision);
-      limits_json[to_string(what.precision)] = {{"macs_per_ms", found.macs_per_ms},
-                                                {"bytes_per_ms", found.bytes_per_ms}};
+    const std::string key = Record{.what = what, .quantity = "roofline"}.key();
+    if (const Record* made = file ? file->made(key) : nullptr) {
+      rows.push_back(*made);
+      continue;
     }
-    rows.push_back(row_of(*device, runner, what, limits.at(what.precision)));
+    if (!limits.contains(what.precision)) limits[what.precision] = measure_limits(*device, what.precision);
+    const bench::Timed timed = measure(*device, runner, what, limits.at(what.precision));
+    rows.push_back(timed.record);
+    if (file) file->add(timed.record, timed.schedule, timed.kernels);
   }
   device->save();
+  if (file) file->finish();
   status.clear();
   std::cout << device->describe() << "\n\n";
   print(rows);
-  file["rows"] = std::move(rows);
-  if (!options.out.empty())
-    write_file_atomically((std::filesystem::path(options.out) / "floors.json").string(), file.dump(1) + "\n");
 }
 
 }  // namespace
 
-Command floors_command() {
-  return {.name = "floors",
+Command roofline_command() {
+  return {.name = "roofline",
           .summary = "How far schedules are from what the device allows at best, and where the time goes",
           .examples =
-              "  opsched floors                                         all networks, dataflow, batch 1\n"
-              "  opsched floors --network nasnet --precision fp16 --batch 1,16\n"
-              "  opsched floors --out results/mygpu                     also into results/mygpu/floors.json",
+              "  opsched roofline                                       all networks, dataflow, batch 1\n"
+              "  opsched roofline --network nasnet --precision fp16 --batch 1,16\n"
+              "  opsched roofline --out results/mygpu                   kept in its records.jsonl",
           .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<FloorsOptions>();
+            auto options = std::make_shared<RooflineOptions>();
             bench::Selection& selection = options->selection;
             app.add_option("--network", selection.networks, "Networks, as in a,b (default: all)")->delimiter(',');
             app.add_option("--scheduler", selection.schedulers, "Schedulers, as in a,b")->delimiter(',');
@@ -121,8 +118,8 @@ Command floors_command() {
                 ->delimiter(',');
             app.add_option("--device", options->device, "gpu, sim (replay a profile) or auto")->capture_default_str();
             app.add_option("--profile", options->profile, "Folder of the profile to replay, or to measure into");
-            app.add_option("--out", options->out, "Also write floors.json into this folder");
-            return [options] { run(*options); };
+            options->records.add_to(app);
+            return [options] { run(*options, command_line()); };
           }};
 }
 

@@ -70,14 +70,17 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
   const int gpus = static_cast<int>(schedule.devices.size());
   device.require(gpus, precision);
   const std::unique_ptr<CostModel> costs = device.costs(graph, precision);
-  const Timing timing =
-      device.time(*costs, schedule, precision, {},
-                  graph.name() + "/" + schedule.scheduler + "/batch:" + std::to_string(graph.batch()));
+  const Timing timing = time_schedule(device, *costs, schedule,
+                                      {.network = graph.name(),
+                                       .scheduler = schedule.scheduler,
+                                       .batch = graph.batch(),
+                                       .precision = precision,
+                                       .gpus = gpus});
   const Measurement& latency = timing.latency;
-  std::string text = fixed(latency.median, 4) + " ms, " + timing.how + "; " + device.describe();
-  if (latency.runs > 1)
+  std::string text = fixed(latency.median, 4) + " ms, " + to_string(latency.provenance) + "; " + device.describe();
+  if (latency.max > latency.min)
     text += "; " + std::to_string(latency.runs) + " runs, " + fixed(latency.min, 4) + " to " + fixed(latency.max, 4) +
-            ", noise " + fixed(100 * latency.mad_ratio, 1) + "%";
+            ", p99 " + fixed(latency.p99, 4);
   table.add({"latency", text});
   if (latency.sm_clock_mhz > 0)
     table.add({"clocks", "SM " + std::to_string(latency.sm_clock_mhz) + " MHz, memory " +

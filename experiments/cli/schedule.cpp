@@ -30,7 +30,7 @@ struct Outcome {
   Schedule schedule;
   double seconds = 0;  ///< of the search
   double ms = 0;       ///< makespan
-  std::string how;     ///< where the makespan comes from
+  std::string source;  ///< where the makespan comes from
   Bounds bounds;
 };
 
@@ -80,7 +80,7 @@ void print_summary(std::ostream& out, const Graph& graph, const Outcome& outcome
   table.add({"stages", std::to_string(stage_count(schedule)) + " on " + std::to_string(schedule.devices.size()) +
                            (schedule.devices.size() == 1 ? " device" : " devices")});
   table.add({"found in", human_seconds(outcome.seconds)});
-  table.add({"makespan", fixed(outcome.ms, 4) + " ms, " + outcome.how});
+  table.add({"makespan", fixed(outcome.ms, 4) + " ms, " + outcome.source});
   table.add({"lower bound", fixed(outcome.bounds.lower(), 4) + " ms (critical path " +
                                 fixed(outcome.bounds.critical_path, 4) + ", work " + fixed(outcome.bounds.work, 4) +
                                 ")"});
@@ -104,7 +104,7 @@ void schedule_dag(const ScheduleOptions& options) {
   StatusLine status;
   Outcome outcome = find(options, costs, status);
   outcome.ms = simulate(costs, outcome.schedule).timeline.makespan;
-  outcome.how = "from the synthetic costs of " + options.dag;
+  outcome.source = "from the synthetic costs of " + options.dag;
   present(options, costs.graph(), outcome, numbered_json(costs.graph(), outcome));
 }
 
@@ -117,12 +117,16 @@ void schedule_graph(const ScheduleOptions& options) {
   device->require(options.scheduler.gpus, precision);
   const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
   Outcome outcome = find(options, *costs, status);
-  const Timing timing =
-      device->time(*costs, outcome.schedule, precision, {},
-                   graph.name() + "/" + options.scheduler.name + "/batch:" + std::to_string(graph.batch()));
+  const Timing timing = time_schedule(*device, *costs, outcome.schedule,
+                                      {.network = graph.name(),
+                                       .scheduler = options.scheduler.name,
+                                       .batch = graph.batch(),
+                                       .precision = precision,
+                                       .gpus = options.scheduler.gpus,
+                                       .options = options.scheduler.options()});
   device->save();
   outcome.ms = timing.latency.median;
-  outcome.how = timing.how + "; " + device->describe();
+  outcome.source = to_string(timing.latency.provenance) + "; " + device->describe();
   present(options, graph, outcome, schedule_to_json(graph, outcome.schedule));
 }
 

@@ -33,7 +33,7 @@ std::vector<CompanyMember> best_schedules(const std::vector<bench::Case>& cases,
   double best_ms = 0;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const bench::Found found = runner.find(cases[i]);
-    const double ms = runner.time(cases[i], found).ms;
+    const double ms = *runner.time(cases[i], found).record.value;
     const bool first = i == 0 || !same_network(cases[i - 1], cases[i]);
     if (first) best.push_back({runner.costs(cases[i]).graph(), found.schedule});
     if (!first && ms < best_ms) best.back().schedule = found.schedule;

@@ -2,10 +2,12 @@
 #include <iostream>
 #include <memory>
 
+#include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
-#include "core/runtime/trace/warp_file.hpp"
+#include "core/runtime/trace/active_warps.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
+#include "experiments/console/command_line.hpp"
 #include "experiments/console/progress.hpp"
 #include "experiments/console/text_table.hpp"
 
@@ -17,20 +19,39 @@ constexpr int kSamples = 500;
 struct WarpOptions {
   GraphOptions graph;
   RunOptions run;
+  RecordOptions records;
   std::vector<std::string> schedulers = {"sequential", "ios-both"};
-  std::string out;
   bool counters = false;
 };
 
-std::string command_of(const WarpOptions& options, const Graph& graph) {
-  const GraphOptions& g = options.graph;
-  std::string command = "opsched warps " + (g.file.empty() ? g.network : "--graph " + g.file);
-  if (!g.block.empty()) command += " --block " + g.block;
-  if (graph.batch() > 1) command += " --batch " + std::to_string(graph.batch());
-  return command + " --precision " + options.run.precision + (options.counters ? " --counters" : "");
+/// Of one traced run, or of one whose warps the hardware counted.
+records::Record count_warps(Executor& executor, bool counters) {
+  const Trace trace = executor.trace();
+  const std::vector<WarpSample> curve = counters ? executor.count_warps() : active_warps(trace, 0);
+  records::Record record{.quantity = "active_warps", .value = mean_warps(curve)};
+  record.numbers = {{"makespan_ms", counters ? curve.back().t_ms : trace.makespan},
+                    {"multiprocessors", trace.multiprocessors},
+                    {"max_warps_per_sm", trace.max_warps_per_sm}};
+  record.texts = {{"method", counters ? "counted by the hardware, sampled every microsecond of one replay"
+                                      : "derived from activity records: " + trace.source}};
+  for (const WarpSample& sample : resampled(curve, kSamples)) {
+    record.series["at_ms"].push_back(sample.t_ms);
+    record.series["active_warps"].push_back(sample.warps_per_sm);
+  }
+  return record;
 }
 
-void warps(const WarpOptions& options) {
+void print(const std::vector<records::Record>& rows) {
+  TextTable table({Align::left, Align::right});
+  table.add({"schedule", "mean warps", "of " + rows.front().what.scheduler, "traced ms"});
+  table.add_rule();
+  for (const records::Record& row : rows)
+    table.add({row.what.scheduler, fixed(*row.value, 2), fixed(*row.value / *rows.front().value, 2) + "x",
+               fixed(row.number("makespan_ms"), 4)});
+  table.print(std::cout);
+}
+
+void warps(WarpOptions& options, const std::string& command) {
   StatusLine status;
   const Graph graph = options.graph.load();
   const Precision precision = parse_precision(options.run.precision);
@@ -38,45 +59,35 @@ void warps(const WarpOptions& options) {
   if (options.run.device == "sim" || !has_gpu())
     throw Error("active warps are counted on a GPU, and there is none in use: a profile knows latencies, not warps");
   const std::unique_ptr<Device> device = open_device(options.run.device_options(1, status));
+  if (options.records.out.empty()) options.records.out = "results/" + device->name();
+  const std::unique_ptr<records::RecordFile> file = options.records.open(device->run(command));
   const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
-  std::vector<WarpSeries> series;
+  std::vector<records::Record> rows;
   for (const std::string& name : options.schedulers) {
     const Schedule schedule =
         make_schedule(name, {.cost = *costs, .devices = 1, .options = {}, .progress = interruptible(status)});
     status.show(name + ": tracing");
     check_interrupt();
     const std::unique_ptr<Executor> executor = device->executor(*costs, schedule, precision, 1);
-    const Trace trace = executor->trace();
-    WarpSeries& s = series.emplace_back();
-    s.network = graph.name();
-    s.batch = graph.batch();
-    s.precision = to_string(precision);
-    s.scheduler = name;
-    const std::vector<WarpSample> curve = options.counters ? executor->count_warps() : active_warps(trace, 0);
-    s.samples = resampled(curve, kSamples);
-    s.makespan_ms = options.counters ? curve.back().t_ms : trace.makespan;
-    s.mean_warps_per_sm = mean_warps(curve);
-    s.multiprocessors = trace.multiprocessors;
-    s.max_warps_per_sm = trace.max_warps_per_sm;
-    s.method = options.counters ? "counted by the hardware, sampled every microsecond of one replay"
-                                : "derived from activity records";
-    s.source = (options.counters ? "" : trace.source + "; ") + device->describe();
-    s.command = command_of(options, graph);
+    records::Record& record = rows.emplace_back(count_warps(*executor, options.counters));
+    record.what = {.network = options.graph.name(),
+                   .scheduler = name,
+                   .batch = graph.batch(),
+                   .image = options.graph.parameters.image,
+                   .precision = precision};
+    record.labels = options.graph.labels();
+    record.graph = fingerprint(graph);
+    record.schedule = fingerprint(schedule);
+    file->add(record, schedule);
   }
   device->save();
-  const std::string file = add_warps(options.out.empty() ? "results/" + device->name() : options.out, series);
+  file->finish();
   status.clear();
   std::cout << graph.name() << ", batch " << graph.batch() << ", " << to_string(precision) << "; " << device->describe()
-            << "\nActive warps on a multiprocessor, of at most " << series.front().max_warps_per_sm << ", "
-            << series.front().method << "\n";
-  TextTable table({Align::left, Align::right});
-  table.add({"schedule", "mean warps", "of sequential", "traced ms"});
-  table.add_rule();
-  for (const WarpSeries& s : series)
-    table.add({s.scheduler, fixed(s.mean_warps_per_sm, 2),
-               fixed(s.mean_warps_per_sm / series.front().mean_warps_per_sm, 2) + "x", fixed(s.makespan_ms, 4)});
-  table.print(std::cout);
-  std::cout << "written: " << file << "\n";
+            << "\nActive warps on a multiprocessor, of at most " << fixed(rows.front().number("max_warps_per_sm"), 0)
+            << ", " << rows.front().texts.at("method") << "\n";
+  print(rows);
+  std::cout << "written: " << records::records_file(options.records.out) << "\n";
 }
 
 }  // namespace
@@ -91,7 +102,7 @@ Command warps_command() {
               "  opsched warps inception_v3 --block e2 --counters      counted, not derived: needs CUDA 12.6 and "
               "permission\n"
               "Derived from CUPTI's record of every kernel: its interval, and how many of its blocks the occupancy\n"
-              "calculator lets a multiprocessor hold. Written to FOLDER/active_warps.json.",
+              "calculator lets a multiprocessor hold. Kept in FOLDER/records.jsonl.",
           .setup = [](CLI::App& app) -> std::function<void()> {
             auto options = std::make_shared<WarpOptions>();
             options->graph.add_to(app);
@@ -102,8 +113,8 @@ Command warps_command() {
             app.add_flag(
                 "--counters", options->counters,
                 "Count warps in hardware (CUPTI's sampling of performance monitors; the driver must allow it)");
-            app.add_option("--out", options->out, "Folder of results (default: results/NAME of the GPU)");
-            return [options] { warps(*options); };
+            options->records.add_to(app);
+            return [options] { warps(*options, command_line()); };
           }};
 }
 

@@ -1,5 +1,5 @@
-// Ctrl-C: the first one asks the running command to stop where its results are safe, the second one
-// ends the program at once.
+// Ctrl-C and SIGTERM: the first one asks the running command to stop, and ends the program if it has not stopped
+// 1.5 s later; a second one ends it at once.
 #pragma once
 
 namespace opsched::cli {

@@ -8,16 +8,19 @@
 
 #include "core/runtime/executor.hpp"
 #include "core/runtime/kernel_refinement.hpp"
+#include "experiments/records/record.hpp"
 
 namespace opsched {
 
-/// Latency of a schedule, and how it was found.
+/// Latency of a schedule, and what it needs.
 struct Timing {
   Measurement latency;
-  std::string how;                  ///< "measured", "recorded" (measured earlier) or "simulated"
   std::int64_t peak_bytes = 0;      ///< activations, on the device that needs most
   std::int64_t transfer_bytes = 0;  ///< from device to device, in a run
 };
+
+/// Activations of a schedule on the device that needs most, bytes.
+std::int64_t peak_bytes(const Executor& executor, int devices);
 
 /// Called now and then with what is going on; may throw to stop.
 using Report = std::function<void(const std::string&)>;
@@ -28,6 +31,8 @@ class Device {
 
   /// One line: "measured on NVIDIA H200, ..." or "replayed from results/h200, ...".
   virtual std::string describe() const = 0;
+  /// The same for records: device, versions, and in the note what is replayed. `command`: what a user can repeat.
+  virtual records::Run run(const std::string& command) const = 0;
   /// Short name, fit for a folder: "h200", "h200-x4".
   virtual std::string name() const = 0;
   /// With the profiles that are measured into or replayed.
@@ -45,15 +50,20 @@ class Device {
   /// are computed. The costs and the schedule must outlive it.
   virtual std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
                                              std::uint64_t seed, Waits waits = Waits::needed) = 0;
-  /// Latency of a valid schedule; a measured one is also recorded in the profile under `label`.
-  virtual Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
-                      const std::string& label) = 0;
+  /// Keeps the measured latency of a whole schedule in the profile, where schedulers that compare whole schedules
+  /// find it; nothing where nothing is measured.
+  virtual void keep(CostModel& costs, const Schedule& schedule, const records::Case& what,
+                    const Measurement& latency) = 0;
   /// Schedules whose kernels are to be refined on this device. Throws Error where nothing is measured, and
   /// for a schedule of several devices.
   virtual std::unique_ptr<KernelCompany> company(std::vector<CompanyMember> members, Precision precision) = 0;
   /// Writes what was measured to the profile. (A journal beside it has it already.)
   virtual void save() = 0;
 };
+
+/// Latency of a valid schedule of `what`; a measured one is kept in the profile.
+Timing time_schedule(Device& device, CostModel& costs, const Schedule& schedule, const records::Case& what,
+                     const MeasureOptions& options = {});
 
 struct DeviceOptions {
   std::string kind = "auto";  ///< gpu, sim (replay a profile), or auto: gpu where there is one, else sim

@@ -40,6 +40,17 @@ class RecordedDevice final : public Device {
     return "replayed from " + shown_folder() + " (recorded on " + facts_.name + ", driver " + facts_.driver +
            ", CUDA " + facts_.cuda + ", cuDNN " + facts_.cudnn + ")";
   }
+  records::Run run(const std::string& command) const override {
+    records::Run run;
+    run.device = facts_.name;
+    run.driver = facts_.driver;
+    run.cuda = facts_.cuda;
+    run.cudnn = facts_.cudnn;
+    run.kernels = facts_.kernels;
+    run.command = command;
+    run.note = "replayed from " + shown_folder();
+    return run;
+  }
   std::string name() const override { return name_; }
   std::string profile_folder() const override { return folder_; }
   int multiprocessors() const override { return facts_.multiprocessors; }
@@ -72,16 +83,7 @@ class RecordedDevice final : public Device {
     return make_sim_executor(costs, schedule, &profile(precision));
   }
 
-  Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
-              const std::string&) override {
-    const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1, Waits::needed);
-    const bool known = profile(precision).find_schedule(fingerprint(costs.graph()), fingerprint(schedule)) != nullptr;
-    Timing timing{.latency = ready->measure(options), .how = known ? "recorded" : "simulated"};
-    timing.transfer_bytes = ready->transfer_bytes();
-    for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d)
-      timing.peak_bytes = std::max(timing.peak_bytes, ready->activation_bytes(d));
-    return timing;
-  }
+  void keep(CostModel&, const Schedule&, const records::Case&, const Measurement&) override {}
 
   std::unique_ptr<KernelCompany> company(std::vector<CompanyMember>, Precision) override {
     throw Error("kernels are refined by running them: this needs a GPU, and " + shown_folder() + " is a recording");

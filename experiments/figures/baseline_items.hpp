@@ -1,12 +1,12 @@
-// Latencies of the peers (experiments/baselines/), read from peers.jsonl of the results folder.
+// Latencies of other software (experiments/baselines/), and ours measured beside it.
 #pragma once
 
 #include "experiments/figures/figure.hpp"
 
 namespace opsched::figures {
 
-/// All that peers measured on this network: a row a peer and way to run it, labels "peer" and "mode".
-/// Throws Error (when gathered) where nothing was.
-Item peer_item(const std::string& network, int batch, Precision precision);
+/// All that was measured of other software on this network, whatever the way to run it, and of ours in the same turn
+/// (label "beside").
+Item baseline_item(const std::string& network, int batch, Precision precision);
 
 }  // namespace opsched::figures

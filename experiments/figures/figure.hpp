@@ -3,27 +3,34 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "experiments/figures/figure_context.hpp"
-#include "experiments/figures/row.hpp"
 
 namespace opsched::figures {
 
-/// A piece of work: done as a whole and kept. Items of several figures with one key are one item.
+/// Records that a figure shows and that are made together. Items of several figures with one name are one item.
 struct Item {
-  std::string key;
-  bench::Case what;                              ///< for the row that says why there is no number
-  double seconds = 0.2;                          ///< about what it takes on an H200, for the time left
-  std::function<std::vector<Row>(Lab&)> gather;  ///< may throw Error: then there is a row that says why
+  std::string name;               ///< what it is, for readers
+  std::vector<std::string> keys;  ///< of the records (Record::key); all of them are needed
+  /// Instead of keys: whatever there is of these, at least one.
+  std::function<bool(const records::Record&)> select{};
+  std::string folder{};                         ///< that holds them, beside the results folder; empty: that itself
+  std::map<std::string, std::string> labels{};  ///< that the figure adds
+  double seconds = 0.2;                         ///< about what making them takes on an H200, for the time left
+  /// Adds the records to the context's file; may throw Error, which says why there are none. Empty: they cannot be
+  /// made here, and `why` says what would.
+  std::function<void(FigureContext&)> make{};
+  std::string why{};
 };
 
 struct Figure {
   std::string name;   ///< as in commands and file names
   std::string title;  ///< one line
   std::string paper;  ///< "IOS, figure 6"
-  std::function<std::vector<Item>(const Place&)> items;
+  std::function<std::vector<Item>(const FigureSettings&)> items;
 };
 
 /// All figures, in the order in which they are made and shown.
@@ -31,7 +38,11 @@ const std::vector<Figure>& figures();
 /// Throws Error listing the known names.
 const Figure& find_figure(const std::string& name);
 
-/// The latency of a scheduler's schedule: the item that most figures are made of.
-Item latency_item(const bench::Case& what, const SchedulerOptions& options = {});
+/// IOS's networks. The paper's RandWire is an instance of its own (randwire-paper); ours is shown beside it.
+const std::vector<std::string>& ios_networks();
+
+/// The latency of a scheduler's schedule: the item that most figures are made of. Measured where there are that many
+/// GPUs, else replayed, unless `only_measured`; a network that the paper's numbers stand beside is never replayed.
+Item latency_item(const records::Case& what, bool only_measured = false);
 
 }  // namespace opsched::figures

@@ -4,12 +4,14 @@
 #include <charconv>
 #include <filesystem>
 
-#include "core/error.hpp"
+#include "core/cost/signature/signature.hpp"
+#include "core/schedule/schedule_text.hpp"
 
 namespace opsched::figures {
 namespace {
 
 namespace fs = std::filesystem;
+using records::Record;
 
 /// "h200-x4" -> {"h200", 4}; a name without a number: 1.
 std::pair<std::string, int> split_name(const std::string& name) {
@@ -21,70 +23,78 @@ std::pair<std::string, int> split_name(const std::string& name) {
   return error == std::errc{} && stop == end && gpus > 0 ? std::pair{name.substr(0, at), gpus} : std::pair{name, 1};
 }
 
+fs::path absolute_folder(const FigureSettings& settings) {
+  const fs::path folder = fs::absolute(settings.results).lexically_normal();
+  return folder.has_filename() ? folder : folder.parent_path();  // without the slash at the end
+}
+
 }  // namespace
 
-std::vector<std::pair<int, std::string>> sibling_folders(const Place& place) {
-  const fs::path own = fs::path(place.results).lexically_normal();
+std::vector<std::pair<int, std::string>> sibling_folders(const FigureSettings& settings) {
+  const fs::path own = absolute_folder(settings);
   const std::string base = split_name(own.filename().string()).first;
-  const fs::path parent = own.has_parent_path() ? own.parent_path() : ".";
   std::vector<std::pair<int, std::string>> folders;
   std::error_code none;
-  for (const fs::directory_entry& entry : fs::directory_iterator(parent, none)) {
-    const auto [name, gpus] = split_name(entry.path().filename().string());
-    if (name == base && entry.is_directory()) folders.emplace_back(gpus, (parent / entry.path().filename()).string());
+  for (const fs::directory_entry& entry : fs::directory_iterator(own.parent_path(), none)) {
+    const std::string folder = entry.path().filename().string();
+    const auto [name, gpus] = split_name(folder);
+    if (name == base && entry.is_directory()) folders.emplace_back(gpus, folder);
   }
   std::ranges::sort(folders);
   return folders;
 }
 
-Lab::Lab(Device& device, const bench::ScheduleStore& store, MeasureOptions options, Place place, Report report)
-    : device_(device), place_(std::move(place)), report_(std::move(report)), runner_(device, store, options, report_) {
-  for (const auto& [gpus, folder] : sibling_folders(place_)) {
-    const bench::Contents contents = bench::ResultsFile::load(folder);
-    for (const bench::Result& result : contents.results) {
-      if (!result.skipped.empty()) continue;
-      Row row{
-          .result = result, .labels = {}, .numbers = {}, .source = contents.origin + " (" + folder + "/bench.json)"};
-      if (row.result.how == "measured") row.result.how = "recorded";
-      recorded_.emplace_back(gpus, std::move(row));
+std::pair<int, std::string> own_folder(const FigureSettings& settings) {
+  const std::string name = absolute_folder(settings).filename().string();
+  return {split_name(name).second, name};
+}
+
+FigureContext::FigureContext(Device& device, const bench::ScheduleStore& store, MeasureOptions options,
+                             FigureSettings settings, records::RecordFile& file, Report report)
+    : device_(device),
+      settings_(std::move(settings)),
+      file_(file),
+      report_(std::move(report)),
+      runner_(device, store, options, report_) {}
+
+std::string FigureContext::path(const std::string& folder) const {
+  return folder.empty() ? settings_.results : (absolute_folder(settings_).parent_path() / folder).string();
+}
+
+const records::Records& FigureContext::records(const std::string& folder) {
+  if (folder.empty()) return file_.records();
+  const auto known = siblings_.find(folder);
+  if (known != siblings_.end()) return known->second;
+  return siblings_.emplace(folder, records::Records::read(path(folder))).first->second;
+}
+
+bool FigureContext::stands(const Record& record) const {
+  if (record.what.software != "opsched") return true;
+  const records::Run &run = file_.records().run_of(record), &now = file_.run();
+  const bool measured = record.provenance == Provenance::measured;
+  if (settings_.fresh && !(measured && !settings_.measures)) return record.run == now.id;
+  if (record.provenance == Provenance::exact || record.provenance == Provenance::synthetic) return true;
+  if (!settings_.measurable(record.what)) return true;
+  return measured && run.note == now.note && run.device == now.device && run.driver == now.driver &&
+         run.cuda == now.cuda && run.cudnn == now.cudnn && run.kernels == now.kernels;
+}
+
+bench::Found FigureContext::schedule(const records::Case& what) {
+  const Record* record = file_.records().find(what);
+  if (record != nullptr && record->missing.empty() && stands(*record) &&
+      record->graph == fingerprint(runner_.costs(what).graph()))
+    if (const records::ScheduleLine* line = file_.records().schedule(record->schedule)) {
+      bench::Found found{.schedule = schedule_from_text(line->text)};
+      found.schedule.graph = runner_.costs(what).graph().name();
+      found.schedule.scheduler = what.scheduler;
+      return found;
     }
-  }
+  return runner_.find(what);
 }
 
-const Row* Lab::recorded(const bench::Case& what) const {
-  const bool any = !here(what);
-  const auto it = std::ranges::find_if(recorded_, [&](const auto& known) {
-    const Row& row = known.second;
-    return row.result.what == what && (any || (!place_.fresh && row.source.starts_with(device_.describe() + " (")));
-  });
-  return it == recorded_.end() ? nullptr : &it->second;
-}
-
-const Row* Lab::beside(int gpus, const bench::Case& what) const {
-  const auto it = std::ranges::find_if(
-      recorded_, [&](const auto& known) { return known.first == gpus && known.second.result.what == what; });
-  return it == recorded_.end() ? nullptr : &it->second;
-}
-
-Row Lab::row(bench::Result result) const {
-  return {.result = std::move(result), .labels = {}, .numbers = {}, .source = device_.describe()};
-}
-
-Row Lab::latency(const bench::Case& what, const SchedulerOptions& options) {
-  if (options.empty())
-    if (const Row* known = recorded(what)) return *known;
-  Row found = row(runner_.time(what, runner_.find(what, options)));
-  // Of a replay, the time says nothing about a search that measures.
-  if (!here(what)) found.result.search_seconds = 0;
-  return found;
-}
-
-Row Lab::measured_latency(const bench::Case& what) {
-  if (here(what)) return latency(what);
-  if (const Row* known = recorded(what)) return *known;
-  throw Error("not measured yet: opsched reproduce needs " + std::to_string(what.gpus) +
-              (what.gpus == 1 ? " GPU" : " GPUs of one host (--gpus " + std::to_string(what.gpus) + ")") +
-              ", or bench.json in " + place_.results + (what.gpus == 1 ? "" : "-x" + std::to_string(what.gpus)));
+void FigureContext::add(bench::Timed timed) {
+  if (timed.record.provenance != Provenance::measured) timed.record.numbers.erase("search_seconds");
+  file_.add(std::move(timed.record), timed.schedule, timed.kernels);
 }
 
 }  // namespace opsched::figures

@@ -1,58 +1,68 @@
-// What figures gather their rows with.
+// What figures are made with.
 #pragma once
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "experiments/bench/runner.hpp"
-#include "experiments/figures/row.hpp"
+#include "experiments/records/record_file.hpp"
 
 namespace opsched::figures {
 
 /// What is at hand, before anything is run.
-struct Place {
+struct FigureSettings {
   std::string results;                    ///< folder of the device's results: results/h200
   bool measures = false;                  ///< is there a GPU?
-  bool fresh = false;                     ///< measure anew what bench.json of the results holds
+  bool fresh = false;                     ///< make anew what is there
   int gpus = 1;                           ///< that may be used
   Precision precision = Precision::fp32;  ///< the papers'
+
+  /// Can this be measured here?
+  bool measurable(const records::Case& what) const { return measures && what.gpus <= gpus; }
 };
 
-/// Folders of results of the same type of device beside place.results, it included, with their number of
-/// GPUs: {1, "results/h200"}, {2, "results/h200-x2"}. Ascending.
-std::vector<std::pair<int, std::string>> sibling_folders(const Place& place);
+/// Folders of results of the same type of device beside settings.results, it included, with their number of
+/// GPUs: {1, "h200"}, {2, "h200-x2"}. Ascending.
+std::vector<std::pair<int, std::string>> sibling_folders(const FigureSettings& settings);
+/// Number of GPUs of the results folder itself, and its name.
+std::pair<int, std::string> own_folder(const FigureSettings& settings);
 
-class Lab {
+class FigureContext {
  public:
-  /// All must outlive it.
-  Lab(Device& device, const bench::ScheduleStore& store, MeasureOptions options, Place place, Report report);
+  /// All must outlive it. `file`: the records of settings.results.
+  FigureContext(Device& device, const bench::ScheduleStore& store, MeasureOptions options, FigureSettings settings,
+                records::RecordFile& file, Report report);
 
-  const Place& place() const { return place_; }
+  const FigureSettings& settings() const { return settings_; }
   Device& device() { return device_; }
   bench::Runner& runner() { return runner_; }
+  records::RecordFile& file() { return file_; }
   void report(const std::string& text) const { report_(text); }
 
-  /// Latency of the schedule that the scheduler finds: as bench.json of the results folders has it, on a GPU
-  /// only if it comes from this device and these versions and place.fresh is not set; else measured, or
-  /// without a GPU replayed. Throws Error for what cannot be had.
-  Row latency(const bench::Case& what, const SchedulerOptions& options = {});
-  /// The same, but throws Error instead of replaying.
-  Row measured_latency(const bench::Case& what);
-  /// The same as bench.json of the results for so many GPUs has it, whatever the case itself uses: what stands
-  /// beside their latencies comes from their run. nullptr: it is not there.
-  const Row* beside(int gpus, const bench::Case& what) const;
-  /// Fills in `source`.
-  Row row(bench::Result result) const;
+  /// Of a folder beside the results folder; empty: of that itself. Valid until forget() of it.
+  const records::Records& records(const std::string& folder);
+  /// The folder's file has grown.
+  void forget(const std::string& folder) { siblings_.erase(folder); }
+  std::string path(const std::string& folder) const;
+
+  /// Is this what a figure shows, or is it to be made (again)? On a GPU that can measure it: only what this device
+  /// measured with these versions. With settings.fresh: what this run made, and what it cannot replace.
+  bool stands(const records::Record& record) const;
+  /// The schedule that the case's record is of, where that stands and keeps it; else the one that is found. So all that
+  /// figures say of a schedule is of the one whose latency is on record.
+  bench::Found schedule(const records::Case& what);
+  /// Keeps it. Of a replay, the time of the search says nothing about one that measures, and is left out.
+  void add(bench::Timed timed);
 
  private:
-  bool here(const bench::Case& what) const { return place_.measures && what.gpus <= place_.gpus; }
-  const Row* recorded(const bench::Case& what) const;
-
   Device& device_;
-  Place place_;
+  FigureSettings settings_;
+  records::RecordFile& file_;
   Report report_;
   bench::Runner runner_;
-  std::vector<std::pair<int, Row>> recorded_;  ///< of all bench.json at hand, with their folders' number of GPUs
+  std::map<std::string, records::Records> siblings_;
 };
 
 }  // namespace opsched::figures

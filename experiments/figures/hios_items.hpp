@@ -9,6 +9,6 @@ namespace opsched::figures {
 /// dataflow, on more HIOS's algorithms and ours. Beyond one GPU and the network's own size nothing is
 /// simulated, for a profile of one image size says too little about another: what was not measured is a
 /// row that says so.
-std::vector<Item> hios_items(const Place& place);
+std::vector<Item> hios_items(const FigureSettings& settings);
 
 }  // namespace opsched::figures

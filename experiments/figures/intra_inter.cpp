@@ -6,19 +6,19 @@
 namespace opsched::figures {
 
 Figure intra_inter_figure() {
-  return {
-      .name = "intra_inter",
-      .title = "Intra- against inter-operator parallelism: a tuned compiler against IOS, batch 1",
-      .paper = "IOS: intra- and inter-operator parallelism",
-      .items = [](const Place& place) {
-        std::vector<Item> items;
-        for (const char* network : {"inception_v3", "randwire", "nasnet", "squeezenet"}) {
-          items.push_back(peer_item(network, 1, place.precision));
-          for (const char* scheduler : {"sequential", "ios-both"})
-            items.push_back(latency_item({.network = network, .scheduler = scheduler, .precision = place.precision}));
-        }
-        return items;
-      }};
+  return {.name = "intra_inter",
+          .title = "Intra- against inter-operator parallelism: a tuned compiler against IOS, batch 1",
+          .paper = "IOS: intra- and inter-operator parallelism",
+          .items = [](const FigureSettings& settings) {
+            std::vector<Item> items;
+            for (const std::string& network : ios_networks()) {
+              items.push_back(baseline_item(network, 1, settings.precision));
+              for (const char* scheduler : {"sequential", "ios-both"})
+                items.push_back(
+                    latency_item({.network = network, .scheduler = scheduler, .precision = settings.precision}));
+            }
+            return items;
+          }};
 }
 
 }  // namespace opsched::figures

@@ -5,19 +5,19 @@
 namespace opsched::figures {
 
 Figure latencies_figure() {
-  return {
-      .name = "latencies",
-      .title = "All latencies and search times, beside the paper's V100 and its public code on an H200",
-      .paper = "IOS: table of latencies and optimisation cost",
-      .items = [](const Place& place) {
-        std::vector<Item> items;
-        for (const char* network : {"inception_v3", "randwire", "nasnet", "squeezenet"}) {
-          for (const char* scheduler : {"sequential", "greedy", "ios-merge", "ios-both", "ios-parallel"})
-            items.push_back(latency_item({.network = network, .scheduler = scheduler, .precision = place.precision}));
-          items.push_back(peer_item(network, 1, place.precision));
-        }
-        return items;
-      }};
+  return {.name = "latencies",
+          .title = "All latencies and search times, beside the paper's V100 and its public code on an H200",
+          .paper = "IOS: table of latencies and optimisation cost",
+          .items = [](const FigureSettings& settings) {
+            std::vector<Item> items;
+            for (const std::string& network : ios_networks()) {
+              for (const char* scheduler : {"sequential", "wavefront", "ios-merge", "ios-both", "ios-parallel"})
+                items.push_back(
+                    latency_item({.network = network, .scheduler = scheduler, .precision = settings.precision}));
+              items.push_back(baseline_item(network, 1, settings.precision));
+            }
+            return items;
+          }};
 }
 
 }  // namespace opsched::figures

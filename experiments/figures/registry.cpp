@@ -37,6 +37,11 @@ const std::vector<Figure>& figures() {
   return list;
 }
 
+const std::vector<std::string>& ios_networks() {
+  static const std::vector<std::string> names = {"inception_v3", "randwire-paper", "randwire", "nasnet", "squeezenet"};
+  return names;
+}
+
 const Figure& find_figure(const std::string& name) {
   std::string known;
   for (const Figure& figure : figures()) {

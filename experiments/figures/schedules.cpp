@@ -5,18 +5,18 @@
 namespace opsched::figures {
 
 Figure schedules_figure() {
-  return {
-      .name = "schedules",
-      .title = "Schedules compared: throughput, normalised to the best",
-      .paper = "IOS: schedules compared",
-      .items = [](const Place& place) {
-        std::vector<Item> items;
-        for (const char* network : {"inception_v3", "randwire", "nasnet", "squeezenet"})
-          for (const char* scheduler : {"sequential", "greedy", "wavefront", "ios-merge", "ios-both", "ios-parallel",
-                                        "ios-dataflow", "dataflow"})
-            items.push_back(latency_item({.network = network, .scheduler = scheduler, .precision = place.precision}));
-        return items;
-      }};
+  return {.name = "schedules",
+          .title = "Schedules compared: throughput, normalised to the best",
+          .paper = "IOS: schedules compared",
+          .items = [](const FigureSettings& settings) {
+            std::vector<Item> items;
+            for (const std::string& network : ios_networks())
+              for (const char* scheduler : {"sequential", "greedy", "wavefront", "ios-merge", "ios-both",
+                                            "ios-parallel", "ios-dataflow", "dataflow"})
+                items.push_back(
+                    latency_item({.network = network, .scheduler = scheduler, .precision = settings.precision}));
+            return items;
+          }};
 }
 
 }  // namespace opsched::figures

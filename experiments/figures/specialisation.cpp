@@ -12,46 +12,46 @@ namespace fs = std::filesystem;
 
 constexpr int kBatches[] = {1, 32, 128};
 
-bench::Case ios_at(int batch, Precision precision) {
+records::Case ios_at(int batch, Precision precision) {
   return {.network = "inception_v3", .scheduler = "ios-both", .batch = batch, .precision = precision};
+}
+
+/// A schedule that was found elsewhere, run as the case says.
+Item item(const records::Case& what, const std::string& label, const std::string& text, double seconds,
+          const std::function<bench::Found(FigureContext&)>& find) {
+  const records::Record wanted{.what = what, .labels = {{label, text}}};
+  return {.name = wanted.key(), .keys = {wanted.key()}, .seconds = seconds, .make = [=](FigureContext& context) {
+            bench::Timed timed = context.runner().time(what, find(context));
+            timed.record.labels = wanted.labels;
+            context.add(std::move(timed));
+          }};
 }
 
 /// The schedule found for one batch, run at another.
 Item across_batches(int from, int at, Precision precision) {
-  const bench::Case origin = ios_at(from, precision), what = ios_at(at, precision);
-  return {.key = what.name() + "/optimised_for:" + std::to_string(from),
-          .what = what,
-          .seconds = 1,
-          .gather = [origin, what](Lab& lab) {
-            const bench::Found found = lab.runner().find(origin);
-            Row row = lab.row(lab.runner().time(what, found));
-            row.labels["optimised_for"] = std::to_string(origin.batch);
-            return std::vector<Row>{row};
-          }};
+  const records::Case origin = ios_at(from, precision);
+  return item(ios_at(at, precision), "optimised_for", std::to_string(from), 1,
+              [=](FigureContext& context) { return context.schedule(origin); });
 }
 
 /// The schedule found on another device's profile, run here.
 Item across_devices(const std::string& folder, Precision precision) {
-  const bench::Case what = ios_at(1, precision);
-  const std::string device = fs::path(folder).filename().string();
-  return {.key = what.name() + "/optimised_on:" + device, .what = what, .seconds = 2, .gather = [=](Lab& lab) {
-            const std::unique_ptr<Device> other = open_recorded({.kind = "sim", .profile = folder, .report = {}});
-            const bench::ScheduleStore none("");
-            bench::Runner runner(*other, none, {}, [&](const std::string& text) { lab.report(text); });
-            Row row = lab.row(lab.runner().time(what, runner.find(what)));
-            row.labels["optimised_on"] = device;
-            return std::vector<Row>{row};
-          }};
+  const records::Case what = ios_at(1, precision);
+  return item(what, "optimised_on", fs::path(folder).filename().string(), 2, [=](FigureContext& context) {
+    const std::unique_ptr<Device> other = open_recorded({.kind = "sim", .profile = folder, .report = {}});
+    const bench::ScheduleStore none("");
+    bench::Runner runner(*other, none, {}, [&](const std::string& text) { context.report(text); });
+    return runner.find(what);
+  });
 }
 
 /// Folders of profiles that were recorded on other devices than this one.
-std::vector<std::string> other_devices(const Place& place) {
-  std::vector<std::string> others;
-  std::vector<std::string> own;
-  for (const auto& [gpus, folder] : sibling_folders(place)) own.push_back(fs::path(folder).filename().string());
+std::vector<std::string> other_devices(const FigureSettings& settings) {
+  std::vector<std::string> own, others;
+  for (const auto& [gpus, folder] : sibling_folders(settings)) own.push_back(folder);
   for (const std::string& folder : recorded_folders())
     if (std::ranges::find(own, fs::path(folder).filename().string()) == own.end() &&
-        has_profile(folder, place.precision))
+        has_profile(folder, settings.precision))
       others.push_back(folder);
   return others;
 }
@@ -62,14 +62,14 @@ Figure specialisation_figure() {
   return {.name = "specialisation",
           .title = "Inception V3: schedules optimised for one batch or device, run at another",
           .paper = "IOS: specialisation",
-          .items = [](const Place& place) {
+          .items = [](const FigureSettings& settings) {
             std::vector<Item> items;
             for (int from : kBatches)
               for (int at : kBatches)
-                items.push_back(from == at ? latency_item(ios_at(at, place.precision))
-                                           : across_batches(from, at, place.precision));
-            for (const std::string& folder : other_devices(place))
-              items.push_back(across_devices(folder, place.precision));
+                items.push_back(from == at ? latency_item(ios_at(at, settings.precision))
+                                           : across_batches(from, at, settings.precision));
+            for (const std::string& folder : other_devices(settings))
+              items.push_back(across_devices(folder, settings.precision));
             return items;
           }};
 }

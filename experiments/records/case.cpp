@@ -1,6 +1,25 @@
 #include "experiments/records/case.hpp"
 
+#include <charconv>
+#include <sstream>
+#include <vector>
+
 namespace opsched::records {
+namespace {
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> words;
+  std::istringstream rest(text);
+  for (std::string word; std::getline(rest, word, at);) words.push_back(word);
+  return words;
+}
+
+/// The number of "batch:16"; unchanged where the word is another.
+void read_number(const std::string& word, const std::string& name, int& value) {
+  if (word.starts_with(name + ":")) std::from_chars(word.data() + name.size() + 1, word.data() + word.size(), value);
+}
+
+}  // namespace
 
 std::string Case::name() const {
   std::string name = (software == "opsched" ? "" : software + ":") + network + "/" + scheduler;
@@ -8,6 +27,31 @@ std::string Case::name() const {
   name += "/batch:" + std::to_string(batch);
   if (image != 0) name += "/image:" + std::to_string(image);
   return name + "/" + to_string(precision) + "/gpus:" + std::to_string(gpus);
+}
+
+std::optional<Case> parse_case(const std::string& name) {
+  const std::vector<std::string> words = split(name, '/');
+  if (words.size() < 5) return std::nullopt;
+  Case what{.network = words[0]};
+  if (const std::size_t colon = what.network.find(':'); colon != std::string::npos) {
+    what.software = what.network.substr(0, colon);
+    what.network.erase(0, colon + 1);
+  }
+  const std::vector<std::string> scheduler = split(words[1], ',');
+  for (std::size_t i = 0; i < scheduler.size(); ++i) {
+    const std::size_t equals = scheduler[i].find('=');
+    if (i == 0)
+      what.scheduler = scheduler[i];
+    else if (equals != std::string::npos)
+      what.options[scheduler[i].substr(0, equals)] = scheduler[i].substr(equals + 1);
+  }
+  read_number(words[2], "batch", what.batch);
+  read_number(words[3], "image", what.image);
+  const std::string& precision = words[words.size() - 2];
+  for (const Precision known : {Precision::fp32, Precision::tf32, Precision::fp16})
+    if (precision == to_string(known)) what.precision = known;
+  read_number(words.back(), "gpus", what.gpus);
+  return what.name() == name ? std::optional(what) : std::nullopt;
 }
 
 Case baseline_of(const Case& what) {

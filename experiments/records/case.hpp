@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -25,6 +26,9 @@ struct Case {
   /// Sorted by this, cases of one graph and precision are neighbours: its costs are made once for all of them.
   auto neighbourhood() const { return std::tie(gpus, network, batch, image, precision); }
 };
+
+/// The case of a name (Case::name); nothing for a text that is none.
+std::optional<Case> parse_case(const std::string& name);
 
 /// What a case is compared with: the same graph and precision, sequential, on one device, by the same software.
 Case baseline_of(const Case& what);

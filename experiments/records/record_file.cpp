@@ -85,14 +85,11 @@ bool RecordFile::add(Record record) {
   return true;
 }
 
-bool RecordFile::add(Record record, const Schedule& schedule) {
-  if (!records_.would_stand(record)) return false;
-  if (!record.schedule.empty() && records_.schedule(record.schedule) == nullptr) {
-    const ScheduleLine line{.schedule = record.schedule, .graph = record.graph, .text = to_text(schedule)};
-    write(to_line(line));
-    records_.add(line);
-  }
-  return add(std::move(record));
+void RecordFile::keep(const Record& record, const Schedule& schedule) {
+  if (record.schedule.empty() || records_.schedule(record.schedule) != nullptr) return;
+  const ScheduleLine line{.schedule = record.schedule, .graph = record.graph, .text = to_text(schedule)};
+  write(to_line(line));
+  records_.add(line);
 }
 
 std::string RecordFile::keep(const KernelChoices& choices) {
@@ -104,6 +101,13 @@ std::string RecordFile::keep(const KernelChoices& choices) {
     records_.add(line);
   }
   return id;
+}
+
+bool RecordFile::add(Record record, const Schedule& schedule, const KernelChoices& kernels) {
+  if (!records_.would_stand(record)) return false;
+  keep(record, schedule);
+  record.kernels = keep(kernels);
+  return add(std::move(record));
 }
 
 void RecordFile::finish() {

@@ -34,15 +34,15 @@ class RecordFile {
   /// Keeps a record of this run. False: nothing was written, for a stronger one stands (Records::would_stand), or
   /// one that says the same. Throws Error where it cannot be written.
   bool add(Record record);
-  /// The same, and the schedule that it is of (record.schedule, record.graph).
-  bool add(Record record, const Schedule& schedule);
-  /// Keeps which kernels were chosen; gives the id for Record::kernels, empty for none.
-  std::string keep(const KernelChoices& choices);
+  /// The same, with the schedule that it is of (record.schedule, record.graph) and the kernels that ran.
+  bool add(Record record, const Schedule& schedule, const KernelChoices& kernels = {});
   /// The run is complete.
   void finish();
 
  private:
   void begin();
+  void keep(const Record& record, const Schedule& schedule);
+  std::string keep(const KernelChoices& choices);
   void write(const std::string& line);
 
   Records records_;

@@ -6,120 +6,126 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "core/cost/profile/profile.hpp"
 #include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/schedule/schedule_text.hpp"
-#include "experiments/device/folders.hpp"
 #include "networks/network.hpp"
 
 namespace opsched::compare {
 namespace {
 
-using bench::Case;
-using bench::Result;
 using nlohmann::ordered_json;
+using records::Case;
+using records::Records;
 
-bench::Contents load(const std::string& folder) {
+Records load(const std::string& folder) {
   if (!std::filesystem::is_directory(folder)) throw Error("'" + folder + "': there is no such folder");
-  bench::Contents contents = bench::ResultsFile::load(folder);
-  std::erase_if(contents.results, [](const Result& r) { return !r.skipped.empty(); });
-  if (contents.results.empty())
-    throw Error("'" + folder + "' holds no results: there is no bench.json with latencies in it (opsched bench --out " +
+  return Records::read(folder);
+}
+
+std::vector<const Record*> latencies(const Records& records, const std::string& folder) {
+  std::vector<const Record*> list = records.standing();
+  std::erase_if(list, [](const Record* r) { return r->quantity != "latency" || !r->labels.empty() || !r->value; });
+  if (list.empty())
+    throw Error("'" + folder + "' holds no latencies: there is no records.jsonl with any in it (opsched bench --out " +
                 folder + " measures them)");
-  return contents;
+  return list;
+}
+
+/// Where most of the records come from.
+const records::Run& main_run(const Records& records, const std::vector<const Record*>& list) {
+  std::map<std::string, int> count;
+  for (const Record* record : list) ++count[records.run_of(*record).where()];
+  const auto most = std::ranges::max_element(count, {}, [](const auto& entry) { return entry.second; });
+  for (const Record* record : list)
+    if (const records::Run& run = records.run_of(*record); run.where() == most->first) return run;
+  throw Error("no record has a run");
+}
+
+std::string origin(const records::Run& run) {
+  return run.where().empty() ? "an unknown device" : run.note.empty() ? run.where() : run.where() + ", " + run.note;
+}
+
+/// Like is compared with like: by our kernels of one version, and found in one way. Devices may differ.
+std::string mark_of(const Comparison& c, const Record& a, const Record& b) {
+  if (a.provenance != b.provenance) return to_string(a.provenance) + " in A, " + to_string(b.provenance) + " in B";
+  const std::string &ours = c.a.run_of(a).kernels, &theirs = c.b.run_of(b).kernels;
+  const auto named = [](const std::string& kernels) { return kernels.empty() ? "unknown" : kernels; };
+  return ours == theirs ? "" : "kernels " + named(ours) + " in A, " + named(theirs) + " in B";
 }
 
 /// What a scheduler chooses for.
-auto question(const Case& c) { return std::tuple(c.network, c.precision, c.batch, c.image, c.gpus); }
+auto question(const Case& c) { return std::tuple(c.software, c.network, c.precision, c.batch, c.image, c.gpus); }
 
 std::vector<Best> best_of(const std::vector<Pair>& pairs) {
   std::vector<Best> list;
-  std::vector<const Pair*> done;
   for (const Pair& first : pairs) {
-    if (std::ranges::any_of(list, [&](const Best& b) { return question(b.a.what) == question(first.a.what); }))
+    if (!first.mark.empty() || first.a.what.software != "opsched" ||
+        std::ranges::any_of(list, [&](const Best& b) { return question(b.a.what) == question(first.a.what); }))
       continue;
     const Pair *a = &first, *b = &first;
     for (const Pair& p : pairs) {
-      if (question(p.a.what) != question(first.a.what)) continue;
-      if (p.a.ms < a->a.ms) a = &p;
-      if (p.b.ms < b->b.ms) b = &p;
+      if (!p.mark.empty() || question(p.a.what) != question(first.a.what)) continue;
+      if (*p.a.value < *a->a.value) a = &p;
+      if (*p.b.value < *b->b.value) b = &p;
     }
-    list.push_back({a->a, b->b, a->b.ms});
+    list.push_back({a->a, b->b, *a->b.value});
   }
   return list;
 }
 
-/// Profiles of a folder, each read once.
-class Profiles {
- public:
-  explicit Profiles(std::string folder) : folder_(std::move(folder)) {}
-  const Profile& of(Precision precision) {
-    const auto found = profiles_.find(precision);
-    if (found != profiles_.end()) return found->second;
-    if (!has_profile(folder_, precision))
-      throw Error("there is no " + profile_file(folder_, precision) + " to take the schedule from");
-    return profiles_.emplace(precision, Profile::load(profile_file(folder_, precision))).first->second;
-  }
-
- private:
-  std::string folder_;
-  std::map<Precision, Profile> profiles_;
-};
-
-void run_on_b(Transplant& t, Profiles& profiles, Device& device) {
+void run_on_b(Transplant& t, const Records& records, Device& device) {
   const Case& what = t.a.what;
   const Graph graph =
       make_network(what.network, {.batch = what.batch, .image = what.image, .seed = 1, .edge_lists = {}});
   if (fingerprint(graph) != t.a.graph) throw Error("the network has changed since it was measured");
-  const ScheduleRecord* record = profiles.of(what.precision).find_schedule(t.a.graph, t.a.schedule);
-  if (record == nullptr || record->schedule.empty()) throw Error("its profile does not hold the schedule");
+  const records::ScheduleLine* line = records.schedule(t.a.schedule);
+  if (line == nullptr) throw Error("its records do not hold the schedule");
   device.require(what.gpus, what.precision);
-  Schedule schedule = schedule_from_text(record->schedule);
+  Schedule schedule = schedule_from_text(line->text);
   schedule.graph = graph.name();
   schedule.scheduler = what.scheduler;
   const std::unique_ptr<CostModel> costs = device.costs(graph, what.precision);
-  const Timing timing = device.time(*costs, schedule, what.precision, {}, what.name());
-  t.ms = timing.latency.median;
-  t.how = timing.how;
+  const Measurement latency = time_schedule(device, *costs, schedule, what).latency;
+  t.ms = latency.median;
+  t.provenance = latency.provenance;
 }
 
 ordered_json case_json(const Case& c) {
-  return {{"network", c.network},
-          {"precision", to_string(c.precision)},
-          {"batch", c.batch},
-          {"image", c.image},
-          {"gpus", c.gpus}};
+  return {{"software", c.software}, {"network", c.network}, {"precision", to_string(c.precision)},
+          {"batch", c.batch},       {"image", c.image},     {"gpus", c.gpus}};
 }
 
 }  // namespace
 
 Comparison compare_folders(const std::string& a, const std::string& b) {
-  const bench::Contents left = load(a), right = load(b);
-  Comparison comparison{.folder_a = a, .folder_b = b, .origin_a = left.origin, .origin_b = right.origin};
-  for (const Result& result : left.results) {
-    const auto other = std::ranges::find(right.results, result.what, &Result::what);
-    if (other == right.results.end())
-      ++comparison.only_a;
+  Comparison c{.folder_a = a, .folder_b = b, .a = load(a), .b = load(b)};
+  const std::vector<const Record*> left = latencies(c.a, a), right = latencies(c.b, b);
+  c.origin_a = origin(main_run(c.a, left));
+  c.origin_b = origin(main_run(c.b, right));
+  c.device_b = main_run(c.b, right).device;
+  for (const Record* record : left) {
+    const Record* other = c.b.find(record->what);
+    if (other == nullptr || !other->value)
+      ++c.only_a;
     else
-      comparison.pairs.push_back({result, *other});
+      c.pairs.push_back({*record, *other, mark_of(c, *record, *other)});
   }
-  comparison.only_b = static_cast<int>(right.results.size() - comparison.pairs.size());
-  if (comparison.pairs.empty())
+  c.only_b = static_cast<int>(right.size() - c.pairs.size());
+  if (c.pairs.empty())
     throw Error("'" + a + "' and '" + b + "' have no network, scheduler, precision, batch and GPU count in common");
-  comparison.best = best_of(comparison.pairs);
-  return comparison;
+  c.best = best_of(c.pairs);
+  return c;
 }
 
 void transplant(Comparison& comparison, Device& device, const Report& report) {
-  Profiles profiles(comparison.folder_a);
   for (const Best& best : comparison.best) {
     Transplant& t = comparison.transplants.emplace_back();
     t.a = best.a;
     t.b = best.b;
     if (report) report(t.a.what.name());
     try {
-      run_on_b(t, profiles, device);
+      run_on_b(t, comparison.a, device);
     } catch (const DeviceLost&) {
       throw;
     } catch (const Error& e) {
@@ -133,27 +139,28 @@ std::string to_json(const Comparison& c) {
   for (const Pair& p : c.pairs) {
     ordered_json line = case_json(p.a.what);
     line.update({{"scheduler", p.a.what.scheduler},
-                 {"a_ms", p.a.ms},
-                 {"b_ms", p.b.ms},
+                 {"a_ms", *p.a.value},
+                 {"b_ms", *p.b.value},
                  {"ratio", p.ratio()},
-                 {"a_how", p.a.how},
-                 {"b_how", p.b.how}});
+                 {"a_provenance", to_string(p.a.provenance)},
+                 {"b_provenance", to_string(p.b.provenance)}});
+    if (!p.mark.empty()) line["mark"] = p.mark;
     latencies.push_back(std::move(line));
   }
   for (const Best& b : c.best) {
     ordered_json line = case_json(b.a.what);
     line.update({{"a_scheduler", b.a.what.scheduler},
                  {"b_scheduler", b.b.what.scheduler},
-                 {"a_ms", b.a.ms},
-                 {"b_ms", b.b.ms},
+                 {"a_ms", *b.a.value},
+                 {"b_ms", *b.b.value},
                  {"a_scheduler_on_b_ms", b.a_choice_on_b_ms}});
     best.push_back(std::move(line));
   }
   for (const Transplant& t : c.transplants) {
     ordered_json line = case_json(t.a.what);
-    line.update({{"a_scheduler", t.a.what.scheduler}, {"b_scheduler", t.b.what.scheduler}, {"b_ms", t.b.ms}});
+    line.update({{"a_scheduler", t.a.what.scheduler}, {"b_scheduler", t.b.what.scheduler}, {"b_ms", *t.b.value}});
     if (t.unavailable.empty())
-      line.update({{"a_schedule_on_b_ms", t.ms}, {"how", t.how}});
+      line.update({{"a_schedule_on_b_ms", t.ms}, {"provenance", to_string(t.provenance)}});
     else
       line["unavailable"] = t.unavailable;
     moved.push_back(std::move(line));

@@ -1,12 +1,9 @@
 #include "experiments/studies/ios_ablation.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/error.hpp"
-#include "core/files.hpp"
 #include "schedulers/ios/dataflow.hpp"
 
 namespace opsched {
@@ -19,7 +16,7 @@ std::string pruning_variant(int r, int s) { return "r=" + std::to_string(r) + " 
 
 class Ablation {
  public:
-  Ablation(const AblationSource& source, std::vector<AblationRow>& rows) : source_(source), rows_(rows) {}
+  explicit Ablation(const AblationSource& source) : source_(source) {}
 
   void study(const std::string& name) {
     study_ = name;
@@ -44,9 +41,7 @@ class Ablation {
   }
 
  private:
-  bool there(const std::string& variant) const {
-    return std::ranges::any_of(rows_, [&](const AblationRow& r) { return r.study == study_ && r.variant == variant; });
-  }
+  bool there(const std::string& variant) const { return source_.known && source_.known(study_, variant); }
 
   template <class Change>
   void search(const std::string& variant, const Change& change) {
@@ -76,7 +71,6 @@ class Ablation {
   void barriers() {
     const std::string last = "dataflow, streams by waits";
     if (there(last)) return;
-    std::erase_if(rows_, [](const AblationRow& r) { return r.study == "barriers"; });
     CostModel& costs = source_.costs();
     const IosResult result = ios_search(costs, defaults_, source_.progress);
     add("barrier", result, result.schedule);
@@ -87,15 +81,21 @@ class Ablation {
   }
 
   void add(const std::string& variant, const IosResult& result, const Schedule& schedule) {
-    const auto [ms, how] = source_.run(schedule);
+    bench::Timed timed = source_.run(schedule);
     const SearchStats& stats = result.stats;
-    rows_.push_back({study_, variant, result.ms, result.bound_ms, ms, how, stage_count(schedule), stats.states,
-                     stats.transitions, stats.stages, stats.measured, stats.seconds});
-    if (source_.done) source_.done(rows_.back());
+    timed.record.labels = {{"study", study_}, {"variant", variant}};
+    std::map<std::string, double>& numbers = timed.record.numbers;
+    numbers["predicted_ms"] = result.ms;  // as the search saw it, like its bound
+    numbers["bound_ms"] = result.bound_ms;
+    numbers["states"] = static_cast<double>(stats.states);
+    numbers["transitions"] = static_cast<double>(stats.transitions);
+    numbers["distinct_stages"] = static_cast<double>(stats.stages);
+    numbers["measured_stages"] = static_cast<double>(stats.measured);
+    numbers["search_seconds"] = stats.seconds;
+    source_.done(timed);
   }
 
   const AblationSource& source_;
-  std::vector<AblationRow>& rows_;
   std::string study_;
   const IosSearchOptions defaults_ = ios_search_options({});  ///< those of the schedulers
 };
@@ -113,8 +113,7 @@ std::vector<std::string> pruning_variants() {
   return names;
 }
 
-void ios_ablation(const std::vector<std::string>& studies, const AblationSource& source,
-                  std::vector<AblationRow>& rows) {
+void ios_ablation(const std::vector<std::string>& studies, const AblationSource& source) {
   const std::vector<std::string>& all = ablation_studies();
   const auto unknown =
       std::ranges::find_if(studies, [&](const std::string& name) { return std::ranges::find(all, name) == all.end(); });
@@ -123,54 +122,8 @@ void ios_ablation(const std::vector<std::string>& studies, const AblationSource&
     for (const std::string& name : all) known.append(known.empty() ? "" : ", ").append(name);
     throw Error("unknown study '" + *unknown + "'; known: " + known);
   }
-  Ablation ablation(source, rows);
+  Ablation ablation(source);
   for (const std::string& name : studies) ablation.study(name);
-}
-
-std::string ablation_to_json(const std::string& origin, const std::string& graph, const std::string& precision,
-                             const std::vector<AblationRow>& rows) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const AblationRow& row : rows)
-    list.push_back({{"study", row.study},
-                    {"variant", row.variant},
-                    {"predicted_ms", row.predicted_ms},
-                    {"bound_ms", row.bound_ms},
-                    {"run_ms", row.run_ms},
-                    {"how", row.how},
-                    {"schedule_stages", row.stages},
-                    {"states", row.states},
-                    {"transitions", row.transitions},
-                    {"stages", row.asked_of},
-                    {"measured", row.measured},
-                    {"search_seconds", row.search_seconds}});
-  const nlohmann::ordered_json file = {
-      {"origin", origin}, {"graph", graph}, {"precision", precision}, {"rows", std::move(list)}};
-  return file.dump(2) + "\n";
-}
-
-std::optional<AblationFile> read_ablation(const std::string& path) {
-  if (!std::filesystem::exists(path)) return std::nullopt;
-  try {
-    const auto json = nlohmann::json::parse(read_file(path));
-    AblationFile file{json.at("origin"), json.at("graph"), json.at("precision"), {}};
-    for (const auto& row : json.at("rows"))
-      file.rows.push_back({row.at("study"), row.at("variant"), row.at("predicted_ms"), row.at("bound_ms"),
-                           row.at("run_ms"), row.at("how"), row.at("schedule_stages"), row.at("states"),
-                           row.at("transitions"), row.at("stages"), row.at("measured"), row.at("search_seconds")});
-    return file;
-  } catch (const nlohmann::json::exception& e) {
-    throw Error("'" + path + "' is no file of opsched ablation: " + e.what());
-  }
-}
-
-std::vector<AblationRow> load_ablation(const std::string& path, const std::string& origin, const std::string& graph,
-                                       const std::string& precision) {
-  std::optional<AblationFile> file = read_ablation(path);
-  if (!file) return {};
-  if (file->origin != origin || file->graph != graph || file->precision != precision)
-    throw Error("ablation '" + path + "' cannot be continued: it is about " + file->graph + ", " + file->precision +
-                ", " + file->origin + "; give another --out folder, or remove the file");
-  return std::move(file->rows);
 }
 
 }  // namespace opsched

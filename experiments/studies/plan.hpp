@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/records/cases.hpp"
+#include "experiments/bench/cases.hpp"
 
 namespace opsched::profile {
 

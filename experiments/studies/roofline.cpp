@@ -18,7 +18,7 @@ double solo_ms(Device& device, const Graph& graph, Precision precision) {
   const OpId op = graph.size() - 1;
   if (!costs->stage_known({.strategy = Strategy::concurrent, .groups = {{op}}}) && !device.measures())
     throw Error("nothing is recorded about what the device can do at best in " + to_string(precision) +
-                "; run opsched floors on the GPU first");
+                "; run opsched roofline on the GPU first");
   return costs->operator_ms(op);
 }
 
@@ -40,9 +40,9 @@ DeviceLimits measure_limits(Device& device, Precision precision) {
   return limits;
 }
 
-Floors floors(CostModel& costs, Precision precision, const DeviceLimits& limits) {
+Roofline roofline(CostModel& costs, Precision precision, const DeviceLimits& limits) {
   const Graph& graph = costs.graph();
-  Floors result;
+  Roofline result;
   result.critical_path = lower_bounds(costs, 1).critical_path;
   result.arithmetic = static_cast<double>(graph.macs()) * graph.batch() / limits.macs_per_ms;
   std::int64_t parameters = 0, values = 0;

@@ -21,13 +21,13 @@ DeviceLimits measure_limits(Device& device, Precision precision);
 
 /// No schedule of these kernels can be shorter than the critical path, and no kernels at all can make the
 /// network shorter than the other two. All in ms.
-struct Floors {
+struct Roofline {
   double critical_path = 0;  ///< longest chain of solo latencies
   double arithmetic = 0;     ///< all multiply-accumulates at the measured rate
   double memory = 0;         ///< weights, inputs and outputs once, at the measured bandwidth
 };
 
-Floors floors(CostModel& costs, Precision precision, const DeviceLimits& limits);
+Roofline roofline(CostModel& costs, Precision precision, const DeviceLimits& limits);
 
 /// Where the time of one run goes; parts of Trace::makespan, ms, on device 0.
 struct TimeSpent {

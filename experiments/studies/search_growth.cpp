@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <fstream>
 #include <random>
-#include <tuple>
 
 #include "core/cost/cost_model.hpp"
+#include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "networks/wiring.hpp"
 #include "schedulers/ios/count.hpp"
@@ -89,45 +88,32 @@ Graph random_stage(int nodes, std::uint64_t seed) {
   return graph;
 }
 
-GrowthRow search_growth(const Graph& graph, IosOptions space, std::uint64_t seed) {
+records::Record search_growth(const Graph& graph, IosOptions space, std::uint64_t seed) {
   space.max_states = kGrowthStates;
   space.max_transitions = kGrowthTransitions;
-  GrowthRow row;
-  row.graph = graph.name();
+  records::Record record{.what = {.network = graph.name(), .scheduler = "ios-both", .batch = graph.batch()},
+                         .quantity = "search_growth",
+                         .unit = "s",
+                         .provenance = Provenance::synthetic};
+  record.graph = fingerprint(graph);
   try {
     IosCount count;
-    std::tie(row.count_seconds, row.count_mb) = watch([&] { count = count_graph(graph, space).total; });
-    row.states = std::to_string(count.states);
-    row.width = count.width;
-    row.transitions = count.transitions;
-    row.stages = count.stages;
+    const auto [count_seconds, count_mb] = watch([&] { count = count_graph(graph, space).total; });
     PlainCost cost(graph, seed);
-    std::tie(row.search_seconds, row.search_mb) = watch([&] { ios_search(cost, {.space = space}); });
+    const auto [search_seconds, search_mb] = watch([&] { ios_search(cost, {.space = space}); });
+    record.value = search_seconds;
+    record.numbers = {{"states", static_cast<double>(count.states)},
+                      {"width", count.width},
+                      {"transitions", static_cast<double>(count.transitions)},
+                      {"distinct_stages", static_cast<double>(count.stages)},
+                      {"count_seconds", count_seconds},
+                      {"count_mb", count_mb},
+                      {"search_mb", search_mb}};
   } catch (const Error& e) {
-    row.states = count_states(ios_parts(graph, space.max_part_size).front());
-    row.gave_up = e.what();
+    record.texts["states"] = count_states(ios_parts(graph, space.max_part_size).front());
+    record.missing = e.what();
   }
-  return row;
-}
-
-std::string to_markdown(const std::vector<GrowthRow>& rows, const std::string& command) {
-  std::string text = "`" + command + "`\n\n";
-  text +=
-      "| graph | states | width | transitions | distinct stages | count, s | count, MB | search, s | search, MB |\n"
-      "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
-  for (const GrowthRow& row : rows) {
-    text += "| " + row.graph + " | " + row.states + " | ";
-    if (!row.gave_up.empty()) {
-      text += "gave up: too wide | | | | | | |\n";
-      continue;
-    }
-    char numbers[200];
-    std::snprintf(numbers, sizeof numbers, "%d | %lld | %lld | %.3f | %.1f | %.3f | %.1f |\n", row.width,
-                  static_cast<long long>(row.transitions), static_cast<long long>(row.stages), row.count_seconds,
-                  row.count_mb, row.search_seconds, row.search_mb);
-    text += numbers;
-  }
-  return text;
+  return record;
 }
 
 }  // namespace opsched

@@ -1,17 +1,21 @@
 #include "experiments/studies/simulation_study.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <ctime>
-#include <filesystem>
+#include <sstream>
 
 #include "core/cost/bounds.hpp"
 #include "core/cost/evaluate.hpp"
 #include "core/error.hpp"
-#include "core/files.hpp"
+#include "experiments/console/text_table.hpp"
+#include "experiments/studies/confidence.hpp"
 #include "schedulers/scheduler.hpp"
 
 namespace opsched {
 namespace {
+
+using cli::fixed;
 
 const std::vector<std::string> compared = {"sequential", "ios-parallel", "hios-lp-inter", "hios-mr-inter",
                                            "hios-lp",    "hios-mr",      "heft",          "reinsert"};
@@ -99,45 +103,92 @@ SchedulerOptions options_of(const std::string& algorithm, int window) {
                                                               : SchedulerOptions{};
 }
 
-/// Adds the values of one DAG to a point.
-void add_dag(SimulationPoint& point, SyntheticCost& cost, const SimulationResult& result,
+/// To a tenth of a microsecond: more digits say nothing and fill the files.
+double rounded(double ms) { return std::round(ms * 1e4) / 1e4; }
+
+using Columns = std::map<std::string, std::vector<double>>;
+
+/// The values of one DAG, a line for each algorithm and one for the lower bound.
+void add_dag(std::vector<Columns>& columns, SyntheticCost& cost, const SimulationStudy& study, int gpus, int window,
              const std::function<void(const std::string&)>& progress) {
   double sequential = 0;
   for (OpId op : cost.graph().units()) sequential += cost.operator_ms(op);
-  point.sequential_ms.push_back(sequential);
-  point.lower_bound_ms.push_back(lower_bounds(cost, point.gpus).lower());
-  for (const std::string& algorithm : result.algorithms) {
+  const double lower = lower_bounds(cost, gpus).lower();
+  for (std::size_t a = 0; a < study.algorithms.size(); ++a) {
+    const std::string& algorithm = study.algorithms[a];
     progress(algorithm);
     const int most = find_scheduler(algorithm).max_devices;
     const SchedulerRequest request{.cost = cost,
-                                   .devices = most == 0 ? point.gpus : std::min(most, point.gpus),
-                                   .options = options_of(algorithm, result.window),
+                                   .devices = most == 0 ? gpus : std::min(most, gpus),
+                                   .options = options_of(algorithm, window),
                                    .progress = [&](const std::string&) { progress(algorithm); }};
     const std::clock_t begin = std::clock();
     const Schedule schedule = make_schedule(algorithm, request);
-    SimulationSeries& series = point.algorithms[algorithm];
-    series.cpu_ms.push_back(1e3 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
-    series.makespan_ms.push_back(evaluate(cost, schedule).makespan);
+    columns[a]["cpu_ms"].push_back(rounded(1e3 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC));
+    columns[a]["makespan_ms"].push_back(rounded(evaluate(cost, schedule).makespan));
+    columns[a]["sequential_ms"].push_back(rounded(sequential));
   }
+  columns.back()["makespan_ms"].push_back(rounded(lower));
+  columns.back()["sequential_ms"].push_back(rounded(sequential));
 }
 
-/// What the file holds already; throws Error if that comes from other settings.
-std::vector<SimulationPoint> known_points(const SimulationResult& wanted, const std::string& path) {
-  if (!std::filesystem::exists(path)) return {};
-  const SimulationResult known = simulation_from_json(read_file(path), path);
-  if (known.seed != wanted.seed || known.dags != wanted.dags || known.window != wanted.window ||
-      known.algorithms != wanted.algorithms)
-    throw Error(path + ": comes from other settings (" + known.command + "); remove it or name another folder");
-  return known.points;
+std::string name_of(Measure measure) {
+  switch (measure) {
+    case Measure::makespan:
+      return "makespan";
+    case Measure::share:
+      return "share";
+    case Measure::time:
+      return "time";
+    case Measure::gap:
+      return "gap";
+  }
+  return {};
 }
 
-void write_page(const std::string& folder) {
-  std::vector<SimulationResult> results;
-  for (const SimulationStudy& study : simulation_studies()) {
-    const std::string path = folder + "/" + study.name + ".json";
-    if (std::filesystem::exists(path)) results.push_back(simulation_from_json(read_file(path), path));
+std::string explanation(Measure measure) {
+  switch (measure) {
+    case Measure::makespan:
+      return "makespan in ms, mean +- half the 95% confidence band";
+    case Measure::share:
+      return "makespan as a share of running everything one after another, mean +- half the 95% confidence band";
+    case Measure::time:
+      return "processor time to schedule in ms, median";
+    case Measure::gap:
+      return "distance from the proved optimum in %, mean +- half the 95% confidence band";
   }
-  write_file_atomically(folder + "/README.md", simulations_to_markdown(results));
+  return {};
+}
+
+/// 0.8, 200.
+std::string number_text(double value) {
+  std::string text = fixed(value, 6);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
+/// The sample that a study is about.
+std::vector<double> sample_of(const SimulationStudy& study, const records::Record& record,
+                              const records::Record* exact) {
+  const Columns& series = record.series;
+  if (study.measure == Measure::time) return series.at("cpu_ms");
+  std::vector<double> values = series.at("makespan_ms");
+  if (study.measure == Measure::makespan) return values;
+  const std::vector<double>& whole = study.measure == Measure::share || exact == nullptr
+                                         ? series.at("sequential_ms")
+                                         : exact->series.at("makespan_ms");
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] /= whole[i];
+  if (study.measure == Measure::gap)
+    for (double& value : values) value = 100 * (value - 1);
+  return values;
+}
+
+std::string cell(const SimulationStudy& study, const std::vector<double>& sample) {
+  if (study.measure == Measure::time) return fixed(median(sample), 2);
+  const int digits = study.measure == Measure::share ? 4 : 2;
+  const Band band = confidence_band(sample);
+  return fixed(band.mean, digits) + " +- " + fixed(band.high - band.mean, digits);
 }
 
 }  // namespace
@@ -156,43 +207,81 @@ const SimulationStudy& find_simulation_study(const std::string& name) {
   throw Error("there is no simulation study '" + name + "'; there are: " + known);
 }
 
-void run_simulation(const SimulationStudy& study, const SimulationOptions& options) {
-  SimulationResult result{.study = study.name,
-                          .title = study.title,
-                          .parameter = study.parameter,
-                          .measure = study.measure,
-                          .command = options.command,
-                          .seed = options.seed,
-                          .dags = options.dags > 0 ? options.dags : study.dags,
-                          .window = options.window,
-                          .algorithms = study.algorithms,
-                          .points = {}};
-  const std::string path = options.folder + "/" + study.name;
-  const std::vector<SimulationPoint> known = known_points(result, path + ".json");
+records::Record simulation_record(const SimulationStudy& study, const SimulationStudy::Point& point,
+                                  const std::string& algorithm) {
+  return {.what = {.network = "random-dag", .scheduler = algorithm, .gpus = point.gpus},
+          .quantity = "makespan",
+          .labels = {{"study", study.name}, {"x", number_text(point.x)}},
+          .unit = "ms",
+          .texts = {{"title", study.title}, {"parameter", study.parameter}, {"measure", name_of(study.measure)}},
+          .provenance = Provenance::synthetic};
+}
+
+void run_simulation(const SimulationStudy& study, const SimulationOptions& options, records::RecordFile& file,
+                    bool replace) {
+  const int dags = options.dags > 0 ? options.dags : study.dags;
+  const auto same_settings = [&](const records::Record& known) {
+    return known.number_or("dags", 0) == dags && known.number_or("seed", -1) == static_cast<double>(options.seed) &&
+           known.number_or("window", 0) == options.window;
+  };
+  const auto known = [&](const SimulationStudy::Point& point) {
+    return std::ranges::all_of(study.algorithms, [&](const std::string& algorithm) {
+      const std::string key = simulation_record(study, point, algorithm).key();
+      const records::Record* there = file.records().find(key);
+      if (there == nullptr || (replace && file.made(key) == nullptr)) return false;
+      if (!same_settings(*there) && !replace)
+        throw Error("the records hold the study '" + study.name + "' with other settings (" +
+                    file.records().run_of(*there).command + "); name another folder, or replace them with --fresh");
+      return same_settings(*there);
+    });
+  };
+  std::vector<std::string> lines = study.algorithms;
+  lines.emplace_back("lower-bound");
   for (std::size_t i = 0; i < study.points.size(); ++i) {
     const SimulationStudy::Point& point = study.points[i];
-    if (i < known.size() && known[i].x == point.x && known[i].gpus == point.gpus) {
-      result.points.push_back(known[i]);
-      continue;
-    }
-    SimulationPoint found{
-        .x = point.x, .gpus = point.gpus, .sequential_ms = {}, .lower_bound_ms = {}, .algorithms = {}};
-    for (int dag = 0; dag < result.dags; ++dag) {
+    if (known(point)) continue;
+    std::vector<Columns> columns(lines.size());
+    for (int dag = 0; dag < dags; ++dag) {
       const auto progress = [&](const std::string& algorithm) {
-        if (!options.progress) return;
-        options.progress(study.name + ": point " + std::to_string(i + 1) + " of " +
-                         std::to_string(study.points.size()) + ", DAG " + std::to_string(dag + 1) + " of " +
-                         std::to_string(result.dags) + ", " + algorithm);
+        if (options.progress)
+          options.progress(study.name + ": point " + std::to_string(i + 1) + " of " +
+                           std::to_string(study.points.size()) + ", DAG " + std::to_string(dag + 1) + " of " +
+                           std::to_string(dags) + ", " + algorithm);
       };
       SyntheticCost cost =
           synthetic_cost(random_dag(point.dag(options.seed * 1'000'000 + static_cast<std::uint64_t>(dag))));
-      add_dag(found, cost, result, progress);
+      add_dag(columns, cost, study, point.gpus, options.window, progress);
     }
-    result.points.push_back(std::move(found));
-    write_file_atomically(path + ".json", simulation_to_json(result));
-    write_file_atomically(path + ".csv", simulation_to_csv(result));
-    write_page(options.folder);
+    for (std::size_t a = 0; a < columns.size(); ++a) {
+      records::Record record = simulation_record(study, point, lines[a]);
+      record.value = confidence_band(columns[a].at("makespan_ms")).mean;
+      record.numbers = {
+          {"x", point.x}, {"dags", dags}, {"window", options.window}, {"seed", static_cast<double>(options.seed)}};
+      record.series = std::move(columns[a]);
+      file.add(std::move(record));
+    }
   }
+}
+
+std::string simulation_table(const SimulationStudy& study, const records::Records& records) {
+  cli::TextTable table({cli::Align::right});
+  std::vector<std::string> head = {study.parameter, "GPUs"};
+  head.insert(head.end(), study.algorithms.begin(), study.algorithms.end());
+  table.add(std::move(head));
+  table.add_rule();
+  for (const SimulationStudy::Point& point : study.points) {
+    std::vector<std::string> row = {number_text(point.x), std::to_string(point.gpus)};
+    const records::Record* exact = records.find(simulation_record(study, point, "exact").key());
+    for (const std::string& algorithm : study.algorithms) {
+      const records::Record* record = records.find(simulation_record(study, point, algorithm).key());
+      row.push_back(record == nullptr ? "-" : cell(study, sample_of(study, *record, exact)));
+    }
+    table.add(std::move(row));
+  }
+  std::ostringstream text;
+  text << study.title << ": " << explanation(study.measure) << "\n";
+  table.print(text);
+  return text.str();
 }
 
 }  // namespace opsched

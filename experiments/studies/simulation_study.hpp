@@ -6,10 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "experiments/studies/simulation_result.hpp"
+#include "experiments/records/record_file.hpp"
 #include "networks/random_dag.hpp"
 
 namespace opsched {
+
+/// How points are shown: makespans, their share of the sequential one, time to schedule, or their
+/// distance from the optimum.
+enum class Measure { makespan, share, time, gap };
 
 struct SimulationStudy {
   struct Point {
@@ -32,14 +36,21 @@ struct SimulationOptions {
   int dags = 0;  ///< a point; 0: the study's own number
   std::uint64_t seed = 1;
   int window = 2;
-  std::string folder;   ///< where the results go
-  std::string command;  ///< written into them
   std::function<void(const std::string&)> progress;
 };
 
-/// Runs a study and writes NAME.json, NAME.csv and README.md, a page of all studies that the folder holds,
-/// after every point. Points that are there already, from the same settings, are not run again.
-/// Throws Error where the file holds other settings.
-void run_simulation(const SimulationStudy& study, const SimulationOptions& options);
+/// The record of an algorithm at a point, its series empty: quantity makespan, labels "study" and "x".
+records::Record simulation_record(const SimulationStudy& study, const SimulationStudy::Point& point,
+                                  const std::string& algorithm);
+
+/// Runs a study and adds a record for every point and algorithm, with the values of every DAG in its series:
+/// makespan_ms, cpu_ms (processor time that scheduling took), sequential_ms; and one for the algorithm "lower-bound".
+/// What is there already from the same settings is not run again. Throws Error where the file holds other settings,
+/// unless `replace`.
+void run_simulation(const SimulationStudy& study, const SimulationOptions& options, records::RecordFile& file,
+                    bool replace = false);
+
+/// A table: a line a point, a column an algorithm; what is shown as the study's measure says.
+std::string simulation_table(const SimulationStudy& study, const records::Records& records);
 
 }  // namespace opsched

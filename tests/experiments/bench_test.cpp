@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/files.hpp"
+#include "experiments/device/device.hpp"
+#include "experiments/records/record_file.hpp"
 #include "tests/experiments/program.hpp"
 
 namespace opsched::test {
@@ -26,12 +29,23 @@ std::string bench(const std::string& args) {
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
+/// Runs in a file of Google Benchmark, by our names.
 json by_name(const std::string& file) {
   json map;
   const json contents = json::parse(read_file(file));
-  for (const json& entry : contents.at(contents.contains("benchmarks") ? "benchmarks" : "results"))
-    map[entry.at("name").get<std::string>()] = entry;
+  for (const json& entry : contents.at("benchmarks")) {
+    const std::string name = entry.at("name");
+    map[name.substr(0, name.find("/iterations:"))] = entry;
+  }
   return map;
+}
+
+/// Latencies that stand in a folder, by key.
+std::map<std::string, double> standing(const std::string& folder) {
+  std::map<std::string, double> values;
+  const records::Records all = records::Records::read(folder);
+  for (const records::Record* r : all.standing()) values[r->key()] = r->value.value_or(0);
+  return values;
 }
 
 TEST(Bench, TheFirstLineSaysWhereTheNumbersComeFromAndTheLastIsATable) {
@@ -69,36 +83,43 @@ TEST(Bench, EveryCombinationHasAName) {
   EXPECT_FALSE(contains(bench("--list --benchmark_filter=-nasnet"), "nasnet"));
 }
 
-TEST(Bench, JsonHasLatencyAndCounters) {
+TEST(Bench, FilesOfGoogleBenchmarkHaveLatencyContextAndCounters) {
   const TempDir dir;
   bench("--network squeezenet --precision fp32 --scheduler sequential,wavefront,dataflow --benchmark_out=" +
         dir.file("gb.json"));
   const json runs = by_name(dir.file("gb.json"));
   ASSERT_EQ(runs.size(), 3U);
-  const double sequential = runs["squeezenet/sequential/batch:1/fp32/gpus:1"]["real_time"].get<double>();
+  const double sequential = runs.at("squeezenet/sequential/batch:1/fp32/gpus:1").at("real_time");
   for (const auto& [name, run] : runs.items()) {
     SCOPED_TRACE(name);
-    EXPECT_EQ(run.at("time_unit"), "ms");
-    const double ms = run.at("real_time").get<double>();
-    EXPECT_GT(ms, 0);
-    EXPECT_NEAR(run.at("speedup").get<double>(), sequential / ms, 1e-6);
-    EXPECT_GE(run.at("stages").get<double>(), 1);
-    EXPECT_GT(run.at("gap").get<double>(), -0.5);
-    EXPECT_GT(run.at("peak_bytes").get<double>(), 0);
+    EXPECT_EQ(run.at("time_unit"), "us");
+    EXPECT_EQ(run.at("iterations"), 1) << "one number, not samples of it";
+    const double us = run.at("real_time");
+    EXPECT_GT(us, 10);
+    EXPECT_NEAR(run.at("speedup").get<double>(), sequential / us, 1e-6);
+    EXPECT_EQ(run.at("label"), "simulated");
   }
-  EXPECT_EQ(runs["squeezenet/sequential/batch:1/fp32/gpus:1"]["stages"].get<double>(), 50);
-  EXPECT_LT(runs["squeezenet/wavefront/batch:1/fp32/gpus:1"]["stages"].get<double>(), 50);
+  const json context = json::parse(read_file(dir.file("gb.json"))).at("context");
+  EXPECT_TRUE(context.contains("device") && context.contains("source")) << context;
 }
 
-TEST(Bench, RepetitionsAreGoogleBenchmarks) {
+TEST(Bench, ReplaysAreNotRepeated) {
   const TempDir dir;
   bench("--benchmark_filter=squeezenet/sequential.*fp32 --benchmark_repetitions=3 --benchmark_out=" +
         dir.file("gb.json"));
-  const json contents = json::parse(read_file(dir.file("gb.json")));
-  int runs = 0, aggregates = 0;
-  for (const json& run : contents.at("benchmarks")) (run.at("run_type") == "aggregate" ? aggregates : runs) += 1;
-  EXPECT_EQ(runs, 3);
-  EXPECT_GE(aggregates, 3);
+  for (const json& run : json::parse(read_file(dir.file("gb.json"))).at("benchmarks"))
+    EXPECT_EQ(run.at("run_type"), "iteration") << "a simulated number has no median, no deviation";
+}
+
+TEST(Bench, WrongFlagsAreRefusedBeforeAnythingRuns) {
+  for (const std::string flag :
+       {"--benchmark_repetitions=-1", "--benchmark_repetitions=x", "--benchmark_min_time=-1",
+        "--benchmark_out=/nope/x", "--benchmark_format=xml", "--benchmark_no_such=1"}) {
+    const ProgramResult run = run_program(bench_line("--network squeezenet --scheduler sequential '" + flag + "'"));
+    EXPECT_EQ(run.code, 2) << flag << ": " << run.err;
+    EXPECT_TRUE(contains(run.err, flag.substr(0, flag.find('=')))) << run.err;
+    EXPECT_FALSE(contains(run.out, "ms")) << run.out;
+  }
 }
 
 TEST(Bench, SchedulesAreFoundOnce) {
@@ -140,69 +161,76 @@ TEST(Bench, WhatCannotRunIsSkippedWithTheReason) {
   EXPECT_TRUE(contains(gpus.out, "skipped, ")) << gpus.out;
 }
 
-TEST(Bench, ResultsAreKeptAndMerged) {
+TEST(Bench, RecordsAreAppended) {
   const TempDir dir;
-  const std::string out = " --out " + dir.file("out"), file = dir.file("out/bench.json");
+  const std::string out = " --out " + dir.file("out"), file = dir.file("out/records.jsonl");
   bench("--benchmark_filter='squeezenet/(sequential|greedy).*fp32'" + out);
-  const json first = by_name(file);
+  const std::string before = read_file(file);
+  const auto first = standing(dir.file("out"));
   EXPECT_EQ(first.size(), 2U);
-  bench("--benchmark_filter='squeezenet/(wavefront|greedy).*fp32'" + out);
-  const json second = by_name(file);
+  bench("--benchmark_filter='squeezenet/(sequential|wavefront|greedy).*fp32'" + out);
+  EXPECT_TRUE(read_file(file).starts_with(before));
+  const auto second = standing(dir.file("out"));
   EXPECT_EQ(second.size(), 3U);
-  for (const auto& [name, entry] : first.items()) EXPECT_EQ(second.at(name).at("ms"), entry.at("ms"));
-  EXPECT_FALSE(fs::exists(file + ".journal"));
+  for (const auto& [key, value] : first) EXPECT_EQ(second.at(key), value);
 
-  write_file_atomically(file, "{}");
+  write_file_atomically(file, "{}\n");
   const ProgramResult foreign = run_program(bench_line("--benchmark_filter=squeezenet/sequential" + out));
   EXPECT_EQ(foreign.code, 2);
-  EXPECT_TRUE(contains(foreign.err, "out/bench.json")) << foreign.err;
-  EXPECT_EQ(read_file(file), "{}");
+  EXPECT_TRUE(contains(foreign.err, "out/records.jsonl")) << foreign.err;
+  EXPECT_EQ(read_file(file), "{}\n");
 }
 
-TEST(Bench, ResultsOfAnotherDeviceOrVersionAreReplacedNotMixed) {
+TEST(Bench, WhatDidNotChangeIsNotWrittenAgain) {
   const TempDir dir;
-  const std::string out = " --out " + dir.file("out"), file = dir.file("out/bench.json");
-  bench("--benchmark_filter='squeezenet/(greedy|dataflow)/.*fp32'" + out);
-  json edited = json::parse(read_file(file));
-  const std::size_t before = edited.at("results").size();
-  edited["origin"] = "measured on another GPU";
-  write_file_atomically(file, edited.dump());
-  const ProgramResult run = run_program(bench_line("--benchmark_filter='squeezenet/sequential.*fp32'" + out));
-  EXPECT_EQ(run.code, 0) << run.err;
-  EXPECT_TRUE(contains(run.err, "the " + std::to_string(before) + " results in " + dir.file("out"))) << run.err;
-  EXPECT_EQ(by_name(file).size(), 1U);
+  const std::string args = "--benchmark_filter='squeezenet/(sequential|greedy).*fp32' --out " + dir.file("out");
+  bench(args);
+  const std::string before = read_file(dir.file("out/records.jsonl"));
+  bench(args);
+  EXPECT_EQ(read_file(dir.file("out/records.jsonl")), before);
 }
 
-TEST(Bench, AReplayHasNothingToSettle) {
+TEST(Bench, AMeasurementIsNeverReplacedByAReplayUnlessAskedByName) {
   const TempDir dir;
-  const std::string args = "--benchmark_filter='squeezenet/(sequential|greedy).*fp32' --out ";
-  const ProgramResult run = run_program(bench_line(args + dir.file("out")));
+  fs::copy(made_up_profile(), dir.file("folder"), fs::copy_options::recursive);
+  const std::string folder = dir.file("folder");
+  const records::Case what{.network = "squeezenet", .scheduler = "sequential"};
+  {
+    const std::unique_ptr<Device> device = open_recorded({.kind = "sim", .profile = folder, .report = {}});
+    records::RecordFile file(folder, device->run("by hand"));
+    file.add({.what = what, .value = 123.5, .unit = "ms", .provenance = Provenance::measured});
+    file.finish();
+  }
+  const std::string line = "bench --device sim --profile " + folder + " --out " + folder +
+                           " --network squeezenet --precision fp32 --scheduler sequential,greedy";
+  const ProgramResult run = run_program(line);
   EXPECT_EQ(run.code, 0) << run.err;
-  EXPECT_FALSE(contains(run.err, "settle")) << run.err;
-  const ProgramResult without = run_program(bench_line("--no-settle " + args + dir.file("without")));
-  EXPECT_EQ(without.code, 0) << without.err;
-  EXPECT_EQ(by_name(dir.file("out/bench.json")).size(), by_name(dir.file("without/bench.json")).size());
+  EXPECT_TRUE(contains(run.out, "123.500")) << run.out;
+  EXPECT_EQ(standing(folder).at("squeezenet/sequential/batch:1/fp32/gpus:1"), 123.5);
+  EXPECT_EQ(records::Records::read(folder).find(what)->provenance, Provenance::measured);
 }
 
 TEST(Bench, AnInterruptedRunKeepsItsResultsAndGoesOn) {
   const TempDir dir;
-  const std::string journal = dir.file("out/bench.json.journal");
-  // Interrupted once the first result is there; the others take much longer than that.
-  const std::string wait = " & pid=$!; while ! grep -q sequential '" + journal +
+  const std::string file = dir.file("out/records.jsonl");
+  // Interrupted once the first record is there; the others take much longer than that.
+  const std::string wait = " & pid=$!; while ! grep -q '\"record\"' '" + file +
                            "' 2>/dev/null; do sleep 0.01; done; kill -INT $pid; wait $pid";
   const std::string args =
       "--network nasnet --precision fp32 --scheduler sequential,ios-parallel,ios-both --no-cache --out " +
       dir.file("out");
   const ProgramResult stopped = run_program(bench_line(args) + wait);
   EXPECT_EQ(stopped.code, 130) << stopped.err;
-  EXPECT_FALSE(fs::exists(dir.path() / "out/bench.json"));
+  const std::size_t kept = standing(dir.file("out")).size();
+  EXPECT_GE(kept, 1U);
+  EXPECT_LT(kept, 3U);
+  EXPECT_FALSE(contains(read_file(file), "\"end\""));
 
-  const ProgramResult resumed =
-      run_program(bench_line("--network nasnet --precision fp32 --scheduler sequential --out " + dir.file("out")));
+  const ProgramResult resumed = run_program(bench_line(args));
   EXPECT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_TRUE(contains(resumed.err, "1 results kept")) << resumed.err;
-  EXPECT_EQ(by_name(dir.file("out/bench.json")).size(), 1U);
-  EXPECT_FALSE(fs::exists(journal));
+  EXPECT_TRUE(contains(resumed.err, std::to_string(kept) + " records kept")) << resumed.err;
+  EXPECT_EQ(standing(dir.file("out")).size(), 3U);
+  EXPECT_TRUE(contains(read_file(file), "\"end\""));
 }
 
 }  // namespace

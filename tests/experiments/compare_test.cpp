@@ -1,14 +1,11 @@
 // Two results folders side by side, and the plan for a new GPU.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "core/cost/profile/profile.hpp"
 #include "core/cost/signature/signature.hpp"
-#include "core/files.hpp"
-#include "core/schedule/schedule_text.hpp"
+#include "experiments/records/record_file.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 #include "tests/experiments/program.hpp"
@@ -21,33 +18,41 @@ using nlohmann::json;
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-/// Folders a and b: replayed on the made-up device; then a is fastest with sequential, b with greedy, and b
-/// is twice as fast throughout. b holds the profiles of its device; a's holds the schedule of sequential.
+using records::Record;
+using records::RecordFile;
+
+records::Run gpu(const std::string& device, const std::string& kernels = "9") {
+  records::Run run;
+  run.device = device;
+  run.kernels = kernels;
+  run.command = "opsched bench";
+  return run;
+}
+
+/// Folders a and b: a is fastest with sequential, b with greedy, and b is twice as fast at least. b holds the profiles
+/// of its device; a's records hold the schedule of sequential if asked for.
 class Compare : public ::testing::Test {
  protected:
   void SetUp() override {
-    const std::string bench =
-        "bench --network squeezenet --precision fp32 --scheduler sequential,wavefront,greedy "
-        "--device sim --profile " +
-        made_up_profile() + " --out ";
-    ASSERT_EQ(run_program(bench + a_).code, 0);
-    json file = json::parse(read_file(a_ + "/bench.json"));
-    for (json& r : file.at("results")) r["ms"] = r.at("scheduler") == "sequential" ? 1.0 : 2.0;
-    dir_.write("a/bench.json", file.dump());
-    for (json& r : file.at("results")) r["ms"] = r.at("scheduler") == "greedy" ? 0.25 : 1.0;
-    file["origin"] = "measured on another GPU";
-    std::filesystem::create_directory(dir_.path() / "b");
-    dir_.write("b/bench.json", file.dump());
-    std::filesystem::copy(made_up_profile() + "/profile-fp32.json", b_);
-  }
-
-  void keep_schedule() {
-    Profile profile = Profile::load(made_up_profile() + "/profile-fp32.json");
     const Graph graph = make_network("squeezenet");
     TestCost cost(graph);
     const Schedule schedule = make_schedule("sequential", {cost, 1, {}, {}});
-    profile.record_schedule(fingerprint(graph), fingerprint(schedule), {{1.0, 0, 30}, "label", to_text(schedule)});
-    profile.save(a_ + "/profile-fp32.json");
+    RecordFile a(a_, gpu("one GPU")), b(b_, gpu("another GPU"));
+    for (const std::string scheduler : {"sequential", "wavefront", "greedy"}) {
+      Record record = latency(scheduler, scheduler == "sequential" ? 1.0 : 2.0);
+      record.graph = fingerprint(graph);
+      record.schedule = fingerprint(schedule);
+      if (scheduler == "sequential")
+        a.add(record, schedule);
+      else
+        a.add(record);
+      b.add(latency(scheduler, scheduler == "greedy" ? 0.25 : 1.0));
+    }
+    std::filesystem::copy(made_up_profile() + "/profile-fp32.json", b_);
+  }
+
+  static Record latency(const std::string& scheduler, double ms) {
+    return {.what = {.network = "squeezenet", .scheduler = scheduler}, .value = ms, .unit = "ms"};
   }
 
   json compare(const std::string& more = "") {
@@ -66,29 +71,49 @@ TEST_F(Compare, RatiosAndBestSchedules) {
   for (const json& line : c.at("latencies")) {
     const double expected = line.at("scheduler") == "sequential" ? 1.0 : line.at("scheduler") == "greedy" ? 8.0 : 2.0;
     EXPECT_DOUBLE_EQ(line.at("ratio").get<double>(), expected) << line;
+    EXPECT_FALSE(line.contains("mark"));
   }
   ASSERT_EQ(c.at("best").size(), 1U);
   EXPECT_EQ(c.at("best")[0].at("a_scheduler"), "sequential");
   EXPECT_EQ(c.at("best")[0].at("b_scheduler"), "greedy");
   EXPECT_EQ(c.at("best")[0].at("a_scheduler_on_b_ms"), 1.0);
   EXPECT_TRUE(c.at("schedules_of_a_on_b").empty());
-  EXPECT_EQ(c.at("b").at("origin"), "measured on another GPU");
+  EXPECT_TRUE(contains(c.at("b").at("origin"), "another GPU"));
   const std::string text = run_program("compare " + a_ + " " + b_ + " --no-schedules").out;
   EXPECT_TRUE(contains(text, "8.00x") && contains(text, "different in 1 of 1") && contains(text, "300.0% more"))
       << text;
 }
 
+TEST_F(Compare, WhatIsNotAlikeIsMarked) {
+  // Greedy in B by older kernels, wavefront in B simulated: neither may be called the fastest.
+  RecordFile(b_, gpu("another GPU", "8")).add(latency("greedy", 0.2));
+  Record simulated = latency("wavefront", 0.1);
+  simulated.provenance = Provenance::simulated;
+  simulated.replaces = true;
+  RecordFile(b_, gpu("another GPU")).add(simulated);
+  const json c = compare("--no-schedules");
+  for (const json& line : c.at("latencies"))
+    EXPECT_EQ(line.value("mark", ""), line.at("scheduler") == "greedy"      ? "kernels 9 in A, 8 in B"
+                                      : line.at("scheduler") == "wavefront" ? "measured in A, simulated in B"
+                                                                            : "")
+        << line;
+  EXPECT_EQ(c.at("best")[0].at("b_scheduler"), "sequential");
+  const std::string text = run_program("compare " + a_ + " " + b_ + " --no-schedules").out;
+  EXPECT_TRUE(contains(text, "2 pairs are not alike") && contains(text, "kernels 9 in A, 8 in B")) << text;
+}
+
 TEST_F(Compare, SchedulesOfOneRunOnTheOthersDevice) {
   json moved = compare().at("schedules_of_a_on_b");
   ASSERT_EQ(moved.size(), 1U);
-  EXPECT_TRUE(contains(moved[0].at("unavailable"), "profile-fp32.json")) << moved;
-  keep_schedule();
-  moved = compare().at("schedules_of_a_on_b");
-  ASSERT_EQ(moved.size(), 1U);
   ASSERT_TRUE(moved[0].contains("a_schedule_on_b_ms")) << moved;
   EXPECT_GT(moved[0].at("a_schedule_on_b_ms").get<double>(), 0);
-  EXPECT_EQ(moved[0].at("how"), "simulated");
+  EXPECT_EQ(moved[0].at("provenance"), "simulated");
   EXPECT_EQ(moved[0].at("b_ms"), 0.25);
+  // Without the schedule there is no number, but a reason.
+  RecordFile(a_, gpu("one GPU")).add(latency("sequential", 0.9));
+  moved = compare().at("schedules_of_a_on_b");
+  EXPECT_FALSE(moved[0].contains("a_schedule_on_b_ms"));
+  EXPECT_NE(moved[0].at("unavailable"), "");
 }
 
 TEST_F(Compare, WhatCannotBeComparedIsRefused) {
@@ -101,13 +126,13 @@ TEST_F(Compare, WhatCannotBeComparedIsRefused) {
   refused(a_ + " " + dir_.file("absent"), "absent");
   refused(a_, "B");
   std::filesystem::create_directory(dir_.path() / "empty");
-  refused(a_ + " " + dir_.file("empty"), "bench.json");
-  dir_.write("empty/bench.json", "{\"format\": \"opsched benchmark\", \"version\": 99}");
+  refused(a_ + " " + dir_.file("empty"), "records.jsonl");
+  dir_.write("empty/records.jsonl", "{\"format\": \"opsched records\", \"version\": 99}\n");
   refused(a_ + " " + dir_.file("empty"), "version");
-  json other = json::parse(read_file(b_ + "/bench.json"));
-  for (json& r : other.at("results")) r["batch"] = 7;
-  dir_.write("empty/bench.json", other.dump());
-  refused(a_ + " " + dir_.file("empty"), "in common");
+  Record other = latency("sequential", 1);
+  other.what.batch = 7;
+  RecordFile(dir_.file("other"), gpu("one GPU")).add(other);
+  refused(a_ + " " + dir_.file("other"), "in common");
 }
 
 TEST(ProfilePlan, SaysWhatItWouldDo) {
@@ -125,9 +150,9 @@ TEST(ProfilePlan, RehearsesAndKnowsWhatItHas) {
       "profile --quick --network squeezenet --device sim --profile " + made_up_profile() + " --out " + dir.file("out");
   const ProgramResult first = run_program(command);
   ASSERT_EQ(first.code, 0) << first.err;
-  const json file = json::parse(read_file(dir.file("out/bench.json")));
-  EXPECT_EQ(file.at("results").size(), 4U);
-  EXPECT_TRUE(contains(read_file(dir.file("out/COMMAND")), "opsched profile"));
+  const records::Records records = records::Records::read(dir.file("out"));
+  EXPECT_EQ(records.standing().size(), 4U);
+  for (const Record* record : records.standing()) EXPECT_EQ(records.run_of(*record).command, "opsched " + command);
   const ProgramResult again = run_program(command);
   EXPECT_EQ(again.code, 0);
   EXPECT_TRUE(contains(again.out, "Everything is there already")) << again.out;

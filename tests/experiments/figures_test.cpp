@@ -3,12 +3,15 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
 #include "core/files.hpp"
+#include "experiments/records/record_file.hpp"
 #include "tests/experiments/program.hpp"
+#include "tests/support/true_device.hpp"
 
 namespace opsched::test {
 namespace {
@@ -16,11 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-const std::string kAnalysis = std::string(OPSCHED_TEST_DATA) + "/../../analysis";
+using records::Record;
+using records::RecordFile;
+using records::Records;
 
-ProgramResult reproduce(const std::string& args) {
-  return run_program("reproduce --device sim --profile " + made_up_profile() + " --no-pictures " + args);
-}
+const std::string kAnalysis = std::string(OPSCHED_TEST_DATA) + "/../../analysis";
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -30,10 +33,60 @@ std::string line_of(const std::string& text, const std::string& word) {
   return begin == std::string::npos ? "" : text.substr(begin + 1, text.find('\n', begin + 1) - begin - 1);
 }
 
+/// A results folder of the made-up device, and one of its two GPUs beside it.
+class Figures : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (std::system("python3 -c '' 2>/dev/null") != 0) GTEST_SKIP() << "no python3, which writes the pages";
+    fs::create_directories(results_);
+    fs::copy(made_up_profile(), results_);
+  }
+
+  ProgramResult reproduce(const std::string& args) const {
+    return run_program("reproduce --device sim --profile " + results_ + " --no-pictures " + args);
+  }
+  Records records() const { return Records::read(results_); }
+  std::string text() const { return read_file(records::records_file(results_)); }
+
+  /// As a figure stands in the index.
+  json index(const std::string& figure) const {
+    const json index = json::parse(read_file(results_ + "/figures/index.json"));
+    EXPECT_EQ(index.at("format"), "opsched figures");
+    for (const json& entry : index.at("figures"))
+      if (entry.at("name") == figure) return entry;
+    ADD_FAILURE() << figure << " is not in the index";
+    return {};
+  }
+  static std::set<std::string> keys(const json& entry) {
+    std::set<std::string> keys;
+    for (const json& record : entry.at("records")) keys.insert(record.at("key").get<std::string>());
+    return keys;
+  }
+  static std::string why(const json& entry, const std::string& key) {
+    for (const json& gap : entry.at("missing"))
+      if (gap.value("key", gap.value("what", "")) == key) return gap.at("why");
+    return "";
+  }
+
+  /// A run that measured on the made-up device.
+  static records::Run gpu() {
+    records::Run run;
+    run.device = TrueDevice::facts().name;
+    run.kernels = "9";
+    run.command = "opsched bench";
+    return run;
+  }
+  static Record latency(const std::string& network, const std::string& scheduler, double ms, int batch = 1) {
+    return {.what = {.network = network, .scheduler = scheduler, .batch = batch}, .value = ms, .unit = "ms"};
+  }
+
+  TempDir dir_;
+  std::string results_ = dir_.file("device");
+};
+
 /// First words of the lines of --list behind its rule.
 std::vector<std::string> figure_names() {
-  const TempDir dir;
-  std::istringstream lines(reproduce("--list --out " + dir.file("none")).out);
+  std::istringstream lines(run_program("reproduce --list --device sim --profile " + made_up_profile()).out);
   std::vector<std::string> names;
   std::string line;
   while (std::getline(lines, line) && !line.starts_with("---")) {
@@ -42,21 +95,14 @@ std::vector<std::string> figure_names() {
   return names;
 }
 
-class Figures : public testing::Test {
- protected:
-  void SetUp() override {
-    if (std::system("python3 -c '' 2>/dev/null") != 0) GTEST_SKIP() << "no python3, which writes the pages";
-  }
-};
-
 TEST_F(Figures, AreListedWithWhereTheyStand) {
-  const TempDir dir;
-  const ProgramResult before = reproduce("--list --out " + dir.file("out"));
+  const ProgramResult before = reproduce("--list");
   ASSERT_EQ(before.code, 0) << before.err;
   EXPECT_TRUE(contains(before.out, "not made")) << before.out;
-  EXPECT_FALSE(fs::exists(dir.path() / "out"));
-  ASSERT_EQ(reproduce("last_block --out " + dir.file("out")).code, 0);
-  const std::string after = reproduce("--list --out " + dir.file("out")).out;
+  EXPECT_FALSE(fs::exists(results_ + "/figures"));
+  EXPECT_FALSE(fs::exists(records::records_file(results_)));
+  ASSERT_EQ(reproduce("last_block").code, 0);
+  const std::string after = reproduce("--list").out;
   EXPECT_EQ(line_of(after, "last_block").find("not made"), std::string::npos) << after;
   EXPECT_TRUE(contains(line_of(after, "last_block"), "replayed")) << after;
 }
@@ -70,174 +116,139 @@ TEST_F(Figures, EachHasADrawing) {
 }
 
 TEST_F(Figures, AnUnknownOneIsAnErrorThatListsTheKnown) {
-  const TempDir dir;
-  const ProgramResult result = reproduce("last_block nonesuch --out " + dir.file("out"));
+  const ProgramResult result = reproduce("last_block nonesuch");
   EXPECT_EQ(result.code, 2);
   EXPECT_TRUE(contains(result.err, "'nonesuch'") && contains(result.err, "last_block")) << result.err;
-  EXPECT_FALSE(fs::exists(dir.path() / "out"));
+  EXPECT_FALSE(fs::exists(results_ + "/figures"));
 }
 
-TEST_F(Figures, RowsSayWhereTheyComeFromAndPagesSayWhatTheySay) {
-  const TempDir dir;
-  const ProgramResult result = reproduce("last_block --out " + dir.file("out"));
+TEST_F(Figures, AreSelectionsOfRecordsThatSayWhereTheyComeFrom) {
+  const ProgramResult result = reproduce("last_block");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_TRUE(result.out.starts_with("replayed from ")) << result.out;
-  const json data = json::parse(read_file(dir.file("out/last_block.json")));
-  EXPECT_EQ(data.at("state"), "replayed");
-  EXPECT_TRUE(data.at("command").get<std::string>().starts_with("opsched reproduce last_block"));
-  ASSERT_FALSE(data.at("rows").empty());
-  std::set<std::string> operators;
-  for (const json& row : data.at("rows")) {
-    EXPECT_TRUE(row.at("how") == "simulated" || row.at("how") == "recorded");
-    EXPECT_TRUE(contains(data.at("sources").at(row.at("source").get<int>()), made_up_profile()));
-    if (row.at("batch") == 1) operators.insert(row.at("labels").at("operator").get<std::string>());
+  const json entry = index("last_block");
+  EXPECT_TRUE(entry.at("missing").empty()) << entry;
+  const Records records = this->records();
+  std::map<std::string, std::set<std::string>>
+      schedules;  // by batch: one latency and its operators are of one schedule
+  int operators = 0;
+  for (const std::string& key : keys(entry)) {
+    const Record* record = records.find(key);
+    ASSERT_NE(record, nullptr) << key;
+    EXPECT_TRUE(record->provenance == Provenance::simulated || record->provenance == Provenance::recorded);
+    EXPECT_TRUE(contains(records.run_of(*record).command, "opsched reproduce"));
+    EXPECT_NE(records.schedule(record->schedule), nullptr);
+    schedules[std::to_string(record->what.batch)].insert(record->schedule);
+    operators += record->quantity == "operator_slot";
   }
-  EXPECT_EQ(operators.size(), 11U);
-  const std::string page = read_file(dir.file("out/last_block.md")), csv = read_file(dir.file("out/last_block.csv"));
-  for (const std::string& name : operators) EXPECT_TRUE(contains(page, name) && contains(csv, name)) << name;
-  EXPECT_TRUE(contains(page, "**What agrees.**") && contains(page, "**What does not, and why.**")) << page;
-  EXPECT_TRUE(contains(read_file(dir.file("out/README.md")), "[last_block](last_block.md)"));
+  EXPECT_EQ(operators, 2 * 11);
+  for (const auto& [batch, used] : schedules) EXPECT_EQ(used.size(), 1U) << batch;
 }
 
-TEST_F(Figures, WhatWasMeasuredIsKeptAndOnlyDrawnAgain) {
-  const TempDir dir;
-  const std::string args = "last_block --out " + dir.file("out"), file = dir.file("out/last_block.json");
-  ASSERT_EQ(reproduce(args).code, 0);
-  json data = json::parse(read_file(file));
-  for (json& row : data.at("rows")) row["how"] = "measured";
-  data.at("rows").at(0).at("numbers")["stage_ms"] = 123.456;
-  write_file_atomically(file, data.dump());
-  const std::string before = read_file(file);
-  const ProgramResult again = reproduce(args);
-  ASSERT_EQ(again.code, 0) << again.err;
-  EXPECT_EQ(read_file(file), before);
-  EXPECT_TRUE(contains(read_file(dir.file("out/last_block.md")), "123.46"));
-  EXPECT_TRUE(contains(line_of(again.out, "last_block"), "measured")) << again.out;
-  ASSERT_EQ(reproduce(args + " --fresh").code, 0);
-  EXPECT_FALSE(contains(read_file(dir.file("out/last_block.md")), "123.46"));
+TEST_F(Figures, NothingChangesWhereNothingIsMissing) {
+  ASSERT_EQ(reproduce("last_block search_space pruning").code, 0);
+  const std::string index = read_file(results_ + "/figures/index.json"), records = text();
+  const auto time = fs::last_write_time(results_ + "/figures/index.json");
+  ASSERT_EQ(reproduce("last_block search_space pruning").code, 0);
+  ASSERT_EQ(reproduce("search_space").code, 0);
+  EXPECT_EQ(text(), records);
+  EXPECT_EQ(read_file(results_ + "/figures/index.json"), index);
+  EXPECT_EQ(fs::last_write_time(results_ + "/figures/index.json"), time);
 }
 
-TEST_F(Figures, LatenciesOfABenchmarkAreNotReplayed) {
-  const TempDir dir;
-  fs::copy(made_up_profile(), dir.file("device"));
-  const std::string device = "--device sim --profile " + dir.file("device");
-  const ProgramResult bench = run_program("bench " + device + " --out " + dir.file("device") +
-                                          " --network inception_v3 --precision fp32 --scheduler sequential --batch 16");
-  ASSERT_EQ(bench.code, 0) << bench.err;
-  json results = json::parse(read_file(dir.file("device/bench.json")));
-  results.at("results").at(0)["how"] = "measured";
-  results.at("results").at(0)["ms"] = 4321.0;
-  write_file_atomically(dir.file("device/bench.json"), results.dump());
-  const ProgramResult made = run_program("reproduce batches --no-pictures " + device);
-  ASSERT_EQ(made.code, 0) << made.err;
-  const json data = json::parse(read_file(dir.file("device/figures/batches.json")));
-  int found = 0;
-  for (const json& row : data.at("rows"))
-    if (row.at("scheduler") == "sequential" && row.at("batch") == 16) {
-      ++found;
-      EXPECT_EQ(row.at("ms"), 4321);
-      EXPECT_EQ(row.at("how"), "recorded");
-      EXPECT_TRUE(contains(data.at("sources").at(row.at("source").get<int>()), "bench.json"));
-    } else if (row.contains("how")) {
-      EXPECT_EQ(row.at("how"), "simulated");
-    }
-  EXPECT_EQ(found, 1);
+TEST_F(Figures, AReplayNeverTakesTheMeasurementsPlace) {
+  RecordFile(results_, gpu()).add(latency("inception_v3", "sequential", 4321, 16));
+  for (const char* more : {"", " --fresh"}) {
+    const ProgramResult made = reproduce(std::string("batches") + more);
+    ASSERT_EQ(made.code, 0) << made.err;
+    const Records records = this->records();
+    const Record* record = records.find(latency("inception_v3", "sequential", 0, 16).what);
+    EXPECT_EQ(*record->value, 4321);
+    EXPECT_EQ(record->provenance, Provenance::measured);
+    EXPECT_TRUE(keys(index("batches")).contains(record->key()));
+    EXPECT_EQ(records.find(latency("inception_v3", "sequential", 0, 32).what)->provenance, Provenance::simulated);
+  }
+}
+
+TEST_F(Figures, WhatWasNotPossibleOnTheGpuIsNotReplayed) {
+  Record failed = latency("inception_v3", "ios-both", 0, 128);
+  failed.value.reset();
+  failed.missing = "out of memory";
+  RecordFile(results_, gpu()).add(failed);
+  ASSERT_EQ(reproduce("batches").code, 0);
+  EXPECT_EQ(why(index("batches"), failed.key()), "out of memory");
 }
 
 TEST_F(Figures, GainsCompareWhatRanTogether) {
-  const TempDir dir;
-  fs::copy(made_up_profile(), dir.file("device"));
-  fs::copy(made_up_profile(), dir.file("device-x2"));
-  const std::string of_two = "--device sim --profile " + dir.file("device-x2") + " --out " + dir.file("device-x2");
-  ASSERT_EQ(run_program("bench " + of_two + " --network inception_v3 --precision fp32 --scheduler sequential").code, 0);
-  json results = json::parse(read_file(dir.file("device-x2/bench.json")));
-  json one = results.at("results").at(0);
-  one["how"] = "measured";
-  one["ms"] = 100.0;
-  json two = one;
-  two["name"] = "inception_v3/hios-mr/batch:1/fp32/gpus:2";
-  two["scheduler"] = "hios-mr";
-  two["gpus"] = 2;
-  two["ms"] = 40.0;
-  results["results"] = {one, two};
-  write_file_atomically(dir.file("device-x2/bench.json"), results.dump());
-  const ProgramResult made =
-      run_program("reproduce image_gain --no-pictures --device sim --profile " + dir.file("device"));
-  ASSERT_EQ(made.code, 0) << made.err;
-  const std::string page = read_file(dir.file("device/figures/image_gain.md"));
-  EXPECT_TRUE(contains(page, "100.00 (sequential)") && contains(page, "2.50x")) << page;
-}
-
-TEST_F(Figures, PeersThatCannotRunAreShownAsAbsentNeverAsSlow) {
-  const TempDir dir;
-  fs::copy(made_up_profile(), dir.file("device"));
-  dir.write("device/peers.jsonl",
-            R"({"peer": "pytorch", "graph": "inception_v3", "batch": 1, "precision": "fp32", "device": "a GPU", )"
-            R"("versions": {"torch": "2"}, "latency": {"eager": {"median_ms": 7.25, "runs": 60}, )"
-            R"("compile": {"median_ms": 0.001, "failed": "its output is wrong"}}})"
-            "\n");
-  const ProgramResult made =
-      run_program("reproduce batches --no-pictures --device sim --profile " + dir.file("device"));
-  ASSERT_EQ(made.code, 0) << made.err;
-  int numbers = 0, reasons = 0;
-  const json data = json::parse(read_file(dir.file("device/figures/batches.json")));
-  for (const json& row : data.at("rows"))
-    if (row.contains("labels") && row.at("labels").contains("peer")) {
-      numbers += row.contains("ms") && row.at("ms") == 7.25 && row.at("labels").at("mode") == "eager";
-      reasons += !row.contains("ms") && contains(row.at("skipped"), "compile: failed: its output is wrong");
-    }
-  EXPECT_EQ(numbers, 1);
-  EXPECT_EQ(reasons, 1);
-  const std::string page = read_file(dir.file("device/figures/batches.md"));
-  EXPECT_TRUE(contains(page, "7.250 (pytorch, eager)") && contains(page, "its output is wrong")) << page;
-}
-
-TEST_F(Figures, PagesAreCheckedAgainstTheData) {
-  const TempDir dir;
-  ASSERT_EQ(reproduce("last_block --out " + dir.file("out")).code, 0);
-  const std::string check = "python3 " + kAnalysis + "/figures.py --check " + dir.file("out") + " >/dev/null";
-  EXPECT_EQ(std::system(check.c_str()), 0);
-  json data = json::parse(read_file(dir.file("out/last_block.json")));
-  data.at("rows").at(0).at("labels")["operator"] = "another";
-  write_file_atomically(dir.file("out/last_block.json"), data.dump());
-  EXPECT_NE(std::system(check.c_str()), 0);
-}
-
-TEST_F(Figures, TablesOfAnotherVersionAreRefused) {
-  const TempDir dir;
-  dir.write("bench.json", R"({"format": "opsched benchmark", "version": 99, "origin": "a GPU", "results": []})");
-  const std::string tables = "python3 " + kAnalysis + "/tables.py " + dir.path().string() + " 2>" + dir.file("err");
-  EXPECT_NE(std::system(tables.c_str()), 0);
-  EXPECT_TRUE(contains(read_file(dir.file("err")), "version 99"));
-  EXPECT_FALSE(fs::exists(dir.path() / "README.md"));
-}
-
-TEST_F(Figures, AFileOfAnotherVersionIsAnErrorUntilFresh) {
-  const TempDir dir;
-  fs::create_directory(dir.path() / "out");
-  for (const std::string text : {R"({"format": "opsched figure", "version": 99})", "{}", "damaged"}) {
-    write_file_atomically(dir.file("out/last_block.json"), text);
-    const ProgramResult result = reproduce("last_block --out " + dir.file("out"));
-    EXPECT_EQ(result.code, 2);
-    EXPECT_TRUE(contains(result.err, "last_block.json") && contains(result.err, "--fresh")) << result.err;
-    EXPECT_EQ(read_file(dir.file("out/last_block.json")), text);
+  const std::string two = dir_.file("device-x2");
+  {
+    RecordFile out(two, gpu());
+    out.add(latency("inception_v3", "sequential", 100));
+    Record record = latency("inception_v3", "hios-mr", 40);
+    record.what.gpus = 2;
+    out.add(record);
   }
-  EXPECT_EQ(reproduce("last_block --fresh --out " + dir.file("out")).code, 0);
+  RecordFile(results_, gpu()).add(latency("inception_v3", "sequential", 90));
+  const ProgramResult made = reproduce("image_gain");
+  ASSERT_EQ(made.code, 0) << made.err;
+  std::set<std::string> there;
+  for (const json& record : index("image_gain").at("records"))
+    there.insert(record.at("key").get<std::string>() + " " + record.value("folder", "") + " " +
+                 record.value("labels", json::object()).value("run", ""));
+  EXPECT_TRUE(there.contains("inception_v3/sequential/batch:1/fp32/gpus:1  "));
+  EXPECT_TRUE(there.contains("inception_v3/sequential/batch:1/fp32/gpus:1 device-x2 2"));
+  EXPECT_TRUE(there.contains("inception_v3/hios-mr/batch:1/fp32/gpus:2 device-x2 "));
+}
+
+TEST_F(Figures, OtherSoftwareThatCannotRunIsAbsentWithTheReason) {
+  Record eager = latency("inception_v3", "eager", 7.25), compiled = latency("inception_v3", "compile", 0);
+  eager.what.software = compiled.what.software = "pytorch";
+  compiled.value.reset();
+  compiled.missing = "its output is wrong";
+  {
+    RecordFile out(results_, gpu());
+    out.add(eager);
+    out.add(compiled);
+  }
+  ASSERT_EQ(reproduce("batches").code, 0);
+  const json entry = index("batches");
+  EXPECT_TRUE(keys(entry).contains(eager.key()));
+  EXPECT_EQ(why(entry, compiled.key()), "its output is wrong");
+  EXPECT_TRUE(contains(why(entry, "other software on inception_v3 at batch 16 in fp32"), "run_baselines"));
+}
+
+TEST_F(Figures, ThePapersRandWireIsNeverReplayed) {
+  ASSERT_EQ(reproduce("schedules").code, 0);
+  const json entry = index("schedules");
+  const std::string key = Record{.what = {.network = "randwire-paper", .scheduler = "ios-both"}}.key();
+  EXPECT_FALSE(keys(entry).contains(key));
+  EXPECT_NE(why(entry, key), "");
+}
+
+TEST_F(Figures, AnIndexOfAnotherVersionIsAnError) {
+  fs::create_directories(results_ + "/figures");
+  for (const std::string text : {R"({"format": "opsched figures", "version": 99})", "{}", "damaged"}) {
+    write_file_atomically(results_ + "/figures/index.json", text);
+    const ProgramResult result = reproduce("last_block");
+    EXPECT_EQ(result.code, 2);
+    EXPECT_TRUE(contains(result.err, "index.json")) << result.err;
+    EXPECT_EQ(read_file(results_ + "/figures/index.json"), text);
+  }
 }
 
 TEST_F(Figures, AnInterruptedRunGoesOn) {
-  const TempDir dir;
-  const std::string out = dir.file("out"), journal = out + "/rows.journal";
-  const std::string wait =
-      " & pid=$!; while ! grep -q item '" + journal + "' 2>/dev/null; do sleep 0.01; done; kill -INT $pid; wait $pid";
-  const ProgramResult stopped = reproduce("batches --no-cache --out " + out + wait);
-  EXPECT_EQ(stopped.code, 130) << stopped.err;
-  EXPECT_FALSE(fs::exists(out + "/batches.json"));
-  ASSERT_TRUE(fs::exists(journal));
-  const ProgramResult resumed = reproduce("last_block batches --out " + out);
+  const std::string file = records::records_file(results_);
+  const std::string wait = " & pid=$!; while ! grep -q '\"record\"' '" + file +
+                           "' 2>/dev/null; do sleep 0.01; done; kill -KILL $pid; wait $pid";
+  EXPECT_NE(reproduce("batches --no-cache" + wait).code, 0);
+  EXPECT_FALSE(fs::exists(results_ + "/figures/index.json"));
+  ASSERT_FALSE(records().standing().empty());
+  const std::string first = records().standing().front()->time;
+  const ProgramResult resumed = reproduce("batches --no-cache");
   EXPECT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_TRUE(contains(resumed.err, "going on")) << resumed.err;
-  EXPECT_FALSE(fs::exists(journal));
+  EXPECT_EQ(records().runs().size(), 1U);
+  EXPECT_EQ(records().standing().front()->time, first);
 }
 
 }  // namespace

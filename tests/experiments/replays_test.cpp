@@ -27,14 +27,14 @@ TEST(Replays, AreThoseOfOneSearchAfterAnother) {
   const ScheduleStore none("");
   Runner runner(*device, none, {}, [](const std::string&) {});
   for (const int threads : {1, 3}) {
-    const std::vector<Replay> replays = replay_cases(recorded(), cases, {.threads = threads, .report = {}});
+    const std::vector<Timed> replays = replay_cases(recorded(), cases, {.threads = threads, .report = {}});
     ASSERT_EQ(replays.size(), cases.size());
     for (std::size_t i = 0; i < cases.size(); ++i) {
-      const Result alone = runner.run(cases[i]);
-      EXPECT_EQ(replays[i].result.what, cases[i]);
-      EXPECT_EQ(replays[i].result.schedule, alone.schedule) << cases[i].name() << ", " << threads << " threads";
-      EXPECT_EQ(replays[i].result.ms, alone.ms);
-      EXPECT_EQ(fingerprint(replays[i].found.schedule), alone.schedule);
+      const records::Record alone = runner.run(cases[i]).record;
+      EXPECT_EQ(replays[i].record.what, cases[i]);
+      EXPECT_EQ(replays[i].record.schedule, alone.schedule) << cases[i].name() << ", " << threads << " threads";
+      EXPECT_EQ(replays[i].record.value, alone.value);
+      EXPECT_EQ(fingerprint(replays[i].schedule), alone.schedule);
     }
   }
 }
@@ -42,9 +42,9 @@ TEST(Replays, AreThoseOfOneSearchAfterAnother) {
 TEST(Replays, SayWhatCannotBeSearched) {
   std::vector<Case> cases = some_cases();
   cases[1].gpus = 4;  // no transfers in this profile
-  const std::vector<Replay> replays = replay_cases(recorded(), cases, {.threads = 2, .report = {}});
-  for (std::size_t i = 0; i < cases.size(); ++i) EXPECT_EQ(replays[i].result.skipped.empty(), i != 1);
-  EXPECT_EQ(replays[1].result.what, cases[1]);
+  const std::vector<Timed> replays = replay_cases(recorded(), cases, {.threads = 2, .report = {}});
+  for (std::size_t i = 0; i < cases.size(); ++i) EXPECT_EQ(replays[i].record.missing.empty(), i != 1);
+  EXPECT_EQ(replays[1].record.what, cases[1]);
 }
 
 TEST(Replays, StopWhenTheReportThrows) {

@@ -1,11 +1,11 @@
 // HIOS's simulations through the program: DAG files, and the studies.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/files.hpp"
+#include "experiments/records/records.hpp"
 #include "networks/dag_file.hpp"
 #include "tests/experiments/program.hpp"
 
@@ -109,50 +109,53 @@ TEST(Simulation, BadDagFilesAndWindowsAreRefused) {
 
 TEST(Simulation, StudiesGoOnWhereTheyStopped) {
   const TempDir dir;
-  const std::string command = "simulate optimum --dags 3 --seed 5 -o " + dir.path().string();
-  ASSERT_EQ(run_program(command).code, 0);
-  const std::string path = dir.file("optimum.json"), whole = read_file(path),
-                    table = read_file(dir.file("optimum.csv"));
-  Json json = Json::parse(whole);
-  EXPECT_EQ(json["provenance"], "synthetic");
-  EXPECT_EQ(json["command"], "opsched simulate optimum --dags 3 --window 2 --seed 5");
-  ASSERT_EQ(json["points"].size(), 4u);
-  for (const Json& point : json["points"])
-    for (const auto& [name, series] : point["algorithms"].items())
-      for (int dag = 0; dag < 3; ++dag) {
-        EXPECT_GE(series["makespan_ms"][dag].get<double>() + 1e-4, point["lower_bound_ms"][dag].get<double>()) << name;
-        EXPECT_GE(series["makespan_ms"][dag].get<double>() + 1e-4,
-                  point["algorithms"]["exact"]["makespan_ms"][dag].get<double>())
-            << name;
-      }
+  const std::string folder = dir.file("out"), file = records::records_file(folder);
+  const std::string command = "simulate optimum --dags 3 --seed 5 --out " + folder;
+  const ProgramResult result = run_program(command);
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.out.find("Distance from the optimum"), std::string::npos) << result.out;
+  const std::string whole = read_file(file);
+  const records::Records records = records::Records::read(folder);
+  ASSERT_EQ(records.standing().size(), 4U * 6U);
+  for (const records::Record* record : records.standing()) {
+    EXPECT_EQ(record->provenance, Provenance::synthetic);
+    EXPECT_EQ(records.run_of(*record).command, "opsched " + command);
+    records::Record exact = *record, bound = *record;
+    exact.what.scheduler = "exact";
+    bound.what.scheduler = "lower-bound";
+    for (std::size_t dag = 0; dag < 3; ++dag) {
+      const double ms = record->series.at("makespan_ms").at(dag);
+      EXPECT_GE(ms + 1e-4, records.find(bound.key())->series.at("makespan_ms").at(dag)) << record->key();
+      if (record->what.scheduler != "lower-bound")
+        EXPECT_GE(ms + 1e-4, records.find(exact.key())->series.at("makespan_ms").at(dag)) << record->key();
+    }
+  }
 
   // Nothing left to do: all stays as it is, times to schedule as well.
   ASSERT_EQ(run_program(command).code, 0);
-  EXPECT_EQ(read_file(path), whole);
+  EXPECT_EQ(read_file(file), whole);
 
-  // The last two points are missing: the first two stay, the others come out the same.
-  const Json complete = json;
-  json["points"].erase(3);
-  json["points"].erase(2);
-  write_file_atomically(path, json.dump());
+  // Killed in the third point: the first two stay, the others come out the same.
+  std::string text = whole;
+  for (int line = 0; line < 9; ++line) text.resize(text.rfind('\n', text.size() - 2) + 1);
+  text.resize(text.size() - 20);
+  write_file_atomically(file, text);
   ASSERT_EQ(run_program(command).code, 0);
-  const Json again = Json::parse(read_file(path));
-  EXPECT_EQ(again["points"][0], complete["points"][0]);
-  EXPECT_EQ(again["points"][1], complete["points"][1]);
-  for (int point : {2, 3})
-    for (const auto& [name, series] : complete["points"][point]["algorithms"].items())
-      EXPECT_EQ(again["points"][point]["algorithms"][name]["makespan_ms"], series["makespan_ms"]) << name;
+  EXPECT_EQ(read_file(file).substr(0, text.rfind('\n') + 1), text.substr(0, text.rfind('\n') + 1));
+  const records::Records again = records::Records::read(folder);
+  ASSERT_EQ(again.standing().size(), records.standing().size());
+  for (const records::Record* record : records.standing())
+    EXPECT_EQ(again.find(record->key())->series.at("makespan_ms"), record->series.at("makespan_ms")) << record->key();
 
-  const ProgramResult other = run_program("simulate optimum --dags 4 --seed 5 -o " + dir.path().string());
+  const std::string others = "simulate optimum --dags 4 --seed 5 --out " + folder;
+  const ProgramResult other = run_program(others);
   EXPECT_EQ(other.code, 2);
   EXPECT_NE(other.err.find("other settings"), std::string::npos) << other.err;
-  write_file_atomically(path, "{\"format\": 1}");
+  ASSERT_EQ(run_program(others + " --fresh").code, 0);
+  for (const records::Record* record : records::Records::read(folder).standing()) EXPECT_EQ(record->number("dags"), 4);
+  write_file_atomically(file, "{\"format\": 1}");
   EXPECT_EQ(run_program(command).code, 2);
   EXPECT_EQ(run_program("simulate weather").code, 2);
-
-  const std::string page = "# HIOS's simulations";
-  EXPECT_EQ(read_file(dir.file("README.md")).substr(0, page.size()), page);
-  EXPECT_EQ(std::ranges::count(table, '\n'), 1 + 4 * 5);
 }
 
 }  // namespace

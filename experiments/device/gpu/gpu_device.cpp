@@ -65,6 +65,17 @@ class GpuDevice final : public Device {
     return "measured on " + gpu.name + ", driver " + gpu.driver + ", CUDA " + gpu.cuda + ", cuDNN " + gpu.cudnn +
            ", kernels " + std::to_string(kernels_version());
   }
+  records::Run run(const std::string& command) const override {
+    const CudaDevice& gpu = gpus_.front();
+    records::Run run;
+    run.device = gpu.name;
+    run.driver = gpu.driver;
+    run.cuda = gpu.cuda;
+    run.cudnn = gpu.cudnn;
+    run.kernels = std::to_string(kernels_version());
+    run.command = command;
+    return run;
+  }
   std::string name() const override { return name_; }
   std::string profile_folder() const override { return folder_; }
   int multiprocessors() const override { return gpus_.front().multiprocessors; }
@@ -89,25 +100,18 @@ class GpuDevice final : public Device {
     return lane_of(precision).runtime->make_executor(costs.graph(), schedule, seed, waits);
   }
 
-  Timing time(CostModel& costs, const Schedule& schedule, Precision precision, const MeasureOptions& options,
-              const std::string& label) override {
-    const std::unique_ptr<Executor> ready = executor(costs, schedule, precision, 1, Waits::needed);
-    Timing timing{.latency = ready->measure(options), .how = "measured"};
-    timing.transfer_bytes = ready->transfer_bytes();
-    for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d)
-      timing.peak_bytes = std::max(timing.peak_bytes, ready->activation_bytes(d));
-    const Measurement& latency = timing.latency;
-    Lane& lane = lane_of(precision);
-    Profile& profile = lane.profile;
-    profile.record_schedule(fingerprint(costs.graph()), fingerprint(schedule),
-                            {.record = {.ms = latency.median, .noise = latency.mad_ratio, .runs = latency.runs},
-                             .label = label,
-                             .schedule = to_text(schedule)});
+  void keep(CostModel& costs, const Schedule& schedule, const records::Case& what,
+            const Measurement& latency) override {
+    Lane& lane = lane_of(what.precision);
+    lane.profile.record_schedule(
+        fingerprint(costs.graph()), fingerprint(schedule),
+        {.record = {.ms = latency.median, .noise = latency.mad_ratio, .runs = latency.runs},
+         .label = what.name(),
+         .schedule = to_text(schedule)});
     DeviceFacts facts = facts_of(gpus_.front(), lane.kernels);
     facts.sm_clock_min_mhz = facts.sm_clock_max_mhz = latency.sm_clock_mhz;
     facts.memory_clock_min_mhz = facts.memory_clock_max_mhz = latency.memory_clock_mhz;
-    profile.add_facts(facts);
-    return timing;
+    lane.profile.add_facts(facts);
   }
 
   std::unique_ptr<KernelCompany> company(std::vector<CompanyMember> members, Precision precision) override {

@@ -4,13 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-
-#include <nlohmann/json.hpp>
 #include <random>
 
 #include "core/error.hpp"
-#include "core/files.hpp"
-#include "core/runtime/trace/warp_file.hpp"
 #include "tests/experiments/program.hpp"
 
 namespace opsched {
@@ -74,26 +70,6 @@ TEST(ActiveWarps, NeverNegativeAndWhollyAccountedFor) {
 TEST(ActiveWarps, NeedKernels) {
   EXPECT_THROW(active_warps(trace_of({{.name = "simulated", .start = 0, .end = 1}}, 1), 0), Error);
   EXPECT_THROW(active_warps(trace_of({kernel(0, 1, 5, 32, 1)}, 1), 1), Error);  // of another device
-}
-
-TEST(ActiveWarps, FilesKeepOtherSeries) {
-  const test::TempDir dir;
-  WarpSeries a, b;
-  a.network = b.network = "g";
-  a.scheduler = "sequential";
-  b.scheduler = "ios-both";
-  a.samples = b.samples = {{0, 1}, {1, 0}};
-  const std::string file = add_warps(dir.file("r"), {a, b});
-  b.samples = {{0, 2}, {0.5, 3}, {1, 0}};
-  EXPECT_EQ(add_warps(dir.file("r"), {b}), file);
-  const auto json = nlohmann::json::parse(read_file(file));
-  ASSERT_EQ(json.at("series").size(), 2U);
-  EXPECT_EQ(json.at("series")[0].at("scheduler"), "sequential");
-  EXPECT_EQ(json.at("series")[1].at("samples").size(), 3U);
-  EXPECT_EQ(json.at("series")[1].at("samples")[1], nlohmann::json::parse("[0.5, 3.0]"));
-  dir.write("r/active_warps.json", "{\"format\": \"other\"}");
-  EXPECT_THROW(add_warps(dir.file("r"), {a}), Error);
-  EXPECT_EQ(read_file(file), "{\"format\": \"other\"}");
 }
 
 TEST(ActiveWarps, TheCommandNeedsAGpu) {

@@ -1,4 +1,4 @@
-#include "experiments/records/cases.hpp"
+#include "experiments/bench/cases.hpp"
 
 #include <algorithm>
 #include <regex>
@@ -69,12 +69,6 @@ class NameFilter {
 
 }  // namespace
 
-std::string Case::name() const {
-  return network + "/" + scheduler + "/batch:" + std::to_string(batch) +
-         (image == 0 ? "" : "/image:" + std::to_string(image)) + "/" + to_string(precision) +
-         "/gpus:" + std::to_string(gpus);
-}
-
 std::vector<Case> make_cases(const Selection& selection) {
   require_at_least(selection.batches, 1, "--batch");
   require_at_least(selection.images, 0, "--image");
@@ -87,7 +81,12 @@ std::vector<Case> make_cases(const Selection& selection) {
         for (int image : selection.images)
           for (int gpus : selection.gpus)
             for (const std::string& scheduler : chosen_schedulers(selection.schedulers, gpus)) {
-              Case c{network, scheduler, batch, image == find_network(network).image ? 0 : image, precision, gpus};
+              Case c{.network = network,
+                     .scheduler = scheduler,
+                     .batch = batch,
+                     .image = image == find_network(network).image ? 0 : image,
+                     .precision = precision,
+                     .gpus = gpus};
               if (filter.accepts(c.name()) && std::ranges::find(cases, c) == cases.end()) cases.push_back(std::move(c));
             }
   if (cases.empty()) throw Error("no benchmark matches '" + selection.filter + "' (opsched bench --list shows all)");

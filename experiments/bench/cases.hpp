@@ -2,28 +2,13 @@
 #pragma once
 
 #include <string>
-#include <tuple>
 #include <vector>
 
-#include "core/precision.hpp"
+#include "experiments/records/case.hpp"
 
 namespace opsched::bench {
 
-/// One benchmark.
-struct Case {
-  std::string network, scheduler;
-  int batch = 1;
-  int image = 0;  ///< 0: the network's own
-  Precision precision = Precision::fp32;
-  int gpus = 1;
-
-  /// inception_v3/wavefront/batch:1/fp32/gpus:1; with /image:512 behind the batch if it is not the
-  /// network's own.
-  std::string name() const;
-  bool operator==(const Case&) const = default;
-  /// Sorted by this, cases of one graph and precision are neighbours: its costs are made once for all of them.
-  auto neighbourhood() const { return std::tie(gpus, network, batch, image, precision); }
-};
+using records::Case;
 
 /// What to combine; names may be empty for the default.
 struct Selection {

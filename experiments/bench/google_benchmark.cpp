@@ -1,0 +1,157 @@
+#include "experiments/bench/google_benchmark.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <fstream>
+#include <memory>
+
+#include "core/error.hpp"
+#include "core/runtime/measurement.hpp"
+
+namespace opsched::bench {
+namespace {
+
+constexpr int kRepetitions = 10;
+
+struct Running {
+  const Benchmark* what = nullptr;
+  std::string error{};  ///< why it could not run
+};
+
+/// Tells when the repetitions of a benchmark are done, and lets another reporter print, if there is one.
+class DoneReporter final : public benchmark::BenchmarkReporter {
+ public:
+  DoneReporter(const std::map<std::string, Running>& benchmarks, std::unique_ptr<BenchmarkReporter> printer,
+               std::function<void()> before_output)
+      : benchmarks_(benchmarks), printer_(std::move(printer)), before_output_(std::move(before_output)) {}
+
+  bool ReportContext(const Context& context) override {
+    if (!printer_) return true;
+    before_output_();
+    printer_->SetOutputStream(&GetOutputStream());
+    printer_->SetErrorStream(&GetErrorStream());
+    return printer_->ReportContext(context);
+  }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    if (const auto it = benchmarks_.find(runs.front().run_name.function_name); it != benchmarks_.end())
+      it->second.what->done(it->second.error);
+    if (!printer_) return;
+    before_output_();
+    printer_->ReportRuns(runs);
+  }
+  void Finalize() override {
+    if (printer_) printer_->Finalize();
+  }
+
+ private:
+  const std::map<std::string, Running>& benchmarks_;
+  std::unique_ptr<BenchmarkReporter> printer_;
+  std::function<void()> before_output_;
+};
+
+std::unique_ptr<benchmark::BenchmarkReporter> printer_of(const std::string& format) {
+  if (format.empty()) return nullptr;
+  if (format == "console") return std::make_unique<benchmark::ConsoleReporter>();
+  if (format == "json") return std::make_unique<benchmark::JSONReporter>();
+  throw Error("--benchmark_format=" + format + ": write console or json");
+}
+
+/// One run of a benchmark: a repetition, or a trial that finds how many iterations one has.
+void run_one(benchmark::State& state, Running& running, bool& stopped) {
+  const Benchmark& what = *running.what;
+  running.error = stopped ? "stopped" : "";
+  if (!stopped) try {
+      const std::vector<double> ms = what.sample(static_cast<int>(state.max_iterations));
+      std::size_t next = 0;
+      for ([[maybe_unused]] auto iteration : state) state.SetIterationTime(ms.at(next++) / 1e3);
+      for (const auto& [name, value] : what.counters()) state.counters[name] = value;
+      if (const std::string label = what.label(); !label.empty()) state.SetLabel(label);
+    } catch (const Stop&) {
+      stopped = true;
+      running.error = "stopped";
+    } catch (const Error& e) {
+      running.error = e.what();
+    }
+  if (!running.error.empty()) state.SkipWithError(running.error.c_str());
+}
+
+/// Microseconds: networks take 100 to 100,000 of them, and tools that compare files print no decimals.
+void register_one(Running& running, bool& stopped) {
+  benchmark::internal::Benchmark* registered =
+      benchmark::RegisterBenchmark(running.what->name.c_str(),
+                                   [&running, &stopped](benchmark::State& state) { run_one(state, running, stopped); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMicrosecond);
+  if (!running.what->sampled) {
+    registered->Iterations(1)->Repetitions(1);
+    return;
+  }
+  registered->ComputeStatistics("p90", [](const std::vector<double>& values) { return quantile(values, 0.90); });
+  registered->ComputeStatistics("p99", [](const std::vector<double>& values) { return quantile(values, 0.99); });
+}
+
+void require_number(const std::vector<std::string>& flags, const std::string& name, double least) {
+  const std::optional<std::string> text = flag_value(flags, name);
+  if (!text) return;
+  std::size_t used = 0;
+  double value = least - 1;
+  try {
+    value = std::stod(*text, &used);
+  } catch (const std::exception&) {  // said below
+  }
+  if (used != text->size() || !(value >= least))
+    throw Error(name + "=" + *text + ": write a number of at least " + std::to_string(static_cast<int>(least)));
+}
+
+/// Google Benchmark ends the program for some wrong flags, and takes others as they come.
+void check(const std::vector<std::string>& flags) {
+  require_number(flags, "--benchmark_repetitions", 1);
+  require_number(flags, "--benchmark_min_time", 0);
+  if (const std::optional<std::string> file = flag_value(flags, "--benchmark_out");
+      file && !std::ofstream(*file, std::ios::app))
+    throw Error("--benchmark_out=" + *file + ": cannot write there");
+  for (const char* name : {"--benchmark_out_format", "--benchmark_color"})
+    if (const std::optional<std::string> value = flag_value(flags, name); value && value->empty())
+      throw Error(std::string(name) + ": has no value");
+}
+
+}  // namespace
+
+std::optional<std::string> flag_value(const std::vector<std::string>& flags, const std::string& name) {
+  std::optional<std::string> value;
+  for (const std::string& text : flags) {
+    if (text == name) value = "";
+    if (text.starts_with(name + "=")) value = text.substr(name.size() + 1);
+  }
+  return value;
+}
+
+void run_google_benchmark(const std::vector<Benchmark>& benchmarks, const GoogleBenchmarkOptions& options) {
+  check(options.flags);
+  std::unique_ptr<benchmark::BenchmarkReporter> printer =
+      printer_of(flag_value(options.flags, "--benchmark_format").value_or(""));
+  // Google Benchmark's own defaults aim at functions of nanoseconds. What the user says comes later, and counts.
+  std::vector<std::string> arguments = {
+      "opsched bench", "--benchmark_repetitions=" + std::to_string(kRepetitions),
+      "--benchmark_min_time=" + std::to_string(options.max_seconds / (2 * kRepetitions)),
+      "--benchmark_display_aggregates_only=true"};
+  arguments.insert(arguments.end(), options.flags.begin(), options.flags.end());
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  int argc = static_cast<int>(argv.size());
+  argv.push_back(nullptr);
+  benchmark::Initialize(&argc, argv.data());
+  if (argc > 1) throw Error("unknown option '" + std::string(argv[1]) + "' (opsched bench --help)");
+  for (const auto& [name, value] : options.context) benchmark::AddCustomContext(name, value);
+
+  bool stopped = false;
+  std::map<std::string, Running> running;
+  for (const Benchmark& what : benchmarks) running.emplace(what.name, Running{.what = &what});
+  for (const Benchmark& what : benchmarks) register_one(running.at(what.name), stopped);
+  DoneReporter reporter(running, std::move(printer), options.before_output);
+  benchmark::RunSpecifiedBenchmarks(&reporter);
+  benchmark::ClearRegisteredBenchmarks();
+  benchmark::Shutdown();
+}
+
+}  // namespace opsched::bench

@@ -1,0 +1,46 @@
+// All that this project takes from Google Benchmark: registration, filters, repetitions, iterations, statistics,
+// context, reporters. The rest of the program does not include its header.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace opsched::bench {
+
+/// How one benchmark is run. Google Benchmark chooses how many iterations a repetition has.
+struct Benchmark {
+  std::string name;
+  bool sampled = true;  ///< false: one number, looked up or simulated; it is not repeated
+  /// Latencies of so many runs, ms. Called for every repetition, and while the number of iterations is found. Throws
+  /// Error for what cannot run, Stop to end everything.
+  std::function<std::vector<double>(int)> sample;
+  /// Of all samples so far, for Google Benchmark's counters; called after sample.
+  std::function<std::map<std::string, double>()> counters;
+  /// Which word stands behind the numbers: "simulated", "throttled"; empty: none.
+  std::function<std::string()> label;
+  /// All repetitions are done. `error`: why it could not run; empty: it ran.
+  std::function<void(const std::string& error)> done;
+};
+
+/// Thrown by Benchmark::sample: nothing further is run. Not an Error: the caller knows why.
+struct Stop {};
+
+struct GoogleBenchmarkOptions {
+  std::vector<std::string> flags;              ///< --benchmark_...=..., the user's
+  double max_seconds = 2;                      ///< of one benchmark's repetitions together, about
+  std::map<std::string, std::string> context;  ///< for its reports
+  std::function<void()> before_output;         ///< called before anything is printed
+};
+
+/// Registers and runs. Prints only if flags ask for a format (--benchmark_format); files that flags ask for
+/// (--benchmark_out) are written as Google Benchmark writes them. Throws Error for wrong flags and where a file cannot
+/// be written.
+void run_google_benchmark(const std::vector<Benchmark>& benchmarks, const GoogleBenchmarkOptions& options);
+
+/// Value of a flag among these; nothing: not given. "" for one without a value.
+std::optional<std::string> flag_value(const std::vector<std::string>& flags, const std::string& name);
+
+}  // namespace opsched::bench

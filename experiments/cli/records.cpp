@@ -1,0 +1,225 @@
+// opsched records: where a number comes from, which schedule it is of, with which kernels.
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "core/cost/signature/signature.hpp"
+#include "core/error.hpp"
+#include "core/schedule/schedule_text.hpp"
+#include "experiments/cli/command.hpp"
+#include "experiments/console/text_table.hpp"
+#include "experiments/records/records.hpp"
+#include "networks/network.hpp"
+
+namespace opsched::cli {
+namespace {
+
+using records::Record;
+using records::Records;
+using records::Run;
+
+struct RecordsOptions {
+  std::string folder;
+  std::vector<std::string> words;
+  bool schedule = false, kernels = false, history = false;
+};
+
+using Counts = std::map<std::string, int>;
+
+void print_counts(const std::string& title, const Counts& counts) {
+  std::cout << "\n";
+  TextTable table({Align::left, Align::right});
+  table.add({title, "records"});
+  table.add_rule();
+  for (const auto& [name, count] : counts) table.add({name.empty() ? "-" : name, std::to_string(count)});
+  table.print(std::cout);
+}
+
+void print_summary(const Records& records, const std::string& folder) {
+  Counts quantities, places, provenances, runs;
+  int missing = 0;
+  for (const Record* record : records.standing()) {
+    ++quantities[(record->what.software == "opsched" ? "" : record->what.software + ": ") + record->quantity];
+    ++places[records.run_of(*record).where()];
+    ++(record->missing.empty() ? provenances[to_string(record->provenance)] : missing);
+    ++runs[record->run];
+  }
+  if (missing > 0) provenances["no value, but a reason"] = missing;
+  const std::size_t standing = records.standing().size();
+  std::cout << records::records_file(folder) << ": " << standing << " records";
+  if (records.all().size() > standing)
+    std::cout << ", and " << records.all().size() - standing << " older ones of the same keys (--history)";
+  std::cout << "\n";
+  print_counts("quantity", quantities);
+  print_counts("made on", places);
+  print_counts("provenance", provenances);
+  std::cout << "\n";
+  TextTable table({Align::left, Align::right, Align::left});
+  table.add({"run of", "records", " command"});
+  table.add_rule();
+  for (const auto& [id, run] : records.runs())
+    table.add({run.begin, std::to_string(runs[id]),
+               " " + run.command + (run.note.empty() ? "" : "; " + run.note) +
+                   (records.ended(id) ? "" : "; was interrupted")});
+  table.print(std::cout);
+}
+
+bool matches(const Record& record, const std::vector<std::string>& words) {
+  const std::string text = record.key() + " " + to_string(record.provenance);
+  for (const std::string& word : words)
+    if (text.find(word) == std::string::npos) return false;
+  return true;
+}
+
+std::string number_text(double value) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+std::string value_text(const Record& record) {
+  if (!record.missing.empty()) return "no value: " + record.missing;
+  std::string text = record.value ? number_text(*record.value) : "-";
+  if (!record.unit.empty()) text += " " + record.unit;
+  text += ", " + to_string(record.provenance);
+  if (const auto& s = record.spread; s && s->runs > 0) {
+    text += "; " + std::to_string(s->runs) + " samples, " + number_text(s->min) + " to " + number_text(s->max);
+    if (s->p90 > 0) text += ", p90 " + number_text(s->p90) + ", p99 " + number_text(s->p99);
+  }
+  return text;
+}
+
+std::string clocks_text(const records::Clocks& clocks) {
+  return "SM " + std::to_string(clocks.sm_mhz) + " MHz, memory " + std::to_string(clocks.memory_mhz) + " MHz" +
+         (clocks.throttled ? ", throttled" : "");
+}
+
+std::string group_text(const Graph* graph, const Group& group) {
+  std::string text;
+  for (OpId op : group) {
+    const bool named = graph != nullptr && op < graph->size();
+    text.append(text.empty() ? "" : ", ").append(named ? graph->op(op).name : std::to_string(op));
+  }
+  return text;
+}
+
+/// The network that a record is of, if it is still the same.
+std::unique_ptr<Graph> graph_of(const Record& record) try {
+  const records::Case& what = record.what;
+  auto graph = std::make_unique<Graph>(make_network(what.network, {.batch = what.batch, .image = what.image}));
+  return fingerprint(*graph) == record.graph ? std::move(graph) : nullptr;
+} catch (const Error&) {
+  return nullptr;  // a block, a part or a file: operators are shown by number
+}
+
+void print_schedule(const Records& records, const Record& record) {
+  const records::ScheduleLine* line = records.schedule(record.schedule);
+  if (line == nullptr) {
+    std::cout << "  its schedule " << record.schedule << " is not kept\n";
+    return;
+  }
+  const Schedule schedule = schedule_from_text(line->text);
+  const std::unique_ptr<Graph> graph = graph_of(record);
+  std::cout << "  schedule " << line->schedule << ": " << stage_count(schedule) << " stages on "
+            << schedule.devices.size() << (schedule.devices.size() == 1 ? " device, " : " devices, ")
+            << to_string(schedule.mode) << " mode" << (graph ? "" : "; operators by number") << "\n";
+  TextTable table({Align::right, Align::right, Align::left});
+  table.add({"device", "stage", " groups, side by side; in each one operator after another"});
+  for (std::size_t d = 0; d < schedule.devices.size(); ++d)
+    for (std::size_t s = 0; s < schedule.devices[d].stages.size(); ++s) {
+      const Stage& stage = schedule.devices[d].stages[s];
+      std::string groups;
+      for (const Group& group : stage.groups)
+        groups.append(groups.empty() ? "" : " | ").append(group_text(graph.get(), group));
+      table.add({std::to_string(d), std::to_string(s + 1),
+                 " " + std::string(stage.strategy == Strategy::merge ? "merged: " : "") + groups});
+    }
+  table.print(std::cout, "  ");
+}
+
+void print_kernels(const Records& records, const Record& record) {
+  const records::KernelChoices* choices = records.kernels(record.kernels);
+  if (choices == nullptr) {
+    std::cout << "  which kernels ran is not kept\n";
+    return;
+  }
+  TextTable table({Align::left});
+  table.add({"problem", "kernel"});
+  for (const auto& [problem, kernel] : *choices) table.add({problem, kernel});
+  table.print(std::cout, "  ");
+}
+
+void print_record(const Records& records, const Record& record, const RecordsOptions& options, bool stands) {
+  const Run& run = records.run_of(record);
+  std::cout << record.key() << (stands ? "" : " (older, or weaker than what stands)") << "\n";
+  TextTable table({Align::left});
+  table.add({"value", value_text(record)});
+  table.add({"made on", run.where() + (run.note.empty() ? "" : "; " + run.note)});
+  table.add({"by", run.command});
+  table.add({"at", record.time});
+  if (record.clocks.sm_mhz > 0) table.add({"clocks", clocks_text(record.clocks)});
+  std::string rest;
+  for (const auto& [name, value] : record.numbers)
+    rest.append(rest.empty() ? "" : ", ").append(name).append(" ").append(number_text(value));
+  if (!rest.empty()) table.add({"numbers", rest});
+  for (const auto& [name, text] : record.texts) table.add({name, text});
+  for (const auto& [name, column] : record.series)
+    table.add({name, std::to_string(column.size()) + (column.size() == 1 ? " value" : " values")});
+  if (!record.schedule.empty()) table.add({"schedule", record.schedule + " of graph " + record.graph});
+  table.print(std::cout, "  ");
+  if (options.schedule && !record.schedule.empty()) print_schedule(records, record);
+  if (options.kernels) print_kernels(records, record);
+}
+
+void show(const RecordsOptions& options) {
+  if (!std::filesystem::exists(records::records_file(options.folder)))
+    throw Error("'" + options.folder + "' holds no records: there is no " + records::records_file(options.folder));
+  const Records records = Records::read(options.folder);
+  for (const std::string& warning : records.warnings()) std::cerr << "opsched: " << warning << "\n";
+  if (options.words.empty()) return print_summary(records, options.folder);
+  int found = 0;
+  for (const Record* standing : records.standing()) {
+    // A whole key means that record alone.
+    const bool exact = options.words.size() == 1 && records.find(options.words.front()) != nullptr;
+    if (exact ? standing->key() != options.words.front() : !matches(*standing, options.words)) continue;
+    if (found++ > 0) std::cout << "\n";
+    print_record(records, *standing, options, true);
+    if (!options.history) continue;
+    for (auto old = records.all().rbegin(); old != records.all().rend(); ++old)
+      if (&*old != standing && old->key() == standing->key()) print_record(records, *old, options, false);
+  }
+  if (found == 0)
+    throw Error("no record of '" + options.folder + "' has all of these words in its key (opsched records " +
+                options.folder + " shows what there is)");
+}
+
+}  // namespace
+
+Command records_command() {
+  return {
+      .name = "records",
+      .summary = "Where a number comes from, which schedule it is of, and with which kernels",
+      .examples =
+          "  opsched records results/h200                             what the folder holds, and who made it\n"
+          "  opsched records results/h200 nasnet ios-both fp16        every record with these words in its key\n"
+          "  opsched records results/h200 nasnet/ios-both/batch:1/fp16/gpus:1 --schedule --kernels\n"
+          "                                                           one record: the schedule, what ran\n"
+          "  opsched records results/h200 nasnet/ios-both --history   and what was measured before\n"
+          "  opsched records results/h200 simulated                   all that was not measured\n"
+          "A record is a number with the command, device, versions and time that made it; docs/records.md tells of\n"
+          "the file. Its key is NETWORK/SCHEDULER/batch:B/PRECISION/gpus:N, behind it #QUANTITY unless it is a\n"
+          "latency, and {labels}. Of several records of one key the last stands, unless it is weaker: a simulated\n"
+          "number never replaces a measured one.",
+      .setup = [](CLI::App& app) -> std::function<void()> {
+        auto options = std::make_shared<RecordsOptions>();
+        app.add_option("FOLDER", options->folder, "A results folder")->required();
+        app.add_option("WORD", options->words, "A key, or parts of keys: records that have all of them");
+        app.add_flag("--schedule", options->schedule, "Show the schedules: stages, groups, operators");
+        app.add_flag("--kernels", options->kernels, "Show which kernel each problem got");
+        app.add_flag("--history", options->history, "Show older and weaker records of the same keys, too");
+        return [options] { show(*options); };
+      }};
+}
+
+}  // namespace opsched::cli

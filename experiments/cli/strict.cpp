@@ -1,0 +1,81 @@
+#include "experiments/cli/strict.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <string>
+
+#include "core/error.hpp"
+
+namespace opsched::cli {
+namespace {
+
+/// Empty: it is a number. Otherwise what is wrong.
+std::string whole_number(const std::string& text, bool negative) {
+  long long value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc::result_out_of_range) return "'" + text + "' is too large";
+  const std::string digits = text.starts_with("-") ? text.substr(1) : text;
+  const bool leading_zero = digits.size() > 1 && digits.front() == '0';
+  if (error != std::errc{} || end != text.data() + text.size() || leading_zero)
+    return "'" + text + "' is not a whole number (decimal, without leading zeros)";
+  return value < 0 && !negative ? "'" + text + "' is negative" : "";
+}
+
+std::string real_number(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool number = error == std::errc{} && end == text.data() + text.size() && std::isfinite(value);
+  return number ? "" : "'" + text + "' is not a number";
+}
+
+std::string word(const std::string& text) {
+  const bool control = std::ranges::any_of(text, [](unsigned char c) { return std::iscntrl(c) != 0; });
+  return control ? "has a control character in it" : "";
+}
+
+/// The option that an argument names; nullptr: none.
+const CLI::Option* option_of(const CLI::App& app, const std::string& argument) {
+  return argument.starts_with("-") && argument.size() > 1 ? app.get_option_no_throw(argument) : nullptr;
+}
+
+void check_value(const std::string& name, const std::string& value, bool list) {
+  if (value.empty()) throw Error(name + ": the value is empty");
+  if (list && (value.front() == ',' || value.back() == ',' || value.find(",,") != std::string::npos))
+    throw Error(name + " '" + value + "': an entry of the list is empty");
+}
+
+}  // namespace
+
+void check_values(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    const std::string type = option->get_type_name();
+    if (type == "INT" || type == "UINT")
+      option->check([unsigned_ = type == "UINT"](const std::string& text) { return whole_number(text, !unsigned_); }, "");
+    else if (type == "FLOAT")
+      option->check(real_number, "");
+    else if (type == "TEXT")
+      option->check(word, "");
+  }
+}
+
+void check_arguments(const CLI::App& app, int argc, char** argv) {
+  for (int i = 2; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const std::size_t equals = argument.find('=');
+    const std::string name = argument.substr(0, equals);
+    const CLI::Option* option = option_of(app, name);
+    if (option == nullptr) {
+      if (argument.empty()) throw Error("an argument is empty (number " + std::to_string(i) + ")");
+      continue;
+    }
+    const bool list = option->get_delimiter() != '\0';
+    if (equals != std::string::npos)
+      check_value(name, argument.substr(equals + 1), list);
+    else if (option->get_items_expected_min() > 0 && i + 1 < argc)
+      check_value(name, argv[++i], list);
+  }
+}
+
+}  // namespace opsched::cli

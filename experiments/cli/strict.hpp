@@ -1,0 +1,15 @@
+// What CLI11 takes though it is wrong: octal and hexadecimal numbers, nan, empty values and list entries.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace opsched::cli {
+
+/// Adds checks to every option of a command: numbers are decimal and finite, words are not empty and have no control
+/// characters.
+void check_values(CLI::App& app);
+
+/// Throws Error for an empty value, and for an empty entry of a list ("a,,b", "a,"), of the command's options.
+void check_arguments(const CLI::App& app, int argc, char** argv);
+
+}  // namespace opsched::cli

@@ -1,0 +1,339 @@
+// Records: what is written is read again, what stands is the strongest, and nothing is lost to a kill.
+#include "experiments/records/records.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <limits>
+#include <random>
+
+#include "core/error.hpp"
+#include "core/files.hpp"
+#include "experiments/records/record_file.hpp"
+#include "tests/experiments/program.hpp"
+
+namespace opsched::test {
+namespace {
+
+using records::Case;
+using records::Record;
+using records::RecordFile;
+using records::Records;
+using records::Run;
+
+Run gpu(const std::string& kernels = "9", const std::string& device = "NVIDIA H200") {
+  records::Run run;
+  run.device = device;
+  run.driver = "580.1";
+  run.cuda = "13.0";
+  run.cudnn = "9.19";
+  run.kernels = kernels;
+  run.command = "opsched bench --out 'my results'";
+  return run;
+}
+
+Record latency(double ms, Provenance provenance = Provenance::measured, const std::string& scheduler = "ios-both") {
+  return {.what = {.network = "nasnet", .scheduler = scheduler}, .value = ms, .unit = "ms", .provenance = provenance};
+}
+
+/// Every field, or a part of them, drawn.
+Record drawn(std::mt19937_64& random) {
+  const auto some = [&](int of) { return static_cast<int>(random() % static_cast<unsigned>(of)); };
+  const auto number = [&] { return static_cast<double>(random() >> 11) * 0x1p-40; };
+  Record r;
+  r.what = {.network = "net" + std::to_string(some(3)), .scheduler = "s\"ä," + std::to_string(some(3))};
+  r.what.batch = 1 + some(3);
+  r.what.image = 512 * some(2);
+  r.what.gpus = 1 + some(2);
+  r.what.precision = some(2) == 0 ? Precision::fp32 : Precision::fp16;
+  if (some(2) == 0) r.what.options = {{"r", "1"}, {"s", "8"}};
+  if (some(3) == 0) r.what.software = "pytorch";
+  if (some(2) == 0) r.quantity = "makespan";
+  if (some(2) == 0) r.labels = {{"study", "pruning"}, {"variant", "r=1 s=3"}};
+  r.value = number();
+  r.unit = some(2) == 0 ? "ms" : "";
+  if (some(2) == 0)
+    r.spread = records::Spread{
+        .p90 = number(), .p99 = number(), .min = number(), .max = number(), .stddev = 0, .mad_ratio = 0.1, .runs = 30};
+  if (some(2) == 0) r.numbers = {{"stages", 3}, {"bound_ms", number()}};
+  if (some(2) == 0) r.texts = {{"method", "line\nbreak"}};
+  if (some(2) == 0) r.series = {{"at_ms", {1, 2, number()}}, {"active_warps", {0, number(), 0}}};
+  if (some(2) == 0) r.graph = "0123456789abcdef";
+  if (some(2) == 0) r.clocks = {.sm_mhz = 1980, .memory_mhz = 3201, .throttled = some(2) == 0};
+  r.provenance = Provenance::measured;
+  r.time = "2026-11-28T00:10:13Z";
+  return r;
+}
+
+class RecordsTest : public testing::Test {
+ protected:
+  std::string folder() const { return dir_.file("results"); }
+  std::string file() const { return records::records_file(folder()); }
+  std::string text() const { return read_file(file()); }
+  TempDir dir_;
+};
+
+TEST_F(RecordsTest, AreReadAsTheyWereWritten) {
+  std::mt19937_64 random(1);
+  std::vector<Record> written;
+  {
+    RecordFile out(folder(), gpu());
+    for (int i = 0; i < 200; ++i) {
+      Record record = drawn(random);
+      ASSERT_TRUE(out.add(record));
+      record.run = out.run().id;
+      written.push_back(std::move(record));
+    }
+    out.finish();
+  }
+  const Records read = Records::read(folder());
+  EXPECT_TRUE(read.warnings().empty()) << read.warnings().front();
+  EXPECT_EQ(read.all(), written);
+  ASSERT_EQ(read.runs().size(), 1U);
+  EXPECT_TRUE(read.runs().begin()->second.same_work(gpu()));
+  EXPECT_TRUE(read.ended(read.runs().begin()->first));
+}
+
+TEST_F(RecordsTest, NamesOfCasesAreReadBack) {
+  std::mt19937_64 random(2);
+  for (int i = 0; i < 100; ++i) {
+    Case what = drawn(random).what;
+    what.scheduler = "ios-both";
+    EXPECT_EQ(records::parse_case(what.name()), what) << what.name();
+  }
+  for (const char* text : {"", "nasnet", "nasnet/dataflow/batch:1", "nasnet/dataflow/batch:one/fp32/gpus:1",
+                           "nasnet/dataflow/batch:1/fp64/gpus:1"})
+    EXPECT_FALSE(records::parse_case(text)) << text;
+}
+
+TEST_F(RecordsTest, AWeakerNumberNeverReplacesAStrongerOne) {
+  using enum Provenance;
+  RecordFile out(folder(), gpu());
+  EXPECT_TRUE(out.add(latency(3, simulated)));
+  EXPECT_TRUE(out.add(latency(2, recorded)));
+  EXPECT_FALSE(out.add(latency(3, simulated)));
+  EXPECT_TRUE(out.add(latency(1, measured)));
+  EXPECT_FALSE(out.add(latency(3, simulated)));
+  EXPECT_FALSE(out.add(latency(2, recorded)));
+  EXPECT_FALSE(out.add(latency(9, synthetic)));
+  Record failed = latency(0);
+  failed.value.reset();
+  failed.missing = "out of memory";
+  EXPECT_FALSE(out.add(failed));
+  EXPECT_EQ(out.records().find(latency(0).what)->value, 1.0);
+  EXPECT_TRUE(out.add(latency(1.5, measured)));
+  EXPECT_EQ(Records::read(folder()).find(latency(0).what)->value, 1.5);
+  // Unless it is asked for by name.
+  Record asked = latency(4, simulated);
+  asked.replaces = true;
+  EXPECT_TRUE(out.add(asked));
+  EXPECT_EQ(Records::read(folder()).find(latency(0).what)->value, 4.0);
+}
+
+TEST_F(RecordsTest, ASimulatedLineAmongMeasuredOnesDoesNotStand) {
+  {
+    RecordFile out(folder(), gpu());
+    out.add(latency(1));
+  }
+  // Planted by hand, behind the writer's back.
+  Record planted = latency(0.5, Provenance::simulated);
+  planted.run = "0123456789abcdef";
+  planted.time = "2026-11-28T00:10:13Z";
+  write_file_atomically(file(), text() + to_line(planted) + "\n");
+  const Records read = Records::read(folder());
+  EXPECT_EQ(read.all().size(), 2U);
+  EXPECT_EQ(read.find(planted.what)->value, 1.0);
+}
+
+TEST_F(RecordsTest, OlderKernelsAreSeen) {
+  RecordFile(folder(), gpu("8")).add(latency(2));
+  RecordFile out(folder(), gpu("9"));
+  EXPECT_EQ(out.of_other_versions(), 1);
+  out.add(latency(1, Provenance::measured, "sequential"));
+  EXPECT_EQ(out.of_other_versions(), 1);
+  const Records& records = out.records();
+  const records::Run &old = records.run_of(*records.find(latency(0).what)),
+            &now = records.run_of(*records.find(latency(0, Provenance::measured, "sequential").what));
+  EXPECT_FALSE(comparable(old, now));
+  EXPECT_TRUE(comparable(now, now));
+  out.add(latency(1.9));
+  EXPECT_EQ(out.of_other_versions(), 0);
+}
+
+TEST_F(RecordsTest, ACutLineIsLeftOutAndTheRunGoesOn) {
+  std::string run;
+  {
+    RecordFile out(folder(), gpu());
+    out.add(latency(1));
+    out.add(latency(2, Provenance::measured, "sequential"));
+    run = out.run().id;
+  }
+  const std::string whole = text();
+  for (std::size_t cut = 1; cut < 60; cut += 7) {
+    write_file_atomically(file(), whole.substr(0, whole.size() - cut));
+    if (cut > 1) {
+      const Records read = Records::read(folder());
+      ASSERT_EQ(read.warnings().size(), 1U);
+      EXPECT_NE(read.warnings().front().find("records.jsonl:4"), std::string::npos) << read.warnings().front();
+    }
+    RecordFile again(folder(), gpu());
+    EXPECT_EQ(again.run().id, run);
+    EXPECT_NE(again.made(latency(1).key()), nullptr);
+    again.add(latency(2, Provenance::measured, "sequential"));
+    const Records read = Records::read(folder());
+    EXPECT_TRUE(read.warnings().empty()) << cut << ": " << read.warnings().front();
+    EXPECT_EQ(read.standing().size(), 2U);
+  }
+}
+
+TEST_F(RecordsTest, NothingIsLostToKill) {
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    RecordFile out(folder(), gpu());
+    for (int i = 0;; ++i) {
+      Record record = latency(i);
+      record.labels = {{"number", std::to_string(i)}};
+      out.add(record);
+      if (write(ready[1], "x", 1) != 1) _exit(1);
+    }
+  }
+  close(ready[1]);
+  char done = 0;
+  int added = 0;
+  while (added < 50 && read(ready[0], &done, 1) == 1) ++added;
+  kill(child, SIGKILL);
+  while (read(ready[0], &done, 1) == 1) ++added;
+  close(ready[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  RecordFile again(folder(), gpu());
+  EXPECT_GE(again.resumed(), added);
+  EXPECT_LE(again.resumed(), added + 1);
+}
+
+TEST_F(RecordsTest, OnlyTheSameUnfinishedWorkGoesOn) {
+  {
+    RecordFile out(folder(), gpu());
+    out.add(latency(1));
+  }
+  EXPECT_EQ(RecordFile(folder(), gpu()).resumed(), 1);
+  EXPECT_EQ(RecordFile(folder(), gpu(), RecordFile::Start::anew).resumed(), 0);
+  EXPECT_EQ(RecordFile(folder(), gpu("10")).resumed(), 0);
+  records::Run other = gpu();
+  other.command += " --batch 16";
+  EXPECT_EQ(RecordFile(folder(), other).resumed(), 0);
+  const std::string before = text();
+  RecordFile(folder(), other).finish();  // it made nothing: nothing is written
+  EXPECT_EQ(text(), before);
+  RecordFile(folder(), gpu()).finish();
+  EXPECT_EQ(RecordFile(folder(), gpu()).resumed(), 0);
+}
+
+TEST_F(RecordsTest, WhatSaysTheSameIsNotWrittenAgain) {
+  RecordFile out(folder(), gpu());
+  EXPECT_TRUE(out.add(latency(1, Provenance::simulated)));
+  EXPECT_FALSE(out.add(latency(1, Provenance::simulated)));
+  EXPECT_TRUE(out.add(latency(1.1, Provenance::simulated)));
+  EXPECT_TRUE(out.add(latency(1)));
+  EXPECT_TRUE(out.add(latency(1))) << "a measurement is one even if it gives the same";
+}
+
+TEST_F(RecordsTest, AnotherDeviceIsRefused) {
+  RecordFile(folder(), gpu()).add(latency(1));
+  try {
+    RecordFile(folder(), gpu("9", "NVIDIA A100"));
+    FAIL() << "measurements of two devices in one folder";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("NVIDIA A100"), std::string::npos) << e.what();
+  }
+  EXPECT_NO_THROW(RecordFile(folder(), {.command = "opsched simulate"}));
+}
+
+TEST_F(RecordsTest, OneProcessWritesAtATime) {
+  const RecordFile out(folder(), gpu());
+  EXPECT_THROW(RecordFile(folder(), gpu()), Error);
+}
+
+TEST_F(RecordsTest, WhatIsNotUnderstoodIsSaid) {
+  const std::string record = to_line(latency(1)), first = records::first_line();
+  const auto warnings = [&](const std::string& line) {
+    dir_.write("records.jsonl", first + "\n" + line + "\n" + record + "\n");
+    const Records read = Records::read(dir_.path().string());
+    EXPECT_EQ(read.all().size(), 1U) << line;
+    return read.warnings().empty() ? std::string() : read.warnings().front();
+  };
+  EXPECT_NE(warnings(R"({"record": {"network": "a", "valeu": 1, "provenance": "measured"}})").find("valeu"),
+            std::string::npos);
+  EXPECT_NE(warnings(R"({"note": {}})").find("'note'"), std::string::npos);
+  EXPECT_NE(warnings(R"({"record": {"network": "a", "provenance": "measured"}})").find("without value"),
+            std::string::npos);
+  EXPECT_NE(warnings(R"({"record": {"network": "a", "value": 1, "provenance": "guessed"}})").find("guessed"),
+            std::string::npos);
+  EXPECT_NE(warnings("no JSON"), "");
+  for (const char* other : {"{}", "no JSON", R"({"format": "opsched records", "version": 99})"}) {
+    dir_.write("records.jsonl", std::string(other) + "\n" + record + "\n");
+    EXPECT_THROW(Records::read(dir_.path().string()), Error) << other;
+    EXPECT_THROW(RecordFile(dir_.path().string(), gpu()), Error) << other;
+    EXPECT_EQ(dir_.write("copy", ""), dir_.file("copy"));
+  }
+  EXPECT_THROW(to_line(latency(std::numeric_limits<double>::quiet_NaN())), Error);
+}
+
+TEST_F(RecordsTest, SchedulesAndKernelsAreKeptOnce) {
+  Schedule schedule;
+  schedule.devices = {{.stages = {{.strategy = Strategy::concurrent, .groups = {{1}, {2}}}}}};
+  RecordFile out(folder(), gpu());
+  Record record = latency(1);
+  record.graph = "0123456789abcdef";
+  record.schedule = "fedcba9876543210";
+  out.add(record, schedule, {{"conv", "winograd"}});
+  record.value = 1.1;
+  out.add(record, schedule, {{"conv", "winograd"}});
+  const Records read = Records::read(folder());
+  const std::string all = text();
+  EXPECT_EQ(all.find("{\"schedule\""), all.rfind("{\"schedule\""));
+  EXPECT_EQ(all.find("{\"kernels\""), all.rfind("{\"kernels\""));
+  ASSERT_NE(read.schedule("fedcba9876543210"), nullptr);
+  const records::KernelChoices* kernels = read.kernels(read.find(record.what)->kernels);
+  ASSERT_NE(kernels, nullptr);
+  EXPECT_EQ(kernels->at("conv"), "winograd");
+}
+
+TEST_F(RecordsTest, TheCommandSaysWhereANumberComesFrom) {
+  records::Run old = gpu("8");
+  old.command = "opsched bench --old";
+  RecordFile(folder(), old).add(latency(2.5));
+  RecordFile out(folder(), gpu());
+  Record record = latency(1.25);
+  record.spread = records::Spread{.min = 1, .max = 2, .runs = 30};
+  out.add(record);
+  out.add(latency(7, Provenance::simulated, "dataflow"));
+  const auto shown = [&](const std::string& words) {
+    const ProgramResult result = run_program("records " + folder() + " " + words);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return result.out;
+  };
+  const auto contains = [](const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  };
+  const std::string summary = shown("");
+  EXPECT_TRUE(contains(summary, "2 records, and 1 older") && contains(summary, "opsched bench --old") &&
+              contains(summary, "kernels 9") && contains(summary, "was interrupted"))
+      << summary;
+  const std::string one = shown(record.key());
+  EXPECT_TRUE(contains(one, "1.25 ms, measured; 30 samples, 1 to 2") && contains(one, "kernels 9") &&
+              contains(one, gpu().command) && !contains(one, "2.5"))
+      << one;
+  EXPECT_TRUE(contains(shown("ios-both --history"), "2.5 ms"));
+  const std::string simulated = shown("simulated");
+  EXPECT_TRUE(contains(simulated, "dataflow") && !contains(simulated, "ios-both")) << simulated;
+  EXPECT_EQ(run_program("records " + folder() + " nonesuch").code, 2);
+  EXPECT_EQ(run_program("records " + dir_.file("none")).code, 2);
+}
+
+}  // namespace
+}  // namespace opsched::test
