@@ -1,5 +1,5 @@
 // RandWire (Xie et al., ICCV 2019), regular regime, as IOS schedules it: 6 blocks, 120 operators.
-// The four random stages are drawn from the seed or read from edge lists.
+// The four random stages are drawn from the seed or read from edge lists; randwire-paper has those of IOS's paper.
 #include <algorithm>
 #include <filesystem>
 
@@ -68,10 +68,9 @@ OpId stage(Builder& b, const std::string& name, OpId x, const Wiring& wiring, in
   return out;
 }
 
-Graph make(const NetworkOptions& options) {
-  const std::vector<Wiring> wirings =
-      options.edge_lists.empty() ? draw_wirings(options.seed) : load_wirings(options.edge_lists);
-  Graph graph("randwire", options.batch);
+/// `wirings`: of the stages, in order.
+Graph make(const std::string& name, const NetworkOptions& options, const std::vector<Wiring>& wirings) {
+  Graph graph(name, options.batch);
   Builder b(graph);
   OpId x = graph.add_input("input", {3, options.image, options.image});
   b.begin("stem");
@@ -86,11 +85,28 @@ Graph make(const NetworkOptions& options) {
   return graph;
 }
 
+Graph make_random(const NetworkOptions& options) {
+  return make("randwire", options,
+              options.edge_lists.empty() ? draw_wirings(options.seed) : load_wirings(options.edge_lists));
+}
+
+Graph make_paper(const NetworkOptions& options) {
+  if (!options.edge_lists.empty())
+    throw Error("network 'randwire-paper' has the paper's edges; edge lists from '" + options.edge_lists +
+                "' are for network 'randwire'");
+  return make("randwire-paper", options, randwire_paper_wirings());
+}
+
 }  // namespace
 
 NetworkInfo randwire_network() {
   return {"randwire", "RandWire, regular regime (Xie et al. 2019): 120 operators in 6 blocks, four random stages", 224,
-          make};
+          make_random};
+}
+
+NetworkInfo randwire_paper_network() {
+  return {"randwire-paper", "RandWire as IOS's paper drew it (Ding et al. 2021): 120 operators in 6 blocks", 224,
+          make_paper};
 }
 
 }  // namespace opsched

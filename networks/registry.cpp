@@ -9,6 +9,7 @@ namespace opsched {
   ADD(inception_v3_network)   \
   ADD(squeezenet_network)     \
   ADD(randwire_network)       \
+  ADD(randwire_paper_network) \
   ADD(nasnet_network)
 
 #define OPSCHED_DECLARE(function) NetworkInfo function();

@@ -1,4 +1,4 @@
-// Random wirings for RandWire: drawn (Watts-Strogatz) or read from an edge list.
+// Random wirings for RandWire: drawn (Watts-Strogatz), read from an edge list, or published.
 #pragma once
 
 #include <cstdint>
@@ -25,5 +25,9 @@ Wiring watts_strogatz(int nodes, int neighbours, double rewire, std::mt19937_64&
 /// Reads an edge list: the number of nodes, the number of edges, then one "from to" a line.
 /// Throws Error naming file and line.
 Wiring read_edge_list(const std::string& path);
+
+/// The four stages of the RandWire instance that IOS's paper counts and measures (Ding et al., MLSys 2021, table 1):
+/// WS(16, 4, 0.75) and three of WS(32, 4, 0.75), as published with its code.
+const std::vector<Wiring>& randwire_paper_wirings();
 
 }  // namespace opsched

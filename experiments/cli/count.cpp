@@ -71,7 +71,7 @@ Command count_command() {
           "  opsched count inception_v3 --group-size unlimited --groups unlimited --strategies concurrent\n"
           "                                                      a row of the paper's table 1\n"
           "  opsched count nasnet --format json                  as the search runs by default: r = 3, s = 8\n"
-          "  opsched count randwire --edge-lists DIR --enumeration components\n"
+          "  opsched count randwire-paper --enumeration components\n"
           "  opsched count --graph net.json --max-part-size 30   a graph of your own",
       .setup = [](CLI::App& app) -> std::function<void()> {
         auto options = std::make_shared<CountOptions>();

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/graph/fingerprint.hpp"
 #include "core/graph/operations.hpp"
 #include "networks/wiring.hpp"
 
@@ -86,8 +87,13 @@ INSTANTIATE_TEST_SUITE_P(
               {7, 9, 9, 9, 6, 12, 12, 12, 12, 8, 11, 11, 1},
               {2048, 1, 1}},
         Facts{"squeezenet", 50, 1'187'100'160, 1'229'663'992, {2, 6, 5, 6, 1, 5, 6, 5, 6, 1, 5, 2}, {1000, 1, 1}},
+        Facts{"randwire-paper", 120, 7'821'761'024, 8'067'073'056, {1, 17, 33, 33, 33, 3}, {1280, 1, 1}},
         Facts{"nasnet", 374, 22'184'458'530, 23'120'131'281, {374}, {3360, 1, 1}}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& info) {
+      std::string name = info.param.name;
+      std::ranges::replace(name, '-', '_');
+      return name;
+    });
 
 /// What RandWire costs depends only on edges, sources and sinks of its stages: here are the paper's.
 TEST(RandWire, TableHoldsForGraphsLikeThePapers) {
@@ -99,10 +105,25 @@ TEST(RandWire, TableHoldsForGraphsLikeThePapers) {
   folder.write("ws-320-20-0.75-x.txt", "left alone");
   NetworkOptions options;
   options.edge_lists = folder.path();
-  const Graph graph = make_network("randwire", options);
+  const Graph graph = make_network("randwire", options), paper = make_network("randwire-paper");
   EXPECT_EQ(graph.units().size(), 120u);
-  EXPECT_EQ(graph.macs(), 7'821'761'024);
-  EXPECT_EQ(ios_operations(graph), 8'067'073'056);
+  EXPECT_EQ(graph.macs(), paper.macs());
+  EXPECT_EQ(ios_operations(graph), ios_operations(paper));
+}
+
+/// The paper's stages, given as files, are the paper's network.
+TEST(RandWire, PapersEdgesAsFilesGiveThePapersNetwork) {
+  const Folder folder;
+  int number = 0;
+  for (const Wiring& wiring : randwire_paper_wirings()) {
+    std::string text = std::to_string(wiring.nodes) + "\n" + std::to_string(wiring.edges.size()) + "\n";
+    for (const auto& [a, b] : wiring.edges) text += std::to_string(a) + " " + std::to_string(b) + "\n";
+    folder.write("ws-" + std::to_string(number++) + ".txt", text);
+  }
+  NetworkOptions options;
+  options.edge_lists = folder.path();
+  EXPECT_EQ(graph_fingerprint(make_network("randwire", options)), graph_fingerprint(make_network("randwire-paper")));
+  EXPECT_THROW(make_network("randwire-paper", options), Error);
 }
 
 TEST(RandWire, EveryDrawnGraphHas120Operators) {
@@ -267,7 +288,8 @@ TEST(Networks, BatchAndImageAreParameters) {
 TEST(Networks, BadOptionsAreErrors) {
   EXPECT_THROW(
       try { make_network("resnet"); } catch (const Error& e) {
-        EXPECT_NE(std::string(e.what()).find("inception_v3, squeezenet, randwire, nasnet"), std::string::npos)
+        EXPECT_NE(std::string(e.what()).find("inception_v3, squeezenet, randwire, randwire-paper, nasnet"),
+                  std::string::npos)
             << e.what();
         throw;
       },

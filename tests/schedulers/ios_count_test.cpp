@@ -24,12 +24,6 @@ IosOptions options(Enumeration enumeration, int r, int s, const std::string& str
   return o;
 }
 
-Graph network(const std::string& name) {
-  NetworkOptions o;
-  if (name == "randwire") o.edge_lists = std::string(OPSCHED_TEST_DATA) + "/randwire";
-  return make_network(name, o);
-}
-
 constexpr auto kBoth = {Enumeration::single_source, Enumeration::components};
 
 TEST(IosCount, EqualsTheDefinitionsOnRandomGraphs) {
@@ -130,7 +124,7 @@ TEST(IosCount, LargeBlocksWithoutPartsAreCutInOrder) {
 TEST(IosCount, Table1) {
   const auto block = [](const char* name, int operators, int width) {
     const IosCounts counts =
-        count_graph(network(name), options(Enumeration::single_source, kUnlimited, kUnlimited, "concurrent"));
+        count_graph(make_network(name), options(Enumeration::single_source, kUnlimited, kUnlimited, "concurrent"));
     IosCount best;
     for (const IosCount& c : counts.parts)
       if (c.operators == operators && c.width == width && c.transitions > best.transitions) best = c;
@@ -144,21 +138,21 @@ TEST(IosCount, Table1) {
     EXPECT_NEAR(count.transitions / transitions, 1, 0.05);
     EXPECT_NEAR(std::stod(count.schedules) / schedules, 1, 0.01);
   };
-  near(block("randwire", 33, 8), 1.2e6, 9.2e22);
+  near(block("randwire-paper", 33, 8), 1.2e6, 9.2e22);
   near(block("nasnet", 18, 8), 3.1e5, 7.2e12);
   near(block("squeezenet", 6, 3), 5.1e1, 1.31e2);
 }
 
 TEST(IosCount, WholeNetworks) {
   const auto total = [](const char* name, const char* strategies) {
-    return count_graph(network(name), options(Enumeration::single_source, 3, 8, strategies)).total;
+    return count_graph(make_network(name), options(Enumeration::single_source, 3, 8, strategies)).total;
   };
   const IosCount inception = total("inception_v3", "concurrent,merge");
   EXPECT_EQ(inception.states, 1206);
   EXPECT_EQ(inception.transitions, 28874);
   EXPECT_EQ(total("inception_v3", "merge").transitions, 3852);
   EXPECT_EQ(total("nasnet", "concurrent,merge").transitions, 4695449);
-  EXPECT_EQ(total("randwire", "concurrent,merge").transitions, 1843444);
+  EXPECT_EQ(total("randwire-paper", "concurrent,merge").transitions, 1843444);
 }
 
 TEST(IosCount, PruningOnlyTakesAway) {
@@ -234,8 +228,7 @@ TEST(IosCount, Json) {
 }
 
 TEST(IosCount, Command) {
-  const std::string edges = std::string(OPSCHED_TEST_DATA) + "/randwire";
-  const auto counted = test::run_program("count randwire --edge-lists '" + edges + "' --format json");
+  const auto counted = test::run_program("count randwire-paper --format json");
   ASSERT_EQ(counted.code, 0) << counted.err;
   EXPECT_EQ(nlohmann::json::parse(counted.out)["totals"]["transitions"], 1843444);
 
