@@ -6,7 +6,7 @@
 namespace opsched {
 namespace {
 
-OpId stem(Builder& b, OpId x) {
+OpId stem(NetworkBuilder& b, OpId x) {
   b.begin("stem");
   x = b.conv("conv1", x, conv_relu(32, {3, 3}, {2, 2}));
   x = b.conv("conv2", x, conv_relu(32, {3, 3}));
@@ -20,11 +20,11 @@ OpId stem(Builder& b, OpId x) {
 }
 
 /// Average pooling and a 1x1 convolution: the last branch of most blocks.
-OpId pool_branch(Builder& b, OpId x, int channels) {
+OpId pool_branch(NetworkBuilder& b, OpId x, int channels) {
   return b.conv("pool_conv", b.pool("pool", x, avg_pool(3, 1, 1)), conv_relu(channels));
 }
 
-OpId block_a(Builder& b, const std::string& name, OpId x, int pool_channels) {
+OpId block_a(NetworkBuilder& b, const std::string& name, OpId x, int pool_channels) {
   b.begin(name);
   const OpId one = b.conv("1x1", x, conv_relu(64));
   OpId five = b.conv("5x5_1", x, conv_relu(48));
@@ -38,7 +38,7 @@ OpId block_a(Builder& b, const std::string& name, OpId x, int pool_channels) {
   return out;
 }
 
-OpId block_b(Builder& b, const std::string& name, OpId x) {
+OpId block_b(NetworkBuilder& b, const std::string& name, OpId x) {
   b.begin(name);
   const OpId three = b.conv("3x3", x, conv_relu(384, {3, 3}, {2, 2}));
   OpId twice = b.conv("3x3dbl_1", x, conv_relu(64));
@@ -50,7 +50,7 @@ OpId block_b(Builder& b, const std::string& name, OpId x) {
   return out;
 }
 
-OpId block_c(Builder& b, const std::string& name, OpId x, int c7) {
+OpId block_c(NetworkBuilder& b, const std::string& name, OpId x, int c7) {
   const Conv2d row7 = conv_relu(c7, {1, 7}, {1, 1}, {0, 3}), column7 = conv_relu(c7, {7, 1}, {1, 1}, {3, 0});
   b.begin(name);
   const OpId one = b.conv("1x1", x, conv_relu(192));
@@ -68,7 +68,7 @@ OpId block_c(Builder& b, const std::string& name, OpId x, int c7) {
   return out;
 }
 
-OpId block_d(Builder& b, const std::string& name, OpId x) {
+OpId block_d(NetworkBuilder& b, const std::string& name, OpId x) {
   b.begin(name);
   OpId three = b.conv("3x3_1", x, conv_relu(192));
   three = b.conv("3x3_2", three, conv_relu(320, {3, 3}, {2, 2}));
@@ -82,7 +82,7 @@ OpId block_d(Builder& b, const std::string& name, OpId x) {
   return out;
 }
 
-OpId block_e(Builder& b, const std::string& name, OpId x) {
+OpId block_e(NetworkBuilder& b, const std::string& name, OpId x) {
   const Conv2d row3 = conv_relu(384, {1, 3}, {1, 1}, {0, 1}), column3 = conv_relu(384, {3, 1}, {1, 1}, {1, 0});
   b.begin(name);
   const OpId one = b.conv("1x1", x, conv_relu(320));
@@ -101,7 +101,7 @@ OpId block_e(Builder& b, const std::string& name, OpId x) {
 
 Graph make(const NetworkOptions& options) {
   Graph graph("inception_v3", options.batch);
-  Builder b(graph);
+  NetworkBuilder b(graph);
   OpId x = stem(b, graph.add_input("input", {3, options.image, options.image}));
   x = block_a(b, "a1", x, 32);
   x = block_a(b, "a2", x, 64);

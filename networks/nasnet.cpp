@@ -16,12 +16,13 @@ constexpr int stem_filters = 96, filters = 168;
 Pair square(int n) { return {n, n}; }
 
 /// relu + 1x1 convolution.
-OpId relu_conv(Builder& b, const std::string& name, OpId x, int channels, int stride = 1) {
+OpId relu_conv(NetworkBuilder& b, const std::string& name, OpId x, int channels, int stride = 1) {
   return b.add(name, {b.sum({x})}, {Activate{}, Conv2d{.out_channels = channels, .stride = square(stride)}});
 }
 
 /// A separable branch: twice relu + depthwise + pointwise, the stride in the first.
-OpId separable(Builder& b, const std::string& name, OpId x, int channels, int kernel, int stride, bool widen = false) {
+OpId separable(NetworkBuilder& b, const std::string& name, OpId x, int channels, int kernel, int stride,
+               bool widen = false) {
   const auto unit = [&](const std::string& suffix, OpId from, int out, int step) {
     const int in = b.channels(from);
     const Conv2d depthwise{.out_channels = in,
@@ -35,12 +36,14 @@ OpId separable(Builder& b, const std::string& name, OpId x, int channels, int ke
   return unit("_2", unit("_1", x, widen ? channels : b.channels(x), stride), channels, 1);
 }
 
-OpId avg(Builder& b, const std::string& name, OpId x, int stride) { return b.pool(name, x, avg_pool(3, stride, 1)); }
-OpId max(Builder& b, const std::string& name, OpId x) { return b.pool(name, x, max_pool(3, 2, 1)); }
+OpId avg(NetworkBuilder& b, const std::string& name, OpId x, int stride) {
+  return b.pool(name, x, avg_pool(3, stride, 1));
+}
+OpId max(NetworkBuilder& b, const std::string& name, OpId x) { return b.pool(name, x, max_pool(3, 2, 1)); }
 
 /// The five combinations of a cell that halves the image. `left` feeds the pools and the first
 /// 5x5, `right` the others.
-OpId reduce(Builder& b, OpId left, OpId right, int channels, bool widen) {
+OpId reduce(NetworkBuilder& b, OpId left, OpId right, int channels, bool widen) {
   const OpId c0l = separable(b, "comb0_left", left, channels, 5, 2);
   const OpId c0r = separable(b, "comb0_right", right, channels, 7, 2, widen);
   const OpId c0 = b.add("comb0", {b.sum({c0l, c0r})}, {});
@@ -55,17 +58,17 @@ OpId reduce(Builder& b, OpId left, OpId right, int channels, bool widen) {
   return b.add("join", {b.sum({c1}), b.sum({c2l, c2r}), b.sum({c3r, c1}), b.sum({c4l, c4r})}, {});
 }
 
-OpId stem_cell_0(Builder& b, OpId x, int channels) {
+OpId stem_cell_0(NetworkBuilder& b, OpId x, int channels) {
   b.begin_part("stem0");
   return reduce(b, relu_conv(b, "left", x, channels), x, channels, true);
 }
 
 /// The halves of a path that halves the image: two 1x1 convolutions with stride 2.
-std::array<OpId, 2> halve(Builder& b, const std::string& name, OpId x, int channels) {
+std::array<OpId, 2> halve(NetworkBuilder& b, const std::string& name, OpId x, int channels) {
   return {relu_conv(b, name + "_1", x, channels / 2, 2), relu_conv(b, name + "_2", x, channels / 2, 2)};
 }
 
-OpId stem_cell_1(Builder& b, OpId x, OpId before, int channels) {
+OpId stem_cell_1(NetworkBuilder& b, OpId x, OpId before, int channels) {
   b.begin_part("stem1");
   const OpId left = relu_conv(b, "left", x, channels);
   const auto [first, second] = halve(b, "right", before, channels);
@@ -73,13 +76,13 @@ OpId stem_cell_1(Builder& b, OpId x, OpId before, int channels) {
   return reduce(b, left, right, channels, false);
 }
 
-OpId reduction_cell(Builder& b, const std::string& name, OpId x, OpId before, int channels) {
+OpId reduction_cell(NetworkBuilder& b, const std::string& name, OpId x, OpId before, int channels) {
   b.begin_part(name);
   const OpId right = relu_conv(b, "right", before, channels);
   return reduce(b, relu_conv(b, "left", x, channels), right, channels, false);
 }
 
-OpId first_cell(Builder& b, const std::string& name, OpId x, OpId before, int channels) {
+OpId first_cell(NetworkBuilder& b, const std::string& name, OpId x, OpId before, int channels) {
   b.begin_part(name);
   const auto [first, second] = halve(b, "left", before, channels);
   const OpId left = b.concat("left", {first, second});
@@ -98,7 +101,7 @@ OpId first_cell(Builder& b, const std::string& name, OpId x, OpId before, int ch
       {});
 }
 
-OpId normal_cell(Builder& b, const std::string& name, OpId x, OpId before, int channels) {
+OpId normal_cell(NetworkBuilder& b, const std::string& name, OpId x, OpId before, int channels) {
   b.begin_part(name);
   const OpId left = relu_conv(b, "left", before, channels);
   const OpId right = relu_conv(b, "right", x, channels);
@@ -116,7 +119,7 @@ OpId normal_cell(Builder& b, const std::string& name, OpId x, OpId before, int c
 
 Graph make(const NetworkOptions& options) {
   Graph graph("nasnet", options.batch);
-  Builder b(graph);
+  NetworkBuilder b(graph);
   const OpId input = graph.add_input("input", {3, options.image, options.image});
   b.begin_part("stem");
   const OpId stem = b.conv("conv", input, {.out_channels = stem_filters, .kernel = {3, 3}, .stride = {2, 2}});

@@ -14,9 +14,9 @@ namespace opsched {
 using Pair = std::array<int, 2>;  ///< (vertical, horizontal)
 
 /// Adds operators named "block/name" to a graph.
-class Builder {
+class NetworkBuilder {
  public:
-  explicit Builder(Graph& graph) : graph_(graph) {}
+  explicit NetworkBuilder(Graph& graph) : graph_(graph) {}
 
   /// Starts a block; what is added until end() belongs to it.
   void begin(std::string block) { block_ = std::move(block); }

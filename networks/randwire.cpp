@@ -42,7 +42,7 @@ std::vector<Wiring> draw_wirings(std::uint64_t seed) {
 
 /// A node is relu + depthwise 3x3 + pointwise on the sum of its inputs; nodes without any read the
 /// stage's input with stride 2. The stage's output is the sum of the nodes that nobody reads.
-OpId stage(Builder& b, const std::string& name, OpId x, const Wiring& wiring, int channels) {
+OpId stage(NetworkBuilder& b, const std::string& name, OpId x, const Wiring& wiring, int channels) {
   std::vector<std::vector<OpId>> reads(wiring.nodes);
   std::vector<bool> read(wiring.nodes, false);
   std::vector<OpId> nodes, sinks;
@@ -71,7 +71,7 @@ OpId stage(Builder& b, const std::string& name, OpId x, const Wiring& wiring, in
 /// `wirings`: of the stages, in order.
 Graph make(const std::string& name, const NetworkOptions& options, const std::vector<Wiring>& wirings) {
   Graph graph(name, options.batch);
-  Builder b(graph);
+  NetworkBuilder b(graph);
   OpId x = graph.add_input("input", {3, options.image, options.image});
   b.begin("stem");
   x = b.conv("conv", x, {.out_channels = base_channels / 2, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});

@@ -6,7 +6,7 @@ namespace opsched {
 namespace {
 
 /// A fire module with a bypass around it, through a 1x1 convolution where the channels change.
-OpId fire(Builder& b, const std::string& name, OpId x, int squeeze, int expand) {
+OpId fire(NetworkBuilder& b, const std::string& name, OpId x, int squeeze, int expand) {
   b.begin(name);
   const OpId squeezed = b.conv("squeeze", x, conv_relu(squeeze));
   const OpId three = b.conv("expand3x3", squeezed, conv_relu(expand, {3, 3}, {1, 1}, {1, 1}));
@@ -19,7 +19,7 @@ OpId fire(Builder& b, const std::string& name, OpId x, int squeeze, int expand) 
   return out;
 }
 
-OpId pool(Builder& b, const std::string& name, OpId x) {
+OpId pool(NetworkBuilder& b, const std::string& name, OpId x) {
   b.begin(name);
   x = b.pool("pool", x, max_pool(3, 2));
   b.end();
@@ -28,7 +28,7 @@ OpId pool(Builder& b, const std::string& name, OpId x) {
 
 Graph make(const NetworkOptions& options) {
   Graph graph("squeezenet", options.batch);
-  Builder b(graph);
+  NetworkBuilder b(graph);
   OpId x = graph.add_input("input", {3, options.image, options.image});
   b.begin("stem");
   x = b.conv("conv", x, conv_relu(96, {7, 7}, {2, 2}, {3, 3}));

@@ -48,19 +48,16 @@ void write_layout(std::ostream& out, const TensorLayout& t) {
 
 }  // namespace
 
-std::string to_string(Layout layout) { return layout == Layout::nchw ? "nchw" : "nhwc"; }
-
-Layout preferred_layout(Precision precision) { return precision == Precision::fp32 ? Layout::nchw : Layout::nhwc; }
-
-TensorLayout dense_layout(const Shape& shape, Layout layout) {
+TensorLayout dense_layout(const Shape& shape, TensorFormat layout) {
   return slice_layout(shape, 0, shape.c, 1, layout, /*element_bytes=*/4);
 }
 
-TensorLayout slice_layout(const Shape& whole, int channel, int channels, int batch, Layout layout, int element_bytes) {
+TensorLayout slice_layout(const Shape& whole, int channel, int channels, int batch, TensorFormat layout,
+                          int element_bytes) {
   const std::int64_t plane = std::int64_t{whole.h} * whole.w;
   TensorLayout t;
-  t.n = (batch == 1 && layout == Layout::nchw ? channels : whole.c) * plane;
-  if (layout == Layout::nchw) {
+  t.n = (batch == 1 && layout == TensorFormat::nchw ? channels : whole.c) * plane;
+  if (layout == TensorFormat::nchw) {
     t.c = plane;
     t.h = whole.w;
     t.w = 1;
@@ -75,9 +72,9 @@ TensorLayout slice_layout(const Shape& whole, int channel, int channels, int bat
   return t;
 }
 
-std::int64_t slice_offset(const Shape& whole, int channel, Layout layout, int element_bytes) {
-  return layout == Layout::nchw ? std::int64_t{channel} * whole.h * whole.w * element_bytes
-                                : std::int64_t{channel} * element_bytes;
+std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes) {
+  return layout == TensorFormat::nchw ? std::int64_t{channel} * whole.h * whole.w * element_bytes
+                                      : std::int64_t{channel} * element_bytes;
 }
 
 std::string Problem::key() const {
@@ -109,7 +106,7 @@ std::string Problem::key() const {
   return out.str();
 }
 
-Problem make_problem(const Program& program, const Step& step, Precision precision, Layout layout, int batch) {
+Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout, int batch) {
   if (step.kind == Step::Kind::transfer)
     throw Error("a transfer between devices is not a problem of the kernel library");
   const auto place = [&](const View& view) {

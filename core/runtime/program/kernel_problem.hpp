@@ -9,15 +9,9 @@
 
 #include "core/precision.hpp"
 #include "core/runtime/program/program.hpp"
+#include "core/tensor_format.hpp"
 
 namespace opsched {
-
-/// Order of the elements of a buffer. fp16 runs channels-last.
-enum class Layout { nchw, nhwc };
-std::string to_string(Layout layout);
-
-/// The layout in which a precision runs fastest.
-Layout preferred_layout(Precision precision);
 
 /// Element strides of one tensor, and the power of two (2 to 16 bytes) that its address is a multiple of.
 struct TensorLayout {
@@ -27,18 +21,19 @@ struct TensorLayout {
 };
 
 /// Layout of a dense tensor that is aligned to 16 bytes.
-TensorLayout dense_layout(const Shape& shape, Layout layout);
+TensorLayout dense_layout(const Shape& shape, TensorFormat layout);
 /// Layout of channels [channel, channel + channels) of a buffer of shape `whole`. The batch stride of
 /// a batch of 1 says nothing and is that of a dense tensor, so that equal problems look equal.
-TensorLayout slice_layout(const Shape& whole, int channel, int channels, int batch, Layout layout, int element_bytes);
+TensorLayout slice_layout(const Shape& whole, int channel, int channels, int batch, TensorFormat layout,
+                          int element_bytes);
 /// Where the slice begins: bytes after the start of the buffer.
-std::int64_t slice_offset(const Shape& whole, int channel, Layout layout, int element_bytes);
+std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes);
 
 /// output = layer(pre(sum of inputs)). Two equal problems share kernels and measurements.
 struct Problem {
   Step::Kind kind = Step::Kind::gather;
   Precision precision = Precision::fp32;
-  Layout layout = Layout::nchw;
+  TensorFormat layout = TensorFormat::nchw;
   int batch = 1;
   Shape input, output;               ///< one image
   std::vector<TensorLayout> inputs;  ///< summed
@@ -52,6 +47,6 @@ struct Problem {
 };
 
 /// The problem that a step (not a transfer) poses. Throws Error for a transfer.
-Problem make_problem(const Program& program, const Step& step, Precision precision, Layout layout, int batch);
+Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout, int batch);
 
 }  // namespace opsched

@@ -32,7 +32,7 @@ class Lowering {
         entry_(schedule.devices.size()) {}
 
   Program run() {
-    const Layout layout = make_layout();
+    const MemoryLayout layout = make_layout();
     builder_.set_layout(layout);
     Program& program = builder_.program();
     program.arena_bytes.assign(schedule_.devices.size(), 0);
@@ -67,7 +67,7 @@ class Lowering {
   }
 
  private:
-  Layout make_layout() {
+  MemoryLayout make_layout() {
     std::vector<std::vector<OpId>> merges;
     merge_of_.assign(graph_.size(), -1);
     for (const DeviceSchedule& device : schedule_.devices)
@@ -76,7 +76,7 @@ class Lowering {
         for (OpId op : stage.groups.front()) merge_of_[op] = static_cast<int>(merges.size());
         merges.push_back(stage.groups.front());
       }
-    return Layout(graph_, device_, std::move(merges), vector_channels_);
+    return MemoryLayout(graph_, device_, std::move(merges), vector_channels_);
   }
 
   /// Transfers have a stream of their own for every pair of devices, so that they overlap with
@@ -87,14 +87,14 @@ class Lowering {
     return it->second;
   }
 
-  void add_transfers(const Layout& layout, OpId op) {
+  void add_transfers(const MemoryLayout& layout, OpId op) {
     for (const Import& import : layout.imports(op))
       builder_.add_transfer(import.value, device_[op], import.device, copy_stream(device_[op], import.device));
   }
 
   /// Steps that must have ended before any of this stage begins: those of the stage before it on the
   /// device, and what the stage receives from other devices. None in dataflow mode.
-  std::span<const int> entry(const Layout& layout, const Slot& slot) {
+  std::span<const int> entry(const MemoryLayout& layout, const Slot& slot) {
     Entry& entry = entry_[slot.device];
     if (schedule_.mode == Mode::dataflow || entry.stage == slot.stage) return entry.after;
     entry.stage = slot.stage;
@@ -123,7 +123,7 @@ class Lowering {
   std::vector<int> device_;
   std::vector<int> merge_of_;
   int vector_channels_;
-  Builder builder_;
+  ProgramBuilder builder_;
   std::vector<Entry> entry_;  ///< a device
   std::vector<int> groups_;   ///< streams that compute, a device
   std::map<std::pair<int, int>, int> copy_streams_;

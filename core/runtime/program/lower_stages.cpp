@@ -13,7 +13,7 @@ namespace {
 class StageLowering {
  public:
   StageLowering(const Graph& graph, const Stage& stage, std::span<const Group> merges, int vector_channels,
-                Builder& builder)
+                ProgramBuilder& builder)
       : graph_(graph), stage_(stage), builder_(builder), inside_(members()), merges_(merges.begin(), merges.end()) {
     if (stage.strategy == Strategy::merge) {
       merge_ = static_cast<int>(std::ranges::find(merges_, stage.groups.front()) - merges_.begin());
@@ -94,11 +94,11 @@ class StageLowering {
 
   const Graph& graph_;
   const Stage& stage_;
-  Builder& builder_;
+  ProgramBuilder& builder_;
   std::vector<bool> inside_;
   std::vector<Group> merges_;
   int merge_ = -1;  ///< the stage's own
-  std::optional<Layout> layout_;
+  std::optional<MemoryLayout> layout_;
   std::map<int, int> kept_;  ///< root -> buffer
 };
 
@@ -106,7 +106,7 @@ class StageLowering {
 
 Program lower_stages(const Graph& graph, std::span<const Stage> stages, int replicas, const LoweringOptions& options,
                      std::span<const Group> merges) {
-  Builder builder(graph, options);
+  ProgramBuilder builder(graph, options);
   Program& program = builder.program();
   program.arena_bytes = {0};
   program.streams = {0};

@@ -8,7 +8,8 @@
 
 namespace opsched {
 
-Layout::Layout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges, int vector_channels)
+MemoryLayout::MemoryLayout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges,
+                           int vector_channels)
     : graph_(graph), device_(std::move(device)), merges_(std::move(merges)) {
   for (OpId op = 0; op < graph_.size(); ++op) {
     home_.push_back(add_node(device_[op], graph_.op(op).output));
@@ -22,17 +23,17 @@ Layout::Layout(const Graph& graph, std::vector<int> device, std::vector<std::vec
   if (vector_channels > 1) pad_roots(vector_channels);
 }
 
-int Layout::add_node(int device, Shape shape) {
+int MemoryLayout::add_node(int device, Shape shape) {
   nodes_.push_back({.what = {device, shape}});
   first_channel_.push_back(0);
   return static_cast<int>(nodes_.size()) - 1;
 }
 
-int Layout::instance(OpId op, int device) const {
+int MemoryLayout::instance(OpId op, int device) const {
   return device == device_[op] ? home_[op] : imported_.at({op, device});
 }
 
-Place Layout::place(int node) const {
+Place MemoryLayout::place(int node) const {
   Place place{node, 0, nodes_[node].what.shape.c};
   while (nodes_[place.root].parent >= 0) {
     place.channel += nodes_[place.root].channel;
@@ -41,7 +42,7 @@ Place Layout::place(int node) const {
   return place;
 }
 
-Place Layout::value(const Value& value, int device) const {
+Place MemoryLayout::value(const Value& value, int device) const {
   const int node = instance(value.op, device);
   Place p = place(node);
   p.channel += value.begin - first_channel_[node];
@@ -49,9 +50,9 @@ Place Layout::value(const Value& value, int device) const {
   return p;
 }
 
-Place Layout::joined(OpId op) const { return place(joined_[op]); }
+Place MemoryLayout::joined(OpId op) const { return place(joined_[op]); }
 
-void Layout::collect_imports() {
+void MemoryLayout::collect_imports() {
   std::map<std::pair<OpId, int>, Value> received;
   for (OpId op = 0; op < graph_.size(); ++op)
     for (const Term& term : graph_.op(op).terms)
@@ -72,21 +73,21 @@ void Layout::collect_imports() {
   }
 }
 
-bool Layout::is_padded(const Place& place) const {
+bool MemoryLayout::is_padded(const Place& place) const {
   const Root& root = nodes_[place.root].what;
   return root.padding > 0 && place.channel == 0 && place.channels == root.shape.c;
 }
 
-bool Layout::is_whole(const Value& value, int node) const {
+bool MemoryLayout::is_whole(const Value& value, int node) const {
   return value.begin == first_channel_[node] && value.channels() == nodes_[node].what.shape.c;
 }
 
-bool Layout::can_claim(const Value& value, int device) const {
+bool MemoryLayout::can_claim(const Value& value, int device) const {
   const int node = instance(value.op, device);
   return is_whole(value, node) && nodes_[node].parent < 0 && !nodes_[node].fixed;
 }
 
-bool Layout::claim(const Value& value, int device, int parent, int channel) {
+bool MemoryLayout::claim(const Value& value, int device, int parent, int channel) {
   if (!can_claim(value, device)) return false;
   Node& node = nodes_[instance(value.op, device)];
   node.parent = parent;
@@ -94,7 +95,7 @@ bool Layout::claim(const Value& value, int device, int parent, int channel) {
   return true;
 }
 
-void Layout::place_terms(OpId id) {
+void MemoryLayout::place_terms(OpId id) {
   const Operator& op = graph_.op(id);
   if (op.is_input()) return;
   const int device = device_[id];
@@ -124,7 +125,7 @@ void Layout::place_terms(OpId id) {
   }
 }
 
-bool Layout::side_by_side(const std::vector<Value>& column, int device) const {
+bool MemoryLayout::side_by_side(const std::vector<Value>& column, int device) const {
   for (std::size_t i = 1; i < column.size(); ++i) {
     const Place a = value(column[i - 1], device), b = value(column[i], device);
     if (a.root != b.root || a.channel + a.channels != b.channel) return false;
@@ -134,7 +135,7 @@ bool Layout::side_by_side(const std::vector<Value>& column, int device) const {
 
 /// Sums of equally many values: if their first values can lie side by side, their second ones too and
 /// so on, one step adds all the terms.
-bool Layout::place_columns(const Operator& op, int device) {
+bool MemoryLayout::place_columns(const Operator& op, int device) {
   const std::size_t width = op.terms.front().size();
   if (width < 2) return false;
   std::vector<std::vector<Value>> columns(width), to_claim;
@@ -160,7 +161,7 @@ bool Layout::place_columns(const Operator& op, int device) {
   return true;
 }
 
-void Layout::place_merge(int merge) {
+void MemoryLayout::place_merge(int merge) {
   std::vector<OpId>& ops = merges_[merge];
   Shape shape = graph_.op(ops.front()).output;
   shape.c = 0;
@@ -193,14 +194,14 @@ void Layout::place_merge(int merge) {
   }
 }
 
-bool Layout::reads_padding(OpId id) const {
+bool MemoryLayout::reads_padding(OpId id) const {
   const std::vector<Term>& terms = graph_.op(id).terms;
   return terms.size() == 1 &&
          std::ranges::all_of(terms.front(), [&](const Value& v) { return is_padded(value(v, device_[id])); });
 }
 
 /// Are the channels behind an operator's output zero if those behind its inputs are?
-bool Layout::writes_padding(OpId id) const {
+bool MemoryLayout::writes_padding(OpId id) const {
   const Operator& op = graph_.op(id);
   bool padded = reads_padding(id);
   Shape shape = op.input;
@@ -212,7 +213,7 @@ bool Layout::writes_padding(OpId id) const {
   return padded;
 }
 
-void Layout::pad_roots(int vector_channels) {
+void MemoryLayout::pad_roots(int vector_channels) {
   std::vector<bool> whole(nodes_.size(), true);  // of a root: all that lies there
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     const Place p = place(static_cast<int>(n));

@@ -26,7 +26,7 @@ struct Import {
 /// concatenates outputs claims their homes as slices of one root, the earliest reader first, so that
 /// the producers write in place; an output has one home, so a second concatenation has to copy.
 /// A join of one value is only a name for it, and merged convolutions lie side by side.
-class Layout {
+class MemoryLayout {
  public:
   struct Root {
     int device = 0;
@@ -37,7 +37,7 @@ class Layout {
   /// `device`: of every operator, inputs included. `merges`: operators that become one convolution. Roots get
   /// channels up to a multiple of `vector_channels` where all that lies there is one whole output, and its operator
   /// can write zeros: it has a convolution over all channels, or reads nothing but such roots.
-  Layout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges, int vector_channels);
+  MemoryLayout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges, int vector_channels);
 
   const Root& root(int id) const { return nodes_[id].what; }
   /// Is this all of a root with padding?

@@ -40,7 +40,7 @@ void fit(Step& step, int channels) {
 
 }  // namespace
 
-int Builder::add_buffer(int device, Shape shape, int padding) {
+int ProgramBuilder::add_buffer(int device, Shape shape, int padding) {
   shape.c += padding;
   Buffer buffer{.device = device, .shape = shape, .padding = padding};
   const std::int64_t bytes = shape.size() * graph_.batch() * options_.element_bytes;
@@ -50,24 +50,24 @@ int Builder::add_buffer(int device, Shape shape, int padding) {
   return static_cast<int>(program_.buffers.size()) - 1;
 }
 
-int Builder::buffer_of(int root) {
+int ProgramBuilder::buffer_of(int root) {
   const auto [it, fresh] = buffers_.try_emplace(root, 0);
   if (fresh) {
-    const Layout::Root& what = layout_->root(root);
+    const MemoryLayout::Root& what = layout_->root(root);
     it->second = add_buffer(what.device, what.shape, what.padding);
   }
   return it->second;
 }
 
-View Builder::view(const Place& place) { return {buffer_of(place.root), place.channel, place.channels}; }
+View ProgramBuilder::view(const Place& place) { return {buffer_of(place.root), place.channel, place.channels}; }
 
-View Builder::wide_view(const Place& place) {
+View ProgramBuilder::wide_view(const Place& place) {
   View wide = view(place);
   if (layout_->is_padded(place)) wide.channels += layout_->root(place.root).padding;
   return wide;
 }
 
-std::vector<int> Builder::writers(const View& view) const {
+std::vector<int> ProgramBuilder::writers(const View& view) const {
   std::vector<int> steps;
   for (const auto& [written, step] : writes_[view.buffer])
     if (written.channel < view.channel + view.channels && view.channel < written.channel + written.channels)
@@ -75,12 +75,12 @@ std::vector<int> Builder::writers(const View& view) const {
   return steps;
 }
 
-int Builder::last_step(int device, int stream) const {
+int ProgramBuilder::last_step(int device, int stream) const {
   const auto it = last_.find({device, stream});
   return it == last_.end() ? -1 : it->second;
 }
 
-void Builder::add_step(Step step) {
+void ProgramBuilder::add_step(Step step) {
   std::vector<int> after(after_.begin(), after_.end());
   for (const View& input : step.inputs) {
     const std::vector<int> steps = writers(input);
@@ -103,7 +103,7 @@ void Builder::add_step(Step step) {
   program_.steps.push_back(std::move(step));
 }
 
-void Builder::add_transfer(const Value& value, int from, int device, int stream) {
+void ProgramBuilder::add_transfer(const Value& value, int from, int device, int stream) {
   after_ = {};
   View from_view = wide_view(layout_->value(value, from));
   const View to_view = wide_view(layout_->value(value, device));
@@ -116,7 +116,7 @@ void Builder::add_transfer(const Value& value, int from, int device, int stream)
             .stream = stream});
 }
 
-void Builder::add_copies(OpId id, int merge) {
+void ProgramBuilder::add_copies(OpId id, int merge) {
   const std::vector<JoinSlot> slots = join_slots(graph_);
   std::vector<std::pair<View, View>> runs;  // from, to
   for (OpId op : copied_outputs(slots, layout_->merge(merge))) {
@@ -143,7 +143,7 @@ void Builder::add_copies(OpId id, int merge) {
 
 /// The input of an operator. Its terms are put side by side: in `target` if there is one, else where
 /// the layout says, unless they lie side by side already.
-Builder::Flow Builder::read_terms(OpId id, const View* target) {
+ProgramBuilder::Flow ProgramBuilder::read_terms(OpId id, const View* target) {
   const Operator& op = graph_.op(id);
   const bool wide = layout_->reads_padding(id) && (!target || target->channels > op.output.c);
   std::vector<std::vector<View>> runs;
@@ -174,7 +174,7 @@ Builder::Flow Builder::read_terms(OpId id, const View* target) {
   return {{joined}};
 }
 
-bool Builder::fits(const Step& step, const Flow& flow) const {
+bool ProgramBuilder::fits(const Step& step, const Flow& flow) const {
   const Fusion& f = options_.fusion;
   const bool sum = flow.views.size() > 1, act = flow.act != Activation::none;
   switch (step.kind) {
@@ -189,7 +189,7 @@ bool Builder::fits(const Step& step, const Flow& flow) const {
   }
 }
 
-void Builder::add_layers(OpId id, int merge, Flow flow, const View& output) {
+void ProgramBuilder::add_layers(OpId id, int merge, Flow flow, const View& output) {
   const Operator& op = graph_.op(id);
   std::vector<Step> steps;  // the last one's output is `output`
   Shape shape = op.input;   // of the flow, without padding
@@ -271,7 +271,7 @@ void Builder::add_layers(OpId id, int merge, Flow flow, const View& output) {
   for (Step& step : steps) add_step(std::move(step));
 }
 
-void Builder::add_unit(OpId id, int merge, int device, int stream, std::span<const int> after) {
+void ProgramBuilder::add_unit(OpId id, int merge, int device, int stream, std::span<const int> after) {
   device_ = device, stream_ = stream, after_ = after;
   const View output = wide_view(merge >= 0 ? layout_->merged_output(merge) : layout_->output(id));
   if (graph_.op(id).is_join())

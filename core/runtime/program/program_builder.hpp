@@ -15,9 +15,9 @@ namespace opsched {
 
 /// Appends steps to a program. A root of the layout becomes a buffer the first time that a step
 /// touches it.
-class Builder {
+class ProgramBuilder {
  public:
-  Builder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {}
+  ProgramBuilder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {}
 
   Program& program() { return program_; }
   /// The view of a place in the buffers at hand.
@@ -25,7 +25,7 @@ class Builder {
   /// From here on roots become new buffers, except those already in `kept`.
   void use_buffers(std::map<int, int> kept) { buffers_ = std::move(kept), joined_.clear(), copied_.clear(); }
   int buffer_of(int root);
-  void set_layout(const Layout& layout) { layout_ = &layout; }
+  void set_layout(const MemoryLayout& layout) { layout_ = &layout; }
 
   /// Appends the steps of one operator, or of merge `merge` if that is not negative. Each of them
   /// also happens after the steps `after`. A join that costs nothing appends none. A merge makes the copies that
@@ -57,7 +57,7 @@ class Builder {
 
   const Graph& graph_;
   LoweringOptions options_;
-  const Layout* layout_ = nullptr;
+  const MemoryLayout* layout_ = nullptr;
   Program program_;
   Order order_;
   std::map<int, int> buffers_;                             ///< root -> buffer

@@ -29,7 +29,7 @@ template <class F>
 void for_each_element(const View& view, const Program& program, int batch, Precision precision, F f) {
   const Shape shape = shape_of(view, program);
   const Shape& whole = program.buffers[view.buffer].shape;
-  const Layout layout = preferred_layout(precision);
+  const TensorFormat layout = preferred_format(precision);
   const TensorLayout strides = slice_layout(whole, view.channel, view.channels, batch, layout, 1);
   const std::int64_t first = slice_offset(whole, view.channel, layout, 1);
   std::int64_t dense = 0;
@@ -123,7 +123,7 @@ CapturedProgram::CapturedProgram(Program program, int batch, Precision precision
 }
 
 void CapturedProgram::prepare(const WeightSource& weights, const std::function<void(const std::string&)>& progress) {
-  const Layout layout = preferred_layout(precision_);
+  const TensorFormat layout = preferred_format(precision_);
   std::vector<std::vector<Problem>> problems(devices_.size());
   for (const Step& step : program_.steps)
     if (step.kind != Step::Kind::transfer)
@@ -179,7 +179,7 @@ void CapturedProgram::place(MemoryUse memory) {
 char* CapturedProgram::address(const View& view) const {
   const Buffer& buffer = program_.buffers[view.buffer];
   return arenas_[buffer.device] + buffer.offset +
-         slice_offset(buffer.shape, view.channel, preferred_layout(precision_), element_bytes(precision_));
+         slice_offset(buffer.shape, view.channel, preferred_format(precision_), element_bytes(precision_));
 }
 
 void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
@@ -212,7 +212,7 @@ PeerCopy CapturedProgram::copy_of(const Step& step) const {
   const View& from = step.inputs.front();
   const Shape source = program_.buffers[from.buffer].shape, target = program_.buffers[step.output.buffer].shape;
   const std::size_t element = element_bytes(precision_);
-  const bool nhwc = preferred_layout(precision_) == Layout::nhwc;
+  const bool nhwc = preferred_format(precision_) == TensorFormat::nhwc;
   const std::size_t pixels = std::size_t(source.h) * source.w;
   const std::size_t rows = nhwc ? batch_ * pixels : batch_;
   const std::size_t width = element * from.channels * (nhwc ? 1 : pixels);
@@ -289,7 +289,7 @@ std::vector<KernelChoice> CapturedProgram::kernels() const {
   std::map<std::string, std::string> chosen;
   for (std::size_t i = 0; i < prepared_.size(); ++i)
     if (prepared_[i].kernel)
-      chosen.emplace(make_problem(program_, program_.steps[i], precision_, preferred_layout(precision_), batch_).key(),
+      chosen.emplace(make_problem(program_, program_.steps[i], precision_, preferred_format(precision_), batch_).key(),
                      prepared_[i].kernel->describe());
   std::vector<KernelChoice> kernels;
   for (auto& [problem, kernel] : chosen) kernels.push_back({problem, kernel});

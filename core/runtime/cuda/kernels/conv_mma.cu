@@ -11,7 +11,7 @@
 #include "core/runtime/cuda/kernels/conv_mma_device.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
 #include "core/runtime/cuda/kernels/mma_tile.cuh"
-#include "core/runtime/cuda/library/kernel_providers.hpp"
+#include "core/runtime/cuda/kernels/tf32.hpp"
 
 namespace opsched {
 namespace {

@@ -65,7 +65,7 @@ void generic(cudaStream_t stream, const DepthwiseCall& call, const Sources& sour
   const int blocks = blocks_for(total, threads);
   GenericArgs args{g,        FastDiv(g.c), FastDiv(g.oh), FastDiv(g.ow), static_cast<std::uint32_t>(total),
                    call.pre, call.post};
-  const auto kernel = call.layout == Layout::nhwc ? generic_kernel<T, true> : generic_kernel<T, false>;
+  const auto kernel = call.layout == TensorFormat::nhwc ? generic_kernel<T, true> : generic_kernel<T, false>;
   launch_overlapping(kernel, {dim3(blocks), dim3(threads)}, stream, sources, weights, bias, out, out_stride, args);
 }
 
@@ -89,9 +89,10 @@ bool supports(const DepthwiseCall& call) {
   const bool common = g.kh == g.kw && g.sh == g.sw && (g.kh == 3 || g.kh == 5 || g.kh == 7) && (g.sh == 1 || g.sh == 2);
   switch (v.kind) {
     case DepthwiseVariant::Kind::tiled:
-      return common && call.layout == Layout::nchw && !call.half && g.n < 65536;
+      return common && call.layout == TensorFormat::nchw && !call.half && g.n < 65536;
     case DepthwiseVariant::Kind::strip:
-      if (!common || call.layout != Layout::nhwc || g.n >= 65536 || g.c % v.vector != 0 || v.vector > 4) return false;
+      if (!common || call.layout != TensorFormat::nhwc || g.n >= 65536 || g.c % v.vector != 0 || v.vector > 4)
+        return false;
       if (v.cols != 2 && (v.cols != 4 || v.vector > 2)) return false;
       if (v.rows == 4) return g.sh == 1 && v.vector * v.cols == 8;
       return v.rows == 1 && (!call.sum || g.kh == 3 || (v.vector <= 2 && v.cols == 2));

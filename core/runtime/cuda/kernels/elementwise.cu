@@ -15,7 +15,7 @@ struct Rows {
 
 Rows rows_of(const GatherCall& call) {
   const std::int64_t plane = std::int64_t{call.h} * call.w;
-  return call.layout == Layout::nchw ? Rows{call.n, call.c * plane} : Rows{call.n * plane, call.c};
+  return call.layout == TensorFormat::nchw ? Rows{call.n, call.c * plane} : Rows{call.n * plane, call.c};
 }
 
 template <class T, int V>
@@ -98,7 +98,7 @@ void gather(cudaStream_t stream, const GatherCall& call, const Sources& sources,
 void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::int64_t in_stride, const float* bias,
               void* out, std::int64_t out_stride) {
   const std::int64_t plane = std::int64_t{call.h} * call.w;
-  const bool last = call.layout == Layout::nhwc;
+  const bool last = call.layout == TensorFormat::nhwc;
   const std::int64_t length = last ? call.c : plane;
   const std::int64_t total = call.n * call.c * plane / call.vector;
   with_vector(call.half, call.vector, [&](auto element, auto vector) {

@@ -11,7 +11,7 @@
 #include <cstdint>
 
 #include "core/graph/operator.hpp"
-#include "core/runtime/program/kernel_problem.hpp"
+#include "core/tensor_format.hpp"
 
 namespace opsched::native {
 
@@ -36,7 +36,7 @@ struct Window {
 /// Bytes moved at a time in gathers, epilogues and pools: a vector of `vector` elements; every
 /// address, stride and inner extent must be a multiple of it.
 struct GatherCall {
-  Layout layout;
+  TensorFormat layout;
   bool half;
   int vector;
   int n, c, h, w;
@@ -50,7 +50,7 @@ void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::
               void* out, std::int64_t out_stride);
 
 struct PoolCall {
-  Layout layout;
+  TensorFormat layout;
   bool half;
   int vector;  ///< channels at a time; NHWC only
   Window window;
@@ -74,7 +74,7 @@ struct DepthwiseVariant {
   int threads = 128;  ///< a block, about
 };
 struct DepthwiseCall {
-  Layout layout;
+  TensorFormat layout;
   bool half;
   Window window;
   Activation pre, post;

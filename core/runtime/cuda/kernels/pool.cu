@@ -252,7 +252,7 @@ void launch_global_avg_vectors(cudaStream_t stream, const PoolCall& call, const 
 template <class T>
 void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
   const Window& g = call.window;
-  if (call.layout == Layout::nchw) {
+  if (call.layout == TensorFormat::nchw) {
     const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
     launch_overlapping(global_avg_nchw<T>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
                        out_stride, g.n, g.c, g.h * g.w, call.pre);
@@ -302,7 +302,7 @@ void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, v
 void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
   if (call.type == PoolType::global_avg) {
     (call.half ? global_avg<__half> : global_avg<float>)(stream, call, sources, out, out_stride);
-  } else if (call.layout == Layout::nchw) {
+  } else if (call.layout == TensorFormat::nchw) {
     (call.half ? launch<__half, 1, false> : launch<float, 1, false>)(stream, call, sources, out, out_stride);
   } else if (call.half) {
     (call.vector == 8   ? launch<__half, 8, true>

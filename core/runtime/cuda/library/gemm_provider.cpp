@@ -32,7 +32,7 @@ struct Product {
 
   /// Fused: with bias (and relu), into the problem's output; else into a dense tensor.
   Product(const Problem& p, bool fused) : fused(fused) {
-    const bool nhwc = p.layout == Layout::nhwc;
+    const bool nhwc = p.layout == TensorFormat::nhwc;
     const auto& conv = std::get<Conv2d>(p.layer);
     const std::int64_t plane = std::int64_t{p.output.h} * p.output.w, c = p.input.c, k = p.output.c;
     const cudaDataType type = p.precision == Precision::fp16 ? CUDA_R_16F : CUDA_R_32F;
@@ -100,7 +100,7 @@ class GemmConv : public Kernel {
               void* workspace) const override {
     const std::byte* packed = static_cast<const std::byte*>(weights);
     std::byte* scratch = static_cast<std::byte*>(workspace);
-    const bool nhwc = problem_.layout == Layout::nhwc;
+    const bool nhwc = problem_.layout == TensorFormat::nhwc;
     const void *a = nhwc ? weights : inputs[0], *b = nhwc ? inputs[0] : weights;
     void* d = product_.fused ? output : scratch;
     Product product = product_;
@@ -152,7 +152,8 @@ std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSit
   std::vector<std::string> names;
   if (!possible(problem)) return names;
   for (bool fused : {true, false}) {
-    if (fused && (problem.layout == Layout::nchw || std::get<Conv2d>(problem.layer).act == Activation::tanh)) continue;
+    if (fused && (problem.layout == TensorFormat::nchw || std::get<Conv2d>(problem.layer).act == Activation::tanh))
+      continue;
     try {
       Product product(problem, fused);
       cublasLtMatmulPreferenceOpaque_t preference{};
@@ -160,7 +161,7 @@ std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSit
       const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t name, auto value) {
         check(cublasLtMatmulPreferenceSetAttribute(&preference, name, &value, sizeof value), "preference");
       };
-      const bool nhwc = problem.layout == Layout::nhwc;
+      const bool nhwc = problem.layout == TensorFormat::nhwc;
       const std::uint32_t in = problem.inputs[0].alignment, out = fused ? problem.result.alignment : 16;
       prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{kMaxWorkspace});
       prefer(nhwc ? CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES : CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, in);

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/kernels/tf32.hpp"
 #include "core/runtime/cuda/library/cudnn_graph.hpp"
 
 namespace opsched {
@@ -44,7 +45,7 @@ KernelSite::KernelSite(int device) : device(device) {
 KernelSite::~KernelSite() { cublasLtDestroy(lt); }
 
 std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
-  if (problem.precision == Precision::fp16 && problem.layout == Layout::nchw)
+  if (problem.precision == Precision::fp16 && problem.layout == TensorFormat::nchw)
     throw Error("fp16 runs channels-last only: " + problem.key());
   const bool conv = problem.kind == Step::Kind::conv, sum = problem.inputs.size() > 1;
   const auto list = [&](const Problem& p) { return conv ? list_convs(p, site, builder) : list_native(p); };
@@ -93,26 +94,20 @@ int name_number(const std::string& part, char letter) {
   return value;
 }
 
-std::int64_t free_stride(const TensorLayout& t, Layout layout) { return layout == Layout::nchw ? t.n : t.w; }
+std::int64_t free_stride(const TensorLayout& t, TensorFormat layout) {
+  return layout == TensorFormat::nchw ? t.n : t.w;
+}
 
 int row_alignment(const TensorLayout& t, const Problem& problem) {
   const std::int64_t stride = free_stride(t, problem.layout) * element_bytes(problem.precision);
-  const bool one_row = problem.layout == Layout::nchw && problem.batch == 1;
+  const bool one_row = problem.layout == TensorFormat::nchw && problem.batch == 1;
   int alignment = t.alignment;
   while (!one_row && stride % alignment != 0) alignment /= 2;
   return alignment;
 }
 
-float round_to_tf32(float x) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &x, 4);
-  bits = (bits + 0x1000u) & ~0x1fffu;
-  std::memcpy(&x, &bits, 4);
-  return x;
-}
-
-bool is_dense(const TensorLayout& t, const Shape& shape, Layout layout) {
-  return free_stride(t, layout) == (layout == Layout::nchw ? shape.size() : shape.c);
+bool is_dense(const TensorLayout& t, const Shape& shape, TensorFormat layout) {
+  return free_stride(t, layout) == (layout == TensorFormat::nchw ? shape.size() : shape.c);
 }
 
 PackedConv packed_conv(const Problem& problem) {
@@ -143,14 +138,14 @@ std::vector<std::byte> pack_conv(const Problem& problem, const ConvWeights& weig
   for (int k = 0; k < conv.out_channels; ++k)
     for (std::size_t c = 0; c < depth; ++c)
       for (std::size_t t = 0; t < taps; ++t, ++i)
-        put(0, problem.layout == Layout::nchw ? i : (k * taps + t) * depth + c, weights.weight[i], true);
+        put(0, problem.layout == TensorFormat::nchw ? i : (k * taps + t) * depth + c, weights.weight[i], true);
   for (int k = 0; k < conv.out_channels; ++k) put(place.bias, k, weights.bias[k], false);
   std::memcpy(packed.data() + place.float_bias, weights.bias.data(), conv.out_channels * sizeof(float));
   return packed;
 }
 
 void finish_conv(cudaStream_t stream, const Problem& problem, const void* dense, const float* bias, void* output) {
-  const bool nhwc = problem.layout == Layout::nhwc;
+  const bool nhwc = problem.layout == TensorFormat::nhwc;
   const Shape& s = problem.output;
   const int element = element_bytes(problem.precision);
   // In NCHW the kernel's rows are planes, which must be aligned too.

@@ -95,13 +95,11 @@ std::vector<std::string> split_name(const std::string& name);
 /// The number after a letter: "t128". Throws Error if it is not one.
 int name_number(const std::string& part, char letter);
 /// The one stride of a tensor that its shape leaves free: see native_kernels.hpp.
-std::int64_t free_stride(const TensorLayout& t, Layout layout);
+std::int64_t free_stride(const TensorLayout& t, TensorFormat layout);
 /// Power of two of bytes, at most 16, that the address of every contiguous row of a tensor is a multiple
 /// of. Rows are images in NCHW, pixels in NHWC.
 int row_alignment(const TensorLayout& t, const Problem& problem);
-/// The nearest number that tf32 holds, ties away from zero, as cvt.rna does.
-float round_to_tf32(float x);
-bool is_dense(const TensorLayout& t, const Shape& shape, Layout layout);
+bool is_dense(const TensorLayout& t, const Shape& shape, TensorFormat layout);
 
 /// Weights of a dense or grouped convolution for the libraries: [out][in / groups][kh][kw] in NCHW or
 /// [out][kh][kw][in / groups] in NHWC, of the storage type (rounded to tf32's in tf32); then the biases

@@ -57,13 +57,13 @@ class Gather : public Native {
     if (all_dense) {  // one long row
       const std::int64_t size = problem.batch * s.size();
       if (size >= std::int64_t{1} << 31) throw Error("a tensor of 2^31 or more elements is too large");
-      call_ = {Layout::nchw, is_half(problem), 1, 1, static_cast<int>(size), 1, 1, problem.pre};
+      call_ = {TensorFormat::nchw, is_half(problem), 1, 1, static_cast<int>(size), 1, 1, problem.pre};
       int bytes = problem.result.alignment;
       for (const TensorLayout& t : problem.inputs) bytes = std::min(bytes, t.alignment);
       call_.vector = bytes / element_bytes(problem.precision);
       while (size % call_.vector != 0) call_.vector /= 2;
     } else {
-      call_.vector = common_vector(problem, problem.layout == Layout::nchw ? s.size() : s.c);
+      call_.vector = common_vector(problem, problem.layout == TensorFormat::nchw ? s.size() : s.c);
     }
   }
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void*,
@@ -129,7 +129,7 @@ class Depthwise : public Native {
     const std::size_t channels = call_.window.c;
     for (std::size_t c = 0, i = 0; c < channels; ++c)
       for (std::size_t t = 0; t < taps_; ++t, ++i) {
-        const std::size_t at = problem_.layout == Layout::nchw ? i : t * channels + c;
+        const std::size_t at = problem_.layout == TensorFormat::nchw ? i : t * channels + c;
         if (call_.half) {
           const __half h = __float2half(weights.weight[i]);
           std::memcpy(packed.data() + at * 2, &h, 2);
@@ -162,7 +162,7 @@ std::vector<std::string> list_depthwise(const Problem& problem) {
       call.variant = {.kind = Kind::tiled, .rows = rows, .threads = threads};
       if (native::supports(call)) names.push_back("tiled/r" + std::to_string(rows) + "/t" + std::to_string(threads));
     }
-  const int widest = problem.layout == Layout::nhwc ? common_vector(problem, problem.input.c) : 0;
+  const int widest = problem.layout == TensorFormat::nhwc ? common_vector(problem, problem.input.c) : 0;
   for (int vector = widest; vector >= 1; vector /= 2)
     for (int cols : {2, 4})
       for (int rows : {1, 4})
@@ -201,7 +201,7 @@ std::vector<std::string> list_native(const Problem& problem) {
       return list_depthwise(problem);
     case Step::Kind::pool: {
       std::vector<std::string> names;
-      for (int vector = problem.layout == Layout::nhwc ? common_vector(problem, problem.input.c) : 1; vector >= 1;
+      for (int vector = problem.layout == TensorFormat::nhwc ? common_vector(problem, problem.input.c) : 1; vector >= 1;
            vector /= 2)
         names.push_back("pool/v" + std::to_string(vector));
       return names;

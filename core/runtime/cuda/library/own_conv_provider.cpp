@@ -8,13 +8,15 @@ namespace opsched {
 namespace {
 
 /// The matrix units' kernel does tf32 and fp16 in NHWC, the other one fp32 in NCHW.
-bool is_mma(const Problem& problem) { return problem.layout == Layout::nhwc && problem.precision != Precision::fp32; }
+bool is_mma(const Problem& problem) {
+  return problem.layout == TensorFormat::nhwc && problem.precision != Precision::fp32;
+}
 
 bool possible(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
   if (conv.groups != 1 || problem.inputs.size() != 1 || problem.pre == Activation::tanh) return false;
   if (is_mma(problem)) return row_alignment(problem.inputs[0], problem) >= kConvMmaAlignment;
-  return problem.layout == Layout::nchw && problem.precision == Precision::fp32;
+  return problem.layout == TensorFormat::nchw && problem.precision == Precision::fp32;
 }
 
 class OwnConv : public Kernel {
@@ -57,7 +59,7 @@ class OwnConv : public Kernel {
 
 ConvGeometry conv_geometry(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
-  const bool nhwc = problem.layout == Layout::nhwc;
+  const bool nhwc = problem.layout == TensorFormat::nhwc;
   const TensorLayout &in = problem.inputs[0], &out = problem.result;
   ConvGeometry g;
   g.batch = problem.batch;

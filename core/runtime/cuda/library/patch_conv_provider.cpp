@@ -8,7 +8,7 @@ namespace {
 
 bool possible(const Problem& problem) {
   return std::get<Conv2d>(problem.layer).groups == 1 && problem.inputs.size() == 1 && problem.pre != Activation::tanh &&
-         problem.layout == Layout::nhwc && problem.precision != Precision::fp32 &&
+         problem.layout == TensorFormat::nhwc && problem.precision != Precision::fp32 &&
          (problem.input.c <= kConvThinChannels || row_alignment(problem.inputs[0], problem) == 16);
 }
 

@@ -60,7 +60,7 @@ ScheduleCompany::ScheduleCompany(std::vector<CompanyMember> members, DeviceConte
     Member& member = members_.back();
     const Program program = lower(member.what.graph, member.what.schedule, lowering_for(precision));
     for (const Step& step : program.steps)
-      add_problem(make_problem(program, step, precision, preferred_layout(precision), member.what.graph.batch()),
+      add_problem(make_problem(program, step, precision, preferred_format(precision), member.what.graph.batch()),
                   problems_, member.uses);
   }
   std::vector<Problem> all;

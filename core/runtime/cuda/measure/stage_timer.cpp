@@ -70,7 +70,7 @@ Program StageTimer::lowered(const Stage& stage, int replicas, std::span<const Gr
 std::vector<Problem> StageTimer::problems_of(const Program& program) const {
   std::vector<Problem> problems;
   for (const Step& step : program.steps)
-    problems.push_back(make_problem(program, step, precision_, preferred_layout(precision_), graph_.batch()));
+    problems.push_back(make_problem(program, step, precision_, preferred_format(precision_), graph_.batch()));
   return problems;
 }
 

@@ -140,7 +140,7 @@ inline Case finish(Rng& rng, Problem p, int inputs) {
   return c;
 }
 
-inline Problem blank(Rng& rng, Precision precision, Layout layout, Step::Kind kind) {
+inline Problem blank(Rng& rng, Precision precision, TensorFormat layout, Step::Kind kind) {
   Problem p;
   p.kind = kind;
   p.precision = precision;
@@ -149,7 +149,7 @@ inline Problem blank(Rng& rng, Precision precision, Layout layout, Step::Kind ki
   return p;
 }
 
-inline Case random_depthwise(Rng& rng, Precision precision, Layout layout) {
+inline Case random_depthwise(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::depthwise);
   const int c = pick(rng, {1, 3, 16, 42, 77, 168}), k = pick(rng, {3, 3, 5, 7}), stride = pick(rng, {1, 2});
   p.input = {c, pick(rng, {7, 11, 21, 40}), pick(rng, {7, 13, 28, 83})};
@@ -161,7 +161,7 @@ inline Case random_depthwise(Rng& rng, Precision precision, Layout layout) {
   return finish(rng, p, pick(rng, {1, 1, 2, 3, 8}));
 }
 
-inline Case random_pool(Rng& rng, Precision precision, Layout layout) {
+inline Case random_pool(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::pool);
   p.input = {pick(rng, {1, 3, 16, 42, 77, 192}), pick(rng, {7, 8, 17, 35}), pick(rng, {7, 8, 28})};
   Pool2d pool{.type = static_cast<PoolType>(pick(rng, {0, 1, 2})), .kernel = {3, 3}};
@@ -173,14 +173,14 @@ inline Case random_pool(Rng& rng, Precision precision, Layout layout) {
   return finish(rng, p, pick(rng, {1, 1, 3}));
 }
 
-inline Case random_gather(Rng& rng, Precision precision, Layout layout) {
+inline Case random_gather(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::gather);
   p.input = {pick(rng, {1, 3, 16, 42, 77, 192}), pick(rng, {1, 7, 28}), pick(rng, {1, 8, 35})};
   p.pre = static_cast<Activation>(pick(rng, {0, 1, 2}));
   return finish(rng, p, pick(rng, {1, 2, 5, native::kMaxSources}));
 }
 
-inline Case random_conv(Rng& rng, Precision precision, Layout layout) {
+inline Case random_conv(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::conv);
   const int groups = pick(rng, {1, 1, 1, 2});
   p.input = {groups * pick(rng, {3, 16, 42, 77, 96}), pick(rng, {1, 8, 17}), pick(rng, {7, 8, 20})};
@@ -274,9 +274,9 @@ class Loaded {
   DeviceBuffer output_;
 };
 
-inline std::vector<Layout> layouts(Precision p) {
-  if (p == Precision::fp16) return {Layout::nhwc};
-  return {Layout::nchw, Layout::nhwc};
+inline std::vector<TensorFormat> layouts(Precision p) {
+  if (p == Precision::fp16) return {TensorFormat::nhwc};
+  return {TensorFormat::nchw, TensorFormat::nhwc};
 }
 
 }  // namespace opsched

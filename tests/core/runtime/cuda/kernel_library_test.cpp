@@ -22,7 +22,7 @@ class KernelOverlap : public OnGpu {};
 TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
   Rng rng(5);
   std::vector<Case> cases;
-  for (Layout layout : layouts(GetParam())) {
+  for (TensorFormat layout : layouts(GetParam())) {
     cases.push_back(random_conv(rng, GetParam(), layout));
     cases.push_back(random_depthwise(rng, GetParam(), layout));
     cases.push_back(random_pool(rng, GetParam(), layout));
@@ -59,7 +59,7 @@ TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
 
 TEST_P(KernelLibraries, CanBeCapturedOnSeveralStreamsAtOnce) {
   Rng rng(6);
-  const Layout layout = preferred_layout(GetParam());
+  const TensorFormat layout = preferred_format(GetParam());
   KernelLibrary library(0, "");
   std::vector<Case> cases;
   for (int i = 0; i < 4; ++i) cases.push_back(random_conv(rng, GetParam(), layout));
@@ -108,7 +108,7 @@ TEST_F(KernelOverlap, RespectsDependences) {
   Rng rng(8);
   Problem p;
   p.input = p.output = {64, 56, 56};
-  p.inputs.assign(2, dense_layout(p.input, Layout::nchw));
+  p.inputs.assign(2, dense_layout(p.input, TensorFormat::nchw));
   p.result = p.inputs[0];
   p.pre = Activation::tanh;
   const auto kernel = build_native(p, "gather");
@@ -182,8 +182,8 @@ class Rogue : public Kernel {
 TEST_F(KernelTrials, SeeWrongKernels) {
   Problem p;
   p.input = p.output = {8, 5, 5};
-  p.inputs = {dense_layout(p.input, Layout::nchw)};
-  p.result = slice_layout({24, 5, 5}, 8, 8, 1, Layout::nchw, 4);
+  p.inputs = {dense_layout(p.input, TensorFormat::nchw)};
+  p.result = slice_layout({24, 5, 5}, 8, 8, 1, TensorFormat::nchw, 4);
   const TrialBench bench;
   Trial trial(p, bench);
   EXPECT_LT(trial.check(*build_native(p, "gather")), 1e-7);
@@ -207,7 +207,7 @@ TEST_F(KernelLibraryFiles, BadOnesAreReported) {
   // Another version's choices are replaced.
   std::ofstream(file) << R"({"format": "opsched kernel choices", "version": 1, "choices": 7})";
   Rng rng(7);
-  const Case c = random_pool(rng, Precision::fp32, Layout::nchw);
+  const Case c = random_pool(rng, Precision::fp32, TensorFormat::nchw);
   KernelLibrary library(0, file.string());
   library.get(c.problem);
   EXPECT_EQ(library.tunings().size(), 1u);

@@ -37,7 +37,7 @@ class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {
 TEST_P(Kernels, DepthwiseMatchesTheDefinition) {
   Rng rng(1);
   int kernels = 0;
-  for (Layout layout : layouts(GetParam()))
+  for (TensorFormat layout : layouts(GetParam()))
     for (int i = 0; i < cases(40); ++i) kernels += check_native(random_depthwise(rng, GetParam(), layout));
   EXPECT_GT(kernels, cases(40) * 2);
 }
@@ -48,7 +48,7 @@ TEST_P(Kernels, DepthwiseVectorsMatchTheDefinition) {
   for (int k : {3, 5, 7})
     for (int inputs : {1, 2, 3})
       for (Activation pre : {Activation::none, Activation::relu, Activation::tanh}) {
-        Problem p = blank(rng, GetParam(), Layout::nhwc, Step::Kind::depthwise);
+        Problem p = blank(rng, GetParam(), TensorFormat::nhwc, Step::Kind::depthwise);
         p.input = {pick(rng, {4, 12, 136}), pick(rng, {7, 8, 13, 18}), pick(rng, {7, 9, 10, 15})};
         const int padding = pick(rng, {0, 1, k / 2});
         p.layer = Conv2d{.out_channels = p.input.c,
@@ -65,12 +65,12 @@ TEST_P(Kernels, DepthwiseVectorsMatchTheDefinition) {
 
 TEST_P(Kernels, PoolsMatchTheDefinition) {
   Rng rng(2);
-  for (Layout layout : layouts(GetParam()))
+  for (TensorFormat layout : layouts(GetParam()))
     for (int i = 0; i < cases(40); ++i) check_native(random_pool(rng, GetParam(), layout));
 }
 
 /// Large enough for threads that do several output rows.
-Case large_pool(Rng& rng, Precision precision, Layout layout, Pool2d pool, Activation pre) {
+Case large_pool(Rng& rng, Precision precision, TensorFormat layout, Pool2d pool, Activation pre) {
   Problem p = blank(rng, precision, layout, Step::Kind::pool);
   p.batch = 8;
   const int size = 90 * pool.stride[0] + 1;
@@ -84,7 +84,7 @@ TEST_P(Kernels, LargePoolsMatchTheDefinition) {
   Rng rng(5);
   const Pool2d most{.type = PoolType::max, .kernel = {3, 3}, .stride = {2, 2}, .padding = {0, 0}};
   const Pool2d mean{.type = PoolType::avg, .kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}};
-  for (Layout layout : layouts(GetParam())) {
+  for (TensorFormat layout : layouts(GetParam())) {
     check_native(large_pool(rng, GetParam(), layout, most, Activation::relu));
     check_native(large_pool(rng, GetParam(), layout, mean, Activation::none));
   }
@@ -92,14 +92,14 @@ TEST_P(Kernels, LargePoolsMatchTheDefinition) {
 
 TEST_P(Kernels, GathersMatchTheDefinition) {
   Rng rng(3);
-  for (Layout layout : layouts(GetParam()))
+  for (TensorFormat layout : layouts(GetParam()))
     for (int i = 0; i < cases(40); ++i) check_native(random_gather(rng, GetParam(), layout));
 }
 
 TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
   Rng rng(4);
   std::map<std::string, int> right;  // kernels by source
-  for (Layout layout : layouts(GetParam()))
+  for (TensorFormat layout : layouts(GetParam()))
     for (int i = 0; i < 8; ++i) {
       const Case c = random_conv(rng, GetParam(), layout);
       const Loaded loaded(c);
@@ -132,7 +132,7 @@ class BareKernels : public OnGpu {};
 
 TEST_F(BareKernels, AreFinishedOnLargePlanesOfOddSize) {
   Rng rng(6);
-  Problem p = blank(rng, Precision::fp32, Layout::nchw, Step::Kind::conv);
+  Problem p = blank(rng, Precision::fp32, TensorFormat::nchw, Step::Kind::conv);
   p.batch = 4;
   p.input = {4, 95, 95};
   p.layer = Conv2d{.out_channels = 64, .kernel = {1, 1}, .act = Activation::relu};
