@@ -28,7 +28,7 @@ struct NetworkInfo {
 const std::vector<NetworkInfo>& networks();
 /// Throws Error listing the known names.
 const NetworkInfo& find_network(const std::string& name);
-/// find_network, with the image's default filled in.
+/// find_network, with the image's default filled in. Throws Error naming the operator that does not fit it.
 Graph make_network(const std::string& name, const NetworkOptions& options = {});
 
 }  // namespace opsched

@@ -30,6 +30,29 @@ const NetworkInfo& find_network(const std::string& name) {
   throw Error("unknown network '" + name + "'; known: " + known);
 }
 
+namespace {
+
+/// Does the network exist at this image size?
+bool fits(const NetworkInfo& info, NetworkOptions options, int image) {
+  options.image = image;
+  try {
+    info.make(options);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// Where an image is too small: "; the least image size is 75".
+std::string least_size(const NetworkInfo& info, const NetworkOptions& options) {
+  if (options.image >= info.image || !fits(info, options, info.image)) return "";
+  int least = options.image + 1;
+  while (!fits(info, options, least)) ++least;
+  return "; the least image size is " + std::to_string(least);
+}
+
+}  // namespace
+
 Graph make_network(const std::string& name, const NetworkOptions& options) {
   const NetworkInfo& info = find_network(name);
   NetworkOptions filled = options;
@@ -38,7 +61,12 @@ Graph make_network(const std::string& name, const NetworkOptions& options) {
   if (filled.image < 1 || filled.image > largest)
     throw Error("network '" + name + "': the image size must be between 1 and " + std::to_string(largest) + ", not " +
                 std::to_string(filled.image));
-  return info.make(filled);
+  try {
+    return info.make(filled);
+  } catch (const Error& e) {
+    throw Error("network '" + name + "' at image size " + std::to_string(filled.image) + ": " + e.what() +
+                least_size(info, filled));
+  }
 }
 
 }  // namespace opsched

@@ -75,6 +75,7 @@ TEST(Cli, WhichGraphMustBeClear) {
   expect_refused("show squeezenet --batch many", {"many"});
   expect_refused("show --graph g.json --image 64", {"g.json", "--image"});
   expect_refused("show randwire --edge-lists /no/such/folder", {"/no/such/folder"});
+  expect_refused("show squeezenet --image 16", {"'pool8/pool'", "least image size is 29"});
 }
 
 TEST(Cli, BrokenGraphFilesAreNamed) {

@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 
 #include "core/error.hpp"
 #include "core/graph/fingerprint.hpp"
 #include "core/graph/operations.hpp"
+#include "core/runtime/program/program.hpp"
 #include "networks/wiring.hpp"
 
 namespace opsched {
@@ -282,6 +284,48 @@ TEST(Networks, BatchAndImageAreParameters) {
     EXPECT_EQ(graph.size(), usual.size());
     EXPECT_GT(graph.macs(), 3 * usual.macs());
     EXPECT_EQ(graph.op(graph.outputs().front()).output, usual.op(usual.outputs().front()).output);
+  }
+}
+
+/// Every size gives a graph that can be scheduled and lowered, or an error that names the operator and, where the image
+/// is too small, the least size; below that none works, from there on all do.
+TEST(Networks, EveryImageSizeWorksOrSaysWhichWould) {
+  std::vector<int> sizes;
+  for (int image = 1; image <= 128; ++image) sizes.push_back(image);
+  sizes.insert(sizes.end(), {191, 255, 256, 257, 511, 512, 1023, 4096, 16384});
+  for (const NetworkInfo& info : networks()) {
+    int least = 0;
+    for (int image : sizes) {
+      SCOPED_TRACE(info.name + " " + std::to_string(image));
+      NetworkOptions options;
+      options.image = image;
+      try {
+        const Graph graph = make_network(info.name, options);
+        if (least == 0) least = image;
+        EXPECT_EQ(graph.op(graph.inputs().front()).output, (Shape{3, image, image}));
+        Schedule one_by_one;
+        one_by_one.devices.resize(1);
+        for (OpId op : graph.units()) one_by_one.devices[0].stages.push_back({.groups = {{op}}});
+        EXPECT_NO_THROW(lower(graph, one_by_one, {}));
+      } catch (const Error& e) {
+        const std::string complaint = e.what();
+        EXPECT_NE(complaint.find("operator '"), std::string::npos) << complaint;
+        if (image > info.image) {
+          EXPECT_NE(complaint.find("more than"), std::string::npos) << complaint;
+          continue;
+        }
+        EXPECT_EQ(least, 0) << "smaller ones work: " << complaint;
+        NetworkOptions said;
+        const std::size_t at = complaint.find("the least image size is ");
+        ASSERT_NE(at, std::string::npos) << complaint;
+        said.image = std::stoi(complaint.substr(at + 24));
+        EXPECT_GT(said.image, image);
+        EXPECT_NO_THROW(make_network(info.name, said));
+        --said.image;
+        EXPECT_THROW(make_network(info.name, said), Error);
+      }
+    }
+    EXPECT_GT(least, 0);
   }
 }
 
