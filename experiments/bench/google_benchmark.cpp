@@ -105,6 +105,7 @@ void require_number(const std::vector<std::string>& flags, const std::string& na
 
 /// Google Benchmark ends the program for some wrong flags, and takes others as they come.
 void check(const std::vector<std::string>& flags) {
+  printer_of(flag_value(flags, "--benchmark_format").value_or(""));
   require_number(flags, "--benchmark_repetitions", 1);
   require_number(flags, "--benchmark_min_time", 0);
   if (const std::optional<std::string> file = flag_value(flags, "--benchmark_out");
@@ -126,32 +127,35 @@ std::optional<std::string> flag_value(const std::vector<std::string>& flags, con
   return value;
 }
 
-void run_google_benchmark(const std::vector<Benchmark>& benchmarks, const GoogleBenchmarkOptions& options) {
-  check(options.flags);
-  std::unique_ptr<benchmark::BenchmarkReporter> printer =
-      printer_of(flag_value(options.flags, "--benchmark_format").value_or(""));
+GoogleBenchmark::GoogleBenchmark(GoogleBenchmarkOptions options) : options_(std::move(options)) {
+  check(options_.flags);
   // Google Benchmark's own defaults aim at functions of nanoseconds. What the user says comes later, and counts.
   std::vector<std::string> arguments = {
       "opsched bench", "--benchmark_repetitions=" + std::to_string(kRepetitions),
-      "--benchmark_min_time=" + std::to_string(options.max_seconds / (2 * kRepetitions)),
+      "--benchmark_min_time=" + std::to_string(options_.max_seconds / (2 * kRepetitions)),
       "--benchmark_display_aggregates_only=true"};
-  arguments.insert(arguments.end(), options.flags.begin(), options.flags.end());
+  arguments.insert(arguments.end(), options_.flags.begin(), options_.flags.end());
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   int argc = static_cast<int>(argv.size());
   argv.push_back(nullptr);
   benchmark::Initialize(&argc, argv.data());
   if (argc > 1) throw Error("unknown option '" + std::string(argv[1]) + "' (opsched bench --help)");
-  for (const auto& [name, value] : options.context) benchmark::AddCustomContext(name, value);
+  for (const auto& [name, value] : options_.context) benchmark::AddCustomContext(name, value);
+}
 
+GoogleBenchmark::~GoogleBenchmark() { benchmark::Shutdown(); }
+
+void GoogleBenchmark::run(const std::vector<Benchmark>& benchmarks) {
   bool stopped = false;
   std::map<std::string, Running> running;
   for (const Benchmark& what : benchmarks) running.emplace(what.name, Running{.what = &what});
   for (const Benchmark& what : benchmarks) register_one(running.at(what.name), stopped);
-  DoneReporter reporter(running, std::move(printer), options.before_output);
+  DoneReporter reporter(running, printer_of(flag_value(options_.flags, "--benchmark_format").value_or("")),
+                        options_.before_output);
   benchmark::RunSpecifiedBenchmarks(&reporter);
   benchmark::ClearRegisteredBenchmarks();
-  benchmark::Shutdown();
 }
 
 }  // namespace opsched::bench

@@ -35,10 +35,22 @@ struct GoogleBenchmarkOptions {
   std::function<void()> before_output;         ///< called before anything is printed
 };
 
-/// Registers and runs. Prints only if flags ask for a format (--benchmark_format); files that flags ask for
-/// (--benchmark_out) are written as Google Benchmark writes them. Throws Error for wrong flags and where a file cannot
-/// be written.
-void run_google_benchmark(const std::vector<Benchmark>& benchmarks, const GoogleBenchmarkOptions& options);
+/// Google Benchmark, set up once in a program.
+class GoogleBenchmark {
+ public:
+  /// Throws Error for wrong flags and where a file that they ask for cannot be written.
+  explicit GoogleBenchmark(GoogleBenchmarkOptions options);
+  ~GoogleBenchmark();
+  GoogleBenchmark(const GoogleBenchmark&) = delete;
+  GoogleBenchmark& operator=(const GoogleBenchmark&) = delete;
+
+  /// Registers and runs. Prints only if flags ask for a format (--benchmark_format); files that flags ask for
+  /// (--benchmark_out) are written as Google Benchmark writes them.
+  void run(const std::vector<Benchmark>& benchmarks);
+
+ private:
+  GoogleBenchmarkOptions options_;
+};
 
 /// Value of a flag among these; nothing: not given. "" for one without a value.
 std::optional<std::string> flag_value(const std::vector<std::string>& flags, const std::string& name);

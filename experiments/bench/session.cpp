@@ -71,6 +71,7 @@ class Session {
   std::vector<Record> results_;  ///< in the order in which they came; skipped ones say why
   std::unique_ptr<Current> current_;
   RunCountdown countdown_;
+  const bool ours_ = !flag_value(options_.benchmark_flags, "--benchmark_format");  ///< who prints
   bool weaker_ = false;  ///< some result was not kept, for a stronger one stands
   std::string lost_;     ///< why the device cannot go on; empty: it can
 };
@@ -131,7 +132,9 @@ std::map<std::string, double> Session::counters(const Case& what) {
   const bool sampled = !current_->samples.empty();
   const double ms = sampled ? median_of(current_->samples) : *current_->record.value;
   std::map<std::string, double> counters;
-  if (const Record* baseline = result(records::baseline_of(what))) counters["speedup"] = *baseline->value / ms;
+  const Case sequential = records::baseline_of(what);
+  if (const Record* baseline = result(sequential)) counters["speedup"] = *baseline->value / ms;
+  if (sequential == what) counters["speedup"] = 1;
   if (sampled) {
     counters["p90_ms"] = quantile(current_->samples, 0.9);
     counters["p99_ms"] = quantile(current_->samples, 0.99);
@@ -158,7 +161,7 @@ void Session::keep(Timed timed) {
   Record& record = timed.record;
   results_.push_back(record);
   status_.clear();
-  print_line(std::cout, record, result(records::baseline_of(record.what)));
+  if (ours_) print_line(std::cout, record, result(records::baseline_of(record.what)));
   if (!file_ || file_->made(record.key()) != nullptr) return;
   record.replaces = options_.replace;
   if (!device_.measures() && record.provenance == Provenance::measured) record.provenance = Provenance::recorded;
@@ -247,7 +250,7 @@ void Session::open_records() {
 
 void Session::finish() {
   status_.clear();
-  if (!flag_value(options_.benchmark_flags, "--benchmark_format")) print_table(std::cout, results_);
+  if (ours_) print_table(std::cout, results_);
   device_.save();
   if (!lost_.empty())
     throw DeviceLost(lost_ + (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " + options_.out +
@@ -266,20 +269,21 @@ void Session::run() {
   open_records();
   choose_cases();
   countdown_.start(expected_seconds());
-  if (!flag_value(options_.benchmark_flags, "--benchmark_format")) std::cout << device_.describe() << std::endl;
+  const records::Run run = device_.run(options_.command);
+  GoogleBenchmark google({.flags = options_.benchmark_flags,
+                          .max_seconds = options_.max_seconds,
+                          .context = {{"device", run.device},
+                                      {"driver", run.driver},
+                                      {"cuda", run.cuda},
+                                      {"cudnn", run.cudnn},
+                                      {"kernels", run.kernels},
+                                      {"source", device_.describe()}},
+                          .before_output = [this] { status_.clear(); }});
+  if (ours_) std::cout << device_.describe() << std::endl;
   search_ahead();
   std::vector<Benchmark> benchmarks;
   for (const Case& what : cases_) benchmarks.push_back(benchmark_of(what));
-  const records::Run run = device_.run(options_.command);
-  run_google_benchmark(benchmarks, {.flags = options_.benchmark_flags,
-                                    .max_seconds = options_.max_seconds,
-                                    .context = {{"device", run.device},
-                                                {"driver", run.driver},
-                                                {"cuda", run.cuda},
-                                                {"cudnn", run.cudnn},
-                                                {"kernels", run.kernels},
-                                                {"source", device_.describe()}},
-                                    .before_output = [this] { status_.clear(); }});
+  google.run(benchmarks);
   finish();
 }
 
