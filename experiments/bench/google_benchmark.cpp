@@ -130,14 +130,13 @@ std::optional<std::string> flag_value(const std::vector<std::string>& flags, con
 GoogleBenchmark::GoogleBenchmark(GoogleBenchmarkOptions options) : options_(std::move(options)) {
   check(options_.flags);
   // Google Benchmark's own defaults aim at functions of nanoseconds. What the user says comes later, and counts.
-  std::vector<std::string> arguments = {
-      "opsched bench", "--benchmark_repetitions=" + std::to_string(kRepetitions),
-      "--benchmark_min_time=" + std::to_string(options_.max_seconds / (2 * kRepetitions)),
-      "--benchmark_display_aggregates_only=true"};
-  arguments.insert(arguments.end(), options_.flags.begin(), options_.flags.end());
+  arguments_ = {"opsched bench", "--benchmark_repetitions=" + std::to_string(kRepetitions),
+                "--benchmark_min_time=" + std::to_string(options_.max_seconds / (2 * kRepetitions)),
+                "--benchmark_display_aggregates_only=true"};
+  arguments_.insert(arguments_.end(), options_.flags.begin(), options_.flags.end());
   std::vector<char*> argv;
-  argv.reserve(arguments.size() + 1);
-  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.reserve(arguments_.size() + 1);
+  for (std::string& argument : arguments_) argv.push_back(argument.data());
   int argc = static_cast<int>(argv.size());
   argv.push_back(nullptr);
   benchmark::Initialize(&argc, argv.data());

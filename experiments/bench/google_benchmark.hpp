@@ -50,6 +50,7 @@ class GoogleBenchmark {
 
  private:
   GoogleBenchmarkOptions options_;
+  std::vector<std::string> arguments_;  ///< Google Benchmark keeps a pointer to the first
 };
 
 /// Value of a flag among these; nothing: not given. "" for one without a value.

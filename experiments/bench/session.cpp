@@ -165,8 +165,8 @@ void Session::keep(Timed timed) {
   if (!file_ || file_->made(record.key()) != nullptr) return;
   record.replaces = options_.replace;
   if (!device_.measures() && record.provenance == Provenance::measured) record.provenance = Provenance::recorded;
-  const bool kept = timed.schedule.devices.empty() ? file_->add(record)
-                                                   : file_->add(record, timed.schedule, timed.kernels);
+  const bool kept =
+      timed.schedule.devices.empty() ? file_->add(record) : file_->add(record, timed.schedule, timed.kernels);
   weaker_ = weaker_ || (!kept && !file_->records().would_stand(record));
 }
 
@@ -178,6 +178,7 @@ Benchmark Session::benchmark_of(const Case& what) {
           .label =
               [this] {
                 const Record& record = current_->record;
+                if (record.value && record.provenance == Provenance::measured) return std::string("recorded");
                 if (record.value) return to_string(record.provenance);
                 return std::string(current_->executor->clocks().throttled ? "throttled" : "");
               },
@@ -189,8 +190,7 @@ std::vector<Case> with_baselines(const std::vector<Case>& cases) {
   std::vector<Case> all;
   for (const Case& what : cases)
     for (const Case& each : {records::baseline_of(what), what})
-      if (std::ranges::find(all, each) == all.end() &&
-          (each == what || std::ranges::find(cases, each) == cases.end()))
+      if (std::ranges::find(all, each) == all.end() && (each == what || std::ranges::find(cases, each) == cases.end()))
         all.push_back(each);
   return all;
 }
@@ -212,7 +212,8 @@ std::vector<double> Session::expected_seconds() const {
   if (options_.expected_seconds.empty()) return std::vector<double>(cases_.size(), 1);
   for (const Case& what : cases_) {
     const auto planned = std::ranges::find(options_.cases, what);
-    seconds.push_back(planned == options_.cases.end() ? 1 : options_.expected_seconds.at(planned - options_.cases.begin()));
+    seconds.push_back(planned == options_.cases.end() ? 1
+                                                      : options_.expected_seconds.at(planned - options_.cases.begin()));
   }
   return seconds;
 }

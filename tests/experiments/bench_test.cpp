@@ -8,6 +8,7 @@
 #include "core/files.hpp"
 #include "experiments/device/device.hpp"
 #include "experiments/records/record_file.hpp"
+#include "networks/network.hpp"
 #include "tests/experiments/program.hpp"
 
 namespace opsched::test {
@@ -75,7 +76,7 @@ TEST(Bench, EveryCombinationHasAName) {
   int schedulers = 0;
   for (char c : bench("--list --network nasnet --precision tf32")) schedulers += c == '\n';
   EXPECT_GE(schedulers, 4);
-  EXPECT_EQ(names, 4 * schedulers * 5 * 3 * 2);
+  EXPECT_EQ(names, static_cast<int>(networks().size()) * schedulers * 5 * 3 * 2);
   EXPECT_TRUE(contains(all, "nasnet/dataflow/batch:128/image:512/fp16/gpus:1\n"));
   EXPECT_EQ(bench("--list --benchmark_filter='squeezenet/seq.*fp32'"), "squeezenet/sequential/batch:1/fp32/gpus:1\n");
   EXPECT_EQ(bench("--benchmark_list_tests --benchmark_filter='squeezenet/seq.*fp32/gpus:1$'"),
@@ -112,9 +113,8 @@ TEST(Bench, ReplaysAreNotRepeated) {
 }
 
 TEST(Bench, WrongFlagsAreRefusedBeforeAnythingRuns) {
-  for (const std::string flag :
-       {"--benchmark_repetitions=-1", "--benchmark_repetitions=x", "--benchmark_min_time=-1",
-        "--benchmark_out=/nope/x", "--benchmark_format=xml", "--benchmark_no_such=1"}) {
+  for (const std::string flag : {"--benchmark_repetitions=-1", "--benchmark_repetitions=x", "--benchmark_min_time=-1",
+                                 "--benchmark_out=/nope/x", "--benchmark_format=xml", "--benchmark_no_such=1"}) {
     const ProgramResult run = run_program(bench_line("--network squeezenet --scheduler sequential '" + flag + "'"));
     EXPECT_EQ(run.code, 2) << flag << ": " << run.err;
     EXPECT_TRUE(contains(run.err, flag.substr(0, flag.find('=')))) << run.err;

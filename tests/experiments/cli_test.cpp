@@ -58,7 +58,7 @@ TEST(Cli, UnknownNamesAreRefusedWithTheKnownOnes) {
   expect_refused("schedule squeezenet --scheduler greedy --gpus 0" + profile, {"0"});
   expect_refused("bench --network squeezenet,alexnet" + profile, {"'alexnet'", "squeezenet"});
   expect_refused("bench --scheduler magic" + profile, {"'magic'", "wavefront"});
-  expect_refused("bench --batch 1,x" + profile, {"1,x"});
+  expect_refused("bench --batch 1,x" + profile, {"--batch 'x'"});
   expect_refused("bench --batch 0" + profile, {"--batch 0"});
   expect_refused("bench --device tpu" + profile, {"'tpu'", "sim"});
   expect_refused("bench --no-such-option" + profile, {"--no-such-option"});
