@@ -16,9 +16,12 @@ std::string to_string(Precision precision) {
 }
 
 Precision parse_precision(const std::string& name) {
-  for (Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16})
+  std::string known;
+  for (const Precision precision : kPrecisions) {
     if (name == to_string(precision)) return precision;
-  throw Error("unknown precision '" + name + "'; known: fp32, tf32, fp16");
+    known += (known.empty() ? "" : ", ") + to_string(precision);
+  }
+  throw Error("unknown precision '" + name + "'; known: " + known);
 }
 
 int element_bytes(Precision precision) { return precision == Precision::fp16 ? 2 : 4; }

@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "core/error.hpp"
-#include "core/graph/dag.hpp"
+#include "core/graph/algorithms.hpp"
 
 namespace opsched {
 namespace {

@@ -8,9 +8,9 @@
 
 namespace opsched {
 
-/// Operators, utilisations and the sharing law of another model as they are now; stages (of merges) are
+/// Operators, utilisations and the contention law of another model as they are now; stages (of merges) are
 /// asked for when they are needed first. Of one device.
-class CostSnapshot final : public CostModel {
+class CostSnapshot final : public Latencies {
  public:
   explicit CostSnapshot(CostModel& cost) : cost_(cost), ms_(cost.graph().size()), utilisation_(ms_.size()) {
     std::vector<Stage> alone;
@@ -20,11 +20,10 @@ class CostSnapshot final : public CostModel {
       ms_[op] = cost.operator_ms(op);
       utilisation_[op] = cost.utilisation(op);
     }
-    sharing_ = cost.sharing();  // a model that measures knows it by now
+    law_ = cost.contention_law();
   }
 
   const Graph& graph() const override { return cost_.graph(); }
-  Provenance provenance() const override { return cost_.provenance(); }
   double operator_ms(OpId op) override { return ms_[op]; }
   double utilisation(OpId op) override { return utilisation_[op]; }
   double stage_ms(const Stage& stage) override {
@@ -33,12 +32,12 @@ class CostSnapshot final : public CostModel {
     return it->second;
   }
   double transfer_ms(OpId, OpId, int, int) override { return 0; }
-  Sharing sharing() const override { return sharing_; }
+  const ContentionLaw& contention_law() const { return law_; }
 
  private:
   CostModel& cost_;
   std::vector<double> ms_, utilisation_;
-  Sharing sharing_;
+  ContentionLaw law_;
   std::map<std::pair<Strategy, std::vector<Group>>, double> stages_;
 };
 

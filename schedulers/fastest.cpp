@@ -6,7 +6,7 @@
 
 namespace opsched {
 
-Schedule fastest(CostModel& cost, std::vector<Candidate> candidates) {
+Schedule fastest(ScheduleLatencies& cost, std::vector<Candidate> candidates) {
   std::vector<double> ms;
   for (const Candidate& candidate : candidates) {
     const std::optional<double> whole = cost.schedule_ms(candidate.schedule);

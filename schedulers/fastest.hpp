@@ -16,13 +16,13 @@ struct Candidate {
 
 /// The fastest: by the latency of whole schedules if the cost model measures them or knows them all, else
 /// by makespan; the first of several alike. At least one candidate.
-Schedule fastest(CostModel& cost, std::vector<Candidate> candidates);
+Schedule fastest(ScheduleLatencies& cost, std::vector<Candidate> candidates);
 
 /// The fastest of the schedules offered, by the latency of the whole.
 class Fastest {
  public:
   /// `cost` must outlive it.
-  explicit Fastest(CostModel& cost) : cost_(cost) {}
+  explicit Fastest(ScheduleLatencies& cost) : cost_(cost) {}
 
   /// Takes a schedule that is faster than the best by more than `margin`, a fraction; true if so. `otherwise`:
   /// its latency in ms if the whole was never measured and cannot be; without it such a schedule is passed over.
@@ -34,7 +34,7 @@ class Fastest {
   double ms() const { return ms_; }  ///< infinite if empty()
 
  private:
-  CostModel& cost_;
+  ScheduleLatencies& cost_;
   std::optional<Schedule> best_;
   double ms_ = std::numeric_limits<double>::infinity();
 };

@@ -10,7 +10,7 @@ double Bounds::lower() const { return std::max(critical_path, work); }
 
 double Bounds::gap(double makespan) const { return lower() > 0 ? makespan / lower() - 1 : 0; }
 
-std::vector<double> remaining_ms(CostModel& cost) {
+std::vector<double> remaining_ms(Latencies& cost) {
   const Graph& graph = cost.graph();
   std::vector<double> remaining(graph.size(), 0.0);
   for (OpId op = graph.size() - 1; op >= 0; --op) {
@@ -20,7 +20,7 @@ std::vector<double> remaining_ms(CostModel& cost) {
   return remaining;
 }
 
-Bounds lower_bounds(CostModel& cost, int devices) {
+Bounds lower_bounds(Latencies& cost, int devices) {
   if (devices < 1) throw Error("the number of devices must be at least 1, not " + std::to_string(devices));
   Bounds bounds;
   for (double remaining : remaining_ms(cost)) bounds.critical_path = std::max(bounds.critical_path, remaining);
@@ -28,7 +28,7 @@ Bounds lower_bounds(CostModel& cost, int devices) {
   return bounds;
 }
 
-std::vector<double> slack_ms(CostModel& cost) {
+std::vector<double> slack_ms(Latencies& cost) {
   const Graph& graph = cost.graph();
   const std::vector<double> remaining = remaining_ms(cost);
   std::vector<double> start(graph.size(), 0.0), end(graph.size(), 0.0);

@@ -7,26 +7,25 @@
 
 namespace opsched {
 
-/// All in ms. Exact for synthetic costs: no schedule can be shorter. For measured and recorded costs
+/// All in ms. Where Capabilities::bounds_hold, no schedule can be shorter. For measured and recorded costs
 /// they are estimates: a solo latency includes a barrier that a long group or a dataflow schedule
 /// does not pay for each operator.
 struct Bounds {
   double critical_path = 0;  ///< longest chain of solo latencies; transfers may all be avoided
-  double work = 0;           ///< CostModel::work_ms of all operators, over the devices
+  double work = 0;           ///< Latencies::work_ms of all operators, over the devices
   double lower() const;
   /// How much longer a makespan is than the larger bound: 0.1 is 10%. 0 if both are 0.
   double gap(double makespan) const;
 };
 
 /// Throws Error if `devices` is below 1.
-Bounds lower_bounds(CostModel& cost, int devices);
+Bounds lower_bounds(Latencies& cost, int devices);
 
 /// For every operator (by OpId) the longest chain of solo latencies from its start to the end of the
 /// graph, ms; inputs take no time.
-std::vector<double> remaining_ms(CostModel& cost);
+std::vector<double> remaining_ms(Latencies& cost);
 
-/// For every operator by how much later than as early as possible it may start without making the longest
-/// chain of solo latencies longer, ms; 0 on the critical path.
-std::vector<double> slack_ms(CostModel& cost);
+/// Slack of every operator, ms: its latest start less its earliest start, by solo latencies; 0 on the critical path.
+std::vector<double> slack_ms(Latencies& cost);
 
 }  // namespace opsched

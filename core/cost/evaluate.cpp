@@ -77,12 +77,12 @@ void Evaluator::report_deadlock() const {
               std::to_string(stuck->index) + " of device " + std::to_string(stuck->device) + ": " + names);
 }
 
-double further_devices_ms(const Sharing& sharing, const Schedule& schedule) {
+double further_devices_ms(const ContentionLaw& law, const Schedule& schedule) {
   const auto used = std::ranges::count_if(schedule.devices, [](const auto& device) { return !device.stages.empty(); });
-  return used > 1 ? static_cast<double>(used - 1) * sharing.device_ms : 0;
+  return used > 1 ? static_cast<double>(used - 1) * law.device_ms : 0;
 }
 
-Timeline evaluate(CostModel& cost, const Schedule& schedule) {
+Timeline evaluate(Latencies& cost, const Schedule& schedule) {
   for (const DeviceSchedule& device : schedule.devices) cost.prefetch(device.stages);
   return Evaluator(cost).evaluate(schedule);
 }

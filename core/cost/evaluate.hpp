@@ -1,4 +1,4 @@
-// Exact evaluation of a schedule under a cost model: who starts and ends when.
+// Exact evaluation of a schedule under given latencies: who starts and ends when.
 #pragma once
 
 #include <vector>
@@ -23,7 +23,7 @@ struct Timeline {
 /// schedules can be evaluated, too.
 class Evaluator {
  public:
-  explicit Evaluator(CostModel& cost) : cost_(cost) {}
+  explicit Evaluator(Latencies& cost) : cost_(cost) {}
 
   /// Valid until the next call. Throws Error for a dataflow schedule (runtime/sim replays those), and
   /// where stages wait for each other.
@@ -40,7 +40,7 @@ class Evaluator {
     double ready;  ///< latest end and arrival so far
   };
 
-  CostModel& cost_;
+  Latencies& cost_;
   Timeline timeline_;
   std::vector<StageState> stages_;  ///< device by device
   std::vector<int> stage_of_;       ///< by OpId; -1: not in the schedule
@@ -48,10 +48,10 @@ class Evaluator {
 };
 
 /// What a schedule takes longer than its timeline says, because several devices have to be started and waited
-/// for: sharing.device_ms for every one that is used beyond the first.
-double further_devices_ms(const Sharing& sharing, const Schedule& schedule);
+/// for: the law's device_ms for every one that is used beyond the first.
+double further_devices_ms(const ContentionLaw& law, const Schedule& schedule);
 
 /// One schedule, once.
-Timeline evaluate(CostModel& cost, const Schedule& schedule);
+Timeline evaluate(Latencies& cost, const Schedule& schedule);
 
 }  // namespace opsched

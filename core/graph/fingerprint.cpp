@@ -4,19 +4,23 @@
 #include <string_view>
 #include <type_traits>
 
+#include "core/hash.hpp"
+
 namespace opsched {
 namespace {
 
-/// FNV-1a, 64 bits.
 class Hash {
  public:
   Hash& add(std::int64_t number) {
-    for (int shift = 0; shift < 64; shift += 8) byte(static_cast<std::uint64_t>(number) >> shift);
+    for (int shift = 0; shift < 64; shift += 8) {
+      const char byte = static_cast<char>(static_cast<std::uint64_t>(number) >> shift & 0xff);
+      state_ = fnv1a({&byte, 1}, state_);
+    }
     return *this;
   }
   Hash& add(std::string_view text) {
     add(static_cast<std::int64_t>(text.size()));
-    for (char c : text) byte(static_cast<unsigned char>(c));
+    state_ = fnv1a(text, state_);
     return *this;
   }
   Hash& add(const std::array<int, 2>& pair) { return add(pair[0]).add(pair[1]); }
@@ -32,16 +36,10 @@ class Hash {
   }
   Hash& add(const Activate& a) { return add("activate").add(a.act); }
 
-  std::string hex() const {
-    std::string digits(16, '0');
-    for (int i = 0; i < 16; ++i) digits[i] = "0123456789abcdef"[(state_ >> (60 - 4 * i)) & 15];
-    return digits;
-  }
+  std::string hex() const { return hex_digits(state_); }
 
  private:
-  void byte(std::uint64_t value) { state_ = (state_ ^ (value & 0xff)) * 0x100000001b3u; }
-
-  std::uint64_t state_ = 0xcbf29ce484222325u;
+  std::uint64_t state_ = kHashStart;
 };
 
 }  // namespace
@@ -61,7 +59,7 @@ std::string operator_fingerprint(const Graph& graph, OpId id) {
   return hash.hex();
 }
 
-std::string graph_fingerprint(const Graph& graph) {
+std::string named_fingerprint(const Graph& graph) {
   Hash hash;
   hash.add(graph.batch());
   for (OpId op = 0; op < graph.size(); ++op) {

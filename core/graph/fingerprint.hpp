@@ -13,6 +13,6 @@ namespace opsched {
 std::string operator_fingerprint(const Graph& graph, OpId op);
 
 /// Hash of all operators, the batch and the shapes of the inputs; 16 hex digits.
-std::string graph_fingerprint(const Graph& graph);
+std::string named_fingerprint(const Graph& graph);
 
 }  // namespace opsched

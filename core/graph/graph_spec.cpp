@@ -4,39 +4,39 @@
 #include <unordered_map>
 
 #include "core/error.hpp"
+#include "core/graph/algorithms.hpp"
 #include "core/graph/blocks.hpp"
-#include "core/graph/dag.hpp"
 
 namespace opsched {
 namespace {
 
 using Index = std::unordered_map<std::string, int>;
 
-Index index_of(const std::vector<DraftOperator>& ops) {
+Index index_of(const std::vector<OperatorSpec>& ops) {
   Index index;
-  for (const DraftOperator& op : ops)
+  for (const OperatorSpec& op : ops)
     if (!index.emplace(op.name, static_cast<int>(index.size())).second)
       throw Error("operator '" + op.name + "': the name is used twice");
   return index;
 }
 
-std::vector<int> sorted_operators(const GraphDraft& draft, const Index& index) {
-  Dag dag(draft.ops.size());
-  for (std::size_t to = 0; to < draft.ops.size(); ++to) {
-    for (const auto& term : draft.ops[to].terms) {
-      for (const DraftValue& value : term) {
+std::vector<int> sorted_operators(const GraphSpec& spec, const Index& index) {
+  Dag dag(spec.ops.size());
+  for (std::size_t to = 0; to < spec.ops.size(); ++to) {
+    for (const auto& term : spec.ops[to].terms) {
+      for (const ValueSpec& value : term) {
         const auto from = index.find(value.op);
         if (from == index.end())
-          throw Error("operator '" + draft.ops[to].name + "' reads '" + value.op + "', which is not there");
+          throw Error("operator '" + spec.ops[to].name + "' reads '" + value.op + "', which is not there");
         boost::add_edge(from->second, to, dag);
       }
     }
   }
-  return topological_order(dag, [&](int i) { return draft.ops[i].name; });
+  return topological_order(dag, [&](int i) { return spec.ops[i].name; });
 }
 
-void check_stated(const DraftOperator& draft, const Operator& op) {
-  for (const StatedShape& stated : draft.stated) {
+void check_stated(const OperatorSpec& spec, const Operator& op) {
+  for (const StatedShape& stated : spec.stated) {
     Shape got = op.input;
     for (std::size_t i = 0; i < stated.layers; ++i) got = infer_shape(op.layers[i], got);
     if (got != stated.shape)
@@ -45,12 +45,12 @@ void check_stated(const DraftOperator& draft, const Operator& op) {
   }
 }
 
-OpId add(Graph& graph, const DraftOperator& op, const Index& index, const std::vector<OpId>& ids) {
+OpId add(Graph& graph, const OperatorSpec& op, const Index& index, const std::vector<OpId>& ids) {
   if (op.input) return graph.add_input(op.name, *op.input);
   std::vector<Term> terms;
-  for (const auto& draft_term : op.terms) {
+  for (const auto& term_spec : op.terms) {
     Term& term = terms.emplace_back();
-    for (const DraftValue& value : draft_term) term.push_back({ids[index.at(value.op)], value.begin, value.end});
+    for (const ValueSpec& value : term_spec) term.push_back({ids[index.at(value.op)], value.begin, value.end});
   }
   const OpId id = graph.add(op.name, std::move(terms), op.layers);
   check_stated(op, graph.op(id));
@@ -79,37 +79,37 @@ std::vector<Block> sorted_blocks(const Graph& graph, std::vector<Block> blocks) 
   return sorted;
 }
 
-Block resolve(const DraftBlock& draft, const Graph& graph) {
+Block resolve(const BlockSpec& spec, const Graph& graph) {
   const auto ids = [&](const std::vector<std::string>& names) {
     std::vector<OpId> list;
     for (const std::string& name : names) {
       const OpId id = graph.find(name);
-      if (id < 0) throw Error("block '" + draft.name + "': operator '" + name + "' is not there");
+      if (id < 0) throw Error("block '" + spec.name + "': operator '" + name + "' is not there");
       list.push_back(id);
     }
     std::ranges::sort(list);
     return list;
   };
-  Block block{.name = draft.name, .ops = ids(draft.ops), .parts = {}};
-  for (const auto& part : draft.parts) block.parts.push_back(ids(part));
+  Block block{.name = spec.name, .ops = ids(spec.ops), .parts = {}};
+  for (const auto& part : spec.parts) block.parts.push_back(ids(part));
   return block;
 }
 
 }  // namespace
 
-Graph assemble(const GraphDraft& draft) {
-  if (draft.ops.size() > max_file_operators)
-    throw Error(std::to_string(draft.ops.size()) + " operators; at most " + std::to_string(max_file_operators) +
+Graph assemble(const GraphSpec& spec) {
+  if (spec.ops.size() > max_file_operators)
+    throw Error(std::to_string(spec.ops.size()) + " operators; at most " + std::to_string(max_file_operators) +
                 " are possible");
-  const Index index = index_of(draft.ops);
-  Graph graph(draft.name, draft.batch);
-  std::vector<OpId> ids(draft.ops.size(), -1);
-  for (int i : sorted_operators(draft, index)) ids[i] = add(graph, draft.ops[i], index, ids);
-  if (!draft.blocks) {
+  const Index index = index_of(spec.ops);
+  Graph graph(spec.name, spec.batch);
+  std::vector<OpId> ids(spec.ops.size(), -1);
+  for (int i : sorted_operators(spec, index)) ids[i] = add(graph, spec.ops[i], index, ids);
+  if (!spec.blocks) {
     if (!graph.units().empty()) graph.set_blocks(natural_blocks(graph));
-  } else if (!draft.blocks->empty()) {
+  } else if (!spec.blocks->empty()) {
     std::vector<Block> blocks;
-    for (const DraftBlock& block : *draft.blocks) blocks.push_back(resolve(block, graph));
+    for (const BlockSpec& block : *spec.blocks) blocks.push_back(resolve(block, graph));
     graph.set_blocks(sorted_blocks(graph, std::move(blocks)));
   }
   return graph;

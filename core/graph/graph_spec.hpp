@@ -10,7 +10,7 @@
 namespace opsched {
 
 /// Channels [begin, end) of a named operator.
-struct DraftValue {
+struct ValueSpec {
   std::string op;
   int begin = 0, end = 0;
 };
@@ -21,25 +21,25 @@ struct StatedShape {
   Shape shape;
 };
 
-struct DraftOperator {
+struct OperatorSpec {
   std::string name;
   std::optional<Shape> input;  ///< an input of the graph, of this shape
-  std::vector<std::vector<DraftValue>> terms;
+  std::vector<std::vector<ValueSpec>> terms;
   std::vector<Layer> layers;
   std::vector<StatedShape> stated;  ///< checked
 };
 
-struct DraftBlock {
+struct BlockSpec {
   std::string name;
   std::vector<std::string> ops;
   std::vector<std::vector<std::string>> parts;
 };
 
-struct GraphDraft {
+struct GraphSpec {
   std::string name;
   int batch = 1;
-  std::vector<DraftOperator> ops;
-  std::optional<std::vector<DraftBlock>> blocks;  ///< not stated: natural_blocks()
+  std::vector<OperatorSpec> ops;
+  std::optional<std::vector<BlockSpec>> blocks;  ///< not stated: natural_blocks()
 };
 
 /// Most operators that a file may hold.
@@ -48,6 +48,6 @@ inline constexpr int max_file_operators = 1 << 20;
 /// Sorts operators and blocks topologically (first in the file first, where it is free to choose) and
 /// builds the graph. Throws Error naming what is wrong: a name used twice, an operator that is missing,
 /// a cycle (of operators, or of blocks), a shape other than stated.
-Graph assemble(const GraphDraft& draft);
+Graph assemble(const GraphSpec& spec);
 
 }  // namespace opsched

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/statistics.hpp"
 
 namespace opsched {
 namespace {
@@ -14,22 +15,7 @@ namespace {
 constexpr double kMadToSigma = 1.4826;      // of a normal distribution
 constexpr double kMedianOverMean = 1.2533;  // standard errors of median and mean, normal distribution
 
-double in_order(const std::vector<double>& sorted, double q) {
-  const double at = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(at);
-  if (below + 1 >= sorted.size()) return sorted.back();
-  return std::lerp(sorted[below], sorted[below + 1], at - static_cast<double>(below));
-}
-
 }  // namespace
-
-double quantile(std::vector<double> values, double q) {
-  if (values.empty()) throw Error("no values, so no quantile of them");
-  std::ranges::sort(values);
-  return in_order(values, q);
-}
-
-double median_of(std::vector<double> values) { return quantile(std::move(values), 0.5); }
 
 Measurement summarise(const std::vector<double>& ms) {
   if (ms.empty()) throw Error("nothing was measured");
@@ -37,9 +23,9 @@ Measurement summarise(const std::vector<double>& ms) {
   std::ranges::sort(sorted);
   const auto count = static_cast<double>(sorted.size());
   Measurement m;
-  m.median = in_order(sorted, 0.5);
-  m.p90 = in_order(sorted, 0.9);
-  m.p99 = in_order(sorted, 0.99);
+  m.median = quantile(sorted, 0.5);
+  m.p90 = quantile(sorted, 0.9);
+  m.p99 = quantile(sorted, 0.99);
   m.min = sorted.front();
   m.max = sorted.back();
   m.mean = std::accumulate(sorted.begin(), sorted.end(), 0.0) / count;
@@ -47,7 +33,7 @@ Measurement summarise(const std::vector<double>& ms) {
   for (double x : sorted) squares += (x - m.mean) * (x - m.mean);
   m.stddev = sorted.size() > 1 ? std::sqrt(squares / (count - 1)) : 0;
   for (double& x : sorted) x = std::abs(x - m.median);
-  m.mad_ratio = m.median > 0 ? median_of(std::move(sorted)) / m.median : 0;
+  m.mad_ratio = m.median > 0 ? median(std::move(sorted)) / m.median : 0;
   m.runs = static_cast<int>(ms.size());
   return m;
 }

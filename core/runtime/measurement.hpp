@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/cost/cost_model.hpp"
+#include "core/provenance.hpp"
 
 namespace opsched {
 
@@ -25,7 +25,7 @@ struct Clocks {
 /// Latency of a schedule, ms.
 struct Measurement {
   double median = 0, mean = 0, min = 0, max = 0;
-  double p90 = 0, p99 = 0;  ///< percentiles, as quantile() defines them
+  double p90 = 0, p99 = 0;  ///< percentiles, as core/statistics.hpp defines them
   double stddev = 0;        ///< of a single run; 0 for one run
   double mad_ratio = 0;     ///< median absolute deviation over the median
   int runs = 0;
@@ -34,11 +34,6 @@ struct Measurement {
   bool throttled = false;
   std::string note;  ///< device, or what was replayed
 };
-
-/// The value below which a part `q` (0 to 1) of the values lies, interpolated between the two nearest ones in order
-/// (type 7 of Hyndman and Fan, "Sample Quantiles", 1996; NumPy's default). Throws Error without values.
-double quantile(std::vector<double> values, double q);
-double median_of(std::vector<double> values);
 
 /// Of single runs, ms; the clocks are the caller's. Throws Error without runs.
 Measurement summarise(const std::vector<double>& ms);

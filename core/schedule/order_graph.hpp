@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "core/graph/dag.hpp"
+#include "core/graph/algorithms.hpp"
 #include "core/schedule/schedule.hpp"
 
 namespace opsched {

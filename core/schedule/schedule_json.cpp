@@ -131,7 +131,7 @@ json names_of(const Graph& graph, const std::vector<OpId>& ops) {
 std::string schedule_to_json(const Graph& graph, const Schedule& schedule) {
   // By hand, so that a stage takes one line.
   std::string text = "{\"format\": " + json(kFormat).dump() + ", \"version\": " + std::to_string(kVersion) + ",\n";
-  const json made_for = {{"name", graph.name()}, {"batch", graph.batch()}, {"fingerprint", graph_fingerprint(graph)}};
+  const json made_for = {{"name", graph.name()}, {"batch", graph.batch()}, {"fingerprint", named_fingerprint(graph)}};
   text += " \"graph\": " + made_for.dump() + ",\n";
   text += " \"scheduler\": " + json(schedule.scheduler).dump() +
           ", \"mode\": " + json(to_string(schedule.mode)).dump() + ",\n \"devices\": [";

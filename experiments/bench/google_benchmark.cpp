@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/measurement.hpp"
+#include "core/statistics.hpp"
 
 namespace opsched::bench {
 namespace {

@@ -25,7 +25,7 @@ std::string program_key() {
 
 json question_of(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key) {
   const Graph& graph = request.cost.graph();
-  return {{"graph", graph_fingerprint(graph)}, {"scheduler", scheduler}, {"options", request.options},
+  return {{"graph", named_fingerprint(graph)}, {"scheduler", scheduler}, {"options", request.options},
           {"devices", request.devices},        {"costs", costs_key},     {"program", program_key()}};
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/measurement.hpp"
+#include "core/statistics.hpp"
 #include "experiments/bench/google_benchmark.hpp"
 #include "experiments/bench/replays.hpp"
 #include "experiments/bench/report.hpp"
@@ -130,7 +131,7 @@ std::vector<double> Session::sample(const Case& what, int count) {
 
 std::map<std::string, double> Session::counters(const Case& what) {
   const bool sampled = !current_->samples.empty();
-  const double ms = sampled ? median_of(current_->samples) : *current_->record.value;
+  const double ms = sampled ? median(current_->samples) : *current_->record.value;
   std::map<std::string, double> counters;
   const Case sequential = records::baseline_of(what);
   if (const Record* baseline = result(sequential)) counters["speedup"] = *baseline->value / ms;

@@ -82,7 +82,7 @@ void fit(const FitOptions& options, const std::string& command) {
   if (!options.precision.empty())
     precisions.push_back(parse_precision(options.precision));
   else
-    for (Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16})
+    for (Precision precision : kPrecisions)
       if (has_profile(folder, precision)) precisions.push_back(precision);
   StatusLine status;
   std::vector<ProfileAccuracy> results;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/statistics.hpp"
 #include "experiments/bench/runner.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
@@ -37,11 +38,7 @@ struct Variant {
 
   double low() const { return *std::ranges::min_element(rounds); }
   double high() const { return *std::ranges::max_element(rounds); }
-  double median() const {
-    std::vector<double> sorted = rounds;
-    std::ranges::sort(sorted);
-    return 0.5 * (sorted[(sorted.size() - 1) / 2] + sorted[sorted.size() / 2]);
-  }
+  double median() const { return opsched::median(rounds); }
 };
 
 int streams_of(const Schedule& schedule) {

@@ -120,7 +120,7 @@ void run(TuneOptions& options) {
       {.kind = "gpu", .profile = options.profile.empty() ? folder.path() : options.profile, .report = report});
   const bench::ScheduleStore store("");
   std::cout << device->describe() << "\n\n" << std::flush;
-  for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16}) {
+  for (const Precision precision : kPrecisions) {
     std::vector<bench::Case> of_precision;
     std::ranges::copy_if(cases, std::back_inserter(of_precision),
                          [&](const bench::Case& c) { return c.precision == precision; });

@@ -1,7 +1,6 @@
 #include "experiments/device/folders.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 
@@ -40,8 +39,7 @@ bool has_profile(const std::string& folder, Precision precision) {
 }
 
 bool has_profile(const std::string& folder) {
-  return std::ranges::any_of(std::array{Precision::fp32, Precision::tf32, Precision::fp16},
-                             [&](Precision precision) { return has_profile(folder, precision); });
+  return std::ranges::any_of(kPrecisions, [&](Precision precision) { return has_profile(folder, precision); });
 }
 
 std::vector<std::string> recorded_folders() {

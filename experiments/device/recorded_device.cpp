@@ -28,7 +28,7 @@ class RecordedDevice final : public Device {
       throw Error("'" + folder_ + "' holds no profile (" + profile_file(folder_, Precision::fp32) +
                   " or another precision)");
     if (options.gpus < 1) throw Error("--gpus " + std::to_string(options.gpus) + ": must be at least 1");
-    for (Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16})
+    for (Precision precision : kPrecisions)
       if (has_profile_of(precision)) {
         facts_ = profile(precision).device();
         break;

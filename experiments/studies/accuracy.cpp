@@ -54,10 +54,10 @@ std::vector<records::Record> accuracy_records(const ProfileAccuracy& profile) {
   }
   list.push_back({.what = {.precision = profile.precision},
                   .quantity = "simulator_law",
-                  .numbers = {{"softness", fit.sharing.softness},
-                              {"crowding", fit.sharing.crowding},
-                              {"fork_ms", fit.sharing.fork_ms},
-                              {"chain_ms", fit.sharing.chain_ms},
+                  .numbers = {{"softness", fit.law.exponent},
+                              {"crowding", fit.law.interference},
+                              {"fork_ms", fit.law.fork_ms},
+                              {"chain_ms", fit.law.chain_ms},
                               {"stages", profile.stages},
                               {"schedules", profile.schedules}},
                   .provenance = Provenance::simulated});

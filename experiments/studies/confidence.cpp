@@ -21,12 +21,4 @@ Band confidence_band(std::span<const double> sample) {
   return {mean, mean - half, mean + half};
 }
 
-double median(std::span<const double> sample) {
-  if (sample.empty()) throw Error("an empty sample has no median");
-  std::vector<double> sorted(sample.begin(), sample.end());
-  std::ranges::sort(sorted);
-  const std::size_t half = sorted.size() / 2;
-  return sorted.size() % 2 ? sorted[half] : 0.5 * (sorted[half - 1] + sorted[half]);
-}
-
 }  // namespace opsched

@@ -13,7 +13,4 @@ struct Band {
 /// Throws Error for an empty sample.
 Band confidence_band(std::span<const double> sample);
 
-/// Middle value; of an even number the mean of the two in the middle. Throws Error for an empty sample.
-double median(std::span<const double> sample);
-
 }  // namespace opsched

@@ -8,6 +8,7 @@
 #include "core/cost/bounds.hpp"
 #include "core/cost/evaluate.hpp"
 #include "core/error.hpp"
+#include "core/statistics.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/studies/confidence.hpp"
 #include "schedulers/scheduler.hpp"

@@ -16,7 +16,7 @@ Stage with(Stage stage, OpId op) {
 
 /// Grows a stage from `first` out of `candidates`. Estimates order the candidates, so that a model
 /// that measures is asked only about promising ones; stage_ms decides.
-Stage grow(CostModel& cost, OpId first, std::vector<OpId> candidates, std::size_t most) {
+Stage grow(Latencies& cost, OpId first, std::vector<OpId> candidates, std::size_t most) {
   Stage stage{.strategy = Strategy::concurrent, .groups = {{first}}};
   double stage_ms = cost.operator_ms(first);
   std::erase(candidates, first);
@@ -42,11 +42,11 @@ Stage grow(CostModel& cost, OpId first, std::vector<OpId> candidates, std::size_
 Schedule make(const SchedulerRequest& request) {
   const OptionReader options(request.options);
   const std::size_t most = options.limit("groups", 16, 1);
-  CostModel& cost = request.cost;
+  Latencies& cost = request.cost;
   const std::vector<double> remaining = remaining_ms(cost);
   Schedule schedule;
   schedule.devices.resize(1);
-  ReadySet ready(cost.graph());
+  ReadyList ready(cost.graph());
   while (!ready.empty()) {
     // What has most ahead of it must not wait.
     const OpId first = *std::ranges::max_element(ready.ops(), {}, [&](OpId op) { return remaining[op]; });

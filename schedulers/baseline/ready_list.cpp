@@ -4,7 +4,7 @@
 
 namespace opsched {
 
-ReadySet::ReadySet(const Graph& graph) : graph_(graph) {
+ReadyList::ReadyList(const Graph& graph) : graph_(graph) {
   for (OpId op = 0; op < graph.size(); ++op) {
     int waiting = 0;
     for (OpId p : graph.preds(op)) waiting += graph.op(p).is_input() ? 0 : 1;
@@ -13,7 +13,7 @@ ReadySet::ReadySet(const Graph& graph) : graph_(graph) {
   }
 }
 
-void ReadySet::finish(const std::vector<OpId>& done) {
+void ReadyList::finish(const std::vector<OpId>& done) {
   for (OpId op : done) std::erase(ops_, op);
   for (OpId op : done)
     for (OpId reader : graph_.succs(op))

@@ -8,9 +8,9 @@
 namespace opsched {
 
 /// Units whose predecessors have all been done, ascending. Inputs are done from the start.
-class ReadySet {
+class ReadyList {
  public:
-  explicit ReadySet(const Graph& graph);
+  explicit ReadyList(const Graph& graph);
 
   const std::vector<OpId>& ops() const { return ops_; }
   bool empty() const { return ops_.empty(); }

@@ -14,7 +14,7 @@ Schedule make(const SchedulerRequest& request) {
   const std::size_t most = options.limit("groups", std::numeric_limits<int>::max(), 1);
   Schedule schedule;
   schedule.devices.resize(1);
-  ReadySet ready(request.cost.graph());
+  ReadyList ready(request.cost.graph());
   while (!ready.empty()) {
     // Each operator is a group of its own: one that continues a group would have to wait inside the
     // stage, so it belongs to the next level.

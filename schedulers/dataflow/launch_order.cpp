@@ -25,7 +25,7 @@ double intensity(const Graph& graph, OpId id) {
 
 }  // namespace
 
-std::vector<LaunchKey> launch_keys(CostModel& cost) {
+std::vector<LaunchKey> launch_keys(Latencies& cost) {
   const Graph& graph = cost.graph();
   std::vector<double> tightness = slack_ms(cost), latency(graph.size(), 0.0), id(graph.size(), 0.0);
   for (double& slack : tightness) slack = -slack;
@@ -41,7 +41,7 @@ std::vector<LaunchKey> launch_keys(CostModel& cost) {
 
 std::vector<OpId> ready_order(const Graph& graph, std::span<const double> key) {
   std::vector<OpId> order;
-  ReadySet ready(graph);
+  ReadyList ready(graph);
   while (!ready.empty()) {
     order.push_back(*std::ranges::max_element(ready.ops(), {}, [&](OpId op) { return key[op]; }));
     ready.finish({order.back()});
@@ -49,9 +49,9 @@ std::vector<OpId> ready_order(const Graph& graph, std::span<const double> key) {
   return order;
 }
 
-std::vector<OpId> critical_path_order(CostModel& cost) { return ready_order(cost.graph(), remaining_ms(cost)); }
+std::vector<OpId> critical_path_order(Latencies& cost) { return ready_order(cost.graph(), remaining_ms(cost)); }
 
-std::vector<OpId> resource_order(CostModel& cost) {
+std::vector<OpId> resource_order(Latencies& cost) {
   const Graph& graph = cost.graph();
   std::vector<double> intensities(graph.size(), 0.0);
   std::vector<double> sorted;
@@ -60,10 +60,10 @@ std::vector<OpId> resource_order(CostModel& cost) {
   const double median = sorted.empty() ? 0.0 : sorted[(sorted.size() - 1) / 2];
 
   std::vector<OpId> order;
-  ReadySet ready(graph);
+  ReadyList ready(graph);
   bool want_compute = true;
   while (!ready.empty()) {
-    // The wanted kind first (false before true), then the smallest demand.
+    // The wanted kind first (false before true), then the smallest utilisation.
     const OpId op = *std::ranges::min_element(ready.ops(), {}, [&](OpId id) {
       return std::pair((intensities[id] > median) != want_compute, cost.utilisation(id));
     });

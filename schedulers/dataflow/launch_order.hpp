@@ -16,16 +16,16 @@ struct LaunchKey {
 };
 /// critical-path: most solo latency ahead; least-slack: on the longest chains first; longest: solo latency;
 /// topological: ids.
-std::vector<LaunchKey> launch_keys(CostModel& cost);
+std::vector<LaunchKey> launch_keys(Latencies& cost);
 
 /// Among the ready operators the one with the largest key (by OpId) first, ties by id.
 std::vector<OpId> ready_order(const Graph& graph, std::span<const double> key);
 /// Among the ready operators the one with most solo latency ahead of it first.
-std::vector<OpId> critical_path_order(CostModel& cost);
+std::vector<OpId> critical_path_order(Latencies& cost);
 
 /// Opara (arXiv 2312.10351, section 3): among the ready operators compute- and memory-intensive ones
 /// in turn, of each kind the one that needs least of the device. Compute-intensive is what does more
 /// multiply-accumulates for every value moved than the median operator of the graph.
-std::vector<OpId> resource_order(CostModel& cost);
+std::vector<OpId> resource_order(Latencies& cost);
 
 }  // namespace opsched

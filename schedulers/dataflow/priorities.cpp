@@ -20,7 +20,7 @@ std::vector<int> classes(const Graph& graph, const std::vector<double>& number) 
 
 }  // namespace
 
-std::vector<PriorityRule> priority_rules(CostModel& cost) {
+std::vector<PriorityRule> priority_rules(Latencies& cost) {
   constexpr double kTight = 0.01;
   const Graph& graph = cost.graph();
   const std::vector<double> slack = slack_ms(cost), remaining = remaining_ms(cost);

@@ -16,6 +16,6 @@ struct PriorityRule {
 /// critical: operators on the longest chains of solo latencies (to a hundredth) before all others; slack: six
 /// classes of equal size, those that may wait least first; light: six classes, those that take least of the
 /// device first.
-std::vector<PriorityRule> priority_rules(CostModel& cost);
+std::vector<PriorityRule> priority_rules(Latencies& cost);
 
 }  // namespace opsched

@@ -47,7 +47,7 @@ class DataflowSearch {
 
   Schedule run() {
     plain_ = ask("dataflow", {{"streams", std::to_string(settings_.streams)}});
-    const bool measures = settings_.verify > 0 && request_.cost.provenance() == Provenance::measured;
+    const bool measures = settings_.verify > 0 && request_.cost.measures();
     if (measures) {
       propose();
       verify_plans();
@@ -72,7 +72,9 @@ class DataflowSearch {
     if (request_.progress) request_.progress(what);
   }
 
-  double simulated(const DataflowPlan& plan) { return simulated_ms(costs_, schedule_of(graph_, plan)); }
+  double simulated(const DataflowPlan& plan) {
+    return simulated_ms(costs_, costs_.contention_law(), schedule_of(graph_, plan));
+  }
 
   DataflowPlan climb(const DataflowPlan& from, int tries, std::uint64_t seed) {
     int tried = 0;

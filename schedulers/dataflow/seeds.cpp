@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kStreams[] = {1, 2, 3, 4, 6, 8, 12, 16};
 
-std::vector<std::vector<OpId>> orders_of(CostModel& cost) {
+std::vector<std::vector<OpId>> orders_of(Latencies& cost) {
   std::vector<std::vector<OpId>> orders = {resource_order(cost)};
   for (const LaunchKey& rule : launch_keys(cost)) orders.push_back(ready_order(cost.graph(), rule.key));
   return orders;
@@ -20,7 +20,7 @@ std::vector<std::vector<OpId>> orders_of(CostModel& cost) {
 
 /// Operators in this order, each to the stream on which it starts first; of equal ones to that of the operator
 /// for which it waits longest, so that it follows without a wait.
-std::vector<Group> list_streams(CostModel& cost, const std::vector<OpId>& order, int streams) {
+std::vector<Group> list_streams(Latencies& cost, const std::vector<OpId>& order, int streams) {
   const Graph& graph = cost.graph();
   std::vector<Group> result(streams);
   std::vector<double> free(streams, 0.0), end(graph.size(), 0.0);
@@ -45,7 +45,7 @@ std::vector<Group> list_streams(CostModel& cost, const std::vector<OpId>& order,
 
 }  // namespace
 
-std::vector<DataflowSeed> dataflow_seeds(CostModel& cost, int most_streams) {
+std::vector<DataflowSeed> dataflow_seeds(Latencies& cost, int most_streams) {
   const Graph& graph = cost.graph();
   const std::vector<std::vector<OpId>> orders = orders_of(cost);
   std::vector<DataflowSeed> seeds;

@@ -17,6 +17,6 @@ struct DataflowSeed {
 /// Every allocation of streams (streams.hpp, and by list scheduling: each operator to the stream on which it
 /// starts first, solo latencies), in every launch order (critical path, least slack, longest, Opara's,
 /// topological), on 1, 2, 3, 4, 6, 8, 12, 16 streams as far as `most_streams` allows. Without repeats.
-std::vector<DataflowSeed> dataflow_seeds(CostModel& cost, int most_streams);
+std::vector<DataflowSeed> dataflow_seeds(Latencies& cost, int most_streams);
 
 }  // namespace opsched

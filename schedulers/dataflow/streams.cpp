@@ -1,9 +1,10 @@
 #include "schedulers/dataflow/streams.hpp"
 
 #include <algorithm>
-#include <boost/dynamic_bitset.hpp>
 #include <boost/graph/adjacency_list.hpp>
 #include <boost/graph/max_cardinality_matching.hpp>
+
+#include "core/graph/algorithms.hpp"
 
 namespace opsched {
 namespace {
@@ -38,18 +39,6 @@ std::vector<Group> fewest_paths(const Graph& graph, const std::vector<std::pair<
   return follow(graph, next);
 }
 
-/// Units from which each operator can be reached.
-std::vector<boost::dynamic_bitset<>> ancestors(const Graph& graph) {
-  std::vector<boost::dynamic_bitset<>> above(graph.size(), boost::dynamic_bitset<>(graph.size()));
-  for (OpId op : graph.units())
-    for (OpId p : graph.preds(op)) {
-      if (graph.op(p).is_input()) continue;
-      above[op] |= above[p];
-      above[op].set(p);
-    }
-  return above;
-}
-
 }  // namespace
 
 std::vector<Group> opara_paths(const Graph& graph) {
@@ -64,26 +53,21 @@ std::vector<Group> opara_paths(const Graph& graph) {
 }
 
 std::vector<Group> nimble_paths(const Graph& graph) {
-  const auto above = ancestors(graph);
-  std::vector<std::pair<OpId, OpId>> edges;
-  for (OpId op : graph.units())
-    for (OpId p : graph.preds(op)) {
-      const bool implied = std::ranges::any_of(graph.preds(op), [&](OpId other) { return above[other].test(p); });
-      if (!graph.op(p).is_input() && !implied) edges.emplace_back(p, op);
-    }
+  std::vector<std::pair<OpId, OpId>> edges = transitive_reduction(to_dag(graph));
+  std::erase_if(edges, [&](const auto& edge) { return graph.op(edge.first).is_input(); });
   return fewest_paths(graph, edges);
 }
 
 std::vector<Group> chain_paths(const Graph& graph) {
-  const auto above = ancestors(graph);
+  const std::vector<boost::dynamic_bitset<>> above = ancestors(to_dag(graph));
   std::vector<std::pair<OpId, OpId>> edges;
   for (OpId op : graph.units())
     for (auto p = above[op].find_first(); p != boost::dynamic_bitset<>::npos; p = above[op].find_next(p))
-      edges.emplace_back(static_cast<OpId>(p), op);
+      if (!graph.op(static_cast<OpId>(p)).is_input()) edges.emplace_back(static_cast<OpId>(p), op);
   return fewest_paths(graph, edges);
 }
 
-std::vector<Group> join_paths(CostModel& cost, std::vector<Group> paths, int most) {
+std::vector<Group> join_paths(Latencies& cost, std::vector<Group> paths, int most) {
   if (static_cast<int>(paths.size()) <= most) return paths;
   const Graph& graph = cost.graph();
   std::vector<double> start(graph.size(), 0.0), end(graph.size(), 0.0);

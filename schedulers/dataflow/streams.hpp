@@ -22,6 +22,6 @@ std::vector<Group> chain_paths(const Graph& graph);
 /// Joins paths until there are at most `most`, those first that need not wait for each other when
 /// every operator starts as early as its inputs allow (solo latencies). Operators of a result are
 /// in ascending order of ids.
-std::vector<Group> join_paths(CostModel& cost, std::vector<Group> paths, int most);
+std::vector<Group> join_paths(Latencies& cost, std::vector<Group> paths, int most);
 
 }  // namespace opsched

@@ -195,9 +195,10 @@ class BranchAndBound {
 }  // namespace
 
 Optimum find_optimum(const HiosProblem& problem, int window, const Schedule& start, std::int64_t most_nodes) {
-  if (problem.cost().provenance() != Provenance::synthetic)
-    throw Error("an optimum can be proved for synthetic costs only; graph '" + problem.cost().graph().name() +
-                "' has " + to_string(problem.cost().provenance()) + " ones");
+  if (!problem.cost().bounds_hold())
+    throw Error(
+        "an optimum can be proved only where costs give true lower bounds, as synthetic ones do; those of graph '" +
+        problem.cost().graph().name() + "' are estimates");
   if (problem.size() > 20)
     throw Error("an optimum can be proved for at most 20 operators; graph '" + problem.cost().graph().name() +
                 "' has " + std::to_string(problem.size()));

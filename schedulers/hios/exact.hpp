@@ -14,9 +14,9 @@ struct Optimum {
 };
 
 /// A schedule of the least makespan among all barrier schedules with concurrent stages of up to `window`
-/// operators, in groups of any form; by branch and bound from `start`, a schedule to beat. Needs synthetic
-/// costs, for which the bounds hold, and at most 20 operators. Throws Error otherwise, and after
-/// `most_nodes` partial schedules.
+/// operators, in groups of any form; by branch and bound from `start`, a schedule to beat. Needs
+/// costs for which the bounds hold (Capabilities::bounds_hold), and at most 20 operators. Throws Error otherwise, and
+/// after `most_nodes` partial schedules.
 Optimum find_optimum(const HiosProblem& problem, int window, const Schedule& start, std::int64_t most_nodes);
 
 }  // namespace opsched

@@ -30,7 +30,7 @@ Candidate staged(const HiosProblem& problem, const DeviceOrders& orders, int wid
   graph.assign(orders);
   fuse_windows(graph, width);
   Candidate placed{graph.schedule(), graph.makespan()};
-  placed.makespan += further_devices_ms(problem.cost().sharing(), placed.schedule);
+  placed.makespan += further_devices_ms(problem.cost().contention_law(), placed.schedule);
   return placed;
 }
 
@@ -39,8 +39,7 @@ Schedule staged_or_alone(const HiosProblem& problem, const DeviceOrders& orders,
   // Below all work there is nothing to gain on one device; measured stages may beat that bound.
   double work = 0;
   for (int v = 0; v < problem.size(); ++v) work += width == 1 ? problem.ms(v) : problem.cost().work_ms(problem.op(v));
-  const bool exact = problem.cost().provenance() == Provenance::synthetic;
-  if (problem.devices() == 1 || (exact && placed.makespan <= work)) return placed.schedule;
+  if (problem.devices() == 1 || (problem.cost().bounds_hold() && placed.makespan <= work)) return placed.schedule;
   return fastest(problem.cost(), {std::move(placed), on_one_device(problem, width)});
 }
 

@@ -33,9 +33,7 @@ class Reinsertion {
  public:
   Reinsertion(const HiosProblem& problem, StageCost& cost, const Settings& settings, const Progress& progress)
       : problem_(problem), cost_(cost), settings_(settings), progress_(progress), random_(settings.seed) {
-    // Measured stages may be shorter than the bound, which is exact for synthetic ones only.
-    if (problem.cost().provenance() == Provenance::synthetic)
-      bound_ = lower_bounds(problem.cost(), problem.devices()).lower();
+    if (problem.cost().bounds_hold()) bound_ = lower_bounds(problem.cost(), problem.devices()).lower();
   }
 
   StageGraph run() {
@@ -159,16 +157,15 @@ Schedule make(const SchedulerRequest& request) {
                           .iterations = options.integer("iterations", default_iterations(problem.size()), 0),
                           .seconds = options.real("seconds", HUGE_VAL, 0),
                           .seed = static_cast<std::uint64_t>(options.integer("seed", 1, 0))};
-  StageCost cost(problem, request.cost.provenance() == Provenance::measured);
+  StageCost cost(problem, request.cost.measures());
   if (problem.size() == 0) return StageGraph(problem, cost).schedule();
   const StageGraph found = Reinsertion(problem, cost, settings, request.progress).run();
   if (problem.devices() == 1) return found.schedule();
   Candidate best{found.schedule(), found.makespan()}, alone = on_one_device(problem, 1);
-  if (request.cost.provenance() == Provenance::synthetic)
-    return fastest(request.cost, {std::move(best), std::move(alone)});
   // The simulator knows more than the search: links that are busy, operators without stages.
   for (Candidate* c : {&best, &alone}) c->makespan = simulate(request.cost, c->schedule).timeline.makespan;
-  if (std::isfinite(request.cost.sharing().transfer_latency_ms)) prefer_less_traffic(request, settings.window, best);
+  if (std::isfinite(request.cost.contention_law().transfer_latency_ms))
+    prefer_less_traffic(request, settings.window, best);
   Fastest choice(request.cost);
   choice.offer(std::move(best.schedule), best.makespan);
   alone.schedule.devices.resize(1);
@@ -178,7 +175,7 @@ Schedule make(const SchedulerRequest& request) {
     choice.offer(
         make_schedule(scheduler, {.cost = request.cost, .devices = 1, .options = its, .progress = request.progress}));
   };
-  if (request.cost.provenance() == Provenance::measured) {
+  if (request.cost.measures()) {
     offer_on_one("dataflow", {});
     offer_on_one("reinsert", request.options);
   }

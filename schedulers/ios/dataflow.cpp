@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "schedulers/ios/bits.hpp"
+#include "core/graph/algorithms.hpp"
 #include "schedulers/ios/search.hpp"
 #include "schedulers/options.hpp"
 
@@ -14,13 +14,7 @@ namespace {
 /// Gives every group the stream on which it waits least for what it need not wait for.
 class Streams {
  public:
-  Streams(const Graph& graph, int most) : graph_(graph), most_(most), ancestors_(graph.size(), BitsAny(graph.size())) {
-    for (OpId op = 0; op < graph.size(); ++op)
-      for (OpId p : graph.preds(op)) {
-        ancestors_[op] |= ancestors_[p];
-        ancestors_[op].set(p);
-      }
-  }
+  Streams(const Graph& graph, int most) : graph_(graph), most_(most), ancestors_(ancestors(to_dag(graph))) {}
 
   Stage place(const Stage& stage, int index) {
     std::vector<int> open(stage.groups.size());
@@ -68,7 +62,7 @@ class Streams {
 
   const Graph& graph_;
   int most_;
-  std::vector<BitsAny> ancestors_;
+  std::vector<boost::dynamic_bitset<>> ancestors_;
   std::vector<Tail> tails_;
 };
 

@@ -50,7 +50,7 @@ IosPartSearch::IosPartSearch(IosPart part, CostModel& cost, const IosOptions& op
     known_list_.push_back(i);
     ms_[i] = cost.stage_ms(stage);
   };
-  if (cost.provenance() == Provenance::synthetic) {
+  if (cost.all_stages_known()) {
     for (int i = 0; i < n; ++i) ask(i);
   }
   if (static_cast<int>(known_list_.size()) < n) {

@@ -34,7 +34,7 @@ class Search {
     enumerate();
     if (options_.exhaustive)
       ask_everything();
-    else if (cost_.provenance() == Provenance::measured)
+    else if (cost_.measures())
       measure();
     return finish();
   }
@@ -185,7 +185,7 @@ class Search {
       }
       const double hopeful = part.solve(-kDeviations).ms;
       bounds.push_back(std::min(known.ms, hopeful));
-      if (cost_.provenance() == Provenance::measured) {
+      if (cost_.measures()) {
         paths.push_back(std::move(known));
         continue;
       }

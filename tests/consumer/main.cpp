@@ -1,5 +1,5 @@
 // Builds a small graph with the installed library; exits with the number of its operators.
-#include <core/graph/dag.hpp>
+#include <core/graph/algorithms.hpp>
 #include <core/graph/graph.hpp>
 #include <schedulers/scheduler.hpp>
 

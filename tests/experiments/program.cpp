@@ -53,7 +53,7 @@ const std::string& made_up_profile() {
   static const std::string folder = [] {
     const Graph graph = make_network("squeezenet");
     const StageDrawer drawer(graph);
-    for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16}) {
+    for (const Precision precision : kPrecisions) {
       TrueDevice device(5);
       std::mt19937_64 random(5);
       Profile profile(TrueDevice::facts(), precision);

@@ -16,7 +16,7 @@ const std::string& recorded() { return test::made_up_profile(); }
 std::vector<Case> some_cases() {
   std::vector<Case> cases;
   for (const char* scheduler : {"ios-both", "greedy"})  // those of one precision are not beside each other
-    for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16})
+    for (const Precision precision : kPrecisions)
       cases.push_back({.network = "squeezenet", .scheduler = scheduler, .precision = precision});
   return cases;
 }

@@ -44,6 +44,8 @@ class PretendedDevice : public TestCost {
  public:
   using TestCost::TestCost;
   Provenance provenance() const override { return pretended; }
+  bool measures() const override { return pretended == Provenance::measured; }
+  bool bounds_hold() const override { return false; }
   std::optional<double> schedule_ms(const Schedule& schedule) override {
     const std::string key = fingerprint(schedule);
     if (pretended != Provenance::measured) {
@@ -51,7 +53,8 @@ class PretendedDevice : public TestCost {
       return known.at(key).second;
     }
     const double noise = static_cast<double>(std::hash<std::string>{}(key) % 1000) / 1000;
-    return known.try_emplace(key, schedule, simulated_ms(*this, schedule) * (0.9 + 0.2 * noise)).first->second.second;
+    return known.try_emplace(key, schedule, simulated_ms(*this, contention_law(), schedule) * (0.9 + 0.2 * noise))
+        .first->second.second;
   }
   std::vector<Schedule> known_schedules(int) override {
     std::vector<Schedule> schedules;
@@ -122,7 +125,7 @@ TEST(DataflowMoves, KeepPlansValidAndWithinTheirStreams) {
       const Schedule schedule = schedule_of(graph, plan);
       validate(graph, schedule);  // every plan on the way
       EXPECT_LE(streams_of(schedule), most);
-      return simulated_ms(cost, schedule);
+      return simulated_ms(cost, cost.contention_law(), schedule);
     };
     const DataflowPlan better = improved(graph, start, ms, {.tries = 200, .most_streams = most, .seed = seed});
     EXPECT_LE(ms(better), ms(start)) << seed;
@@ -153,7 +156,7 @@ TEST(DataflowSearch, IsNoSlowerThanDataflowAndNeverBelowTheBound) {
             cost,
             make_schedule("dataflow", {.cost = cost, .devices = 1, .options = {{"streams", streams}}, .progress = {}}));
         const Schedule schedule = search(cost, {{"streams", streams}, {"tries", "4"}});
-        const double ms = simulated_ms(cost, schedule);
+        const double ms = simulated_ms(cost, cost.contention_law(), schedule);
         EXPECT_LE(streams_of(schedule), std::stoi(streams));
         EXPECT_LE(ms, plain * (1 + 1e-9)) << graph.name() << ", seed " << seed << ", streams " << streams;
         EXPECT_GE(ms, std::max(lower_bounds(cost, 1).critical_path, work) * (1 - 1e-9)) << graph.name();

@@ -170,16 +170,19 @@ TEST(Reinsert, ReachesItsMakespansOnAThousandRandomDags) {
 }
 
 /// A device that must be measured; its estimates promise that every stage is free.
-class MeasuredCost : public SyntheticCost {
+class CostlyStages : public SyntheticCost {
  public:
-  explicit MeasuredCost(const WeightedDag& dag) : SyntheticCost(synthetic_cost(dag)) {}
+  explicit CostlyStages(const WeightedDag& dag) : SyntheticCost(synthetic_cost(dag)) {}
   Provenance provenance() const override { return Provenance::measured; }
+  bool measures() const override { return true; }
+  bool bounds_hold() const override { return false; }
+  bool all_stages_known() const override { return false; }
   double stage_ms(const Stage& stage) override {
     asked.insert(stage.groups);
     return slowdown * SyntheticCost::stage_ms(stage);
   }
   double estimate_stage_ms(const Stage&) override { return 0.01; }
-  bool stage_known(const Stage& stage) override { return asked.contains(stage.groups); }
+  bool stage_known(const Stage& stage) const override { return asked.contains(stage.groups); }
 
   double slowdown = 1;
   std::set<std::vector<Group>> asked;
@@ -189,7 +192,7 @@ TEST(Reinsert, MeasuresFewStagesAndBelievesThem) {
   for (int seed = 1; seed <= 2; ++seed) {
     const WeightedDag dag = test::hios_dag(seed);
     SyntheticCost truth = synthetic_cost(dag);
-    MeasuredCost cost(dag);
+    CostlyStages cost(dag);
     const Schedule schedule = make_schedule("reinsert", {.cost = cost, .devices = 2, .options = {}, .progress = {}});
     for (const DeviceSchedule& device : schedule.devices)
       for (const Stage& stage : device.stages)
@@ -226,6 +229,7 @@ TEST(Reinsert, IsNoSlowerThanOneDeviceWhereWholeSchedulesAreMeasured) {
 struct Remembered : test::DeviceCost {
   using DeviceCost::DeviceCost;
   Provenance provenance() const override { return Provenance::recorded; }
+  bool measures() const override { return false; }
   std::optional<double> schedule_ms(const Schedule& schedule) override {
     const auto it = std::ranges::find(known, fingerprint(schedule), [](const auto& k) { return fingerprint(k.first); });
     return it == known.end() ? std::nullopt : std::optional(it->second);
@@ -253,7 +257,7 @@ TEST(Reinsert, AnswersWithTheFastestThatItKnows) {
 }
 
 TEST(Reinsert, FusesNothingWhereSharingIsSlow) {
-  MeasuredCost cost(test::hios_dag(2));
+  CostlyStages cost(test::hios_dag(2));
   cost.slowdown = 3;  // of stages; an operator alone takes what it says
   const Schedule schedule = make_schedule("reinsert", {.cost = cost, .devices = 2, .options = {}, .progress = {}});
   for (const DeviceSchedule& device : schedule.devices)

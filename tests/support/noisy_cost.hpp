@@ -29,11 +29,14 @@ class NoisyCost : public CostModel {
 
   const Graph& graph() const override { return graph_; }
   Provenance provenance() const override { return provenance_; }
+  bool measures() const override { return provenance_ == Provenance::measured; }
+  bool bounds_hold() const override { return false; }
+  bool all_stages_known() const override { return false; }
   bool structural() const override { return true; }
   double operator_ms(OpId op) override { return 0.002 + solo_[op]; }
   double utilisation(OpId op) override { return use_[op]; }
   double transfer_ms(OpId, OpId, int, int) override { return 0; }
-  bool stage_known(const Stage& stage) override { return known_.contains(key(stage)); }
+  bool stage_known(const Stage& stage) const override { return known_.contains(key(stage)); }
   double stage_lower_bound_ms(const Stage& stage) override {
     double longest = 0;
     if (stage.strategy == Strategy::concurrent)

@@ -22,6 +22,8 @@ class TrueDevice {
  public:
   explicit TrueDevice(std::uint64_t seed) : random_(seed), seed_(seed) {}
 
+  static constexpr double kMacsPerMs = 2.4e10;  ///< at most
+
   static DeviceFacts facts() {
     DeviceFacts f;
     f.name = "True device";
@@ -91,7 +93,7 @@ class TrueDevice {
     const OperatorFeatures f = operator_features(op, batch, 4);
     const double blocks = std::ceil(f.pixels / 64) * std::ceil(f.channels / 64) * (f.macs > 0 ? 1 : 0.25);
     const double slots = std::min(1.0, 0.02 + blocks / 264);
-    const double rate = 2.4e10 * slots * f.reduction / (f.reduction + 80) * (0.6 + 0.4 * quirk(f));  // macs a ms
+    const double rate = kMacsPerMs * slots * f.reduction / (f.reduction + 80) * (0.6 + 0.4 * quirk(f));  // macs a ms
     const double bytes = f.bytes_read + f.bytes_written + f.weight_bytes;
     const double bandwidth = 3.5e9 * std::min(1.0, 3 * slots);
     const double work = std::max(f.macs / rate, bytes / bandwidth) + 0.0005;

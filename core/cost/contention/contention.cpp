@@ -10,15 +10,16 @@
 #include "core/cost/contention/least_squares.hpp"
 #include "core/cost/contention/regression.hpp"
 #include "core/error.hpp"
+#include "core/hash.hpp"
 
 namespace opsched {
 namespace {
 
-constexpr std::size_t kDemandFeatures = 10;
-using DemandFeatures = std::array<double, kDemandFeatures>;
+constexpr std::size_t kUtilisationFeatures = 10;
+using UtilisationFeatures = std::array<double, kUtilisationFeatures>;
 
 /// What decides how much of the device an operator keeps busy; of like size, roughly centred.
-DemandFeatures demand_features(const OperatorFeatures& f, double ms) {
+UtilisationFeatures utilisation_features(const OperatorFeatures& f, double ms) {
   const auto log = [](double x, double middle) { return std::log(std::max(x, 1.0) / middle) / 3; };
   const double bytes = f.bytes_read + f.bytes_written + f.weight_bytes;
   return {log(f.pixels, 300),    log(f.channels, 200),    log(f.outputs, 1e5),
@@ -29,21 +30,21 @@ DemandFeatures demand_features(const OperatorFeatures& f, double ms) {
 
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
-Sharing initial_sharing() {
-  Sharing sharing;
-  sharing.softness = 3;
-  sharing.crowding = 0.01;
-  sharing.fork_ms = 0.001;
-  return sharing;
+ContentionLaw initial_law() {
+  ContentionLaw law;
+  law.exponent = 3;
+  law.interference = 0.01;
+  law.fork_ms = 0.001;
+  return law;
 }
 
 /// Everything that the fit of concurrent stages decides.
-struct Law {
-  Sharing sharing = initial_sharing();
+struct Parameters {
+  ContentionLaw law = initial_law();
   double base = 0.5;
-  DemandFeatures slope{};
+  UtilisationFeatures slope{};
 
-  double demand(const DemandFeatures& x, double correction) const {
+  double utilisation(const UtilisationFeatures& x, double correction) const {
     double sum = base + correction;
     for (std::size_t i = 0; i < x.size(); ++i) sum += slope[i] * x[i];
     return std::max(0.01, logistic(sum));
@@ -52,29 +53,29 @@ struct Law {
   // As a vector for the fit; positive numbers as logarithms.
   static constexpr std::size_t kHead = 5;
   std::vector<double> pack() const {
-    std::vector<double> v{std::log(sharing.softness - 1), std::log(sharing.crowding), std::log(sharing.fork_ms),
-                          1000 * sharing.chain_ms, base};
+    std::vector<double> v{std::log(law.exponent - 1), std::log(law.interference), std::log(law.fork_ms),
+                          1000 * law.chain_ms, base};
     v.insert(v.end(), slope.begin(), slope.end());
     return v;
   }
-  static Law unpack(const std::vector<double>& v) {
-    Law law;
-    law.sharing.softness = 1 + std::exp(std::min(v[0], 4.0));
-    law.sharing.crowding = std::exp(std::min(v[1], 2.0));
-    law.sharing.fork_ms = std::exp(std::min(v[2], 2.0));
-    law.sharing.chain_ms = v[3] / 1000;
-    law.base = v[4];
-    std::copy(v.begin() + kHead, v.end(), law.slope.begin());
-    return law;
+  static Parameters unpack(const std::vector<double>& v) {
+    Parameters p;
+    p.law.exponent = 1 + std::exp(std::min(v[0], 4.0));
+    p.law.interference = std::exp(std::min(v[1], 2.0));
+    p.law.fork_ms = std::exp(std::min(v[2], 2.0));
+    p.law.chain_ms = v[3] / 1000;
+    p.base = v[4];
+    std::copy(v.begin() + kHead, v.end(), p.slope.begin());
+    return p;
   }
-  /// How far each may stray from where it starts where data say little. Crowding hardly: stages of batch 1 do
-  /// not tell it from softness, and where operators fill the device, large batches show that it is next to none.
+  /// How far each may stray from where it starts where data say little. Interference hardly: stages of batch 1 do
+  /// not tell it from the exponent, and where operators fill the device, large batches show that it is next to none.
   static double spread(std::size_t i) { return i == 1 ? 0.02 : i < 4 ? 1.5 : 1.0; }
 };
 
 struct OperatorEntry {
   double ms = 0;
-  DemandFeatures x{};
+  UtilisationFeatures x{};
   double correction = 0;
 };
 
@@ -91,8 +92,7 @@ constexpr double kLeast = 1e-4;        // ms; what takes less (joins written in 
 constexpr std::size_t kFitted = 1200;  // stages are enough for the law; corrections use all
 
 std::uint64_t hash(const std::string& text) {
-  std::uint64_t h = 14695981039346656037ULL;
-  for (unsigned char c : text) h = (h ^ c) * 1099511628211ULL;
+  const std::uint64_t h = fnv1a(text);
   return h ^ (h >> 29);
 }
 
@@ -103,26 +103,26 @@ struct ContentionModel::State {
   std::unordered_map<std::string, int> index;  // of entries, by solo key without wiring
   std::vector<OperatorEntry> entries;
   std::vector<Sample> samples;
-  Law law;
+  Parameters parameters;
   Regression latency{{}, {}};
 
-  double predict(const Sample& sample, const Law& with) const {
+  double predict(const Sample& sample, const Parameters& with) const {
     std::vector<std::vector<Task>> groups(sample.groups.size());
     for (std::size_t g = 0; g < groups.size(); ++g)
       for (int i : sample.groups[g])
-        groups[g].push_back({entries[i].ms, with.demand(entries[i].x, entries[i].correction)});
-    return std::log(share(groups, with.sharing));
+        groups[g].push_back({entries[i].ms, with.utilisation(entries[i].x, entries[i].correction)});
+    return std::log(concurrent_ms(groups, with.law));
   }
 
   void fit_law(const std::vector<int>& chosen) {
-    const std::vector<double> prior = Law{}.pack();
+    const std::vector<double> prior = Parameters{}.pack();
     const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
-      const Law trial = Law::unpack(v);
+      const Parameters trial = Parameters::unpack(v);
       r.clear();
       for (int i : chosen) r.push_back(robust(predict(samples[i], trial) - samples[i].log_ms, kOutlier) / kNoise);
-      for (std::size_t j = 0; j < v.size(); ++j) r.push_back((v[j] - prior[j]) / Law::spread(j));
+      for (std::size_t j = 0; j < v.size(); ++j) r.push_back((v[j] - prior[j]) / Parameters::spread(j));
     };
-    law = Law::unpack(least_squares(residuals, law.pack(), 25));
+    parameters = Parameters::unpack(least_squares(residuals, parameters.pack(), 25));
   }
 
   /// One operator's correction after another, the others held.
@@ -139,9 +139,9 @@ struct ContentionModel::State {
       const double step = 1e-3;
       double gradient = correction / (kCorrection * kCorrection), curvature = 1 / (kCorrection * kCorrection);
       for (int s : stages_of[i]) {
-        const double here = robust(predict(samples[s], law) - samples[s].log_ms, kOutlier) / kNoise;
+        const double here = robust(predict(samples[s], parameters) - samples[s].log_ms, kOutlier) / kNoise;
         correction += step;
-        const double there = robust(predict(samples[s], law) - samples[s].log_ms, kOutlier) / kNoise;
+        const double there = robust(predict(samples[s], parameters) - samples[s].log_ms, kOutlier) / kNoise;
         correction -= step;
         const double slope = (there - here) / step;
         gradient += slope * here;
@@ -183,7 +183,7 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
       const auto [it, fresh] =
           s.index.try_emplace(solo_key(stage.signatures[0], stage.batch), static_cast<int>(s.entries.size()));
       if (!fresh) continue;  // the same operator, wired to one value twice
-      s.entries.push_back({ms, demand_features(f, ms), 0});
+      s.entries.push_back({ms, utilisation_features(f, ms), 0});
       learn(f, ms);
     } else if (stage.strategy == Strategy::merge) {
       learn(operator_features(merged_operator(stage.ops), stage.batch, s.element_bytes), ms);
@@ -223,7 +223,7 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
   }
   s.samples.clear();
   for (const auto& [link, record] : profile.transfers())
-    s.law.sharing.transfer_latency_ms = std::min(s.law.sharing.transfer_latency_ms, record.ms);
+    s.parameters.law.transfer_latency_ms = std::min(s.parameters.law.transfer_latency_ms, record.ms);
   return ContentionModel(std::move(state));
 }
 
@@ -231,36 +231,34 @@ bool ContentionModel::operator_measured(const std::string& signature, int batch)
   return state_->index.contains(solo_key(signature, batch));
 }
 
-Task ContentionModel::operator_task(const std::string& signature, int batch) const {
+Task ContentionModel::operator_task(const Operator& op, const std::string& signature, int batch) const {
   const State& s = *state_;
   if (const auto it = s.index.find(solo_key(signature, batch)); it != s.index.end()) {
     const OperatorEntry& entry = s.entries[it->second];
-    return {entry.ms, s.law.demand(entry.x, entry.correction)};
+    return {entry.ms, s.parameters.utilisation(entry.x, entry.correction)};
   }
-  const OperatorFeatures f = operator_features(parse_operator_signature(signature), batch, s.element_bytes);
+  const OperatorFeatures f = operator_features(op, batch, s.element_bytes);
   const double ms = std::exp(s.latency.predict(regression_features(f)));
-  return {ms, s.law.demand(demand_features(f, ms), 0)};
+  return {ms, s.parameters.utilisation(utilisation_features(f, ms), 0)};
 }
 
-Task ContentionModel::merged_task(std::span<const std::string> signatures, int batch) const {
+Task ContentionModel::merged_task(std::span<const Operator> ops, int batch) const {
   const State& s = *state_;
-  std::vector<Operator> ops;
-  for (const std::string& signature : signatures) ops.push_back(parse_operator_signature(signature));
   const OperatorFeatures f = operator_features(merged_operator(ops), batch, s.element_bytes);
   const double ms = std::exp(s.latency.predict(regression_features(f)));
-  return {ms, s.law.demand(demand_features(f, ms), 0)};
+  return {ms, s.parameters.utilisation(utilisation_features(f, ms), 0)};
 }
 
 double ContentionModel::stage_ms(const std::string& key) const {
   const SignedStage stage = parse_stage_key(key);
-  if (stage.strategy == Strategy::merge) return merged_task(stage.signatures, stage.batch).ms;
+  if (stage.strategy == Strategy::merge) return merged_task(stage.ops, stage.batch).ms;
   std::vector<std::vector<Task>> groups(stage.groups.size());
   for (std::size_t g = 0; g < groups.size(); ++g)
-    for (int op : stage.groups[g]) groups[g].push_back(operator_task(stage.signatures[op], stage.batch));
-  return share(groups, sharing());
+    for (int op : stage.groups[g]) groups[g].push_back(operator_task(stage.ops[op], stage.signatures[op], stage.batch));
+  return concurrent_ms(groups, contention_law());
 }
 
-const Sharing& ContentionModel::sharing() const { return state_->law.sharing; }
+const ContentionLaw& ContentionModel::contention_law() const { return state_->parameters.law; }
 
 FitReport cross_validate(const Profile& profile, int folds) {
   if (folds < 2) throw Error("cross-validation needs at least 2 folds, not " + std::to_string(folds));
@@ -316,7 +314,7 @@ FitReport cross_validate(const Profile& profile, int folds) {
     const Regression regression(std::move(train), std::move(values));
     for (std::size_t i = 0; i < rows.size(); ++i)
       if (parts[i] == fold) solo.add(std::exp(regression.predict(rows[i])), std::exp(logs[i]));
-    report.sharing = model.sharing();
+    report.law = model.contention_law();
   }
   std::ranges::sort(report.left_out, {}, &StagePrediction::key);
   report.fitted = fitted.stats();

@@ -1,9 +1,9 @@
 // The contention model: latencies of what was never measured, from what was.
 //
-// Operators that run side by side share the device as sharing.hpp says. How much of the device an
-// operator keeps busy (its demand) is a logistic function of its features and solo latency, with a
+// Operators that run side by side share the device as contention_law.hpp says. How much of the device an
+// operator keeps busy (its utilisation) is a logistic function of its features and solo latency, with a
 // correction of its own where it was measured in company; the function's parameters, the corrections
-// and the sharing law are fitted to the measured stages, in logarithms, so that relative errors count.
+// and the contention law are fitted to the measured stages, in logarithms, so that relative errors count.
 // An operator or merge that was never measured gets a latency from the most similar ones that were.
 #pragma once
 
@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "core/cost/contention/contention_law.hpp"
 #include "core/cost/contention/error_stats.hpp"
-#include "core/cost/contention/sharing.hpp"
 #include "core/cost/profile/profile.hpp"
 #include "core/cost/signature/signature.hpp"
 
@@ -30,15 +30,15 @@ class ContentionModel {
   ContentionModel& operator=(ContentionModel&&) noexcept;
   ~ContentionModel();
 
-  /// An operator alone: its measured latency if there is one, else an estimate.
-  Task operator_task(const std::string& signature, int batch) const;
+  /// An operator of this signature alone: its measured latency if there is one, else an estimate.
+  Task operator_task(const Operator& op, const std::string& signature, int batch) const;
   bool operator_measured(const std::string& signature, int batch) const;
   /// Convolutions merged into one, never asked of the profile.
-  Task merged_task(std::span<const std::string> signatures, int batch) const;
+  Task merged_task(std::span<const Operator> ops, int batch) const;
   /// Estimate of a stage by its key (signature.hpp), without a look at whether it was measured.
   double stage_ms(const std::string& key) const;
 
-  const Sharing& sharing() const;
+  const ContentionLaw& contention_law() const;
 
  private:
   struct State;
@@ -58,7 +58,7 @@ struct FitReport {
   ErrorStats concurrent;  ///< concurrent stages, each left out once
   ErrorStats merge;       ///< merge stages, each left out once
   ErrorStats solo;        ///< operators, each left out once: estimated from similar ones
-  Sharing sharing;
+  ContentionLaw law;
   std::vector<StagePrediction> left_out;  ///< concurrent and merge stages, sorted by key
 };
 

@@ -6,14 +6,10 @@
 #include <numeric>
 #include <vector>
 
+#include "core/statistics.hpp"
+
 namespace opsched {
 namespace {
-
-double quantile(std::vector<double> values, double q) {
-  const auto at = values.begin() + std::lround(q * static_cast<double>(values.size() - 1));
-  std::ranges::nth_element(values, at);
-  return *at;
-}
 
 std::vector<double> ranks(std::span<const double> values) {
   std::vector<std::size_t> order(values.size());

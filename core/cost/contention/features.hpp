@@ -1,4 +1,4 @@
-// What an operator's latency and its hunger for the device depend on, as numbers.
+// What an operator's latency and its utilisation of the device depend on, as numbers.
 #pragma once
 
 #include <span>

@@ -12,6 +12,7 @@
 #include "core/cost/profile/profile_text.hpp"
 #include "core/cost/signature/stage_kind.hpp"
 #include "core/error.hpp"
+#include "core/statistics.hpp"
 
 namespace opsched {
 namespace {
@@ -129,6 +130,13 @@ bool Profile::link_measured(int from, int to) const {
   return pair != transfers_.end() && std::get<0>(pair->first) == from && std::get<1>(pair->first) == to;
 }
 
+bool Profile::uniform_links() const {
+  if (transfers_.empty()) return true;
+  const auto& [from, to, bytes] = transfers_.begin()->first;
+  const auto& [last_from, last_to, last_bytes] = transfers_.rbegin()->first;
+  return from == last_from && to == last_to;
+}
+
 double Profile::transfer_ms(int from, int to, std::int64_t bytes) const {
   if (transfers_.empty())
     throw Error("the profile of '" + device_.name + "' has no transfers: measure it on a host with several GPUs");
@@ -153,8 +161,7 @@ double Profile::transfer_ms(int from, int to, std::int64_t bytes) const {
     others.push_back(along(a, b));
     it = transfers_.lower_bound({a, b + 1, 0});
   }
-  std::ranges::nth_element(others, others.begin() + others.size() / 2);
-  return others[others.size() / 2];
+  return quantile(std::move(others), 0.5);
 }
 
 const ScheduleRecord* Profile::find_schedule(const std::string& graph, const std::string& schedule) const {

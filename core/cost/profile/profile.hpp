@@ -92,6 +92,8 @@ class Profile {
   /// a pair that was never measured: the median over those that were. Throws Error if there is none.
   double transfer_ms(int from, int to, std::int64_t bytes) const;
   bool link_measured(int from, int to) const;
+  /// Whether transfer_ms is the same for every pair: at most one was measured.
+  bool uniform_links() const;
 
   const ScheduleRecord* find_schedule(const std::string& graph, const std::string& schedule) const;
   void record_schedule(const std::string& graph, const std::string& schedule, const ScheduleRecord& record);

@@ -10,28 +10,27 @@
 namespace opsched {
 namespace {
 
-constexpr std::array<std::pair<const char*, double Sharing::*>, 8> kCalibrated = {{
-    {"schedule.softness", &Sharing::softness},
-    {"schedule.crowding", &Sharing::crowding},
-    {"schedule.chain_ms", &Sharing::chain_ms},
-    {"schedule.dependency_ms", &Sharing::dependency_ms},
-    {"schedule.switch_ms", &Sharing::switch_ms},
-    {"schedule.chain_switch_ms", &Sharing::chain_switch_ms},
-    {"schedule.launch_ms", &Sharing::launch_ms},
-    {"schedule.device_ms", &Sharing::device_ms},
+constexpr std::array<std::pair<const char*, double ContentionLaw::*>, 8> kCalibrated = {{
+    {"schedule.exponent", &ContentionLaw::exponent},
+    {"schedule.interference", &ContentionLaw::interference},
+    {"schedule.chain_ms", &ContentionLaw::chain_ms},
+    {"schedule.dependency_ms", &ContentionLaw::dependency_ms},
+    {"schedule.switch_ms", &ContentionLaw::switch_ms},
+    {"schedule.chain_switch_ms", &ContentionLaw::chain_switch_ms},
+    {"schedule.launch_ms", &ContentionLaw::launch_ms},
+    {"schedule.device_ms", &ContentionLaw::device_ms},
 }};
 
 }  // namespace
 
-Sharing calibrated(Sharing sharing, const Profile& profile) {
+ContentionLaw calibrated(ContentionLaw law, const Profile& profile) {
   for (const auto& [name, member] : kCalibrated)
-    if (const auto it = profile.calibration().find(name); it != profile.calibration().end())
-      sharing.*member = it->second;
-  return sharing;
+    if (const auto it = profile.calibration().find(name); it != profile.calibration().end()) law.*member = it->second;
+  return law;
 }
 
-void store_calibration(Profile& profile, const Sharing& sharing) {
-  for (const auto& [name, member] : kCalibrated) profile.set_calibration(name, sharing.*member);
+void store_calibration(Profile& profile, const ContentionLaw& law) {
+  for (const auto& [name, member] : kCalibrated) profile.set_calibration(name, law.*member);
 }
 
 Recording Recording::load(const std::string& path) {
@@ -56,11 +55,15 @@ std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& prof
 }
 
 RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const ContentionModel& model)
-    : graph_(graph), profile_(profile), model_(model), sharing_(calibrated(model.sharing(), profile)), signer_(graph) {
+    : graph_(graph),
+      profile_(profile),
+      model_(model),
+      law_(calibrated(model.contention_law(), profile)),
+      signer_(graph) {
   for (OpId op = 0; op < graph.size(); ++op) {
     Task task;
     if (!graph.op(op).is_input()) {
-      task = model.operator_task(operator_signature(graph, op), graph.batch());
+      task = model.operator_task(graph.op(op), operator_signature(graph, op), graph.batch());
       if (const Record* record = profile.find_stage(signer_.solo(op))) task.ms = record->ms;
     }
     tasks_.push_back(task);
@@ -70,7 +73,11 @@ RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const Con
 double RecordedCost::merge_ms(const Stage& stage) {
   const std::string key = signer_.stage(stage);
   const auto [it, fresh] = merges_.try_emplace(key, 0.0);
-  if (fresh) it->second = model_.merged_task(parse_stage_key(key).signatures, graph_.batch()).ms;
+  if (fresh) {
+    std::vector<Operator> ops;
+    for (const OpId op : stage.groups.front()) ops.push_back(graph_.op(op));
+    it->second = model_.merged_task(ops, graph_.batch()).ms;
+  }
   return it->second;
 }
 
@@ -79,7 +86,7 @@ double RecordedCost::estimate_stage_ms(const Stage& stage) {
   std::vector<std::vector<Task>> groups(stage.groups.size());
   for (std::size_t g = 0; g < groups.size(); ++g)
     for (OpId op : stage.groups[g]) groups[g].push_back(tasks_[op]);
-  return share(groups, model_.sharing());
+  return concurrent_ms(groups, model_.contention_law());
 }
 
 double RecordedCost::stage_lower_bound_ms(const Stage& stage) {
@@ -87,7 +94,7 @@ double RecordedCost::stage_lower_bound_ms(const Stage& stage) {
   double longest = 0;
   for (const Group& group : stage.groups) {
     double sum = 0;
-    for (OpId op : group) sum += sum > 0 ? model_.sharing().following_ms(tasks_[op].ms) : tasks_[op].ms;
+    for (OpId op : group) sum += sum > 0 ? model_.contention_law().following_ms(tasks_[op].ms) : tasks_[op].ms;
     longest = std::max(longest, sum);
   }
   return 0.9 * longest;

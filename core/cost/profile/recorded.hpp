@@ -34,22 +34,25 @@ class RecordedCost : public CostModel {
   const Graph& graph() const override { return graph_; }
   Provenance provenance() const override { return Provenance::recorded; }
   double operator_ms(OpId op) override { return tasks_[op].ms; }
-  double utilisation(OpId op) override { return tasks_[op].demand; }
+  double utilisation(OpId op) override { return tasks_[op].utilisation; }
   double stage_ms(const Stage& stage) override;
   /// The model's estimate, whether the stage was measured or not.
   double estimate_stage_ms(const Stage& stage) override;
   /// Side by side, nothing is faster than alone, and the operators of a group run one after another;
   /// less a tenth for noise. 0 for a merge.
   double stage_lower_bound_ms(const Stage& stage) override;
-  bool stage_known(const Stage& stage) override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
-  bool kind_known(std::uint64_t kind) override { return profile_.holds_kind(kind); }
+  bool stage_known(const Stage& stage) const override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
+  bool kind_known(std::uint64_t kind) const override { return profile_.holds_kind(kind); }
+  bool bounds_hold() const override { return false; }
+  bool all_stages_known() const override { return false; }
   bool structural() const override { return true; }
+  bool uniform_links() const override { return profile_.uniform_links(); }
   /// If the profile holds this very schedule.
   std::optional<double> schedule_ms(const Schedule& schedule) override;
   std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(graph_, profile_, devices); }
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
   /// The model's, with what calibrate() (runtime/sim) found for whole schedules.
-  Sharing sharing() const override { return sharing_; }
+  ContentionLaw contention_law() override { return law_; }
 
   const Profile& profile() const { return profile_; }
   /// Distinct stages asked for so far that were in the profile, and that were not.
@@ -62,7 +65,7 @@ class RecordedCost : public CostModel {
   const Graph& graph_;
   const Profile& profile_;
   const ContentionModel& model_;
-  Sharing sharing_;
+  ContentionLaw law_;
   StageSigner signer_;
   std::vector<Task> tasks_;  ///< by OpId
   std::unordered_map<std::string, double> estimates_, merges_;
@@ -70,8 +73,8 @@ class RecordedCost : public CostModel {
   std::unordered_set<std::string> asked_;  ///< recorded ones
 };
 
-/// Names under which a profile's calibration holds Sharing's numbers for whole schedules.
-Sharing calibrated(Sharing sharing, const Profile& profile);
-void store_calibration(Profile& profile, const Sharing& sharing);
+/// Names under which a profile's calibration holds ContentionLaw's numbers for whole schedules.
+ContentionLaw calibrated(ContentionLaw law, const Profile& profile);
+void store_calibration(Profile& profile, const ContentionLaw& law);
 
 }  // namespace opsched

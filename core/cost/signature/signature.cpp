@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "core/error.hpp"
+#include "core/hash.hpp"
 #include "core/schedule/schedule_text.hpp"
 
 namespace opsched {
@@ -16,7 +17,7 @@ namespace {
 using Shared = int;
 
 /// A group before its shared values have names: `text` has '.', digits, and '*' where one is read.
-struct Draft {
+struct GroupEncoding {
   struct Use {
     int position, term;  ///< who reads it: operator of the group, term of the operator
     Shared shared;
@@ -57,13 +58,13 @@ void add_wiring(std::string& text, const std::vector<std::string>& refs) {
 /// are tried one after the other; the smallest text wins.
 class Canonical {
  public:
-  Canonical(std::vector<Draft> groups, int shared, const std::vector<std::string>& signatures)
+  Canonical(std::vector<GroupEncoding> groups, int shared, const std::vector<std::string>& signatures)
       : groups_(std::move(groups)), shared_(shared), signatures_(signatures) {}
 
   std::string text() {
     std::vector<int> colors(groups_.size());
     std::vector<std::string> texts;
-    for (const Draft& group : groups_) texts.push_back(group.text);
+    for (const GroupEncoding& group : groups_) texts.push_back(group.text);
     std::ranges::sort(texts);
     for (std::size_t g = 0; g < groups_.size(); ++g)
       colors[g] = static_cast<int>(std::ranges::lower_bound(texts, groups_[g].text) - texts.begin());
@@ -144,15 +145,15 @@ class Canonical {
     std::string text;
     for (int g : order) {
       if (!text.empty()) text += " |";
-      const Draft& group = groups_[g];
+      const GroupEncoding& group = groups_[g];
       // Values of one term have no order of their own.
-      std::vector<Draft::Use> uses = group.uses;
-      std::ranges::stable_sort(uses, {}, [&](const Draft::Use& use) {
+      std::vector<GroupEncoding::Use> uses = group.uses;
+      std::ranges::stable_sort(uses, {}, [&](const GroupEncoding::Use& use) {
         return std::tuple(use.position, use.term, shared[use.shared], name[use.shared]);
       });
       auto use = uses.begin();
       for (std::size_t p = 0; p < group.ops.size(); ++p) {
-        const Draft::Op& op = group.ops[p];
+        const GroupEncoding::Op& op = group.ops[p];
         std::vector<std::string> refs;
         for (std::size_t t = 0; t < op.local.size(); ++t) {
           refs.insert(refs.end(), op.local[t].begin(), op.local[t].end());
@@ -168,29 +169,22 @@ class Canonical {
     return text;
   }
 
-  std::vector<Draft> groups_;
+  std::vector<GroupEncoding> groups_;
   int shared_;
   const std::vector<std::string>& signatures_;
   std::string best_;
   int leaves_ = 0;
 };
 
-/// 64-bit FNV-1a.
+/// Of texts and numbers, each ended by a separator.
 class Hash {
  public:
-  void add(const std::string& text) {
-    for (unsigned char c : text) state_ = (state_ ^ c) * 1099511628211ULL;
-    state_ = (state_ ^ 0x1f) * 1099511628211ULL;
-  }
+  void add(const std::string& text) { state_ = fnv1a("\x1f", fnv1a(text, state_)); }
   void add(std::int64_t number) { add(std::to_string(number)); }
-  std::string hex() const {
-    std::string text(16, '0');
-    for (int i = 0; i < 16; ++i) text[i] = "0123456789abcdef"[state_ >> (60 - 4 * i) & 15];
-    return text;
-  }
+  std::string hex() const { return hex_digits(state_); }
 
  private:
-  std::uint64_t state_ = 14695981039346656037ULL;
+  std::uint64_t state_ = kHashStart;
 };
 
 }  // namespace
@@ -253,13 +247,13 @@ std::string StageSigner::stage(const Stage& stage) const {
   for (std::size_t i = 1; i < outside.size(); ++i)
     if (outside[i] == outside[i - 1] && (shared.empty() || shared.back() != outside[i])) shared.push_back(outside[i]);
 
-  std::vector<Draft> groups;
+  std::vector<GroupEncoding> groups;
   for (std::size_t g = 0; g < stage.groups.size(); ++g) {
-    Draft draft;
+    GroupEncoding encoding;
     for (OpId id : stage.groups[g]) {
-      const int position = static_cast<int>(draft.ops.size());
-      Draft::Op op{.id = id, .local = {}};
-      draft.text += ' ' + signatures_[id] + '@';
+      const int position = static_cast<int>(encoding.ops.size());
+      GroupEncoding::Op op{.id = id, .local = {}};
+      encoding.text += ' ' + signatures_[id] + '@';
       for (std::size_t t = 0; t < terms_[id].size(); ++t) {
         std::vector<std::string> local;
         int stars = 0;
@@ -270,21 +264,21 @@ std::string StageSigner::stage(const Stage& stage) const {
             local.push_back(std::to_string(place->position));
           } else if (const auto it = std::ranges::lower_bound(shared, std::tuple(v.op, v.begin, v.end));
                      it != shared.end() && *it == std::tuple(v.op, v.begin, v.end)) {
-            draft.uses.push_back({position, static_cast<int>(t), static_cast<int>(it - shared.begin())});
+            encoding.uses.push_back({position, static_cast<int>(t), static_cast<int>(it - shared.begin())});
             ++stars;
           } else {
             local.push_back(".");
           }
         }
         std::ranges::sort(local);
-        for (const std::string& ref : local) draft.text += ref + ',';
-        draft.text += std::string(stars, '*');
+        for (const std::string& ref : local) encoding.text += ref + ',';
+        encoding.text += std::string(stars, '*');
         op.local.push_back(std::move(local));
       }
-      draft.ops.push_back(std::move(op));
+      encoding.ops.push_back(std::move(op));
     }
-    std::ranges::sort(draft.uses);
-    groups.push_back(std::move(draft));
+    std::ranges::sort(encoding.uses);
+    groups.push_back(std::move(encoding));
   }
   const int n_shared = static_cast<int>(shared.size());
   return prefix_ + Canonical(std::move(groups), n_shared, signatures_).text();

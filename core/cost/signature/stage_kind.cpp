@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/error.hpp"
+#include "core/hash.hpp"
 
 namespace opsched {
 namespace {
@@ -17,11 +18,7 @@ std::uint64_t mix(std::uint64_t z) {  // splitmix64
 
 }  // namespace
 
-std::uint64_t operator_hash(std::string_view signature) {
-  std::uint64_t h = 14695981039346656037U;  // FNV-1a
-  for (unsigned char c : signature) h = (h ^ c) * 1099511628211U;
-  return mix(h);
-}
+std::uint64_t operator_hash(std::string_view signature) { return mix(fnv1a(signature)); }
 
 KindHash::KindHash(int batch, Strategy strategy)
     : merge_(strategy == Strategy::merge), sum_(mix(2 * static_cast<std::uint64_t>(batch) + (merge_ ? 1 : 0))) {}

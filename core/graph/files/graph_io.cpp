@@ -19,15 +19,15 @@ bool is_onnx(const std::string& path) {
   return file.get() == 8;
 }
 
-GraphDraft read_draft(const std::string& text) {
+GraphSpec read_spec(const std::string& text) {
   const nlohmann::json json = parse_json(text);
   const JsonReader file(json, "the file");
   if (file.has("format")) {
     if (const std::string format = file.at("format").string(); format != "opsched-graph")
       file.fail("its format is '" + format + "', not 'opsched-graph'");
-    return draft_from_json(file);
+    return spec_from_json(file);
   }
-  if (file.has("input") && file.has("blocks")) return draft_from_ios_json(file);
+  if (file.has("input") && file.has("blocks")) return spec_from_ios_json(file);
   file.fail("neither an opsched graph (\"format\": \"opsched-graph\") nor an IOS graph (\"input\" and \"blocks\")");
 }
 
@@ -35,7 +35,7 @@ GraphDraft read_draft(const std::string& text) {
 
 Graph parse_graph(const std::string& text, const std::string& source) {
   try {
-    return assemble(read_draft(text));
+    return assemble(read_spec(text));
   } catch (const Error& e) {
     throw Error("graph '" + source + "': " + e.what());
   }

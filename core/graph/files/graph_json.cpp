@@ -113,8 +113,8 @@ Layer read_layer(const JsonReader& json) {
   json.fail("unknown layer type '" + type + "'; known: conv2d, pool2d, activation");
 }
 
-DraftOperator read_operator(const JsonReader& item) {
-  DraftOperator op;
+OperatorSpec read_operator(const JsonReader& item) {
+  OperatorSpec op;
   op.name = item.at("name").string();
   const JsonReader json = item.named(item.where() + " '" + op.name + "'");
   if (json.has("shape")) {
@@ -129,8 +129,8 @@ DraftOperator read_operator(const JsonReader& item) {
   return op;
 }
 
-DraftBlock read_block(const JsonReader& item) {
-  DraftBlock block;
+BlockSpec read_block(const JsonReader& item) {
+  BlockSpec block;
   block.name = item.at("name").string();
   const JsonReader json = item.named(item.where() + " '" + block.name + "'");
   json.check_keys({"name", "operators", "parts"});
@@ -142,14 +142,14 @@ DraftBlock read_block(const JsonReader& item) {
 
 }  // namespace
 
-DraftValue read_value(const JsonReader& json) {
+ValueSpec read_value(const JsonReader& json) {
   const auto list = json.array();
   if (list.size() != 3) json.fail("a value must be [operator, begin, end]");
   return {list[0].string(), list[1].integer(0), list[2].integer(0)};
 }
 
-std::vector<std::vector<DraftValue>> read_terms(const JsonReader& json) {
-  std::vector<std::vector<DraftValue>> terms;
+std::vector<std::vector<ValueSpec>> read_terms(const JsonReader& json) {
+  std::vector<std::vector<ValueSpec>> terms;
   for (const JsonReader& term : json.array()) {
     auto& values = terms.emplace_back();
     for (const JsonReader& value : term.array()) values.push_back(read_value(value));
@@ -157,20 +157,20 @@ std::vector<std::vector<DraftValue>> read_terms(const JsonReader& json) {
   return terms;
 }
 
-GraphDraft draft_from_json(const JsonReader& file) {
+GraphSpec spec_from_json(const JsonReader& file) {
   file.check_keys({"format", "version", "name", "batch", "operators", "blocks"});
   if (const int found = file.at("version").integer(); found != version)
     file.fail("version " + std::to_string(found) + " of the format; this program reads version " +
               std::to_string(version));
-  GraphDraft draft;
-  draft.name = file.at("name").string();
-  if (file.has("batch")) draft.batch = file.at("batch").integer(1);
-  for (const JsonReader& op : file.at("operators").array()) draft.ops.push_back(read_operator(op.named("operator")));
+  GraphSpec spec;
+  spec.name = file.at("name").string();
+  if (file.has("batch")) spec.batch = file.at("batch").integer(1);
+  for (const JsonReader& op : file.at("operators").array()) spec.ops.push_back(read_operator(op.named("operator")));
   if (file.has("blocks")) {
-    draft.blocks.emplace();
-    for (const JsonReader& block : file.at("blocks").array()) draft.blocks->push_back(read_block(block.named("block")));
+    spec.blocks.emplace();
+    for (const JsonReader& block : file.at("blocks").array()) spec.blocks->push_back(read_block(block.named("block")));
   }
-  return draft;
+  return spec;
 }
 
 std::string graph_to_json(const Graph& graph) {

@@ -9,13 +9,13 @@
 namespace opsched {
 
 /// Our own form. Throws Error.
-GraphDraft draft_from_json(const JsonReader& file);
+GraphSpec spec_from_json(const JsonReader& file);
 
 /// IOS's form. Throws Error.
-GraphDraft draft_from_ios_json(const JsonReader& file);
+GraphSpec spec_from_ios_json(const JsonReader& file);
 
 /// A term's value, [name, begin, end]: the same in both.
-DraftValue read_value(const JsonReader& json);
-std::vector<std::vector<DraftValue>> read_terms(const JsonReader& json);
+ValueSpec read_value(const JsonReader& json);
+std::vector<std::vector<ValueSpec>> read_terms(const JsonReader& json);
 
 }  // namespace opsched

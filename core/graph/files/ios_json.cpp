@@ -53,7 +53,7 @@ void check_chain(const JsonReader& node, const JsonReader& before) {
 }
 
 /// Appends what a node computes to the operator that it is, or is a part of.
-void append_layers(const JsonReader& node, DraftOperator& op) {
+void append_layers(const JsonReader& node, OperatorSpec& op) {
   const std::string type = node.at("type").string();
   if (type == "sequential") {
     const auto nodes = node.at("nodes").array();
@@ -90,9 +90,9 @@ JsonReader first_node(const JsonReader& node) {
   return first_node(named(nodes.front()));
 }
 
-DraftOperator read_unit(const JsonReader& item) {
+OperatorSpec read_unit(const JsonReader& item) {
   const JsonReader node = named(item);
-  DraftOperator op;
+  OperatorSpec op;
   op.name = node.at("name").string();
   op.terms = read_terms(first_node(node).at("inputs"));
   append_layers(node, op);
@@ -211,36 +211,36 @@ Json block_json(const Graph& graph, const Block& block, OpId enter) {
 
 }  // namespace
 
-GraphDraft draft_from_ios_json(const JsonReader& file) {
-  GraphDraft draft;
-  if (file.has("name")) draft.name = file.at("name").string();
+GraphSpec spec_from_ios_json(const JsonReader& file) {
+  GraphSpec spec;
+  if (file.has("name")) spec.name = file.at("name").string();
   const JsonReader input = named(file.at("input"));
-  DraftOperator& entry = draft.ops.emplace_back();
+  OperatorSpec& entry = spec.ops.emplace_back();
   entry.name = input.at("name").string();
   entry.input = input.at("output_shape").shape();
 
   std::vector<std::string> enters;
-  draft.blocks.emplace();
+  spec.blocks.emplace();
   for (const JsonReader& item : file.at("blocks").array()) {
-    DraftBlock& block = draft.blocks->emplace_back();
-    block.name = item.has("name") ? item.at("name").string() : "block" + std::to_string(draft.blocks->size());
+    BlockSpec& block = spec.blocks->emplace_back();
+    block.name = item.has("name") ? item.at("name").string() : "block" + std::to_string(spec.blocks->size());
     const JsonReader json = item.named("block '" + block.name + "'");
     std::vector<JsonReader> nodes = json.at("inner_nodes").array();
     nodes.push_back(json.at("exit_node"));
     for (const JsonReader& node : nodes) {
-      draft.ops.push_back(read_unit(node));
-      block.ops.push_back(draft.ops.back().name);
+      spec.ops.push_back(read_unit(node));
+      block.ops.push_back(spec.ops.back().name);
     }
     if (json.has("parts"))
       for (const JsonReader& part : json.at("parts").array()) block.parts.push_back(part.strings());
     enters.push_back(json.at("enter_name").string());
   }
   std::unordered_set<std::string> names;
-  for (const DraftOperator& op : draft.ops) names.insert(op.name);
+  for (const OperatorSpec& op : spec.ops) names.insert(op.name);
   for (std::size_t b = 0; b < enters.size(); ++b)
     if (!names.contains(enters[b]))
-      throw Error("block '" + (*draft.blocks)[b].name + "' is entered at '" + enters[b] + "', which is not there");
-  return draft;
+      throw Error("block '" + (*spec.blocks)[b].name + "' is entered at '" + enters[b] + "', which is not there");
+  return spec;
 }
 
 std::string graph_to_ios_json(const Graph& graph) {

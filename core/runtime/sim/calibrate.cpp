@@ -12,28 +12,13 @@
 namespace opsched {
 namespace {
 
-/// A cost model with a sharing law that the fit moves.
-class Trial : public RecordedCost {
- public:
-  Trial(const ScheduleCase& c, const Profile& profile, const ContentionModel& model)
-      : RecordedCost(*c.graph, profile, model), law_(model.sharing()) {}
-  void set(const Sharing& law) { law_ = law; }
-  Sharing sharing() const override { return law_; }
-
- private:
-  Sharing law_;
-};
-
 struct MeasuredCase {
   const ScheduleCase* schedule;
   const ScheduleRecord* record;
-  std::unique_ptr<Trial> cost;
+  std::unique_ptr<RecordedCost> cost;
 
-  double predict(const Sharing& law) const {
-    cost->set(law);
-    return simulate(*cost, schedule->schedule).timeline.makespan;
-  }
-  Comparison compare(const Sharing& law) const {
+  double predict(const ContentionLaw& law) const { return simulated_ms(*cost, law, schedule->schedule); }
+  Comparison compare(const ContentionLaw& law) const {
     return {record->label, schedule->schedule.mode, predict(law), record->record.ms};
   }
 };
@@ -41,23 +26,25 @@ struct MeasuredCase {
 std::vector<MeasuredCase> measured_cases(const Profile& profile, const ContentionModel& model,
                                          std::span<const ScheduleCase> cases) {
   std::vector<MeasuredCase> list;
-  for (const ScheduleCase& c : cases)
+  for (const ScheduleCase& c : cases) {
+    validate(*c.graph, c.schedule);
     if (const ScheduleRecord* record = profile.find_schedule(fingerprint(*c.graph), fingerprint(c.schedule)))
-      list.push_back({&c, record, std::make_unique<Trial>(c, profile, model)});
+      list.push_back({&c, record, std::make_unique<RecordedCost>(*c.graph, profile, model)});
+  }
   return list;
 }
 
-// The numbers of a sharing law that whole schedules tell about, as a vector for the fit.
-std::vector<double> pack(const Sharing& s) {
-  return {std::log(s.softness - 1), std::log(std::max(s.crowding, 1e-4)),
+// The numbers of a contention law that whole schedules tell about, as a vector for the fit.
+std::vector<double> pack(const ContentionLaw& s) {
+  return {std::log(s.exponent - 1), std::log(std::max(s.interference, 1e-4)),
           1000 * s.chain_ms,        1000 * s.dependency_ms,
           1000 * s.launch_ms,       1000 * s.switch_ms,
           1000 * s.chain_switch_ms, 1000 * s.device_ms};
 }
 
-Sharing unpack(const std::vector<double>& v, Sharing s) {
-  s.softness = 1 + std::exp(std::clamp(v[0], -4.0, 4.0));
-  s.crowding = std::exp(std::min(v[1], 2.0));
+ContentionLaw unpack(const std::vector<double>& v, ContentionLaw s) {
+  s.exponent = 1 + std::exp(std::clamp(v[0], -4.0, 4.0));
+  s.interference = std::exp(std::min(v[1], 2.0));
   s.chain_ms = v[2] / 1000;
   s.dependency_ms = std::max(0.0, v[3] / 1000);
   s.launch_ms = std::max(0.0, v[4] / 1000);
@@ -67,12 +54,12 @@ Sharing unpack(const std::vector<double>& v, Sharing s) {
   return s;
 }
 
-Sharing fit(const Sharing& start, std::span<const MeasuredCase* const> cases) {
+ContentionLaw fit(const ContentionLaw& start, std::span<const MeasuredCase* const> cases) {
   constexpr double kNoise = 0.02, kOutlier = 0.05;
   const std::vector<double> prior = pack(start);
   const double spread[] = {0.5, 0.02, 1, 1, 3, 1, 1, 10};
   const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
-    const Sharing law = unpack(v, start);
+    const ContentionLaw law = unpack(v, start);
     r.assign(cases.size(), 0);
     parallel_for(static_cast<int>(cases.size()), processors(), [&](int i) {  // each has a cost model of its own
       r[i] = robust(std::log(cases[i]->predict(law) / cases[i]->record->record.ms), kOutlier) / kNoise;
@@ -99,7 +86,7 @@ std::vector<ScheduleCase> recorded_cases(
 std::vector<Comparison> compare_with_measured(const Profile& profile, const ContentionModel& model,
                                               std::span<const ScheduleCase> cases) {
   std::vector<Comparison> list;
-  const Sharing law = calibrated(model.sharing(), profile);
+  const ContentionLaw law = calibrated(model.contention_law(), profile);
   for (const MeasuredCase& c : measured_cases(profile, model, cases)) list.push_back(c.compare(law));
   return list;
 }
@@ -110,7 +97,7 @@ int calibrate(Profile& profile, const ContentionModel& model, std::span<const Sc
   std::vector<const MeasuredCase*> all;
   all.reserve(measured.size());
   for (const MeasuredCase& c : measured) all.push_back(&c);
-  store_calibration(profile, fit(model.sharing(), all));
+  store_calibration(profile, fit(model.contention_law(), all));
   return static_cast<int>(measured.size());
 }
 

@@ -4,7 +4,7 @@
 
 #include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
-#include "core/runtime/program/program.hpp"
+#include "core/runtime/program/gpu_lowering.hpp"
 #include "core/runtime/sim/sim_trace.hpp"
 #include "core/runtime/sim/simulate.hpp"
 
@@ -54,14 +54,7 @@ class SimExecutor : public Executor {
   }
 
  private:
-  LoweringOptions options() const {
-    LoweringOptions options;
-    if (profile_) {
-      options.element_bytes = element_bytes(profile_->precision());
-      options.vector_channels = vector_channels(profile_->precision());
-    }
-    return options;
-  }
+  LoweringOptions options() const { return profile_ ? lowering_for(profile_->precision()) : LoweringOptions{}; }
   Program lowered() const { return lower(cost_.graph(), schedule_, options()); }
 
   CostModel& cost_;

@@ -13,7 +13,7 @@ namespace opsched {
 namespace {
 
 /// The transfers of an output: where to, and the longest that a reader there asks for.
-std::map<int, double> destinations(CostModel& cost, const std::vector<Slot>& slots, OpId op) {
+std::map<int, double> destinations(Latencies& cost, const std::vector<Slot>& slots, OpId op) {
   std::map<int, double> ms;
   const int from = slots[op].device;
   for (OpId reader : cost.graph().succs(op)) {
@@ -27,10 +27,10 @@ std::map<int, double> destinations(CostModel& cost, const std::vector<Slot>& slo
 
 /// What an operator takes longer than when measured again and again. Those that cost nothing (joins
 /// written in place) have no kernel.
-double switching_ms(CostModel& cost, const Sharing& sharing, OpId op) {
+double switching_ms(Latencies& cost, const ContentionLaw& law, OpId op) {
   constexpr double kNothing = 1e-4;
   if (cost.operator_ms(op) < kNothing) return 0;
-  return is_chain(cost.graph().op(op)) ? sharing.chain_switch_ms : sharing.switch_ms;
+  return is_chain(cost.graph().op(op)) ? law.chain_switch_ms : law.switch_ms;
 }
 
 /// When transfers run: in the order in which they are asked for, one after another on each link and, as
@@ -58,14 +58,14 @@ class Links {
 /// One run in dataflow mode. A unit is an operator, or all operators of a merge.
 class DataflowRun {
  public:
-  DataflowRun(CostModel& cost, const Schedule& schedule)
-      : cost_(cost), graph_(cost.graph()), sharing_(cost.sharing()), slots_(slots_of(graph_, schedule)) {
+  DataflowRun(Latencies& cost, const ContentionLaw& law, const Schedule& schedule)
+      : cost_(cost), graph_(cost.graph()), law_(law), slots_(slots_of(graph_, schedule)) {
     make_units(schedule);
   }
 
   Simulation run() {
     for (std::size_t u = 0; u < units_.size(); ++u)
-      if (units_[u].waits == 0) starts_.emplace(sharing_.launch_ms, static_cast<int>(u));
+      if (units_[u].waits == 0) starts_.emplace(law_.launch_ms, static_cast<int>(u));
     while (true) {
       const int device = next_to_end();
       const double end = device < 0 ? kNever : devices_[device].next_end;
@@ -90,7 +90,7 @@ class DataflowRun {
     int device = 0, stream = 0;
     int next = -1;  ///< on the same stream
     int waits = 0;  ///< edges from units that have not ended
-    double ms = 0, demand = 0;
+    double ms = 0, utilisation = 0;
     double ready = 0, start = 0, end = 0;
   };
   struct Running {
@@ -109,28 +109,28 @@ class DataflowRun {
       std::map<int, int> last;  // unit on each stream
       for (const Stage& stage : schedule.devices[d].stages)
         for (std::size_t g = 0; g < stage.groups.size(); ++g) {
-          const auto add = [&](std::vector<OpId> ops, double ms, double demand) {
+          const auto add = [&](std::vector<OpId> ops, double ms, double utilisation) {
             const int id = static_cast<int>(units_.size());
             Unit unit;
             unit.device = static_cast<int>(d);
             unit.stream = static_cast<int>(g);
             for (OpId op : ops) unit_of_[op] = id;
             unit.ops = std::move(ops);
-            unit.demand = demand;
+            unit.utilisation = utilisation;
             unit.ms = ms;
             if (const auto it = last.find(unit.stream); it != last.end()) {
               units_[it->second].next = id;
               unit.waits = 1;
-              unit.ms = sharing_.following_ms(ms);
+              unit.ms = law_.following_ms(ms);
             }
-            unit.ms += switching_ms(cost_, sharing_, unit.ops.front());
+            unit.ms += switching_ms(cost_, law_, unit.ops.front());
             last[unit.stream] = id;
             units_.push_back(std::move(unit));
           };
           if (stage.strategy == Strategy::merge) {
-            double demand = 0;
-            for (OpId op : stage.groups[g]) demand += cost_.utilisation(op);
-            add(stage.groups[g], cost_.stage_ms(stage), std::min(1.0, demand));
+            double utilisation = 0;
+            for (OpId op : stage.groups[g]) utilisation += cost_.utilisation(op);
+            add(stage.groups[g], cost_.stage_ms(stage), std::min(1.0, utilisation));
           } else {
             for (OpId op : stage.groups[g]) add({op}, cost_.operator_ms(op), cost_.utilisation(op));
           }
@@ -156,10 +156,10 @@ class DataflowRun {
 
   void set_rates(Device& device) {
     double total = 0;
-    for (const Running& r : device.running) total += units_[r.unit].demand;
+    for (const Running& r : device.running) total += units_[r.unit].utilisation;
     device.next_end = kNever;
     for (Running& r : device.running) {
-      r.rate = 1 / sharing_.slowdown(units_[r.unit].demand, total, static_cast<int>(device.running.size()));
+      r.rate = 1 / law_.slowdown(units_[r.unit].utilisation, total, static_cast<int>(device.running.size()));
       device.next_end = std::min(device.next_end, device.now + std::max(0.0, r.left) / r.rate);
     }
   }
@@ -206,7 +206,7 @@ class DataflowRun {
       if (next.device != unit.device)
         at = arrival.at(next.device);
       else if (next.stream != unit.stream)
-        at += sharing_.dependency_ms;
+        at += law_.dependency_ms;
       release(unit_of_[reader], at);
     }
   }
@@ -234,14 +234,14 @@ class DataflowRun {
     return result;
   }
 
-  CostModel& cost_;
+  Latencies& cost_;
   const Graph& graph_;
-  Sharing sharing_;
+  ContentionLaw law_;
   std::vector<Slot> slots_;
   std::vector<Unit> units_;
   std::vector<int> unit_of_;
   std::vector<Device> devices_;
-  Links links_{sharing_.transfer_latency_ms};
+  Links links_{law_.transfer_latency_ms};
   std::vector<Simulation::Transfer> transfers_;
   std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> starts_;
 };
@@ -250,7 +250,8 @@ class DataflowRun {
 /// schedule and transfers do not wait for each other.
 class BarrierRun {
  public:
-  BarrierRun(CostModel& cost, const Schedule& schedule) : cost_(cost), graph_(cost.graph()), sharing_(cost.sharing()) {
+  BarrierRun(Latencies& cost, const ContentionLaw& law, const Schedule& schedule)
+      : cost_(cost), graph_(cost.graph()), law_(law) {
     result_.slots = slots_of(graph_, schedule);
     result_.timeline.start.assign(graph_.size(), 0.0);
     result_.timeline.end.assign(graph_.size(), 0.0);
@@ -261,7 +262,7 @@ class BarrierRun {
       for (std::size_t s = 0; s < stages.size(); ++s) {
         for (const Group& group : stages[s].groups)
           for (OpId op : group) stage_of_[op] = static_cast<int>(runs_.size());
-        runs_.push_back({&stages[s], d, s > 0 ? 1 : 0, sharing_.launch_ms, s + 1 < stages.size()});
+        runs_.push_back({&stages[s], d, s > 0 ? 1 : 0, law_.launch_ms, s + 1 < stages.size()});
       }
     }
     for (OpId op : graph_.units())
@@ -295,7 +296,7 @@ class BarrierRun {
     for (const Group& group : stage.groups) {
       double chain = 0;
       for (OpId op : group) {
-        const double ms = switching_ms(cost_, sharing_, op);
+        const double ms = switching_ms(cost_, law_, op);
         chain = stage.strategy == Strategy::merge ? std::max(chain, ms) : chain + ms;
       }
       longest = std::max(longest, chain);
@@ -328,7 +329,7 @@ class BarrierRun {
 
   void hand_out(OpId op, int s, double now) {
     const int from = runs_[s].device;
-    const bool wait = std::isfinite(sharing_.transfer_latency_ms);
+    const bool wait = std::isfinite(law_.transfer_latency_ms);
     std::map<int, double> arrival = destinations(cost_, result_.slots, op);
     for (auto& [to, time] : arrival) {
       result_.transfers.push_back(wait ? links_.send(op, from, to, now, time)
@@ -346,20 +347,20 @@ class BarrierRun {
     }
   }
 
-  CostModel& cost_;
+  Latencies& cost_;
   const Graph& graph_;
-  Sharing sharing_;
-  Links links_{sharing_.transfer_latency_ms};
+  ContentionLaw law_;
+  Links links_{law_.transfer_latency_ms};
   std::vector<StageRun> runs_;
   std::vector<int> stage_of_;
   Simulation result_;
   std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> ends_;
 };
 
-Simulation run(CostModel& cost, const Schedule& schedule) {
+Simulation run(Latencies& cost, const ContentionLaw& law, const Schedule& schedule) {
   Simulation result =
-      schedule.mode == Mode::barrier ? BarrierRun(cost, schedule).run() : DataflowRun(cost, schedule).run();
-  result.timeline.makespan += further_devices_ms(cost.sharing(), schedule);
+      schedule.mode == Mode::barrier ? BarrierRun(cost, law, schedule).run() : DataflowRun(cost, law, schedule).run();
+  result.timeline.makespan += further_devices_ms(law, schedule);
   return result;
 }
 
@@ -367,9 +368,11 @@ Simulation run(CostModel& cost, const Schedule& schedule) {
 
 Simulation simulate(CostModel& cost, const Schedule& schedule) {
   validate(cost.graph(), schedule);
-  return run(cost, schedule);
+  return run(cost, cost.contention_law(), schedule);
 }
 
-double simulated_ms(CostModel& cost, const Schedule& schedule) { return run(cost, schedule).timeline.makespan; }
+double simulated_ms(Latencies& cost, const ContentionLaw& law, const Schedule& schedule) {
+  return run(cost, law, schedule).timeline.makespan;
+}
 
 }  // namespace opsched

@@ -22,19 +22,19 @@ struct Simulation {
 
 /// Any valid schedule, in its own mode; validated here.
 ///
-/// Both: the first operators start after sharing().launch_ms; an operator takes switch_ms or, with several
+/// Both: the first operators start after contention_law().launch_ms; an operator takes switch_ms or, with several
 /// kernels, chain_switch_ms longer; a barrier stage as much as its longest group. The makespan includes
 /// further_devices_ms.
-/// Barrier: core/cost/evaluate.hpp, and transfers wait for each other as sharing().transfer_latency_ms says.
+/// Barrier: core/cost/evaluate.hpp, and transfers wait for each other as contention_law().transfer_latency_ms says.
 /// Dataflow: an operator starts when its stream is free, what it reads on its device is there
 /// (dependency_ms later if from another stream) and what it reads from other devices has arrived.
-/// Operators that run on a device at the same time slow each other down as cost.sharing() says, on
+/// Operators that run on a device at the same time slow each other down as cost.contention_law() says, on
 /// operator_ms and utilisation; one that follows another on its stream saves chain_ms. A merge runs
 /// as one operator. An output goes to a device once, when it exists, one after another on each link, and through
 /// ports as in barrier mode.
 Simulation simulate(CostModel& cost, const Schedule& schedule);
 
 /// The makespan of simulate(), ms, of a schedule that the caller knows to be valid: for searches.
-double simulated_ms(CostModel& cost, const Schedule& schedule);
+double simulated_ms(Latencies& cost, const ContentionLaw& law, const Schedule& schedule);
 
 }  // namespace opsched

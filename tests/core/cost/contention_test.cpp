@@ -44,12 +44,12 @@ Profile measure(TrueDevice& device, const Graph& graph, int stages, std::mt19937
   return profile;
 }
 
-TEST(Sharing, IsBetweenOneAfterAnotherAndPerfect) {
+TEST(ContentionLaw, IsBetweenOneAfterAnotherAndPerfect) {
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> uniform(0.05, 1);
   for (int i = 0; i < 500; ++i) {
-    Sharing sharing;
-    if (i % 2) sharing.softness = 1 + 10 * uniform(random);
+    ContentionLaw law;
+    if (i % 2) law.exponent = 1 + 10 * uniform(random);
     std::vector<std::vector<Task>> groups(1 + random() % 5);
     double sum = 0, work = 0, longest = 0;
     for (auto& group : groups) {
@@ -57,12 +57,12 @@ TEST(Sharing, IsBetweenOneAfterAnotherAndPerfect) {
       for (int n = static_cast<int>(random() % 4); n > 0; --n) {
         group.push_back({uniform(random), uniform(random)});
         chain += group.back().ms;
-        work += group.back().ms * group.back().demand;
+        work += group.back().ms * group.back().utilisation;
       }
       sum += chain;
       longest = std::max(longest, chain);
     }
-    const double ms = share(groups, sharing);
+    const double ms = concurrent_ms(groups, law);
     EXPECT_LE(ms, sum * (1 + 1e-9));
     EXPECT_GE(ms, std::max(work, longest) * (1 - 1e-9));
     if (groups.size() == 1) {
@@ -71,20 +71,20 @@ TEST(Sharing, IsBetweenOneAfterAnotherAndPerfect) {
   }
 }
 
-TEST(Sharing, KnownCases) {
+TEST(ContentionLaw, KnownCases) {
   const std::vector<std::vector<Task>> two = {{{2, 1.0}}, {{2, 1.0}}};
-  for (double softness : {1.0, 3.0, std::numeric_limits<double>::infinity()}) {
-    Sharing sharing;
-    sharing.softness = softness;
-    EXPECT_NEAR(share(two, sharing), 4, 1e-9);
+  for (double exponent : {1.0, 3.0, std::numeric_limits<double>::infinity()}) {
+    ContentionLaw law;
+    law.exponent = exponent;
+    EXPECT_NEAR(concurrent_ms(two, law), 4, 1e-9);
   }
-  Sharing sharing;
-  // Both at demand 0.75: 1.5 times longer until the first ends at 1.5; the second has 1 ms left.
-  EXPECT_NEAR(share(std::vector<std::vector<Task>>{{{1, 0.75}}, {{2, 0.75}}}, sharing), 2.5, 1e-9);
-  sharing.fork_ms = 0.1;
-  EXPECT_NEAR(share(std::vector<std::vector<Task>>{{{1, 0.5}}, {{1, 0.5}}}, sharing), 1.1, 1e-9);
-  sharing.chain_ms = 0.25;
-  EXPECT_NEAR(share(std::vector<std::vector<Task>>{{{1, 0.5}, {1, 0.5}}}, sharing), 1.75, 1e-9);
+  ContentionLaw law;
+  // Both at utilisation 0.75: 1.5 times longer until the first ends at 1.5; the second has 1 ms left.
+  EXPECT_NEAR(concurrent_ms(std::vector<std::vector<Task>>{{{1, 0.75}}, {{2, 0.75}}}, law), 2.5, 1e-9);
+  law.fork_ms = 0.1;
+  EXPECT_NEAR(concurrent_ms(std::vector<std::vector<Task>>{{{1, 0.5}}, {{1, 0.5}}}, law), 1.1, 1e-9);
+  law.chain_ms = 0.25;
+  EXPECT_NEAR(concurrent_ms(std::vector<std::vector<Task>>{{{1, 0.5}, {1, 0.5}}}, law), 1.75, 1e-9);
 }
 
 TEST(LeastSquares, FindsACurveDespiteOutliers) {
@@ -155,7 +155,7 @@ TEST(Contention, IsDeterministicAndIndependentOfTheOrderOfRecords) {
   Profile other(TrueDevice::facts(), Precision::fp32);
   for (const auto& [key, record] : records) other.record_stage(key, record);
   const ContentionModel a = ContentionModel::fit(profile), b = ContentionModel::fit(other);
-  EXPECT_EQ(a.sharing(), b.sharing());
+  EXPECT_EQ(a.contention_law(), b.contention_law());
   for (const auto& [key, record] : records) EXPECT_EQ(a.stage_ms(key), b.stage_ms(key));
 }
 

@@ -41,7 +41,7 @@ void expect_equal(const Graph& a, const Graph& b) {
   }
   // Measurements and schedules of one are those of the other.
   EXPECT_EQ(fingerprint(a), fingerprint(b));
-  EXPECT_EQ(graph_fingerprint(a), graph_fingerprint(b));
+  EXPECT_EQ(named_fingerprint(a), named_fingerprint(b));
 }
 
 /// What the Error says; fails if there is none.

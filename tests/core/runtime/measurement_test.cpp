@@ -7,6 +7,7 @@
 #include <random>
 
 #include "core/error.hpp"
+#include "core/statistics.hpp"
 
 namespace opsched {
 namespace {
@@ -18,7 +19,7 @@ TEST(Measurement, QuantilesAreInterpolatedBetweenNeighbours) {
   EXPECT_DOUBLE_EQ(quantile(values, 0.9), 3.7);
   EXPECT_DOUBLE_EQ(quantile(values, 1), 4);
   EXPECT_DOUBLE_EQ(quantile({7}, 0.99), 7);
-  EXPECT_DOUBLE_EQ(median_of({5, 1, 9}), 5);
+  EXPECT_DOUBLE_EQ(median({5, 1, 9}), 5);
   EXPECT_THROW(quantile({}, 0.5), Error);
   EXPECT_THROW(summarise({}), Error);
 }

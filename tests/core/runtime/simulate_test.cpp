@@ -7,6 +7,7 @@
 
 #include "core/cost/bounds.hpp"
 #include "core/error.hpp"
+#include "core/runtime/program/gpu_lowering.hpp"
 #include "core/runtime/sim/accuracy.hpp"
 #include "core/runtime/sim/calibrate.hpp"
 #include "core/runtime/sim/sim_executor.hpp"
@@ -14,6 +15,7 @@
 #include "networks/network.hpp"
 #include "networks/random_dag.hpp"
 #include "schedulers/scheduler.hpp"
+#include "tests/support/random_cnn.hpp"
 #include "tests/support/shapes.hpp"
 #include "tests/support/test_cost.hpp"
 #include "tests/support/true_device.hpp"
@@ -26,12 +28,12 @@ using test::TrueDevice;
 
 Stage stage(std::vector<Group> groups) { return {Strategy::concurrent, std::move(groups)}; }
 
-/// TestCost with a sharing law.
+/// TestCost with a contention law.
 class LawCost : public TestCost {
  public:
   using TestCost::TestCost;
-  Sharing sharing() const override { return law; }
-  Sharing law;
+  ContentionLaw contention_law() override { return law; }
+  ContentionLaw law;
 };
 
 Schedule dataflow_schedule(std::vector<std::vector<Stage>> devices) {
@@ -227,6 +229,31 @@ TEST(SimExecutor, MeasuresFromRecordsElseSimulates) {
   EXPECT_NE(recorded.note, simulated.note);
 }
 
+TEST(SimExecutor, PlansTheMemoryOfTheProgramThatAGpuRuns) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    const Graph graph = test::RandomCnn(seed).draw(4);
+    TestCost cost(graph, seed);
+    const Schedule schedule = make_schedule(seed % 2 ? "wavefront" : "dataflow", {cost, 1, {}, {}});
+    for (const Precision precision : kPrecisions) {
+      const Profile profile(TrueDevice::facts(), precision);
+      const Program program = lower(graph, schedule, lowering_for(precision));
+      EXPECT_EQ(make_sim_executor(cost, schedule, &profile)->activation_bytes(0), program.arena_bytes[0]) << seed;
+    }
+  }
+}
+
+TEST(SimExecutor, MovesTheBytesThatAGpuMoves) {
+  const Graph graph = test::diamond();
+  TestCost cost(graph);
+  const Schedule schedule = make_schedule("heft", {cost, 2, {}, {}});
+  for (const Precision precision : {Precision::fp32, Precision::fp16}) {
+    const Profile profile(TrueDevice::facts(), precision);
+    const Program program = lower(graph, schedule, lowering_for(precision));
+    EXPECT_EQ(make_sim_executor(cost, schedule, &profile)->transfer_bytes(),
+              transfer_bytes(program, element_bytes(precision), graph.batch()));
+  }
+}
+
 /// Profile and measured schedules of a network on a device with hidden parameters.
 struct Campaign {
   explicit Campaign(const std::string& network) {
@@ -296,7 +323,7 @@ TEST(Calibration, StaysInTheProfileAndHelps) {
   const auto after = compare_with_measured(campaign.profile, model, campaign.cases);
   EXPECT_LT(error_stats(after).median, before.median);
   RecordedCost cost(*campaign.cases[0].graph, campaign.profile, model);
-  EXPECT_NE(cost.sharing(), model.sharing());
+  EXPECT_NE(cost.contention_law(), model.contention_law());
   EXPECT_EQ(simulate(cost, campaign.cases[0].schedule).timeline.makespan, after[0].predicted);
   // The profile holds the schedules themselves, too.
   const auto from_profile =

@@ -131,7 +131,7 @@ TEST_F(ScheduleFile, RefusesBrokenFiles) {
 }
 
 TEST_F(ScheduleFile, FingerprintsTellGraphsApart) {
-  const auto of = [](const Graph& graph) { return graph_fingerprint(graph); };
+  const auto of = [](const Graph& graph) { return named_fingerprint(graph); };
   const std::string base = of(named("net", 1, 8, 4, "d"));
   EXPECT_EQ(base, of(named("another name", 1, 8, 4, "d")));
   EXPECT_NE(base, of(named("net", 2, 8, 4, "d")));

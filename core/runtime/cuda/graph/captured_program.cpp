@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/statistics.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/measure/graph_timer.hpp"
 
@@ -321,9 +322,9 @@ Preparation CapturedProgram::prepare_again(int times) const {
     OPSCHED_CUDA(cudaGraphGetNodes(graph.get(), nullptr, &nodes));
     all.nodes = static_cast<int>(nodes);
   }
-  all.capture_ms = median_of(std::move(captures));
-  all.instantiate_ms = median_of(std::move(instantiations));
-  all.upload_ms = median_of(std::move(uploads));
+  all.capture_ms = median(std::move(captures));
+  all.instantiate_ms = median(std::move(instantiations));
+  all.upload_ms = median(std::move(uploads));
   return all;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/device/cuda_handles.hpp"
+#include "core/statistics.hpp"
 
 namespace opsched {
 namespace {
@@ -74,7 +75,7 @@ Measurement GraphTimer::measure(const MeasureOptions& options) {
 
 KernelComparison compare_replays(const std::array<cudaGraphExec_t, 2>& graphs, cudaStream_t stream, int turns) {
   std::array<GraphTimer, 2> timers{GraphTimer(graphs[0], stream, nullptr), GraphTimer(graphs[1], stream, nullptr)};
-  const auto run = [&](int which) { return median_of(timers[which].sample(kBurst - 1)); };
+  const auto run = [&](int which) { return median(timers[which].sample(kBurst - 1)); };
   run(0), run(1);  // the first replays of a graph are slower
   std::vector<double> before, difference;
   for (int turn = 0; turn < turns; ++turn) {
@@ -85,11 +86,11 @@ KernelComparison compare_replays(const std::array<cudaGraphExec_t, 2>& graphs, c
     before.push_back(ms[0]);
     difference.push_back(ms[1] - ms[0]);
   }
-  KernelComparison result{.before = median_of(before)};
-  const double median = median_of(difference);
-  result.after = result.before + median;
-  for (double& d : difference) d = std::abs(d - median);
-  result.noise = 1.2533 * 1.4826 * median_of(difference) / std::sqrt(static_cast<double>(turns));
+  KernelComparison result{.before = median(before)};
+  const double middle = median(difference);
+  result.after = result.before + middle;
+  for (double& d : difference) d = std::abs(d - middle);
+  result.noise = 1.2533 * 1.4826 * median(difference) / std::sqrt(static_cast<double>(turns));
   return result;
 }
 

@@ -1,11 +1,10 @@
 // Latency of stages inside a CUDA graph.
 #pragma once
 
-#include <functional>
 #include <span>
 #include <vector>
 
-#include "core/cost/profile/profile.hpp"
+#include "core/cost/profile/measured.hpp"
 #include "core/runtime/cuda/device/peer_access.hpp"
 #include "core/runtime/cuda/graph/captured_program.hpp"
 #include "core/runtime/cuda/measure/graph_timer.hpp"
@@ -14,11 +13,6 @@
 
 namespace opsched {
 
-struct StageRequest {
-  Stage stage;
-  double about_ms = 0;  ///< what it will about take, or less; 0: unknown. Long stages need fewer replicas.
-};
-
 /// Times a stage as schedules run it: replicated in one CUDA graph, barriers between the replicas,
 /// each replica with weights of its own. Between two replays as many bytes pass through the L2 cache
 /// as the network has weights, so weights are as cold as in the network; activations are warm. What
@@ -26,8 +20,7 @@ struct StageRequest {
 /// what its readers take longer because they read parts of its output.
 class StageTimer {
  public:
-  /// Told of every request as soon as it is measured: its index and its latency.
-  using Done = std::function<void(std::size_t request, const Record&)>;
+  using Done = Stopwatch::Done;
 
   StageTimer(const Graph& graph, const Connect& connect, Precision precision);
   /// The host builds the graphs of the next stages while the GPU runs those of the ones before.

@@ -5,6 +5,7 @@
 
 #include "core/cost/profile/profile.hpp"
 #include "core/error.hpp"
+#include "core/statistics.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
@@ -79,7 +80,7 @@ TEST(CudaExecutor, GivesSamplesAndNamesItsKernels) {
     EXPECT_GT(*std::ranges::min_element(ms), 0);
   }
   const Measurement measured = executor->measure({});
-  EXPECT_NEAR(median_of(executor->sample(90)) / measured.median, 1, 0.1);
+  EXPECT_NEAR(median(executor->sample(90)) / measured.median, 1, 0.1);
   EXPECT_LE(measured.median, measured.p90);
   EXPECT_LE(measured.p90, measured.p99);
   EXPECT_LE(measured.p99, measured.max);

@@ -1,4 +1,4 @@
-#include "core/graph/dag.hpp"
+#include "core/graph/algorithms.hpp"
 
 #include <algorithm>
 #include <boost/graph/strong_components.hpp>
@@ -44,6 +44,33 @@ std::vector<int> topological_order(const Dag& dag, const std::function<std::stri
     names += (names.empty() ? "'" : ", '") + name_of(v) + "'";
   }
   throw Error("there is a cycle: " + names);
+}
+
+std::vector<boost::dynamic_bitset<>> ancestors(const Dag& dag) {
+  const std::size_t n = boost::num_vertices(dag);
+  std::vector<boost::dynamic_bitset<>> above(n, boost::dynamic_bitset<>(n));
+  for (const int v : topological_order(dag, [](int i) { return std::to_string(i); }))
+    for (auto [edge, end] = boost::in_edges(v, dag); edge != end; ++edge) {
+      const auto p = boost::source(*edge, dag);
+      above[v] |= above[p];
+      above[v].set(p);
+    }
+  return above;
+}
+
+std::vector<std::pair<int, int>> transitive_reduction(const Dag& dag) {
+  const std::vector<boost::dynamic_bitset<>> above = ancestors(dag);
+  std::vector<std::pair<int, int>> edges;
+  for (int v = 0; v < static_cast<int>(above.size()); ++v) {
+    std::vector<int> preds;
+    for (auto [edge, end] = boost::in_edges(v, dag); edge != end; ++edge)
+      preds.push_back(static_cast<int>(boost::source(*edge, dag)));
+    std::ranges::sort(preds);
+    preds.erase(std::unique(preds.begin(), preds.end()), preds.end());
+    for (const int p : preds)
+      if (std::ranges::none_of(preds, [&](int other) { return above[other].test(p); })) edges.emplace_back(p, v);
+  }
+  return edges;
 }
 
 }  // namespace opsched

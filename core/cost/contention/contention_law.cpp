@@ -1,0 +1,67 @@
+#include "core/cost/contention/contention_law.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace opsched {
+
+double ContentionLaw::slowdown(double utilisation, double total, int running) const {
+  if (running <= 1) return 1;
+  const double factor = 1 + interference * (1 - 1.0 / running);
+  if (std::isinf(exponent)) return std::max(1.0, total) * factor;
+  return std::pow(1 + std::pow(total, exponent) - std::pow(utilisation, exponent), 1 / exponent) * factor;
+}
+
+double ContentionLaw::following_ms(double ms) const { return std::max(ms - chain_ms, 0.2 * ms); }
+
+double concurrent_ms(std::span<const std::vector<Task>> groups, const ContentionLaw& law) {
+  struct Running {
+    const std::vector<Task>* group;
+    std::size_t position;
+    double left, rate;
+    double power;  ///< utilisation to the law's exponent (as it is where that is infinite)
+  };
+  // As slowdown(), which raises to powers what stays the same while an operator runs.
+  const bool finite = !std::isinf(law.exponent);
+  const auto power = [&](double utilisation) { return finite ? std::pow(utilisation, law.exponent) : utilisation; };
+  std::vector<Running> running;
+  running.reserve(groups.size());
+  for (const auto& group : groups)
+    if (!group.empty()) running.push_back({&group, 0, group.front().ms, 0, power(group.front().utilisation)});
+  const int started = static_cast<int>(running.size());
+
+  double now = 0;
+  while (!running.empty()) {
+    double total = 0;
+    for (const Running& r : running) total += (*r.group)[r.position].utilisation;
+    double step = std::numeric_limits<double>::infinity();
+    const double all = power(total), factor = 1 + law.interference * (static_cast<double>(running.size()) - 1);
+    for (Running& r : running) {
+      if (running.size() == 1)
+        r.rate = 1;
+      else if (finite)
+        r.rate = 1 / (std::pow(1 + all - r.power, 1 / law.exponent) * factor);
+      else
+        r.rate = 1 / (std::max(1.0, total) * factor);
+      step = std::min(step, r.left / r.rate);
+    }
+    now += step;
+    for (std::size_t i = 0; i < running.size();) {
+      Running& r = running[i];
+      r.left -= step * r.rate;
+      if (r.left > 1e-12 * now) {
+        ++i;
+      } else if (++r.position < r.group->size()) {
+        r.left = law.following_ms((*r.group)[r.position].ms);
+        r.power = power((*r.group)[r.position].utilisation);
+        ++i;
+      } else {
+        r = running.back();
+        running.pop_back();
+      }
+    }
+  }
+  return now + law.fork_ms * std::max(0, started - 1);
+}
+
+}  // namespace opsched

@@ -1,0 +1,85 @@
+// Costs that are measured when they are asked for, into a profile.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/cost/profile/recorded.hpp"
+
+namespace opsched {
+
+struct StageRequest {
+  Stage stage;
+  double about_ms = 0;  ///< roughly what it will take, or less; 0: unknown. Long stages need fewer repetitions.
+};
+
+/// Times stages and schedules of one graph on a device. Throws Error where it cannot.
+class Stopwatch {
+ public:
+  /// Told of every request as soon as it is measured: its index and its latency.
+  using Done = std::function<void(std::size_t request, const Record&)>;
+
+  virtual ~Stopwatch() = default;
+  virtual void time_stages(std::span<const StageRequest> requests, const Done& done) = 0;
+  virtual Record time_schedule(const Schedule& schedule) = 0;
+  /// Several in turn, to be compared.
+  virtual std::vector<Record> time_in_turn(std::span<const Schedule> schedules) = 0;
+};
+
+/// What the profile holds is answered from it; the rest is measured and recorded there at once.
+///
+/// Estimates come from the contention model. It is fitted when the first estimate is asked for (utilisation,
+/// estimate_stage_ms, stage_lower_bound_ms, contention_law), after every operator has been measured alone, and again
+/// whenever the profile has grown by half since.
+class MeasuredCost : public CostModel {
+ public:
+  /// `graph` and `profile` must outlive it. `macs_per_ms`: multiply-accumulates that the device can do at most.
+  MeasuredCost(const Graph& graph, Profile& profile, std::unique_ptr<Stopwatch> stopwatch, double macs_per_ms);
+
+  const Graph& graph() const override { return graph_; }
+  Provenance provenance() const override { return Provenance::measured; }
+
+  double operator_ms(OpId op) override;
+  double stage_ms(const Stage& stage) override;
+  /// Measures those that the profile does not hold.
+  void prefetch(std::span<const Stage> stages) override;
+  double utilisation(OpId op) override { return estimator().utilisation(op); }
+  /// What the device's arithmetic alone would take.
+  double work_ms(OpId op) override { return static_cast<double>(graph_.macs(op)) * graph_.batch() / macs_per_ms_; }
+  double estimate_stage_ms(const Stage& stage) override { return estimator().estimate_stage_ms(stage); }
+  double stage_lower_bound_ms(const Stage& stage) override { return estimator().stage_lower_bound_ms(stage); }
+  /// From the profile's transfers; throws Error where it has none.
+  double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
+
+  bool measures() const override { return true; }
+  bool bounds_hold() const override { return false; }
+  bool all_stages_known() const override { return false; }
+  bool stage_known(const Stage& stage) const override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
+  bool kind_known(std::uint64_t kind) const override { return profile_.holds_kind(kind); }
+  bool structural() const override { return true; }
+  bool uniform_links() const override { return profile_.uniform_links(); }
+
+  std::optional<double> schedule_ms(const Schedule& schedule) override;
+  void prefetch_schedules(std::span<const Schedule> schedules) override;
+  std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(graph_, profile_, devices); }
+  ContentionLaw contention_law() override { return estimator().contention_law(); }
+
+ private:
+  void record(const Schedule& schedule, const Record& record);
+  double about_ms(const Stage& stage);
+  RecordedCost& estimator();
+
+  const Graph& graph_;
+  Profile& profile_;
+  std::unique_ptr<Stopwatch> stopwatch_;
+  double macs_per_ms_;
+  StageSigner signer_;
+  std::optional<ContentionModel> model_;
+  std::optional<RecordedCost> estimator_;
+  std::size_t fitted_to_ = 0;  ///< stages in the profile at the last fit
+};
+
+}  // namespace opsched
