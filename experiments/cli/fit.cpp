@@ -25,17 +25,10 @@ struct FitOptions {
   bool save = false;
 };
 
-/// The graph of a benchmark's name (bench/cases.hpp); nullptr where it names no network.
-std::shared_ptr<const Graph> graph_of(const std::string& label) {
-  const std::vector<std::string> words = CLI::detail::split(label, '/');
-  NetworkOptions options;
-  for (const std::string& word : words) {
-    if (word.starts_with("batch:")) CLI::detail::lexical_cast(word.substr(6), options.batch);
-    if (word.starts_with("image:")) CLI::detail::lexical_cast(word.substr(6), options.image);
-  }
-  const auto named = [&](const NetworkInfo& info) { return info.name == words.front(); };
-  if (std::ranges::none_of(networks(), named)) return nullptr;
-  return std::make_shared<const Graph>(make_network(words.front(), options));
+/// nullptr where it is of no network.
+std::shared_ptr<const Graph> graph_of(const ScheduleOrigin& origin) {
+  if (std::ranges::find(networks(), origin.network, &NetworkInfo::name) == networks().end()) return nullptr;
+  return std::make_shared<const Graph>(make_network(origin.network, {.batch = origin.batch, .image = origin.image}));
 }
 
 /// "5.9%  15.4%  0.98  (1869)"
@@ -91,9 +84,9 @@ void fit(const FitOptions& options, const std::string& command) {
     Profile profile = Profile::load(file);
     if (options.save) profile = Profile::open(file, profile.device(), precision);  // nobody else writes it meanwhile
     std::map<std::string, std::shared_ptr<const Graph>> graphs;                    // a graph for each network and batch
-    const auto cases = recorded_cases(profile, [&](const std::string& label) {
+    const auto cases = recorded_cases(profile, [&](const ScheduleOrigin& origin) {
       check_interrupt();
-      std::shared_ptr<const Graph> graph = graph_of(label);
+      std::shared_ptr<const Graph> graph = graph_of(origin);
       return graph ? graphs.try_emplace(fingerprint(*graph), graph).first->second : nullptr;
     });
     const auto show = interruptible(status);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "core/cost/cost_model.hpp"
 #include "core/runtime/executor.hpp"
 #include "core/runtime/kernel_refinement.hpp"
 #include "experiments/records/record.hpp"

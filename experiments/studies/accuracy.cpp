@@ -1,6 +1,9 @@
 #include "experiments/studies/accuracy.hpp"
 
+#include <algorithm>
 #include <map>
+
+#include "networks/network.hpp"
 
 namespace opsched {
 namespace {
@@ -21,6 +24,18 @@ records::Record error_record(const ProfileAccuracy& profile, const std::string& 
   return record;
 }
 
+records::Case case_of(const ScheduleOrigin& origin, Precision precision) {
+  const auto known = std::ranges::find(networks(), origin.network, &NetworkInfo::name);
+  const bool usual = known != networks().end() && known->image == origin.image;
+  return {.network = origin.network,
+          .scheduler = origin.scheduler,
+          .batch = origin.batch,
+          .image = usual ? 0 : origin.image,
+          .precision = precision,
+          .gpus = origin.gpus,
+          .options = origin.options};
+}
+
 }  // namespace
 
 std::vector<records::Record> accuracy_records(const ProfileAccuracy& profile) {
@@ -36,19 +51,13 @@ std::vector<records::Record> accuracy_records(const ProfileAccuracy& profile) {
   std::map<std::string, int> times;
   for (const HeldOutSchedule& s : profile.accuracy.schedules) {
     records::Record record{
+        .what = case_of(s.origin, profile.precision),
         .quantity = "simulator_error",
         .labels = {{"group", "held_out"}},
         .value = s.replayed / s.measured - 1,
         .numbers = {{"measured_ms", s.measured}, {"replayed_ms", s.replayed}, {"unseen_ms", s.unseen}},
         .texts = {{"mode", to_string(s.mode)}},
         .provenance = Provenance::simulated};
-    // Schedules of blocks and files have labels that are no names of cases.
-    if (const std::optional<records::Case> what = records::parse_case(s.label)) {
-      record.what = *what;
-    } else {
-      record.what.precision = profile.precision;
-      record.labels["schedule"] = s.label;
-    }
     if (const int again = ++times[record.key()]; again > 1) record.labels["again"] = std::to_string(again);
     list.push_back(std::move(record));
   }

@@ -66,10 +66,9 @@ void MeasuredCost::prefetch_schedules(std::span<const Schedule> schedules) {
 }
 
 void MeasuredCost::record(const Schedule& schedule, const Record& record) {
-  profile_.record_schedule(fingerprint(graph_), fingerprint(schedule),
-                           {.record = record,
-                            .label = graph_.name() + "/verified/batch:" + std::to_string(graph_.batch()),
-                            .schedule = to_text(schedule)});
+  profile_.record_schedule(
+      fingerprint(graph_), fingerprint(schedule),
+      {.record = record, .origin = origin_of(graph_, schedule, "search"), .schedule = to_text(schedule)});
 }
 
 /// Before there is a model, what its arithmetic alone would take.

@@ -171,10 +171,11 @@ const ScheduleRecord* Profile::find_schedule(const std::string& graph, const std
 
 void Profile::record_schedule(const std::string& graph, const std::string& schedule, const ScheduleRecord& record) {
   const std::pair key(graph, schedule);
-  const ScheduleRecord value{checked(record.label, record.record), record.label, record.schedule};
+  const std::string name = "schedule of '" + record.origin.scheduler + "' for '" + record.origin.network + "'";
+  const ScheduleRecord value{checked(name, record.record), record.origin, record.schedule};
   const auto less = [](const ScheduleRecord& a, const ScheduleRecord& b) {
     if (better(a.record, b.record)) return true;
-    return a.record == b.record && std::tie(b.schedule, a.label) < std::tie(a.schedule, b.label);
+    return a.record == b.record && std::tie(b.schedule, a.origin) < std::tie(a.schedule, b.origin);
   };
   if (improve<decltype(schedules_), decltype(key), ScheduleRecord>(schedules_, key, value, less))
     log(profile_text::schedule_line(key, value));

@@ -35,10 +35,21 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
+/// Whence a schedule comes: by this, not by its key, schedules are grouped and shown.
+struct ScheduleOrigin {
+  std::string network;    ///< name of the graph
+  std::string scheduler;  ///< its name; "search": a schedule that a scheduler compared with others
+  std::map<std::string, std::string> options{};  ///< of the scheduler
+  int batch = 1;
+  int image = 0;  ///< height of the graph's first input
+  int gpus = 1;
+  auto operator<=>(const ScheduleOrigin&) const = default;
+};
+
 /// A whole schedule that was measured. Keys are signature.hpp's fingerprints.
 struct ScheduleRecord {
   Record record;
-  std::string label;     ///< for readers, e.g. "inception_v3/wavefront/batch:1"
+  ScheduleOrigin origin;
   std::string schedule;  ///< the schedule itself, as core/schedule/schedule_text.hpp writes it; may be empty
   bool operator==(const ScheduleRecord&) const = default;
 };
@@ -60,7 +71,7 @@ class Profile {
   ~Profile();
 
   /// Reads a profile and what its journal (PATH.journal) adds; either may be missing, not both.
-  /// Throws Error naming the file: unreadable, truncated, another format version, garbage (with the
+  /// Throws Error naming the file: unreadable, truncated, a format version other than 2, garbage (with the
   /// line of the journal). A truncated last line of a journal is what kill -9 leaves: ignored.
   static Profile load(const std::string& path);
   /// Loads or begins a profile for this device and precision, and attaches its journal. Throws Error

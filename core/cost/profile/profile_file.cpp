@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;  // the only one that is read; 1 had a text in place of a schedule's origin
 constexpr const char* kFormat = "opsched-profile";
 constexpr const char* kJournalFormat = "opsched-profile-journal";
 
@@ -72,10 +72,29 @@ Record read_record(const json& j, std::size_t first) {
   return {j.at(first).get<double>(), j.at(first + 1).get<double>(), j.at(first + 2).get<int>()};
 }
 
-/// Behind the two keys. The last came later: files without it are read.
-ScheduleRecord read_schedule(const json& j) {
-  return {read_record(j, 2), j.at(5), j.size() > 6 ? j.at(6).get<std::string>() : ""};
+std::string origin_text(const ScheduleOrigin& o) {
+  nlohmann::ordered_json origin{{"network", o.network}, {"scheduler", o.scheduler}};
+  if (!o.options.empty()) origin["options"] = o.options;
+  origin.update({{"batch", o.batch}, {"image", o.image}, {"gpus", o.gpus}});
+  return origin.dump();
 }
+
+ScheduleOrigin read_origin(const json& j) {
+  return {.network = j.at("network"),
+          .scheduler = j.at("scheduler"),
+          .options = j.value("options", std::map<std::string, std::string>{}),
+          .batch = j.at("batch"),
+          .image = j.at("image"),
+          .gpus = j.at("gpus")};
+}
+
+/// [graph, schedule, ms, noise, runs, origin, text]
+std::string schedule_text(const std::pair<std::string, std::string>& key, const ScheduleRecord& r) {
+  return "[" + in_quotes(key.first) + "," + in_quotes(key.second) + "," + triple(r.record) + "," +
+         origin_text(r.origin) + "," + in_quotes(r.schedule) + "]";
+}
+
+ScheduleRecord read_schedule(const json& j) { return {read_record(j, 2), read_origin(j.at(5)), j.at(6)}; }
 
 /// Throws Error unless this is the header of such a file, in our version.
 void check_header(const json& j, const char* format) {
@@ -142,8 +161,7 @@ std::string transfer_line(const std::tuple<int, int, std::int64_t>& key, const R
          triple(r) + "]}";
 }
 std::string schedule_line(const std::pair<std::string, std::string>& key, const ScheduleRecord& r) {
-  return "{\"schedule\":[" + in_quotes(key.first) + "," + in_quotes(key.second) + "," + triple(r.record) + "," +
-         in_quotes(r.label) + "," + in_quotes(r.schedule) + "]}";
+  return "{\"schedule\":" + schedule_text(key, r) + "}";
 }
 std::string calibration_line(const std::string& name, double value) {
   return "{\"calibration\":[" + in_quotes(name) + "," + number(value) + "]}";
@@ -176,10 +194,7 @@ void Profile::save(const std::string& path) {
     return "[" + std::to_string(from) + "," + std::to_string(to) + "," + std::to_string(bytes) + "," +
            triple(item.second) + "]";
   });
-  add_list(text, "schedules", schedules_, [](const auto& item) {
-    return "[" + in_quotes(item.first.first) + "," + in_quotes(item.first.second) + "," + triple(item.second.record) +
-           "," + in_quotes(item.second.label) + "," + in_quotes(item.second.schedule) + "]";
-  });
+  add_list(text, "schedules", schedules_, [](const auto& item) { return schedule_text(item.first, item.second); });
   add_list(text, "calibration", calibration_,
            [](const auto& item) { return "[" + in_quotes(item.first) + "," + number(item.second) + "]"; });
   write_file_atomically(path, text + "}\n");

@@ -54,6 +54,16 @@ std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& prof
   return schedules;
 }
 
+ScheduleOrigin origin_of(const Graph& graph, const Schedule& schedule, std::string scheduler,
+                         std::map<std::string, std::string> options) {
+  return {.network = graph.name(),
+          .scheduler = std::move(scheduler),
+          .options = std::move(options),
+          .batch = graph.batch(),
+          .image = graph.inputs().empty() ? 0 : graph.op(graph.inputs().front()).output.h,
+          .gpus = static_cast<int>(schedule.devices.size())};
+}
+
 RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const ContentionModel& model)
     : graph_(graph),
       profile_(profile),

@@ -23,6 +23,10 @@ struct Recording {
 /// none.
 std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile, int devices);
 
+/// A schedule of this graph on as many GPUs as it has devices.
+ScheduleOrigin origin_of(const Graph& graph, const Schedule& schedule, std::string scheduler,
+                         std::map<std::string, std::string> options = {});
+
 /// What the profile holds is answered from it; the rest is the model's estimate.
 class RecordedCost : public CostModel {
  public:

@@ -4,30 +4,19 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 
 namespace opsched {
 namespace {
 
-std::string word(const std::string& label, int index) {
-  std::size_t begin = 0;
-  for (int i = 0; i < index; ++i) {
-    const std::size_t slash = label.find('/', begin);
-    if (slash == std::string::npos) return {};
-    begin = slash + 1;
-  }
-  return label.substr(begin, label.find('/', begin) - begin);
+/// What is held out together.
+std::pair<std::string, std::map<std::string, std::string>> scheduler_of(const ScheduleOrigin& origin) {
+  return {origin.scheduler, origin.options};
 }
-
-std::string network_of(const std::string& label) { return word(label, 0); }
-std::string scheduler_of(const std::string& label) { return word(label, 1); }
-/// All but the scheduler.
-std::string setting_of(const std::string& label) {
-  const std::size_t first = label.find('/');
-  const std::size_t second = first == std::string::npos ? first : label.find('/', first + 1);
-  return label.substr(0, first) + (second == std::string::npos ? "" : label.substr(second));
-}
+/// All but the scheduler: schedules of one setting may be compared.
+auto setting_of(const ScheduleOrigin& o) { return std::tie(o.network, o.batch, o.image, o.gpus); }
 
 using Keys = std::unordered_set<std::string>;
 
@@ -62,14 +51,14 @@ std::vector<Comparison> predict(Profile visible, const ContentionModel& model, s
 
 std::vector<HeldOutSchedule> hold_out_schedulers(const Profile& profile, std::span<const ScheduleCase> cases,
                                                  const std::function<void(const std::string&)>& progress) {
-  std::map<std::string, std::vector<ScheduleCase>> by_scheduler;
+  std::map<std::pair<std::string, std::map<std::string, std::string>>, std::vector<ScheduleCase>> by_scheduler;
   for (const ScheduleCase& c : cases)
     if (const ScheduleRecord* record = profile.find_schedule(fingerprint(*c.graph), fingerprint(c.schedule)))
-      by_scheduler[scheduler_of(record->label)].push_back(c);
+      by_scheduler[scheduler_of(record->origin)].push_back(c);
   const ContentionModel of_all = ContentionModel::fit(profile);
   std::vector<HeldOutSchedule> list;
   for (const auto& [scheduler, held] : by_scheduler) {
-    if (progress) progress("schedules of " + scheduler + " left out");
+    if (progress) progress("schedules of " + scheduler.first + " left out");
     std::vector<ScheduleCase> seen;
     Keys hidden;
     for (const auto& [other, its] : by_scheduler)
@@ -81,16 +70,16 @@ std::vector<HeldOutSchedule> hold_out_schedulers(const Profile& profile, std::sp
     const std::vector<Comparison> unseen = predict(std::move(part), of_part, seen, held);
     for (std::size_t i = 0; i < held.size(); ++i)
       list.push_back(
-          {replayed[i].label, replayed[i].mode, replayed[i].measured, replayed[i].predicted, unseen[i].predicted});
+          {replayed[i].origin, replayed[i].mode, replayed[i].measured, replayed[i].predicted, unseen[i].predicted});
   }
-  std::ranges::sort(list, {}, &HeldOutSchedule::label);
+  std::ranges::sort(list, {}, &HeldOutSchedule::origin);
   return list;
 }
 
 void judge_schedules(std::span<const HeldOutSchedule> schedules, NetworkAccuracy& network) {
   std::vector<HeldOutSchedule> own;
   for (const HeldOutSchedule& s : schedules)
-    if (network_of(s.label) == network.network) own.push_back(s);
+    if (s.origin.network == network.network) own.push_back(s);
   const auto judge = [&](double HeldOutSchedule::*predicted, ErrorStats& stats, OrderedPairs& pairs) {
     constexpr double apart = 1.02;
     std::vector<double> p, m;
@@ -98,7 +87,7 @@ void judge_schedules(std::span<const HeldOutSchedule> schedules, NetworkAccuracy
       p.push_back(a.*predicted);
       m.push_back(a.measured);
       for (const HeldOutSchedule& b : own) {
-        if (b.measured < apart * a.measured || setting_of(a.label) != setting_of(b.label)) continue;
+        if (b.measured < apart * a.measured || setting_of(a.origin) != setting_of(b.origin)) continue;
         ++pairs.all;
         pairs.right += a.*predicted < b.*predicted;
       }

@@ -11,9 +11,9 @@
 namespace opsched {
 
 /// A measured schedule, and what was said of it by simulators that saw no schedule of its scheduler
-/// (second word of the label), on any network.
+/// (with the same options), on any network.
 struct HeldOutSchedule {
-  std::string label;
+  ScheduleOrigin origin;
   Mode mode = Mode::barrier;
   double measured = 0;  ///< ms
   double replayed = 0;  ///< ms; stages that the profile holds are taken from it, as replays do

@@ -19,7 +19,7 @@ struct MeasuredCase {
 
   double predict(const ContentionLaw& law) const { return simulated_ms(*cost, law, schedule->schedule); }
   Comparison compare(const ContentionLaw& law) const {
-    return {record->label, schedule->schedule.mode, predict(law), record->record.ms};
+    return {record->origin, schedule->schedule.mode, predict(law), record->record.ms};
   }
 };
 
@@ -72,11 +72,11 @@ ContentionLaw fit(const ContentionLaw& start, std::span<const MeasuredCase* cons
 }  // namespace
 
 std::vector<ScheduleCase> recorded_cases(
-    const Profile& profile, const std::function<std::shared_ptr<const Graph>(const std::string& label)>& graph_of) {
+    const Profile& profile, const std::function<std::shared_ptr<const Graph>(const ScheduleOrigin&)>& graph_of) {
   std::vector<ScheduleCase> cases;
   for (const auto& [key, record] : profile.schedules()) {
     if (record.schedule.empty()) continue;
-    std::shared_ptr<const Graph> graph = graph_of(record.label);
+    std::shared_ptr<const Graph> graph = graph_of(record.origin);
     if (graph && fingerprint(*graph) == key.first)
       cases.push_back({std::move(graph), schedule_from_text(record.schedule)});
   }

@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "core/cost/profile/recorded.hpp"
@@ -18,15 +17,15 @@ struct ScheduleCase {
 };
 
 struct Comparison {
-  std::string label;  ///< of the measurement
+  ScheduleOrigin origin;
   Mode mode = Mode::barrier;
   double predicted = 0, measured = 0;  ///< ms
 };
 
-/// The measured schedules that the profile holds in full. `graph_of`: the graph of a measurement's
-/// label, or nullptr; where it is not the one that was measured, the case is left out.
+/// The measured schedules that the profile holds in full. `graph_of`: the graph of a measurement, or nullptr;
+/// where it is not the one that was measured, the case is left out.
 std::vector<ScheduleCase> recorded_cases(
-    const Profile& profile, const std::function<std::shared_ptr<const Graph>(const std::string& label)>& graph_of);
+    const Profile& profile, const std::function<std::shared_ptr<const Graph>(const ScheduleOrigin&)>& graph_of);
 
 /// Simulates every case that the profile holds a measurement of; the others are left out.
 std::vector<Comparison> compare_with_measured(const Profile& profile, const ContentionModel& model,

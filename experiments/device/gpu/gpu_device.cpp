@@ -3,7 +3,7 @@
 #include <cctype>
 #include <map>
 
-#include "core/cost/profile/profile.hpp"
+#include "core/cost/profile/recorded.hpp"
 #include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
@@ -103,11 +103,10 @@ class GpuDevice final : public Device {
   void keep(CostModel& costs, const Schedule& schedule, const records::Case& what,
             const Measurement& latency) override {
     Lane& lane = lane_of(what.precision);
-    lane.profile.record_schedule(
-        fingerprint(costs.graph()), fingerprint(schedule),
-        {.record = {.ms = latency.median, .noise = latency.mad_ratio, .runs = latency.runs},
-         .label = what.name(),
-         .schedule = to_text(schedule)});
+    lane.profile.record_schedule(fingerprint(costs.graph()), fingerprint(schedule),
+                                 {.record = {.ms = latency.median, .noise = latency.mad_ratio, .runs = latency.runs},
+                                  .origin = origin_of(costs.graph(), schedule, what.scheduler, what.options),
+                                  .schedule = to_text(schedule)});
     DeviceFacts facts = facts_of(gpus_.front(), lane.kernels);
     facts.sm_clock_min_mhz = facts.sm_clock_max_mhz = latency.sm_clock_mhz;
     facts.memory_clock_min_mhz = facts.memory_clock_max_mhz = latency.memory_clock_mhz;

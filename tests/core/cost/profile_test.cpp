@@ -73,7 +73,8 @@ Profile drawn(std::mt19937_64& random) {
   for (int i = 0; i < 20; ++i) {
     profile.record_stage(key(random() % 12), record());
     profile.record_transfer(0, 1 + random() % 3, 1 << random() % 20, record());
-    profile.record_schedule(std::to_string(random() % 3), std::to_string(random() % 3), {record(), "net/x", "b;1"});
+    profile.record_schedule(std::to_string(random() % 3), std::to_string(random() % 3),
+                            {record(), {.network = "net", .scheduler = random() % 2 ? "x" : "y"}, "b;1"});
   }
   return profile;
 }
@@ -163,18 +164,24 @@ TEST_F(ProfileFile, LargeOnesAreSmallOnDiskAndFastToLoad) {
 }
 
 TEST_F(ProfileFile, JournalKeepsWhatWasNotSaved) {
+  const ScheduleOrigin origin{.network = "a \"net\"",
+                              .scheduler = "ios-both",
+                              .options = {{"r", "1"}, {"s", "3"}},
+                              .batch = 8,
+                              .image = 512,
+                              .gpus = 2};
   {
     Profile p = Profile::open(path_, kDevice, Precision::fp16);
     p.record_stage(key(1), {1, 0.01, 5});
     p.record_transfer(0, 1, 64, {0.5, 0, 1});
-    p.record_schedule("g", "s", {{2, 0.1, 3}, "a \"label\"", "d;1|2@2,1"});
+    p.record_schedule("g", "s", {{2, 0.1, 3}, origin, "d;1|2@2,1"});
     p.set_calibration("gap_ms", 3);
   }
   EXPECT_FALSE(fs::exists(path_));
   const Profile from_journal = Profile::load(path_);
   EXPECT_EQ(from_journal.precision(), Precision::fp16);
   EXPECT_EQ(from_journal.device(), kDevice);
-  EXPECT_EQ(from_journal.find_schedule("g", "s")->label, "a \"label\"");
+  EXPECT_EQ(from_journal.find_schedule("g", "s")->origin, origin);
   EXPECT_EQ(from_journal.calibration().at("gap_ms"), 3);
   {
     Profile p = Profile::open(path_, kDevice, Precision::fp16);
@@ -260,7 +267,8 @@ TEST_F(ProfileFile, BadFilesAreNamed) {
     EXPECT_NE(at, std::string::npos);
     return text.replace(at, from.size(), to);
   };
-  EXPECT_NE(message(with("\"version\":1", "\"version\":2")).find("version 2"), std::string::npos);
+  for (const char* other : {"\"version\":1", "\"version\":3"})
+    EXPECT_NE(message(with("\"version\":2", other)).find("this program reads 2"), std::string::npos) << other;
   EXPECT_NE(message(with("opsched-profile", "something")), "");
   EXPECT_NE(message(with("tf32", "fp8")).find("fp8"), std::string::npos);
   EXPECT_NE(message(with("[\"b1 0@", "[\"b1 999@")), "");

@@ -221,7 +221,7 @@ TEST(SimExecutor, MeasuresFromRecordsElseSimulates) {
   EXPECT_TRUE(executor->kernels().empty());
   EXPECT_GT(executor->activation_bytes(0), 0);
   EXPECT_THROW(executor->run({}), Error);
-  profile.record_schedule(fingerprint(graph), fingerprint(schedule), {{0.125, 0.01, 40}, "diamond/wavefront", ""});
+  profile.record_schedule(fingerprint(graph), fingerprint(schedule), {{0.125, 0.01, 40}, {"diamond", "wavefront"}, ""});
   const Measurement recorded = executor->measure({});
   EXPECT_EQ(recorded.provenance, Provenance::recorded);
   EXPECT_EQ(recorded.median, 0.125);
@@ -285,7 +285,7 @@ struct Campaign {
 
   void add(TrueDevice& device, const std::shared_ptr<const Graph>& graph, Schedule schedule, const std::string& name) {
     profile.record_schedule(fingerprint(*graph), fingerprint(schedule),
-                            {device.schedule(*graph, schedule), graph->name() + "/" + name, to_text(schedule)});
+                            {device.schedule(*graph, schedule), origin_of(*graph, schedule, name), to_text(schedule)});
     cases.push_back({graph, std::move(schedule)});
   }
 
@@ -327,7 +327,7 @@ TEST(Calibration, StaysInTheProfileAndHelps) {
   EXPECT_EQ(simulate(cost, campaign.cases[0].schedule).timeline.makespan, after[0].predicted);
   // The profile holds the schedules themselves, too.
   const auto from_profile =
-      recorded_cases(campaign.profile, [&](const std::string&) { return campaign.cases[0].graph; });
+      recorded_cases(campaign.profile, [&](const ScheduleOrigin&) { return campaign.cases[0].graph; });
   const auto of_graph = std::ranges::count(campaign.cases, campaign.cases[0].graph, &ScheduleCase::graph);
   EXPECT_EQ(static_cast<std::ptrdiff_t>(from_profile.size()), of_graph);
   for (const ScheduleCase& c : from_profile) validate(*c.graph, c.schedule);
