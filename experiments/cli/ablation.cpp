@@ -69,6 +69,10 @@ void ablation(const AblationOptions& options, const std::string& command) {
     return record;
   };
   std::vector<Record> rows;
+  const auto show = [&](const Record& record) {
+    std::erase_if(rows, [&](const Record& row) { return row.labels == record.labels; });
+    rows.push_back(record);
+  };
   EmptyProfile empty(graph, precision, options.run.device_options(1, status));
   AblationSource source;
   source.costs = [&]() -> CostModel& {
@@ -82,12 +86,13 @@ void ablation(const AblationOptions& options, const std::string& command) {
   source.known = [&](const std::string& study, const std::string& variant) {
     const std::string key = labelled({.what = what, .labels = {{"study", study}, {"variant", variant}}}).key();
     const Record* made = file ? file->made(key) : nullptr;
-    if (made != nullptr) rows.push_back(*made);
+    if (made != nullptr) show(*made);
     return made != nullptr;
   };
   source.done = [&](const bench::Timed& timed) {
-    rows.push_back(labelled(timed.record));
-    if (file) file->add(rows.back(), timed.schedule, timed.kernels);
+    const Record record = labelled(timed.record);
+    show(record);
+    if (file) file->add(record, timed.schedule, timed.kernels);
     device->save();
   };
   ios_ablation(options.studies, source);

@@ -61,9 +61,11 @@ std::vector<IndexFigure> read_index(const std::string& file) {
 void write_index(const std::string& file, const std::vector<IndexFigure>& figures) {
   ordered_json list = ordered_json::array();
   for (const IndexFigure& figure : figures) list.push_back(to_json(figure));
-  const std::string text =
-      ordered_json{{"format", kFormat}, {"version", kVersion}, {"figures", std::move(list)}}.dump(1) + "\n";
-  if (!std::filesystem::exists(file) || read_file(file) != text) write_file_atomically(file, text);
+  const ordered_json index = {{"format", kFormat}, {"version", kVersion}, {"figures", std::move(list)}};
+  const std::string text = index.dump(1) + "\n";
+  // The same content may be laid out in another way, or its keys be in another order.
+  const auto content = [](const std::string& json) { return nlohmann::json::parse(json, nullptr, false); };
+  if (!std::filesystem::exists(file) || content(read_file(file)) != content(text)) write_file_atomically(file, text);
 }
 
 State state_of(const IndexFigure& figure, const std::function<const records::Record*(const IndexRecord&)>& find) {

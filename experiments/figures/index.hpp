@@ -29,7 +29,7 @@ struct IndexFigure {
 
 /// None: no figure was made. Throws Error naming the file for what is no index of this version.
 std::vector<IndexFigure> read_index(const std::string& file);
-/// Not if the file says the same.
+/// Leaves a file alone that says the same.
 void write_index(const std::string& file, const std::vector<IndexFigure>& figures);
 
 /// Where a figure stands, in a word (measured, recorded, replayed, synthetic, exact, partial, not possible), and why

@@ -79,7 +79,6 @@ Figure last_block_figure() {
             for (int batch : {1, 32}) {
               const records::Case what{
                   .network = "inception_v3", .scheduler = "ios-both", .batch = batch, .precision = settings.precision};
-              items.push_back(latency_item(what));
               Item item{.name = "last block of " + what.name(), .keys = {}, .seconds = 0.5};
               for (OpId op : block.ops) item.keys.push_back(record_of(what, block, graph.op(op)).key());
               item.make = [what](FigureContext& context) { make(context, what); };

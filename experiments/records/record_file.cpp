@@ -1,6 +1,7 @@
 #include "experiments/records/record_file.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include "core/error.hpp"
@@ -19,6 +20,19 @@ bool same_content(Record a, const Record& b) {
   return a == b;
 }
 
+/// The folder's file. Throws Error where it is none of ours, before anything of it is touched: a journal cuts off a
+/// last line that was never finished.
+std::string own_file(const std::string& folder) {
+  std::string file = records_file(folder), line;
+  std::ifstream in(file, std::ios::binary);
+  if (std::getline(in, line) && !first_line().starts_with(line)) try {
+      check_first_line(line);
+    } catch (const Error& e) {
+      throw Error("'" + file + "' " + e.what());
+    }
+  return file;
+}
+
 void require_device(const Records& records, const std::string& file, const std::string& device) {
   if (device.empty()) return;
   for (const Record* record : records.standing()) {
@@ -32,7 +46,7 @@ void require_device(const Records& records, const std::string& file, const std::
 }  // namespace
 
 RecordFile::RecordFile(const std::string& folder, Run run, Start start)
-    : file_(records_file(folder)), run_(std::move(run)) {
+    : file_(own_file(folder)), run_(std::move(run)) {
   records_ = Records::read(folder);
   require_device(records_, file_.path(), run_.device);
   if (start == Start::continued)

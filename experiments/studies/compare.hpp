@@ -38,8 +38,8 @@ struct Transplant {
 struct Comparison {
   std::string folder_a, folder_b;
   records::Records a, b;
-  std::string origin_a, origin_b;  ///< of the run that most of the records are of
-  std::string device_b;
+  std::string origin_a{}, origin_b{};  ///< of the run that most of the records are of
+  std::string device_b{};
   std::vector<Pair> pairs{};
   std::vector<Best> best{};
   std::vector<Transplant> transplants{};

@@ -55,10 +55,11 @@ class Ablation {
 
   /// On one profile, so that both choose by the same measurements.
   void measuring() {
+    const bool needed_known = there("as needed");
     if (there("exhaustive")) return;
     CostModel& costs = source_.costs();
     const IosResult needed = ios_search(costs, defaults_, source_.progress);
-    if (!there("as needed")) add("as needed", needed, needed.schedule);
+    if (!needed_known) add("as needed", needed, needed.schedule);
     IosSearchOptions all = defaults_;
     all.exhaustive = true;
     IosResult rest = ios_search(costs, all, source_.progress);
@@ -69,15 +70,15 @@ class Ablation {
 
   /// The stages were chosen for running with barriers; here they run in other ways.
   void barriers() {
-    const std::string last = "dataflow, streams by waits";
-    if (there(last)) return;
+    const std::vector<std::string> ways = {"barrier", "dataflow, same streams", "dataflow, streams by waits"};
+    if (std::ranges::count_if(ways, [&](const std::string& way) { return there(way); }) == std::ssize(ways)) return;
     CostModel& costs = source_.costs();
     const IosResult result = ios_search(costs, defaults_, source_.progress);
-    add("barrier", result, result.schedule);
+    add(ways[0], result, result.schedule);
     Schedule free = result.schedule;
     free.mode = Mode::dataflow;
-    add("dataflow, same streams", result, free);
-    add(last, result, without_barriers(costs.graph(), result.schedule));
+    add(ways[1], result, free);
+    add(ways[2], result, without_barriers(costs.graph(), result.schedule));
   }
 
   void add(const std::string& variant, const IosResult& result, const Schedule& schedule) {

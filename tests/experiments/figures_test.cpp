@@ -112,7 +112,7 @@ TEST_F(Figures, EachHasADrawing) {
   EXPECT_GE(names.size(), 22U);
   EXPECT_EQ(std::set(names.begin(), names.end()).size(), names.size());
   for (const std::string& name : names)
-    EXPECT_TRUE(fs::exists(kAnalysis + "/plots/" + (name.starts_with("sim_") ? "sim" : name) + ".py")) << name;
+    EXPECT_TRUE(fs::exists(kAnalysis + "/plots/" + (name.starts_with("sim_") ? "simulations" : name) + ".py")) << name;
 }
 
 TEST_F(Figures, AnUnknownOneIsAnErrorThatListsTheKnown) {
@@ -129,8 +129,7 @@ TEST_F(Figures, AreSelectionsOfRecordsThatSayWhereTheyComeFrom) {
   const json entry = index("last_block");
   EXPECT_TRUE(entry.at("missing").empty()) << entry;
   const Records records = this->records();
-  std::map<std::string, std::set<std::string>>
-      schedules;  // by batch: one latency and its operators are of one schedule
+  std::map<std::string, std::set<std::string>> schedules;  // by batch: all operators are of one schedule
   int operators = 0;
   for (const std::string& key : keys(entry)) {
     const Record* record = records.find(key);
@@ -146,10 +145,10 @@ TEST_F(Figures, AreSelectionsOfRecordsThatSayWhereTheyComeFrom) {
 }
 
 TEST_F(Figures, NothingChangesWhereNothingIsMissing) {
-  ASSERT_EQ(reproduce("last_block search_space pruning").code, 0);
+  ASSERT_EQ(reproduce("last_block search_space blocks").code, 0);
   const std::string index = read_file(results_ + "/figures/index.json"), records = text();
   const auto time = fs::last_write_time(results_ + "/figures/index.json");
-  ASSERT_EQ(reproduce("last_block search_space pruning").code, 0);
+  ASSERT_EQ(reproduce("last_block search_space blocks").code, 0);
   ASSERT_EQ(reproduce("search_space").code, 0);
   EXPECT_EQ(text(), records);
   EXPECT_EQ(read_file(results_ + "/figures/index.json"), index);
@@ -192,7 +191,8 @@ TEST_F(Figures, GainsCompareWhatRanTogether) {
   const ProgramResult made = reproduce("image_gain");
   ASSERT_EQ(made.code, 0) << made.err;
   std::set<std::string> there;
-  for (const json& record : index("image_gain").at("records"))
+  const json entry = index("image_gain");
+  for (const json& record : entry.at("records"))
     there.insert(record.at("key").get<std::string>() + " " + record.value("folder", "") + " " +
                  record.value("labels", json::object()).value("run", ""));
   EXPECT_TRUE(there.contains("inception_v3/sequential/batch:1/fp32/gpus:1  "));
@@ -218,8 +218,8 @@ TEST_F(Figures, OtherSoftwareThatCannotRunIsAbsentWithTheReason) {
 }
 
 TEST_F(Figures, ThePapersRandWireIsNeverReplayed) {
-  ASSERT_EQ(reproduce("schedules").code, 0);
-  const json entry = index("schedules");
+  ASSERT_EQ(reproduce("intra_inter").code, 0);
+  const json entry = index("intra_inter");
   const std::string key = Record{.what = {.network = "randwire-paper", .scheduler = "ios-both"}}.key();
   EXPECT_FALSE(keys(entry).contains(key));
   EXPECT_NE(why(entry, key), "");

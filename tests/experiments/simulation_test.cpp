@@ -152,9 +152,13 @@ TEST(Simulation, StudiesGoOnWhereTheyStopped) {
   EXPECT_EQ(other.code, 2);
   EXPECT_NE(other.err.find("other settings"), std::string::npos) << other.err;
   ASSERT_EQ(run_program(others + " --fresh").code, 0);
-  for (const records::Record* record : records::Records::read(folder).standing()) EXPECT_EQ(record->number("dags"), 4);
-  write_file_atomically(file, "{\"format\": 1}");
-  EXPECT_EQ(run_program(command).code, 2);
+  const records::Records replaced = records::Records::read(folder);
+  for (const records::Record* record : replaced.standing()) EXPECT_EQ(record->number("dags"), 4);
+  for (const std::string foreign : {"{\"format\": 1}", "{\"format\": 1}\n"}) {
+    write_file_atomically(file, foreign);
+    EXPECT_EQ(run_program(command).code, 2);
+    EXPECT_EQ(read_file(file), foreign);
+  }
   EXPECT_EQ(run_program("simulate weather").code, 2);
 }
 

@@ -1,13 +1,13 @@
 // opsched fit, as a user calls it.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include <map>
 #include <random>
 
 #include "core/cost/profile/profile.hpp"
 #include "core/cost/signature/signature.hpp"
-#include "core/files.hpp"
 #include "core/schedule/schedule_text.hpp"
+#include "experiments/records/records.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 #include "tests/experiments/program.hpp"
@@ -50,14 +50,22 @@ TEST(Fit, ReportsAndSavesTheCalibration) {
   for (const char* part : {"squeezenet: stages", "squeezenet: schedules, stages replayed", "stages left out"})
     EXPECT_NE(shown.out.find(part), std::string::npos) << shown.out;
   EXPECT_TRUE(Profile::load(path).calibration().empty());
-  const std::string json = folder.path() / "simulator.json";
-  EXPECT_EQ(run_program("fit --save --profile " + folder.path().string() + " -o " + json).code, 0);
+  const std::string out = folder.file("out");
+  EXPECT_EQ(run_program("fit --save --profile " + folder.path().string() + " --out " + out).code, 0);
   EXPECT_FALSE(Profile::load(path).calibration().empty());
-  const auto report = nlohmann::json::parse(read_file(json)).at("profiles").at(0);
-  EXPECT_EQ(report.at("precision"), "tf32");
-  EXPECT_EQ(report.at("held_out").size(), 3U);
-  EXPECT_EQ(report.at("networks").at(0).at("replayed").at("count"), 3);
-  EXPECT_GT(report.at("networks").at(0).at("stages").at("count"), 20);
+  const records::Records records = records::Records::read(out);
+  std::map<std::string, int> groups;
+  for (const records::Record* record : records.standing()) {
+    EXPECT_EQ(record->what.precision, Precision::tf32) << record->key();
+    if (record->quantity != "simulator_error") continue;
+    const std::string& group = record->labels.at("group");
+    ++groups[group];
+    if (group == "replayed") EXPECT_EQ(record->number("count"), 3);
+    if (group == "stages") EXPECT_GT(record->number("count"), 20);
+  }
+  EXPECT_EQ(groups["held_out"], 3);
+  EXPECT_EQ(groups["replayed"], 1);
+  EXPECT_EQ(groups["operators"], 1);
 }
 
 TEST(Fit, SaysWhatIsMissing) {
