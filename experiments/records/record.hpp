@@ -29,14 +29,14 @@ struct Clocks {
 
 /// Where, with what and by which command records were made. Written once, referred to by id.
 struct Run {
-  std::string id;                                 ///< set by RecordFile
-  std::string device;                             ///< "NVIDIA H200"; of synthetic and exact numbers: empty
-  std::string driver, cuda, cudnn;                ///< versions
-  std::string kernels;                            ///< version of our kernels
+  std::string id{};                               ///< set by RecordFile
+  std::string device{};                           ///< "NVIDIA H200"; of synthetic and exact numbers: empty
+  std::string driver{}, cuda{}, cudnn{};          ///< versions
+  std::string kernels{};                          ///< version of our kernels
   std::map<std::string, std::string> software{};  ///< versions of baselines: {"torch": "2.11.0+cu130"}
-  std::string command;                            ///< that a user can repeat
-  std::string note;                               ///< "replayed from results/h200", or what else a reader must know
-  std::string begin;                              ///< UTC, 2026-11-28T00:10:13Z
+  std::string command{};                          ///< that a user can repeat
+  std::string note{};                             ///< "replayed from results/h200", or what else a reader must know
+  std::string begin{};                            ///< UTC, 2026-11-28T00:10:13Z
   bool operator==(const Run&) const = default;
   /// Same device, versions, command and note, whenever they ran: then one run continues the other.
   bool same_work(const Run& other) const;
