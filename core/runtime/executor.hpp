@@ -6,15 +6,12 @@
 #include <vector>
 
 #include "core/runtime/measurement.hpp"
+#include "core/runtime/program/waits.hpp"
 #include "core/runtime/tensor.hpp"
 #include "core/runtime/trace/active_warps.hpp"
 #include "core/runtime/trace/trace.hpp"
 
 namespace opsched {
-
-/// Which waits of a step for others are executed: those that no other wait and no stream implies (the
-/// transitive reduction), or one for every step whose output it reads. For what that costs.
-enum class Waits { needed, all };
 
 /// What making a schedule ready to run costs, once for all its runs; medians of several times, ms.
 struct Preparation {

@@ -28,7 +28,7 @@ Task make_task(PosedProblem posed, const RefinementOptions& options) {
       chosen = k.ms;
       continue;
     }
-    if (!k.for_company && (k.ms > options.within * fastest || ++nth > options.candidates)) continue;
+    if (!k.leaves_sms_free && (k.ms > options.within * fastest || ++nth > options.candidates)) continue;
     if (options.again || !task.posed.tried.contains(k.kernel)) task.candidates.push_back(k.kernel);
   }
   task.weight = chosen * task.posed.uses;
@@ -52,7 +52,7 @@ void KernelRefinement::run(const std::function<void(const RefinementProgress&)>&
   const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
 
   std::vector<Task> tasks;
-  for (PosedProblem& posed : company_.problems())
+  for (PosedProblem& posed : tuner_.problems())
     if (Task task = make_task(std::move(posed), options_); !task.candidates.empty()) tasks.push_back(std::move(task));
   std::ranges::stable_sort(tasks, std::greater{}, &Task::weight);
   std::size_t left = std::accumulate(tasks.begin(), tasks.end(), std::size_t{0},
@@ -86,9 +86,9 @@ void KernelRefinement::run(const std::function<void(const RefinementProgress&)>&
       KernelComparison confirmed;
       try {
         ++comparisons_;
-        if (!wins(company_.compare({&change, 1}, options_.turns))) continue;
+        if (!wins(tuner_.compare({&change, 1}, options_.turns))) continue;
         ++comparisons_;
-        confirmed = company_.compare({&change, 1}, 2 * options_.turns);
+        confirmed = tuner_.compare({&change, 1}, 2 * options_.turns);
       } catch (const DeviceLost&) {
         throw;
       } catch (const Error& e) {  // it cannot be built after all
@@ -96,7 +96,7 @@ void KernelRefinement::run(const std::function<void(const RefinementProgress&)>&
         continue;
       }
       if (!wins(confirmed)) continue;
-      company_.choose(posed.problem, candidates[i], confirmed);
+      tuner_.choose(posed.problem, candidates[i], confirmed);
       chosen = candidates[i];
       saved += confirmed.saved();
       if (gain) {
@@ -108,7 +108,7 @@ void KernelRefinement::run(const std::function<void(const RefinementProgress&)>&
         changes_.push_back({posed.problem, posed.chosen, chosen, posed.uses, confirmed});
       }
     }
-    company_.keep_tried(posed.problem, tried);
+    tuner_.remember_tried(posed.problem, tried);
   }
   settle();
 }
@@ -118,10 +118,10 @@ void KernelRefinement::settle() {
   std::vector<KernelChange> undo;
   for (const RefinedKernel& change : changes_) undo.push_back({change.problem, change.before});
   ++comparisons_;
-  const KernelComparison back = company_.compare(undo, 4 * options_.turns);
+  const KernelComparison back = tuner_.compare(undo, 4 * options_.turns);
   total_ = KernelComparison{back.after, back.before, back.noise};
   if (total_->saved() > options_.sigmas * total_->noise) return;
-  for (const KernelChange& change : undo) company_.choose(change.problem, change.kernel, back);
+  for (const KernelChange& change : undo) tuner_.choose(change.problem, change.kernel, back);
   taken_back_ = true;
 }
 

@@ -1,5 +1,5 @@
-// Kernels chosen for the company that they keep: the kernel that is the fastest alone is often a bad
-// neighbour of those that run beside it. Coordinate descent over the kernel problems of whole schedules.
+// Contention-aware choice of kernels: the kernel that is the fastest alone may slow down those that run beside
+// it. Coordinate descent over the kernel problems of whole schedules.
 #pragma once
 
 #include <functional>
@@ -16,8 +16,8 @@ namespace opsched {
 
 struct KernelTime {
   std::string kernel;
-  double ms = 0;             ///< alone
-  bool for_company = false;  ///< leaves room for others: worth a try in company, however slow it is alone
+  double ms = 0;                 ///< alone
+  bool leaves_sms_free = false;  ///< uses a part of the multiprocessors: worth a try beside others, however slow alone
   bool operator==(const KernelTime&) const = default;
 };
 
@@ -41,16 +41,16 @@ struct KernelComparison {
   double saved() const { return before - after; }
 };
 
-/// One of the schedules; of one device.
-struct CompanyMember {
+/// One of the schedules that are tuned together; of one device.
+struct CoRunSchedule {
   Graph graph;
   Schedule schedule;
 };
 
-/// Schedules whose kernels are refined together, and where they are measured.
-class KernelCompany {
+/// Whole schedules run with one choice of kernels or another: what KernelRefinement asks.
+class CoRunTuner {
  public:
-  virtual ~KernelCompany() = default;
+  virtual ~CoRunTuner() = default;
   virtual std::vector<PosedProblem> problems() = 0;
   /// The kernels as chosen against the same with `changes`, in so many turns. Throws Error if a kernel of
   /// the changes cannot be built.
@@ -58,13 +58,13 @@ class KernelCompany {
   /// From now on, and in later runs of the program, `kernel` runs; `why` is kept beside it.
   virtual void choose(const std::string& problem, const std::string& kernel, const KernelComparison& why) = 0;
   /// Keeps what need not be tried again with these schedules.
-  virtual void keep_tried(const std::string& problem, const std::set<std::string>& kernels) = 0;
+  virtual void remember_tried(const std::string& problem, const std::set<std::string>& kernels) = 0;
 };
 
 struct RefinementOptions {
-  int candidates = 12;  ///< of a problem, besides those for company
+  int candidates = 12;  ///< of a problem, besides those that leave SMs free
   double within =
-      1.5;  ///< a candidate takes at most so many times what the fastest takes, alone (not those for company)
+      1.5;  ///< a candidate takes at most so many times what the fastest takes, alone (not those that leave SMs free)
   double min_gain = 0.002;  ///< of the schedules' latency; less is not worth a change
   double sigmas = 3;        ///< a gain must be larger than so many standard errors
   int turns = 8;            ///< of a first comparison; the one that confirms it has twice as many
@@ -73,7 +73,7 @@ struct RefinementOptions {
 };
 
 struct RefinementProgress {
-  int problem = 0, problems = 0;      ///< the how manyeth, of how many
+  int problem = 0, problems = 0;      ///< index from 1, and count
   int candidate = 0, candidates = 0;  ///< of this problem
   const PosedProblem* at = nullptr;
   double saved = 0;         ///< ms so far, over all schedules
@@ -92,7 +92,7 @@ struct RefinedKernel {
 /// end all changes are compared with none; if together they gain nothing, all are taken back.
 class KernelRefinement {
  public:
-  KernelRefinement(KernelCompany& company, const RefinementOptions& options) : company_(company), options_(options) {}
+  KernelRefinement(CoRunTuner& tuner, const RefinementOptions& options) : tuner_(tuner), options_(options) {}
 
   /// `progress` is called before each comparison. If it throws, what was chosen until then stays, less
   /// the final comparison.
@@ -110,7 +110,7 @@ class KernelRefinement {
   bool wins(const KernelComparison& c) const;
   void settle();
 
-  KernelCompany& company_;
+  CoRunTuner& tuner_;
   RefinementOptions options_;
   std::vector<RefinedKernel> changes_;
   std::optional<KernelComparison> total_;

@@ -171,7 +171,7 @@ void launch(const LaunchOptions& options, const std::string& command) {
   measure(variants, *device, *costs, options, status);
   device->save();
   status.clear();
-  std::cout << device->describe() << "\n";
+  std::cout << device->heading() << "\n";
   print(variants);
   if (!device->measures())
     std::cout << "Launch order, priorities, waits and what the graph costs show on a GPU only.\n";

@@ -87,7 +87,7 @@ void run_profile(const ProfileOptions& options) {
 
   const std::vector<profile::Step> steps = profile::make_plan(options.plan);
   const std::vector<bench::Case> known = options.fresh ? std::vector<bench::Case>{} : known_cases(out, device->run(""));
-  std::cout << device->describe() << "\n";
+  std::cout << device->heading() << "\n";
   show_plan(steps, known, out);
   bench::SessionOptions session;
   for (const profile::Step& step : steps)

@@ -77,7 +77,7 @@ void reproduce(ReproduceOptions& options) {
   const std::string results = results_folder(options, *device);
   if (options.list) return print_list(results);
 
-  std::cout << device->describe() << std::endl;
+  std::cout << device->heading() << std::endl;
   const std::unique_ptr<records::RecordFile> file =
       RecordOptions{.out = results, .fresh = options.fresh}.open(device->run(command_line()));
   const bool kept = !options.no_cache && !options.cache.empty();

@@ -94,7 +94,7 @@ void run(const RooflineOptions& options, const std::string& command) {
   device->save();
   if (file) file->finish();
   status.clear();
-  std::cout << device->describe() << "\n\n";
+  std::cout << device->heading() << "\n\n";
   print(rows);
 }
 

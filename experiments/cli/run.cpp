@@ -77,7 +77,7 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
                                        .precision = precision,
                                        .gpus = gpus});
   const Measurement& latency = timing.latency;
-  std::string text = fixed(latency.median, 4) + " ms, " + to_string(latency.provenance) + "; " + device.describe();
+  std::string text = fixed(latency.median, 4) + " ms, " + to_string(latency.provenance) + "; " + device.heading();
   if (latency.max > latency.min)
     text += "; " + std::to_string(latency.runs) + " runs, " + fixed(latency.min, 4) + " to " + fixed(latency.max, 4) +
             ", p99 " + fixed(latency.p99, 4);

@@ -28,8 +28,8 @@ bool same_network(const bench::Case& a, const bench::Case& b) {
 }
 
 /// The fastest schedule of each network among those of the schedulers.
-std::vector<CompanyMember> best_schedules(const std::vector<bench::Case>& cases, bench::Runner& runner) {
-  std::vector<CompanyMember> best;
+std::vector<CoRunSchedule> best_schedules(const std::vector<bench::Case>& cases, bench::Runner& runner) {
+  std::vector<CoRunSchedule> best;
   double best_ms = 0;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const bench::Found found = runner.find(cases[i]);
@@ -46,10 +46,10 @@ std::string percent(const KernelComparison& c) {
   return fixed(100 * c.saved() / c.before, 1) + "% +-" + fixed(100 * c.noise / c.before, 1);
 }
 
-void print(const KernelRefinement& refinement, const std::vector<CompanyMember>& company, Precision precision,
+void print(const KernelRefinement& refinement, const std::vector<CoRunSchedule>& schedules, Precision precision,
            const RefinementOptions& options) {
   std::cout << to_string(precision) << ":";
-  for (const CompanyMember& m : company)
+  for (const CoRunSchedule& m : schedules)
     std::cout << " " << m.graph.name() << "/" << m.schedule.scheduler << "/batch:" << m.graph.batch();
   std::cout << "\n";
   if (!refinement.changes().empty()) {
@@ -70,7 +70,7 @@ void print(const KernelRefinement& refinement, const std::vector<CompanyMember>&
     std::cout << ", " << refinement.changes().size() << " kernels changed\n";
   if (const auto& total = refinement.total()) {
     std::cout << "all changes together: " << fixed(total->before, 4) << " -> " << fixed(total->after, 4) << " ms, "
-              << percent(*total) << (company.size() > 1 ? ", sum of the schedules" : "") << "\n";
+              << percent(*total) << (schedules.size() > 1 ? ", sum of the schedules" : "") << "\n";
     if (refinement.taken_back())
       std::cout << "That is within noise, so all changes were taken back: each looked like a gain by chance.\n";
   }
@@ -82,10 +82,10 @@ void print(const KernelRefinement& refinement, const std::vector<CompanyMember>&
   std::cout << "\n";
 }
 
-void refine(Device& device, const std::vector<CompanyMember>& company, Precision precision,
+void refine(Device& device, const std::vector<CoRunSchedule>& schedules, Precision precision,
             const RefinementOptions& options, StatusLine& status) {
-  const std::unique_ptr<KernelCompany> bench = device.company(company, precision);
-  KernelRefinement refinement(*bench, options);
+  const std::unique_ptr<CoRunTuner> tuner = device.co_run_tuner(schedules, precision);
+  KernelRefinement refinement(*tuner, options);
   try {
     refinement.run([&](const RefinementProgress& p) {
       check_interrupt();
@@ -97,12 +97,12 @@ void refine(Device& device, const std::vector<CompanyMember>& company, Precision
     });
   } catch (const Interrupted&) {
     status.clear();
-    print(refinement, company, precision, options);
+    print(refinement, schedules, precision, options);
     std::cout << "Stopped: what is listed is kept, the same command goes on.\n" << std::flush;
     throw;
   }
   status.clear();
-  print(refinement, company, precision, options);
+  print(refinement, schedules, precision, options);
 }
 
 void run(TuneOptions& options) {
@@ -119,7 +119,7 @@ void run(TuneOptions& options) {
   const std::unique_ptr<Device> device = open_device(
       {.kind = "gpu", .profile = options.profile.empty() ? folder.path() : options.profile, .report = report});
   const bench::ScheduleStore store("");
-  std::cout << device->describe() << "\n\n" << std::flush;
+  std::cout << device->heading() << "\n\n" << std::flush;
   for (const Precision precision : kPrecisions) {
     std::vector<bench::Case> of_precision;
     std::ranges::copy_if(cases, std::back_inserter(of_precision),
@@ -141,7 +141,7 @@ void run(TuneOptions& options) {
 Command tune_command() {
   return {
       .name = "tune",
-      .summary = "Choose kernels for the company that they keep: by what they do to whole schedules",
+      .summary = "Choose kernels by what they do to whole schedules (contention-aware)",
       .examples =
           "  opsched tune squeezenet --precision fp16            seconds to minutes; before anything is measured\n"
           "  opsched tune squeezenet inception_v3 --precision fp16,tf32\n"

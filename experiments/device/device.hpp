@@ -34,6 +34,9 @@ class Device {
   virtual std::string describe() const = 0;
   /// The same for records: device, versions, and in the note what is replayed. `command`: what a user can repeat.
   virtual records::Run run(const std::string& command) const = 0;
+  /// describe(), and before it why there is no GPU, if open_device() looked for one in vain.
+  std::string heading() const { return (no_gpu.empty() ? "" : "no GPU: " + no_gpu + "; ") + describe(); }
+  std::string no_gpu;
   /// Short name, fit for a folder: "h200", "h200-x4".
   virtual std::string name() const = 0;
   /// With the profiles that are measured into or replayed.
@@ -57,7 +60,7 @@ class Device {
                     const Measurement& latency) = 0;
   /// Schedules whose kernels are to be refined on this device. Throws Error where nothing is measured, and
   /// for a schedule of several devices.
-  virtual std::unique_ptr<KernelCompany> company(std::vector<CompanyMember> members, Precision precision) = 0;
+  virtual std::unique_ptr<CoRunTuner> co_run_tuner(std::vector<CoRunSchedule> schedules, Precision precision) = 0;
   /// Writes what was measured to the profile. (A journal beside it has it already.)
   virtual void save() = 0;
 };
@@ -82,5 +85,7 @@ std::unique_ptr<Device> open_gpu(const DeviceOptions& options);
 std::unique_ptr<Device> open_recorded(const DeviceOptions& options);
 /// Can open_gpu find a GPU?
 bool has_gpu();
+/// Why it cannot, in words; empty if it can.
+std::string why_no_gpu();
 
 }  // namespace opsched

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "core/error.hpp"
 #include "experiments/device/device.hpp"
@@ -22,19 +23,27 @@ Timing time_schedule(Device& device, CostModel& costs, const Schedule& schedule,
 }
 
 #ifndef OPSCHED_WITH_CUDA
-bool has_gpu() { return false; }
+std::string why_no_gpu() {
+  return "this build has no CUDA runtime (no CUDA toolkit or cuDNN was found when it was configured)";
+}
 
 std::unique_ptr<Device> open_gpu(const DeviceOptions&) {
-  throw Error(
-      "no GPU: this build has no CUDA runtime (no CUDA toolkit or cuDNN was found when it was configured); "
-      "--device sim replays recorded measurements");
+  throw Error("no GPU: " + why_no_gpu() + "; --device sim replays recorded measurements");
 }
 #endif
+
+bool has_gpu() { return why_no_gpu().empty(); }
 
 std::unique_ptr<Device> open_device(const DeviceOptions& options) {
   if (options.kind == "gpu") return open_gpu(options);
   if (options.kind == "sim") return open_recorded(options);
-  if (options.kind == "auto") return has_gpu() ? open_gpu(options) : open_recorded(options);
+  if (options.kind == "auto") {
+    std::string no_gpu = why_no_gpu();
+    if (no_gpu.empty()) return open_gpu(options);
+    std::unique_ptr<Device> device = open_recorded(options);
+    device->no_gpu = std::move(no_gpu);
+    return device;
+  }
   throw Error("unknown device '" + options.kind + "'; there are: auto, gpu, sim");
 }
 

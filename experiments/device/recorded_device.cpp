@@ -85,7 +85,7 @@ class RecordedDevice final : public Device {
 
   void keep(CostModel&, const Schedule&, const records::Case&, const Measurement&) override {}
 
-  std::unique_ptr<KernelCompany> company(std::vector<CompanyMember>, Precision) override {
+  std::unique_ptr<CoRunTuner> co_run_tuner(std::vector<CoRunSchedule>, Precision) override {
     throw Error("kernels are refined by running them: this needs a GPU, and " + shown_folder() + " is a recording");
   }
 

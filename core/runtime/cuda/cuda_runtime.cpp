@@ -1,6 +1,7 @@
 #include "core/runtime/cuda/cuda_runtime.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/cost/signature/signature.hpp"
@@ -177,17 +178,23 @@ struct CudaRuntime::Impl {
   std::string weights_of;
   std::shared_ptr<WeightStore> weights;
   CopyRoute route;
+  std::set<std::string> said;
 
   int gpu_of(int device) const { return options.device_ids.empty() ? device : options.device_ids.at(device); }
   int available() const {
     return static_cast<int>(options.device_ids.empty() ? present.size() : options.device_ids.size());
+  }
+  /// Each line once, however many GPUs have it to say.
+  void say_once(const std::string& line) {
+    if (said.insert(line).second && options.progress) options.progress(line);
   }
   /// The first `count` devices, with access to each other's memory unless `route` goes through the host.
   std::vector<DeviceContext*> connected(int count);
   DeviceContext& context(int device) {
     while (static_cast<int>(contexts.size()) <= device)
       contexts.push_back(std::make_unique<DeviceContext>(gpu_of(static_cast<int>(contexts.size())), options.precision,
-                                                         options.cache_file));
+                                                         options.cache_file,
+                                                         [this](const std::string& line) { say_once(line); }));
     return *contexts[device];
   }
 };
@@ -214,9 +221,9 @@ void CudaRuntime::measure_transfers(Profile& profile, int gpus) {
 
 CudaRuntime::CudaRuntime(const CudaOptions& options) : impl_(std::make_unique<Impl>()) {
   impl_->options = options;
-  impl_->present = cuda_devices();
-  if (impl_->present.empty())
-    throw Error("no usable GPU: there is none, or its driver is missing; run with --device sim or cpu instead");
+  CudaDevices found = cuda_devices();
+  if (found.usable.empty()) throw Error("no GPU: " + found.reason + "; run with --device sim or cpu instead");
+  impl_->present = std::move(found.usable);
   for (int id : options.device_ids)
     if (id < 0 || id >= static_cast<int>(impl_->present.size()))
       throw Error("GPU " + std::to_string(id) + ": this host has " + std::to_string(impl_->present.size()) +
@@ -250,15 +257,15 @@ std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& p
   return make_measured_cost(graph, profile, connect, impl_->options.precision);
 }
 
-std::unique_ptr<KernelCompany> CudaRuntime::make_company(std::vector<CompanyMember> members) {
-  return std::make_unique<ScheduleCompany>(std::move(members), impl_->context(0), impl_->options.precision,
-                                           impl_->options.progress);
+std::unique_ptr<CoRunTuner> CudaRuntime::make_co_run_tuner(std::vector<CoRunSchedule> members) {
+  return std::make_unique<CudaCoRunTuner>(std::move(members), impl_->context(0), impl_->options.precision,
+                                          impl_->options.progress);
 }
 
 int kernels_version() { return kKernelsVersion; }
 
-std::string CudaRuntime::kernels_mark() const {
-  const std::string refined = ChoiceFile(impl_->options.cache_file, impl_->device.name).refinement_mark();
+std::string CudaRuntime::kernels_version_tag() const {
+  const std::string refined = TuningCache(impl_->options.cache_file, impl_->device.name).refinement_tag();
   return std::to_string(kernels_version()) + (refined.empty() ? "" : " " + refined);
 }
 

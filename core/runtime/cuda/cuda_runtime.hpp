@@ -24,8 +24,12 @@ struct CudaDevice {
   std::string driver, cuda, cudnn;  ///< versions
 };
 
-/// GPUs that can be used, none if there is no driver. Never throws for want of a GPU.
-std::vector<CudaDevice> cuda_devices();
+struct CudaDevices {
+  std::vector<CudaDevice> usable;
+  std::string reason;  ///< why none can be used, in words; empty if one can
+};
+/// GPUs of this host that can be used. Never throws for want of a GPU.
+CudaDevices cuda_devices();
 
 /// Version of this project's kernels, and of how they are chosen. Latencies of two versions do not belong together.
 int kernels_version();
@@ -63,9 +67,9 @@ class CudaRuntime {
   std::unique_ptr<CostModel> make_cost(const Graph& graph, Profile& profile);
 
   /// Schedules of device 0 whose kernels are to be refined. Choices go into the cache file.
-  std::unique_ptr<KernelCompany> make_company(std::vector<CompanyMember> members);
-  /// kernels_version(), and a mark that changes with the kernels that were refined so (ChoiceFile::refinement_mark).
-  std::string kernels_mark() const;
+  std::unique_ptr<CoRunTuner> make_co_run_tuner(std::vector<CoRunSchedule> members);
+  /// kernels_version(), and a tag that changes with the kernels that were refined so (TuningCache::refinement_tag).
+  std::string kernels_version_tag() const;
 
   /// Measures what moving tensors between the first `gpus` devices costs, where `profile` does not know
   /// it yet, and which way of copying is best at which size; executors made later use that.

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "core/runtime/executor.hpp"
+#include "core/runtime/program/waits.hpp"
 #include "core/schedule/schedule.hpp"
 
 namespace opsched {

@@ -41,7 +41,7 @@ DeviceFacts facts_of(const CudaDevice& gpu, const std::string& kernels) {
 /// One precision: its costs, and what runs in it.
 struct Lane {
   std::unique_ptr<CudaRuntime> runtime;
-  std::string kernels;  ///< their mark when this was opened
+  std::string kernels;  ///< their version tag when this was opened
   Profile profile;
   std::string file;
 };
@@ -49,9 +49,10 @@ struct Lane {
 class GpuDevice final : public Device {
  public:
   explicit GpuDevice(const DeviceOptions& options)
-      : gpus_(cuda_devices()), used_(options.gpus), through_host_(options.through_host), report_(options.report) {
-    if (gpus_.empty())
-      throw Error("no GPU on this host, or no working driver; --device sim replays recorded measurements");
+      : used_(options.gpus), through_host_(options.through_host), report_(options.report) {
+    CudaDevices found = cuda_devices();
+    if (found.usable.empty()) throw Error("no GPU: " + found.reason + "; --device sim replays recorded measurements");
+    gpus_ = std::move(found.usable);
     if (options.gpus > static_cast<int>(gpus_.size()))
       throw Error(std::to_string(options.gpus) + " GPUs asked for, this host has " + std::to_string(gpus_.size()));
     name_ = short_name(gpus_.front().name) + (options.gpus > 1 ? "-x" + std::to_string(options.gpus) : "");
@@ -113,8 +114,8 @@ class GpuDevice final : public Device {
     lane.profile.add_facts(facts);
   }
 
-  std::unique_ptr<KernelCompany> company(std::vector<CompanyMember> members, Precision precision) override {
-    return lane_of(precision).runtime->make_company(std::move(members));
+  std::unique_ptr<CoRunTuner> co_run_tuner(std::vector<CoRunSchedule> schedules, Precision precision) override {
+    return lane_of(precision).runtime->make_co_run_tuner(std::move(schedules));
   }
 
   void save() override {
@@ -130,12 +131,13 @@ class GpuDevice final : public Device {
     const std::string file = profile_file(folder_, precision);
     CudaOptions options;
     options.precision = precision;
+    if (cache.empty() && report_) report_("kernel choices are not kept: neither XDG_CACHE_HOME nor HOME is set");
     if (!cache.empty())
       options.cache_file = cache + "/kernels-" + short_name(gpu.name) + "-" + to_string(precision) + ".txt";
     options.through_host = through_host_;
     options.progress = report_;
     auto runtime = std::make_unique<CudaRuntime>(options);
-    const std::string kernels = runtime->kernels_mark();
+    const std::string kernels = runtime->kernels_version_tag();
     Profile profile = Profile::open(file, facts_of(gpu, kernels), precision);
     lane = std::make_unique<Lane>(Lane{std::move(runtime), kernels, std::move(profile), file});
     return *lane;
@@ -151,7 +153,7 @@ class GpuDevice final : public Device {
 
 }  // namespace
 
-bool has_gpu() { return !cuda_devices().empty(); }
+std::string why_no_gpu() { return cuda_devices().reason; }
 
 std::unique_ptr<Device> open_gpu(const DeviceOptions& options) { return std::make_unique<GpuDevice>(options); }
 

@@ -1,4 +1,4 @@
-// The search for kernels that are good neighbours, on schedules that only pretend to run.
+// The search for kernels that run well beside others, on schedules that only pretend to run.
 #include "core/runtime/kernel_refinement.hpp"
 
 #include <gtest/gtest.h>
@@ -13,8 +13,8 @@
 namespace opsched {
 namespace {
 
-/// A schedule that takes `base` ms, and what its kernels add in company; measured with normal noise.
-class FakeCompany final : public KernelCompany {
+/// A schedule that takes `base` ms, and what its kernels add beside the others; measured with normal noise.
+class FakeTuner final : public CoRunTuner {
  public:
   double base = 1, sigma = 0;
   std::map<std::string, PosedProblem> posed;
@@ -24,12 +24,12 @@ class FakeCompany final : public KernelCompany {
   std::vector<std::string> asked;       ///< "problem/kernel" of every comparison
   std::function<void()> before_comparison;
 
-  void add(const std::string& problem, int uses, const std::vector<std::pair<double, double>>& alone_and_company) {
+  void add(const std::string& problem, int uses, const std::vector<std::pair<double, double>>& alone_and_beside) {
     PosedProblem p{problem, uses, "k0", {}, {}};
-    for (std::size_t i = 0; i < alone_and_company.size(); ++i) {
+    for (std::size_t i = 0; i < alone_and_beside.size(); ++i) {
       const std::string kernel = "k" + std::to_string(i);
-      p.alone.push_back({kernel, alone_and_company[i].first});
-      adds[problem + "/" + kernel] = alone_and_company[i].second;
+      p.alone.push_back({kernel, alone_and_beside[i].first});
+      adds[problem + "/" + kernel] = alone_and_beside[i].second;
     }
     posed.emplace(problem, p);
   }
@@ -62,7 +62,7 @@ class FakeCompany final : public KernelCompany {
   void choose(const std::string& problem, const std::string& kernel, const KernelComparison&) override {
     posed.at(problem).chosen = kernel;
   }
-  void keep_tried(const std::string& problem, const std::set<std::string>& kernels) override {
+  void remember_tried(const std::string& problem, const std::set<std::string>& kernels) override {
     posed.at(problem).tried.insert(kernels.begin(), kernels.end());
   }
 
@@ -70,22 +70,22 @@ class FakeCompany final : public KernelCompany {
   std::mt19937_64 random_{1};
 };
 
-FakeCompany three_problems() {
-  FakeCompany company;
-  company.add("light", 1, {{0.01, 0.05}, {0.011, 0.04}});
-  company.add("heavy", 4, {{0.10, 0.50}, {0.11, 0.60}, {0.12, 0.40}, {0.13, 0.45}, {0.14, 0.38}});
-  company.add("often", 9, {{0.02, 0.20}, {0.021, 0.21}});
-  return company;
+FakeTuner three_problems() {
+  FakeTuner tuner;
+  tuner.add("light", 1, {{0.01, 0.05}, {0.011, 0.04}});
+  tuner.add("heavy", 4, {{0.10, 0.50}, {0.11, 0.60}, {0.12, 0.40}, {0.13, 0.45}, {0.14, 0.38}});
+  tuner.add("often", 9, {{0.02, 0.20}, {0.021, 0.21}});
+  return tuner;
 }
 
 TEST(KernelRefinement, FindsTheBestNeighbours) {
-  FakeCompany company = three_problems();
-  const double before = company.latency();
-  KernelRefinement refinement(company, {});
+  FakeTuner tuner = three_problems();
+  const double before = tuner.latency();
+  KernelRefinement refinement(tuner, {});
   refinement.run();
-  EXPECT_EQ(company.posed.at("heavy").chosen, "k4");
-  EXPECT_EQ(company.posed.at("often").chosen, "k0");
-  EXPECT_EQ(company.posed.at("light").chosen, "k1");
+  EXPECT_EQ(tuner.posed.at("heavy").chosen, "k4");
+  EXPECT_EQ(tuner.posed.at("often").chosen, "k0");
+  EXPECT_EQ(tuner.posed.at("light").chosen, "k1");
   ASSERT_EQ(refinement.changes().size(), 2u);
   const RefinedKernel& heavy = refinement.changes().front();
   EXPECT_EQ(heavy.problem, "heavy");
@@ -94,143 +94,143 @@ TEST(KernelRefinement, FindsTheBestNeighbours) {
   EXPECT_NEAR(heavy.gain.saved(), 0.12, 1e-9);  // k2, then k4 over k2
   ASSERT_TRUE(refinement.total());
   EXPECT_NEAR(refinement.total()->before, before, 1e-9);
-  EXPECT_NEAR(refinement.total()->after, company.latency(), 1e-9);
+  EXPECT_NEAR(refinement.total()->after, tuner.latency(), 1e-9);
   EXPECT_FALSE(refinement.taken_back());
 }
 
 TEST(KernelRefinement, BeginsWithTheHeaviest) {
-  FakeCompany company = three_problems();
-  KernelRefinement(company, {}).run();
+  FakeTuner tuner = three_problems();
+  KernelRefinement(tuner, {}).run();
   const auto first = [&](const std::string& problem) {
-    return std::ranges::find_if(company.asked, [&](const std::string& a) { return a.starts_with(problem); });
+    return std::ranges::find_if(tuner.asked, [&](const std::string& a) { return a.starts_with(problem); });
   };
   EXPECT_LT(first("heavy"), first("often"));
   EXPECT_LT(first("often"), first("light"));
 }
 
 TEST(KernelRefinement, TriesOnlyWhatIsFastEnoughAlone) {
-  FakeCompany company;
-  company.add("p", 1, {{0.10, 0.5}, {0.14, 0.5}, {0.149, 0.5}, {0.151, 0.1}});
-  KernelRefinement(company, {}).run();
-  EXPECT_EQ(company.asked, (std::vector<std::string>{"p/k1", "p/k2"}));
-  company.asked.clear();
-  KernelRefinement(company, {.candidates = 1, .within = 2, .again = true}).run();
-  EXPECT_EQ(company.asked, (std::vector<std::string>{"p/k1"}));
+  FakeTuner tuner;
+  tuner.add("p", 1, {{0.10, 0.5}, {0.14, 0.5}, {0.149, 0.5}, {0.151, 0.1}});
+  KernelRefinement(tuner, {}).run();
+  EXPECT_EQ(tuner.asked, (std::vector<std::string>{"p/k1", "p/k2"}));
+  tuner.asked.clear();
+  KernelRefinement(tuner, {.candidates = 1, .within = 2, .again = true}).run();
+  EXPECT_EQ(tuner.asked, (std::vector<std::string>{"p/k1"}));
 }
 
 TEST(KernelRefinement, TriesWhatLeavesRoomHoweverSlowAlone) {
-  FakeCompany company;
-  company.add("p", 1, {{0.10, 0.5}, {0.14, 0.5}, {0.149, 0.5}, {0.9, 0.1}});
-  company.posed.at("p").alone.back().for_company = true;
-  KernelRefinement refinement(company, {.candidates = 1});
+  FakeTuner tuner;
+  tuner.add("p", 1, {{0.10, 0.5}, {0.14, 0.5}, {0.149, 0.5}, {0.9, 0.1}});
+  tuner.posed.at("p").alone.back().leaves_sms_free = true;
+  KernelRefinement refinement(tuner, {.candidates = 1});
   refinement.run();
-  EXPECT_EQ(company.asked.front(), "p/k1");
-  EXPECT_EQ(company.posed.at("p").chosen, "k3");
+  EXPECT_EQ(tuner.asked.front(), "p/k1");
+  EXPECT_EQ(tuner.posed.at("p").chosen, "k3");
 }
 
 TEST(KernelRefinement, OneLuckyWinIsNotEnough) {
-  FakeCompany company;
-  company.add("p", 1, {{0.1, 0.5}, {0.1, 0.5}});
-  company.lucky["p/k1"] = 0.1;
-  KernelRefinement refinement(company, {});
+  FakeTuner tuner;
+  tuner.add("p", 1, {{0.1, 0.5}, {0.1, 0.5}});
+  tuner.lucky["p/k1"] = 0.1;
+  KernelRefinement refinement(tuner, {});
   refinement.run();
-  EXPECT_EQ(company.asked.size(), 2u);
-  EXPECT_EQ(company.posed.at("p").chosen, "k0");
+  EXPECT_EQ(tuner.asked.size(), 2u);
+  EXPECT_EQ(tuner.posed.at("p").chosen, "k0");
   EXPECT_TRUE(refinement.changes().empty());
   EXPECT_FALSE(refinement.total());
 }
 
 TEST(KernelRefinement, IgnoresGainsThatAreNotWorthAChange) {
-  FakeCompany company;
-  company.add("p", 1, {{0.1, 0.5}, {0.1, 0.499}});  // 0.07%
-  KernelRefinement(company, {}).run();
-  EXPECT_EQ(company.posed.at("p").chosen, "k0");
-  KernelRefinement(company, {.min_gain = 0.0005, .again = true}).run();
-  EXPECT_EQ(company.posed.at("p").chosen, "k1");
+  FakeTuner tuner;
+  tuner.add("p", 1, {{0.1, 0.5}, {0.1, 0.499}});  // 0.07%
+  KernelRefinement(tuner, {}).run();
+  EXPECT_EQ(tuner.posed.at("p").chosen, "k0");
+  KernelRefinement(tuner, {.min_gain = 0.0005, .again = true}).run();
+  EXPECT_EQ(tuner.posed.at("p").chosen, "k1");
 }
 
 TEST(KernelRefinement, ChangesNothingInPureNoise) {
-  FakeCompany company;
-  company.sigma = 0.02;
-  for (int i = 0; i < 40; ++i) company.add("p" + std::to_string(i), 1, std::vector(12, std::pair(0.1, 0.02)));
-  KernelRefinement refinement(company, {});
+  FakeTuner tuner;
+  tuner.sigma = 0.02;
+  for (int i = 0; i < 40; ++i) tuner.add("p" + std::to_string(i), 1, std::vector(12, std::pair(0.1, 0.02)));
+  KernelRefinement refinement(tuner, {});
   refinement.run();
   EXPECT_GE(refinement.comparisons(), 40 * 11);
   EXPECT_TRUE(refinement.changes().empty());
 }
 
 TEST(KernelRefinement, FindsGainsAboveTheNoise) {
-  FakeCompany company;
-  company.sigma = 0.02;
-  for (int i = 0; i < 20; ++i) company.add("p" + std::to_string(i), 1, {{0.1, 0.1}, {0.1, 0.1}, {0.1, 0.05}});
-  KernelRefinement refinement(company, {});
+  FakeTuner tuner;
+  tuner.sigma = 0.02;
+  for (int i = 0; i < 20; ++i) tuner.add("p" + std::to_string(i), 1, {{0.1, 0.1}, {0.1, 0.1}, {0.1, 0.05}});
+  KernelRefinement refinement(tuner, {});
   refinement.run();
   ASSERT_TRUE(refinement.total());
   EXPECT_NEAR(refinement.total()->saved(), 20 * 0.05, 0.1);
 }
 
 TEST(KernelRefinement, TakesBackWhatGainsNothingTogether) {
-  FakeCompany company;
-  company.add("p", 1, {{0.1, 0.5}, {0.1, 0.5}});
+  FakeTuner tuner;
+  tuner.add("p", 1, {{0.1, 0.5}, {0.1, 0.5}});
   int asked = 0;
-  company.before_comparison = [&] {  // twice lucky: a clock that has risen, say
-    if (++asked <= 2) company.lucky["p/k1"] = 0.1;
+  tuner.before_comparison = [&] {  // twice lucky: a clock that has risen, say
+    if (++asked <= 2) tuner.lucky["p/k1"] = 0.1;
   };
-  KernelRefinement refinement(company, {});
+  KernelRefinement refinement(tuner, {});
   refinement.run();
   EXPECT_EQ(refinement.changes().size(), 1u);
   EXPECT_TRUE(refinement.taken_back());
-  EXPECT_EQ(company.posed.at("p").chosen, "k0");
+  EXPECT_EQ(tuner.posed.at("p").chosen, "k0");
 }
 
 TEST(KernelRefinement, GoesOnWhereItWasStopped) {
-  FakeCompany company = three_problems();
-  KernelRefinement stopped(company, {});
+  FakeTuner tuner = three_problems();
+  KernelRefinement stopped(tuner, {});
   const auto stop = [](const RefinementProgress& p) {
     if (p.problem == 2) throw std::runtime_error("Ctrl-C");
   };
   EXPECT_THROW(stopped.run(stop), std::runtime_error);
-  EXPECT_EQ(company.posed.at("heavy").chosen, "k4") << "what was chosen is kept";
+  EXPECT_EQ(tuner.posed.at("heavy").chosen, "k4") << "what was chosen is kept";
   EXPECT_EQ(stopped.changes().size(), 1u);
-  company.asked.clear();
-  KernelRefinement(company, {}).run();
-  EXPECT_EQ(std::ranges::count_if(company.asked, [](const std::string& a) { return a.starts_with("heavy"); }), 0);
-  EXPECT_EQ(company.posed.at("light").chosen, "k1");
-  company.asked.clear();
-  KernelRefinement third(company, {});
+  tuner.asked.clear();
+  KernelRefinement(tuner, {}).run();
+  EXPECT_EQ(std::ranges::count_if(tuner.asked, [](const std::string& a) { return a.starts_with("heavy"); }), 0);
+  EXPECT_EQ(tuner.posed.at("light").chosen, "k1");
+  tuner.asked.clear();
+  KernelRefinement third(tuner, {});
   third.run();
   EXPECT_EQ(third.comparisons(), 0) << "nothing is left";
-  KernelRefinement again(company, {.again = true});
+  KernelRefinement again(tuner, {.again = true});
   again.run();
   EXPECT_GT(again.comparisons(), 0);
   EXPECT_TRUE(again.changes().empty()) << "the best is found already";
 }
 
 TEST(KernelRefinement, StopsWhenTimeIsUpAndGoesOnLater) {
-  FakeCompany company = three_problems();
-  KernelRefinement refinement(company, {.max_seconds = 1e-9});
+  FakeTuner tuner = three_problems();
+  KernelRefinement refinement(tuner, {.max_seconds = 1e-9});
   refinement.run();
   EXPECT_TRUE(refinement.out_of_time());
-  KernelRefinement later(company, {});
+  KernelRefinement later(tuner, {});
   later.run();
-  EXPECT_EQ(company.posed.at("heavy").chosen, "k4");
+  EXPECT_EQ(tuner.posed.at("heavy").chosen, "k4");
 }
 
 TEST(KernelRefinement, PassesOverKernelsThatCannotBeBuilt) {
-  FakeCompany company = three_problems();
-  company.broken = {"heavy/k4"};
-  KernelRefinement refinement(company, {});
+  FakeTuner tuner = three_problems();
+  tuner.broken = {"heavy/k4"};
+  KernelRefinement refinement(tuner, {});
   refinement.run();
-  EXPECT_EQ(company.posed.at("heavy").chosen, "k2");
+  EXPECT_EQ(tuner.posed.at("heavy").chosen, "k2");
   ASSERT_EQ(refinement.failures().size(), 1u);
   EXPECT_NE(refinement.failures().front().find("heavy/k4"), std::string::npos);
 }
 
 TEST(KernelRefinement, TellsHowFarItIs) {
-  FakeCompany company = three_problems();
+  FakeTuner tuner = three_problems();
   int calls = 0;
   double saved = 0;
-  KernelRefinement(company, {}).run([&](const RefinementProgress& p) {
+  KernelRefinement(tuner, {}).run([&](const RefinementProgress& p) {
     ++calls;
     EXPECT_EQ(p.problems, 3);
     EXPECT_LE(p.candidate, p.candidates);

@@ -1,8 +1,12 @@
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
 
+#include <cstdlib>
+
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "core/runtime/cuda/device/clock_monitor.hpp"
+#include "core/runtime/cuda/device/nvml_library.hpp"
+#include "core/runtime/cuda/device/why_no_gpu.hpp"
 
 namespace opsched {
 namespace {
@@ -18,32 +22,68 @@ std::string cudnn_version() {
          std::to_string(version % 100);
 }
 
+/// Is MIG on for a GPU of this host? Such a GPU is not seen as a whole.
+bool any_mig() {
+  const NvmlLibrary nvml;
+  unsigned count = 0;
+  if (!nvml || nvml.call<int(unsigned*)>("nvmlDeviceGetCount_v2", 1, &count) != NvmlLibrary::kSuccess) return false;
+  for (unsigned i = 0; i < count; ++i) {
+    NvmlDevice device = nullptr;
+    unsigned current = 0, pending = 0;
+    if (nvml.call<int(unsigned, NvmlDevice*)>("nvmlDeviceGetHandleByIndex_v2", 1, i, &device) ==
+            NvmlLibrary::kSuccess &&
+        nvml.call<int(NvmlDevice, unsigned*, unsigned*)>("nvmlDeviceGetMigMode", 1, device, &current, &pending) ==
+            NvmlLibrary::kSuccess &&
+        current == 1)
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-std::vector<CudaDevice> cuda_devices() {
+std::string why_no_gpu(cudaError_t status, const char* visible_devices, bool mig) {
+  std::string reason = status == cudaSuccess ? "CUDA finds none" : cudaGetErrorString(status);
+  if (status != cudaSuccess && status != cudaErrorNoDevice) return reason;
+  if (visible_devices && *visible_devices == '\0')
+    return reason + "; CUDA_VISIBLE_DEVICES is empty, which hides them all";
+  if (visible_devices) reason += std::string("; CUDA_VISIBLE_DEVICES is '") + visible_devices + "'";
+  if (mig) reason += "; MIG is on: make a GPU instance with a compute instance (nvidia-smi mig), or turn MIG off";
+  return reason;
+}
+
+CudaDevices cuda_devices() {
+  CudaDevices found;
   int count = 0;
-  if (cudaGetDeviceCount(&count) != cudaSuccess) {
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess || count == 0) {
     (void)cudaGetLastError();  // no driver, no GPU: not an error here
-    return {};
+    found.reason = why_no_gpu(status, std::getenv("CUDA_VISIBLE_DEVICES"), any_mig());
+    return found;
   }
   int runtime = 0;
   (void)cudaRuntimeGetVersion(&runtime);
   const std::string driver = driver_version();
-  std::vector<CudaDevice> devices;
   for (int id = 0; id < count; ++id) {
     cudaDeviceProp properties{};
-    if (cudaGetDeviceProperties(&properties, id) != cudaSuccess) continue;
-    devices.push_back({.id = id,
-                       .name = properties.name,
-                       .compute_capability = properties.major * 10 + properties.minor,
-                       .multiprocessors = properties.multiProcessorCount,
-                       .memory_bytes = static_cast<std::int64_t>(properties.totalGlobalMem),
-                       .l2_bytes = properties.l2CacheSize,
-                       .driver = driver,
-                       .cuda = dotted(runtime, 1000, 10),
-                       .cudnn = cudnn_version()});
+    if (const cudaError_t broken = cudaGetDeviceProperties(&properties, id); broken != cudaSuccess) {
+      (void)cudaGetLastError();
+      found.reason +=
+          (found.reason.empty() ? "GPU " : "; GPU ") + std::to_string(id) + ": " + cudaGetErrorString(broken);
+      continue;
+    }
+    found.usable.push_back({.id = id,
+                            .name = properties.name,
+                            .compute_capability = properties.major * 10 + properties.minor,
+                            .multiprocessors = properties.multiProcessorCount,
+                            .memory_bytes = static_cast<std::int64_t>(properties.totalGlobalMem),
+                            .l2_bytes = properties.l2CacheSize,
+                            .driver = driver,
+                            .cuda = dotted(runtime, 1000, 10),
+                            .cudnn = cudnn_version()});
   }
-  return devices;
+  if (!found.usable.empty()) found.reason.clear();
+  return found;
 }
 
 }  // namespace opsched

@@ -1,6 +1,5 @@
 #include "core/runtime/cuda/device/cuda_handles.hpp"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -8,28 +7,6 @@
 #include "core/runtime/cuda/device/cuda_check.hpp"
 
 namespace opsched {
-
-namespace {
-
-/// Errors of a kernel or of the hardware; the process cannot use CUDA any more.
-constexpr cudaError_t kFatal[] = {
-    cudaErrorIllegalAddress,    cudaErrorLaunchTimeout,       cudaErrorHardwareStackError, cudaErrorIllegalInstruction,
-    cudaErrorMisalignedAddress, cudaErrorInvalidAddressSpace, cudaErrorInvalidPc,          cudaErrorLaunchFailure,
-    cudaErrorECCUncorrectable,  cudaErrorNvlinkUncorrectable, cudaErrorContextIsDestroyed, cudaErrorDevicesUnavailable,
-    cudaErrorExternalDevice};
-
-}  // namespace
-
-void cuda_check(cudaError_t status, const char* call) {
-  if (status == cudaSuccess) return;
-  cudaGetLastError();  // a non-sticky error must not surface again in a later, innocent call
-  const std::string message = std::string("CUDA: ") + call + ": " + cudaGetErrorString(status);
-  if (std::ranges::find(kFatal, status) == std::ranges::end(kFatal)) throw Error(message);
-  int gpu = -1;
-  cudaGetDevice(&gpu);
-  throw DeviceLost("GPU " + std::to_string(gpu) + " failed, or another one while it was in use: " + message +
-                   "; look at nvidia-smi and dmesg");
-}
 
 DeviceScope::DeviceScope(int device) {
   OPSCHED_CUDA(cudaGetDevice(&previous_));

@@ -23,8 +23,9 @@ std::string bus_id(int gpu) {
 
 }  // namespace
 
-DeviceContext::DeviceContext(int gpu, Precision precision, const std::string& cache_file)
-    : gpu_(gpu), precision_(precision), kernels_(gpu, cache_file), clocks_(bus_id(gpu)) {}
+DeviceContext::DeviceContext(int gpu, Precision precision, const std::string& cache_file,
+                             const KernelLibrary::Report& report)
+    : gpu_(gpu), precision_(precision), kernels_(gpu, cache_file, report), clocks_(bus_id(gpu)) {}
 
 void DeviceContext::activate() const { OPSCHED_CUDA(cudaSetDevice(gpu_)); }
 

@@ -12,7 +12,8 @@ namespace opsched {
 
 class DeviceContext {
  public:
-  DeviceContext(int gpu, Precision precision, const std::string& cache_file);
+  /// `report`: see KernelLibrary.
+  DeviceContext(int gpu, Precision precision, const std::string& cache_file, const KernelLibrary::Report& report = {});
 
   int gpu() const { return gpu_; }
   /// Makes the GPU the thread's current device.

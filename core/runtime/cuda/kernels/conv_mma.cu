@@ -275,10 +275,7 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
   params.bias =
       reinterpret_cast<const float*>(params.weights + std::size_t(params.rows_padded) * params.steps * kRowBytes);
   auto* function = chosen->functions[half ? 1 : 0][input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0];
-  const auto check = [](cudaError_t status) {
-    if (status != cudaSuccess) throw Error(std::string("conv_mma: ") + cudaGetErrorString(status));
-  };
-  check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, chosen->shared_bytes));
+  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, chosen->shared_bytes));
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
   const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
                     (g.k + tile.rows - 1) / tile.rows, tile.splits);

@@ -303,10 +303,7 @@ void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTi
   if (row_blocks > 65535) throw Error("conv_patch: too many rows for one launch");
   auto* function = chosen->functions[half ? 1 : 0];
   const std::size_t shared = shared_bytes(g, tile, half);
-  if (const cudaError_t status =
-          cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedLimit);
-      status != cudaSuccess)
-    throw Error(std::string("conv_patch: ") + cudaGetErrorString(status));
+  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedLimit));
   const dim3 blocks(divide_up(g.q, kColumns), static_cast<unsigned>(row_blocks), groups_of(g) * kGroup / tile.channels);
   native::launch_overlapping(function, {blocks, dim3(tile.warps * 32), shared}, stream, params);
 }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "core/runtime/cuda/device/cuda_handles.hpp"
 #include "core/runtime/cuda/kernels/conv_simt.hpp"
 #include "core/runtime/cuda/kernels/device_math.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
@@ -321,7 +322,9 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
   const KernelFunction function = is_flat(g) ? chosen->flat : g.pre_relu ? chosen->pre_relu : chosen->plain;
   const int shared_bytes =
       chosen->shared_bytes + (is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0);
-  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes));
+  // Of a variant always the same limit: a lower one would break nodes of graphs that need more.
+  const int limit = is_flat(g) ? device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) : chosen->shared_bytes;
+  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, limit));
   const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
                     (g.k + tile.rows - 1) / tile.rows, tile.splits);
   native::launch_overlapping(

@@ -4,7 +4,7 @@
 #include "core/runtime/cuda/kernels/device_math.cuh"
 #include "core/runtime/cuda/kernels/kernel_check.hpp"
 
-namespace opsched::trial {
+namespace opsched::kernel_check {
 namespace {
 
 constexpr int kThreads = 256;
@@ -192,4 +192,4 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
   OPSCHED_CUDA(cudaGetLastError());
 }
 
-}  // namespace opsched::trial
+}  // namespace opsched::kernel_check

@@ -8,7 +8,7 @@
 #include "core/runtime/cuda/kernels/native_kernels.hpp"
 #include "core/runtime/program/kernel_problem.hpp"
 
-namespace opsched::trial {
+namespace opsched::kernel_check {
 
 /// Fills `count` elements (float, or half) with numbers uniform in [-sqrt 3, sqrt 3): variance 1.
 void fill_random(cudaStream_t stream, void* data, std::int64_t count, bool half, std::uint32_t seed);
@@ -27,4 +27,4 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
            const float* bias, const void* out, const void* range, std::int64_t range_count, int samples,
            Verdict* verdict);
 
-}  // namespace opsched::trial
+}  // namespace opsched::kernel_check

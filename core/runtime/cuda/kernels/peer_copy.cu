@@ -8,27 +8,49 @@
 namespace opsched {
 namespace {
 
-/// A thread moves one vector at a time.
-template <class Vector>
-__global__ void copy_rows(char* target, const char* source, std::size_t rows, std::size_t vectors,
-                          std::size_t target_pitch, std::size_t source_pitch) {
-  const std::size_t total = rows * vectors, step = std::size_t{gridDim.x} * blockDim.x;
-  for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step) {
-    const std::size_t row = i / vectors, at = i % vectors;
-    reinterpret_cast<Vector*>(target + row * target_pitch)[at] =
-        reinterpret_cast<const Vector*>(source + row * source_pitch)[at];
+/// Rows of vectors, and how far a thread goes from one of its vectors to the next: so many rows and vectors.
+struct Walk {
+  std::size_t rows, vectors, target_pitch, source_pitch;
+  std::size_t step_rows, step_vectors;
+};
+
+/// Threads take vectors in turns; each counts its way through rows instead of dividing, and has `kAhead` loads in
+/// flight: what it reads is another GPU's memory.
+template <class Vector, int kAhead>
+__global__ void copy_rows(char* target, const char* source, const Walk walk) {
+  const unsigned first = blockIdx.x * blockDim.x + threadIdx.x;
+  std::size_t row = first / walk.vectors, at = first - row * walk.vectors;
+  while (row < walk.rows) {
+    Vector values[kAhead];
+    Vector* to[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      to[i] = nullptr;
+      if (row >= walk.rows) continue;
+      values[i] = reinterpret_cast<const Vector*>(source + row * walk.source_pitch)[at];
+      to[i] = reinterpret_cast<Vector*>(target + row * walk.target_pitch) + at;
+      row += walk.step_rows;
+      at += walk.step_vectors;
+      if (at >= walk.vectors) at -= walk.vectors, ++row;
+    }
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i)
+      if (to[i]) *to[i] = values[i];
   }
 }
 
 template <class Vector>
 void launch(const PeerCopy& copy, cudaStream_t stream) {
-  const std::size_t vectors = copy.width / sizeof(Vector), total = copy.rows * vectors;
   constexpr unsigned kThreads = 256, kMostBlocks = 256;
+  constexpr int kAhead = 4;
+  const std::size_t vectors = copy.width / sizeof(Vector), total = copy.rows * vectors;
+  if (total == 0) return;
   const auto blocks = static_cast<unsigned>(std::min<std::size_t>((total + kThreads - 1) / kThreads, kMostBlocks));
-  copy_rows<Vector><<<blocks, kThreads, 0, stream>>>(static_cast<char*>(copy.target),
-                                                     static_cast<const char*>(copy.source), copy.rows, vectors,
-                                                     copy.target_pitch, copy.source_pitch);
-  cuda_check(cudaGetLastError(), "copy kernel");
+  const std::size_t step = std::size_t{blocks} * kThreads;
+  const Walk walk{copy.rows, vectors, copy.target_pitch, copy.source_pitch, step / vectors, step % vectors};
+  copy_rows<Vector, kAhead>
+      <<<blocks, kThreads, 0, stream>>>(static_cast<char*>(copy.target), static_cast<const char*>(copy.source), walk);
+  OPSCHED_CUDA(cudaGetLastError());
 }
 
 }  // namespace

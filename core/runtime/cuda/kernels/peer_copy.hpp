@@ -21,11 +21,13 @@ enum class CopyMethod { engine, kernel };
 /// How tensors travel between the GPUs of a schedule.
 struct CopyRoute {
   bool through_host = false;  ///< by way of pinned host memory, as some GPUs cannot access each other's
-  /// Bytes up to which the kernel is the faster method: it starts sooner, the engine moves more a second.
-  /// Default: where they meet on H200s joined by NVLink; transfer_timer.hpp measures it.
-  std::size_t kernel_limit = std::size_t{1} << 20;
+  /// Bytes from and up to which the kernel is the faster method: it starts sooner, the engine moves more a second.
+  /// transfer_timer.hpp measures them; where nothing was measured, the kernel takes what is small.
+  std::size_t kernel_from = 0, kernel_limit = std::size_t{1} << 20;
 
-  CopyMethod method(std::size_t bytes) const { return bytes <= kernel_limit ? CopyMethod::kernel : CopyMethod::engine; }
+  CopyMethod method(std::size_t bytes) const {
+    return bytes >= kernel_from && bytes <= kernel_limit ? CopyMethod::kernel : CopyMethod::engine;
+  }
 };
 
 /// Enqueues the copy on a stream of the current device. Throws Error where CUDA refuses.

@@ -3,12 +3,13 @@
 #include <charconv>
 
 #include "core/error.hpp"
+#include "core/runtime/cuda/device/cuda_check.hpp"
 
 namespace opsched::cudnn {
 
 void check(cudnnStatus_t status, const char* call) {
   if (status == CUDNN_STATUS_SUCCESS) return;
-  throw Error(std::string("cuDNN: ") + call + ": " + cudnnGetErrorString(status));
+  cuda_failed(std::string("cuDNN: ") + call + ": " + cudnnGetErrorString(status));
 }
 
 Handle::Handle() { check(cudnnCreate(&handle_), "cudnnCreate"); }
@@ -138,6 +139,8 @@ std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_
       heuristic.set(CUDNN_ATTR_ENGINEHEUR_SM_COUNT_TARGET, CUDNN_TYPE_INT32, 1, &multiprocessors);
     heuristic.finalize();
     configs = heuristic.get_descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, 4 * limit);
+  } catch (const DeviceLost&) {
+    throw;
   } catch (const Error&) {
     return choices;  // cuDNN's way to say that it knows no engine
   }
@@ -149,6 +152,8 @@ std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_
       if (has_note(engine, unwanted)) continue;
       choices.push_back(read_choice(config, engine));
       choices.back().multiprocessors = multiprocessors;
+    } catch (const DeviceLost&) {
+      throw;
     } catch (const Error&) {
       continue;  // a proposal that cannot be read cannot be rebuilt either
     }

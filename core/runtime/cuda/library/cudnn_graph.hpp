@@ -13,7 +13,7 @@
 
 namespace opsched::cudnn {
 
-/// Throws Error with the call and cuDNN's message unless `status` is success.
+/// Throws Error, or DeviceLost (cuda_check.hpp), with the call and cuDNN's message unless `status` is success.
 void check(cudnnStatus_t status, const char* call);
 
 /// A cuDNN context on the device that is current when it is made. Not for several threads at once.

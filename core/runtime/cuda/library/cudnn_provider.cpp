@@ -18,6 +18,10 @@ enum class Pattern { fused, summand, bare };
 constexpr std::pair<Pattern, const char*> kPatterns[] = {
     {Pattern::fused, "fused"}, {Pattern::summand, "summand"}, {Pattern::bare, "bare"}};
 
+// Engines of a pattern that compete, of those that a heuristic ranks first. All are built and measured, so these
+// bound what the tuner takes.
+constexpr int kMostA = 8, kMostB = 4, kMostFallback = 5;
+
 enum Id : std::int64_t { kX = 1, kW, kY, kBias, kZ, kConvOut, kSumOut, kBiasOut };
 
 std::array<std::int64_t, 4> dims_of(std::int64_t n, const Shape& s) { return {n, s.c, s.h, s.w}; }
@@ -180,7 +184,7 @@ std::vector<cudnnBackendNumericalNote_t> unwanted_notes(Precision precision) {
 
 }  // namespace
 
-bool leaves_room(const std::string& kernel) { return kernel.find('@') != std::string::npos; }
+bool leaves_sms_free(const std::string& kernel) { return kernel.find('@') != std::string::npos; }
 
 std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site,
                                           const cudnn::Handle& builder) {
@@ -192,6 +196,8 @@ std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSi
     Descriptor graph;
     try {
       graph = operation_graph(problem, pattern, builder);
+    } catch (const DeviceLost&) {
+      throw;
     } catch (const Error&) {
       continue;  // cuDNN cannot put it like this
     }
@@ -201,9 +207,11 @@ std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSi
         if (std::ranges::find(to, name) == to.end()) to.push_back(std::move(name));
       }
     };
-    for (const auto& [mode, limit] :
-         {std::pair{CUDNN_HEUR_MODE_A, 8}, {CUDNN_HEUR_MODE_B, 4}, {CUDNN_HEUR_MODE_FALLBACK, 5}})
-      add(names, cudnn::propose(graph, mode, limit, notes));
+    std::vector<cudnn::EngineChoice> proposed = cudnn::propose(graph, CUDNN_HEUR_MODE_A, kMostA, notes);
+    for (auto& choice : cudnn::propose(graph, CUDNN_HEUR_MODE_B, kMostB, notes)) proposed.push_back(std::move(choice));
+    // What always works, and is seldom fast.
+    if (proposed.empty()) proposed = cudnn::propose(graph, CUDNN_HEUR_MODE_FALLBACK, kMostFallback, notes);
+    add(names, proposed);
     for (int part : {2, 4}) add(small, cudnn::propose(graph, CUDNN_HEUR_MODE_A, 1, notes, site.multiprocessors / part));
   }
   names.insert(names.end(), small.begin(), small.end());

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/error.hpp"
+#include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"
 
 namespace opsched {
@@ -13,7 +14,7 @@ constexpr int kProposals = 8;
 
 void check(cublasStatus_t status, const char* call) {
   if (status != CUBLAS_STATUS_SUCCESS)
-    throw Error(std::string("cuBLASLt: ") + call + ": " + cublasLtGetStatusString(status));
+    cuda_failed(std::string("cuBLASLt: ") + call + ": " + cublasLtGetStatusString(status));
 }
 
 bool possible(const Problem& problem) {
@@ -174,6 +175,8 @@ std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSit
             "cublasLtMatmulAlgoGetHeuristic");
       for (int i = 0; i < found; ++i)
         names.push_back(std::string("gemm/") + (fused ? "fused/" : "bare/") + to_hex(results[i].algo));
+    } catch (const DeviceLost&) {
+      throw;
     } catch (const Error&) {
       continue;  // cuBLASLt's way to say that it cannot
     }

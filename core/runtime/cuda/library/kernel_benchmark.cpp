@@ -59,15 +59,17 @@ std::string brief(double x) {
 
 }  // namespace
 
-TrialBench::TrialBench() : stream_(make_stream()), begin_(make_event(true)), end_(make_event(true)) {
+BenchmarkContext::BenchmarkContext() : stream_(make_stream()), begin_(make_event(true)), end_(make_event(true)) {
   flush_ = DeviceBuffer(static_cast<std::size_t>(device_attribute(cudaDevAttrL2CacheSize)) * 2);
 }
 
-void TrialBench::flush_cache() const { OPSCHED_CUDA(cudaMemsetAsync(flush_.data(), 0, flush_.bytes(), stream_.get())); }
+void BenchmarkContext::flush_cache() const {
+  OPSCHED_CUDA(cudaMemsetAsync(flush_.data(), 0, flush_.bytes(), stream_.get()));
+}
 
-struct Trial::Data {
+struct KernelBenchmark::Data {
   Problem problem;
-  const TrialBench& bench;
+  const BenchmarkContext& context;
   std::vector<Placed> inputs;
   std::vector<const void*> addresses;
   native::Sources sources;
@@ -80,24 +82,23 @@ struct Trial::Data {
     int copies;
   };
   std::map<std::string, Packed> packed;  ///< by format
-  double first_ms = 0;                   ///< of the launch that was checked
 
-  Data(const Problem& p, const TrialBench& b)
-      : problem(p), bench(b), output(p.result, p.output, p.batch, element_bytes(p.precision)) {}
+  Data(const Problem& p, const BenchmarkContext& c)
+      : problem(p), context(c), output(p.result, p.output, p.batch, element_bytes(p.precision)) {}
 };
 
-Trial::Trial(const Problem& problem, const TrialBench& bench, std::size_t workspace_bytes)
-    : data_(std::make_unique<Data>(problem, bench)) {
+KernelBenchmark::KernelBenchmark(const Problem& problem, const BenchmarkContext& context, std::size_t workspace_bytes)
+    : data_(std::make_unique<Data>(problem, context)) {
   data_->workspace = DeviceBuffer(workspace_bytes);
   const int element = element_bytes(problem.precision);
   for (const TensorLayout& t : problem.inputs) {
     Placed& placed = data_->inputs.emplace_back(t, problem.input, problem.batch, element);
-    trial::fill_random(bench.stream(), placed.address, extent(t, problem.input, problem.batch), element == 2,
-                       static_cast<std::uint32_t>(data_->inputs.size()));
+    kernel_check::fill_random(context.stream(), placed.address, extent(t, problem.input, problem.batch), element == 2,
+                              static_cast<std::uint32_t>(data_->inputs.size()));
     data_->addresses.push_back(placed.address);
     data_->sources.list[data_->sources.count++] = {placed.address, free_stride(t, problem.layout)};
   }
-  data_->verdict = DeviceBuffer(sizeof(trial::Verdict));
+  data_->verdict = DeviceBuffer(sizeof(kernel_check::Verdict));
   if (!std::holds_alternative<Conv2d>(problem.layer)) return;
   data_->weights = random_weights(problem);
   const auto upload = [](const std::vector<float>& values) {
@@ -109,14 +110,14 @@ Trial::Trial(const Problem& problem, const TrialBench& bench, std::size_t worksp
   data_->reference_bias = upload(data_->weights.bias);
 }
 
-Trial::~Trial() = default;
+KernelBenchmark::~KernelBenchmark() = default;
 
-double Trial::tolerance(Precision precision) {
+double KernelBenchmark::tolerance(Precision precision) {
   // Well under what a whole network may be off, because errors of layers add up.
   return precision == Precision::fp32 ? 3e-6 : precision == Precision::tf32 ? 1e-3 : 3e-3;
 }
 
-const void* Trial::weights_for(const Kernel& kernel, int copy) {
+const void* KernelBenchmark::weights_for(const Kernel& kernel, int copy) {
   if (kernel.weight_bytes() == 0) return nullptr;
   const std::size_t stride = aligned(kernel.weight_bytes());
   auto it = data_->packed.find(kernel.weight_format());
@@ -127,24 +128,22 @@ const void* Trial::weights_for(const Kernel& kernel, int copy) {
     OPSCHED_CUDA(cudaMemcpy(memory.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice));
     for (int i = 1; i < copies; ++i)
       OPSCHED_CUDA(cudaMemcpyAsync(memory.data() + i * stride, memory.data(), bytes.size(), cudaMemcpyDeviceToDevice,
-                                   data_->bench.stream()));
+                                   data_->context.stream()));
     it = data_->packed.emplace(kernel.weight_format(), Data::Packed{std::move(memory), copies}).first;
   }
   return it->second.memory.data() + copy % it->second.copies * stride;
 }
 
-void Trial::launch(const Kernel& kernel, const void* weights) {
-  kernel.launch(data_->bench.stream(), data_->addresses, data_->output.address, weights, data_->workspace.data());
+void KernelBenchmark::launch(const Kernel& kernel, const void* weights) {
+  kernel.launch(data_->context.stream(), data_->addresses, data_->output.address, weights, data_->workspace.data());
 }
 
-double Trial::first_ms() const { return data_->first_ms; }
-
-double Trial::check(const Kernel& kernel) {
-  const TrialBench& bench = data_->bench;
+double KernelBenchmark::check(const Kernel& kernel) {
+  const BenchmarkContext& context = data_->context;
   const Problem& problem = data_->problem;
-  const cudaStream_t stream = bench.stream();
+  const cudaStream_t stream = context.stream();
   const void* weights = weights_for(kernel, 0);
-  if (kernel.workspace_bytes() > data_->workspace.bytes()) throw Error("needs more workspace than the trial has");
+  if (kernel.workspace_bytes() > data_->workspace.bytes()) throw Error("needs more workspace than the benchmark has");
   const auto poison = [&](const DeviceBuffer& buffer) {
     if (buffer.bytes() > 0) OPSCHED_CUDA(cudaMemsetAsync(buffer.data(), 0xff, buffer.bytes(), stream));
   };
@@ -153,18 +152,14 @@ double Trial::check(const Kernel& kernel) {
   launch(kernel, weights);
   const int element = element_bytes(problem.precision);
   const std::int64_t range = static_cast<std::int64_t>(data_->output.memory.bytes()) / element;
-  OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, sizeof(trial::Verdict), stream));
-  trial::check(stream, problem, data_->sources, reinterpret_cast<const float*>(data_->reference_weights.data()),
-               reinterpret_cast<const float*>(data_->reference_bias.data()), data_->output.address,
-               data_->output.memory.data(), range, kSamples, reinterpret_cast<trial::Verdict*>(data_->verdict.data()));
-  // Once more for a first idea of the time; the code is loaded by now.
-  OPSCHED_CUDA(cudaEventRecord(bench.begin().get(), stream));
-  launch(kernel, weights);
-  OPSCHED_CUDA(cudaEventRecord(bench.end().get(), stream));
-  trial::Verdict verdict;
+  OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, sizeof(kernel_check::Verdict), stream));
+  kernel_check::check(stream, problem, data_->sources, reinterpret_cast<const float*>(data_->reference_weights.data()),
+                      reinterpret_cast<const float*>(data_->reference_bias.data()), data_->output.address,
+                      data_->output.memory.data(), range, kSamples,
+                      reinterpret_cast<kernel_check::Verdict*>(data_->verdict.data()));
+  kernel_check::Verdict verdict;
   OPSCHED_CUDA(cudaMemcpyAsync(&verdict, data_->verdict.data(), sizeof verdict, cudaMemcpyDeviceToHost, stream));
   OPSCHED_CUDA(cudaStreamSynchronize(stream));
-  data_->first_ms = elapsed_ms(bench.begin(), bench.end());
   const std::int64_t outside = range - problem.batch * problem.output.size();
   const double error = std::sqrt(verdict.difference / std::max(verdict.norm, 1e-30));
   if (static_cast<std::int64_t>(verdict.nans) > outside || std::isnan(error)) throw Error("leaves or makes NaNs");
@@ -173,27 +168,38 @@ double Trial::check(const Kernel& kernel) {
   return error;
 }
 
-Trial::Series Trial::series(const Kernel& kernel) {
-  const cudaStream_t stream = data_->bench.stream();
+KernelBenchmark::Series KernelBenchmark::capture(const Kernel& kernel, int launches) {
+  const cudaStream_t stream = data_->context.stream();
   Series series;
-  series.launches_ = std::clamp(static_cast<int>(kSeriesMs / std::max(data_->first_ms, 1e-4)), 2, kMaxLaunches);
+  series.launches_ = launches;
   Capture capture(stream);
-  for (int i = 0; i < series.launches_; ++i) {
+  // The events are nodes of the graph, so that no wait for the host counts.
+  OPSCHED_CUDA(cudaEventRecordWithFlags(data_->context.begin().get(), stream, cudaEventRecordExternal));
+  for (int i = 0; i < launches; ++i) {
     launch(kernel, weights_for(kernel, i));
     // Keeps launches apart: a kernel that overlaps well with itself need not do so with others.
     OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, 4, stream));
   }
+  OPSCHED_CUDA(cudaEventRecordWithFlags(data_->context.end().get(), stream, cudaEventRecordExternal));
   series.graph_ = instantiate(capture.end());
   return series;
 }
 
-double Trial::Series::run(const TrialBench& bench) const {
-  bench.flush_cache();
-  OPSCHED_CUDA(cudaEventRecord(bench.begin().get(), bench.stream()));
-  OPSCHED_CUDA(cudaGraphLaunch(graph_.get(), bench.stream()));
-  OPSCHED_CUDA(cudaEventRecord(bench.end().get(), bench.stream()));
-  OPSCHED_CUDA(cudaEventSynchronize(bench.end().get()));
-  return elapsed_ms(bench.begin(), bench.end()) / launches_;
+double KernelBenchmark::once(const Kernel& kernel) { return capture(kernel, 1).replay(data_->context); }
+
+KernelBenchmark::Series KernelBenchmark::series(const Kernel& kernel, double about_ms) {
+  return capture(kernel, std::clamp(static_cast<int>(kSeriesMs / std::max(about_ms, 1e-4)), 2, kMaxLaunches));
+}
+
+double KernelBenchmark::Series::replay(const BenchmarkContext& context) const {
+  OPSCHED_CUDA(cudaGraphLaunch(graph_.get(), context.stream()));
+  OPSCHED_CUDA(cudaStreamSynchronize(context.stream()));
+  return elapsed_ms(context.begin(), context.end()) / launches_;
+}
+
+double KernelBenchmark::Series::run(const BenchmarkContext& context) const {
+  context.flush_cache();
+  return replay(context);
 }
 
 void load_code(const std::vector<std::pair<Problem, std::shared_ptr<const Kernel>>>& kernels) {

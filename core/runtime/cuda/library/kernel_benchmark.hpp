@@ -1,4 +1,4 @@
-// Trying kernels out: are they right, and how fast are they?
+// Benchmarks of single kernels: are they right, and how fast are they?
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,10 @@
 
 namespace opsched {
 
-/// Where trials run: a stream, and memory larger than the L2 cache to push weights out of it.
-class TrialBench {
+/// Where kernels are benchmarked: a stream, and memory larger than the L2 cache to push weights out of it.
+class BenchmarkContext {
  public:
-  TrialBench();
+  BenchmarkContext();
   cudaStream_t stream() const { return stream_.get(); }
   void flush_cache() const;
   const Event& begin() const { return begin_; }
@@ -29,33 +29,36 @@ class TrialBench {
 
 /// One problem with random tensors. Inputs are in the cache when a kernel starts, as they are in a
 /// network, weights are not: every launch in a row reads its own copy.
-class Trial {
+class KernelBenchmark {
  public:
   /// `workspace_bytes`: the most that any of the kernels needs.
-  Trial(const Problem& problem, const TrialBench& bench, std::size_t workspace_bytes = 0);
-  ~Trial();
+  KernelBenchmark(const Problem& problem, const BenchmarkContext& context, std::size_t workspace_bytes = 0);
+  ~KernelBenchmark();
 
   /// Largest relative L2 error that is accepted in a precision.
   static double tolerance(Precision precision);
   /// Runs once on poisoned memory and compares with a plain reference. Throws Error if an output was
   /// not written, if something else was, or if the error is above the tolerance.
   double check(const Kernel& kernel);
-  /// ms of the kernel last checked, launched once: too long by the time between two launches.
-  double first_ms() const;
-  /// Several launches in a CUDA graph, after check().
+  /// ms of one launch after check(), for a first idea.
+  double once(const Kernel& kernel);
+  /// Several launches in a CUDA graph, timed by events in the graph: a busy host does not make them longer.
   class Series {
    public:
     /// ms a launch and the memset of 4 bytes that follows it, of one run of the graph.
-    double run(const TrialBench& bench) const;
+    double run(const BenchmarkContext& context) const;
 
    private:
-    friend class Trial;
+    friend class KernelBenchmark;
+    double replay(const BenchmarkContext& context) const;
     GraphExec graph_;
     int launches_ = 0;
   };
-  Series series(const Kernel& kernel);
+  /// After check(): as many launches as fit a kernel of about this latency.
+  Series series(const Kernel& kernel, double about_ms);
 
  private:
+  Series capture(const Kernel& kernel, int launches);
   const void* weights_for(const Kernel& kernel, int copy);
   void launch(const Kernel& kernel, const void* weights);
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
+#include <functional>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -17,21 +17,21 @@
 namespace opsched {
 namespace {
 
-constexpr double kBuildSeconds = 3;  // for the candidates of one problem; what is built by then competes
-constexpr int kFirstRuns = 2;        // of every candidate
-constexpr int kFinalists = 5;        // run again, in turns
+constexpr int kMostBuilders = 32;  // threads that build, each with a cuDNN handle of its own
+constexpr int kFirstRuns = 2;      // of every candidate
+constexpr int kFinalists = 5;      // run again, in turns
 constexpr int kFinalRuns = 9;
 constexpr double kFinalMargin = 1.15;  // over the best
 // A candidate whose first launch took that many times the best one's is not looked at further.
 constexpr double kHopeless = 2;
-constexpr int kKept = 24;      // candidates of a problem that the choice file holds
-constexpr int kKeptSmall = 2;  // besides those, however slow: of the ones that leave room for others
+constexpr int kKept = 24;      // candidates of a problem that the tuning cache holds
+constexpr int kKeptSmall = 2;  // besides those, however slow: of those that leave SMs free
 
 /// A problem on its way to a kernel.
 struct PendingKernel {
   Problem problem;
   std::string key;
-  std::string remembered;  ///< name of the kernel in the choice file; empty: unknown
+  std::string remembered;  ///< name of the kernel in the tuning cache; empty: unknown
   struct Candidate {
     std::string name;
     std::shared_ptr<const Kernel> kernel;
@@ -40,40 +40,26 @@ struct PendingKernel {
   std::vector<Candidate> candidates;
 };
 
-/// Builds what the choice file knows, or else every candidate.
-void build_candidates(PendingKernel& task, const Site& site, const cudnn::Handle& builder) {
-  using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
-  const auto attempt = [&](const std::string& name) {
-    PendingKernel::Candidate& candidate = task.candidates.emplace_back();
-    candidate.name = name;
-    try {
-      candidate.kernel = build_kernel(task.problem, name, site, builder);
-    } catch (const Error& e) {
-      candidate.failure = e.what();
-    }
-  };
-  if (!task.remembered.empty()) {
-    attempt(task.remembered);
-    if (task.candidates.front().kernel) return;
-    task.remembered.clear();
-    task.candidates.clear();
-  }
-  for (const std::string& name : list_kernels(task.problem, site, builder)) {
-    if (Clock::now() - start > std::chrono::duration<double>(kBuildSeconds)) break;
-    attempt(name);
+void build_candidate(PendingKernel::Candidate& candidate, const Problem& problem, const Site& site,
+                     const cudnn::Handle& builder) {
+  try {
+    candidate.kernel = build_kernel(problem, candidate.name, site, builder);
+  } catch (const DeviceLost&) {
+    throw;
+  } catch (const Error& e) {
+    candidate.failure = e.what();
   }
 }
 
 /// Checks and times the candidates; the best comes first. Those that fail say why.
-Tuning measure(PendingKernel& task, const TrialBench& bench) {
+Tuning measure(PendingKernel& task, const BenchmarkContext& context) {
   std::size_t workspace = 0;
   for (const auto& candidate : task.candidates)
     if (candidate.kernel) workspace = std::max(workspace, candidate.kernel->workspace_bytes());
-  Trial trial(task.problem, bench, workspace);
+  KernelBenchmark benchmark(task.problem, context, workspace);
   struct Runner {
     std::shared_ptr<const Kernel> kernel;
-    Trial::Series series;
+    KernelBenchmark::Series series;
     std::vector<double> ms;
     double best() const { return *std::ranges::min_element(ms); }
     double median() const {
@@ -89,16 +75,18 @@ Tuning measure(PendingKernel& task, const TrialBench& bench) {
     Tuning::Candidate result{.kernel = candidate.name, .ms = 0, .error = 0, .failure = candidate.failure};
     if (candidate.kernel) {
       try {
-        result.error = trial.check(*candidate.kernel);
-        result.ms = trial.first_ms();
+        result.error = benchmark.check(*candidate.kernel);
+        result.ms = benchmark.once(*candidate.kernel);
         best_first = std::min(best_first, result.ms);
         if (result.ms <= kHopeless * best_first) {
-          Runner runner{candidate.kernel, trial.series(*candidate.kernel), {}};
-          for (int i = 0; i < kFirstRuns; ++i) runner.ms.push_back(runner.series.run(bench));
+          Runner runner{candidate.kernel, benchmark.series(*candidate.kernel, result.ms), {}};
+          for (int i = 0; i < kFirstRuns; ++i) runner.ms.push_back(runner.series.run(context));
           result.ms = runner.best();
           best = std::min(best, result.ms);
           runners.push_back(std::move(runner));
         }
+      } catch (const DeviceLost&) {
+        throw;
       } catch (const Error& e) {
         result.failure = e.what();
       }
@@ -111,7 +99,7 @@ Tuning measure(PendingKernel& task, const TrialBench& bench) {
   runners.resize(std::min<std::size_t>(finalists, kFinalists));
   for (Runner& runner : runners) runner.ms.clear();
   for (int i = 0; i < kFinalRuns && runners.size() > 1; ++i)
-    for (Runner& runner : runners) runner.ms.push_back(runner.series.run(bench));
+    for (Runner& runner : runners) runner.ms.push_back(runner.series.run(context));
   if (runners.size() > 1) {
     std::ranges::sort(runners, {}, &Runner::median);
     for (const Runner& runner : runners)
@@ -141,41 +129,72 @@ TunedKernel choice_of(const Tuning& tuning) {
   int close = 0, small = 0;
   for (const Tuning::Candidate& c : tuning.candidates) {
     if (!c.failure.empty()) continue;
-    const bool room = leaves_room(c.kernel);
-    if (room ? ++small <= kKeptSmall : c.ms <= limit && ++close <= kKept)
-      choice.alone.push_back({c.kernel, c.ms, room});
+    const bool part = leaves_sms_free(c.kernel);
+    if (part ? ++small <= kKeptSmall : c.ms <= limit && ++close <= kKept)
+      choice.alone.push_back({c.kernel, c.ms, part});
   }
   return choice;
 }
 
 struct KernelLibrary::Impl {
   Site site;
-  ChoiceFile choices;
+  TuningCache cache;
   std::vector<std::unique_ptr<cudnn::Handle>> builders;  ///< one a thread
   std::unordered_map<std::string, std::shared_ptr<const Kernel>> ready;
   std::set<std::string> chunked;  ///< keys of those in `ready` that are made of several
   std::vector<Tuning> tunings;
 
-  Impl(int device, const std::string& cache_file)
-      : site(std::make_shared<KernelSite>(device)), choices(cache_file, site->name) {}
+  Impl(int device, const std::string& cache_file, const Report& report)
+      : site(std::make_shared<KernelSite>(device)), cache(cache_file, site->name, report) {}
 
+  /// Calls job(i, builder) for all i below `jobs` on the host's cores, each with a cuDNN handle of its thread.
+  void in_parallel(std::size_t jobs, const std::function<void(std::size_t, const cudnn::Handle&)>& job);
+  /// Builds what the tuning cache knows, and every candidate of the other problems, of which none wins or loses by
+  /// how fast or busy the host is: their number is bounded by the lists (for a dense convolution some 100 of this
+  /// project, which take no time to build, at most 16 of cuBLASLt and 42 of cuDNN). The price: cuDNN compiles some of
+  /// its engines when they are built, up to seconds of a core each, so that the first run of a network on a GPU
+  /// takes longer the fewer cores the host has. All candidates of all problems are built side by side.
   void build_all(std::vector<PendingKernel>& tasks);
 };
 
-void KernelLibrary::Impl::build_all(std::vector<PendingKernel>& tasks) {
-  const int workers = std::min({processors(), 16, static_cast<int>(tasks.size())});
+void KernelLibrary::Impl::in_parallel(std::size_t jobs,
+                                      const std::function<void(std::size_t, const cudnn::Handle&)>& job) {
+  const int workers = static_cast<int>(std::min<std::size_t>(std::min(processors(), kMostBuilders), jobs));
   if (static_cast<int>(builders.size()) < workers) builders.resize(workers);
   std::atomic<std::size_t> next{0};
   parallel_for(workers, workers, [&](int worker) {
     OPSCHED_CUDA(cudaSetDevice(site->device));
     std::unique_ptr<cudnn::Handle>& builder = builders[worker];
     if (!builder) builder = std::make_unique<cudnn::Handle>();
-    for (std::size_t i; (i = next++) < tasks.size();) build_candidates(tasks[i], site, *builder);
+    for (std::size_t i; (i = next++) < jobs;) job(i, *builder);
   });
 }
 
-KernelLibrary::KernelLibrary(int device, const std::string& cache_file)
-    : impl_(std::make_unique<Impl>(device, cache_file)) {}
+void KernelLibrary::Impl::build_all(std::vector<PendingKernel>& tasks) {
+  in_parallel(tasks.size(), [&](std::size_t i, const cudnn::Handle& builder) {
+    PendingKernel& task = tasks[i];
+    if (!task.remembered.empty()) {
+      PendingKernel::Candidate& known = task.candidates.emplace_back();
+      known.name = task.remembered;
+      build_candidate(known, task.problem, site, builder);
+      if (known.kernel) return;
+      task.remembered.clear();
+      task.candidates.clear();
+    }
+    for (std::string& name : list_kernels(task.problem, site, builder))
+      task.candidates.emplace_back().name = std::move(name);
+  });
+  std::vector<std::pair<PendingKernel*, PendingKernel::Candidate*>> left;
+  for (PendingKernel& task : tasks)
+    for (PendingKernel::Candidate& candidate : task.candidates)
+      if (!candidate.kernel) left.emplace_back(&task, &candidate);
+  in_parallel(left.size(), [&](std::size_t i, const cudnn::Handle& builder) {
+    build_candidate(*left[i].second, left[i].first->problem, site, builder);
+  });
+}
+
+KernelLibrary::KernelLibrary(int device, const std::string& cache_file, const Report& report)
+    : impl_(std::make_unique<Impl>(device, cache_file, report)) {}
 KernelLibrary::~KernelLibrary() = default;
 KernelLibrary::KernelLibrary(KernelLibrary&&) noexcept = default;
 KernelLibrary& KernelLibrary::operator=(KernelLibrary&&) noexcept = default;
@@ -205,10 +224,10 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
       chunked.push_back(problem);
       continue;
     }
-    const TunedKernel* remembered = impl_->choices.find(key);
+    const TunedKernel* remembered = impl_->cache.find(key);
     if (!remembered && !std::exchange(refreshed, true)) {
-      impl_->choices.refresh();
-      remembered = impl_->choices.find(key);
+      impl_->cache.refresh();
+      remembered = impl_->cache.find(key);
     }
     tasks.push_back({problem, std::move(key), remembered ? remembered->kernel : "", {}});
   }
@@ -218,7 +237,7 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
   if (unknown > 0) say("building kernels for " + std::to_string(unknown) + " problems");
   impl_->build_all(tasks);
 
-  const TrialBench bench;
+  const BenchmarkContext context;
   std::vector<std::pair<Problem, std::shared_ptr<const Kernel>>> rebuilt;
   std::size_t done = 0;
   for (PendingKernel& task : tasks) {
@@ -226,19 +245,19 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
       if (done % 10 == 0)
         say("measuring kernels: " + std::to_string(done) + " of " + std::to_string(unknown) + " problems");
       ++done;
-      impl_->tunings.push_back(measure(task, bench));
+      impl_->tunings.push_back(measure(task, context));
       if (task.candidates.empty()) {
         const auto& failed = impl_->tunings.back().candidates;
         throw Error("no kernel works for this operator on GPU " + impl_->site->name + ": " + task.key +
                     (failed.empty() ? "" : " (" + failed.front().kernel + ": " + failed.front().failure + ")"));
       }
-      impl_->choices.set(task.key, choice_of(impl_->tunings.back()));
+      impl_->cache.set(task.key, choice_of(impl_->tunings.back()));
     } else {
       rebuilt.emplace_back(task.problem, task.candidates.front().kernel);
     }
     ready[task.key] = task.candidates.front().kernel;
   }
-  impl_->choices.save();
+  impl_->cache.save();
   if (!rebuilt.empty()) load_code(rebuilt);
   for (auto it = chunked.rbegin(); it != chunked.rend(); ++it) {
     const Problem sum = sum_of(*it, native::kMaxSources), rest = after_sum(*it, native::kMaxSources);
@@ -255,7 +274,7 @@ std::shared_ptr<const Kernel> KernelLibrary::get(const Problem& problem) {
 
 const TunedKernel& KernelLibrary::choice(const Problem& problem) const {
   const std::string key = problem.key();
-  const TunedKernel* choice = impl_->choices.find(key);
+  const TunedKernel* choice = impl_->cache.find(key);
   if (!choice) throw Error("no kernel was chosen yet for " + key);
   return *choice;
 }
@@ -266,8 +285,8 @@ void KernelLibrary::choose(const Problem& problem, TunedKernel choice) {
 }
 
 void KernelLibrary::remember(const Problem& problem, TunedKernel choice) {
-  impl_->choices.set(problem.key(), std::move(choice));
-  impl_->choices.save();
+  impl_->cache.set(problem.key(), std::move(choice));
+  impl_->cache.save();
 }
 
 std::shared_ptr<const Kernel> KernelLibrary::build(const Problem& problem, const std::string& kernel) {

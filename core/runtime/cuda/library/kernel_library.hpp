@@ -54,15 +54,16 @@ struct Tuning {
   std::vector<Candidate> candidates;
 };
 
-/// The best candidate, and those that are worth a try in company: they came close, or leave room for others.
+/// The best candidate, and those that are worth a try beside others: they came close, or leave SMs free.
 TunedKernel choice_of(const Tuning& tuning);
 
 class KernelLibrary {
  public:
   /// `device`: CUDA's number of the GPU. `cache_file`: where choices are kept; empty: nowhere. The file
   /// may hold choices for several devices and precisions; one written by another version of the
-  /// project or of cuDNN is ignored. Throws Error naming the file if it cannot be read or parsed.
-  KernelLibrary(int device, const std::string& cache_file);
+  /// project or of cuDNN is ignored. `report` hears if the file cannot be read or written (tuning_cache.hpp).
+  using Report = std::function<void(const std::string&)>;
+  KernelLibrary(int device, const std::string& cache_file, const Report& report = {});
   ~KernelLibrary();
   KernelLibrary(KernelLibrary&&) noexcept;
   KernelLibrary& operator=(KernelLibrary&&) noexcept;

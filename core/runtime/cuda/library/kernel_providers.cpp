@@ -15,7 +15,7 @@ namespace opsched {
 namespace {
 
 /// Would a dense, aligned copy of the input help a kernel?
-bool awkward(const Problem& problem) {
+bool needs_dense_copy(const Problem& problem) {
   const TensorLayout& in = problem.inputs.front();
   return !is_dense(in, problem.input, problem.layout) && row_alignment(in, problem) < 16;
 }
@@ -39,7 +39,7 @@ KernelSite::KernelSite(int device) : device(device) {
   multiprocessors = properties.multiProcessorCount;
   clusters = properties.major >= 9;
   handle = std::make_unique<cudnn::Handle>();
-  if (cublasLtCreate(&lt) != CUBLAS_STATUS_SUCCESS) throw Error("cuBLASLt could not be started on GPU " + name);
+  if (cublasLtCreate(&lt) != CUBLAS_STATUS_SUCCESS) cuda_failed("cuBLASLt could not be started on GPU " + name);
 }
 
 KernelSite::~KernelSite() { cublasLtDestroy(lt); }
@@ -52,7 +52,8 @@ std::vector<std::string> list_kernels(const Problem& problem, const Site& site, 
   std::vector<std::string> names;
   if (!conv || !sum) names = list(problem);
   // A window reads an input several times; a sum of its own reads it once.
-  if (problem.kind != Step::Kind::gather && (sum || (conv && (problem.pre != Activation::none || awkward(problem))))) {
+  if (problem.kind != Step::Kind::gather &&
+      (sum || (conv && (problem.pre != Activation::none || needs_dense_copy(problem))))) {
     for (const auto& name : list(after_sum(problem, static_cast<int>(problem.inputs.size()))))
       names.push_back(kSumPrefix + name);
   }

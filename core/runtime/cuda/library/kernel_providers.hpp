@@ -1,5 +1,5 @@
-// Where kernels come from. A kernel is named by a short text that, with its problem, says how to build
-// it again; the choice file keeps these names.
+// The providers of kernels. A kernel is named by a short text that, with its problem, says how to build
+// it again; the tuning cache keeps these names.
 #pragma once
 
 #include <cublasLt.h>
@@ -56,7 +56,7 @@ Problem sum_of(const Problem& problem, int count);
 std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::shared_ptr<const Kernel> sum,
                                   std::shared_ptr<const Kernel> rest);
 
-// The sources, each with a list and a build function.
+// The providers, each with a list and a build function.
 
 /// Depthwise convolutions, pools and gathers with up to native::kMaxSources inputs.
 std::vector<std::string> list_native(const Problem& problem);
@@ -72,8 +72,8 @@ std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::stri
 
 /// cuDNN's; one input, nothing before it. Those for a part of the multiprocessors come last.
 std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site, const cudnn::Handle& builder);
-/// Does this kernel make do with a part of the multiprocessors, so that others can run beside it?
-bool leaves_room(const std::string& kernel);
+/// Does this kernel use a part of the multiprocessors only, so that others can run beside it?
+bool leaves_sms_free(const std::string& kernel);
 std::unique_ptr<Kernel> build_cudnn_conv(const Problem& problem, const std::string& name, const Site& site,
                                          const cudnn::Handle& builder);
 
@@ -81,7 +81,7 @@ std::unique_ptr<Kernel> build_cudnn_conv(const Problem& problem, const std::stri
 std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_gemm_conv(const Problem& problem, const std::string& name, const Site& site);
 
-// Shared by the sources.
+// Shared by the providers.
 
 /// A problem with one input, as the project's dense convolutions see it.
 ConvGeometry conv_geometry(const Problem& problem);

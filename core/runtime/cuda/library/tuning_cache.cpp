@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
@@ -27,12 +28,12 @@ Json to_json(const TunedKernel& choice) {
   Json alone = Json::array();
   for (const KernelTime& k : choice.alone) {
     alone.push_back({k.kernel, k.ms});
-    if (k.for_company) alone.back().push_back("for company");
+    if (k.leaves_sms_free) alone.back().push_back("leaves SMs free");
   }
   Json j{{"kernel", choice.kernel}, {"alone", std::move(alone)}};
   if (choice.refined())
     j["refined"] = {{"instead_of", choice.instead_of},
-                    {"company", choice.company},
+                    {"co_run", choice.co_run},
                     {"before_ms", choice.before_ms},
                     {"after_ms", choice.after_ms}};
   if (!choice.tried.empty()) j["tried"] = choice.tried;
@@ -46,7 +47,7 @@ TunedKernel from_json(const Json& j) {
   if (j.contains("refined")) {
     const Json& refined = j.at("refined");
     choice.instead_of = refined.at("instead_of");
-    choice.company = refined.at("company");
+    choice.co_run = refined.at("co_run");
     choice.before_ms = refined.at("before_ms");
     choice.after_ms = refined.at("after_ms");
   }
@@ -54,58 +55,76 @@ TunedKernel from_json(const Json& j) {
   return choice;
 }
 
-/// By GPU model and problem. Empty if there is no file, or if it is another version's.
-using Choices = std::map<std::string, std::map<std::string, TunedKernel>>;
-
-Choices read(const std::string& path) {
-  Choices all;
-  if (path.empty() || !std::filesystem::exists(path)) return all;
-  try {
-    const Json file = Json::parse(read_file(path));
-    const Json ours = versions();
-    if (file.at("format") != ours.at("format"))
-      throw Error(path + ": not a file of kernel choices; delete it or name another one");
-    for (const auto& [name, value] : ours.items())
-      if (!file.contains(name) || file.at(name) != value) return all;
-    for (const auto& [device, table] : file.at("choices").items())
-      for (const auto& [problem, choice] : table.items()) all[device].emplace(problem, from_json(choice));
-    return all;
-  } catch (const Json::exception& e) {
-    throw Error(path + ": not a file of kernel choices (" + e.what() + "); delete it or name another one");
-  }
+/// By GPU model and problem. Empty if it is another version's. Throws Json::exception for a damaged file.
+std::map<std::string, std::map<std::string, TunedKernel>> parse(const Json& file) {
+  std::map<std::string, std::map<std::string, TunedKernel>> all;
+  const Json ours = versions();
+  (void)file.at("format");
+  for (const auto& [name, value] : ours.items())
+    if (!file.contains(name) || file.at(name) != value) return all;
+  for (const auto& [device, table] : file.at("choices").items())
+    for (const auto& [problem, choice] : table.items()) all[device].emplace(problem, from_json(choice));
+  return all;
 }
 
 }  // namespace
 
-ChoiceFile::ChoiceFile(std::string path, std::string device) : path_(std::move(path)), device_(std::move(device)) {
+TuningCache::TuningCache(std::string path, std::string device, Report report)
+    : path_(std::move(path)), device_(std::move(device)), report_(std::move(report)) {
   refresh();
 }
 
-void ChoiceFile::refresh() { choices_.merge(read(path_)[device_]); }
+void TuningCache::warn(const std::string& line) {
+  if (!std::exchange(warned_, true) && report_) report_(line);
+}
 
-const TunedKernel* ChoiceFile::find(const std::string& problem) const {
+/// What the file holds; nothing where it cannot be used.
+std::map<std::string, TuningCache::Choices> TuningCache::read() {
+  std::error_code unknown;
+  if (path_.empty() || !std::filesystem::exists(path_, unknown)) return {};
+  try {
+    const Json file = Json::parse(read_file(path_));
+    foreign_ = file.is_object() && file.contains("format") && file.at("format") != versions().at("format");
+    if (!foreign_) return parse(file);
+    warn(path_ + " is not a file of kernel choices, so that choices are not kept; name another file");
+  } catch (const Json::exception& e) {
+    warn(path_ + ": this file of kernel choices is damaged and made anew (" + e.what() + ")");
+  } catch (const Error& e) {
+    warn(std::string("kernel choices are not kept: ") + e.what());
+  }
+  return {};
+}
+
+void TuningCache::refresh() { choices_.merge(read()[device_]); }
+
+const TunedKernel* TuningCache::find(const std::string& problem) const {
   const auto it = choices_.find(problem);
   return it == choices_.end() ? nullptr : &it->second;
 }
 
-void ChoiceFile::set(const std::string& problem, TunedKernel choice) {
+void TuningCache::set(const std::string& problem, TunedKernel choice) {
   choices_[problem] = std::move(choice);
   changed_.insert(problem);
 }
 
-void ChoiceFile::save() {
+void TuningCache::save() {
   if (path_.empty() || changed_.empty()) return;
-  Choices all = read(path_);
+  std::map<std::string, Choices> all = read();
+  if (foreign_) return;
   for (const std::string& problem : changed_) all[device_][problem] = choices_.at(problem);
   Json file = versions();
   Json& choices = file["choices"] = Json::object();
   for (const auto& [device, table] : all)
     for (const auto& [problem, choice] : table) choices[device][problem] = to_json(choice);
-  write_file_atomically(path_, file.dump(1) + "\n");
-  changed_.clear();
+  try {
+    write_file_atomically(path_, file.dump(1) + "\n");
+    changed_.clear();
+  } catch (const Error& e) {
+    warn(std::string("kernel choices are not kept: ") + e.what());
+  }
 }
 
-std::string ChoiceFile::refinement_mark() const {
+std::string TuningCache::refinement_tag() const {
   std::uint64_t hash = 14695981039346656037u;  // FNV-1a
   bool any = false;
   const auto add = [&](const std::string& text) {

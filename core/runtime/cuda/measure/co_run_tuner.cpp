@@ -48,10 +48,10 @@ void add_problem(const Problem& p, std::map<std::string, Problem>& problems, std
 
 }  // namespace
 
-ScheduleCompany::ScheduleCompany(std::vector<CompanyMember> members, DeviceContext& device, Precision precision,
-                                 const std::function<void(const std::string&)>& progress)
+CudaCoRunTuner::CudaCoRunTuner(std::vector<CoRunSchedule> members, DeviceContext& device, Precision precision,
+                               const std::function<void(const std::string&)>& progress)
     : device_(device), precision_(precision) {
-  for (CompanyMember& m : members) {
+  for (CoRunSchedule& m : members) {
     if (m.schedule.devices.size() != 1)
       throw Error("kernels are refined in schedules of one GPU; '" + m.schedule.scheduler + "' uses " +
                   std::to_string(m.schedule.devices.size()));
@@ -70,7 +70,7 @@ ScheduleCompany::ScheduleCompany(std::vector<CompanyMember> members, DeviceConte
   device_.warm_up();
 }
 
-std::vector<PosedProblem> ScheduleCompany::problems() {
+std::vector<PosedProblem> CudaCoRunTuner::problems() {
   std::vector<PosedProblem> posed;
   for (const auto& [key, p] : problems_) {
     const TunedKernel& choice = device_.kernels().choice(p);
@@ -78,14 +78,15 @@ std::vector<PosedProblem> ScheduleCompany::problems() {
     one.problem = key;
     one.chosen = choice.kernel;
     one.alone = choice.alone;
-    if (const auto tried = choice.tried.find(company_of(key)); tried != choice.tried.end()) one.tried = tried->second;
+    if (const auto tried = choice.tried.find(schedules_with(key)); tried != choice.tried.end())
+      one.tried = tried->second;
     for (const Member& member : members_)
       if (const auto uses = member.uses.find(key); uses != member.uses.end()) one.uses += uses->second;
   }
   return posed;
 }
 
-KernelComparison ScheduleCompany::compare(std::span<const KernelChange> changes, int turns) {
+KernelComparison CudaCoRunTuner::compare(std::span<const KernelChange> changes, int turns) {
   device_.activate();
   std::vector<std::shared_ptr<const Kernel>> kernels;
   for (const KernelChange& change : changes)
@@ -107,13 +108,13 @@ KernelComparison ScheduleCompany::compare(std::span<const KernelChange> changes,
   return sum;
 }
 
-void ScheduleCompany::choose(const std::string& key, const std::string& kernel, const KernelComparison& why) {
+void CudaCoRunTuner::choose(const std::string& key, const std::string& kernel, const KernelComparison& why) {
   const Problem& p = problem(key);
   TunedKernel choice = device_.kernels().choice(p);
   const std::string alone = choice.refined() ? choice.instead_of : choice.kernel;
   choice.kernel = kernel;
   choice.instead_of = kernel == alone ? "" : alone;
-  choice.company = company_of(key);
+  choice.co_run = schedules_with(key);
   choice.before_ms = why.before;
   choice.after_ms = why.after;
   device_.kernels().choose(p, std::move(choice));
@@ -121,14 +122,14 @@ void ScheduleCompany::choose(const std::string& key, const std::string& kernel, 
     if (member.uses.contains(key)) member.current.reset();
 }
 
-void ScheduleCompany::keep_tried(const std::string& key, const std::set<std::string>& kernels) {
+void CudaCoRunTuner::remember_tried(const std::string& key, const std::set<std::string>& kernels) {
   const Problem& p = problem(key);
   TunedKernel choice = device_.kernels().choice(p);
-  choice.tried[company_of(key)].insert(kernels.begin(), kernels.end());
+  choice.tried[schedules_with(key)].insert(kernels.begin(), kernels.end());
   device_.kernels().remember(p, std::move(choice));
 }
 
-std::unique_ptr<ScheduleCompany::Captured> ScheduleCompany::capture(Member& member) {
+std::unique_ptr<CudaCoRunTuner::Captured> CudaCoRunTuner::capture(Member& member) {
   DeviceContext* devices[] = {&device_};
   CapturedProgram program(lower(member.what.graph, member.what.schedule, lowering_for(precision_)),
                           member.what.graph.batch(), precision_, MemoryUse::scratch, devices, {},
@@ -138,7 +139,7 @@ std::unique_ptr<ScheduleCompany::Captured> ScheduleCompany::capture(Member& memb
   return std::make_unique<Captured>(Captured{std::move(program), device_.scratch(0)});
 }
 
-const CapturedProgram& ScheduleCompany::current(Member& member) {
+const CapturedProgram& CudaCoRunTuner::current(Member& member) {
   if (!member.current || member.current->memory != device_.scratch(0)) {
     member.current.reset();
     member.current = capture(member);
@@ -146,17 +147,17 @@ const CapturedProgram& ScheduleCompany::current(Member& member) {
   return member.current->program;
 }
 
-bool ScheduleCompany::poses(const Member& member, std::span<const KernelChange> changes) const {
+bool CudaCoRunTuner::poses(const Member& member, std::span<const KernelChange> changes) const {
   return std::ranges::any_of(changes, [&](const KernelChange& c) { return member.uses.contains(c.problem); });
 }
 
-const Problem& ScheduleCompany::problem(const std::string& key) const {
+const Problem& CudaCoRunTuner::problem(const std::string& key) const {
   const auto it = problems_.find(key);
   if (it == problems_.end()) throw Error("these schedules do not pose the problem " + key);
   return it->second;
 }
 
-std::string ScheduleCompany::company_of(const std::string& key) const {
+std::string CudaCoRunTuner::schedules_with(const std::string& key) const {
   std::string names;
   for (const Member& member : members_) {
     if (!member.uses.contains(key)) continue;

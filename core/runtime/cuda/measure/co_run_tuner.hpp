@@ -15,16 +15,16 @@ namespace opsched {
 /// All graphs use the same memory for activations, one after the other, and the same weights where kernels
 /// read them in one format: addresses are not what makes one choice faster. Choices go into the device's
 /// kernel library and its file.
-class ScheduleCompany final : public KernelCompany {
+class CudaCoRunTuner final : public CoRunTuner {
  public:
   /// Schedules of one device. Prepares their kernels; `progress` hears of that and may be empty.
-  ScheduleCompany(std::vector<CompanyMember> members, DeviceContext& device, Precision precision,
-                  const std::function<void(const std::string&)>& progress);
+  CudaCoRunTuner(std::vector<CoRunSchedule> members, DeviceContext& device, Precision precision,
+                 const std::function<void(const std::string&)>& progress);
 
   std::vector<PosedProblem> problems() override;
   KernelComparison compare(std::span<const KernelChange> changes, int turns) override;
   void choose(const std::string& problem, const std::string& kernel, const KernelComparison& why) override;
-  void keep_tried(const std::string& problem, const std::set<std::string>& kernels) override;
+  void remember_tried(const std::string& problem, const std::set<std::string>& kernels) override;
 
  private:
   struct Captured {
@@ -32,7 +32,7 @@ class ScheduleCompany final : public KernelCompany {
     const void* memory;  ///< activations; stale once the device's scratch memory has moved
   };
   struct Member {
-    CompanyMember what;
+    CoRunSchedule what;
     std::unique_ptr<WeightStore> weights;
     std::map<std::string, int> uses;  ///< by problem
     std::unique_ptr<Captured> current;
@@ -43,7 +43,7 @@ class ScheduleCompany final : public KernelCompany {
   bool poses(const Member& member, std::span<const KernelChange> changes) const;
   const Problem& problem(const std::string& key) const;
   /// Those members that pose a problem, as text.
-  std::string company_of(const std::string& problem) const;
+  std::string schedules_with(const std::string& problem) const;
 
   DeviceContext& device_;
   Precision precision_;

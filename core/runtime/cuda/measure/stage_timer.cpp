@@ -41,14 +41,14 @@ std::size_t weight_bytes(const Graph& graph, Precision precision) {
 }  // namespace
 
 /// A stage whose replays are under way.
-struct StageTimer::Trial {
+struct StageTimer::InFlight {
   std::size_t request;
   const Stage& stage;
   int replicas;
   CapturedProgram captured;
   PendingReplays replays;
 
-  Trial(StageTimer& timer, std::size_t index, const StageRequest& r)
+  InFlight(StageTimer& timer, std::size_t index, const StageRequest& r)
       : request(index),
         stage(r.stage),
         replicas(replicas_of(r.about_ms)),
@@ -135,7 +135,7 @@ double StageTimer::tiny_kernels(int count) {
   const cudaStream_t stream = device_.stream(0);
   void* memory = device_.scratch(sizeof(float));
   Capture capture(stream);
-  for (int i = 0; i < count; ++i) trial::fill_random(stream, memory, 1, false, 0);
+  for (int i = 0; i < count; ++i) kernel_check::fill_random(stream, memory, 1, false, 0);
   const GraphExec exec = instantiate(capture.end());
   const auto before = [&] { device_.pass_through_cache(weight_bytes_, 0); };  // as with stages
   return PendingReplays(exec.get(), stream, kWarmup, kMoreRuns, before).wait().median;
@@ -146,11 +146,11 @@ Measurement StageTimer::measure(const Stage& stage, int replicas) {
   return enqueue(captured, kWarmup, kMoreRuns).wait();
 }
 
-Record StageTimer::record(const Trial& trial, const Measurement& measured) const {
-  const double ms = (measured.median - launch_ms_) / trial.replicas;
+Record StageTimer::record(const InFlight& next, const Measurement& measured) const {
+  const double ms = (measured.median - launch_ms_) / next.replicas;
   if (ms <= 0)
     throw Error("GPU " + std::to_string(device_.gpu()) + ": measuring operator '" +
-                graph_.op(trial.stage.groups.front().front()).name + "' failed: " + std::to_string(trial.replicas) +
+                graph_.op(next.stage.groups.front().front()).name + "' failed: " + std::to_string(next.replicas) +
                 " replicas took no longer than an empty graph");
   return {.ms = ms, .noise = measured.mad_ratio, .runs = measured.runs};
 }
@@ -159,14 +159,14 @@ void StageTimer::time(std::span<const StageRequest> requests, const Done& done) 
   std::vector<std::vector<Stage>> readers;
   for (const StageRequest& request : requests) readers.push_back(slower_readers(request.stage));
   prepare_kernels(requests, readers);  // nothing else may run on the GPU while kernels are tuned
-  std::deque<Trial> flying;
+  std::deque<InFlight> flying;
   const auto land = [&] {
-    Trial& trial = flying.front();
-    Measurement measured = trial.replays.wait();
-    if (median_error(measured) > kMaxError) measured = measure(trial.stage, trial.replicas);
-    Record whole = record(trial, measured);
-    whole.ms += more_ms(readers[trial.request], trial.stage.groups.front());
-    done(trial.request, whole);
+    InFlight& next = flying.front();
+    Measurement measured = next.replays.wait();
+    if (median_error(measured) > kMaxError) measured = measure(next.stage, next.replicas);
+    Record whole = record(next, measured);
+    whole.ms += more_ms(readers[next.request], next.stage.groups.front());
+    done(next.request, whole);
     flying.pop_front();
   };
   for (std::size_t i = 0; i < requests.size(); ++i) {

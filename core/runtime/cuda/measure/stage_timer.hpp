@@ -31,7 +31,7 @@ class StageTimer {
   std::vector<Record> time_in_turn(std::span<const Schedule> schedules);
 
  private:
-  struct Trial;
+  struct InFlight;
 
   Program lowered(const Stage& stage, int replicas, std::span<const Group> merges = {}) const;
   std::vector<Problem> problems_of(const Program& program) const;
@@ -43,7 +43,7 @@ class StageTimer {
   double tiny_kernels(int count);
   /// A stage by itself, with as many runs as its noise asks for.
   Measurement measure(const Stage& stage, int replicas);
-  Record record(const Trial& trial, const Measurement& measured) const;
+  Record record(const InFlight& stage, const Measurement& measured) const;
   /// Stages of the operators that have other problems to solve behind this stage, because it is a merge.
   std::vector<Stage> slower_readers(const Stage& stage) const;
   /// What these readers take longer, ms, when these convolutions are merged.

@@ -1,5 +1,8 @@
 #include "core/runtime/cuda/measure/transfer_timer.hpp"
 
+#include <cmath>
+#include <vector>
+
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/kernels/peer_copy.hpp"
 #include "core/runtime/cuda/measure/graph_timer.hpp"
@@ -9,6 +12,7 @@ namespace {
 
 constexpr int kHops = 20;  // there and back, ten times
 constexpr std::int64_t kSmallest = 4 << 10, kLargest = 64 << 20;
+constexpr const char* kKernelFrom = "transfer.kernel_from_bytes";
 constexpr const char* kKernelLimit = "transfer.kernel_limit_bytes";
 
 Record time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const CopyRoute& route) {
@@ -41,25 +45,45 @@ Record time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const Co
   return {.ms = m.median / kHops, .noise = m.mad_ratio, .runs = m.runs};
 }
 
-/// The largest size at which the kernel is the faster method.
-std::size_t measure_kernel_limit(DeviceContext& a, DeviceContext& b) {
-  std::size_t limit = 0;
-  for (std::size_t bytes = kSmallest; bytes <= kLargest; bytes *= 4) {
-    const double kernel = time_hops(a, b, bytes, {.through_host = false, .kernel_limit = bytes}).ms;
-    const double engine = time_hops(a, b, bytes, {.through_host = false, .kernel_limit = 0}).ms;
-    if (kernel > engine) break;
-    limit = bytes;
+/// Both methods at every size: at the smallest ones they differ by less than their noise.
+std::vector<MethodTimes> measure_methods(DeviceContext& a, DeviceContext& b) {
+  std::vector<MethodTimes> times;
+  for (std::int64_t size = kSmallest; size <= kLargest; size *= 4) {
+    const auto bytes = static_cast<std::size_t>(size);
+    const double kernel = time_hops(a, b, bytes, {.through_host = false, .kernel_from = 0, .kernel_limit = bytes}).ms;
+    const double engine = time_hops(a, b, bytes, {.through_host = false, .kernel_from = 1, .kernel_limit = 0}).ms;
+    times.push_back({bytes, kernel, engine});
   }
-  return limit;
+  return times;
 }
 
 }  // namespace
 
+KernelRange kernel_range(std::span<const MethodTimes> times) {
+  // The stretch of sizes over which the logarithms of what the kernel is faster add up to most (Kadane).
+  KernelRange best;
+  double most = 0, sum = 0;
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    if (sum <= 0) sum = 0, first = i;
+    sum += std::log(times[i].engine_ms / times[i].kernel_ms);
+    if (sum > most) {
+      most = sum;
+      best = {first == 0 ? 0 : times[first].bytes, times[i].bytes};
+    }
+  }
+  return best;
+}
+
 CopyRoute measure_transfers(std::span<DeviceContext* const> devices, bool through_host, Profile& profile) {
   CopyRoute route{.through_host = through_host};
   if (!through_host && devices.size() > 1) {
-    if (!profile.calibration().contains(kKernelLimit))
-      profile.set_calibration(kKernelLimit, static_cast<double>(measure_kernel_limit(*devices[0], *devices[1])));
+    if (!profile.calibration().contains(kKernelFrom)) {
+      const KernelRange range = kernel_range(measure_methods(*devices[0], *devices[1]));
+      profile.set_calibration(kKernelFrom, static_cast<double>(range.from));
+      profile.set_calibration(kKernelLimit, static_cast<double>(range.limit));
+    }
+    route.kernel_from = static_cast<std::size_t>(profile.calibration().at(kKernelFrom));
     route.kernel_limit = static_cast<std::size_t>(profile.calibration().at(kKernelLimit));
   }
   for (std::size_t i = 0; i < devices.size(); ++i)

@@ -9,9 +9,23 @@
 
 namespace opsched {
 
+/// What a copy takes by each method.
+struct MethodTimes {
+  std::size_t bytes = 0;
+  double kernel_ms = 0, engine_ms = 0;
+};
+/// Bytes from and up to which a kernel copies. None: 0 and 0.
+struct KernelRange {
+  std::size_t from = 0, limit = 0;
+  bool operator==(const KernelRange&) const = default;
+};
+/// The sizes in a row, of those measured (ascending), where the kernel is faster on the whole: a size at which it is
+/// slower by chance does not end them. From 0 if they begin with the smallest.
+KernelRange kernel_range(std::span<const MethodTimes> times);
+
 /// Measures every pair of these GPUs at sizes from 4 KiB to 64 MiB, where the profile does not know it
 /// yet: a tensor goes back and forth in one graph, each hop waiting for the one before. Pairs are
-/// recorded by position in `devices`. Returns the route, with the size up to which kernels copy faster
+/// recorded by position in `devices`. Returns the route, with the sizes at which kernels copy faster
 /// than copy engines (measured between the first two, and kept in the profile).
 CopyRoute measure_transfers(std::span<DeviceContext* const> devices, bool through_host, Profile& profile);
 

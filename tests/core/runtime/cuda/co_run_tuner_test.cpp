@@ -7,6 +7,7 @@
 
 #include "core/cost/profile/profile.hpp"
 #include "core/error.hpp"
+#include "core/files.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "core/runtime/cuda/library/kernel_library.hpp"
@@ -17,13 +18,13 @@
 namespace opsched {
 namespace {
 
-class KernelChoices : public testing::Test {
+class TuningCaches : public testing::Test {
  protected:
-  KernelChoices()
-      : path_((std::filesystem::temp_directory_path() / ("opsched_company_" + std::to_string(getpid()))).string()) {
+  TuningCaches()
+      : path_((std::filesystem::temp_directory_path() / ("opsched_tuning_" + std::to_string(getpid()))).string()) {
     std::filesystem::remove(path_);
   }
-  ~KernelChoices() override { std::filesystem::remove(path_); }
+  ~TuningCaches() override { std::filesystem::remove(path_); }
 
   std::string path_;
 };
@@ -31,7 +32,7 @@ class KernelChoices : public testing::Test {
 TunedKernel plain(const std::string& kernel) {
   TunedKernel choice;
   choice.kernel = kernel;
-  choice.alone = {{kernel, 0.01}, {"other", 0.0125}, {"small", 0.5, /*for_company=*/true}};
+  choice.alone = {{kernel, 0.01}, {"other", 0.0125}, {"small", 0.5, /*leaves_sms_free=*/true}};
   return choice;
 }
 
@@ -39,18 +40,18 @@ TunedKernel refined() {
   TunedKernel choice = plain("fast");
   choice.kernel = "other";
   choice.instead_of = "fast";
-  choice.company = "net/dataflow/batch:1";
+  choice.co_run = "net/dataflow/batch:1";
   choice.before_ms = 0.134, choice.after_ms = 0.132;
   choice.tried["net/dataflow/batch:1"] = {"fast", "other"};
   return choice;
 }
 
-TEST_F(KernelChoices, AreKeptWithTheirReasons) {
-  ChoiceFile file(path_, "GPU");
+TEST_F(TuningCaches, AreKeptWithTheirReasons) {
+  TuningCache file(path_, "GPU");
   file.set("a", plain("fast"));
   file.set("b", refined());
   file.save();
-  ChoiceFile again(path_, "GPU");
+  TuningCache again(path_, "GPU");
   EXPECT_EQ(again.find("a")->kernel, "fast");
   EXPECT_EQ(again.find("a")->alone, plain("fast").alone);
   EXPECT_FALSE(again.find("a")->refined());
@@ -58,13 +59,13 @@ TEST_F(KernelChoices, AreKeptWithTheirReasons) {
   ASSERT_NE(b, nullptr);
   EXPECT_EQ(b->kernel, "other");
   EXPECT_EQ(b->instead_of, "fast");
-  EXPECT_EQ(b->company, refined().company);
+  EXPECT_EQ(b->co_run, refined().co_run);
   EXPECT_EQ(b->after_ms, 0.132);
   EXPECT_EQ(b->tried, refined().tried);
-  EXPECT_EQ(ChoiceFile(path_, "another GPU").find("a"), nullptr);
+  EXPECT_EQ(TuningCache(path_, "another GPU").find("a"), nullptr);
 }
 
-TEST_F(KernelChoices, HoldWhatIsWorthATryInCompany) {
+TEST_F(TuningCaches, HoldWhatIsWorthATryBesideOthers) {
   Tuning tuning{.problem = "p",
                 .candidates = {{"own", 0.010, 0, ""},
                                {"close", 0.019, 0, ""},
@@ -81,34 +82,76 @@ TEST_F(KernelChoices, HoldWhatIsWorthATryInCompany) {
           {"own", 0.010}, {"close", 0.019}, {"cudnn/fused/1@66", 0.030, true}, {"cudnn/fused/1@33", 0.060, true}}));
 }
 
-TEST_F(KernelChoices, OfOthersAreNotOverwritten) {
-  ChoiceFile one(path_, "GPU");
+TEST_F(TuningCaches, OfOthersAreNotOverwritten) {
+  TuningCache one(path_, "GPU");
   one.set("a", plain("fast"));
   one.save();
-  ChoiceFile two(path_, "GPU");
+  TuningCache two(path_, "GPU");
   two.set("a", refined());
   two.save();
   one.set("b", plain("fast"));  // knows nothing of the new "a"
   one.save();
-  EXPECT_EQ(ChoiceFile(path_, "GPU").find("a")->kernel, "other");
+  EXPECT_EQ(TuningCache(path_, "GPU").find("a")->kernel, "other");
 }
 
-TEST_F(KernelChoices, MarkChangesWithRefinedKernelsOnly) {
-  ChoiceFile file(path_, "GPU");
-  EXPECT_EQ(file.refinement_mark(), "");
+TEST_F(TuningCaches, ThatAreDamagedAreNamedAndMadeAnew) {
+  for (const char* text : {"{", "[]", "{}", "", "\x00\xff",
+                           R"({"format": "opsched kernel choices", "version": 10, "choices": {"GPU": {"a": 7}}})"}) {
+    std::ofstream(path_) << text;
+    std::vector<std::string> said;
+    TuningCache cache(path_, "GPU", [&](const std::string& line) { said.push_back(line); });
+    EXPECT_EQ(cache.find("a"), nullptr);
+    cache.set("a", plain("fast"));
+    cache.save();
+    cache.save();
+    EXPECT_LE(said.size(), 1u) << text;
+    for (const std::string& line : said) EXPECT_NE(line.find(path_), std::string::npos) << line;
+    TuningCache again(path_, "GPU", [](const std::string& line) { ADD_FAILURE() << line; });
+    ASSERT_NE(again.find("a"), nullptr) << text;
+  }
+}
+
+TEST_F(TuningCaches, OfAnotherKindAreNotOverwritten) {
+  const std::string text = R"({"format": "a profile"})";
+  std::ofstream(path_) << text;
+  int warnings = 0;
+  TuningCache cache(path_, "GPU", [&](const std::string&) { ++warnings; });
+  cache.set("a", plain("fast"));
+  cache.save();
+  EXPECT_EQ(warnings, 1);
+  EXPECT_NE(cache.find("a"), nullptr);
+  EXPECT_EQ(read_file(path_), text);
+}
+
+TEST_F(TuningCaches, ThatCannotBeWrittenStopNobody) {
+  std::ofstream(path_) << "no folder";
+  std::vector<std::string> said;
+  TuningCache cache(path_ + "/below/a/file.json", "GPU", [&](const std::string& line) { said.push_back(line); });
+  for (const char* problem : {"a", "b"}) {
+    cache.set(problem, plain("fast"));
+    cache.save();
+    EXPECT_NE(cache.find(problem), nullptr);
+  }
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_NE(said.front().find(path_), std::string::npos) << said.front();
+}
+
+TEST_F(TuningCaches, TagChangesWithRefinedKernelsOnly) {
+  TuningCache file(path_, "GPU");
+  EXPECT_EQ(file.refinement_tag(), "");
   file.set("a", plain("fast"));
-  EXPECT_EQ(file.refinement_mark(), "");
+  EXPECT_EQ(file.refinement_tag(), "");
   file.set("b", refined());
-  const std::string mark = file.refinement_mark();
-  EXPECT_NE(mark, "");
+  const std::string tag = file.refinement_tag();
+  EXPECT_NE(tag, "");
   file.set("c", plain("fast"));
-  EXPECT_EQ(file.refinement_mark(), mark);
+  EXPECT_EQ(file.refinement_tag(), tag);
   file.set("c", refined());
-  EXPECT_NE(file.refinement_mark(), mark);
+  EXPECT_NE(file.refinement_tag(), tag);
 }
 
-TEST_F(KernelChoices, OnAGpuRunInSchedulesAndAreRemembered) {
-  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+TEST_F(TuningCaches, OnAGpuRunInSchedulesAndAreRemembered) {
+  if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   const Graph graph = make_network("squeezenet");
   CudaOptions options;
   options.precision = Precision::fp16;
@@ -121,9 +164,9 @@ TEST_F(KernelChoices, OnAGpuRunInSchedulesAndAreRemembered) {
     Profile profile(facts, options.precision);
     const auto cost = runtime.make_cost(graph, profile);
     const Schedule schedule = make_schedule("wavefront", {.cost = *cost, .devices = 1, .options = {}, .progress = {}});
-    const auto company = runtime.make_company({{graph, schedule}});
+    const auto tuner = runtime.make_co_run_tuner({{graph, schedule}});
     int launches = 0;
-    for (const PosedProblem& p : company->problems()) {
+    for (const PosedProblem& p : tuner->problems()) {
       launches += p.uses;
       ASSERT_FALSE(p.alone.empty()) << p.problem;
       EXPECT_EQ(p.alone.front().kernel, p.chosen) << p.problem;
@@ -133,20 +176,20 @@ TEST_F(KernelChoices, OnAGpuRunInSchedulesAndAreRemembered) {
     EXPECT_GE(launches, 30);
     ASSERT_FALSE(kernel.empty()) << "no problem has two kernels";
     const KernelChange change{problem, kernel};
-    const KernelComparison comparison = company->compare({&change, 1}, 4);
+    const KernelComparison comparison = tuner->compare({&change, 1}, 4);
     EXPECT_GT(comparison.before, 0);
     EXPECT_NEAR(comparison.after / comparison.before, 1, 0.5);
     const KernelChange unknown{problem, "no such kernel"};
-    EXPECT_THROW(company->compare({&unknown, 1}, 4), Error);
-    company->choose(problem, kernel, comparison);
-    company->keep_tried(problem, {kernel});
+    EXPECT_THROW(tuner->compare({&unknown, 1}, 4), Error);
+    tuner->choose(problem, kernel, comparison);
+    tuner->remember_tried(problem, {kernel});
     std::vector<Tensor> inputs{random_tensor(1, graph.op(graph.inputs().front()).output, 3)};
     const auto executor = runtime.make_executor(graph, schedule, 1);
     EXPECT_LT(relative_error(executor->run(inputs).front(), reference_outputs(graph, inputs, 1).front()), 1e-2);
   }
   CudaRuntime again(options);
-  EXPECT_NE(again.kernels_mark(), std::to_string(kernels_version()));
-  const ChoiceFile file(path_, again.device().name);
+  EXPECT_NE(again.kernels_version_tag(), std::to_string(kernels_version()));
+  const TuningCache file(path_, again.device().name);
   EXPECT_EQ(file.find(problem)->kernel, kernel);
   EXPECT_EQ(file.find(problem)->tried.size(), 1u);
 }

@@ -181,6 +181,55 @@ TEST(ConvSimt, MatchesTheDefinition) {
   }
 }
 
+/// First layers of two sizes share a kernel but not the shared memory that they need; in one graph, in either order.
+TEST(ConvSimt, FirstLayersThatShareAVariantRunInOneGraph) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  std::vector<ConvCase> both;
+  for (const int taps : {7, 3}) {
+    ConvCase c;
+    ConvGeometry& g = c.g;
+    g.c = 3, g.k = 32, g.h = g.w = 33, g.r = g.s = taps, g.pad_h = g.pad_w = taps / 2;
+    g.stride_h = g.stride_w = 2, g.p = g.q = 17, g.act = 1;
+    g.in_stride = std::int64_t{g.h} * g.w, g.out_stride = std::int64_t{g.p} * g.q;
+    c.in_first = c.out_first = 0;
+    c.in_channels_whole = g.c, c.out_channels_whole = g.k;
+    g.in_stride_n = g.c * g.in_stride, g.out_stride_n = g.k * g.out_stride;
+    std::mt19937 rng(taps);
+    c.input = normal(rng, static_cast<std::size_t>(g.in_stride_n), 1.f);
+    c.weight = normal(rng, std::size_t(g.k) * g.c * taps * taps, 0.1f);
+    c.bias = normal(rng, static_cast<std::size_t>(g.k), 1.f);
+    both.push_back(std::move(c));
+  }
+  for (const bool largest_first : {true, false}) {
+    for (const ConvTile& tile : conv_simt_tiles()) {
+      std::vector<DeviceBuffer> inputs, weights, outputs;
+      const Stream stream = make_stream();
+      Capture capture(stream.get());
+      for (int i : {0, 1}) {
+        const ConvCase& c = both[largest_first ? i : 1 - i];
+        std::vector<std::byte> packed(conv_simt_weight_bytes(c.g));
+        conv_simt_pack(c.g, c.weight.data(), c.bias.data(), packed.data());
+        inputs.push_back(to_device(c.input));
+        weights.push_back(to_device(packed));
+        outputs.emplace_back(c.g.out_stride_n * sizeof(float));
+        conv_simt_launch(c.g, tile, reinterpret_cast<const float*>(inputs.back().data()),
+                         reinterpret_cast<float*>(outputs.back().data()), weights.back().data(), stream.get());
+      }
+      const GraphExec exec = instantiate(capture.end());
+      OPSCHED_CUDA(cudaGraphLaunch(exec.get(), stream.get()));
+      OPSCHED_CUDA(cudaStreamSynchronize(stream.get()));
+      for (int i : {0, 1}) {
+        const ConvCase& c = both[largest_first ? i : 1 - i];
+        std::vector<float> got(c.g.out_stride_n);
+        OPSCHED_CUDA(cudaMemcpy(got.data(), outputs[i].data(), got.size() * sizeof(float), cudaMemcpyDeviceToHost));
+        ASSERT_LT(error({got.begin(), got.end()}, expected(c)), 1e-5)
+            << c.g.r << "x" << c.g.s << (largest_first ? ", largest first" : ", largest last") << ", tile " << tile.rows
+            << "x" << tile.columns;
+      }
+    }
+  }
+}
+
 template <class T>
 void check_mma(Precision precision, double tolerance) {
   for (int seed = 0; seed < cases(60); ++seed) {

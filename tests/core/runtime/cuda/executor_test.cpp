@@ -8,7 +8,6 @@
 #include "core/statistics.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
-#include "core/runtime/cuda/device/cuda_check.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 #include "tests/support/random_cnn.hpp"
@@ -30,7 +29,7 @@ DeviceFacts facts_of(const CudaDevice& d) {
 class OnTheGpu : public testing::TestWithParam<std::tuple<std::string, Precision>> {};
 
 TEST_P(OnTheGpu, SchedulesComputeWhatTheReferenceComputes) {
-  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   const auto& [name, precision] = GetParam();
   const Graph graph = make_network(name);
   CudaRuntime runtime({.precision = precision, .cache_file = "", .device_ids = {}, .progress = {}});
@@ -65,7 +64,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, OnTheGpu,
                          });
 
 TEST(CudaExecutor, GivesSamplesAndNamesItsKernels) {
-  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   const Graph graph = make_network("squeezenet");
   CudaOptions options;
   options.precision = Precision::fp16;
@@ -105,7 +104,7 @@ Schedule spread(const Graph& graph, int devices) {
 }
 
 TEST(SeveralGpus, ComputeWhatTheReferenceComputesHoweverTensorsTravel) {
-  const int gpus = std::min<int>(4, static_cast<int>(cuda_devices().size()));
+  const int gpus = std::min<int>(4, static_cast<int>(cuda_devices().usable.size()));
   if (gpus < 2) GTEST_SKIP() << "fewer than two GPUs";
   const Graph graph = make_network("squeezenet", {.batch = 2, .image = 0, .seed = 1, .edge_lists = {}});
   std::vector<Tensor> inputs;
@@ -127,27 +126,14 @@ TEST(SeveralGpus, ComputeWhatTheReferenceComputesHoweverTensorsTravel) {
     }
 }
 
-TEST(CudaCheck, TellsDevicesThatFailedFromCallsThatDid) {
-  EXPECT_NO_THROW(cuda_check(cudaSuccess, "f()"));
-  EXPECT_THROW(cuda_check(cudaErrorIllegalAddress, "f()"), DeviceLost);
-  try {
-    cuda_check(cudaErrorInvalidValue, "f()");
-    FAIL();
-  } catch (const DeviceLost&) {
-    FAIL() << "a wrong argument is no broken device";
-  } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find("f()"), std::string::npos);
-  }
-}
-
 TEST(CudaRuntime, NamesAGpuThatIsNotThere) {
-  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   EXPECT_THROW(CudaRuntime({.precision = Precision::fp32, .cache_file = "", .device_ids = {99}, .progress = {}}),
                Error);
 }
 
 TEST(CudaRuntime, SaysThatThereIsNoGpu) {
-  if (!cuda_devices().empty()) GTEST_SKIP() << "there is a GPU";
+  if (!cuda_devices().usable.empty()) GTEST_SKIP() << "there is a GPU";
   EXPECT_THROW(CudaRuntime(CudaOptions{}), Error);
 }
 

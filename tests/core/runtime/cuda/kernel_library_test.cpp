@@ -1,12 +1,14 @@
-// The kernel library: its choices, its file, captures, trials and overlapping launches.
+// The kernel library: its choices, its file, captures, benchmarks and overlapping launches.
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "core/runtime/cuda/library/cudnn_graph.hpp"
 #include "core/runtime/cuda/library/kernel_benchmark.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"
 #include "tests/core/runtime/cuda/kernel_cases.hpp"
@@ -16,7 +18,7 @@ namespace {
 
 class KernelLibraries : public OnGpu, public testing::WithParamInterface<Precision> {};
 class KernelLibraryFiles : public OnGpu {};
-class KernelTrials : public OnGpu {};
+class KernelBenchmarks : public OnGpu {};
 class KernelOverlap : public OnGpu {};
 
 TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
@@ -179,40 +181,50 @@ class Rogue : public Kernel {
   int value_;
 };
 
-TEST_F(KernelTrials, SeeWrongKernels) {
+TEST_F(KernelBenchmarks, SeeWrongKernels) {
   Problem p;
   p.input = p.output = {8, 5, 5};
   p.inputs = {dense_layout(p.input, TensorFormat::nchw)};
   p.result = slice_layout({24, 5, 5}, 8, 8, 1, TensorFormat::nchw, 4);
-  const TrialBench bench;
-  Trial trial(p, bench);
-  EXPECT_LT(trial.check(*build_native(p, "gather")), 1e-7);
-  EXPECT_THROW(trial.check(Rogue(0, 200, 0)), Error);  // wrong numbers
-  EXPECT_THROW(trial.check(Rogue(0, 199, 0)), Error);  // one missing
-  EXPECT_THROW(trial.check(Rogue(0, 201, 0)), Error);  // one too many
-  EXPECT_THROW(trial.check(Rogue(-1, 201, 0)), Error);
+  const BenchmarkContext context;
+  KernelBenchmark benchmark(p, context);
+  EXPECT_LT(benchmark.check(*build_native(p, "gather")), 1e-7);
+  EXPECT_THROW(benchmark.check(Rogue(0, 200, 0)), Error);  // wrong numbers
+  EXPECT_THROW(benchmark.check(Rogue(0, 199, 0)), Error);  // one missing
+  EXPECT_THROW(benchmark.check(Rogue(0, 201, 0)), Error);  // one too many
+  EXPECT_THROW(benchmark.check(Rogue(-1, 201, 0)), Error);
 }
 
-TEST_F(KernelLibraryFiles, BadOnesAreReported) {
+TEST_F(KernelLibraryFiles, BadOnesAreReportedAndReplaced) {
   const auto file = std::filesystem::temp_directory_path() / ("opsched_choices_" + std::to_string(getpid()) + ".json");
-  for (const char* text : {"{", "[]", "{\"format\": \"a profile\"}"}) {
-    std::ofstream(file) << text;
-    try {
-      KernelLibrary library(0, file.string());
-      ADD_FAILURE() << text;
-    } catch (const Error& e) {
-      EXPECT_NE(std::string(e.what()).find(file.string()), std::string::npos) << e.what();
-    }
-  }
-  // Another version's choices are replaced.
-  std::ofstream(file) << R"({"format": "opsched kernel choices", "version": 1, "choices": 7})";
   Rng rng(7);
   const Case c = random_pool(rng, Precision::fp32, TensorFormat::nchw);
-  KernelLibrary library(0, file.string());
-  library.get(c.problem);
-  EXPECT_EQ(library.tunings().size(), 1u);
-  EXPECT_NE(read_file(file.string()).find(c.problem.key()), std::string::npos);
+  // Damaged, and another version's.
+  for (const std::string text : {"{", R"({"format": "opsched kernel choices", "version": 1, "choices": 7})"}) {
+    std::ofstream(file) << text;
+    std::vector<std::string> said;
+    KernelLibrary library(0, file.string(), [&](const std::string& line) { said.push_back(line); });
+    library.get(c.problem);
+    EXPECT_EQ(said.size(), text == "{" ? 1u : 0u);
+    for (const std::string& line : said) EXPECT_NE(line.find(file.string()), std::string::npos) << line;
+    EXPECT_EQ(library.tunings().size(), 1u);
+    EXPECT_NE(read_file(file.string()).find(c.problem.key()), std::string::npos);
+  }
   std::filesystem::remove(file);
+}
+
+/// However long building takes.
+TEST_P(KernelLibraries, EveryCandidateCompetes) {
+  Rng rng(9);
+  const Case c = random_conv(rng, GetParam(), preferred_format(GetParam()));
+  KernelLibrary library(0, "");
+  library.get(c.problem);
+  std::set<std::string> listed, competed;
+  const Site site = std::make_shared<KernelSite>(0);
+  const cudnn::Handle builder;
+  for (const std::string& name : list_kernels(c.problem, site, builder)) listed.insert(name);
+  for (const Tuning::Candidate& candidate : library.tunings().front().candidates) competed.insert(candidate.kernel);
+  EXPECT_EQ(competed, listed);
 }
 
 INSTANTIATE_TEST_SUITE_P(, KernelLibraries, testing::Values(Precision::fp32, Precision::tf32, Precision::fp16),

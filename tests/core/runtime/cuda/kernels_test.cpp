@@ -98,7 +98,7 @@ TEST_P(Kernels, GathersMatchTheDefinition) {
 
 TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
   Rng rng(4);
-  std::map<std::string, int> right;  // kernels by source
+  std::map<std::string, int> right;  // kernels by provider and kind
   for (TensorFormat layout : layouts(GetParam()))
     for (int i = 0; i < 8; ++i) {
       const Case c = random_conv(rng, GetParam(), layout);
@@ -106,8 +106,8 @@ TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
       int usable = 0;
       std::map<std::string, int> tried;
       for (const std::string& name : list_kernels(c.problem, site_, *builder_)) {
-        const std::string source = name.substr(0, name.rfind('/'));
-        if (++tried[source] > 3) continue;  // enough of a kind
+        const std::string kind = name.substr(0, name.rfind('/'));
+        if (++tried[kind] > 3) continue;  // enough of a kind
         std::unique_ptr<Kernel> kernel;
         try {
           kernel = build_kernel(c.problem, name, site_, *builder_);
@@ -120,12 +120,11 @@ TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
         if (!library) {
           EXPECT_LT(error, tolerance(GetParam())) << name << ": " << c.problem.key();
         }
-        if (error < tolerance(GetParam()))
-          ++usable, ++right[source.substr(0, source.find('/', source.find("cudnn/") + 6))];
+        if (error < tolerance(GetParam())) ++usable, ++right[kind.substr(0, kind.find('/', kind.find("cudnn/") + 6))];
       }
       EXPECT_GT(usable, 0) << c.problem.key();
     }
-  for (const auto& [source, count] : right) RecordProperty(source, count);
+  for (const auto& [kind, count] : right) RecordProperty(kind, count);
 }
 
 class BareKernels : public OnGpu {};

@@ -14,14 +14,14 @@ namespace {
 
 DeviceFacts facts() {
   DeviceFacts facts;
-  facts.name = cuda_devices().front().name;
+  facts.name = cuda_devices().usable.front().name;
   return facts;
 }
 
 class StagesOnTheGpu : public ::testing::TestWithParam<Precision> {};
 
 TEST_P(StagesOnTheGpu, AreMeasuredOnceAndAddUp) {
-  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   const Graph graph = make_network("squeezenet");
   Profile profile(facts(), GetParam());
   CudaRuntime runtime({.precision = GetParam(), .cache_file = "", .device_ids = {}, .progress = {}});
@@ -51,7 +51,7 @@ INSTANTIATE_TEST_SUITE_P(Precisions, StagesOnTheGpu,
                          [](const auto& info) { return to_string(info.param); });
 
 TEST(WholeSchedules, AreComparedInTurnWithAndWithoutPrioritiesAndPreparedAgain) {
-  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   const Graph graph = make_network("squeezenet");
   Profile profile(facts(), Precision::fp32);
   CudaRuntime runtime({.precision = Precision::fp32, .cache_file = "", .device_ids = {}, .progress = {}});
@@ -77,7 +77,7 @@ TEST(WholeSchedules, AreComparedInTurnWithAndWithoutPrioritiesAndPreparedAgain) 
 }
 
 TEST(StageTimer, ReplicasDoNotChangeLatencies) {
-  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   // A stage that is estimated first, and so measured with fewer replicas, against one that is not.
   const Graph graph = make_network("inception_v3");
   CudaRuntime runtime({.precision = Precision::fp32, .cache_file = "", .device_ids = {}, .progress = {}});

@@ -14,7 +14,7 @@ namespace opsched {
 namespace {
 
 TEST(MeasuredTrace, NamesEveryOperator) {
-  if (cuda_devices().empty()) GTEST_SKIP() << "no GPU";
+  if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   const Graph graph = make_network("squeezenet");
   CudaRuntime runtime({.precision = Precision::fp32, .cache_file = "", .device_ids = {}, .progress = {}});
   DeviceFacts facts;

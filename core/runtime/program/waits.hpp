@@ -1,0 +1,10 @@
+// Which dependences between steps are executed.
+#pragma once
+
+namespace opsched {
+
+/// Which waits of a step for others are executed: those that no other wait and no stream implies (the
+/// transitive reduction), or one for every step whose output it reads. For what that costs.
+enum class Waits { needed, all };
+
+}  // namespace opsched
