@@ -1,6 +1,8 @@
 #include "core/files.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -64,6 +66,22 @@ std::string read_file(const std::string& path, std::int64_t max_bytes) {
       throw Error("cannot read '" + path + "': it is larger than " + std::to_string(max_bytes) +
                   " bytes; is it the right file?");
   }
+}
+
+MappedFile::MappedFile(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) fail(path, "read", errno);
+  if (!S_ISREG(status.st_mode)) throw Error("cannot read '" + path + "': not a regular file");
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size == 0) return;
+  void* const data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (data == MAP_FAILED) fail(path, "read", errno);
+  bytes_ = {static_cast<const char*>(data), size};
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }
 
 void write_file_atomically(const std::string& path, std::string_view text) {

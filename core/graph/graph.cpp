@@ -180,7 +180,7 @@ std::vector<OpId> Graph::inputs() const {
 
 std::vector<OpId> Graph::outputs() const {
   std::vector<OpId> ids;
-  for (OpId id = 0; id < size(); ++id)
+  for (OpId id : units())  // an input that nobody reads is no output
     if (succs_[id].empty()) ids.push_back(id);
   return ids;
 }

@@ -7,16 +7,30 @@
 #include "core/files.hpp"
 #include "core/graph/files/graph_json.hpp"
 #include "core/graph/onnx/onnx_import.hpp"
+#include "core/utf8.hpp"
 
 namespace opsched {
 namespace {
 
-constexpr std::int64_t max_json_bytes = std::int64_t{64} << 20, max_onnx_bytes = std::int64_t{2} << 30;
+constexpr std::int64_t max_json_bytes = std::int64_t{64} << 20;
 
 /// ONNX begins with the number of its first field, which no text does.
 bool is_onnx(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return file.get() == 8;
+}
+
+/// A file that is named as a model, but is none, is called what it is.
+void check_named_onnx(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!path.ends_with(".onnx") || !file || std::filesystem::is_directory(path)) return;
+  std::string line;
+  std::getline(file, line);
+  if (line.empty() && file.eof()) throw Error("graph '" + path + "': an empty file, not an ONNX model");
+  if (line.starts_with("version https://git-lfs"))
+    throw Error("graph '" + path + "': a pointer of Git LFS, not an ONNX model; 'git lfs pull' fetches the model");
+  if (line.find('{') == std::string::npos)
+    throw Error("graph '" + path + "': not an ONNX model; it begins with '" + valid_utf8(line.substr(0, 40)) + "'");
 }
 
 GraphSpec read_spec(const std::string& text) {
@@ -42,11 +56,14 @@ Graph parse_graph(const std::string& text, const std::string& source) {
 }
 
 Graph load_graph(const std::string& path) {
-  if (!is_onnx(path)) return parse_graph(read_file(path, max_json_bytes), path);
-  const std::string bytes = read_file(path, max_onnx_bytes);
+  if (!is_onnx(path)) {
+    check_named_onnx(path);
+    return parse_graph(read_file(path, max_json_bytes), path);
+  }
   try {
+    const MappedFile model(path);
     const std::filesystem::path file(path);
-    return import_onnx(bytes, file.stem().string(), file.parent_path().string());
+    return import_onnx(model.bytes(), file.stem().string(), file.parent_path().string());
   } catch (const Error& e) {
     throw Error("graph '" + path + "': " + e.what());
   }

@@ -8,13 +8,10 @@
 
 namespace opsched {
 
-/// Reads an ONNX model with fixed image size: Conv, BatchNormalization (folded into the convolution
-/// before it, else a depthwise 1x1 convolution), Relu and Tanh (fused where they can be), MaxPool,
-/// AveragePool, GlobalAveragePool, Add, Sum, Concat, Gemm and Flatten (a convolution over the whole
-/// image); Identity, Dropout and Constant vanish. The graph carries the model's weights. A symbolic
-/// batch becomes 1. `name`: of the graph (exporters call them all alike); `folder`: where a model keeps
-/// its external data.
-/// Throws Error naming the node, and for an operator that is not supported those that are.
+/// Reads an ONNX model with fixed image size; docs/graph_files.md says which operators, and what becomes of them.
+/// The graph computes what ONNX says of the model, and carries its weights. A symbolic batch becomes 1. `name`: of the
+/// graph (exporters call them all alike); `folder`: where a model keeps its external data.
+/// Throws Error naming the node that cannot be read, or all operators that are not supported.
 Graph import_onnx(std::string_view bytes, const std::string& name, const std::string& folder);
 
 }  // namespace opsched

@@ -1,12 +1,13 @@
 #include "core/graph/onnx/onnx_model.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <type_traits>
 
 #include "core/error.hpp"
-#include "core/files.hpp"
 #include "core/graph/onnx/protobuf_reader.hpp"
 #include "core/graph/operator.hpp"
 
@@ -14,21 +15,51 @@ namespace opsched {
 namespace {
 
 // TensorProto.DataType
-constexpr int type_float = 1, type_int32 = 6, type_int64 = 7, type_float16 = 10, type_double = 11;
+enum DataType {
+  type_float = 1,
+  type_uint8 = 2,
+  type_int8 = 3,
+  type_uint16 = 4,
+  type_int16 = 5,
+  type_int32 = 6,
+  type_int64 = 7,
+  type_bool = 9,
+  type_float16 = 10,
+  type_double = 11,
+  type_uint32 = 12,
+  type_uint64 = 13,
+  type_bfloat16 = 16
+};
+
+/// Bytes of a value; 0 if we do not read the type.
+std::size_t width_of(int type) {
+  switch (type) {
+    case type_uint8:
+    case type_int8:
+    case type_bool:
+      return 1;
+    case type_uint16:
+    case type_int16:
+    case type_float16:
+    case type_bfloat16:
+      return 2;
+    case type_float:
+    case type_int32:
+    case type_uint32:
+      return 4;
+    case type_double:
+    case type_int64:
+    case type_uint64:
+      return 8;
+    default:
+      return 0;
+  }
+}
 
 /// Field numbers here and below are those of onnx.proto.
 OnnxTensor parse_tensor(std::string_view bytes) {
   OnnxTensor tensor;
-  const auto packed = [&](const ProtobufReader& field, std::size_t width) {
-    const std::string_view list = field.bytes();
-    if (list.size() % width != 0) throw Error("a list of numbers ends in the middle of one");
-    for (std::size_t at = 0; at < list.size(); at += width) {
-      std::uint64_t bits = 0;
-      for (std::size_t i = width; i-- > 0;) bits = bits << 8 | static_cast<unsigned char>(list[at + i]);
-      tensor.values.push_back(width == 8 ? std::bit_cast<double>(bits)
-                                         : std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
-    }
-  };
+  tensor.message = bytes;
   const auto pair = [&](std::string_view entry) {
     std::string key, value;
     for (ProtobufReader field(entry); field.next();) (field.field() == 1 ? key : value) = field.bytes();
@@ -42,22 +73,11 @@ OnnxTensor parse_tensor(std::string_view bytes) {
       case 2:
         tensor.type = static_cast<int>(field.integer());
         break;
-      case 4:
-        packed(field, 4);
-        break;
-      case 5:  // int32, and the bits of float16
-      case 7:
-        field.numbers(
-            [&](std::uint64_t n) { tensor.values.push_back(static_cast<double>(static_cast<std::int64_t>(n))); });
-        break;
       case 8:
         tensor.name = field.bytes();
         break;
       case 9:
         tensor.raw = field.bytes();
-        break;
-      case 10:
-        packed(field, 8);
         break;
       case 13:
         pair(field.bytes());
@@ -85,6 +105,11 @@ OnnxAttribute parse_attribute(std::string_view bytes, std::string& name) {
         break;
       case 5:
         attribute.tensor = parse_tensor(field.bytes());
+        break;
+      case 7:
+        field.fixed(4, [&](std::uint64_t bits) {
+          attribute.reals.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+        });
         break;
       case 8:
         field.numbers([&](std::uint64_t n) { attribute.integers.push_back(static_cast<std::int64_t>(n)); });
@@ -132,11 +157,14 @@ std::string_view sub_message(std::string_view bytes, int number) {
   return found;
 }
 
-/// ValueInfoProto: name, type { tensor_type { shape { dim { dim_value } } } }.
+/// ValueInfoProto: name, type { tensor_type { elem_type, shape { dim { dim_value } } } }.
 OnnxValue parse_value(std::string_view bytes) {
   OnnxValue value;
   value.name = sub_message(bytes, 1);
-  for (ProtobufReader shape(sub_message(sub_message(sub_message(bytes, 2), 1), 2)); shape.next();) {
+  const std::string_view type = sub_message(sub_message(bytes, 2), 1);
+  for (ProtobufReader field(type); field.next();)
+    if (field.field() == 1) value.type = static_cast<int>(field.integer());
+  for (ProtobufReader shape(sub_message(type, 2)); shape.next();) {
     if (shape.field() != 1) continue;
     value.dims.push_back(-1);
     for (ProtobufReader dim(shape.bytes()); dim.next();)
@@ -152,9 +180,8 @@ void parse_graph(std::string_view bytes, OnnxModel& model) {
         model.nodes.push_back(parse_node(field.bytes()));
         break;
       case 5: {
-        OnnxTensor tensor = parse_tensor(field.bytes());
-        const std::string name = tensor.name;
-        model.constants[name] = std::move(tensor);
+        auto tensor = std::make_shared<const OnnxTensor>(parse_tensor(field.bytes()));
+        model.constants[tensor->name] = tensor;
         break;
       }
       case 11:
@@ -174,18 +201,29 @@ double half_to_double(std::uint16_t bits) {
   return sign * (exponent ? std::ldexp(1024 + mantissa, exponent - 25) : std::ldexp(mantissa, -24));
 }
 
-double decode(std::uint64_t bits, int type) {
+double to_double(std::uint64_t bits, int type) {
   switch (type) {
     case type_float:
       return std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+    case type_bfloat16:
+      return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
     case type_float16:
       return half_to_double(static_cast<std::uint16_t>(bits));
-    case type_double:
+    default:
       return std::bit_cast<double>(bits);
+  }
+}
+
+std::int64_t to_integer(std::uint64_t bits, int type) {
+  switch (type) {
+    case type_int8:
+      return static_cast<std::int8_t>(bits);
+    case type_int16:
+      return static_cast<std::int16_t>(bits);
     case type_int32:
       return static_cast<std::int32_t>(bits);
     default:
-      return static_cast<double>(static_cast<std::int64_t>(bits));
+      return static_cast<std::int64_t>(bits);
   }
 }
 
@@ -207,55 +245,156 @@ std::int64_t OnnxTensor::size() const {
   return count;
 }
 
-std::vector<double> OnnxTensor::read(const std::string& folder) const {
-  const std::string where = "constant '" + name + "': ";
-  const std::size_t width = type == type_float || type == type_int32    ? 4
-                            : type == type_double || type == type_int64 ? 8
-                            : type == type_float16                      ? 2
-                                                                        : 0;
-  if (width == 0)
-    throw Error(where + "data type " + std::to_string(type) +
-                " is not supported; known: float, float16, double, int32, int64");
-  const auto count = static_cast<std::size_t>(size());
-  std::string file;
-  std::string_view bytes = raw;
-  if (external.contains("location")) {
-    const std::string location = external.at("location");
-    if (location.starts_with('/') || location.find("..") != std::string::npos)
-      throw Error(where + "its data is outside the model's folder, at '" + location + "'");
-    file = read_file(std::filesystem::path(folder) / location, std::int64_t{2} << 30);
-    const std::int64_t offset = external.contains("offset") ? number_of(external.at("offset")) : 0;
-    const std::uint64_t length = count * width;
-    if (offset < 0 || static_cast<std::uint64_t>(offset) > file.size() || length > file.size() - offset)
-      throw Error(where + "'" + location + "' is too short for it");
-    bytes = std::string_view(file).substr(offset, length);
-  }
-  if (bytes.empty() && values.size() == count) {
-    std::vector<double> result = values;
-    if (type == type_float16) {
-      for (double& v : result) {
-        if (!(v >= 0 && v <= 0xffff)) throw Error(where + "a float16 of more than 16 bits");
-        v = half_to_double(static_cast<std::uint16_t>(v));
-      }
+namespace {
+
+/// Calls take(bits) for every value.
+template <class Take>
+void each_value(const OnnxTensor& tensor, OnnxFiles& files, const Take& take) {
+  const std::string where = "constant '" + tensor.name + "': ";
+  const std::size_t width = width_of(tensor.type);
+  const auto count = static_cast<std::size_t>(tensor.size());
+  std::string_view bytes = tensor.raw;
+  if (tensor.external.contains("location")) {
+    const auto offset = tensor.external.find("offset");
+    try {
+      bytes =
+          files.bytes(tensor.external.at("location"), offset == tensor.external.end() ? 0 : number_of(offset->second),
+                      static_cast<std::int64_t>(count * width));
+    } catch (const Error& e) {
+      throw Error(where + e.what());
     }
-    return result;
   }
-  if (bytes.size() != count * width)
-    throw Error(where + "has " + std::to_string(bytes.empty() ? values.size() : bytes.size() / width) +
-                " values where its shape says " + std::to_string(count));
-  std::vector<double> result(count);
+  const auto wrong = [&](std::size_t found) {
+    throw Error(where + "has " + std::to_string(found) + " values where its shape says " + std::to_string(count));
+  };
+  if (bytes.empty()) {
+    std::size_t found = 0;
+    for (ProtobufReader field(tensor.message); field.next();) {
+      const auto one = [&](std::uint64_t bits) {
+        if (++found > count) wrong(found);
+        take(bits);
+      };
+      if (field.field() == 4 || field.field() == 10)  // float, double
+        field.fixed(field.field() == 4 ? 4 : 8, one);
+      else if (field.field() == 5 || field.field() == 7 || field.field() == 11)  // int32 and smaller, int64, uint64
+        field.numbers(one);
+    }
+    if (found != count) wrong(found);
+    return;
+  }
+  if (bytes.size() != count * width) wrong(bytes.size() / width);
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t bits = 0;
     for (std::size_t b = width; b-- > 0;) bits = bits << 8 | static_cast<unsigned char>(bytes[i * width + b]);
-    result[i] = decode(bits, type);
+    take(bits);
   }
-  return result;
+}
+
+template <class T>
+OnnxTensor computed_tensor(int type, std::vector<std::int64_t> dims, const std::vector<T>& values) {
+  auto bytes = std::make_shared<std::string>();
+  for (const T value : values) {
+    auto bits = std::bit_cast<std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>>(value);
+    for (std::size_t b = 0; b < sizeof(T); ++b, bits >>= 8) bytes->push_back(static_cast<char>(bits & 255));
+  }
+  OnnxTensor tensor;
+  tensor.name = "(computed)";
+  tensor.dims = std::move(dims);
+  tensor.type = type;
+  tensor.raw = *bytes;
+  tensor.computed = std::move(bytes);
+  return tensor;
+}
+
+}  // namespace
+
+bool OnnxTensor::is_integer() const { return width_of(type) > 0 && !is_onnx_float(type); }
+
+std::vector<float> OnnxTensor::floats(OnnxFiles& files) const {
+  if (!is_onnx_float(type))
+    throw Error("constant '" + name + "': has values of type " + onnx_type_name(type) +
+                ", which is not supported here; float, float16, bfloat16 and double are");
+  std::vector<float> values;
+  values.reserve(std::min<std::size_t>(size(), 1 << 20));
+  each_value(*this, files, [&](std::uint64_t bits) { values.push_back(static_cast<float>(to_double(bits, type))); });
+  return values;
+}
+
+std::vector<std::int64_t> OnnxTensor::integers(OnnxFiles& files) const {
+  if (!is_integer())
+    throw Error("constant '" + name + "': has values of type " + onnx_type_name(type) + " where integers are needed");
+  std::vector<std::int64_t> values;
+  values.reserve(std::min<std::size_t>(size(), 1 << 20));
+  each_value(*this, files, [&](std::uint64_t bits) { values.push_back(to_integer(bits, type)); });
+  return values;
+}
+
+OnnxTensor onnx_integers(std::vector<std::int64_t> dims, const std::vector<std::int64_t>& values) {
+  return computed_tensor(type_int64, std::move(dims), values);
+}
+OnnxTensor onnx_floats(std::vector<std::int64_t> dims, const std::vector<float>& values) {
+  return computed_tensor(type_float, std::move(dims), values);
+}
+
+std::string_view OnnxFiles::bytes(const std::string& location, std::int64_t offset, std::int64_t size) {
+  if (location.starts_with('/') || location.find("..") != std::string::npos)
+    throw Error("its data is outside the model's folder, at '" + location + "'");
+  auto found = files_.find(location);
+  if (found == files_.end())
+    found = files_.emplace(location, MappedFile((std::filesystem::path(folder_) / location).string())).first;
+  const std::string_view all = found->second.bytes();
+  if (offset < 0 || static_cast<std::uint64_t>(offset) > all.size() ||
+      static_cast<std::uint64_t>(size) > all.size() - static_cast<std::uint64_t>(offset))
+    throw Error("'" + location + "' is too short for it");
+  return all.substr(offset, size);
+}
+
+const std::string& OnnxNode::input(std::size_t i) const {
+  if (!has_input(i)) throw Error("input " + std::to_string(i) + " is missing");
+  return inputs[i];
+}
+std::int64_t OnnxNode::integer(const char* attribute, std::int64_t otherwise) const {
+  const auto found = attributes.find(attribute);
+  return found == attributes.end() ? otherwise : found->second.integer;
+}
+float OnnxNode::real(const char* attribute, float otherwise) const {
+  const auto found = attributes.find(attribute);
+  return found == attributes.end() ? otherwise : found->second.real;
+}
+std::string OnnxNode::text(const char* attribute, const std::string& otherwise) const {
+  const auto found = attributes.find(attribute);
+  return found == attributes.end() ? otherwise : found->second.text;
+}
+const std::vector<std::int64_t>* OnnxNode::integers(const char* attribute) const {
+  const auto found = attributes.find(attribute);
+  return found == attributes.end() ? nullptr : &found->second.integers;
+}
+
+bool is_onnx_float(int type) {
+  return type == type_float || type == type_float16 || type == type_bfloat16 || type == type_double;
+}
+
+std::string onnx_type_name(int type) {
+  static const std::map<int, const char*> names = {
+      {type_float, "float"},   {type_uint8, "uint8"},       {type_int8, "int8"},     {type_uint16, "uint16"},
+      {type_int16, "int16"},   {type_int32, "int32"},       {type_int64, "int64"},   {8, "string"},
+      {type_bool, "bool"},     {type_float16, "float16"},   {type_double, "double"}, {type_uint32, "uint32"},
+      {type_uint64, "uint64"}, {type_bfloat16, "bfloat16"}, {14, "complex64"},       {15, "complex128"}};
+  const auto found = names.find(type);
+  return found == names.end() ? "type " + std::to_string(type) : found->second;
 }
 
 OnnxModel parse_onnx(std::string_view bytes) {
   OnnxModel model;
   const std::string_view graph = sub_message(bytes, 7);
   if (graph.empty()) throw Error("holds no graph: not an ONNX model");
+  for (ProtobufReader field(bytes); field.next();) {
+    if (field.field() != 8) continue;
+    const std::string_view domain = sub_message(field.bytes(), 1);
+    if (!domain.empty() && domain != "ai.onnx") continue;
+    for (ProtobufReader set(field.bytes()); set.next();)
+      if (set.field() == 2) model.opset = set.integer();
+  }
   parse_graph(graph, model);
   std::erase_if(model.inputs, [&](const OnnxValue& input) { return model.constants.contains(input.name); });
   return model;

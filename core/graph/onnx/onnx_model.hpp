@@ -3,33 +3,56 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/files.hpp"
+
 namespace opsched {
 
-/// A constant. Its bytes stay where they were read from.
+/// The files beside a model that hold its constants. Each is mapped once; only what is asked for is read.
+class OnnxFiles {
+ public:
+  explicit OnnxFiles(std::string folder) : folder_(std::move(folder)) {}
+  /// Throws Error if the location is outside the folder, or the file not that long.
+  std::string_view bytes(const std::string& location, std::int64_t offset, std::int64_t size);
+
+ private:
+  std::string folder_;
+  std::map<std::string, MappedFile> files_;
+};
+
+/// A constant. Its bytes stay where they were read from, in the type that they have there.
 struct OnnxTensor {
   std::string name;
   std::vector<std::int64_t> dims;
   int type = 0;                                 ///< TensorProto.DataType
   std::string_view raw;                         ///< little-endian values, or
-  std::vector<double> values;                   ///< values in a typed field, or
+  std::string_view message;                     ///< the whole TensorProto, with values in a typed field, or
   std::map<std::string, std::string> external;  ///< where they are: "location", "offset", "length"
+  std::shared_ptr<const std::string> computed;  ///< what `raw` is part of, if the importer worked it out
 
   /// Number of values. Throws Error if it is negative or larger than a graph may hold.
   std::int64_t size() const;
-  /// All values. Throws Error if their type is not float, float16, double, int32 or int64, or if
-  /// there are more or fewer than the shape says. `folder`: of the file, for external data.
-  std::vector<double> read(const std::string& folder) const;
+  bool is_integer() const;
+  /// All values. Throw Error if their type is not float, float16, bfloat16 or double (floats); bool or an
+  /// integer (integers); or if there are more or fewer than the shape says.
+  std::vector<float> floats(OnnxFiles& files) const;
+  std::vector<std::int64_t> integers(OnnxFiles& files) const;
 };
+
+/// Constants that the importer works out.
+OnnxTensor onnx_integers(std::vector<std::int64_t> dims, const std::vector<std::int64_t>& values);
+OnnxTensor onnx_floats(std::vector<std::int64_t> dims, const std::vector<float>& values);
 
 struct OnnxAttribute {
   std::int64_t integer = 0;
   float real = 0;
   std::string text;
   std::vector<std::int64_t> integers;
+  std::vector<float> reals;
   OnnxTensor tensor;
 };
 
@@ -37,17 +60,28 @@ struct OnnxNode {
   std::string name, type, domain;
   std::vector<std::string> inputs, outputs;
   std::map<std::string, OnnxAttribute> attributes;
+
+  bool has_input(std::size_t i) const { return i < inputs.size() && !inputs[i].empty(); }
+  /// Throws Error if it is missing.
+  const std::string& input(std::size_t i) const;
+  std::int64_t integer(const char* attribute, std::int64_t otherwise) const;
+  float real(const char* attribute, float otherwise) const;
+  std::string text(const char* attribute, const std::string& otherwise) const;
+  /// nullptr if there is none.
+  const std::vector<std::int64_t>* integers(const char* attribute) const;
 };
 
 /// An input or output with its shape; -1 where that is not a number.
 struct OnnxValue {
   std::string name;
+  int type = 0;  ///< TensorProto.DataType
   std::vector<std::int64_t> dims;
 };
 
 struct OnnxModel {
+  std::int64_t opset = 0;  ///< of ONNX's own operators
   std::vector<OnnxNode> nodes;
-  std::map<std::string, OnnxTensor> constants;
+  std::map<std::string, std::shared_ptr<const OnnxTensor>> constants;
   std::vector<OnnxValue> inputs;  ///< constants left out
   std::vector<OnnxValue> outputs;
 };
@@ -55,5 +89,10 @@ struct OnnxModel {
 /// Reads the file's bytes, which must live as long as the model. Throws Error where they are no ONNX
 /// model.
 OnnxModel parse_onnx(std::string_view bytes);
+
+/// "int8"; "type 99" for what ONNX does not have.
+std::string onnx_type_name(int type);
+/// float, float16, bfloat16 or double.
+bool is_onnx_float(int type);
 
 }  // namespace opsched

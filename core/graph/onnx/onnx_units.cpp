@@ -1,12 +1,22 @@
 #include "core/graph/onnx/onnx_units.hpp"
 
 #include <algorithm>
-#include <memory>
 
 #include "core/error.hpp"
 #include "core/graph/blocks.hpp"
+#include "core/utf8.hpp"
 
 namespace opsched {
+namespace {
+
+/// Does this term list hand on one whole unit? Its index, or -1.
+int whole_unit(const std::vector<Term>& terms, const std::vector<OnnxUnit>& units) {
+  if (terms.size() != 1 || terms[0].size() != 1) return -1;
+  const Value& value = terms[0][0];
+  return value.begin == 0 && value.end == units[value.op].output.c ? value.op : -1;
+}
+
+}  // namespace
 
 Conv2d* OnnxUnit::open_conv() {
   auto* conv = layers.empty() ? nullptr : std::get_if<Conv2d>(&layers.back());
@@ -15,9 +25,9 @@ Conv2d* OnnxUnit::open_conv() {
 
 std::string OnnxUnits::free_name(const std::vector<std::string>& names) {
   for (const std::string& name : names)
-    if (!name.empty() && names_.insert(name).second) return name;
+    if (!name.empty() && names_.insert(valid_utf8(name)).second) return valid_utf8(name);
   for (int i = size();; ++i)
-    if (std::string name = names.back() + "_" + std::to_string(i); names_.insert(name).second) return name;
+    if (std::string name = valid_utf8(names.back()) + "_" + std::to_string(i); names_.insert(name).second) return name;
 }
 
 int OnnxUnits::add_input(const std::vector<std::string>& names, Shape shape) {
@@ -26,16 +36,18 @@ int OnnxUnits::add_input(const std::vector<std::string>& names, Shape shape) {
   return size() - 1;
 }
 
-int OnnxUnits::add(const std::vector<std::string>& names, std::vector<std::vector<int>> terms) {
-  const Shape like = units_[terms.at(0).at(0)].output;
+int OnnxUnits::add(const std::vector<std::string>& names, std::vector<Term> terms) {
+  const Shape like = units_[terms.at(0).at(0).op].output;
   Shape shape{0, like.h, like.w};
-  for (const auto& term : terms) {
-    for (int unit : term) {
-      const Shape& one = units_[unit].output;
-      if (one.h != like.h || one.w != like.w || one.c != units_[term.front()].output.c)
-        throw Error("its inputs " + to_string(like) + " and " + to_string(one) + " do not fit together");
+  for (const Term& term : terms) {
+    const int channels = term.front().channels();
+    for (const Value& value : term) {
+      const Shape one{value.channels(), units_[value.op].output.h, units_[value.op].output.w};
+      if (one != Shape{channels, like.h, like.w})
+        throw Error("its inputs " + to_string(Shape{channels, like.h, like.w}) + " and " + to_string(one) +
+                    " do not fit together");
     }
-    shape.c += units_[term.front()].output.c;
+    shape.c += channels;
     check_shape(shape);
   }
   units_.push_back({.name = free_name(names), .terms = std::move(terms), .layers = {}, .weights = {}, .output = shape});
@@ -47,47 +59,117 @@ void OnnxUnits::append(int unit, const Layer& layer) {
   units_[unit].layers.push_back(layer);
 }
 
-void OnnxUnits::append(int unit, const Conv2d& layer, ConvWeights weights) {
+void OnnxUnits::append(int unit, const Conv2d& layer, std::shared_ptr<const ConvWeights> weights) {
   append(unit, Layer(layer));
   units_[unit].weights[static_cast<int>(units_[unit].layers.size()) - 1] = std::move(weights);
 }
 
-Graph OnnxUnits::finish(const std::string& name, int batch, const std::vector<std::pair<std::string, int>>& outputs) {
-  std::vector<char> needed(units_.size(), 0), read(units_.size(), 0);
-  for (const auto& [output, unit] : outputs) needed[unit] = 1;
-  for (int u = size() - 1; u >= 0; --u) {
-    if (!needed[u]) continue;
-    for (const auto& term : units_[u].terms)
-      for (int from : term) needed[from] = read[from] = 1;
-  }
-  // The outputs of a Graph are the operators that nobody reads, in their order. Where the model's are
-  // not, each gets an operator of its own.
-  bool as_they_are = true;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const int unit = outputs[i].second;
-    if (read[unit] || units_[unit].terms.empty() || (i > 0 && outputs[i - 1].second >= unit)) as_they_are = false;
-  }
-  if (!as_they_are)
-    for (const auto& [output, unit] : outputs) add({output, output + "_output"}, {{unit}});
-  needed.resize(units_.size(), 1);
+void OnnxUnits::append_affine(int unit, std::vector<float> factor, std::vector<float> bias) {
+  const int channels = units_[unit].output.c;
+  append(unit, Conv2d{.out_channels = channels, .groups = channels},
+         std::make_shared<const ConvWeights>(ConvWeights{std::move(factor), std::move(bias)}));
+  units_[unit].is_affine = true;
+}
 
-  Graph graph(name, batch);
+/// Makes `unit`'s layer part of its producer, which nobody else reads, if that can be.
+bool OnnxUnits::fuse_into(int producer, OnnxUnit& unit) {
+  OnnxUnit& into = units_[producer];
+  if (into.is_input() || unit.layers.size() != 1) return false;
+  Conv2d* conv = into.open_conv();
+  if (unit.is_affine && conv) {
+    std::shared_ptr<const ConvWeights>& weights = into.weights.at(static_cast<int>(into.layers.size()) - 1);
+    const ConvWeights& affine = *unit.weights.at(0);
+    ConvWeights scaled = *weights;
+    const std::size_t each = scaled.weight.size() / scaled.bias.size();
+    for (std::size_t i = 0; i < scaled.weight.size(); ++i) scaled.weight[i] *= affine.weight[i / each];
+    for (std::size_t c = 0; c < scaled.bias.size(); ++c)
+      scaled.bias[c] = scaled.bias[c] * affine.weight[c] + affine.bias[c];
+    weights = std::make_shared<const ConvWeights>(std::move(scaled));
+    return true;
+  }
+  const auto* activate = std::get_if<Activate>(&unit.layers.front());
+  if (!activate) return false;
+  if (conv)
+    conv->act = activate->act;
+  else if (into.is_join())
+    into.layers.push_back(*activate);
+  else
+    return false;
+  return true;
+}
+
+/// Readers are counted once all units are there, so that no alias of a value hides one.
+std::vector<OnnxOutput> OnnxUnits::fuse(std::vector<OnnxOutput> outputs) {
+  std::vector<int> readers(units_.size(), 0), instead(units_.size());
+  const auto count = [&](const std::vector<Term>& terms) {
+    for (const Term& term : terms)
+      for (const Value& value : term) ++readers[value.op];
+  };
+  for (int u = 0; u < size(); ++u)
+    if (needed_[u]) count(units_[u].terms);
+  for (const OnnxOutput& output : outputs) count(output.terms);
+  for (int u = 0; u < size(); ++u) {
+    instead[u] = u;
+    if (!needed_[u]) continue;
+    for (Term& term : units_[u].terms)
+      for (Value& value : term) value.op = instead[value.op];
+    const int producer = whole_unit(units_[u].terms, units_);
+    if (producer < 0 || readers[producer] != 1 || !fuse_into(producer, units_[u])) continue;
+    readers[producer] = readers[u];
+    instead[u] = producer;
+    needed_[u] = 0;
+  }
+  for (OnnxOutput& output : outputs)
+    for (Term& term : output.terms)
+      for (Value& value : term) value.op = instead[value.op];
+  return outputs;
+}
+
+/// The outputs of a Graph are the operators that nobody reads, in their order. Where the model's are
+/// not, each gets an operator of its own.
+void OnnxUnits::add_outputs(const std::vector<OnnxOutput>& outputs) {
+  std::vector<char> read(units_.size(), 0);
+  for (int u = 0; u < size(); ++u)
+    if (needed_[u])
+      for (const Term& term : units_[u].terms)
+        for (const Value& value : term) read[value.op] = 1;
+  int last = -1;
+  const bool as_they_are = std::ranges::all_of(outputs, [&](const OnnxOutput& output) {
+    const int unit = whole_unit(output.terms, units_);
+    const bool fits = unit > last && !read[unit] && !units_[unit].is_input();
+    last = unit;
+    return fits;
+  });
+  if (as_they_are) return;
+  for (const OnnxOutput& output : outputs) add({output.name, output.name + "_output"}, output.terms);
+  needed_.resize(units_.size(), 1);
+}
+
+Graph OnnxUnits::finish(const std::string& name, int batch, const std::vector<OnnxOutput>& outputs) {
+  needed_.assign(units_.size(), 0);
+  const auto need = [&](const std::vector<Term>& terms) {
+    for (const Term& term : terms)
+      for (const Value& value : term) needed_[value.op] = 1;
+  };
+  for (const OnnxOutput& output : outputs) need(output.terms);
+  for (int u = size() - 1; u >= 0; --u)
+    if (needed_[u]) need(units_[u].terms);
+  add_outputs(fuse(outputs));
+
+  Graph graph(valid_utf8(name), batch);
   auto table = std::make_shared<WeightTable>();
   std::vector<OpId> ids(units_.size(), -1);
   for (int u = 0; u < size(); ++u) {
     OnnxUnit& unit = units_[u];
-    if (!needed[u] && !unit.terms.empty()) continue;
-    if (unit.terms.empty()) {
+    if (unit.is_input()) {
       ids[u] = graph.add_input(unit.name, unit.output);
       continue;
     }
-    std::vector<Term> terms;
-    for (const auto& from : unit.terms) {
-      Term& term = terms.emplace_back();
-      for (int f : from) term.push_back(graph.all(ids[f]).front());
-    }
-    ids[u] = graph.add(unit.name, std::move(terms), unit.layers);
-    for (auto& [layer, weights] : unit.weights) (*table)[{ids[u], layer}] = std::move(weights);
+    if (!needed_[u]) continue;
+    for (Term& term : unit.terms)
+      for (Value& value : term) value.op = ids[value.op];
+    ids[u] = graph.add(unit.name, std::move(unit.terms), unit.layers);
+    for (auto& [layer, weights] : unit.weights) (*table)[{ids[u], layer}] = *weights;
   }
   if (std::vector<Block> blocks = natural_blocks(graph); !blocks.empty()) graph.set_blocks(std::move(blocks));
   graph.set_weights(std::move(table));

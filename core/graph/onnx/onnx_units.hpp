@@ -2,25 +2,35 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "core/graph/graph.hpp"
 
 namespace opsched {
 
-/// What an operator will be. Terms are indices of other units, read as a whole.
+/// What an operator will be. A Value's `op` is the index of a unit here.
 struct OnnxUnit {
   std::string name;
-  std::vector<std::vector<int>> terms;  ///< none: an input
+  std::vector<Term> terms;  ///< none: an input
   std::vector<Layer> layers;
-  std::map<int, ConvWeights> weights;  ///< of each convolution, by layer
+  std::map<int, std::shared_ptr<const ConvWeights>> weights;  ///< of each convolution, by layer
   Shape output;
+  bool is_affine = false;  ///< its only layer scales and shifts channels (as a depthwise 1x1 convolution)
 
+  bool is_input() const { return terms.empty(); }
   bool is_join() const { return !terms.empty() && layers.empty(); }
   /// The last layer, if it is a convolution without activation; else nullptr.
   Conv2d* open_conv();
+};
+
+/// An output of the model, by name.
+struct OnnxOutput {
+  std::string name;
+  std::vector<Term> terms;
 };
 
 class OnnxUnits {
@@ -28,21 +38,30 @@ class OnnxUnits {
   /// `names`: the wished one first; the first that is not taken is used.
   int add_input(const std::vector<std::string>& names, Shape shape);
   /// A unit without layers. Throws Error where the shapes of what it reads do not fit.
-  int add(const std::vector<std::string>& names, std::vector<std::vector<int>> terms);
+  int add(const std::vector<std::string>& names, std::vector<Term> terms);
   /// Appends a layer. Throws Error where it does not fit.
   void append(int unit, const Layer& layer);
-  void append(int unit, const Conv2d& layer, ConvWeights weights);
+  void append(int unit, const Conv2d& layer, std::shared_ptr<const ConvWeights> weights);
+  /// Appends channel * factor + bias to a unit without layers.
+  void append_affine(int unit, std::vector<float> factor, std::vector<float> bias);
 
-  OnnxUnit& operator[](int unit) { return units_[unit]; }
+  const OnnxUnit& operator[](int unit) const { return units_[unit]; }
   int size() const { return static_cast<int>(units_.size()); }
+  Value all(int unit) const { return {unit, 0, units_[unit].output.c}; }
 
-  /// The graph of all that the outputs need, cut into natural blocks, with its weights.
-  Graph finish(const std::string& name, int batch, const std::vector<std::pair<std::string, int>>& outputs);
+  /// The graph of all that the outputs need, cut into natural blocks, with its weights. Affine units and
+  /// activations become part of the unit before them where nobody else reads that.
+  Graph finish(const std::string& name, int batch, const std::vector<OnnxOutput>& outputs);
 
  private:
   std::string free_name(const std::vector<std::string>& names);
+  void add_outputs(const std::vector<OnnxOutput>& outputs);
+  /// The outputs, read from where they then are.
+  std::vector<OnnxOutput> fuse(std::vector<OnnxOutput> outputs);
+  bool fuse_into(int producer, OnnxUnit& unit);
 
   std::vector<OnnxUnit> units_;
+  std::vector<char> needed_;
   std::unordered_set<std::string> names_;
 };
 

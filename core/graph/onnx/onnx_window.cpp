@@ -48,18 +48,16 @@ std::array<Axis, 2> axes_of(const OnnxNode& node, const std::vector<std::int64_t
   if (integers(node, "dilations", {1, 1}, 1) != std::vector<std::int64_t>{1, 1})
     throw Error("dilations are not supported");
   const auto stride = integers(node, "strides", {1, 1}, 1), pads = integers(node, "pads", {0, 0, 0, 0}, 0);
-  std::string mode = "NOTSET";
-  if (const auto found = node.attributes.find("auto_pad"); found != node.attributes.end()) mode = found->second.text;
+  const std::string mode = node.text("auto_pad", "NOTSET");
   if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" && mode != "SAME_LOWER")
     throw Error("auto_pad '" + mode + "' is unknown");
-  const auto ceil = node.attributes.find("ceil_mode");
   std::array<Axis, 2> axes;
   for (int d : {0, 1}) {
     axes[d] = {.size = d == 0 ? in.h : in.w, .kernel = kernel[d], .stride = stride[d]};
     if (mode == "NOTSET") {
       axes[d].begin = pads[d];
       axes[d].end = pads[d + 2];
-      axes[d].ceil = ceil != node.attributes.end() && ceil->second.integer != 0;
+      axes[d].ceil = node.integer("ceil_mode", 0) != 0;
     } else {
       pad_automatically(axes[d], mode);
     }
@@ -101,6 +99,8 @@ OnnxWindow convolution_window(const OnnxNode& node, const std::vector<std::int64
 OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padding) {
   const auto kernel = integers(node, "kernel_shape", {0, 0}, 1);
   if (kernel[0] < 1) throw Error("kernel_shape is missing");
+  if (count_padding && node.integer("ceil_mode", 0) != 0)
+    throw Error("an average that counts its padding (count_include_pad) cannot round its size up (ceil_mode)");
   // How much of a window that hangs over the end would count is told differently by everyone.
   return symmetric(axes_of(node, kernel, in), !count_padding);
 }

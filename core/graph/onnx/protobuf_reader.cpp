@@ -24,17 +24,20 @@ std::uint64_t ProtobufReader::varint() {
   throw Error("a number of more than 64 bits: not an ONNX file");
 }
 
+std::uint64_t ProtobufReader::little_endian(std::string_view bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  return value;
+}
+
+void ProtobufReader::fail_in_the_middle() { throw Error("a list of numbers ends in the middle of one"); }
+
 bool ProtobufReader::next() {
   if (rest_.empty()) return false;
   const std::uint64_t tag = varint();
   if (tag >> 3 == 0 || tag >> 3 > (1u << 29)) throw Error("a field without a number: not an ONNX file");
   field_ = static_cast<int>(tag >> 3);
   type_ = static_cast<Type>(tag & 7);
-  const auto little_endian = [](std::string_view bytes) {
-    std::uint64_t value = 0;
-    for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[i]);
-    return value;
-  };
   switch (type_) {
     case Type::varint:
       number_ = varint();

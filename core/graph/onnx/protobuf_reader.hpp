@@ -29,10 +29,21 @@ class ProtobufReader {
     if (type_ != Type::bytes) return take(number());
     for (ProtobufReader list(bytes_); !list.rest_.empty();) take(list.varint());
   }
+  /// The same for numbers of a fixed size in bytes, 4 or 8; take gets their bits.
+  template <class Take>
+  void fixed(std::size_t size, const Take& take) const {
+    if (type_ != Type::bytes) return take(number());
+    for (std::string_view list = bytes_; !list.empty(); list.remove_prefix(size)) {
+      if (list.size() < size) fail_in_the_middle();
+      take(little_endian(list.substr(0, size)));
+    }
+  }
 
  private:
   enum class Type { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
+  static std::uint64_t little_endian(std::string_view bytes);
+  [[noreturn]] static void fail_in_the_middle();
   std::uint64_t varint();
   std::string_view take(std::uint64_t size);
 

@@ -1,0 +1,218 @@
+#include "core/graph/onnx/onnx_reader.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "core/error.hpp"
+#include "core/graph/graph_spec.hpp"
+
+namespace opsched {
+namespace {
+
+constexpr std::int64_t oldest_opset = 7;
+
+const OnnxOperators& operators() {
+  static const OnnxOperators all = [] {
+    OnnxOperators list;
+    add_onnx_layers(list);
+    add_onnx_elementwise(list);
+    add_onnx_shapes(list);
+    return list;
+  }();
+  return all;
+}
+
+bool is_own_domain(const OnnxNode& node) { return node.domain.empty() || node.domain == "ai.onnx"; }
+bool is_known(const OnnxNode& node) { return is_own_domain(node) && operators().contains(node.type); }
+
+std::string title(const OnnxNode& node) {
+  return "node '" + (node.name.empty() && !node.outputs.empty() ? node.outputs[0] : node.name) + "' (" + node.type +
+         ")";
+}
+
+}  // namespace
+
+std::string to_string(const std::vector<std::int64_t>& dims) {
+  std::string text = "[";
+  for (std::int64_t dim : dims) text += (text.size() > 1 ? ", " : "") + std::to_string(dim);
+  return text + "]";
+}
+
+/// Nodes that an output depends on. A model lists its nodes in the order of their dependences.
+std::vector<char> OnnxReader::needed_nodes() const {
+  std::unordered_set<std::string> names;
+  for (const OnnxValue& output : model_.outputs) names.insert(output.name);
+  std::vector<char> needed(model_.nodes.size(), 0);
+  for (std::size_t i = model_.nodes.size(); i-- > 0;) {
+    const OnnxNode& node = model_.nodes[i];
+    if (std::ranges::none_of(node.outputs, [&](const std::string& name) { return names.contains(name); })) continue;
+    needed[i] = 1;
+    names.insert(node.inputs.begin(), node.inputs.end());
+  }
+  return needed;
+}
+
+/// Throws Error naming everything that cannot be read, not only the first.
+void OnnxReader::check_operators(const std::vector<char>& needed) const {
+  std::map<std::string, int> unknown;
+  for (std::size_t i = 0; i < model_.nodes.size(); ++i) {
+    const OnnxNode& node = model_.nodes[i];
+    if (needed[i] && !is_known(node)) ++unknown[(is_own_domain(node) ? "" : node.domain + "::") + node.type];
+  }
+  if (unknown.empty()) return;
+  std::string list, known;
+  for (const auto& [type, count] : unknown)
+    list += (list.empty() ? "" : ", ") + type + " (" + std::to_string(count) + (count == 1 ? " node)" : " nodes)");
+  for (const auto& [type, read] : operators()) known += (known.empty() ? "" : ", ") + type;
+  throw Error("these operators are not supported: " + list + "; supported are: " + known);
+}
+
+Graph OnnxReader::read(const std::string& name) {
+  if (model_.nodes.size() > max_file_operators)
+    throw Error("more than " + std::to_string(max_file_operators) + " nodes");
+  if (model_.opset < oldest_opset)
+    throw Error("written for version " + std::to_string(model_.opset) + " of ONNX's operators; at least " +
+                std::to_string(oldest_opset) + " is needed (onnx.version_converter raises it)");
+  if (model_.outputs.empty()) throw Error("the model has no output");
+  const std::vector<char> needed = needed_nodes();
+  check_operators(needed);
+  for (const OnnxValue& input : model_.inputs) add_input(input);
+  for (std::size_t i = 0; i < model_.nodes.size(); ++i) {
+    if (!needed[i]) continue;
+    const OnnxNode& node = model_.nodes[i];
+    try {
+      if (node.outputs.empty() || node.outputs[0].empty()) throw Error("has no first output");
+      operators().at(node.type)(*this, node);
+    } catch (const Error& e) {
+      throw Error(title(node) + ": " + e.what());
+    }
+  }
+  std::vector<OnnxOutput> outputs;
+  for (const OnnxValue& value : model_.outputs) outputs.push_back(output(value));
+  return units_.finish(name, batch_, outputs);
+}
+
+void OnnxReader::add_input(const OnnxValue& input) {
+  const std::string where = "input '" + input.name + "': ";
+  const auto& d = input.dims;
+  const bool fixed = d.size() == 4 && std::all_of(d.begin() + 1, d.end(), [](std::int64_t n) { return n > 0; });
+  if (!is_onnx_float(input.type))
+    throw Error(where + "has values of type " + onnx_type_name(input.type) + "; only images of float are read");
+  if (!fixed || *std::max_element(d.begin(), d.end()) > max_axis)
+    throw Error(where +
+                "must have the shape [batch, channels, height, width], all but the batch as numbers; export the "
+                "model with a fixed image size");
+  if (d[0] > max_batch) throw Error(where + "a batch of " + std::to_string(d[0]));
+  const int batch = d[0] > 0 ? static_cast<int>(d[0]) : 1;
+  if (!values_.empty() && batch != batch_) throw Error(where + "another batch than the inputs before it");
+  batch_ = batch;
+  const Shape shape{static_cast<int>(d[1]), static_cast<int>(d[2]), static_cast<int>(d[3])};
+  const int unit = units_.add_input({input.name}, shape);
+  values_[input.name] = {{units_.all(unit)}, shape, {batch_, d[1], d[2], d[3]}};
+}
+
+OnnxOutput OnnxReader::output(const OnnxValue& value) const {
+  const auto found = values_.find(value.name);
+  if (found == values_.end()) throw Error("output '" + value.name + "' is computed by no node");
+  const OnnxData& data = found->second;
+  if (data.dims.empty() || data.dims[0] != batch_)
+    throw Error("output '" + value.name + "' has the shape " + to_string(data.dims) +
+                ", which does not begin with the batch of " + std::to_string(batch_));
+  OnnxOutput output{value.name, {}};
+  for (const Value& piece : data.pieces) output.terms.push_back({piece});
+  return output;
+}
+
+const OnnxData& OnnxReader::data(const OnnxNode& node, std::size_t i) const {
+  const std::string& name = node.input(i);
+  if (const auto found = values_.find(name); found != values_.end()) return found->second;
+  if (model_.constants.contains(name)) throw Error("input '" + name + "' is a constant, which is not supported here");
+  throw Error("input '" + name + "' is not there, or comes later");
+}
+
+const OnnxData& OnnxReader::channels(const OnnxNode& node, std::size_t i) const {
+  const OnnxData& value = data(node, i);
+  std::int64_t plane = 1;
+  for (std::size_t d = 2; d < value.dims.size(); ++d) plane *= value.dims[d];
+  if (value.dims.size() < 2 || value.dims[0] != batch_ || value.dims[1] != value.shape.c ||
+      plane != std::int64_t{value.shape.h} * value.shape.w)
+    throw Error("input '" + node.input(i) + "' has been reshaped to " + to_string(value.dims) + "; only [" +
+                std::to_string(batch_) + ", " + std::to_string(value.shape.c) + ", ...] is supported here");
+  return value;
+}
+
+const OnnxData& OnnxReader::image(const OnnxNode& node, std::size_t i) const {
+  const OnnxData& value = data(node, i);
+  const std::vector<std::int64_t> dims{batch_, value.shape.c, value.shape.h, value.shape.w};
+  if (value.dims != dims)
+    throw Error("input '" + node.input(i) + "' has been reshaped to " + to_string(value.dims) + "; only " +
+                to_string(dims) + " is supported here");
+  return value;
+}
+
+const OnnxTensor* OnnxReader::constant(const OnnxNode& node, std::size_t i) const {
+  const auto found = model_.constants.find(node.input(i));
+  return found == model_.constants.end() ? nullptr : found->second.get();
+}
+const OnnxTensor& OnnxReader::needed_constant(const OnnxNode& node, std::size_t i) const {
+  const OnnxTensor* const tensor = constant(node, i);
+  if (!tensor) throw Error("input '" + node.input(i) + "' must be a constant");
+  return *tensor;
+}
+
+std::vector<float> OnnxReader::floats(const OnnxNode& node, std::size_t i, std::int64_t length) {
+  const OnnxTensor& tensor = needed_constant(node, i);
+  if (tensor.size() != length)
+    throw Error("constant '" + tensor.name + "' has " + std::to_string(tensor.size()) + " values where " +
+                std::to_string(length) + " are needed");
+  return tensor.floats(files_);
+}
+std::vector<std::int64_t> OnnxReader::integers(const OnnxNode& node, std::size_t i) {
+  return needed_constant(node, i).integers(files_);
+}
+
+int OnnxReader::add_unit(const OnnxNode& node, std::vector<Term> terms) {
+  return units_.add({node.name, node.outputs[0], node.type}, std::move(terms));
+}
+int OnnxReader::add_unit(const OnnxNode& node, const OnnxData& from) {
+  std::vector<Term> terms;
+  for (const Value& piece : from.pieces) terms.push_back({piece});
+  return add_unit(node, std::move(terms));
+}
+
+std::shared_ptr<const ConvWeights> OnnxReader::weights(const OnnxTensor& weight, const OnnxTensor* bias,
+                                                       int out_channels) {
+  std::shared_ptr<const ConvWeights>& shared = weights_[{&weight, bias}];
+  if (shared) return shared;
+  ConvWeights own{weight.floats(files_), std::vector<float>(out_channels, 0.0f)};
+  if (bias) own.bias = bias->floats(files_);
+  if (own.bias.size() != static_cast<std::size_t>(out_channels))
+    throw Error("constant '" + bias->name + "' has " + std::to_string(own.bias.size()) + " values where " +
+                std::to_string(out_channels) + " are needed");
+  return shared = std::make_shared<const ConvWeights>(std::move(own));
+}
+
+void OnnxReader::define(const OnnxNode& node, int unit) {
+  const Shape& shape = units_[unit].output;
+  define(node, unit, {batch_, shape.c, shape.h, shape.w});
+}
+void OnnxReader::define(const OnnxNode& node, int unit, std::vector<std::int64_t> dims) {
+  define(node, OnnxData{{units_.all(unit)}, units_[unit].output, std::move(dims)});
+}
+void OnnxReader::define(const OnnxNode& node, OnnxData data, std::size_t output) {
+  values_[node.outputs.at(output)] = std::move(data);
+}
+void OnnxReader::define(const OnnxNode& node, std::shared_ptr<const OnnxTensor> constant) {
+  model_.constants[node.outputs[0]] = std::move(constant);
+}
+void OnnxReader::define(const OnnxNode& node, OnnxTensor constant) {
+  define(node, std::make_shared<const OnnxTensor>(std::move(constant)));
+}
+void OnnxReader::define_same(const OnnxNode& node) {
+  if (constant(node, 0))
+    define(node, model_.constants.at(node.inputs[0]));
+  else
+    define(node, OnnxData(data(node, 0)));
+}
+
+}  // namespace opsched

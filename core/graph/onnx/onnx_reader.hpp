@@ -1,0 +1,94 @@
+// What the ONNX importer knows while it goes through a model's nodes. For the importer only.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/graph/onnx/onnx_model.hpp"
+#include "core/graph/onnx/onnx_units.hpp"
+
+namespace opsched {
+
+/// A value of the model: channels of units, one after another, all of one height and width. `dims` is how
+/// ONNX sees the same numbers in the same order: [batch, c, h, w], flattened, or otherwise reshaped.
+struct OnnxData {
+  std::vector<Value> pieces;
+  Shape shape;  ///< of all pieces
+  std::vector<std::int64_t> dims;
+};
+
+/// "[1, 3, 8, 8]"
+std::string to_string(const std::vector<std::int64_t>& dims);
+
+class OnnxReader {
+ public:
+  OnnxReader(OnnxModel model, std::string folder) : model_(std::move(model)), files_(std::move(folder)) {}
+
+  Graph read(const std::string& name);
+
+  // ---- for the operators
+
+  int batch() const { return batch_; }
+  const OnnxUnits& units() const { return units_; }
+
+  /// Input `i`, computed from the model's inputs. Throws Error if it is a constant, or not there.
+  const OnnxData& data(const OnnxNode& node, std::size_t i) const;
+  /// The same as [batch, channels, ...]: `dims` beyond the second together are height and width.
+  const OnnxData& channels(const OnnxNode& node, std::size_t i) const;
+  /// The same as [batch, channels, height, width].
+  const OnnxData& image(const OnnxNode& node, std::size_t i) const;
+  /// nullptr if input `i` is no constant.
+  const OnnxTensor* constant(const OnnxNode& node, std::size_t i) const;
+  const OnnxTensor& needed_constant(const OnnxNode& node, std::size_t i) const;
+  /// A constant list of this length.
+  std::vector<float> floats(const OnnxNode& node, std::size_t i, std::int64_t length);
+  std::vector<float> floats(const OnnxTensor& tensor) { return tensor.floats(files_); }
+  std::vector<std::int64_t> integers(const OnnxNode& node, std::size_t i);
+
+  /// A unit without layers that reads these terms.
+  int add_unit(const OnnxNode& node, std::vector<Term> terms);
+  int add_unit(const OnnxNode& node, const OnnxData& from);
+  void append(int unit, const Layer& layer) { units_.append(unit, layer); }
+  void append(int unit, const Conv2d& layer, std::shared_ptr<const ConvWeights> weights) {
+    units_.append(unit, layer, std::move(weights));
+  }
+  void append_affine(int unit, std::vector<float> factor, std::vector<float> bias) {
+    units_.append_affine(unit, std::move(factor), std::move(bias));
+  }
+  /// Weights as they are in the model, shared by all convolutions that read them. `bias` may be null.
+  std::shared_ptr<const ConvWeights> weights(const OnnxTensor& weight, const OnnxTensor* bias, int out_channels);
+
+  /// Output 0 of the node is this unit's, as an image; or with other dims.
+  void define(const OnnxNode& node, int unit);
+  void define(const OnnxNode& node, int unit, std::vector<std::int64_t> dims);
+  void define(const OnnxNode& node, OnnxData data, std::size_t output = 0);
+  void define(const OnnxNode& node, std::shared_ptr<const OnnxTensor> constant);
+  void define(const OnnxNode& node, OnnxTensor constant);
+  /// Output 0 of the node is its first input, constant or not.
+  void define_same(const OnnxNode& node);
+
+ private:
+  void add_input(const OnnxValue& input);
+  std::vector<char> needed_nodes() const;
+  void check_operators(const std::vector<char>& needed) const;
+  OnnxOutput output(const OnnxValue& value) const;
+
+  OnnxModel model_;
+  OnnxFiles files_;
+  int batch_ = 1;
+  OnnxUnits units_;
+  std::unordered_map<std::string, OnnxData> values_;
+  std::map<std::pair<const OnnxTensor*, const OnnxTensor*>, std::shared_ptr<const ConvWeights>> weights_;
+};
+
+/// How to read the nodes of a type.
+using OnnxOperators = std::map<std::string, void (*)(OnnxReader&, const OnnxNode&)>;
+void add_onnx_layers(OnnxOperators& operators);
+void add_onnx_elementwise(OnnxOperators& operators);
+void add_onnx_shapes(OnnxOperators& operators);
+
+}  // namespace opsched
