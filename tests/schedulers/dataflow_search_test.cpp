@@ -153,7 +153,7 @@ TEST(DataflowSearch, IsNoSlowerThanDataflowAndNeverBelowTheBound) {
       for (OpId op : graph.units()) work += cost.operator_ms(op) * cost.utilisation(op);
       for (const char* streams : {"1", "3", "16"}) {
         const double plain = simulated_ms(
-            cost,
+            cost, cost.contention_law(),
             make_schedule("dataflow", {.cost = cost, .devices = 1, .options = {{"streams", streams}}, .progress = {}}));
         const Schedule schedule = search(cost, {{"streams", streams}, {"tries", "4"}});
         const double ms = simulated_ms(cost, cost.contention_law(), schedule);

@@ -9,7 +9,7 @@
 
 namespace opsched::test {
 
-class TrueStopwatch final : public Stopwatch {
+class TrueStopwatch : public Stopwatch {
  public:
   TrueStopwatch(const Graph& graph, std::uint64_t seed) : graph_(graph), device_(seed) {}
 

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Random valid ONNX models: what ONNX says of them against what opsched computes, under every scheduler.
+
+  differential.py --check PROGRAM [--count 300] [--seed 1] [--seconds 40] [--keep FOLDER] [--python PYTHON]
+
+PROGRAM is opsched_onnx_check. Expected outputs are onnxruntime's, or those of ONNX's reference evaluator where
+onnxruntime is not installed. Models are made in rounds until --count or --seconds is reached. Where this Python has
+no package onnx, --python is tried; without it the test is skipped (exit code 77).
+"""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SKIPPED = 77
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", required=True)
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=40)
+    parser.add_argument("--keep", help="write the models here, and leave them")
+    parser.add_argument("--python", help="another Python, tried where this one has no onnx")
+    return parser.parse_args()
+
+
+def run_elsewhere(options):
+    if options.python and os.path.exists(options.python) and not os.environ.get("OPSCHED_ELSEWHERE"):
+        os.execve(options.python, [options.python, *sys.argv], {**os.environ, "OPSCHED_ELSEWHERE": "1"})
+    print("skipped: the Python package onnx is not installed (pip install onnx onnxruntime)")
+    sys.exit(SKIPPED)
+
+
+def evaluate(model, feeds):
+    try:
+        import onnxruntime
+    except ImportError:
+        from onnx.reference import ReferenceEvaluator
+
+        return ReferenceEvaluator(model).run(None, feeds)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, feeds)
+
+
+def write_model(folder, seed):
+    """Models of some seeds are valid, but may be refused: their names say so."""
+    import numpy as np
+    from random_model import RandomModel
+
+    made = RandomModel(seed)
+    feeds = made.feeds()
+    outputs = evaluate(made.model, feeds)
+    if not all(np.isfinite(output).all() for output in outputs):
+        return False
+    base = Path(folder) / f"{seed:06}{'.maybe' if made.may_be_refused else ''}"
+    with open(f"{base}.onnx", "wb") as file:
+        file.write(made.model.SerializeToString())
+    for suffix, values in ((".in", feeds.values()), (".out", outputs)):
+        with open(f"{base}{suffix}", "wb") as file:
+            for value in values:
+                file.write(np.ascontiguousarray(value, np.float32).tobytes())
+    return True
+
+
+def main():
+    options = arguments()
+    try:
+        import onnx  # noqa: F401
+    except ImportError:
+        run_elsewhere(options)
+    begin, seed, models, status = time.monotonic(), options.seed * 100000, 0, 0
+    while models < options.count and time.monotonic() - begin < options.seconds:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = options.keep or scratch
+            os.makedirs(folder, exist_ok=True)
+            for _ in range(min(50, options.count - models)):
+                models += write_model(folder, seed)
+                seed += 1
+            if options.keep and models < options.count:
+                continue
+            status |= subprocess.run([options.check, folder]).returncode
+    print(f"{models} models from seed {options.seed}, {time.monotonic() - begin:.1f} s")
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
