@@ -132,8 +132,8 @@ def source(records: list[Record], runs: dict[str, Run]) -> str:
 
 def commands(records: list[Record], runs: dict[str, Run]) -> str:
     """What made them, in the order in which it ran."""
-    used = sorted({record.run for record in records}, key=lambda id: runs[id].begin if id in runs else "")
-    lines = distinct(line for id in used if id in runs for line in runs[id].command.splitlines())
+    used = sorted({r.run for r in records} & runs.keys(), key=lambda id: (runs[id].begin, id))
+    lines = distinct(line for id in used for line in runs[id].command.splitlines())
     return "```\n" + "\n".join(lines) + "\n```\n" if lines else ""
 
 

@@ -274,23 +274,22 @@ def fnv1a(text: str, state: int = 14695981039346656037) -> int:
 
 class RecordFile:
     """FOLDER/records.jsonl, open for one process at a time; lines are appended and never changed. A run that did not end
-    goes on where it stopped when the same command runs on the same device and versions."""
+    goes on where it stopped when the same command runs on the same device and versions. Records are of `run`, or of
+    another run that is named with them: a baseline's."""
 
     def __init__(self, folder: Path, run: Run, fresh: bool = False) -> None:
         self.path = Path(folder) / "records.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._lock()
         self._cut_unfinished()
-        self.records, self.run = Records.read(folder), run
+        self.records, self.run, self._fresh = Records.read(folder), run, fresh
+        self._begun: list[Run] = []
         for there in (self.records.run_of(r) for r in self.records.select(software="opsched")
                       if r.provenance is Provenance.measured):
             if run.device and there.device not in ("", run.device):
                 raise BadRecords(f"'{self.path}' holds what was measured on {there.device}, and this is {run.device}; give "
                                  "another folder")
-        open_runs = [r for id, r in self.records.runs.items() if id not in self.records.ended and r.same_work(run)]
-        self._begun = bool(open_runs) and not fresh
-        if self._begun:
-            self.run = max(open_runs, key=lambda r: r.begin)
+        self._continue(run)
 
     def __enter__(self) -> "RecordFile":
         return self
@@ -328,34 +327,45 @@ class RecordFile:
             os.ftruncate(self._file, size)  # leaves whole lines behind
             raise
 
-    def _begin(self) -> None:
-        if self._begun:
-            return
-        begin, id = self.run.begin or utc(), ""
-        while not id or id in self.records.runs:
-            id = f"{fnv1a(json.dumps(_small(self.run)) + begin + id):016x}"
-        self.run, self._begun = replace(self.run, id=id, begin=begin), True
-        self._write({"run": _small(self.run)})
-        self.records.runs[id] = self.run
+    def _continue(self, run: Run) -> Run | None:
+        """The same work, begun by this process or left unfinished by one before."""
+        for begun in self._begun:
+            if begun.same_work(run):
+                return begun
+        unfinished = [r for id, r in self.records.runs.items() if id not in self.records.ended and r.same_work(run)]
+        if self._fresh or not unfinished:
+            return None
+        self._begun.append(max(unfinished, key=lambda r: r.begin))
+        return self._begun[-1]
 
-    def add(self, record: Record) -> bool:
-        """Keeps a record of this run. False: a stronger one stands, or one that says the same unmeasured thing."""
+    def _begin(self, run: Run) -> Run:
+        if begun := self._continue(run):
+            return begun
+        begin, id = run.begin or utc(), ""
+        while not id or id in self.records.runs:
+            id = f"{fnv1a(json.dumps(_small(run)) + begin + id):016x}"
+        self._begun.append(replace(run, id=id, begin=begin))
+        self._write({"run": _small(self._begun[-1])})
+        self.records.runs[id] = self._begun[-1]
+        return self._begun[-1]
+
+    def add(self, record: Record, run: Run | None = None) -> bool:
+        """Keeps a record. False: a stronger one stands, or one that says the same unmeasured thing."""
         if not self.records.would_stand(record):
             return False
         old = self.records.find(record.key())
         measured = record.provenance is Provenance.measured and not record.missing
         if old and not measured and replace(old, run="", time="") == replace(record, run="", time=""):
             return False
-        self._begin()
-        record = replace(record, run=self.run.id, time=record.time or utc())
+        record = replace(record, run=self._begin(run or self.run).id, time=record.time or utc())
         self._write({"record": record_to_json(record)})
         self.records.add(record)
         return True
 
     def made(self, key: str) -> Record | None:
-        """What this run (or the part that it continues) made of this key."""
+        """What the runs of this process (or the parts that they continue) made of this key."""
         record = self.records.find(key)
-        return record if record and self._begun and record.run == self.run.id and not record.missing else None
+        return record if record and not record.missing and any(record.run == run.id for run in self._begun) else None
 
     def keep_schedule(self, id: str, graph: str, text: str) -> None:
         if id not in self.records.schedules:
@@ -363,6 +373,7 @@ class RecordFile:
             self.records.schedules[id] = (graph, text)
 
     def finish(self) -> None:
-        if self._begun and self.run.id not in self.records.ended:
-            self._write({"end": {"run": self.run.id}})
-            self.records.ended.add(self.run.id)
+        for run in self._begun:
+            if run.id not in self.records.ended:
+                self._write({"end": {"run": run.id}})
+                self.records.ended.add(run.id)

@@ -67,7 +67,7 @@ class Study:
                            if a != "lower-bound" or self.measure in ("makespan", "share")]
         optimum = {(x_of(r), r.gpus): r for r in records if r.scheduler == "exact"}
         self.values = {(x_of(r), r.gpus, r.scheduler): point(r, optimum.get((x_of(r), r.gpus))) for r in records
-                       if r.scheduler in self.algorithms}
+                       if r.scheduler in self.algorithms and (self.measure != "gap" or (x_of(r), r.gpus) in optimum)}
 
     def cell(self, x: float, gpus: int, algorithm: str) -> str:
         found = self.values.get((x, gpus, algorithm))

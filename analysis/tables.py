@@ -101,7 +101,7 @@ def growth(records: Records) -> str:
         text += f"\n### {', '.join(f'{k} {v}' for k, v in options)}\n\n" + table(
             ["graph", "states", "width", "transitions", "distinct stages", "count, s", "count, MB", "search, s", "search, MB"],
             rows)
-    if repeated := [r for r in found if r.labels]:
+    if repeated := [r for r in found if r.labels and not r.missing]:
         text += "\n### Repeated runs\n\nMedians (fastest to slowest), seconds.\n\n" + table(
             ["graph", "transitions", "runs", "count, s", "search, s"],
             [[r.network, f"{r.numbers['transitions']:.0f}", str(r.spread.runs),

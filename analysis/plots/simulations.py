@@ -50,6 +50,9 @@ def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
     mean = {a: sum(study.values[*p, a].value for p in study.points) / len(study.points) for a in whole}
     ours = "The paper has no such study; it is ours."
     note = study.what() + "."
+    nothing = Comparison(head, rows, "Nothing can be said: algorithms or points are missing.", "The rest is missing.", note)
+    if not mean:
+        return nothing
     if study.measure == "time":
         slowest = max(mean, key=mean.get)
         x, gpus = study.points[-1]
@@ -59,7 +62,7 @@ def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
         words = [f"{LABELS[a]} {g:.2f}%" for a, g in sorted(mean.items(), key=lambda item: item[1]) if a != "exact"]
         return Comparison(head, rows, f"Mean distance from the proved optimum: {join(words)}.", ours, note)
     if not {"sequential", "ios-parallel", "hios-lp", "hios-mr", "hios-lp-inter", "hios-mr-inter"} <= set(mean):
-        return Comparison(head, rows, "Nothing can be said: algorithms are missing.", "The rest is missing.", note)
+        return nothing
     full, inter = min(mean["hios-lp"], mean["hios-mr"]), min(mean["hios-lp-inter"], mean["hios-mr-inter"])
     less = max(mean["hios-lp"], mean["hios-mr"]) < mean["ios-parallel"]
     share = {a: f"{m / mean['sequential']:.3f}" for a, m in mean.items()}
