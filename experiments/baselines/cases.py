@@ -1,12 +1,16 @@
-"""What is measured, and the file that remembers what was."""
+"""What is measured, and what is known of it: records of OUT/records.jsonl."""
 
 import dataclasses
-import json
-import os
 import pathlib
+import sys
 from typing import Any
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
+
+from records import Clocks, Record, RecordFile, Run, Spread  # noqa: E402
+
 Entry = dict[str, Any]
+IDLE = 1  # the bit of the reasons for lower clocks that says: nothing runs
 
 
 class Wrong(Exception):
@@ -24,56 +28,56 @@ class Case:
         size = f", image {self.image}" if self.image else ""
         return f"{self.network}, batch {self.batch}{size}, {self.precision}"
 
-    def facts(self) -> Entry:
-        """As they stand in the file: lines without an image are older than images."""
-        facts: Entry = {"graph": self.network, "batch": self.batch}
-        return {**facts, **({"image": self.image} if self.image else {}), "precision": self.precision}
+    def record(self, software: str, scheduler: str, **more: Any) -> Record:
+        return Record(network=self.network, batch=self.batch, image=self.image, precision=self.precision, software=software,
+                      scheduler=scheduler, **more)
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Modes of one peer that are measured by one process."""
+    """Ways to run one software that are measured by one process."""
 
     case: Case
-    peer: str
+    software: str
     modes: tuple[str, ...]
 
 
-class Store:
-    """OUT/peers.jsonl: an entry a peer and case, its `latency` an object by mode."""
+def cudnn_version(number: int | str | None) -> str:
+    """91900: 9.19.0"""
+    return f"{int(number) // 10000}.{int(number) % 10000 // 100}.{int(number) % 100}" if number else ""
 
-    def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-        self.entries: list[Entry] = []
-        if path.exists():
-            for number, line in enumerate(path.read_text().splitlines(), 1):
-                try:
-                    entry = json.loads(line)
-                    self._key(entry), entry["latency"].items()
-                except (ValueError, KeyError, AttributeError, TypeError) as error:
-                    raise Wrong(f"{path}:{number}: not a line of this program ({error}); move the file away") from error
-                self.entries.append(entry)
 
-    @staticmethod
-    def _key(entry: Entry) -> tuple[Any, ...]:
-        return entry["peer"], entry["graph"], entry["batch"], entry.get("image", 0), entry["precision"]
+def run_of(entry: Entry, command: str) -> Run:
+    """Where and with what versions other software ran, by its own account."""
+    versions = dict(entry.get("versions", {}))
+    cuda, cudnn = versions.pop("cuda", None) or "", cudnn_version(versions.pop("cudnn", None))
+    return Run(device=entry["device"], cuda=cuda, cudnn=cudnn, software={k: str(v) for k, v in versions.items()}, command=command)
 
-    def find(self, peer: str, case: Case) -> Entry | None:
-        key = self._key({"peer": peer, **case.facts()})
-        return next((e for e in self.entries if self._key(e) == key), None)
 
-    def add(self, entry: Entry) -> None:
-        """Merges by mode with what the same device and versions gave earlier; else replaces it."""
-        old = next((e for e in self.entries if self._key(e) == self._key(entry)), None)
-        if old is None:
-            self.entries.append(entry)
-        else:
-            same = all(old.get(k) == entry[k] for k in ("device", "versions"))
-            merged = {**entry, "latency": {**(old["latency"] if same else {}), **entry["latency"]}}
-            if same and "ours" in old and "ours" not in entry:
-                merged["ours"] = old["ours"]
-            self.entries[self.entries.index(old)] = merged
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".jsonl.new")
-        beside.write_text("".join(json.dumps(e) + "\n" for e in self.entries))
-        os.replace(beside, self.path)
+def clocks_of(entry: Entry) -> Clocks:
+    clocks = entry.get("clocks", {})
+    if "sm_mhz" not in clocks:
+        return Clocks()
+    return Clocks(clocks["sm_mhz"], clocks["memory_mhz"], bool(int(clocks["throttle_reasons"], 16) & ~IDLE))
+
+
+def record_of(task: Task, mode: str, entry: Entry) -> Record:
+    """One way to run, as its process answered: a latency, or why there is none."""
+    latency = entry["latency"][mode]
+    if "median_ms" not in latency:
+        word = next(word for word in ("absent", "failed") if word in latency)
+        return task.case.record(task.software, mode, missing=f"{word}: {latency[word]}")
+    return task.case.record(
+        task.software, mode, value=latency["median_ms"], unit="ms",
+        spread=Spread(min=latency.get("min_ms", 0), max=latency.get("max_ms", 0), mad_ratio=latency.get("noise", 0),
+                      runs=latency.get("runs", 0)),
+        numbers={k: latency[k] for k in ("relative_error", "ready_seconds") if k in latency},
+        texts={"what": latency["what"]} if "what" in latency else {}, clocks=clocks_of(entry))
+
+
+def is_wanted(file: RecordFile, case: Case, software: str, mode: str, retry: bool) -> bool:
+    """Not measured yet (or not compared with ours), absent, or failed and to be tried again."""
+    known = file.records.find(case.record(software, mode).key())
+    if known is None or known.missing.startswith("absent"):
+        return True
+    return retry if known.missing else "relative_error" not in known.numbers

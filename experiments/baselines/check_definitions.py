@@ -6,15 +6,14 @@ interpreter in double precision, gives both sides the same random weights (batch
 folded on ours), and compares the outputs before the classifier. Where IOS's network differs from
 the library's, the graph is changed first, and every change is listed in the result.
 
-Needs PyTorch, torchvision and timm. Prints JSON; exit code 0 if all agree, 1 if not.
+Needs PyTorch, torchvision and timm. Exit code 0 if all agree, 1 if not.
 
-    experiments/baselines/check_definitions.py --opsched ./opsched -o results/definitions.json
+    experiments/baselines/check_definitions.py --opsched ./opsched --out results
 """
 
 import argparse
 import json
-import os
-import platform
+import pathlib
 import subprocess
 import sys
 
@@ -22,6 +21,8 @@ import timm
 import torch
 import torch.nn.functional as F
 import torchvision
+
+from check import Provenance, Record, check, finish
 
 TOLERANCE = 1e-9  # relative, in double precision
 
@@ -243,16 +244,17 @@ NETWORKS = {
     "squeezenet": ("torchvision.models.squeezenet1_0", squeezenet),
     "nasnet": ("timm nasnetalarge", nasnet),
 }
+NOT_COMPARED = {"randwire": "neither torchvision nor timm has it"}
+WHAT = "our networks against the same ones of other libraries, with equal random weights, in double precision"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--opsched", default="./opsched", help="the program that shows the graphs")
-    parser.add_argument("-o", "--output", help="file for the result; default: standard output only")
+    parser.add_argument("--out", type=pathlib.Path, help="folder whose records.jsonl the result goes to")
     args = parser.parse_args()
     torch.set_grad_enabled(False)
-
-    results = []
+    checks = []
     for name, (reference, prepare) in NETWORKS.items():
         shown = subprocess.run([args.opsched, "show", name, "--format", "json"], stdout=subprocess.PIPE, text=True)
         if shown.returncode:
@@ -261,38 +263,13 @@ def main():
         image, weights, expected = prepare(graph)
         got = run(graph, image, weights)
         same_shape = got.shape == expected.shape
-        error = ((got - expected).abs().max() / expected.abs().max()).item() if same_shape else float("inf")
-        results.append(
-            {
-                "network": name,
-                "reference": reference,
-                "output": "x".join(str(n) for n in expected.shape[1:]),
-                "max_relative_error": error,
-                "agrees": error < TOLERANCE,
-                "changes_to_our_graph": graph.changes,
-            }
-        )
-        print(f"{name}: {error:.1e} against {reference}, {len(graph.changes)} changes", file=sys.stderr)
-
-    report = {
-        "what": "our networks against the same ones of other libraries, with equal random weights, in double precision",
-        "tolerance": TOLERANCE,
-        "networks": results,
-        "not_compared": {"randwire": "neither torchvision nor timm has it"},
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
-            "timm": timm.__version__,
-        },
-    }
-    text = json.dumps(report, indent=2) + "\n"
-    print(text, end="")
-    if args.output:
-        with open(args.output + ".tmp", "w") as file:
-            file.write(text)
-        os.replace(args.output + ".tmp", args.output)
-    sys.exit(0 if all(result["agrees"] for result in results) else 1)
+        error = ((got - expected).abs().max() / expected.abs().max()).item() if same_shape else None
+        checks.append(check(name, {"check": "definitions"}, error, TOLERANCE, {
+            "what": WHAT, "computed_in": "double", "reference": reference,
+            "output": "x".join(str(n) for n in expected.shape[1:]), "changes_to_our_graph": "; ".join(graph.changes)}))
+    checks += [Record(network=n, quantity="relative_error", labels={"check": "definitions"}, missing=why,
+                      provenance=Provenance.exact) for n, why in NOT_COMPARED.items()]
+    sys.exit(finish(args.out, checks, "check_definitions.py", torch, torchvision, timm))
 
 
 if __name__ == "__main__":

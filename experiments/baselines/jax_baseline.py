@@ -140,7 +140,7 @@ def answer(request: dict[str, Any], budget: Budget) -> dict[str, Any]:
     except Exception as error:  # whatever a framework throws is its result
         latency = {"what": WHAT, "failed": words_of(error)}
     jax.clear_caches()
-    return {"peer": "jax", "graph": graph.name, "batch": graph.batch, "precision": request["precision"],
+    return {"software": "jax", "graph": graph.name, "batch": graph.batch, "precision": request["precision"],
             "device": jax.devices()[0].device_kind, "versions": {"jax": jax.__version__},
             "clocks": gpu.clocks() if jax.default_backend() == "gpu" else {}, "latency": {"xla": latency}}
 

@@ -1,4 +1,4 @@
-"""The peers' processes, as run_baselines.py sees them: a request at a time, an answer or the reason why there is none."""
+"""The baselines' processes, as run_baselines.py sees them: a request at a time, an answer or the reason why there is none."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Died(Exception):
-    """A peer's process that crashed or took too long; the words say which."""
+    """A baseline's process that crashed or took too long; the words say which."""
 
 
 def last_words(text: str) -> str:

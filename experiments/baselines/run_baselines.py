@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the peers (PyTorch in several ways, JAX/XLA, TensorRT) on our networks, beside our own schedules.
+"""Measures baselines (PyTorch in several ways, JAX/XLA, TensorRT) on our networks, beside our own schedules.
 
   python3 experiments/baselines/run_baselines.py --opsched build/release/opsched --out results/mygpu
   python3 experiments/baselines/run_baselines.py --out results/mygpu --network squeezenet --precision fp16 --batch 1,32
@@ -7,20 +7,22 @@
   python3 experiments/baselines/run_baselines.py --out results/mygpu --modes compile --compile-jobs 16 --max-seconds 0.3
   python3 experiments/baselines/run_baselines.py --out results/mygpu --modes compile-max-autotune --timeout 3600
 
-Every peer gets our graph, weights and input, and its output is compared with ours. For each case (a network,
-batch, image size and precision) our schedules are measured first, then the peers, then ours again, all on the
-same GPU. What is finished goes to OUT/peers.jsonl at once (one line a peer and case); a run that was stopped
-goes on where it stopped. A peer that is not installed is recorded as absent, one that crashes or takes too
-long as failed, and the rest goes on. Peers run under --python, the interpreter that has them.
+Every baseline gets our graph, weights and input, and its output is compared with ours. For each case (a network,
+batch, image size and precision) our schedules are measured first, then the baselines, then ours again, all on the
+same GPU. What is finished goes to OUT/records.jsonl at once; a run that was stopped goes on where it stopped. A
+baseline that is not installed is recorded as absent, one that crashes or takes too long as failed, and the rest
+goes on. Baselines run under --python, the interpreter that has them.
 """
 
 import argparse
 import concurrent.futures
+import dataclasses
 import functools
 import json
 import math
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -28,8 +30,9 @@ import time
 from typing import Any
 
 import gpu
-from cases import Case, Entry, Store, Task, Wrong
+from cases import Case, Entry, Record, RecordFile, Run, Task, Wrong, is_wanted, record_of, run_of
 from processes import Died, Process, last_words
+from records import BadRecords, Records
 
 HERE = pathlib.Path(__file__).resolve().parent
 PRECISIONS = ["fp32", "tf32", "fp16"]
@@ -57,24 +60,24 @@ device_name = functools.cache(gpu.name)
 
 
 def missing(args: argparse.Namespace) -> dict[str, str]:
-    """Why peers cannot run; empty for those that can."""
+    """Why baselines cannot run; empty for those that can."""
     ask = ("import importlib.util, json; print(json.dumps({m: bool(importlib.util.find_spec(m)) "
-           f"for m in {[MODULE[p] for p in args.peers]}}}))")
+           f"for m in {[MODULE[b] for b in args.baselines]}}}))")
     try:
         tried = subprocess.run([args.python, "-c", ask], capture_output=True, text=True, timeout=300)
         if tried.returncode != 0:
-            return dict.fromkeys(args.peers, f"{args.python}: {last_words(tried.stderr)}")
+            return dict.fromkeys(args.baselines, f"{args.python}: {last_words(tried.stderr)}")
         there = json.loads(tried.stdout)
     except (OSError, subprocess.TimeoutExpired, ValueError) as error:
-        return dict.fromkeys(args.peers, f"{args.python} cannot be asked: {error}")
-    why = {p: "" if there[MODULE[p]] else f"No module named '{MODULE[p]}'" for p in args.peers}
+        return dict.fromkeys(args.baselines, f"{args.python} cannot be asked: {error}")
+    why = {b: "" if there[MODULE[b]] else f"No module named '{MODULE[b]}'" for b in args.baselines}
     if why.get("tensorrt") == "":
         why["tensorrt"] = "TensorRT is installed, but networks are not handed to it yet"
     return why
 
 
 class Files:
-    """What peers read, made once. Weights are the same for every batch, scaled for the image size."""
+    """What baselines read, made once. Weights are the same for every batch, scaled for the image size."""
 
     def __init__(self, args: argparse.Namespace, folder: pathlib.Path) -> None:
         self.args, self.folder = args, folder
@@ -102,29 +105,29 @@ class Files:
             list(pool.map(lambda words: opsched(self.args, *words), work.values()))
 
 
-class Peers:
-    """A process a peer, and some that compile side by side; each is started when it is needed."""
+class Baselines:
+    """A process a baseline, and some that compile side by side; each is started when it is needed."""
 
     def __init__(self, args: argparse.Namespace, files: Files) -> None:
         self.args, self.files = args, files
         threads = str(max(1, (os.cpu_count() or 1) // args.compile_jobs))
         shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # JAX would take most of the GPU's memory from the others
-        self.timing = {peer: Process(self._command(peer), shared) for peer in args.peers if peer in SCRIPT}
+        self.timing = {b: Process(self._command(b), shared) for b in args.baselines if b in SCRIPT}
         self.compiling = [Process(self._command("pytorch"), {"TORCHINDUCTOR_COMPILE_THREADS": threads})
                           for _ in range(args.compile_jobs if args.compile_jobs > 1 else 0)]
         self.ready: dict[Task, Process | str] = {}
 
-    def __enter__(self) -> "Peers":
+    def __enter__(self) -> "Baselines":
         return self
 
     def __exit__(self, *_: Any) -> None:
         for process in [*self.timing.values(), *self.compiling]:
             process.end()
 
-    def _command(self, peer: str) -> list[str]:
-        command = [self.args.python, str(HERE / SCRIPT[peer]), "--serve", "--runs", str(self.args.runs),
+    def _command(self, software: str) -> list[str]:
+        command = [self.args.python, str(HERE / SCRIPT[software]), "--serve", "--runs", str(self.args.runs),
                    "--max-seconds", str(self.args.max_seconds)]
-        return command + (["--device", self.args.device] if peer == "pytorch" else [])
+        return command + (["--device", self.args.device] if software == "pytorch" else [])
 
     def _request(self, do: str, task: Task) -> Entry:
         case = task.case
@@ -145,8 +148,8 @@ class Peers:
                 self.ready[task] = str(died)
 
     def run(self, task: Task) -> Entry:
-        """The peer's own entry, or one that says how it failed."""
-        process = self.ready.pop(task, None) or self.timing[task.peer]
+        """The baseline's own entry, or one that says how it failed."""
+        process = self.ready.pop(task, None) or self.timing[task.software]
         try:
             if isinstance(process, str):
                 raise Died(process)
@@ -158,8 +161,8 @@ class Peers:
         return entry
 
 
-def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> dict[Case, Entry]:
-    """Our schedules' latencies by case and scheduler, with how they were found."""
+def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> dict[Case, list[tuple[Record, Run]]]:
+    """Our schedules' latencies by case, and where they were measured."""
     if not args.ours or args.device == "cpu":
         return {}
     by_image: dict[tuple[Any, ...], list[Case]] = {}
@@ -167,40 +170,41 @@ def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> d
     for case in cases:
         by_image.setdefault((case.network, case.precision, case.image), []).append(case)
         by_batch.setdefault((case.network, case.precision, case.batch), []).append(case)
-    found: dict[Case, Entry] = {}
-    for together in min(by_image, by_batch, key=len).values():
+    found: dict[Case, list[tuple[Record, Run]]] = {}
+    for number, together in enumerate(min(by_image, by_batch, key=len).values()):
+        out = pathlib.Path(tempfile.mkdtemp(prefix=f"ours{number}-", dir=folder))
         network, precision = together[0].network, together[0].precision
         batches, images = ({getattr(c, key) for c in together} for key in ("batch", "image"))
         words = ["bench", "--network", network, "--precision", precision,
                  "--batch", ",".join(map(str, sorted(batches))), "--image", ",".join(map(str, sorted(images))),
-                 "--scheduler", ",".join(args.ours), "--max-seconds", str(args.max_seconds),
-                 "--out", str(folder / "ours"), "--fresh"]
+                 "--scheduler", ",".join(args.ours), "--max-seconds", str(args.max_seconds), "--out", str(out)]
         if (args.out / f"profile-{precision}.json").exists() or device_name() != "no GPU":
             words += ["--profile", str(args.out)]
         opsched(args, *words)
-        for r in json.loads((folder / "ours" / "bench.json").read_text())["results"]:
-            case = Case(r["network"], r["batch"], r["image"], r["precision"])
-            if case in together and r["gpus"] == 1:
-                found.setdefault(case, {})[r["scheduler"]] = {"skipped": r["skipped"]} if "skipped" in r else {
-                    "median_ms": r["ms"], "noise": r["noise"], "how": r["how"]}
+        records = Records.read(out)
+        for r in records.standing():
+            case = Case(r.network, r.batch, r.image, r.precision)
+            if case in together and r.gpus == 1:
+                found.setdefault(case, []).append((r, records.run_of(r)))
     return found
 
 
-def tasks_of(case: Case, args: argparse.Namespace, store: Store) -> list[Task]:
-    """What is still to be measured; PyTorch's compiled modes are requests of their own."""
-    def wanted(peer: str, mode: str) -> bool:
-        entry = store.find(peer, case)
-        known = entry["latency"].get(mode, {}) if entry else {}
-        if "failed" in known:
-            return args.retry
-        return "relative_error" not in known  # absent, or its output was never compared with ours
+def keep_ours(file: RecordFile, found: list[tuple[Record, Run]], software: str, when: str, command: str) -> None:
+    """Ours beside a baseline: the same record under another label."""
+    for r, run in found:
+        beside = dataclasses.replace(r, labels={"beside": software, "when": when}, run="")
+        file.add(beside, dataclasses.replace(run, id="", begin="", command=command))
 
+
+def tasks_of(case: Case, args: argparse.Namespace, file: RecordFile) -> list[Task]:
+    """What is still to be measured; PyTorch's compiled modes are requests of their own."""
     tasks = []
-    for peer in args.peers:
-        modes = [m for m in (args.modes if peer == "pytorch" else [ONLY_MODE[peer]]) if wanted(peer, m)]
+    for software in args.baselines:
+        modes = args.modes if software == "pytorch" else [ONLY_MODE[software]]
+        modes = [m for m in modes if is_wanted(file, case, software, m, args.retry)]
         together = tuple(m for m in modes if m in CUDA_GRAPHS)
-        tasks += [Task(case, peer, together)] if together else []
-        tasks += [Task(case, peer, (m,)) for m in modes if m not in CUDA_GRAPHS]
+        tasks += [Task(case, software, together)] if together else []
+        tasks += [Task(case, software, (m,)) for m in modes if m not in CUDA_GRAPHS]
     return tasks
 
 
@@ -212,11 +216,11 @@ def networks_of(args: argparse.Namespace) -> list[str]:
     return args.network or listed
 
 
-def show(entry: Entry) -> str:
-    if "median_ms" in entry:
-        error = entry.get("relative_error")
-        return f"{entry['median_ms']:.4f} ms" + (f", error {error:.1e}" if error is not None else "")
-    return next((f"{word}: {entry[word]}" for word in ("absent", "failed", "skipped") if word in entry), "?")
+def show(record: Record) -> str:
+    if record.missing:
+        return record.missing
+    error = record.numbers.get("relative_error")
+    return f"{record.value:.4f} ms" + (f", error {error:.1e}" if error is not None else "")
 
 
 class Progress:
@@ -231,68 +235,64 @@ class Progress:
         print(f"[{self.done}/{self.total}{left}] {text}", flush=True)
 
 
-def record(store: Store, task: Task, entry: Entry, device: str, before: Entry) -> Entry:
-    """Keeps what a peer answered. A failure leaves the facts of an earlier success as they are."""
-    if "device" not in entry:
-        known = store.find(task.peer, task.case) or {}
-        facts = {k: known[k] for k in ("device", "versions", "clocks") if k in known}
-        entry = {"device": device, "versions": {}, "clocks": {}, **facts, **entry}
-    entry = {"peer": task.peer, **task.case.facts(),
-             **{k: entry[k] for k in ("device", "versions", "clocks", "latency")}}
-    if before:
-        entry["ours"] = {name: {"before": latency} for name, latency in before.items()}
-    store.add(entry)
-    return entry
+def keep(file: RecordFile, task: Task, entry: Entry, device: str, command: str) -> None:
+    """Keeps what a baseline answered, a record a mode."""
+    run = run_of({"device": device, **entry}, command)
+    for mode in task.modes:
+        record = record_of(task, mode, entry)
+        file.add(record, run)
+        print(f"    {task.software} {mode}: {show(record)}")
 
 
-def measure_together(args: argparse.Namespace, store: Store, work: list[tuple[Case, list[Task]]], peers: Peers,
+def measure_together(args: argparse.Namespace, file: RecordFile, work: list[tuple[Case, list[Task]]], baselines: Baselines,
                      device: str, progress: Progress) -> None:
-    """Some cases: compiled side by side, then ours, each peer in turn, and ours again."""
-    folder, cases = peers.files.folder, [case for case, _ in work]
+    """Some cases: compiled side by side, then ours, each baseline in turn, and ours again."""
+    folder, cases = baselines.files.folder, [case for case, _ in work]
     tasks = [task for _, more in work for task in more]
-    peers.files.make(cases)
-    if slow := [t for t in tasks if t.modes == (SIDE_BY_SIDE,)][: len(peers.compiling)]:
+    beside = sorted({(t.case, t.software) for t in tasks}, key=str)
+    baselines.files.make(cases)
+    if slow := [t for t in tasks if t.modes == (SIDE_BY_SIDE,)][: len(baselines.compiling)]:
         progress.line(f"compiling {len(slow)} networks side by side")
-        peers.compile(slow)
+        baselines.compile(slow)
     before = ours(args, cases, folder)
+    for case, software in beside:
+        keep_ours(file, before.get(case, []), software, "before", args.command)
     for task in tasks:
-        progress.line(f"{task.case}: {task.peer} {', '.join(task.modes)}")
-        entry = record(store, task, peers.run(task), device, before.get(task.case, {}))
+        progress.line(f"{task.case}: {task.software} {', '.join(task.modes)}")
+        keep(file, task, baselines.run(task), device, args.command)
         progress.done += 1
-        for mode in task.modes:
-            print(f"    {task.peer} {mode}: {show(entry['latency'][mode])}")
-    for case, after in ours(args, cases, folder).items():
-        both = {name: {"before": before.get(case, {}).get(name, {}), "after": entry} for name, entry in after.items()}
-        for peer in {t.peer for t in tasks if t.case == case}:
-            if entry := store.find(peer, case):
-                store.add({**entry, "ours": both})
-        for name, pair in both.items():
-            print(f"    ours {name}, {case}: {show(pair['before'])} before, {show(pair['after'])} after")
+    after = ours(args, cases, folder)
+    for case, software in beside:
+        keep_ours(file, after.get(case, []), software, "after", args.command)
+    for case in cases:
+        for (old, _), (new, _) in zip(before.get(case, []), after.get(case, [])):
+            print(f"    ours {new.scheduler}, {case}: {show(old)} before, {show(new)} after")
 
 
-def measure(args: argparse.Namespace, store: Store, folder: pathlib.Path) -> None:
+def measure(args: argparse.Namespace, file: RecordFile, folder: pathlib.Path) -> None:
     absent = missing(args)
     device = device_name() if args.device == "cuda" else "CPU"
-    for peer, why in absent.items():
+    for software, why in absent.items():
         if why:
-            print(f"{peer}: absent: {why}")
+            print(f"{software}: absent: {why}")
     if all(absent.values()):
-        print(f"no peer is installed in {args.python}; give --python the interpreter that has them")
+        print(f"no baseline is installed in {args.python}; give --python the interpreter that has them")
     cases = [Case(n, b, i, p) for n in networks_of(args) for p in args.precision for i in args.image for b in args.batch]
-    todo = [(case, tasks) for case in cases if (tasks := tasks_of(case, args, store))]
-    print(f"{len(cases)} cases, {len(cases) - len(todo)} of them known already, into {store.path}")
+    todo = [(case, tasks) for case in cases if (tasks := tasks_of(case, args, file))]
+    print(f"{len(cases)} cases, {len(cases) - len(todo)} of them known already, into {file.path}")
     work = []
     for case, tasks in todo:
         for task in tasks:
-            if absent[task.peer]:
-                record(store, task, {"latency": {m: {"absent": absent[task.peer]} for m in task.modes}}, device, {})
-        if there := [task for task in tasks if not absent[task.peer]]:
+            if absent[task.software]:
+                keep(file, task, {"latency": {m: {"absent": absent[task.software]} for m in task.modes}}, device, args.command)
+        if there := [task for task in tasks if not absent[task.software]]:
             work.append((case, there))
     progress = Progress(sum(len(tasks) for _, tasks in work))
-    with Peers(args, Files(args, folder)) as peers:
+    with Baselines(args, Files(args, folder)) as baselines:
         for begin in range(0, len(work), args.compile_jobs):
-            measure_together(args, store, work[begin : begin + args.compile_jobs], peers, device, progress)
-    print(f"done: {store.path}")
+            measure_together(args, file, work[begin : begin + args.compile_jobs], baselines, device, progress)
+    file.finish()
+    print(f"done: {file.path}")
 
 
 def words_of(text: str) -> list[str]:
@@ -302,31 +302,31 @@ def words_of(text: str) -> list[str]:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--opsched", default=str(HERE.parent.parent / "opsched"), help="our program")
-    parser.add_argument("--python", default=sys.executable, help="the interpreter that has the peers")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="results folder; peers.jsonl goes there")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter that has the baselines")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="results folder; records go there")
     parser.add_argument("--network", type=words_of, default=[], help="as in a,b (default: all)")
     parser.add_argument("--precision", type=words_of, default=PRECISIONS, help="as in fp32,fp16 (default: all)")
     parser.add_argument("--batch", type=words_of, default=["1"], help="as in 1,16 (default: 1)")
     parser.add_argument("--image", type=words_of, default=["0"],
                         help="as in 512,1024; 0: the network's own (default: 0)")
-    parser.add_argument("--peers", type=words_of, default=list(MODULE), help=f"of {', '.join(MODULE)} (default: all)")
+    parser.add_argument("--baselines", type=words_of, default=list(MODULE), help=f"of {', '.join(MODULE)} (default: all)")
     parser.add_argument("--modes", type=words_of, default=MODES[:-1],
                         help=f"of PyTorch: {', '.join(MODES)}, graph (sequential), opara (dataflow); "
                              "default: all but the last")
     parser.add_argument("--ours", type=words_of, default=["sequential", "dataflow"],
                         help="our schedulers measured before and after, as in sequential,ios-both; '' for none")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: to try it out")
-    parser.add_argument("--runs", type=int, default=60, help="timed runs of a peer at most (default: 60)")
+    parser.add_argument("--runs", type=int, default=60, help="timed runs of a baseline at most (default: 60)")
     parser.add_argument("--max-seconds", type=float, default=0.5,
                         help="of timed runs, a mode or schedule (default: 0.5); at least 5 runs are timed")
     parser.add_argument("--compile-jobs", type=int, default=1,
                         help="cases that are taken together: torch.compile compiles them side by side before anything "
                              "is timed, and ours is measured once before and once after all of them (default: 1)")
-    parser.add_argument("--timeout", type=float, default=900, help="seconds that a peer may take for a case (default: 900)")
+    parser.add_argument("--timeout", type=float, default=900, help="seconds that a baseline may take for a case (default: 900)")
     parser.add_argument("--retry", action="store_true", help="measure again what failed earlier")
     args = parser.parse_args()
     args.modes = [ALIASES.get(m, m) for m in args.modes]
-    for given, known, what in ((args.precision, PRECISIONS, "precision"), (args.peers, list(MODULE), "peer"),
+    for given, known, what in ((args.precision, PRECISIONS, "precision"), (args.baselines, list(MODULE), "baseline"),
                                (args.modes, MODES, "mode")):
         unknown = [word for word in given if word not in known]
         if unknown:
@@ -338,6 +338,7 @@ def parse() -> argparse.Namespace:
     for option in ("runs", "max_seconds", "compile_jobs"):
         if getattr(args, option) <= 0:
             parser.error(f"--{option.replace('_', '-')} {getattr(args, option)}: write a number above 0")
+    args.command = shlex.join(["python3", "experiments/baselines/run_baselines.py", *sys.argv[1:]])
     args.batch, args.image = [int(b) for b in args.batch], [int(i) for i in args.image]
     return args
 
@@ -345,12 +346,10 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     args = parse()
     try:
-        with tempfile.TemporaryDirectory(prefix="opsched-peers-") as folder:
-            measure(args, Store(args.out / "peers.jsonl"), pathlib.Path(folder))
-    except Wrong as error:
-        print(f"run_baselines: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
+        with (tempfile.TemporaryDirectory(prefix="opsched-baselines-") as folder,
+              RecordFile(args.out, Run(command=args.command)) as file):
+            measure(args, file, pathlib.Path(folder))
+    except (Wrong, BadRecords, OSError) as error:
         print(f"run_baselines: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""A peer as a process that answers requests: what is slow to start (importing a framework) happens once."""
+"""A baseline as a process that answers requests: what is slow to start (importing a framework) happens once."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""How peers are timed: warm-up and runs within a budget, medians."""
+"""How baselines are timed: warm-up and runs within a budget, medians."""
 
 import dataclasses
 import statistics

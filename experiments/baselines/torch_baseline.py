@@ -142,7 +142,7 @@ class Loaded:
         return entry | timed(run, budget, self.device)
 
 
-class Peer:
+class Baseline:
     """What is loaded stays until another graph or precision is asked for."""
 
     def __init__(self, device: str, budget: Budget) -> None:
@@ -192,7 +192,7 @@ class Peer:
                 latency[mode] = {"what": WHAT[mode], "failed": words_of(error)}
             self.free()
         result = {
-            "peer": "pytorch",
+            "software": "pytorch",
             "graph": loaded.graph.name,
             "batch": loaded.graph.batch,
             "precision": loaded.precision,
@@ -231,12 +231,12 @@ def main() -> None:
         parser.error("give a graph, or --serve")
     if args.device == "cuda" and not torch.cuda.is_available():
         sys.exit("torch_baseline: PyTorch sees no GPU (--device cpu runs eager and compile)")
-    peer = Peer(args.device, Budget(args.runs, args.max_seconds))
+    baseline = Baseline(args.device, Budget(args.runs, args.max_seconds))
     if args.serve:
-        serve(peer.answer)
+        serve(baseline.answer)
         return
     try:
-        result = peer.answer({"do": "measure", "graph": args.graph, "precision": args.precision, "modes": modes,
+        result = baseline.answer({"do": "measure", "graph": args.graph, "precision": args.precision, "modes": modes,
                               "weights": args.weights, "expected": args.expected})
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f"torch_baseline: {error}")

@@ -106,7 +106,7 @@ class Replaying {
   const std::string& folder_;
   const std::vector<Case>& cases_;
   const ReplayOptions& options_;
-  std::vector<Timed> replays_;     ///< each written by the one worker that has its case
+  std::vector<Timed> replays_;      ///< each written by the one worker that has its case
   std::vector<std::size_t> order_;  ///< of cases, neighbours side by side
 
   std::mutex mutex_;  ///< of all below
@@ -120,7 +120,7 @@ class Replaying {
 }  // namespace
 
 std::vector<Timed> replay_cases(const std::string& profile_folder, const std::vector<Case>& cases,
-                                 const ReplayOptions& options) {
+                                const ReplayOptions& options) {
   return Replaying(profile_folder, cases, options).run();
 }
 

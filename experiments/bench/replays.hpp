@@ -27,6 +27,6 @@ struct ReplayOptions {
 /// neighbourhoods side by side. Throws Error where the profile cannot be read, and passes on what `report` throws, once
 /// the searches under way have stopped.
 std::vector<Timed> replay_cases(const std::string& profile_folder, const std::vector<Case>& cases,
-                                 const ReplayOptions& options);
+                                const ReplayOptions& options);
 
 }  // namespace opsched::bench

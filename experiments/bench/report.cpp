@@ -23,9 +23,7 @@ const Record* find(const std::vector<Record>& results, const Case& what) {
   return it == results.end() || !it->missing.empty() ? nullptr : &*it;
 }
 
-std::string mark(const Record& record) {
-  return std::string(record.provenance == Provenance::simulated ? "~" : "");
-}
+std::string mark(const Record& record) { return std::string(record.provenance == Provenance::simulated ? "~" : ""); }
 
 /// Latency and speed-up, or a dash.
 std::pair<std::string, std::string> cells(const std::vector<Record>& results, const Case& what) {

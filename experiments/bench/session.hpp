@@ -10,14 +10,14 @@
 namespace opsched::bench {
 
 struct SessionOptions {
-  std::vector<Case> cases;               ///< in the order in which they run (make_cases)
-  std::vector<double> expected_seconds;  ///< of each case, for the time left; empty: all alike
-  std::string cache;                     ///< folder of schedules; empty: not kept
-  std::string out;                       ///< folder of records; empty: not kept
-  std::string command;                   ///< for the records: what a user can repeat
-  bool fresh = false;                    ///< forget an interrupted run
-  bool replace = false;                  ///< records of this run take the place of stronger ones
-  double max_seconds = 2;                ///< to measure one schedule, about
+  std::vector<Case> cases;                   ///< in the order in which they run (make_cases)
+  std::vector<double> expected_seconds;      ///< of each case, for the time left; empty: all alike
+  std::string cache;                         ///< folder of schedules; empty: not kept
+  std::string out;                           ///< folder of records; empty: not kept
+  std::string command;                       ///< for the records: what a user can repeat
+  bool fresh = false;                        ///< forget an interrupted run
+  bool replace = false;                      ///< records of this run take the place of stronger ones
+  double max_seconds = 2;                    ///< to measure one schedule, about
   std::vector<std::string> benchmark_flags;  ///< --benchmark_...=..., as Google Benchmark has them
 };
 

@@ -107,7 +107,8 @@ std::string group_text(const Graph* graph, const Group& group) {
 /// The network that a record is of, if it is still the same.
 std::unique_ptr<Graph> graph_of(const Record& record) try {
   const records::Case& what = record.what;
-  auto graph = std::make_unique<Graph>(make_network(what.network, {.batch = what.batch, .image = what.image, .seed = 1, .edge_lists = {}}));
+  auto graph = std::make_unique<Graph>(
+      make_network(what.network, {.batch = what.batch, .image = what.image, .seed = 1, .edge_lists = {}}));
   return fingerprint(*graph) == record.graph ? std::move(graph) : nullptr;
 } catch (const Error&) {
   return nullptr;  // a block, a part or a file: operators are shown by number

@@ -52,7 +52,8 @@ void check_values(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     const std::string type = option->get_type_name();
     if (type == "INT" || type == "UINT")
-      option->check([unsigned_ = type == "UINT"](const std::string& text) { return whole_number(text, !unsigned_); }, "");
+      option->check([unsigned_ = type == "UINT"](const std::string& text) { return whole_number(text, !unsigned_); },
+                    "");
     else if (type == "FLOAT")
       option->check(real_number, "");
     else if (type == "TEXT")

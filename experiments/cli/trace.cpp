@@ -63,8 +63,7 @@ void trace(const TraceOptions& options) {
   table.add({"graph", graph.name() + ", batch " + std::to_string(graph.batch()) + ", " + to_string(precision)});
   table.add({"schedule", schedule.scheduler + ", " + to_string(schedule.mode) + " mode"});
   table.add({"trace", fixed(trace.makespan, 4) + " ms, " + trace.source});
-  table.add({"latency", fixed(latency.median, 4) + " ms without tracing, " +
-                            to_string(latency.provenance)});
+  table.add({"latency", fixed(latency.median, 4) + " ms without tracing, " + to_string(latency.provenance)});
   add_summary(table, trace);
   if (!options.output.empty()) table.add({"written", options.output + " (open it in ui.perfetto.dev)"});
   if (!options.gantt.empty()) table.add({options.output.empty() ? "written" : "", options.gantt});

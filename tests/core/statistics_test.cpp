@@ -21,8 +21,7 @@ TEST(Statistics, AreThoseOfTheSortedSample) {
     std::ranges::sort(sorted);
     const std::size_t n = sorted.size();
     EXPECT_EQ(median(sample), 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]));
-    for (const double q : {0.0, 0.1, 0.5, 0.9, 1.0})
-      {
+    for (const double q : {0.0, 0.1, 0.5, 0.9, 1.0}) {
       // Between the neighbours in order, and as far behind the first as the rank says.
       const double rank = q * static_cast<double>(n - 1), part = rank - std::floor(rank);
       const double low = sorted[std::floor(rank)], high = sorted[std::ceil(rank)];

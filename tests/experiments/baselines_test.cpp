@@ -1,26 +1,25 @@
-// The driver of the peers, where none is installed.
+// The driver of the baselines, where none is installed.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/files.hpp"
+#include "experiments/records/record_file.hpp"
 #include "tests/experiments/program.hpp"
 
 namespace opsched::test {
 namespace {
 
-using nlohmann::json;
+using records::Record;
 
-class Peers : public ::testing::Test {
+class Baselines : public ::testing::Test {
  protected:
   void SetUp() override {
     if (std::system("python3 -c pass >/dev/null 2>&1") != 0) GTEST_SKIP() << "no python3";
   }
 
-  /// Exit code. An interpreter that cannot import anything stands for one without peers.
+  /// Exit code. An interpreter that cannot import anything stands for one without baselines.
   int run(const std::string& more, const std::string& python = "/bin/false") const {
     const std::string line = "PYTHONDONTWRITEBYTECODE=1 python3 " OPSCHED_TEST_DATA
                              "/../../experiments/baselines/run_baselines.py --opsched " OPSCHED_PROGRAM " --python '" +
@@ -29,44 +28,37 @@ class Peers : public ::testing::Test {
     const int status = std::system(line.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
-  std::vector<json> entries() const {
-    std::vector<json> list;
-    std::istringstream lines(read_file(dir_.file("out/peers.jsonl")));
-    for (std::string line; std::getline(lines, line);) list.push_back(json::parse(line));
-    return list;
-  }
+  std::vector<Record> kept() const { return records::Records::read(dir_.file("out")).all(); }
   std::string log() const { return read_file(dir_.file("log")); }
 
   TempDir dir_;
 };
 
-TEST_F(Peers, AbsentOnesAreRecordedAsAbsent) {
+TEST_F(Baselines, AbsentOnesAreRecordedAsAbsent) {
   ASSERT_EQ(run("--network squeezenet --precision fp32 --batch 1,2"), 0) << log();
-  ASSERT_EQ(entries().size(), 6U);  // three peers, two batches
-  for (const json& entry : entries())
-    for (const auto& [mode, latency] : entry.at("latency").items()) {
-      EXPECT_TRUE(latency.contains("absent")) << mode;
-      EXPECT_FALSE(latency.contains("median_ms")) << mode;
-    }
+  ASSERT_EQ(kept().size(), 14U);  // five modes of PyTorch, JAX and TensorRT, two batches
+  for (const Record& record : kept()) {
+    EXPECT_EQ(record.missing.rfind("absent: ", 0), 0U) << record.missing;
+    EXPECT_FALSE(record.value.has_value()) << record.key();
+  }
 }
 
-TEST_F(Peers, WhatIsKnownStays) {
-  std::filesystem::create_directory(dir_.path() / "out");
-  const json known = {{"peer", "pytorch"},
-                      {"graph", "squeezenet"},
-                      {"batch", 1},
-                      {"precision", "fp32"},
-                      {"device", "no GPU"},
-                      {"versions", json::object()},
-                      {"clocks", json::object()},
-                      {"latency", {{"eager", {{"median_ms", 0.5}, {"relative_error", 1e-6}}}}}};
-  dir_.write("out/peers.jsonl", known.dump() + "\n");
-  ASSERT_EQ(run("--network squeezenet --precision fp32 --peers pytorch --modes eager"), 0) << log();
-  EXPECT_EQ(entries(), std::vector<json>{known});  // nothing was left to do
+TEST_F(Baselines, WhatIsKnownIsNotMeasuredAgain) {
+  {
+    records::RecordFile file(dir_.file("out"), {.device = "a GPU"});
+    file.add({.what = {.network = "squeezenet", .scheduler = "eager", .software = "pytorch"},
+              .value = 0.5,
+              .unit = "ms",
+              .numbers = {{"relative_error", 1e-6}}});
+    file.finish();
+  }
+  const std::vector<Record> before = kept();
+  ASSERT_EQ(run("--network squeezenet --precision fp32 --baselines pytorch --modes eager"), 0) << log();
+  EXPECT_EQ(kept(), before);  // nothing was left to do
 }
 
 // An interpreter whose PyTorch crashes at batch 2 and sleeps at batch 3.
-constexpr const char* kPeer = R"(#!/usr/bin/env python3
+constexpr const char* kBaseline = R"(#!/usr/bin/env python3
 import json, sys, time
 if sys.argv[1] == "-c":
     print('{"torch": true}')
@@ -79,57 +71,62 @@ for line in sys.stdin:
         time.sleep(60)
     latency = {mode: {"median_ms": 1.5, "relative_error": 0} for mode in request["modes"]}
     answer = {"prepared": request["modes"]} if request["do"] == "prepare" else {
-        "device": "a GPU", "versions": {"torch": "1"}, "clocks": {}, "latency": latency}
+        "device": "a GPU", "versions": {"torch": "1", "cuda": "13.0", "cudnn": 91900}, "clocks": {}, "latency": latency}
     print(json.dumps(answer), flush=True)
 )";
 
-TEST_F(Peers, OneThatCrashesOrHangsHasFailedAndTheRestGoesOn) {
-  const std::string python = dir_.write("python", kPeer);
+TEST_F(Baselines, OneThatCrashesOrHangsHasFailedAndTheRestGoesOn) {
+  const std::string python = dir_.write("python", kBaseline);
   std::filesystem::permissions(python, std::filesystem::perms::owner_all);
-  const std::string words = "--network squeezenet --precision fp32 --peers pytorch --device cpu --batch 1,2,3,4 ";
+  const std::string words = "--network squeezenet --precision fp32 --baselines pytorch --device cpu --batch 1,2,3,4 ";
   for (const char* jobs : {"--modes eager --timeout 1", "--modes compile --compile-jobs 4 --timeout 2"}) {
     std::filesystem::remove_all(dir_.path() / "out");
     ASSERT_EQ(run(words + jobs, python), 0) << log();
-    ASSERT_EQ(entries().size(), 4U) << log();
-    for (const json& entry : entries())
-      for (const auto& [mode, latency] : entry.at("latency").items()) {
-        const int batch = entry.at("batch");
-        EXPECT_EQ(latency.contains("median_ms"), batch == 1 || batch == 4) << jobs << latency;
-        if (batch == 2) {
-          EXPECT_EQ(latency.value("failed", ""), "exit code 1: out of luck") << jobs;
-        }
-        if (batch == 3) {
-          EXPECT_NE(latency.value("failed", "").find("--timeout"), std::string::npos) << jobs;
-        }
+    ASSERT_EQ(kept().size(), 4U) << log();
+    for (const Record& record : kept()) {
+      const int batch = record.what.batch;
+      EXPECT_EQ(record.value.has_value(), batch == 1 || batch == 4) << jobs << record.missing;
+      if (batch == 2) {
+        EXPECT_EQ(record.missing, "failed: exit code 1: out of luck") << jobs;
       }
+      if (batch == 3) {
+        EXPECT_NE(record.missing.find("--timeout"), std::string::npos) << jobs;
+      }
+    }
   }
 }
 
-TEST_F(Peers, ImageSizesAreKeptApart) {
-  const std::string python = dir_.write("python", kPeer);
+TEST_F(Baselines, ARecordSaysWhatRanWhereAndWithWhichVersions) {
+  const std::string python = dir_.write("python", kBaseline);
   std::filesystem::permissions(python, std::filesystem::perms::owner_all);
-  const std::string words = "--network squeezenet --precision fp32 --peers pytorch --modes eager --device cpu ";
+  const std::string words = "--network squeezenet --precision fp32 --baselines pytorch --modes eager --device cpu ";
   ASSERT_EQ(run(words, python), 0) << log();
   ASSERT_EQ(run(words + "--image 0,64", python), 0) << log();
-  ASSERT_EQ(entries().size(), 2U);
-  EXPECT_FALSE(entries()[0].contains("image"));
-  EXPECT_EQ(entries()[1].at("image"), 64);
+  const records::Records records = records::Records::read(dir_.file("out"));
+  ASSERT_EQ(records.all().size(), 2U);
+  EXPECT_EQ(records.all()[0].key(), "pytorch:squeezenet/eager/batch:1/fp32/gpus:1");
+  EXPECT_EQ(records.all()[1].what.image, 64);
+  const records::Run& run = records.run_of(records.all()[0]);
+  EXPECT_EQ(run.where(), "a GPU, CUDA 13.0, cuDNN 9.19.0, torch 1");
+  EXPECT_NE(run.command.find("run_baselines.py"), std::string::npos);
+  EXPECT_TRUE(records.ended(run.id));
+  EXPECT_TRUE(records.warnings().empty());
 }
 
-TEST_F(Peers, WrongInputIsNamed) {
+TEST_F(Baselines, WrongInputIsNamed) {
   for (const auto& [args, word] : {std::pair<std::string, std::string>{"--network alexnet", "alexnet"},
                                    {"--precision int4", "int4"},
                                    {"--modes magic", "magic"},
                                    {"--batch 0", "0"},
                                    {"--image small", "small"},
-                                   {"--peers caffe", "caffe"}}) {
+                                   {"--baselines caffe", "caffe"}}) {
     EXPECT_EQ(run(args), 2) << args;
     EXPECT_NE(log().find(word), std::string::npos) << log();
   }
   std::filesystem::create_directory(dir_.path() / "out");
-  dir_.write("out/peers.jsonl", "{\"peer\": 1\n");
+  dir_.write("out/records.jsonl", "{\"format\": \"another\"}\n");
   EXPECT_EQ(run("--network squeezenet --precision fp32"), 2);
-  EXPECT_NE(log().find("peers.jsonl:1"), std::string::npos) << log();
+  EXPECT_NE(log().find("records.jsonl"), std::string::npos) << log();
 }
 
 }  // namespace

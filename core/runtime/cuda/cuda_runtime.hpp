@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cost/cost_model.hpp"
 #include "core/precision.hpp"
 #include "core/runtime/executor.hpp"
 #include "core/runtime/kernel_refinement.hpp"

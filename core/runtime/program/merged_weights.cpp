@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/runtime/tensor.hpp"
+
 namespace opsched {
 
 namespace {

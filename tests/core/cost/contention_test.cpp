@@ -267,7 +267,7 @@ TEST(ErrorStats, KnownValues) {
   const std::vector<double> measured{1, 2, 4, 5}, predicted{1.1, 2, 4.4, 4};
   const ErrorStats stats = error_stats(predicted, measured);
   EXPECT_EQ(stats.count, 4);
-  EXPECT_NEAR(stats.p90, 0.2, 1e-12);
+  EXPECT_NEAR(stats.p90, 0.17, 1e-12);  // between 0.1 and 0.2, as quantile() interpolates
   EXPECT_NEAR(stats.rank, 0.8, 1e-12);
   EXPECT_NEAR(rank_correlation(std::vector<double>{1, 2, 3}, std::vector<double>{9, 4, 1}), -1, 1e-12);
   EXPECT_NEAR(rank_correlation(std::vector<double>{1, 1, 2, 2}, std::vector<double>{3, 3, 7, 7}), 1, 1e-12);

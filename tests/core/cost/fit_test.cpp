@@ -34,9 +34,10 @@ void write_profile(const std::string& path) {
   TestCost cost(graph);
   for (const std::string scheduler : {"sequential", "wavefront", "dataflow"}) {
     const Schedule schedule = make_schedule(scheduler, {cost, 1, {}, {}});
-    profile.record_schedule(
-        fingerprint(graph), fingerprint(schedule),
-        {device.schedule(graph, schedule), "squeezenet/" + scheduler + "/batch:1/tf32/gpus:1", to_text(schedule)});
+    profile.record_schedule(fingerprint(graph), fingerprint(schedule),
+                            {device.schedule(graph, schedule),
+                             {.network = "squeezenet", .scheduler = scheduler, .image = 224},
+                             to_text(schedule)});
   }
   profile.save(path);
 }

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "core/error.hpp"
-#include "core/statistics.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/measure/graph_timer.hpp"
+#include "core/statistics.hpp"
 
 namespace opsched {
 namespace {

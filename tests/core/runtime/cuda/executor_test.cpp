@@ -5,9 +5,9 @@
 
 #include "core/cost/profile/profile.hpp"
 #include "core/error.hpp"
-#include "core/statistics.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
+#include "core/statistics.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 #include "tests/support/random_cnn.hpp"

@@ -1,0 +1,34 @@
+"""What the checks against other libraries share: a record a network, and how the program ends."""
+
+import pathlib
+import platform
+import sys
+from types import ModuleType
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
+
+from records import Provenance, Record, RecordFile, Run  # noqa: E402
+
+
+def check(network: str, labels: dict[str, str], error: float | None, tolerance: float, texts: dict[str, str]) -> Record:
+    """error: the largest relative one; None: what was computed has another shape."""
+    record = Record(network=network, quantity="relative_error", labels=labels, value=error, numbers={"tolerance": tolerance},
+                    missing="the output has another shape" if error is None else "",
+                    texts={k: v for k, v in texts.items() if v}, provenance=Provenance.exact)
+    print(f"{record.key()}: " + (record.missing or f"{error:.1e} ({'agrees' if agrees(record) else 'DIFFERS'})"))
+    return record
+
+
+def agrees(record: Record) -> bool:
+    return record.value is not None and record.value < record.numbers["tolerance"]
+
+
+def finish(out: pathlib.Path | None, records: list[Record], script: str, *modules: ModuleType) -> int:
+    """Keeps the records, if a folder is given. Exit code: 0 if all that was compared agrees."""
+    if out:
+        versions = {"python": platform.python_version(), **{m.__name__: m.__version__ for m in modules}}
+        with RecordFile(out, Run(software=versions, command=f"experiments/baselines/{script} --out {out}")) as file:
+            for record in records:
+                file.add(record)
+            file.finish()
+    return 0 if all(agrees(r) for r in records if "tolerance" in r.numbers) else 1
