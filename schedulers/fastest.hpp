@@ -11,7 +11,7 @@ namespace opsched {
 
 struct Candidate {
   Schedule schedule;
-  double makespan = 0;  ///< ms, as a scheduler works it out
+  double makespan = 0;  ///< ms, by the scheduler's own evaluation
 };
 
 /// The fastest: by the latency of whole schedules if the cost model measures them or knows them all, else

@@ -85,7 +85,7 @@ class ScheduleLatencies {
   virtual ContentionLaw contention_law() { return {}; }
 };
 
-/// Everything that is to be known of one graph's costs on devices of one kind.
+/// All costs of one graph on devices of one kind.
 class CostModel : public Latencies, public Capabilities, public ScheduleLatencies {
  public:
   /// Of its latencies; for those who show them, not for schedulers.

@@ -1,4 +1,4 @@
-// Exact evaluation of a schedule under given latencies: who starts and ends when.
+// Exact evaluation of a schedule under given latencies: when each stage and operator starts and ends.
 #pragma once
 
 #include <vector>
@@ -47,8 +47,8 @@ class Evaluator {
   std::vector<int> runnable_;
 };
 
-/// What a schedule takes longer than its timeline says, because several devices have to be started and waited
-/// for: the law's device_ms for every one that is used beyond the first.
+/// Time to start and await several devices, which the timeline leaves out: the law's device_ms for every one that is
+/// used beyond the first.
 double further_devices_ms(const ContentionLaw& law, const Schedule& schedule);
 
 /// One schedule, once.

@@ -24,8 +24,8 @@ std::vector<JoinSlot> join_slots(const Graph& graph);
 /// the slots.
 std::vector<OpId> copied_outputs(std::span<const JoinSlot> slots, std::span<const OpId> merged);
 
-/// Who reads the output of a merged operator where the merge leaves it: all but the reader in whose slot it is, if
-/// there is one; that one finds it there, copied or written in place. In ascending order.
+/// Readers of this operator's slice of the merged output: all but the concatenation that owns its slot, if there is
+/// one, into which it is copied or written in place. In ascending order.
 std::vector<OpId> readers_of_part(const Graph& graph, std::span<const JoinSlot> slots, OpId op);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// opsched tune: chooses kernels by what they do to whole schedules.
+// opsched tune: chooses kernels by their effect on whole schedules.
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -141,7 +141,7 @@ void run(TuneOptions& options) {
 Command tune_command() {
   return {
       .name = "tune",
-      .summary = "Choose kernels by what they do to whole schedules (contention-aware)",
+      .summary = "Choose kernels by their effect on whole schedules (contention-aware)",
       .examples =
           "  opsched tune squeezenet --precision fp16            seconds to minutes; before anything is measured\n"
           "  opsched tune squeezenet inception_v3 --precision fp16,tf32\n"

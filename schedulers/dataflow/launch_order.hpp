@@ -24,7 +24,7 @@ std::vector<OpId> ready_order(const Graph& graph, std::span<const double> key);
 std::vector<OpId> critical_path_order(Latencies& cost);
 
 /// Opara (arXiv 2312.10351, section 3): among the ready operators compute- and memory-intensive ones
-/// in turn, of each kind the one that needs least of the device. Compute-intensive is what does more
+/// in turn, of each kind the one of least utilisation. Compute-intensive is what does more
 /// multiply-accumulates for every value moved than the median operator of the graph.
 std::vector<OpId> resource_order(Latencies& cost);
 

@@ -13,9 +13,9 @@ struct PriorityRule {
   std::vector<int> priority;  ///< by OpId
 };
 
-/// critical: operators on the longest chains of solo latencies (to a hundredth) before all others; slack: six
-/// classes of equal size, those that may wait least first; light: six classes, those that take least of the
-/// device first.
+/// critical: operators on the longest chains of solo latencies (to within a hundredth) before all others; slack: six
+/// classes of equal size, least slack first; light: six classes of equal size, least work (latency times utilisation)
+/// first.
 std::vector<PriorityRule> priority_rules(Latencies& cost);
 
 }  // namespace opsched

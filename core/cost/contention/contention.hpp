@@ -2,7 +2,7 @@
 //
 // Operators that run side by side share the device as contention_law.hpp says. How much of the device an
 // operator keeps busy (its utilisation) is a logistic function of its features and solo latency, with a
-// correction of its own where it was measured in company; the function's parameters, the corrections
+// correction of its own where it was measured beside others; the function's parameters, the corrections
 // and the contention law are fitted to the measured stages, in logarithms, so that relative errors count.
 // An operator or merge that was never measured gets a latency from the most similar ones that were.
 #pragma once

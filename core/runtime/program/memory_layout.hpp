@@ -22,9 +22,9 @@ struct Import {
   Value value;
 };
 
-/// Gives every output one home on its device, and one on every device that receives it. Whoever
-/// concatenates outputs claims their homes as slices of one root, the earliest reader first, so that
-/// the producers write in place; an output has one home, so a second concatenation has to copy.
+/// Gives every output one home on its device, and one on every device that receives it. A concatenation
+/// claims the homes of its terms as slices of one root, the earliest reader first, so that the
+/// producers write in place; an output has one home, so a second concatenation has to copy.
 /// A join of one value is only a name for it, and merged convolutions lie side by side.
 class MemoryLayout {
  public:

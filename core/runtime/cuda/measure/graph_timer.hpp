@@ -43,8 +43,7 @@ class GraphTimer {
   bool warm_ = false;
 };
 
-/// Two graphs in turns on `stream`: a burst of the one, a burst of the other, the next turn the other way
-/// round, so that drifting clocks meet both alike.
+/// Two graphs in alternating bursts on `stream` (ABBA), so that clock drift cancels.
 KernelComparison compare_replays(const std::array<cudaGraphExec_t, 2>& graphs, cudaStream_t stream, int turns);
 
 /// Latencies of several, a burst of each in turn until all are known well. `max_seconds` is for each on average.

@@ -19,8 +19,8 @@ struct KernelRange {
   std::size_t from = 0, limit = 0;
   bool operator==(const KernelRange&) const = default;
 };
-/// The sizes in a row, of those measured (ascending), where the kernel is faster on the whole: a size at which it is
-/// slower by chance does not end them. From 0 if they begin with the smallest.
+/// The range of sizes (of those measured, ascending) in which the kernel is faster on the whole; a single size at which
+/// noise makes it slower does not end the range. From 0 if it begins with the smallest size.
 KernelRange kernel_range(std::span<const MethodTimes> times);
 
 /// Measures every pair of these GPUs at sizes from 4 KiB to 64 MiB, where the profile does not know it
