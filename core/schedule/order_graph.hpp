@@ -1,4 +1,4 @@
-// Who waits for whom in a schedule: the graph behind its validation and its issue order.
+// Which parts of a schedule wait for which: the graph behind its validation and its issue order.
 #pragma once
 
 #include <vector>

@@ -23,7 +23,7 @@ class ScheduleStore {
 
   /// Whether there is a file with the answer.
   bool holds(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key) const;
-  /// Reads the answer, or makes the schedule and keeps it. A file that does not read is made anew.
+  /// Reads the answer, or makes the schedule and keeps it. A file that cannot be read is made anew.
   /// `costs_key`: changes when the costs do. Throws as make_schedule and the file writer do.
   Found find(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key) const;
   /// Makes this the answer. Throws as the file writer does.

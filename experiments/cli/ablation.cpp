@@ -112,7 +112,7 @@ Command ablation_command() {
               "  opsched ablation inception_v3                                every study\n"
               "  opsched ablation nasnet --study pruning --out results/h200   one, kept; goes on where it was stopped\n"
               "  opsched ablation nasnet --part 4 --study measuring           a cell\n"
-              "On a GPU every search measures into an empty profile of its own, so that its cost counts from nothing.",
+              "On a GPU every search measures into an empty profile of its own, so that all it measures is counted.",
           .setup = [](CLI::App& app) -> std::function<void()> {
             auto options = std::make_shared<AblationOptions>();
             options->graph.add_to(app);

@@ -34,7 +34,7 @@ class Device {
   virtual std::string describe() const = 0;
   /// The same for records: device, versions, and in the note what is replayed. `command`: what a user can repeat.
   virtual records::Run run(const std::string& command) const = 0;
-  /// describe(), and before it why there is no GPU, if open_device() looked for one in vain.
+  /// describe(), and before it why there is no GPU, if open_device() looked for one and found none.
   std::string heading() const { return (no_gpu.empty() ? "" : "no GPU: " + no_gpu + "; ") + describe(); }
   std::string no_gpu;
   /// Short name, fit for a folder: "h200", "h200-x4".
@@ -44,7 +44,7 @@ class Device {
   virtual int multiprocessors() const = 0;
   /// Are latencies measured now?
   virtual bool measures() const = 0;
-  /// Changes when a schedule that was found with these costs may no longer be the one to find.
+  /// Changes when a search on these costs may find another schedule.
   virtual std::string cost_key(Precision precision) = 0;
   /// Throws Error unless schedules may use so many devices, in this precision.
   virtual void require(int gpus, Precision precision) = 0;
@@ -80,7 +80,7 @@ struct DeviceOptions {
 /// Throws Error where there is no such device, or no profile in the folder.
 std::unique_ptr<Device> open_device(const DeviceOptions& options);
 
-/// The two kinds by themselves. Without CUDA in this build, open_gpu always throws.
+/// The two kinds, without a choice. Without CUDA in this build, open_gpu always throws.
 std::unique_ptr<Device> open_gpu(const DeviceOptions& options);
 std::unique_ptr<Device> open_recorded(const DeviceOptions& options);
 /// Can open_gpu find a GPU?

@@ -6,8 +6,8 @@
 
 namespace opsched::figures {
 
-/// Draws the figures (FIGURE.png, FIGURE.svg) whose data the folder holds, and writes their pages
-/// (FIGURE.md, README.md). Without `pictures` only the pages. Throws Error where Python or matplotlib
+/// Draws the figures (FIGURE.png, FIGURE.svg) of the folder's index, and writes their numbers and pages
+/// (FIGURE.csv, FIGURE.md, README.md). Without `pictures` no pictures. Throws Error where Python or matplotlib
 /// is missing, or where it fails.
 void draw(const std::string& folder, const std::vector<std::string>& names, bool pictures);
 

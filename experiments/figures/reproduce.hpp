@@ -1,4 +1,4 @@
-// Makes figures: has made what is missing, and says which records each shows.
+// Makes figures: makes the records that are missing, and says which records each shows.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Costs that know nothing at first.
+// Costs on an empty profile.
 #pragma once
 
 #include <memory>
@@ -8,8 +8,8 @@
 
 namespace opsched {
 
-/// Costs of a graph in a profile that is empty at first and gone with the next: what a search takes counts from
-/// nothing. The graph must outlive it.
+/// Costs of a graph in a profile that is empty at first and deleted before the next one, so that the cost of a search
+/// is counted from an empty profile. The graph must outlive it.
 class EmptyProfile {
  public:
   EmptyProfile(const Graph& graph, Precision precision, DeviceOptions options)

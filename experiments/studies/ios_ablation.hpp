@@ -11,8 +11,8 @@
 namespace opsched {
 
 struct AblationSource {
-  /// Costs for the searches from here on. What a search takes counts from nothing only if they know no
-  /// stage yet. Valid until the next call.
+  /// Costs for the searches from here on. They should know no stage yet, so that everything a search
+  /// measures is counted. Valid until the next call.
   std::function<CostModel&()> costs;
   /// Latency of a schedule.
   std::function<bench::Timed(const Schedule&)> run;
@@ -28,7 +28,7 @@ struct AblationSource {
 /// pruning       r in 1..3, s in {3, 8} (the paper's figure of pruning)
 /// strategies    merge, parallel, both (the paper's table of schedules)
 /// enumerations  single-source, components
-/// measuring     stages measured as the model sees need, then all the others, too
+/// measuring     only the stages that the search asks for, then all
 /// barriers      one schedule with barriers, without them, and without them on streams of its own
 const std::vector<std::string>& ablation_studies();
 /// Names of the searches of the study of pruning: "r=1 s=3", ...

@@ -15,7 +15,7 @@ struct DataflowPlan {
   std::vector<int> stream;  ///< of each unit; a merge is on stream 0
 };
 
-/// Who reads whom.
+/// Dependences between units.
 struct UnitEdges {
   std::vector<std::vector<int>> preds, succs;  ///< of each unit, ascending
 };

@@ -8,8 +8,8 @@
 
 namespace opsched {
 
-/// The operators of a graph, numbered by ascending latest start time (LST): the start that an operator
-/// cannot pass without delaying the end when everything, transfers in full, runs as early as it can
+/// The operators of a graph, numbered by ascending latest start time (LST): the latest start that
+/// does not delay the end, if everything else runs as early as it can and every transfer is paid in full
 /// (HIOS, section IV). The numbers are a topological order, so any devices that run their operators
 /// in ascending order make a valid schedule. All times in ms.
 class HiosProblem {

@@ -1,4 +1,4 @@
-// The stages of a schedule as a graph: who starts when, exactly, and what a change would do.
+// The stages of a schedule as a graph: exact start times, and the effect of a change on them.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ using DeviceOrders = std::vector<std::vector<int>>;
 /// Stages, linked in the order of their device. A stage starts at its head, when its device's previous
 /// stage has ended and every input has arrived; its rest is the longest path from its end to the end of
 /// the schedule, so the makespan is the largest head + ms + rest: the same number as opsched::evaluate
-/// gives. A change recomputes what it reaches, not more.
+/// gives. A change recomputes only what it reaches.
 class StageGraph {
  public:
   struct Node {

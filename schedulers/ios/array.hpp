@@ -1,5 +1,5 @@
-// An array that grows in place where the system can move its pages: hundreds of millions of
-// transitions are never there twice.
+// An array that grows without a copy where the system can move its pages, so that hundreds of millions of
+// transitions never take twice their memory.
 #pragma once
 
 #include <cstdlib>

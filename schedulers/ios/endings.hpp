@@ -90,7 +90,7 @@ class Endings {
   }
 
   /// Decides vertex by vertex, last first, whether it joins the ending; one that stays out keeps its
-  /// ancestors out. Every vertex that joins gives a new ending, so little is walked in vain.
+  /// ancestors out. Every vertex that joins gives a new ending, so little of the walk is wasted.
   template <class Visit>
   void components(const Bits& state, const Visit& visit) {
     groups_.clear();

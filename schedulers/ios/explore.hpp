@@ -23,7 +23,7 @@ inline constexpr std::size_t kTogether = 32;
 
 inline constexpr std::int64_t kPollTransitions = 1 << 20;
 
-/// Largest states first, so that a state is complete when it is left. `sink` is told
+/// Largest states first, so that every state that leads to a state is expanded before it. `sink` is told
 ///   state(s)                  a state is entered; the transitions that follow are its own
 ///   transition(to, stage, strategy, groups)   to the state without the stage
 /// States and stages are numbered in the order in which they appear. `stages(set, number)` is told

@@ -1,4 +1,4 @@
-// What the IOS search enumerates (ios_*.hpp: Ding et al., "IOS", MLSys 2021).
+// What the IOS search enumerates (Ding et al., "IOS", MLSys 2021).
 #pragma once
 
 #include <cstdint>

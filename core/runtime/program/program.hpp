@@ -1,6 +1,6 @@
 // A schedule lowered to steps: what the CPU and the CUDA back end both execute.
 //
-// Lowering decides which kernels run, where every tensor lives and who waits for whom, without
+// Lowering decides which kernels run, where every tensor lives and which steps wait for which, without
 // knowing the hardware; a back end only maps steps to launches. So memory planning and
 // synchronisation are tested on the CPU with the code that the GPU runs.
 #pragma once
@@ -18,7 +18,7 @@ namespace opsched {
 struct Buffer {
   int device = 0;
   Shape shape;              ///< padding included
-  int padding = 0;          ///< the last channels, which nobody asked for: always zero where they are read
+  int padding = 0;          ///< channels added at the end to fill a vector: always zero where they are read
   std::int64_t bytes = 0;   ///< whole batch, padded to the arena's alignment
   std::int64_t offset = 0;  ///< in the arena; buffers that may be live together never overlap
 };
@@ -63,7 +63,7 @@ struct Program {
   std::vector<Step> steps;  ///< in the order in which they are launched
   std::vector<View> inputs,
       outputs;  ///< as Graph::inputs(), Graph::outputs(), without padding; inputs live on the device that reads first.
-                ///< Whoever fills an input sets its buffer's padding to zero.
+                ///< The code that fills an input sets its buffer's padding to zero.
   std::vector<std::int64_t> arena_bytes;  ///< a device
   std::vector<int> streams;               ///< streams used, a device
 };

@@ -29,7 +29,7 @@ class ProgramBuilder {
 
   /// Appends the steps of one operator, or of merge `merge` if that is not negative. Each of them
   /// also happens after the steps `after`. A join that costs nothing appends none. A merge makes the copies that
-  /// its readers on the device need of it (merge_copies.hpp): they are its doing, and part of its stage's latency.
+  /// its readers on the device need of it (merge_copies.hpp): they are part of its stage's latency.
   void add_unit(OpId op, int merge, int device, int stream, std::span<const int> after);
   /// Appends a transfer of `value` to `device`.
   void add_transfer(const Value& value, int from, int device, int stream);

@@ -1,4 +1,4 @@
-// Finds races and clobbered memory in a program, without the planner's own logic.
+// Finds races and overwritten memory in a program, independently of the planner.
 #pragma once
 
 #include "core/runtime/program/program.hpp"

@@ -4,7 +4,7 @@
 namespace opsched {
 
 /// Which waits of a step for others are executed: those that no other wait and no stream implies (the
-/// transitive reduction), or one for every step whose output it reads. For what that costs.
+/// transitive reduction), or one for every step whose output it reads (to measure what the waits cost).
 enum class Waits { needed, all };
 
 }  // namespace opsched

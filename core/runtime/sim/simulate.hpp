@@ -8,7 +8,7 @@
 
 namespace opsched {
 
-/// Who ran when and where: enough for a trace.
+/// When and where each operator ran: enough for a trace.
 struct Simulation {
   struct Transfer {
     OpId producer;

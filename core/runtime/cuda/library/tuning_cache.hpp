@@ -30,7 +30,7 @@ struct TunedKernel {
 
 /// Choices of one GPU model by problem key. JSON; several GPU models share a file. What another version of
 /// this project, of cuDNN or of cuBLASLt wrote is ignored, and replaced by save(). A file that cannot be used
-/// stops nobody: what is known is kept in memory then, and measured again the next time.
+/// is no error: what is known is kept in memory then, and measured again the next time.
 class TuningCache {
  public:
   /// Hears one line, once, naming the file: that it is damaged (it will be made anew), or cannot be read or written.
