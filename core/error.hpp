@@ -6,7 +6,7 @@
 
 namespace opsched {
 
-/// Something the user can put right. The message names the culprit (file, option, operator, device)
+/// Something the user can put right. The message names the cause (file, option, operator, device)
 /// and says what to do. Programs print it and exit with code 2; the library itself never prints.
 class Error : public std::runtime_error {
  public:

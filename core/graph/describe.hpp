@@ -1,4 +1,4 @@
-// A graph as a table that people read.
+// A graph as a text table.
 #pragma once
 
 #include <string>

@@ -15,7 +15,7 @@ struct ValueSpec {
   int begin = 0, end = 0;
 };
 
-/// What a file says a shape is, after that many layers of an operator.
+/// A shape as stated in a file, after that many layers of an operator.
 struct StatedShape {
   std::size_t layers = 0;
   Shape shape;

@@ -50,7 +50,7 @@ struct Pool2d {
   PoolType type = PoolType::max;
   std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
   bool count_padding = true;  ///< avg: padding counts in the divisor
-  bool ceil = false;          ///< output sizes round up: a last window may hang over the end, beyond the padding
+  bool ceil = false;          ///< output sizes round up: the last window may extend beyond the padding
   bool operator==(const Pool2d&) const = default;
 };
 

@@ -29,7 +29,7 @@ struct Stage {
 /// then only say order and stream, and groups of one stage may depend on each other.
 enum class Mode { barrier, dataflow };
 
-/// Kernels have six levels of priority on the GPUs that we know; one that has fewer takes more as its highest.
+/// Kernels have six levels of priority on the GPUs that we know; one with fewer levels clamps to its highest.
 constexpr int kMostPriority = 5;
 
 struct DeviceSchedule {
@@ -46,7 +46,7 @@ struct Schedule {
   /// issue_order(). A topological order that agrees with every stream.
   std::vector<OpId> launch_order;
   /// Which of several operators that could run gets a device's multiprocessors: by OpId from 0 to
-  /// kMostPriority, larger first; empty: all alike. A wish: no back end's results depend on it.
+  /// kMostPriority, larger first; empty: all alike. A hint: no back end's results depend on it.
   std::vector<int> priority{};
   bool operator==(const Schedule&) const = default;
 };

@@ -8,7 +8,7 @@
 namespace opsched {
 
 /// What a schedule makes devices do, by operator ids, names left out: mode (b or d); then for each
-/// device ';' and its stages apart by '/', a stage's groups apart by '|', operators by ','; 'm' before
+/// device ';' and its stages separated by '/', a stage's groups by '|', operators by ','; 'm' before
 /// a merge; '@' before the launch order if it is set, '!' before the priorities of all operators if they
 /// are. "b;1,2|3/m4,5;6" or "d;1,2|3@1,3,2!0,5,0,5".
 std::string to_text(const Schedule& schedule);

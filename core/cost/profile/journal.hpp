@@ -1,4 +1,4 @@
-// A file that grows by lines and loses none to kill -9.
+// A file to which lines are appended, none of them lost by kill -9.
 #pragma once
 
 #include <string>

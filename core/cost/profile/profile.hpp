@@ -14,14 +14,14 @@
 
 namespace opsched {
 
-/// Where a profile comes from. Versions may name several, apart by ", ", after a merge.
+/// Where a profile comes from. After a merge a version may be a list, separated by ", ".
 struct DeviceFacts {
   std::string name;            ///< "NVIDIA H200"
   int compute_capability = 0;  ///< 90
   int multiprocessors = 0;
   std::int64_t memory_bytes = 0, l2_bytes = 0;
   std::string driver, cuda, cudnn;  ///< versions
-  std::string kernels;              ///< version of ours, and mark of those refined by `opsched tune`; may be empty
+  std::string kernels;              ///< version of ours, with a tag if `opsched tune` refined them; may be empty
   int sm_clock_min_mhz = 0, sm_clock_max_mhz = 0;  ///< seen while measuring; 0: unknown
   int memory_clock_min_mhz = 0, memory_clock_max_mhz = 0;
   bool operator==(const DeviceFacts&) const = default;
@@ -35,7 +35,7 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
-/// Whence a schedule comes: by this, not by its key, schedules are grouped and shown.
+/// Origin of a schedule, by which schedules are grouped and shown (not by their keys).
 struct ScheduleOrigin {
   std::string network;    ///< name of the graph
   std::string scheduler;  ///< its name; "search": a schedule that a scheduler compared with others

@@ -19,8 +19,8 @@ struct Recording {
   static Recording load(const std::string& path);
 };
 
-/// Schedules of this graph on at most so many devices that a profile holds, by fingerprint. Throws Error where one is
-/// none.
+/// Schedules of this graph on at most so many devices that a profile holds, by fingerprint. Throws Error where one of
+/// them cannot be read as a schedule.
 std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile, int devices);
 
 /// A schedule of this graph on as many GPUs as it has devices.

@@ -9,7 +9,7 @@
 //             r relu, t tanh; k kernel, s stride, p padding (3 or 1x7; left out: 1, 1, 0), g groups,
 //             u a pool's size rounded up;
 //             a conv ends in r or t if that activation is fused
-//   stage     bBATCH op op | op ...       groups apart by '|', operators in their order
+//   stage     bBATCH op op | op ...       groups separated by '|', operators in their order
 //             bBATCH merge op op          one merged convolution (of a single one: as if concurrent);
 //                                         op@c: its output is copied for a reader, op@HASH or op@c,HASH: others,
 //                                         of these signatures, read it where it is (merge_copies.hpp)
@@ -33,7 +33,7 @@ std::string operator_signature(const Graph& graph, OpId id);
 /// Key of the stage that holds only this operator, its wiring left out.
 std::string solo_key(const std::string& signature, int batch);
 
-/// Signs the stages of one graph. Copies what it needs.
+/// Makes the keys of the stages of one graph. Copies what it needs.
 class StageSigner {
  public:
   explicit StageSigner(const Graph& graph);

@@ -1,4 +1,4 @@
-// An ONNX file as it is written: nodes and constants by name. For the importer only.
+// An ONNX file as stored: nodes and constants by name. For the importer only.
 #pragma once
 
 #include <cstdint>

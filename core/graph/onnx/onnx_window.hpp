@@ -14,8 +14,8 @@ struct OnnxWindow {
   bool ceil = false;
 };
 
-/// Throw Error where ours cannot say the same: dilations, other than two dimensions, or padding that
-/// differs at the two ends (unless the same outputs come of padding alike, or of rounding up).
+/// Throw Error where our layers cannot express it: dilations, other than two dimensions, or padding that
+/// differs at the two ends (unless equal padding, or rounding up, gives the same outputs).
 OnnxWindow convolution_window(const OnnxNode& node, const std::vector<std::int64_t>& weight_dims, const Shape& in);
 OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padding);
 

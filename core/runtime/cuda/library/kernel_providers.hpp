@@ -44,7 +44,7 @@ std::vector<std::string> list_kernels(const Problem& problem, const Site& site, 
 std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& name, const Site& site,
                                      const cudnn::Handle& builder);
 
-/// Begins the names of kernels that sum first.
+/// Prefix of the names of kernels that sum first.
 inline const std::string kSumPrefix = "sum+";
 
 /// `problem` with its first `count` inputs replaced by their sum in a dense tensor; with all of them,

@@ -1,4 +1,4 @@
-// CUPTI, found at run time: programs that do not trace need none.
+// CUPTI, found at run time: only tracing needs it.
 #pragma once
 
 #include <cupti.h>
