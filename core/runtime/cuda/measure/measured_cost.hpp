@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "core/cost/cost_model.hpp"
 #include "core/cost/profile/profile.hpp"
 #include "core/runtime/cuda/device/peer_access.hpp"
 
