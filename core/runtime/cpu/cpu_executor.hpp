@@ -16,9 +16,9 @@ std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, const Schedule& 
 /// The same for a program of 4-byte elements, however it was lowered; `inputs` of run() are the program's.
 std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program program, std::uint64_t seed);
 
-/// The reference: every operator in order, one at a time, nothing shared, written apart from the
+/// The reference: every operator in order, one at a time, no memory shared, and independent of the
 /// lowering that the executors use. `inputs` as in Executor::run. `observe` sees every output once,
-/// in order; outputs that nobody needs any more are freed. Uses all cores.
+/// in order; outputs that are no longer needed are freed. Uses all cores.
 std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tensor>& inputs, std::uint64_t seed,
                                       const std::function<void(OpId, const Tensor&)>& observe = {});
 

@@ -1,4 +1,4 @@
-// The numerics of layers on the CPU: small and clear, and fast enough to check whole networks.
+// The numerics of layers on the CPU, simple and fast enough to check whole networks.
 #pragma once
 
 #include <span>

@@ -29,7 +29,7 @@ struct CudaDevices {
   std::vector<CudaDevice> usable;
   std::string reason;  ///< why none can be used, in words; empty if one can
 };
-/// GPUs of this host that can be used. Never throws for want of a GPU.
+/// GPUs of this host that can be used. No GPU is no error.
 CudaDevices cuda_devices();
 
 /// Version of this project's kernels, and of how they are chosen. Latencies of two versions do not belong together.

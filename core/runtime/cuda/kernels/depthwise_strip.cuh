@@ -219,7 +219,7 @@ void launch(cudaStream_t stream, const DepthwiseCall& call, const Sources& sourc
                      out_stride, args);
 }
 
-/// What there is, as supports() says.
+/// The variants that supports() names.
 template <class T, int V, int P, int K>
 auto pick_form(const DepthwiseCall& call) {
   if constexpr (V * P == 8) {

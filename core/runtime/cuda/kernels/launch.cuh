@@ -21,7 +21,7 @@ __device__ __forceinline__ void await_predecessor() {
 
 /// Lets the next kernel start once every block has called it or ended; a kernel that never calls it lets
 /// the next one start as its blocks end. To be called late: blocks that wait take the places of the
-/// running kernel's and crowd on the multiprocessors that it leaves free (a fifth of the time of
+/// running kernel's and pile up on the multiprocessors that it leaves free (a fifth of the time of
 /// Inception V3 in fp32, when called at the start).
 __device__ __forceinline__ void release_successor() {
 #if __CUDA_ARCH__ >= 900
@@ -54,8 +54,8 @@ bool runs_at_once(const void* kernel, const Grid& grid);
 
 /// Launches a kernel that calls await_predecessor(). Kernels that run at once all divide a
 /// multiprocessor's memory alike between shared memory and cache: it changes the division only when it
-/// is empty, so that short kernels of two kinds in a row would wait for each other. Longer ones are worth
-/// a change, and some need the cache: theirs is the driver's choice.
+/// is empty, so that short kernels of two kinds in a row would wait for each other. For longer ones
+/// a change costs little, and some need the cache: the driver chooses their division.
 template <class... Parameters, class... Arguments>
 void launch_overlapping(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t stream,
                         Arguments&&... arguments) {

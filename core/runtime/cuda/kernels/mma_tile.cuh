@@ -59,7 +59,7 @@ __device__ __forceinline__ unsigned round_to_tf32(float x) {
   return rounded;
 }
 
-/// Leaves a warp's part of the product, whose corner is at `tile`, in shared memory.
+/// Writes a warp's part of the product, whose corner is at `tile`, to shared memory.
 template <int Rows, int Columns>
 __device__ __forceinline__ void store_product(const float (&sum)[Rows][Columns][4], float* tile, int pitch) {
   const int lane = threadIdx.x % 32;
@@ -73,7 +73,7 @@ __device__ __forceinline__ void store_product(const float (&sum)[Rows][Columns][
     }
 }
 
-/// A barrier of the cluster that shares a sum, or of the block if it has it for itself. What was
+/// A barrier of the cluster that shares a sum, or of the block if it does not share. What was
 /// written to shared memory before it may be read after it.
 __device__ __forceinline__ void sync_splits(int splits) {
 #if __CUDA_ARCH__ >= 900

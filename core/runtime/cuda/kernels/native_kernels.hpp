@@ -1,4 +1,4 @@
-// Kernels of this project: launches without any choice made for the caller.
+// Kernels of this project: launches; the caller chooses the variant.
 //
 // Tensors are NCHW or NHWC with any channel slice of a wider buffer. Within one such tensor all
 // strides but one follow from its shape: NCHW has a free batch stride, NHWC a free pixel stride.
@@ -81,7 +81,7 @@ struct DepthwiseCall {
   bool sum;  ///< several inputs, or more than a relu before the convolution
   DepthwiseVariant variant;
 };
-/// Can this variant do it? (Whether vectors are aligned is the caller's business.)
+/// Can this variant do it? (The caller checks that vectors are aligned.)
 bool supports(const DepthwiseCall& call);
 /// Weights: [c][kh][kw] in NCHW, [kh][kw][c] in NHWC, elements as the tensors'; bias is float.
 void depthwise(cudaStream_t stream, const DepthwiseCall& call, const Sources& sources, const void* weights,
