@@ -2,6 +2,7 @@
 # ./opsched builds when it must and only then. A stand-in for CMake "builds" a program that says what it was given.
 # Usage: launcher_test.sh SOURCE_FOLDER
 set -euo pipefail
+unset OPSCHED_BUILD OPSCHED_CMAKE_ARGS  # of the build that this test is a part of
 source=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
