@@ -11,8 +11,8 @@ namespace opsched {
 namespace {
 
 constexpr std::array<std::pair<const char*, double ContentionLaw::*>, 8> kCalibrated = {{
-    {"schedule.exponent", &ContentionLaw::exponent},
-    {"schedule.interference", &ContentionLaw::interference},
+    {"schedule.softness", &ContentionLaw::exponent},
+    {"schedule.crowding", &ContentionLaw::interference},
     {"schedule.chain_ms", &ContentionLaw::chain_ms},
     {"schedule.dependency_ms", &ContentionLaw::dependency_ms},
     {"schedule.switch_ms", &ContentionLaw::switch_ms},
