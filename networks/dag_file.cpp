@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "core/graph/ready_list.hpp"
 
 namespace opsched {
 namespace {
@@ -80,24 +81,18 @@ class Lines {
 /// Throws Error at the last line of a cycle, if there is one. `line_of`: of every edge.
 void check_acyclic(const WeightedDag& dag, const std::vector<int>& line_of, const Lines& lines) {
   const int n = dag.size();
-  std::vector<std::vector<int>> leaving(n);  // edges
-  std::vector<int> waiting(n, 0), ready;
-  for (int e = 0; e < static_cast<int>(dag.edges.size()); ++e) {
-    leaving[dag.edges[e].from].push_back(e);
-    ++waiting[dag.edges[e].to];
-  }
-  for (int v = 0; v < n; ++v)
-    if (waiting[v] == 0) ready.push_back(v);
-  for (std::size_t i = 0; i < ready.size(); ++i)
-    for (int e : leaving[ready[i]])
-      if (--waiting[dag.edges[e].to] == 0) ready.push_back(dag.edges[e].to);
-  if (static_cast<int>(ready.size()) == n) return;
+  std::vector<std::vector<int>> succs(n);
+  for (const auto& edge : dag.edges) succs[edge.from].push_back(edge.to);
+  std::vector<bool> left(n, true);
+  for (ReadyList ready(std::move(succs)); !ready.empty();) left[ready.take_first()] = false;
+  const auto first_left = std::ranges::find(left, true);
+  if (first_left == left.end()) return;
 
   // Every vertex left has an edge from another one left: walk back until one comes again.
   std::vector<int> entering(n, -1), seen(n, -1), walk;
   for (int e = 0; e < static_cast<int>(dag.edges.size()); ++e)
-    if (waiting[dag.edges[e].from] > 0) entering[dag.edges[e].to] = e;
-  int v = static_cast<int>(std::ranges::find_if(waiting, [](int w) { return w > 0; }) - waiting.begin());
+    if (left[dag.edges[e].from]) entering[dag.edges[e].to] = e;
+  int v = static_cast<int>(first_left - left.begin());
   for (; seen[v] < 0; v = dag.edges[walk.back()].from) {
     seen[v] = static_cast<int>(walk.size());
     walk.push_back(entering[v]);

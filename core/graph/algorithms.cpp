@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <boost/graph/strong_components.hpp>
-#include <queue>
+#include <utility>
 
 #include "core/error.hpp"
+#include "core/graph/ready_list.hpp"
 
 namespace opsched {
 
@@ -17,17 +18,11 @@ Dag to_dag(const Graph& graph) {
 
 std::vector<int> topological_order(const Dag& dag, const std::function<std::string(int)>& name_of) {
   const int n = static_cast<int>(boost::num_vertices(dag));
-  std::vector<int> waiting(n), order;
-  std::priority_queue<int, std::vector<int>, std::greater<>> ready;
+  std::vector<std::vector<int>> succs(n);
   for (int v = 0; v < n; ++v)
-    if ((waiting[v] = static_cast<int>(boost::in_degree(v, dag))) == 0) ready.push(v);
-  while (!ready.empty()) {
-    const int v = ready.top();
-    ready.pop();
-    order.push_back(v);
-    for (auto [it, end] = boost::adjacent_vertices(v, dag); it != end; ++it)
-      if (--waiting[*it] == 0) ready.push(static_cast<int>(*it));
-  }
+    for (auto [it, end] = boost::adjacent_vertices(v, dag); it != end; ++it) succs[v].push_back(static_cast<int>(*it));
+  std::vector<int> order;
+  for (ReadyList ready(std::move(succs)); !ready.empty();) order.push_back(ready.take_first());
   if (static_cast<int>(order.size()) == n) return order;
 
   // Name the members of one cycle: a strong component with more than one vertex, or a self-loop.

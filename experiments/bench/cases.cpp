@@ -42,7 +42,7 @@ std::vector<std::string> chosen_schedulers(const std::vector<std::string>& names
 }
 
 std::vector<Precision> chosen_precisions(const std::vector<std::string>& names) {
-  if (names.empty()) return {Precision::fp32, Precision::tf32, Precision::fp16};
+  if (names.empty()) return {kPrecisions.begin(), kPrecisions.end()};
   std::vector<Precision> chosen;
   for (const std::string& name : names) chosen.push_back(parse_precision(name));
   return chosen;

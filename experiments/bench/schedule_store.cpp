@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/graph/fingerprint.hpp"
+#include "core/hash.hpp"
 #include "core/schedule/schedule_json.hpp"
 
 namespace opsched::bench {
@@ -29,17 +30,9 @@ json question_of(const std::string& scheduler, const SchedulerRequest& request, 
           {"devices", request.devices},        {"costs", costs_key},     {"program", program_key()}};
 }
 
-/// FNV-1a; only to name files, the question itself is compared.
-std::string short_hash(const std::string& text) {
-  std::uint64_t hash = 14695981039346656037U;
-  for (unsigned char c : text) hash = (hash ^ c) * 1099511628211U;
-  std::string digits;
-  for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[hash >> shift & 15];
-  return digits;
-}
-
+/// The hash only names the file: the question itself is compared.
 std::string file_of(const std::string& folder, const std::string& scheduler, const Graph& graph, const json& question) {
-  const std::string name = graph.name() + "-" + scheduler + "-" + short_hash(question.dump()) + ".json";
+  const std::string name = graph.name() + "-" + scheduler + "-" + hex_digits(fnv1a(question.dump())) + ".json";
   return (std::filesystem::path(folder) / name).string();
 }
 

@@ -36,6 +36,27 @@ void print_counts(const std::string& title, const Counts& counts) {
   table.print(std::cout);
 }
 
+/// At most so many bytes, cut between characters and ended by "..." if that is needed.
+std::string shortened(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return text;
+  std::size_t end = most - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // within a character
+  return text.substr(0, end) + "...";
+}
+
+void print_runs(const Records& records, Counts& counts) {
+  constexpr std::size_t kCommandWidth = 68;  // a row then fits 100 columns; a record shows its whole command
+  TextTable table({Align::left, Align::right, Align::left});
+  table.add({"run of", "records", " command"});
+  table.add_rule();
+  for (const auto& [id, run] : records.runs()) {
+    const std::string end = records.ended(id) ? "" : "; was interrupted";
+    const std::string command = run.command + (run.note.empty() ? "" : "; " + run.note);
+    table.add({run.begin, std::to_string(counts[id]), " " + shortened(command, kCommandWidth - end.size()) + end});
+  }
+  table.print(std::cout);
+}
+
 void print_summary(const Records& records, const std::string& folder) {
   Counts quantities, places, provenances, runs;
   int missing = 0;
@@ -55,14 +76,7 @@ void print_summary(const Records& records, const std::string& folder) {
   print_counts("made on", places);
   print_counts("provenance", provenances);
   std::cout << "\n";
-  TextTable table({Align::left, Align::right, Align::left});
-  table.add({"run of", "records", " command"});
-  table.add_rule();
-  for (const auto& [id, run] : records.runs())
-    table.add({run.begin, std::to_string(runs[id]),
-               " " + run.command + (run.note.empty() ? "" : "; " + run.note) +
-                   (records.ended(id) ? "" : "; was interrupted")});
-  table.print(std::cout);
+  print_runs(records, runs);
 }
 
 bool matches(const Record& record, const std::vector<std::string>& words) {

@@ -8,6 +8,7 @@
 #include "core/cost/bounds.hpp"
 #include "core/error.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
+#include "core/runtime/tolerance.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
@@ -25,19 +26,6 @@ struct RunCommandOptions {
   std::uint64_t data_seed = 1;
   bool no_check = false;
 };
-
-/// Largest relative error of an output that rounding explains.
-double tolerance(Precision precision) {
-  switch (precision) {
-    case Precision::fp32:
-      return 1e-5;
-    case Precision::tf32:
-      return 2e-3;
-    case Precision::fp16:
-      return 1e-2;
-  }
-  return 0;
-}
 
 std::vector<Tensor> random_inputs(const Graph& graph, std::uint64_t seed) {
   std::vector<Tensor> inputs;
@@ -119,10 +107,10 @@ void run(const RunCommandOptions& options) {
     if (on_gpu) {
       const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
       error = check(graph, *device->executor(*costs, schedule, precision, options.data_seed), options.data_seed,
-                    tolerance(precision));
+                    output_tolerance(precision));
     } else {
       error = check(graph, *make_cpu_executor(graph, schedule, options.data_seed), options.data_seed,
-                    tolerance(Precision::fp32));
+                    output_tolerance(Precision::fp32));
     }
     table.add({"output", "relative error " + scientific(error) + " against the reference, computed " +
                              (on_gpu ? "on the GPU in " + to_string(precision) : "on the CPU in fp32")});

@@ -15,7 +15,7 @@ namespace opsched {
 namespace {
 
 /// One precision. The model is fitted when it is first needed.
-struct Lane {
+struct PrecisionContext {
   Profile profile;
   std::optional<ContentionModel> model;
 };
@@ -104,8 +104,8 @@ class RecordedDevice final : public Device {
   }
 
   const Profile& profile(Precision precision) {
-    std::unique_ptr<Lane>& lane = lanes_[precision];
-    if (lane) return lane->profile;
+    std::unique_ptr<PrecisionContext>& context = contexts_[precision];
+    if (context) return context->profile;
     const std::string file = profile_file(folder_, precision);
     Profile profile = Profile::load(file);
     try {
@@ -114,24 +114,24 @@ class RecordedDevice final : public Device {
     } catch (const Error& e) {
       throw Error(file + ": " + e.what());
     }
-    lane = std::make_unique<Lane>(Lane{std::move(profile), {}});
-    return lane->profile;
+    context = std::make_unique<PrecisionContext>(PrecisionContext{std::move(profile), {}});
+    return context->profile;
   }
 
   const ContentionModel& model(Precision precision) {
     const Profile& measured = profile(precision);
-    Lane& lane = *lanes_[precision];
-    if (!lane.model) {
+    PrecisionContext& context = *contexts_[precision];
+    if (!context.model) {
       if (report_) report_("fitting the contention model to " + profile_file(folder_, precision));
-      lane.model.emplace(ContentionModel::fit(measured));
+      context.model.emplace(ContentionModel::fit(measured));
     }
-    return *lane.model;
+    return *context.model;
   }
 
   std::string folder_, name_;
   Report report_;
   DeviceFacts facts_;
-  std::map<Precision, std::unique_ptr<Lane>> lanes_;
+  std::map<Precision, std::unique_ptr<PrecisionContext>> contexts_;
 };
 
 }  // namespace

@@ -48,7 +48,7 @@ std::optional<Case> parse_case(const std::string& name) {
   read_number(words[2], "batch", what.batch);
   read_number(words[3], "image", what.image);
   const std::string& precision = words[words.size() - 2];
-  for (const Precision known : {Precision::fp32, Precision::tf32, Precision::fp16})
+  for (const Precision known : kPrecisions)
     if (precision == to_string(known)) what.precision = known;
   read_number(words.back(), "gpus", what.gpus);
   return what.name() == name ? std::optional(what) : std::nullopt;

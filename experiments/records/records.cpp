@@ -115,7 +115,8 @@ void Records::add(KernelsLine kernels) { kernels_.insert_or_assign(kernels.id, s
 void Records::add(EndLine end) { ended_.insert_or_assign(end.run, true); }
 
 bool comparable(const Run& a, const Run& b) {
-  return a.device.empty() || b.device.empty() || (a.device == b.device && a.kernels == b.kernels);
+  if (a.device.empty() || b.device.empty()) return true;
+  return a.device == b.device && (a.kernels.empty() || b.kernels.empty() || a.kernels == b.kernels);
 }
 
 }  // namespace opsched::records

@@ -61,8 +61,8 @@ class Records {
   std::vector<std::string> warnings_;
 };
 
-/// Measured on the same kind of device with the same version of our kernels, or not measured at all: may stand in one
-/// comparison without a mark.
+/// May stand in one comparison without a mark: same kind of device and version of our kernels. Other software has no
+/// kernels of ours, and what was not measured has no device. (analysis/records.py: the same.)
 bool comparable(const Run& a, const Run& b);
 
 }  // namespace opsched::records

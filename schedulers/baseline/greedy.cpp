@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/cost/bounds.hpp"
-#include "schedulers/baseline/ready_list.hpp"
+#include "core/graph/ready_list.hpp"
 #include "schedulers/options.hpp"
 
 namespace opsched {
@@ -49,8 +49,8 @@ Schedule make(const SchedulerRequest& request) {
   ReadyList ready(cost.graph());
   while (!ready.empty()) {
     // What has most ahead of it must not wait.
-    const OpId first = *std::ranges::max_element(ready.ops(), {}, [&](OpId op) { return remaining[op]; });
-    Stage stage = grow(cost, first, ready.ops(), most);
+    const OpId first = *std::ranges::max_element(ready.ready(), {}, [&](OpId op) { return remaining[op]; });
+    Stage stage = grow(cost, first, ready.ready(), most);
     std::vector<OpId> done;
     for (const Group& group : stage.groups) done.push_back(group.front());
     schedule.devices[0].stages.push_back(std::move(stage));

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "schedulers/baseline/ready_list.hpp"
+#include "core/graph/ready_list.hpp"
 #include "schedulers/options.hpp"
 
 namespace opsched {
@@ -18,7 +18,7 @@ Schedule make(const SchedulerRequest& request) {
   while (!ready.empty()) {
     // Each operator is a group of its own: one that continues a group would have to wait inside the
     // stage, so it belongs to the next level.
-    std::vector<OpId> level = ready.ops();
+    std::vector<OpId> level = ready.ready();
     level.resize(std::min(level.size(), most));
     Stage stage;
     for (OpId op : level) stage.groups.push_back({op});

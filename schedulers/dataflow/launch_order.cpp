@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/cost/bounds.hpp"
-#include "schedulers/baseline/ready_list.hpp"
+#include "core/graph/ready_list.hpp"
 
 namespace opsched {
 namespace {
@@ -43,7 +43,7 @@ std::vector<OpId> ready_order(const Graph& graph, std::span<const double> key) {
   std::vector<OpId> order;
   ReadyList ready(graph);
   while (!ready.empty()) {
-    order.push_back(*std::ranges::max_element(ready.ops(), {}, [&](OpId op) { return key[op]; }));
+    order.push_back(*std::ranges::max_element(ready.ready(), {}, [&](OpId op) { return key[op]; }));
     ready.finish({order.back()});
   }
   return order;
@@ -64,7 +64,7 @@ std::vector<OpId> resource_order(Latencies& cost) {
   bool want_compute = true;
   while (!ready.empty()) {
     // The wanted kind first (false before true), then the smallest utilisation.
-    const OpId op = *std::ranges::min_element(ready.ops(), {}, [&](OpId id) {
+    const OpId op = *std::ranges::min_element(ready.ready(), {}, [&](OpId id) {
       return std::pair((intensities[id] > median) != want_compute, cost.utilisation(id));
     });
     want_compute = intensities[op] <= median;

@@ -1,6 +1,9 @@
 #include "schedulers/dataflow/plan.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "core/graph/ready_list.hpp"
 
 namespace opsched {
 namespace {
@@ -88,31 +91,17 @@ Schedule schedule_of(const Graph& graph, const DataflowPlan& plan) {
 }
 
 DataflowPlan relaunched(const Graph& graph, const DataflowPlan& plan, std::span<const double> key) {
-  UnitEdges edges = edges_of(graph, plan);
-  std::vector<int> waits(plan.units.size(), 0);
-  for (std::size_t u = 0; u < waits.size(); ++u) waits[u] = static_cast<int>(edges.preds[u].size());
+  std::vector<std::vector<int>> succs = edges_of(graph, plan).succs;
   std::vector<int> last(1 + *std::ranges::max_element(plan.stream), -1);
   for (int u : plan.order) {
     int& before = last[plan.stream[u]];
-    if (before >= 0) {
-      edges.succs[before].push_back(u);
-      ++waits[u];
-    }
+    if (before >= 0) succs[before].push_back(u);
     before = u;
   }
   DataflowPlan result = plan;
   result.order.clear();
-  std::vector<int> ready;
-  for (std::size_t u = 0; u < waits.size(); ++u)
-    if (waits[u] == 0) ready.push_back(static_cast<int>(u));
-  while (!ready.empty()) {
-    const auto next = std::ranges::min_element(ready, {}, [&](int u) { return std::pair(-key[u], u); });
-    const int u = *next;
-    ready.erase(next);
-    result.order.push_back(u);
-    for (int reader : edges.succs[u])
-      if (--waits[reader] == 0) ready.push_back(reader);
-  }
+  for (ReadyList ready(std::move(succs)); !ready.empty(); ready.finish({result.order.back()}))
+    result.order.push_back(*std::ranges::min_element(ready.ready(), {}, [&](int u) { return std::pair(-key[u], u); }));
   return result;
 }
 

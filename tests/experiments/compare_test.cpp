@@ -140,6 +140,8 @@ TEST(ProfilePlan, SaysWhatItWouldDo) {
   ASSERT_EQ(plan.code, 0) << plan.err;
   for (const char* step : {"Schedules without a search", "IOS, batch 1", "Batch sizes", "Image sizes", "Several GPUs"})
     EXPECT_TRUE(contains(plan.out, step)) << step;
+  const ProgramResult paper = run_program("profile --plan --network randwire-paper");
+  EXPECT_TRUE(contains(paper.out, "IOS, batch 1")) << paper.out << paper.err;
   EXPECT_FALSE(contains(run_program("profile --plan").out, "Several GPUs"));
   EXPECT_EQ(run_program("profile --plan --network alexnet").code, 2);
 }

@@ -8,9 +8,11 @@
 
 #include <limits>
 #include <random>
+#include <sstream>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "core/utf8.hpp"
 #include "experiments/records/record_file.hpp"
 #include "tests/experiments/program.hpp"
 
@@ -162,6 +164,20 @@ TEST_F(RecordsTest, OlderKernelsAreSeen) {
   EXPECT_EQ(out.of_other_versions(), 0);
 }
 
+TEST(Comparable, OtherSoftwareHasNoKernelsOfOurs) {
+  const auto run = [](const std::string& device, const std::string& kernels) {
+    Run made;
+    made.device = device;
+    made.kernels = kernels;
+    return made;
+  };
+  const Run ours = run("NVIDIA H200", "9"), torch = run("NVIDIA H200", ""), older = run("NVIDIA H200", "8");
+  EXPECT_TRUE(comparable(ours, torch) && comparable(torch, ours) && comparable(torch, torch));
+  EXPECT_FALSE(comparable(ours, older) || comparable(older, ours));
+  EXPECT_FALSE(comparable(run("NVIDIA A100", ""), ours) || comparable(ours, run("NVIDIA A100", "")));
+  EXPECT_TRUE(comparable(ours, run("", "")) && comparable(run("", "8"), ours));
+}
+
 TEST_F(RecordsTest, ACutLineIsLeftOutAndTheRunGoesOn) {
   std::string run;
   {
@@ -300,6 +316,24 @@ TEST_F(RecordsTest, SchedulesAndKernelsAreKeptOnce) {
   const records::KernelChoices* kernels = read.kernels(read.find(record.what)->kernels);
   ASSERT_NE(kernels, nullptr);
   EXPECT_EQ(kernels->at("conv"), "winograd");
+}
+
+TEST_F(RecordsTest, ALongCommandIsCutInTheSummaryAndWholeBesideItsRecord) {
+  // One run that ended, one that did not: its mark stays; the last character is cut between its bytes or not at all.
+  for (int extra = 0; extra < 4; ++extra) {
+    records::Run run = gpu();
+    run.command = "opsched bench " + std::string(40 + extra, 'x');
+    for (int i = 0; i < 200; ++i) run.command += "\u00e9";
+    run.note = "a note";
+    RecordFile(folder(), run).add(latency(1));
+    const std::string summary = run_program("records " + folder()).out;
+    EXPECT_NE(summary.find("...; was interrupted\n"), std::string::npos) << summary;
+    EXPECT_EQ(summary.find("a note"), std::string::npos) << summary;
+    EXPECT_EQ(valid_utf8(summary), summary);
+    std::istringstream lines(summary.substr(summary.find("run of")));
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+    EXPECT_NE(run_program("records " + folder() + " " + latency(1).key()).out.find(run.command), std::string::npos);
+  }
 }
 
 TEST_F(RecordsTest, TheCommandSaysWhereANumberComesFrom) {

@@ -21,7 +21,7 @@ double concurrent_ms(std::span<const std::vector<Task>> groups, const Contention
     double left, rate;
     double power;  ///< utilisation to the law's exponent (as it is where that is infinite)
   };
-  // As slowdown(), which raises to powers what stays the same while an operator runs.
+  // slowdown() but for the interference: 1 + c (n - 1), with which c of stages is fitted. Powers are taken once.
   const bool finite = !std::isinf(law.exponent);
   const auto power = [&](double utilisation) { return finite ? std::pow(utilisation, law.exponent) : utilisation; };
   std::vector<Running> running;

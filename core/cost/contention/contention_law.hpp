@@ -32,13 +32,13 @@ struct ContentionLaw {
   double transfer_latency_ms = std::numeric_limits<double>::infinity();
   bool operator==(const ContentionLaw&) const = default;
 
-  /// How many times longer than alone; `total` includes `utilisation`.
+  /// How many times longer than alone; `total` includes `utilisation`. The interference factor is 1 + c (1 - 1/n).
   double slowdown(double utilisation, double total, int running) const;
   /// Of an operator that follows another: `ms` less chain_ms, but never less than a fifth of it.
   double following_ms(double ms) const;
 };
 
-/// Latency of groups that run side by side, each in order, ms.
+/// Latency of groups that run side by side, each in order, ms. Not slowdown()'s factor: 1 + c (n - 1) (simulator.md).
 double concurrent_ms(std::span<const std::vector<Task>> groups, const ContentionLaw& law);
 
 }  // namespace opsched

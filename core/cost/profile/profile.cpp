@@ -29,13 +29,13 @@ double rounded(double value, int digits) {
 Record checked(const std::string& key, const Record& record) {
   if (!std::isfinite(record.ms) || record.ms <= 0)
     throw Error("a latency must be above 0 ms, not " + std::to_string(record.ms) + ", of '" + key + "'");
-  if (!std::isfinite(record.noise) || record.noise < 0 || record.runs < 0)
-    throw Error("noise and runs of a latency cannot be negative, of '" + key + "'");
-  return {rounded(record.ms, 5), rounded(record.noise, 2), record.runs};
+  if (!std::isfinite(record.mad_ratio) || record.mad_ratio < 0 || record.runs < 0)
+    throw Error("mad_ratio and runs of a latency cannot be negative, of '" + key + "'");
+  return {rounded(record.ms, 5), rounded(record.mad_ratio, 2), record.runs};
 }
 
 bool better(const Record& a, const Record& b) {
-  return std::tuple(a.noise, -a.runs, a.ms) < std::tuple(b.noise, -b.runs, b.ms);
+  return std::tuple(a.mad_ratio, -a.runs, a.ms) < std::tuple(b.mad_ratio, -b.runs, b.ms);
 }
 
 /// Versions apart by ", ", each once, sorted.

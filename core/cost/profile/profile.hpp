@@ -30,7 +30,7 @@ struct DeviceFacts {
 /// One measured latency. Numbers are rounded to what the file holds (5 digits) when recorded.
 struct Record {
   double ms = 0;
-  double noise = 0;  ///< median absolute deviation over the median
+  double mad_ratio = 0;  ///< median absolute deviation over the median
   int runs = 0;
   bool operator==(const Record&) const = default;
 };
@@ -57,11 +57,11 @@ struct ScheduleRecord {
 class LineJournal;
 
 /// Measured latencies by signature (signature.hpp). A record never gets worse: of two under one key
-/// the one with less noise stays, then the one of more runs, then the smaller; so merging is
+/// the one with the smaller mad_ratio stays, then the one of more runs, then the smaller; so merging is
 /// associative and order does not matter. Not thread-safe.
 ///
 ///   auto profile = Profile::open(path, facts, precision);   // new or existing; journals from now on
-///   if (!profile.find_stage(key)) profile.record_stage(key, {ms, noise, runs});  // safe from kill -9
+///   if (!profile.find_stage(key)) profile.record_stage(key, {ms, mad_ratio, runs});  // safe from kill -9
 ///   profile.save(path);                                      // compact file, journal emptied
 class Profile {
  public:

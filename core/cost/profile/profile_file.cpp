@@ -1,6 +1,6 @@
 // The profile on disk: {"format", "version", "precision", "device", "operators", "stages", ...}.
 //
-// A stage is [key, ms, noise, runs], where the key names its operators by their place in "operators";
+// A stage is [key, ms, mad_ratio, runs], where the key names its operators by their place in "operators";
 // one entry a line, sorted, so that versions of a file compare well.
 #include <algorithm>
 #include <cstdio>
@@ -33,7 +33,7 @@ std::string number(double value) {
 
 std::string in_quotes(const std::string& text) { return json(text).dump(); }
 
-std::string triple(const Record& r) { return number(r.ms) + "," + number(r.noise) + "," + std::to_string(r.runs); }
+std::string triple(const Record& r) { return number(r.ms) + "," + number(r.mad_ratio) + "," + std::to_string(r.runs); }
 
 std::string facts_text(const DeviceFacts& d) {
   nlohmann::ordered_json facts{{"name", d.name},
@@ -88,7 +88,7 @@ ScheduleOrigin read_origin(const json& j) {
           .gpus = j.at("gpus")};
 }
 
-/// [graph, schedule, ms, noise, runs, origin, text]
+/// [graph, schedule, ms, mad_ratio, runs, origin, text]
 std::string schedule_text(const std::pair<std::string, std::string>& key, const ScheduleRecord& r) {
   return "[" + in_quotes(key.first) + "," + in_quotes(key.second) + "," + triple(r.record) + "," +
          origin_text(r.origin) + "," + in_quotes(r.schedule) + "]";

@@ -8,13 +8,11 @@
 namespace opsched {
 namespace {
 
-using Bits = std::vector<std::uint64_t>;
-
 /// When a buffer is in use.
 struct Life {
-  std::vector<int> steps;  ///< that touch it, ascending
-  Bits before;             ///< steps that happen before all of these
-  bool whole_run = false;  ///< an input or output
+  std::vector<int> steps;          ///< that touch it, ascending
+  boost::dynamic_bitset<> before;  ///< steps that happen before all of these; ends at the first
+  bool whole_run = false;          ///< an input or output
 };
 
 std::vector<Life> lives_of(const Program& program, const Order& order) {
@@ -32,16 +30,18 @@ std::vector<Life> lives_of(const Program& program, const Order& order) {
   for (Life& life : lives) {
     if (life.steps.empty()) continue;
     life.before = order.ancestors(life.steps.front());
-    for (int s : life.steps)
-      for (std::size_t i = 0; i < life.before.size(); ++i) life.before[i] &= order.ancestors(s)[i];
+    for (int s : life.steps) {
+      boost::dynamic_bitset<> before = order.ancestors(s);
+      before.resize(life.before.size());
+      life.before &= before;
+    }
   }
   return lives;
 }
 
 bool ends_before(const Life& a, const Life& b) {
-  return std::ranges::all_of(a.steps, [&](int s) {
-    return static_cast<std::size_t>(s) / 64 < b.before.size() && (b.before[s / 64] >> (s % 64) & 1) != 0;
-  });
+  return std::ranges::all_of(a.steps,
+                             [&](int s) { return static_cast<std::size_t>(s) < b.before.size() && b.before.test(s); });
 }
 
 bool may_share(const Life& a, const Life& b) {

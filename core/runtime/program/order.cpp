@@ -11,12 +11,13 @@ namespace opsched {
 
 int Order::add(std::span<const int> after) {
   const int step = size();
-  std::vector<std::uint64_t> row((step + 63) / 64, 0);
+  boost::dynamic_bitset<> row(step);
   for (int a : after) {
     if (a < 0 || a >= step) throw Error("step " + std::to_string(step) + " waits for step " + std::to_string(a));
-    const std::vector<std::uint64_t>& other = ancestors_[a];
-    for (std::size_t i = 0; i < other.size(); ++i) row[i] |= other[i];
-    row[a / 64] |= std::uint64_t{1} << (a % 64);
+    boost::dynamic_bitset<> earlier = ancestors_[a];
+    earlier.resize(step);
+    row |= earlier;
+    row.set(a);
   }
   ancestors_.push_back(std::move(row));
   return step;

@@ -1,7 +1,7 @@
 // Happens-before of steps, as bit sets.
 #pragma once
 
-#include <cstdint>
+#include <boost/dynamic_bitset.hpp>
 #include <span>
 #include <vector>
 
@@ -15,14 +15,14 @@ class Order {
   int add(std::span<const int> after);
   int size() const { return static_cast<int>(ancestors_.size()); }
   /// Does step a end before step b begins?
-  bool before(int a, int b) const { return a < b && (ancestors_[b][a / 64] >> (a % 64) & 1) != 0; }
-  /// Words of 64 steps; bit a of row b is before(a, b). A row ends at its own step.
-  const std::vector<std::uint64_t>& ancestors(int b) const { return ancestors_[b]; }
+  bool before(int a, int b) const { return a < b && ancestors_[b].test(a); }
+  /// Bit a is before(a, b); there are b of them.
+  const boost::dynamic_bitset<>& ancestors(int b) const { return ancestors_[b]; }
   /// Those of `after` that no other of them implies, ascending and without repeats.
   std::vector<int> reduced(std::vector<int> after) const;
 
  private:
-  std::vector<std::vector<std::uint64_t>> ancestors_;
+  std::vector<boost::dynamic_bitset<>> ancestors_;
 };
 
 struct Program;

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/round_up.hpp"
 #include "core/runtime/program/waits.hpp"
 #include "core/schedule/schedule.hpp"
 
@@ -88,7 +89,7 @@ struct LoweringOptions {
 };
 
 /// `channels` and what is missing to a multiple of `vector`.
-constexpr int padded_channels(int channels, int vector) { return (channels + vector - 1) / vector * vector; }
+constexpr int padded_channels(int channels, int vector) { return round_up(channels, vector); }
 
 /// Lowers a schedule (validated here). Every graph input and output keeps its buffer for the whole run. A merge makes
 /// the copies that it causes in its readers, in its own stage.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/round_up.hpp"
 #include "core/schedule/merge_copies.hpp"
 
 namespace opsched {
@@ -44,7 +45,7 @@ int ProgramBuilder::add_buffer(int device, Shape shape, int padding) {
   shape.c += padding;
   Buffer buffer{.device = device, .shape = shape, .padding = padding};
   const std::int64_t bytes = shape.size() * graph_.batch() * options_.element_bytes;
-  buffer.bytes = (bytes + options_.alignment - 1) / options_.alignment * options_.alignment;
+  buffer.bytes = round_up(bytes, options_.alignment);
   program_.buffers.push_back(buffer);
   writes_.emplace_back();
   return static_cast<int>(program_.buffers.size()) - 1;

@@ -29,7 +29,7 @@ class SimExecutor : public Executor {
     if (profile_) {
       if (const ScheduleRecord* known = profile_->find_schedule(fingerprint(cost_.graph()), fingerprint(schedule_))) {
         Measurement m = summarise({known->record.ms});
-        m.mad_ratio = known->record.noise;
+        m.mad_ratio = known->record.mad_ratio;
         m.runs = known->record.runs;
         m.provenance = Provenance::recorded;
         m.note = "measured on " + profile_->device().name;

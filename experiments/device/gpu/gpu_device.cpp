@@ -39,7 +39,7 @@ DeviceFacts facts_of(const CudaDevice& gpu, const std::string& kernels) {
 }
 
 /// One precision: its costs, and what runs in it.
-struct Lane {
+struct PrecisionContext {
   std::unique_ptr<CudaRuntime> runtime;
   std::string kernels;  ///< their version tag when this was opened
   Profile profile;
@@ -82,7 +82,7 @@ class GpuDevice final : public Device {
   int multiprocessors() const override { return gpus_.front().multiprocessors; }
   bool measures() const override { return true; }
   std::string cost_key(Precision precision) override {
-    return describe() + ", " + to_string(precision) + ", kernels " + lane_of(precision).kernels;
+    return describe() + ", " + to_string(precision) + ", kernels " + context_of(precision).kernels;
   }
 
   void require(int gpus, Precision) override {
@@ -91,41 +91,42 @@ class GpuDevice final : public Device {
   }
 
   std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) override {
-    Lane& lane = lane_of(precision);
-    if (used_ > 1) lane.runtime->measure_transfers(lane.profile, used_);
-    return lane.runtime->make_cost(graph, lane.profile);
+    PrecisionContext& context = context_of(precision);
+    if (used_ > 1) context.runtime->measure_transfers(context.profile, used_);
+    return context.runtime->make_cost(graph, context.profile);
   }
 
   std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
                                      std::uint64_t seed, Waits waits) override {
-    return lane_of(precision).runtime->make_executor(costs.graph(), schedule, seed, waits);
+    return context_of(precision).runtime->make_executor(costs.graph(), schedule, seed, waits);
   }
 
   void keep(CostModel& costs, const Schedule& schedule, const records::Case& what,
             const Measurement& latency) override {
-    Lane& lane = lane_of(what.precision);
-    lane.profile.record_schedule(fingerprint(costs.graph()), fingerprint(schedule),
-                                 {.record = {.ms = latency.median, .noise = latency.mad_ratio, .runs = latency.runs},
-                                  .origin = origin_of(costs.graph(), schedule, what.scheduler, what.options),
-                                  .schedule = to_text(schedule)});
-    DeviceFacts facts = facts_of(gpus_.front(), lane.kernels);
+    PrecisionContext& context = context_of(what.precision);
+    context.profile.record_schedule(
+        fingerprint(costs.graph()), fingerprint(schedule),
+        {.record = {.ms = latency.median, .mad_ratio = latency.mad_ratio, .runs = latency.runs},
+         .origin = origin_of(costs.graph(), schedule, what.scheduler, what.options),
+         .schedule = to_text(schedule)});
+    DeviceFacts facts = facts_of(gpus_.front(), context.kernels);
     facts.sm_clock_min_mhz = facts.sm_clock_max_mhz = latency.sm_clock_mhz;
     facts.memory_clock_min_mhz = facts.memory_clock_max_mhz = latency.memory_clock_mhz;
-    lane.profile.add_facts(facts);
+    context.profile.add_facts(facts);
   }
 
   std::unique_ptr<CoRunTuner> co_run_tuner(std::vector<CoRunSchedule> schedules, Precision precision) override {
-    return lane_of(precision).runtime->make_co_run_tuner(std::move(schedules));
+    return context_of(precision).runtime->make_co_run_tuner(std::move(schedules));
   }
 
   void save() override {
-    for (auto& [precision, lane] : lanes_) lane->profile.save(lane->file);
+    for (auto& [precision, context] : contexts_) context->profile.save(context->file);
   }
 
  private:
-  Lane& lane_of(Precision precision) {
-    std::unique_ptr<Lane>& lane = lanes_[precision];
-    if (lane) return *lane;
+  PrecisionContext& context_of(Precision precision) {
+    std::unique_ptr<PrecisionContext>& context = contexts_[precision];
+    if (context) return *context;
     const CudaDevice& gpu = gpus_.front();
     const std::string cache = user_cache_folder();
     const std::string file = profile_file(folder_, precision);
@@ -139,8 +140,9 @@ class GpuDevice final : public Device {
     auto runtime = std::make_unique<CudaRuntime>(options);
     const std::string kernels = runtime->kernels_version_tag();
     Profile profile = Profile::open(file, facts_of(gpu, kernels), precision);
-    lane = std::make_unique<Lane>(Lane{std::move(runtime), kernels, std::move(profile), file});
-    return *lane;
+    context =
+        std::make_unique<PrecisionContext>(PrecisionContext{std::move(runtime), kernels, std::move(profile), file});
+    return *context;
   }
 
   std::vector<CudaDevice> gpus_;
@@ -148,7 +150,7 @@ class GpuDevice final : public Device {
   bool through_host_;
   Report report_;
   std::string name_, folder_;
-  std::map<Precision, std::unique_ptr<Lane>> lanes_;
+  std::map<Precision, std::unique_ptr<PrecisionContext>> contexts_;
 };
 
 }  // namespace

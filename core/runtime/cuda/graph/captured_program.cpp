@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/round_up.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/measure/graph_timer.hpp"
 #include "core/statistics.hpp"
@@ -21,7 +22,7 @@ Shape shape_of(const View& view, const Program& program) {
   return {view.channels, whole.h, whole.w};
 }
 
-std::size_t round_up(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
+constexpr std::size_t kAlignment = 256;  // of the arena and of workspaces, bytes
 
 std::string text(const Shape& s) { return std::to_string(s.c) + "x" + std::to_string(s.h) + "x" + std::to_string(s.w); }
 
@@ -152,11 +153,11 @@ void CapturedProgram::place(MemoryUse memory) {
       if (step.device == static_cast<int>(d) && prepared_[i].kernel)
         sizes[step.stream] = std::max(sizes[step.stream], prepared_[i].kernel->workspace_bytes());
     }
-    std::size_t total = round_up(static_cast<std::size_t>(program_.arena_bytes[d]));
+    std::size_t total = round_up(static_cast<std::size_t>(program_.arena_bytes[d]), kAlignment);
     std::vector<std::size_t> offsets;
     for (std::size_t size : sizes) {
       offsets.push_back(total);
-      total += round_up(size);
+      total += round_up(size, kAlignment);
     }
     devices_[d]->activate();
     char* base = nullptr;

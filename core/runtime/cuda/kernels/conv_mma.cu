@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "core/round_up.hpp"
 #include "core/runtime/cuda/kernels/conv_mma.hpp"
 #include "core/runtime/cuda/kernels/conv_mma_device.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
@@ -200,8 +201,6 @@ const std::vector<Variant>& variants() {
                                            variant<128, 64, 4, 2, 1>(), variant<128, 128, 4, 2, 1>()};
   return all;
 }
-
-int round_up(int value, int step) { return (value + step - 1) / step * step; }
 
 int depth_of(Precision precision) { return kRowBytes / (precision == Precision::fp16 ? 2 : 4); }
 

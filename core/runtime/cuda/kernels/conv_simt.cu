@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "core/round_up.hpp"
 #include "core/runtime/cuda/device/cuda_handles.hpp"
 #include "core/runtime/cuda/kernels/conv_simt.hpp"
 #include "core/runtime/cuda/kernels/device_math.cuh"
@@ -261,8 +262,6 @@ const std::vector<Variant>& variants() {
                                            variant<96, 128, 12, 8, 1>(), variant<128, 64, 8, 8, 1>()};
   return all;
 }
-
-int round_up(int value, int step) { return (value + step - 1) / step * step; }
 
 bool is_flat(const ConvGeometry& g) { return g.c < kDepth && !g.pre_relu; }
 

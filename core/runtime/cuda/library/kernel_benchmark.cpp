@@ -9,6 +9,7 @@
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/kernels/kernel_check.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"
+#include "core/runtime/tolerance.hpp"
 
 namespace opsched {
 namespace {
@@ -112,11 +113,6 @@ KernelBenchmark::KernelBenchmark(const Problem& problem, const BenchmarkContext&
 
 KernelBenchmark::~KernelBenchmark() = default;
 
-double KernelBenchmark::tolerance(Precision precision) {
-  // Well under what a whole network may be off, because errors of layers add up.
-  return precision == Precision::fp32 ? 3e-6 : precision == Precision::tf32 ? 1e-3 : 3e-3;
-}
-
 const void* KernelBenchmark::weights_for(const Kernel& kernel, int copy) {
   if (kernel.weight_bytes() == 0) return nullptr;
   const std::size_t stride = aligned(kernel.weight_bytes());
@@ -164,7 +160,7 @@ double KernelBenchmark::check(const Kernel& kernel) {
   const double error = std::sqrt(verdict.difference / std::max(verdict.norm, 1e-30));
   if (static_cast<std::int64_t>(verdict.nans) > outside || std::isnan(error)) throw Error("leaves or makes NaNs");
   if (static_cast<std::int64_t>(verdict.nans) < outside) throw Error("writes outside its output");
-  if (error > tolerance(problem.precision)) throw Error("relative error " + brief(error));
+  if (error > kernel_tolerance(problem.precision)) throw Error("relative error " + brief(error));
   return error;
 }
 

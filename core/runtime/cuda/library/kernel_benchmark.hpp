@@ -35,10 +35,8 @@ class KernelBenchmark {
   KernelBenchmark(const Problem& problem, const BenchmarkContext& context, std::size_t workspace_bytes = 0);
   ~KernelBenchmark();
 
-  /// Largest relative L2 error that is accepted in a precision.
-  static double tolerance(Precision precision);
   /// Runs once on poisoned memory and compares with a plain reference. Throws Error if an output was
-  /// not written, if something else was, or if the error is above the tolerance.
+  /// not written, if something else was, or if the error is above kernel_tolerance().
   double check(const Kernel& kernel);
   /// ms of one launch after check(), for a first idea.
   double once(const Kernel& kernel);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/round_up.hpp"
 #include "core/runtime/cuda/kernels/conv_geometry.hpp"
 #include "core/runtime/cuda/kernels/native_kernels.hpp"
 #include "core/runtime/cuda/library/kernel_library.hpp"
@@ -89,7 +90,7 @@ ConvGeometry conv_geometry(const Problem& problem);
 /// Workspace that a kernel of a library may ask for: enough for cuDNN's Fourier transforms of large batches.
 constexpr std::size_t kMaxWorkspace = std::size_t{512} << 20;
 /// Bytes up to the next multiple of 256.
-constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
+constexpr std::size_t aligned(std::size_t bytes) { return round_up(bytes, 256); }
 /// "a/b/c" as {"a", "b", "c"}.
 std::vector<std::string> split_name(const std::string& name);
 /// The number after a letter: "t128". Throws Error if it is not one.

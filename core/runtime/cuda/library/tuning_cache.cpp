@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "core/hash.hpp"
 
 namespace opsched {
 namespace {
@@ -125,16 +126,12 @@ void TuningCache::save() {
 }
 
 std::string TuningCache::refinement_tag() const {
-  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+  std::uint64_t hash = kHashStart;
   bool any = false;
-  const auto add = [&](const std::string& text) {
-    for (const char c : text + '\n') hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  };
   for (const auto& [problem, choice] : choices_) {
     if (!choice.refined()) continue;
     any = true;
-    add(problem);
-    add(choice.kernel);
+    hash = fnv1a("\n", fnv1a(choice.kernel, fnv1a("\n", fnv1a(problem, hash))));
   }
   if (!any) return "";
   char text[17];

@@ -152,7 +152,7 @@ Record StageTimer::record(const InFlight& next, const Measurement& measured) con
     throw Error("GPU " + std::to_string(device_.gpu()) + ": measuring operator '" +
                 graph_.op(next.stage.groups.front().front()).name + "' failed: " + std::to_string(next.replicas) +
                 " replicas took no longer than an empty graph");
-  return {.ms = ms, .noise = measured.mad_ratio, .runs = measured.runs};
+  return {.ms = ms, .mad_ratio = measured.mad_ratio, .runs = measured.runs};
 }
 
 void StageTimer::time(std::span<const StageRequest> requests, const Done& done) {
@@ -171,7 +171,7 @@ void StageTimer::time(std::span<const StageRequest> requests, const Done& done) 
   };
   for (std::size_t i = 0; i < requests.size(); ++i) {
     if (lowered(requests[i].stage, 1).steps.empty()) {
-      done(i, {.ms = kNothing, .noise = 0, .runs = 1});
+      done(i, {.ms = kNothing, .mad_ratio = 0, .runs = 1});
       continue;
     }
     if (launch_ms_ < 0) {
@@ -190,7 +190,7 @@ Record StageTimer::time(const Schedule& schedule) {
   if (!warm_) device_.warm_up();
   warm_ = true;
   const Measurement measured = GraphTimer(captured.exec(), captured.stream(), nullptr).measure(kWhole);
-  return {.ms = measured.median, .noise = measured.mad_ratio, .runs = measured.runs};
+  return {.ms = measured.median, .mad_ratio = measured.mad_ratio, .runs = measured.runs};
 }
 
 std::vector<Record> StageTimer::time_in_turn(std::span<const Schedule> schedules) {
@@ -209,7 +209,7 @@ std::vector<Record> StageTimer::time_in_turn(std::span<const Schedule> schedules
   for (const CapturedProgram& captured : ready) execs.push_back(captured.exec());
   std::vector<Record> records;
   for (const Measurement& measured : opsched::time_in_turn(execs, ready.front().stream(), kWhole))
-    records.push_back({.ms = measured.median, .noise = measured.mad_ratio, .runs = measured.runs});
+    records.push_back({.ms = measured.median, .mad_ratio = measured.mad_ratio, .runs = measured.runs});
   return records;
 }
 

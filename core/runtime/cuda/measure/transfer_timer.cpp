@@ -42,7 +42,7 @@ Record time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const Co
   const Measurement m =
       GraphTimer(exec.get(), origin, nullptr)
           .measure({.warmup = 3, .min_runs = 18, .max_runs = 90, .max_noise = 0.01, .max_seconds = 0.2});
-  return {.ms = m.median / kHops, .noise = m.mad_ratio, .runs = m.runs};
+  return {.ms = m.median / kHops, .mad_ratio = m.mad_ratio, .runs = m.runs};
 }
 
 /// Both methods at every size: at the smallest ones they differ by less than their noise.

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
+#include "core/runtime/tolerance.hpp"
 #include "core/statistics.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
@@ -14,10 +15,6 @@
 
 namespace opsched {
 namespace {
-
-double tolerance(Precision precision) {
-  return precision == Precision::fp32 ? 1e-5 : precision == Precision::tf32 ? 2e-3 : 1e-2;
-}
 
 DeviceFacts facts_of(const CudaDevice& d) {
   DeviceFacts facts;
@@ -45,20 +42,20 @@ TEST_P(OnTheGpu, SchedulesComputeWhatTheReferenceComputes) {
     const std::vector<Tensor> got = executor->run(inputs);
     ASSERT_EQ(got.size(), want.size());
     for (std::size_t i = 0; i < got.size(); ++i)
-      EXPECT_LT(relative_error(got[i], want[i]), tolerance(precision)) << name << " " << scheduler;
+      EXPECT_LT(relative_error(got[i], want[i]), output_tolerance(precision)) << name << " " << scheduler;
   }
   // Anything that is valid: merges, too, and streams as nobody would choose them.
   for (Mode mode : {Mode::barrier, Mode::dataflow}) {
     const Schedule schedule = test::random_schedule(graph, 1, mode, kSeed);
     const std::vector<Tensor> got = runtime.make_executor(graph, schedule, kSeed)->run(inputs);
     for (std::size_t i = 0; i < got.size(); ++i)
-      EXPECT_LT(relative_error(got[i], want[i]), tolerance(precision)) << name << " random, " << to_string(mode);
+      EXPECT_LT(relative_error(got[i], want[i]), output_tolerance(precision)) << name << " random, " << to_string(mode);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, OnTheGpu,
                          testing::Combine(testing::Values("squeezenet", "inception_v3", "randwire", "nasnet"),
-                                          testing::Values(Precision::fp32, Precision::tf32, Precision::fp16)),
+                                          testing::ValuesIn(kPrecisions)),
                          [](const auto& info) {
                            return std::get<0>(info.param) + "_" + to_string(std::get<1>(info.param));
                          });
@@ -120,7 +117,7 @@ TEST(SeveralGpus, ComputeWhatTheReferenceComputesHoweverTensorsTravel) {
       EXPECT_GT(executor->transfer_bytes(), 0);
       const std::vector<Tensor> got = executor->run(inputs);
       for (std::size_t i = 0; i < got.size(); ++i)
-        EXPECT_LT(relative_error(got[i], want[i]), tolerance(precision))
+        EXPECT_LT(relative_error(got[i], want[i]), output_tolerance(precision))
             << (through_host ? "through the host" : "peers");
       EXPECT_GT(executor->measure({}).median, 0);
     }

@@ -12,6 +12,7 @@
 #include "core/runtime/cuda/device/cuda_handles.hpp"
 #include "core/runtime/cuda/kernels/native_kernels.hpp"
 #include "core/runtime/cuda/library/kernel_library.hpp"
+#include "core/runtime/tolerance.hpp"
 
 namespace opsched {
 
@@ -32,7 +33,6 @@ class OnGpu : public testing::Test {
     if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
   }
 };
-inline double tolerance(Precision p) { return p == Precision::fp32 ? 1e-5 : p == Precision::tf32 ? 2e-3 : 1e-2; }
 
 using Rng = std::mt19937;
 inline int pick(Rng& rng, std::initializer_list<int> from) {

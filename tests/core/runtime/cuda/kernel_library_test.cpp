@@ -45,7 +45,7 @@ TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
     for (const Case& c : cases) {
       const auto kernel = library.get(c.problem);
       chosen[c.problem.key()] = kernel->describe();
-      EXPECT_LT(Loaded(c).run(*kernel), tolerance(GetParam())) << kernel->describe() << ": " << c.problem.key();
+      EXPECT_LT(Loaded(c).run(*kernel), output_tolerance(GetParam())) << kernel->describe() << ": " << c.problem.key();
     }
   }
   KernelLibrary again(0, file.string());
@@ -54,7 +54,7 @@ TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
   for (const Case& c : cases) {
     const auto kernel = again.get(c.problem);
     EXPECT_EQ(kernel->describe(), chosen[c.problem.key()]);
-    EXPECT_LT(Loaded(c).run(*kernel), tolerance(GetParam()));
+    EXPECT_LT(Loaded(c).run(*kernel), output_tolerance(GetParam()));
   }
   std::filesystem::remove(file);
 }
@@ -101,7 +101,7 @@ TEST_P(KernelLibraries, CanBeCapturedOnSeveralStreamsAtOnce) {
   OPSCHED_CUDA(cudaGraphLaunch(exec.get(), streams[0].get()));
   OPSCHED_CUDA(cudaDeviceSynchronize());
   for (std::size_t i = 0; i < cases.size(); ++i)
-    EXPECT_LT(loaded[i]->error(), tolerance(GetParam())) << cases[i].problem.key();
+    EXPECT_LT(loaded[i]->error(), output_tolerance(GetParam())) << cases[i].problem.key();
 }
 
 /// Kernels overlap with the end of their predecessors; what they read must still be complete.
@@ -227,7 +227,7 @@ TEST_P(KernelLibraries, EveryCandidateCompetes) {
   EXPECT_EQ(competed, listed);
 }
 
-INSTANTIATE_TEST_SUITE_P(, KernelLibraries, testing::Values(Precision::fp32, Precision::tf32, Precision::fp16),
+INSTANTIATE_TEST_SUITE_P(, KernelLibraries, testing::ValuesIn(kPrecisions),
                          [](const auto& info) { return to_string(info.param); });
 
 }  // namespace

@@ -25,7 +25,7 @@ class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {
     const Loaded loaded(c);
     const auto names = list_kernels(c.problem, site_, *builder_);
     for (const std::string& name : names)
-      EXPECT_LT(loaded.run(*build_kernel(c.problem, name, site_, *builder_)), tolerance(c.problem.precision))
+      EXPECT_LT(loaded.run(*build_kernel(c.problem, name, site_, *builder_)), output_tolerance(c.problem.precision))
           << name << ": " << c.problem.key();
     return static_cast<int>(names.size());
   }
@@ -118,9 +118,10 @@ TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
         // A library's kernel may be too coarse (the tuner drops it); ours may not.
         const bool library = name.find("cudnn/") != std::string::npos;
         if (!library) {
-          EXPECT_LT(error, tolerance(GetParam())) << name << ": " << c.problem.key();
+          EXPECT_LT(error, output_tolerance(GetParam())) << name << ": " << c.problem.key();
         }
-        if (error < tolerance(GetParam())) ++usable, ++right[kind.substr(0, kind.find('/', kind.find("cudnn/") + 6))];
+        if (error < output_tolerance(GetParam()))
+          ++usable, ++right[kind.substr(0, kind.find('/', kind.find("cudnn/") + 6))];
       }
       EXPECT_GT(usable, 0) << c.problem.key();
     }
@@ -143,14 +144,14 @@ TEST_F(BareKernels, AreFinishedOnLargePlanesOfOddSize) {
   for (const std::string& name : list_kernels(c.problem, site, builder)) {
     if (name.find("/bare/") == std::string::npos) continue;
     try {
-      finished += loaded.run(*build_kernel(c.problem, name, site, builder)) < tolerance(Precision::fp32);
+      finished += loaded.run(*build_kernel(c.problem, name, site, builder)) < output_tolerance(Precision::fp32);
     } catch (const Error&) {  // a library may refuse what its heuristics propose
     }
   }
   EXPECT_GT(finished, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(, Kernels, testing::Values(Precision::fp32, Precision::tf32, Precision::fp16),
+INSTANTIATE_TEST_SUITE_P(, Kernels, testing::ValuesIn(kPrecisions),
                          [](const auto& info) { return to_string(info.param); });
 
 }  // namespace

@@ -46,8 +46,7 @@ TEST_P(StagesOnTheGpu, AreMeasuredOnceAndAddUp) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, StagesOnTheGpu,
-                         ::testing::Values(Precision::fp32, Precision::tf32, Precision::fp16),
+INSTANTIATE_TEST_SUITE_P(Precisions, StagesOnTheGpu, ::testing::ValuesIn(kPrecisions),
                          [](const auto& info) { return to_string(info.param); });
 
 TEST(WholeSchedules, AreComparedInTurnWithAndWithoutPrioritiesAndPreparedAgain) {
