@@ -20,11 +20,15 @@ std::vector<double> remaining_ms(Latencies& cost) {
   return remaining;
 }
 
-Bounds lower_bounds(Latencies& cost, int devices) {
+Bounds lower_bounds(Latencies& cost, int devices, Mode mode) {
   if (devices < 1) throw Error("the number of devices must be at least 1, not " + std::to_string(devices));
   Bounds bounds;
   for (double remaining : remaining_ms(cost)) bounds.critical_path = std::max(bounds.critical_path, remaining);
-  for (OpId op : cost.graph().units()) bounds.work += cost.work_ms(op) / devices;
+  for (OpId op : cost.graph().units()) {
+    double ms = cost.work_ms(op);
+    if (mode == Mode::dataflow) ms = std::min(ms, cost.operator_ms(op) * cost.utilisation(op));
+    bounds.work += ms / devices;
+  }
   return bounds;
 }
 

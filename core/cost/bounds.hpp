@@ -12,14 +12,16 @@ namespace opsched {
 /// does not pay for each operator.
 struct Bounds {
   double critical_path = 0;  ///< longest chain of solo latencies; transfers may all be avoided
-  double work = 0;           ///< Latencies::work_ms of all operators, over the devices
+  double work = 0;           ///< device time of all operators, over the devices
   double lower() const;
   /// How much longer a makespan is than the larger bound: 0.1 is 10%. 0 if both are 0.
   double gap(double makespan) const;
 };
 
-/// Throws Error if `devices` is below 1.
-Bounds lower_bounds(Latencies& cost, int devices);
+/// Of schedules in this mode. Barrier: an operator takes Latencies::work_ms of a device; dataflow: operator_ms *
+/// utilisation if that is less, for the contention law lets operators share a device perfectly at best. Throws Error if `devices` is
+/// below 1.
+Bounds lower_bounds(Latencies& cost, int devices, Mode mode = Mode::barrier);
 
 /// For every operator (by OpId) the longest chain of solo latencies from its start to the end of the
 /// graph, ms; inputs take no time.

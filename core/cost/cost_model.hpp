@@ -26,8 +26,8 @@ class Latencies {
   virtual double operator_ms(OpId op) = 0;
   /// Fraction of the device that the operator keeps busy when alone, in (0, 1].
   virtual double utilisation(OpId op) = 0;
-  /// Device time that the operator takes, whatever runs beside it. The sum over operators, divided by
-  /// the devices, is a lower bound of every makespan. Default: operator_ms * utilisation.
+  /// Device time that the operator takes in barrier mode, whatever runs beside it. The sum over operators, divided by
+  /// the devices, is a lower bound of every such makespan. Default: operator_ms * utilisation.
   virtual double work_ms(OpId op) { return operator_ms(op) * utilisation(op); }
   /// A stage between two barriers.
   virtual double stage_ms(const Stage& stage) = 0;

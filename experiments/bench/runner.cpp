@@ -82,7 +82,7 @@ Timed timed(const Case& what, CostModel& costs, const Found& found, const Execut
   put_latency(record, latency);
   record.numbers = {
       {"stages", stage_count(found.schedule)},
-      {"bound_ms", lower_bounds(costs, what.gpus).lower()},
+      {"bound_ms", lower_bounds(costs, what.gpus, found.schedule.mode).lower()},
       {"peak_bytes", static_cast<double>(peak_bytes(executor, static_cast<int>(found.schedule.devices.size())))},
       {"transfer_bytes", static_cast<double>(executor.transfer_bytes())}};
   if (const std::optional<double> ms = predicted_ms(costs, found.schedule)) record.numbers["predicted_ms"] = *ms;

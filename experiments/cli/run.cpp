@@ -1,5 +1,6 @@
 // opsched run: executes a schedule from a file, checks what it computes and says how long it takes.
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -74,9 +75,11 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
     table.add({"clocks", "SM " + std::to_string(latency.sm_clock_mhz) + " MHz, memory " +
                              std::to_string(latency.memory_clock_mhz) + " MHz" +
                              (latency.throttled ? ", THROTTLED" : "")});
-  const Bounds bounds = lower_bounds(*costs, gpus);
-  table.add({"lower bound", fixed(bounds.lower(), 4) + " ms; the latency is " +
-                                fixed(100 * bounds.gap(latency.median), 1) + "% above it"});
+  const Bounds bounds = lower_bounds(*costs, gpus, schedule.mode);
+  const double gap = 100 * bounds.gap(latency.median);
+  table.add({costs->bounds_hold() ? "lower bound" : "estimated bound",
+             fixed(bounds.lower(), 4) + " ms; the latency is " + fixed(std::abs(gap), 1) + "% " +
+                 (gap < 0 ? "below" : "above") + " it"});
   table.add({"activations", human_bytes(static_cast<double>(timing.peak_bytes)) + " at most on a device"});
   device.save();
 }

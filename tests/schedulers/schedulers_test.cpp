@@ -4,9 +4,10 @@
 #include <set>
 
 #include "core/cost/bounds.hpp"
-#include "core/cost/evaluate.hpp"
 #include "core/error.hpp"
+#include "core/runtime/sim/simulate.hpp"
 #include "schedulers/scheduler.hpp"
+#include "tests/support/random_dags.hpp"
 #include "tests/support/shapes.hpp"
 #include "tests/support/test_cost.hpp"
 
@@ -61,9 +62,22 @@ TEST_P(EveryScheduler, IsValidAndComplete) {
 
 TEST_P(EveryScheduler, IsNeverBelowTheBound) {
   for_each_schedule([&](TestCost& cost, int devices, const Schedule& schedule) {
-    if (schedule.mode != Mode::barrier) return;
-    EXPECT_GE(evaluate(cost, schedule).makespan, lower_bounds(cost, devices).lower() * (1 - 1e-12));
+    const double ms = simulate(cost, schedule).timeline.makespan;
+    EXPECT_GE(ms, lower_bounds(cost, devices, schedule.mode).lower() * (1 - 1e-9));
   });
+}
+
+TEST_P(EveryScheduler, IsNeverBelowTheBoundOfSyntheticCosts) {
+  const int most = find_scheduler(GetParam()).max_devices;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    SyntheticCost cost = synthetic_cost(test::small_dag(6, seed));
+    const int devices = most == 0 ? 1 + static_cast<int>(seed % 3) : 1;
+    const Schedule schedule =
+        make_schedule(GetParam(), {.cost = cost, .devices = devices, .options = {}, .progress = {}});
+    EXPECT_GE(simulate(cost, schedule).timeline.makespan,
+              lower_bounds(cost, devices, schedule.mode).lower() * (1 - 1e-9))
+        << "seed " << seed;
+  }
 }
 
 TEST_P(EveryScheduler, IsDeterministic) {
