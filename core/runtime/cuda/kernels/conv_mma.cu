@@ -1,7 +1,5 @@
 // Implicit matrix product on the matrix units with small tiles, and the sum over input channels split
 // over the blocks of a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU.
-#include <cuda_pipeline_primitives.h>
-
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -10,6 +8,7 @@
 #include "core/round_up.hpp"
 #include "core/runtime/cuda/kernels/conv_mma.hpp"
 #include "core/runtime/cuda/kernels/conv_mma_device.cuh"
+#include "core/runtime/cuda/kernels/copy_async.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
 #include "core/runtime/cuda/kernels/mma_tile.cuh"
 #include "core/runtime/cuda/kernels/tf32.hpp"
@@ -69,37 +68,40 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   const int end = static_cast<int>(static_cast<std::int64_t>(params.steps) * (split + 1) / splits);
   const int turns = (end - first_step + Slices - 1) / Slices, begin = first_step + slice;
 
+  const unsigned stages = native::shared_address(memory) + slice * (BM + BN) * kRowBytes;
+  constexpr int kStageBytes = Slices * (BM + BN) * kRowBytes;  // a team's stages are so far apart
   const auto fetch_weights = [&](int turn) {
     const int step = begin + turn * Slices;
     if (step >= end) return;
-    char* b = memory + ((turn % kStages * Slices + slice) * (BM + BN) + BM) * kRowBytes;
+    const unsigned b = stages + turn % kStages * kStageBytes + BM * kRowBytes;
     const char* weights =
         params.weights + (static_cast<std::int64_t>(step) * params.rows_padded + first_row) * kRowBytes;
 #pragma unroll
     for (int i = tid; i < BN * kChunks; i += kTeam)
-      __pipeline_memcpy_async(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16, 16);
+      native::copy_async<16>(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16);
   };
+  // Where the next step lies: its tap (r, s) and its part of the channels. Steps come in order, so nothing is divided.
+  int r = begin / params.depth_tiles / g.s, s = begin / params.depth_tiles - r * g.s;
+  int part = begin % params.depth_tiles;
   const auto fetch_input = [&](int turn) {
-    const int step = begin + turn * Slices;
-    if (step >= end) return;
-    char* a = memory + (turn % kStages * Slices + slice) * (BM + BN) * kRowBytes;
-    const int tap = step / params.depth_tiles;
-    const int depth = (step - tap * params.depth_tiles) * kDepth + chunk * (16 / kElement);
-    const int r = tap / g.s, s = tap - r * g.s;
+    if (begin + turn * Slices >= end) return;
+    const unsigned a = stages + turn % kStages * kStageBytes + chunk_at(tid / kChunks, chunk);
+    const int depth = part * kDepth + chunk * (16 / kElement);
+    const std::int64_t offset = kElement * ((static_cast<std::int64_t>(r) * g.w + s) * g.in_stride + depth);
 #pragma unroll
     for (int i = 0; i < kFetches; ++i) {
       const bool valid = static_cast<unsigned>(top[i] + r) < static_cast<unsigned>(g.h) &&
                          static_cast<unsigned>(left[i] + s) < static_cast<unsigned>(g.w);
-      const char* source = corner[i] + kElement * ((static_cast<std::int64_t>(r) * g.w + s) * g.in_stride + depth);
-      char* target = a + chunk_at(tid / kChunks + i * (kTeam / kChunks), chunk);
 #pragma unroll
       for (int j = 0; j < 16; j += Vector) {
         // The last vector of a pixel may hold fewer channels than fit: the rest is filled with zeros.
         const int left_bytes = (g.c - depth) * kElement - j;
-        const int bytes = valid ? max(0, min(Vector, left_bytes)) : 0;
-        __pipeline_memcpy_async(target + j, bytes > 0 ? source + j : params.input, Vector, Vector - bytes);
+        native::copy_async<Vector>(a + i * (kTeam / kChunks) * kRowBytes + j, corner[i] + offset + j,
+                                   valid ? max(0, min(Vector, left_bytes)) : 0);
       }
     }
+    for (part += Slices; part >= params.depth_tiles; part -= params.depth_tiles)
+      if (++s == g.s) s = 0, ++r;
   };
 
   const int warp_m = warp % WM * kTileM, warp_n = warp / WM * kTileN;
@@ -113,28 +115,25 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   native::await_predecessor();
   for (int i = 0; i < kStages - 1; ++i) {
     fetch_input(i);
-    __pipeline_commit();
+    native::close_copies();
   }
+  const mma::Reader left_reader(warp_m, true), right_reader(BM + warp_n, false);
   for (int turn = 0; turn < turns; ++turn) {
-    __pipeline_wait_prior(kStages - 2);
+    native::await_copies<kStages - 2>();
     __syncthreads();
     fetch_weights(turn + kStages - 1);
     fetch_input(turn + kStages - 1);
-    __pipeline_commit();
+    native::close_copies();
     if (begin + turn * Slices >= end) continue;
-    const char* a = memory + (turn % kStages * Slices + slice) * (BM + BN) * kRowBytes;
-    const char* b = a + BM * kRowBytes;
+    const unsigned stage = stages + turn % kStages * kStageBytes;
 #pragma unroll
     for (int k = 0; k < kChunks; k += 2) {
       unsigned left_side[kTileM / 16][4], right_side[kTileN / 16][4];
 #pragma unroll
-      for (int i = 0; i < kTileM / 16; ++i) {
-        mma::load_left(left_side[i], a, warp_m + i * 16, k);
+      for (int i = 0; i < kTileM / 16; ++i) left_reader.load(left_side[i], stage, i * 16, k);
 #pragma unroll
-        for (int j = 0; j < 4; ++j) left_side[i][j] = prepare(left_side[i][j], g.pre_relu, T{});
-      }
-#pragma unroll
-      for (int i = 0; i < kTileN / 16; ++i) mma::load_right(right_side[i], b, warp_n + i * 16, k);
+      for (int i = 0; i < kTileN / 16; ++i) right_reader.load(right_side[i], stage, i * 16, k);
+      prepare_all(left_side, g.pre_relu, T{});
 #pragma unroll
       for (int i = 0; i < kTileM / 16; ++i)
 #pragma unroll
@@ -148,7 +147,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   // up its part of all.
   constexpr int kPitch = BN + 4;
   float* partial = reinterpret_cast<float*>(memory);
-  __pipeline_wait_prior(0);
+  native::await_copies<0>();
   __syncthreads();
   mma::store_product(sum, partial + (slice * BM + warp_m) * kPitch + warp_n, kPitch);
   mma::sync_splits(splits);

@@ -18,4 +18,16 @@ __device__ __forceinline__ unsigned prepare(unsigned x, bool relu, float) {
   return mma::round_to_tf32(relu ? native::larger(__uint_as_float(x), 0.f) : __uint_as_float(x));
 }
 
+/// The same of all; of ReLU it is asked once.
+template <int N, class T>
+__device__ __forceinline__ void prepare_all(unsigned (&x)[N][4], bool relu, T kind) {
+  if (relu) {
+#pragma unroll
+    for (int i = 0; i < N * 4; ++i) x[i / 4][i % 4] = prepare(x[i / 4][i % 4], true, kind);
+  } else {
+#pragma unroll
+    for (int i = 0; i < N * 4; ++i) x[i / 4][i % 4] = prepare(x[i / 4][i % 4], false, kind);
+  }
+}
+
 }  // namespace opsched

@@ -5,7 +5,6 @@
 // A step of the matrix units takes 32 bytes of the sum. Of a wide input these are channels of one tap. A
 // first layer has three channels, and would multiply mostly zeros: there a pixel becomes four channels, and
 // a step takes four (fp16) or two (tf32) neighbouring taps of a row.
-#include <cuda_pipeline_primitives.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@
 #include "core/error.hpp"
 #include "core/runtime/cuda/kernels/conv_mma_device.cuh"
 #include "core/runtime/cuda/kernels/conv_patch.hpp"
+#include "core/runtime/cuda/kernels/copy_async.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
 #include "core/runtime/cuda/kernels/tf32.hpp"
 
@@ -73,8 +73,8 @@ __device__ void fetch_wide(const Params& params, const T* input, int top, int le
                         static_cast<unsigned>(x) < static_cast<unsigned>(g.w) && vector < used;
     const char* from =
         reinterpret_cast<const char*>(input + (static_cast<std::int64_t>(y) * g.w + x) * g.in_stride) + vector * 16;
-    __pipeline_memcpy_async(patch + pixel * params.pixel_words * 4 + vector * 16,
-                            inside ? from : static_cast<const char*>(params.input), 16, inside ? 0 : 16);
+    native::copy_async<16>(native::shared_address(patch + pixel * params.pixel_words * 4 + vector * 16), from,
+                           inside ? 16 : 0);
   }
 }
 
@@ -89,8 +89,8 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
 
   const char* weights = params.weights + static_cast<std::int64_t>(blockIdx.z) * weight_bytes;
   for (int i = threadIdx.x * 16; i < weight_bytes; i += kThreads * 16)
-    __pipeline_memcpy_async(memory + i, weights + i, 16);
-  __pipeline_commit();
+    native::copy_async<16>(native::shared_address(memory + i), weights + i);
+  native::close_copies();
   native::await_predecessor();
 
   const int image = blockIdx.y / params.row_tiles;
@@ -101,18 +101,20 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
     fetch_thin<T, kThreads>(params, input, top, left, reinterpret_cast<char*>(patch));
   } else {
     fetch_wide<T, kThreads>(params, input, top, left, reinterpret_cast<char*>(patch));
-    __pipeline_commit();
+    native::close_copies();
   }
-  __pipeline_wait_prior(0);
+  native::await_copies<0>();
   __syncthreads();
 
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int apart = 8 * g.stride_w * params.pixel_words;  // from the window of an output pixel to that eight further
   float sum[Rows][Groups * 4][4] = {};
   for (int r = 0; r < g.r; ++r) {
+    int tap_place = 0, chunk = 0;  // of the step: its tap's place in the patch, its part of the channels
 #pragma unroll 2
     for (int s = 0; s < row_steps; ++s) {
-      const int tap = s / params.chunks, place = tap * params.pixel_words + (s - tap * params.chunks) * kStepWords;
+      const int place = tap_place + chunk * kStepWords;
+      if (++chunk == params.chunks) chunk = 0, tap_place += params.pixel_words;
       unsigned window[Rows][4];
 #pragma unroll
       for (int i = 0; i < Rows; ++i) {

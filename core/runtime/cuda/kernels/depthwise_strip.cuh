@@ -68,12 +68,21 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
   const bool active = vector < args.channel_vectors && x0 < g.ow && y < g.oh;
   const std::int64_t n = blockIdx.z;
 
+  // Weights of a small window are converted once, where a row of them serves several rows of outputs.
+  constexpr bool kConverted = sizeof(T) == 2 && K == 3 && R > 1;
   Vec<T, V> w[K * K];
+  float factors[kConverted ? K * K : 1][V];
   float acc[R][P][V];
   if (active) {
     if constexpr (kWeightsAhead) {
 #pragma unroll
       for (int i = 0; i < K * K; ++i) w[i] = load<T, V>(weights + i * g.c + c);
+    }
+    if constexpr (kConverted) {
+#pragma unroll
+      for (int i = 0; i < K * K; ++i)
+#pragma unroll
+        for (int v = 0; v < V; ++v) factors[i][v] = to_float(w[i].v[v]);
     }
 #pragma unroll
     for (int v = 0; v < V; ++v) {
@@ -121,7 +130,7 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
       for (int kx = 0; kx < K; ++kx) {
 #pragma unroll
         for (int v = 0; v < V; ++v) {
-          const float f = to_float(w[ky * K + kx].v[v]);
+          const float f = kConverted ? factors[kConverted ? ky * K + kx : 0][v] : to_float(w[ky * K + kx].v[v]);
 #pragma unroll
           for (int p = 0; p < P; ++p) acc[r][p][v] = fmaf(f, in[p * S + kx][v], acc[r][p][v]);
         }
@@ -172,8 +181,7 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
 #pragma unroll
     for (int p = 0; p < P; ++p) {
       if (x0 + p >= g.ow) break;
-#pragma unroll
-      for (int v = 0; v < V; ++v) acc[r][p][v] = activate(args.post, acc[r][p][v]);
+      activate_all(args.post, acc[r][p]);
       store<T, V>(to + (r * g.ow + p) * out_stride, acc[r][p]);
     }
   }

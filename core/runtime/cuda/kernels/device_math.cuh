@@ -4,6 +4,7 @@
 #include <cuda_fp16.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "core/error.hpp"
 #include "core/graph/operator.hpp"
@@ -67,6 +68,41 @@ __device__ __forceinline__ float activate(Activation act, float x) {
   if (act == Activation::relu) return larger(x, 0.f);
   if (act == Activation::tanh) return tanhf(x);
   return x;
+}
+
+/// An activation as a kernel knows it: when it is compiled, or (any) when it runs. What is chosen for every element
+/// is for kernels that spend their time on it; tanh takes as long either way.
+enum class Known { none, relu, any };
+
+template <Known kKnown>
+__device__ __forceinline__ float activate(Activation act, float x) {
+  if constexpr (kKnown == Known::none) {
+    return x;
+  } else if constexpr (kKnown == Known::relu) {
+    return larger(x, 0.f);
+  } else {
+    return activate(act, x);
+  }
+}
+
+/// Calls f with the kind of `act` as a constant.
+template <class F>
+void with_known(Activation act, const F& f) {
+  if (act == Activation::none) return f(std::integral_constant<Known, Known::none>{});
+  if (act == Activation::relu) return f(std::integral_constant<Known, Known::relu>{});
+  f(std::integral_constant<Known, Known::any>{});
+}
+
+/// act(x) of all elements, chosen once.
+template <int N>
+__device__ __forceinline__ void activate_all(Activation act, float (&x)[N]) {
+  if (act == Activation::relu) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) x[i] = larger(x[i], 0.f);
+  } else if (act == Activation::tanh) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) x[i] = tanhf(x[i]);
+  }
 }
 
 /// The same for ConvGeometry::act.

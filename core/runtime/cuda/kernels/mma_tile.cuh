@@ -9,10 +9,6 @@ namespace opsched::mma {
 constexpr int kRowBytes = 64;  // of a tile's row: 16 channels in tf32, 32 in fp16
 constexpr int kChunks = kRowBytes / 16;
 
-__device__ __forceinline__ unsigned shared_address(const void* p) {
-  return static_cast<unsigned>(__cvta_generic_to_shared(p));
-}
-
 /// Byte of a 16-byte chunk in a tile; the swizzle keeps eight rows of a chunk in different banks.
 __device__ __forceinline__ int chunk_at(int row, int chunk) {
   return row * kRowBytes + ((chunk ^ ((row >> 1) & (kChunks - 1))) << 4);
@@ -24,17 +20,24 @@ __device__ __forceinline__ void load_matrices(unsigned (&m)[4], unsigned address
                : "r"(address));
 }
 
-/// Rows [row, row + 16) of the left tile, 32 bytes from chunk k on.
-__device__ __forceinline__ void load_left(unsigned (&m)[4], const char* tile, int row, int k) {
-  const int lane = threadIdx.x % 32;
-  load_matrices(m, shared_address(tile + chunk_at(row + lane % 16, k + lane / 16)));
-}
+/// Loads 16 rows of a tile and 32 bytes of each, as the matrix units want them. Where a thread reads is found once.
+class Reader {
+ public:
+  /// `row`: the first row of the warp's part, a multiple of 16. `left`: of the product's left side, else of its right.
+  __device__ __forceinline__ Reader(int row, bool left) {
+    const int lane = threadIdx.x % 32;
+    at_[0] = left ? chunk_at(row + lane % 16, lane / 16) : chunk_at(row + lane % 8 + lane / 16 * 8, lane / 8 % 2);
+    at_[1] = at_[0] ^ (2 << 4);  // two chunks on; the swizzle flips bits
+  }
+  /// From `down` (a multiple of 16) rows further down and chunk k (0 or 2) on, of the tile at a shared address.
+  __device__ __forceinline__ void load(unsigned (&m)[4], unsigned tile, int down, int k) const {
+    load_matrices(m, tile + at_[k / 2] + down * kRowBytes);
+  }
 
-/// Rows [row, row + 16) of the right tile: two columns of the product's 8 x 8 blocks.
-__device__ __forceinline__ void load_right(unsigned (&m)[4], const char* tile, int row, int k) {
-  const int lane = threadIdx.x % 32;
-  load_matrices(m, shared_address(tile + chunk_at(row + lane % 8 + lane / 16 * 8, k + lane / 8 % 2)));
-}
+ private:
+  static_assert(kChunks == 4);
+  unsigned at_[2];
+};
 
 __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, __half) {
   asm volatile(

@@ -43,15 +43,15 @@ __device__ __forceinline__ std::int64_t input_index(const Window& g, const Place
                        : at.n * stride + (std::int64_t{at.c} * g.h + y) * g.w + x;
 }
 
-/// Takes one input of the window into the result.
-template <int V, bool kMax>
+/// Takes one input of the window into the result. (The largest is activated in the end.)
+template <int V, bool kMax, Known kPre>
 __device__ __forceinline__ void take(Activation pre, const float (&in)[V], float (&result)[V]) {
 #pragma unroll
   for (int v = 0; v < V; ++v) {
     if constexpr (kMax)
       result[v] = larger(in[v], result[v]);
     else
-      result[v] += activate(pre, in[v]);
+      result[v] += activate<kPre>(pre, in[v]);
   }
 }
 
@@ -62,16 +62,19 @@ __device__ __forceinline__ void finish(const PoolArgs& args, const Place& at, in
   const int top = y * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
   const int real = (min(top + g.kh, g.h) - max(top, 0)) * (min(left + g.kw, g.w) - max(left, 0));
   const float part = 1.f / static_cast<float>(args.count_padding ? g.kh * g.kw : real);
+  if constexpr (kMax) {
+    activate_all(args.pre, result);  // activations never fall: the largest stays the largest
+  } else {
 #pragma unroll
-  for (int v = 0; v < V; ++v)  // activations never fall: the largest stays the largest
-    result[v] = kMax ? activate(args.pre, result[v]) : result[v] * part;
+    for (int v = 0; v < V; ++v) result[v] *= part;
+  }
   const std::int64_t to = kChannelsLast ? ((at.n * g.oh + y) * g.ow + at.x) * out_stride + at.c
                                         : at.n * out_stride + (std::int64_t{at.c} * g.oh + y) * g.ow + at.x;
   store<T, V>(out + to, result);
 }
 
 /// Any window, sums of any number of inputs: a thread does V channels of one output pixel.
-template <class T, int V, bool kChannelsLast, bool kMax>
+template <class T, int V, bool kChannelsLast, bool kMax, Known kPre>
 __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
                             const __grid_constant__ PoolArgs args) {
   await_predecessor();
@@ -93,7 +96,7 @@ __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std
 #pragma unroll
         for (int v = 0; v < V; ++v) sum[v] += to_float(in.v[v]);
       }
-      take<V, kMax>(args.pre, sum, result);
+      take<V, kMax, kPre>(args.pre, sum, result);
     }
   }
   finish<T, V, kChannelsLast, kMax>(args, at, at.y, result, out, out_stride);
@@ -101,7 +104,7 @@ __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std
 
 /// One input and a 3x3 window: a thread does `Rows` output rows, `Stride` input rows apart, one below the other
 /// and reads each input row once; its loads are in flight together.
-template <class T, int V, bool kChannelsLast, bool kMax, int Rows, int Stride>
+template <class T, int V, bool kChannelsLast, bool kMax, Known kPre, int Rows, int Stride>
 __global__ void pool_strip(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
                            const __grid_constant__ PoolArgs args) {
   await_predecessor();
@@ -140,11 +143,11 @@ __global__ void pool_strip(const __grid_constant__ Sources sources, T* out, std:
       float value[V];
 #pragma unroll
       for (int v = 0; v < V; ++v) value[v] = to_float(in[r][s].v[v]);
-      take<V, kMax>(args.pre, value, of_row);
+      take<V, kMax, kPre>(args.pre, value, of_row);
     }
 #pragma unroll
     for (int o = 0; o < Rows; ++o)
-      if (r >= o * Stride && r < o * Stride + kWindow) take<V, kMax>(Activation::none, of_row, result[o]);
+      if (r >= o * Stride && r < o * Stride + kWindow) take<V, kMax, Known::none>(Activation::none, of_row, result[o]);
   }
 #pragma unroll
   for (int o = 0; o < Rows; ++o)
@@ -152,17 +155,17 @@ __global__ void pool_strip(const __grid_constant__ Sources sources, T* out, std:
       finish<T, V, kChannelsLast, kMax>(args, at, at.y + o, result[o], out, out_stride);
 }
 
-template <class T>
+template <class T, Known kPre>
 __device__ float summed(const Sources& sources, Activation pre, std::int64_t outer, std::int64_t inner) {
   float sum = 0.f;
   for (int s = 0; s < sources.count; ++s) {
     sum += to_float(static_cast<const T*>(sources.list[s].data)[outer * sources.list[s].stride + inner]);
   }
-  return activate(pre, sum);
+  return activate<kPre>(pre, sum);
 }
 
 /// A warp an image's channel.
-template <class T>
+template <class T, Known kPre>
 __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int n, int c,
                                 int plane, Activation pre) {
   await_predecessor();
@@ -170,13 +173,13 @@ __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out,
   if (row >= n * c) return;
   const int image = row / c, channel = row % c;
   float sum = 0.f;
-  for (int i = lane; i < plane; i += 32) sum += summed<T>(sources, pre, image, std::int64_t{channel} * plane + i);
+  for (int i = lane; i < plane; i += 32) sum += summed<T, kPre>(sources, pre, image, std::int64_t{channel} * plane + i);
   for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
   if (lane == 0) out[image * out_stride + channel] = from_float<T>(sum / plane);
 }
 
 /// A block 32 channels of an image; its warps share the pixels.
-template <class T>
+template <class T, Known kPre>
 __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
                                 int plane, Activation pre) {
   constexpr int kWarps = 8;
@@ -188,7 +191,7 @@ __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out,
   float sum = 0.f;
   if (channel < c) {
 #pragma unroll 4
-    for (int i = warp; i < plane; i += kWarps) sum += summed<T>(sources, pre, image * plane + i, channel);
+    for (int i = warp; i < plane; i += kWarps) sum += summed<T, kPre>(sources, pre, image * plane + i, channel);
   }
   partial[warp][lane] = sum;
   __syncthreads();
@@ -199,7 +202,7 @@ __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out,
 
 /// A block does 8 vectors of V channels of an image; 32 threads share the pixels of each. `One`: a single
 /// input, whose loads are then several in flight.
-template <class T, int V, bool One>
+template <class T, int V, bool One, Known kPre>
 __global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
                                    int plane, Activation pre) {
   constexpr int kWarps = 8, kVectors = 8, kSlices = kWarps * 32 / kVectors;
@@ -222,7 +225,7 @@ __global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* o
         for (int v = 0; v < V; ++v) value[v] += to_float(in.v[v]);
       }
 #pragma unroll
-      for (int v = 0; v < V; ++v) sum[v] += activate(pre, value[v]);
+      for (int v = 0; v < V; ++v) sum[v] += activate<kPre>(pre, value[v]);
     }
   }
 #pragma unroll
@@ -239,35 +242,41 @@ __global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* o
   out[image * out_stride + target] = from_float<T>(total / plane);
 }
 
-template <class T, int V>
+template <class T, int V, Known kPre>
 void launch_global_avg_vectors(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
                                std::int64_t out_stride) {
   const Window& g = call.window;
   const dim3 blocks((g.c + 8 * V - 1) / (8 * V), g.n);
-  launch_overlapping(sources.count == 1 ? global_avg_vectors<T, V, true> : global_avg_vectors<T, V, false>,
+  launch_overlapping(sources.count == 1 ? global_avg_vectors<T, V, true, kPre> : global_avg_vectors<T, V, false, kPre>,
                      {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride, g.c, g.h * g.w,
                      call.pre);
 }
 
-template <class T>
-void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+template <class T, Known kPre>
+void global_avg_as(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
+                   std::int64_t out_stride) {
   const Window& g = call.window;
   if (call.layout == TensorFormat::nchw) {
     const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
-    launch_overlapping(global_avg_nchw<T>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
+    launch_overlapping(global_avg_nchw<T, kPre>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
                        out_stride, g.n, g.c, g.h * g.w, call.pre);
     return;
   }
   if constexpr (sizeof(T) == 2) {
-    if (call.vector == 8) return launch_global_avg_vectors<T, 8>(stream, call, sources, out, out_stride);
+    if (call.vector == 8) return launch_global_avg_vectors<T, 8, kPre>(stream, call, sources, out, out_stride);
   }
-  if (call.vector == 4) return launch_global_avg_vectors<T, 4>(stream, call, sources, out, out_stride);
-  if (call.vector == 2) return launch_global_avg_vectors<T, 2>(stream, call, sources, out, out_stride);
-  launch_overlapping(global_avg_nhwc<T>, {dim3((g.c + 31) / 32, g.n), dim3(256)}, stream, sources, static_cast<T*>(out),
-                     out_stride, g.c, g.h * g.w, call.pre);
+  if (call.vector == 4) return launch_global_avg_vectors<T, 4, kPre>(stream, call, sources, out, out_stride);
+  if (call.vector == 2) return launch_global_avg_vectors<T, 2, kPre>(stream, call, sources, out, out_stride);
+  launch_overlapping(global_avg_nhwc<T, kPre>, {dim3((g.c + 31) / 32, g.n), dim3(256)}, stream, sources,
+                     static_cast<T*>(out), out_stride, g.c, g.h * g.w, call.pre);
 }
 
-template <class T, int V, bool kChannelsLast, bool kMax>
+template <class T>
+void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
+  with_known(call.pre, [&](auto pre) { global_avg_as<T, pre.value>(stream, call, sources, out, out_stride); });
+}
+
+template <class T, int V, bool kChannelsLast, bool kMax, Known kPre>
 void launch_as(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
   const Window& g = call.window;
   const std::int64_t strips_of = std::int64_t{g.n} * (g.c / V) * g.ow;
@@ -284,17 +293,20 @@ void launch_as(cudaStream_t stream, const PoolCall& call, const Sources& sources
   args.pre = call.pre;
   const int blocks = blocks_for(strips_of * rows, kThreads);
   args.total = static_cast<std::uint32_t>(strips_of * rows);
-  const auto kernel = !common     ? pool_kernel<T, V, kChannelsLast, kMax>
-                      : !strips   ? pool_strip<T, V, kChannelsLast, kMax, 1, 1>
-                      : g.sh == 1 ? pool_strip<T, V, kChannelsLast, kMax, kStrip, 1>
-                                  : pool_strip<T, V, kChannelsLast, kMax, kStrip, 2>;
+  const auto kernel = !common     ? pool_kernel<T, V, kChannelsLast, kMax, kPre>
+                      : !strips   ? pool_strip<T, V, kChannelsLast, kMax, kPre, 1, 1>
+                      : g.sh == 1 ? pool_strip<T, V, kChannelsLast, kMax, kPre, kStrip, 1>
+                                  : pool_strip<T, V, kChannelsLast, kMax, kPre, kStrip, 2>;
   launch_overlapping(kernel, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out), out_stride, args);
 }
 
 template <class T, int V, bool kChannelsLast>
 void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
-  (call.type == PoolType::max ? launch_as<T, V, kChannelsLast, true>
-                              : launch_as<T, V, kChannelsLast, false>)(stream, call, sources, out, out_stride);
+  if (call.type == PoolType::max)
+    return launch_as<T, V, kChannelsLast, true, Known::any>(stream, call, sources, out, out_stride);
+  with_known(call.pre, [&](auto pre) {
+    launch_as<T, V, kChannelsLast, false, pre.value>(stream, call, sources, out, out_stride);
+  });
 }
 
 }  // namespace
