@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
+#include <optional>
 
+#include "core/cost/profile/profile.hpp"
 #include "core/error.hpp"
 #include "experiments/bench/replays.hpp"
 #include "experiments/cli/command.hpp"
@@ -11,6 +14,7 @@
 #include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/device/device.hpp"
+#include "experiments/device/folders.hpp"
 #include "experiments/records/records.hpp"
 
 namespace opsched::cli {
@@ -51,14 +55,27 @@ std::vector<const Record*> chosen_results(const records::Records& records, const
   return results;
 }
 
+/// Leaves out schedules that were measured into another profile than the folder's; says how many. (A measured
+/// schedule is in its profile, too.)
+std::size_t leave_out_unprofiled(std::vector<const Record*>& results, const std::string& folder) {
+  std::map<Precision, std::optional<Profile>> profiles;
+  return std::erase_if(results, [&](const Record* result) {
+    const Precision precision = result->what.precision;
+    const auto [at, is_new] = profiles.try_emplace(precision);
+    if (is_new && has_profile(folder, precision)) at->second = Profile::load(profile_file(folder, precision));
+    return !at->second || at->second->find_schedule(result->graph, result->schedule) == nullptr;
+  });
+}
+
 void replay(const Options& options) {
   StatusLine status;
   if (!std::filesystem::is_directory(options.folder)) throw Error("there is no folder '" + options.folder + "'");
   const records::Records records = records::Records::read(options.folder);
   for (const std::string& warning : records.warnings()) std::cerr << "opsched: " << warning << "\n";
-  const std::vector<const Record*> results = chosen_results(records, options);
+  std::vector<const Record*> results = chosen_results(records, options);
   if (results.empty()) throw Error("'" + options.folder + "' has no records of these networks and schedulers");
   const std::string origin = open_recorded({.kind = "sim", .profile = options.folder, .report = {}})->describe();
+  const std::size_t left_out = leave_out_unprofiled(results, options.folder);
   const std::vector<bench::Timed> replays = replay_all(options.folder, results, status);
   int different = 0;
   TextTable table({Align::left, Align::right, Align::left, Align::right});
@@ -77,6 +94,9 @@ void replay(const Options& options) {
   table.print(std::cout);
   std::cout << results.size() - static_cast<std::size_t>(different) << " of " << results.size()
             << " schedules are the same\n";
+  if (left_out > 0)
+    std::cout << left_out
+              << " are not replayed: they were measured into another profile than the folder's\n";
   if (different > 0)
     throw Error(std::to_string(different) +
                 " schedules are not those that were recorded: the profile has grown since, or the program has changed. "
