@@ -16,7 +16,6 @@
 #include "experiments/console/interrupt.hpp"
 #include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
-#include "experiments/records/record_file.hpp"
 
 namespace opsched::bench {
 namespace {
@@ -37,8 +36,9 @@ struct Current {
 
 class Session {
  public:
-  Session(Device& device, const SessionOptions& options)
+  Session(Device& device, RecordFile* file, const SessionOptions& options)
       : device_(device),
+        file_(file),
         options_(options),
         store_(options.cache),
         runner_(device, store_, {}, [this](const std::string& text) { report(text); }) {}
@@ -46,7 +46,6 @@ class Session {
   void run();
 
  private:
-  void open_records();
   std::vector<double> expected_seconds() const;
   void choose_cases();
   void search_ahead();
@@ -62,11 +61,11 @@ class Session {
   void finish();
 
   Device& device_;
+  RecordFile* file_;  ///< nullptr: nothing is kept
   const SessionOptions& options_;
   ScheduleStore store_;
   cli::StatusLine status_;
   Runner runner_;
-  std::unique_ptr<RecordFile> file_;
   Records recorded_;             ///< of the folder that is replayed
   std::vector<Case> cases_;      ///< that can run
   std::vector<Record> results_;  ///< in the order in which they came; skipped ones say why
@@ -198,13 +197,17 @@ std::vector<Case> with_baselines(const std::vector<Case>& cases) {
 
 /// Combinations that cannot be are not registered; why is said once, in the table.
 void Session::choose_cases() {
-  for (const Case& what : with_baselines(options_.cases)) try {
+  for (const Case& what : with_baselines(options_.cases)) {
+    const bool runs = known(what) == nullptr;
+    if (runs) device_.open(what.precision);  // what cannot be opened ends the run before anything is recorded
+    try {
       check_scheduler(what.scheduler, what.gpus, what.options);
-      if (known(what) == nullptr) device_.require(what.gpus, what.precision);
+      if (runs) device_.require(what.gpus, what.precision);
       cases_.push_back(what);
     } catch (const Error& e) {
       results_.push_back({.what = what, .missing = e.what()});
     }
+  }
 }
 
 /// Of the cases that run; empty: all alike.
@@ -236,49 +239,35 @@ void Session::search_ahead() {
   replay_cases(device_.profile_folder(), unknown, {.store = &store_, .report = report});
 }
 
-void Session::open_records() {
-  if (!device_.measures()) recorded_ = Records::read(device_.profile_folder());
-  if (options_.out.empty()) return;
-  file_ = std::make_unique<RecordFile>(options_.out, device_.run(options_.command),
-                                       options_.fresh ? RecordFile::Start::anew : RecordFile::Start::continued);
-  for (const std::string& warning : file_->records().warnings()) std::cerr << "opsched: " << warning << "\n";
-  if (const int others = file_->of_other_versions(); device_.measures() && others > 0)
-    std::cerr << "opsched: " << others << " measurements in " << options_.out
-              << " are of other versions; those of this run stand in their place\n";
-  if (file_->resumed() > 0)
-    std::cerr << "opsched: going on with an interrupted run: " << file_->resumed() << " records kept in "
-              << options_.out << " (--fresh begins anew)\n";
-}
-
 void Session::finish() {
   status_.clear();
   if (ours_) print_table(std::cout, results_);
   device_.save();
   if (!lost_.empty())
-    throw DeviceLost(lost_ + (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " + options_.out +
-                                          ", the same command goes on from there"
+    throw DeviceLost(lost_ + (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " +
+                                          file_->folder() + ", the same command goes on from there"
                                     : "; give --out to keep results"));
   cli::check_interrupt();
   if (file_) file_->finish();
   if (weaker_)
-    std::cerr << "opsched: measurements that stand in " << options_.out
+    std::cerr << "opsched: measurements that stand in " << file_->folder()
               << " were kept, not replaced by replays (--replace does it)\n";
   if (std::ranges::all_of(results_, [](const Record& r) { return !r.missing.empty(); }))
     throw Error("no benchmark could run; the reasons are above");
 }
 
 void Session::run() {
-  open_records();
+  if (!device_.measures()) recorded_ = Records::read(device_.profile_folder());
   choose_cases();
   countdown_.start(expected_seconds());
-  const records::Run run = device_.run(options_.command);
+  const DeviceFacts& facts = device_.facts();
   GoogleBenchmark google({.flags = options_.benchmark_flags,
                           .max_seconds = options_.max_seconds,
-                          .context = {{"device", run.device},
-                                      {"driver", run.driver},
-                                      {"cuda", run.cuda},
-                                      {"cudnn", run.cudnn},
-                                      {"kernels", run.kernels},
+                          .context = {{"device", facts.name},
+                                      {"driver", facts.driver},
+                                      {"cuda", facts.cuda},
+                                      {"cudnn", facts.cudnn},
+                                      {"kernels", facts.kernels},
                                       {"source", device_.describe()}},
                           .before_output = [this] { status_.clear(); }});
   if (ours_) std::cout << device_.describe() << std::endl;
@@ -291,6 +280,8 @@ void Session::run() {
 
 }  // namespace
 
-void run_session(Device& device, const SessionOptions& options) { Session(device, options).run(); }
+void run_session(Device& device, RecordFile* file, const SessionOptions& options) {
+  Session(device, file, options).run();
+}
 
 }  // namespace opsched::bench

@@ -6,7 +6,6 @@
 #include "core/error.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/command_line.hpp"
 #include "experiments/console/interrupt.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
@@ -22,8 +21,21 @@ struct ReproduceOptions {
   std::vector<std::string> names;
   DeviceOptions device;
   MeasureOptions measure{.max_seconds = 1};
-  std::string cache = user_cache_folder();
-  bool list = false, fresh = false, no_cache = false, no_pictures = false;
+  CacheOptions cache;
+  bool list = false, fresh = false, no_pictures = false;
+
+  void add_to(CLI::App& app) {
+    app.add_option("FIGURE", names, "Figures by name, or all (default: all)");
+    app.add_flag("--list", list, "Only show the figures, and where each stands");
+    add_device(app, device);
+    app.get_option("--profile")
+        ->description("Folder of results: of the profile to replay, or to measure into (default: results/DEVICE)");
+    app.add_option("--gpus", device.gpus, "GPUs that may be used")->check(CLI::Range(1, 64));
+    app.add_flag("--fresh", fresh, "Make every record anew (replays never replace measurements)");
+    cache.add_to(app);
+    app.add_option("--max-seconds", measure.max_seconds, "Longest time to measure one schedule");
+    app.add_flag("--no-pictures", no_pictures, "Only data and pages: needs no matplotlib");
+  }
 };
 
 /// The folder of the device's results: where its profile is.
@@ -78,10 +90,9 @@ void reproduce(ReproduceOptions& options) {
   if (options.list) return print_list(results);
 
   std::cout << device->heading() << std::endl;
-  const std::unique_ptr<records::RecordFile> file =
-      RecordOptions{.out = results, .fresh = options.fresh}.open(device->run(command_line()));
-  const bool kept = !options.no_cache && !options.cache.empty();
-  const bench::ScheduleStore store(kept ? options.cache + "/schedules" : "");
+  const std::unique_ptr<records::RecordFile> file = RecordOptions{.out = results, .fresh = options.fresh}.open(*device);
+  device->open(Precision::fp32);  // what cannot be opened ends the command before anything is recorded
+  const bench::ScheduleStore store(options.cache.schedules());
   figures::FigureContext context(*device, store, options.measure,
                                  {.results = results,
                                   .measures = device->measures(),
@@ -100,36 +111,18 @@ void reproduce(ReproduceOptions& options) {
 }  // namespace
 
 Command reproduce_command() {
-  return {
-      .name = "reproduce",
-      .summary = "The figures of the IOS and HIOS papers: data, pictures, and pages beside the papers' numbers",
-      .examples =
-          "  opsched reproduce                        every figure: on a GPU measured, else drawn from what is\n"
-          "                                           recorded, or replayed where nothing is\n"
-          "  opsched reproduce --list                 the figures, and where each stands\n"
-          "  opsched reproduce batches pruning        two of them\n"
-          "  opsched reproduce --device sim --profile results/mygpu\n"
-          "A figure is a selection of the folder's records (opsched records FOLDER shows them): RESULTS/figures/\n"
-          "index.json says of which. What is missing is made and becomes a record like any other; on a GPU what\n"
-          "another driver, library or version of our kernels measured is measured again. Ctrl-C is safe.",
-      .setup = [](CLI::App& app) -> std::function<void()> {
-        auto options = std::make_shared<ReproduceOptions>();
-        app.add_option("FIGURE", options->names, "Figures by name, or all (default: all)");
-        app.add_flag("--list", options->list, "Only show the figures, and where each stands");
-        app.add_option("--device", options->device.kind, "gpu, sim (replay a profile) or auto")->capture_default_str();
-        app.add_option("--profile", options->device.profile,
-                       "Folder of results: of the profile to replay, or to measure into (default: results/DEVICE)");
-        app.add_option("--gpus", options->device.gpus, "GPUs that may be used")
-            ->check(CLI::Range(1, 64))
-            ->capture_default_str();
-        app.add_flag("--fresh", options->fresh, "Make every record anew (replays never replace measurements)");
-        app.add_option("--cache", options->cache, "Folder where schedules are kept")->capture_default_str();
-        app.add_flag("--no-cache", options->no_cache, "Find every schedule anew");
-        app.add_option("--max-seconds", options->measure.max_seconds, "Longest time to measure one schedule")
-            ->capture_default_str();
-        app.add_flag("--no-pictures", options->no_pictures, "Only data and pages: needs no matplotlib");
-        return [options] { reproduce(*options); };
-      }};
+  return {.name = "reproduce",
+          .summary = "The figures of the IOS and HIOS papers: data, pictures, and pages beside the papers' numbers",
+          .examples =
+              "  opsched reproduce                        every figure: on a GPU measured, else drawn from what is\n"
+              "                                           recorded, or replayed where nothing is\n"
+              "  opsched reproduce --list                 the figures, and where each stands\n"
+              "  opsched reproduce batches pruning        two of them\n"
+              "  opsched reproduce --device sim --profile results/mygpu\n"
+              "A figure is a selection of the folder's records (opsched records FOLDER shows them): RESULTS/figures/\n"
+              "index.json says of which. What is missing is made and becomes a record like any other; on a GPU what\n"
+              "another driver, library or version of our kernels measured is measured again. Ctrl-C is safe.",
+          .setup = setup_of(reproduce)};
 }
 
 }  // namespace opsched::cli
