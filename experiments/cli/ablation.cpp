@@ -6,10 +6,10 @@
 #include "core/graph/blocks.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
-#include "experiments/studies/empty_profile.hpp"
 #include "experiments/studies/ios_ablation.hpp"
+#include "experiments/studies/scratch_folder.hpp"
 
 namespace opsched::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include "experiments/bench/runner.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "schedulers/dataflow/launch_order.hpp"
 #include "schedulers/dataflow/plan.hpp"

@@ -9,7 +9,7 @@
 #include "core/graph/files/graph_io.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/console/command_line.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "schedulers/options.hpp"
 
 namespace opsched::cli {
@@ -85,7 +85,7 @@ void CaseOptions::add_to(CLI::App& app, const std::string& networks) {
   app.add_option("--image", selection.images, "Image sizes, as in 512,1024; 0: the network's own");
   app.add_option("--precision", selection.precisions, "fp32, tf32, fp16, as in a,b (default: all)");
   const bool positional = !networks.starts_with("-");
-  if (positional) app.get_option(networks)->required();
+  if (positional) app.get_option(networks)->required()->description("Networks by name (opsched list networks)");
   for (CLI::Option* option : app.get_options())
     if (option->get_items_expected_max() > 1) {
       option->delimiter(',');

@@ -88,7 +88,7 @@ void run_profile(const ProfileOptions& options) {
   if (options.device == "gpu" && !has_gpu())
     throw Error(
         "there is no GPU to profile; --plan shows what would be measured, --device sim --profile FOLDER rehearses it");
-  DeviceOptions wanted{.kind = options.device, .profile = options.out, .gpus = options.plan.gpus, .report = {}};
+  DeviceOptions wanted{.kind = options.device, .profile = options.out, .gpus = options.plan.gpus};
   if (options.device == "sim") wanted.profile = options.replayed;
   std::unique_ptr<Device> device = open_device(wanted);
   const std::string out = options.out.empty() ? "results/" + device->name() : options.out;

@@ -64,7 +64,7 @@ void replay(const ReplayOptions& options) {
   for (const std::string& warning : records.warnings()) std::cerr << "opsched: " << warning << "\n";
   const std::vector<const Record*> results = chosen_results(records, options);
   if (results.empty()) throw Error("'" + options.folder + "' has no records of these networks and schedulers");
-  const std::string origin = open_recorded({.kind = "sim", .profile = options.folder, .report = {}})->describe();
+  const std::string origin = open_recorded({.kind = "sim", .profile = options.folder})->describe();
   const std::vector<bench::Timed> replays = replay_all(options.folder, results, status);
   int different = 0;
   TextTable table({Align::left, Align::right, Align::left, Align::right});

@@ -1,5 +1,4 @@
 // opsched reproduce: the figures of the papers, from one command.
-#include <chrono>
 #include <iostream>
 #include <memory>
 
@@ -9,13 +8,10 @@
 #include "experiments/console/interrupt.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
-#include "experiments/figures/draw.hpp"
 #include "experiments/figures/reproduce.hpp"
 
 namespace opsched::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 struct ReproduceOptions {
   std::vector<std::string> names;
@@ -54,15 +50,6 @@ void print_list(const std::string& results) {
   table.print(std::cout);
 }
 
-/// "[3/40, about 2 min left] inception_v3/...".
-std::string status_text(const figures::Work& work, Clock::time_point begin, const std::string& text) {
-  std::string left;
-  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  if (work.expected_seconds_done > 0)
-    left = ", about " + human_seconds(seconds * (work.expected_seconds / work.expected_seconds_done - 1)) + " left";
-  return "[" + std::to_string(work.done) + "/" + std::to_string(work.items) + left + "] " + text;
-}
-
 void draw(const ReproduceOptions& options, const std::string& results, const std::vector<figures::Figure>& chosen) {
   std::vector<std::string> names;
   names.reserve(chosen.size());
@@ -79,10 +66,11 @@ void reproduce(ReproduceOptions& options) {
   const std::vector<figures::Figure> chosen = figures::chosen_figures(options.names);
   StatusLine status;
   figures::Work work;
-  const Clock::time_point begin = Clock::now();
+  const Countdown countdown;
   const Report report = [&](const std::string& text) {
     check_interrupt();
-    status.show(status_text(work, begin, text));
+    const double part = work.expected_seconds > 0 ? work.expected_seconds_done / work.expected_seconds : 0;
+    status.show(countdown.text(work.done, work.items, part) + text);
   };
   options.device.report = report;
   const std::unique_ptr<Device> device = open_device(options.device);

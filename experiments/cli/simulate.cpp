@@ -6,7 +6,7 @@
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/console/command_line.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/studies/simulation_study.hpp"
 
 namespace opsched::cli {

@@ -7,7 +7,7 @@
 #include "core/runtime/trace/active_warps.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 
 namespace opsched::cli {

@@ -79,11 +79,11 @@ Timing time_schedule(Device& device, CostModel& costs, const Schedule& schedule,
 
 struct DeviceOptions {
   std::string kind = "auto";  ///< gpu, sim (replay a profile), or auto: gpu where there is one, else sim
-  std::string profile;        ///< folder with the profiles that are replayed or measured into; empty: a default
-  std::string results;        ///< folder of the records; where no profile is named, what is measured goes there, too
+  std::string profile{};      ///< folder with the profiles that are replayed or measured into; empty: a default
+  std::string results{};      ///< folder of the records; where no profile is named, what is measured goes there, too
   int gpus = 1;               ///< how many will be used
   bool through_host = false;  ///< tensors travel between GPUs by way of host memory
-  Report report;              ///< may be empty
+  Report report{};            ///< may be empty
 };
 
 /// Throws Error where there is no such device, or no profile in the folder.

@@ -86,15 +86,9 @@ void Records::add(Record record) {
   if (stands) stands_.insert_or_assign(key, all_.size() - 1);
 }
 
-void Records::add(Run run) {
-  const std::string id = run.id;
-  runs_.insert_or_assign(id, std::move(run));
-}
+void Records::add(Run run) { runs_.insert_or_assign(run.id, run); }
 
-void Records::add(ScheduleLine schedule) {
-  const std::string id = schedule.schedule;
-  schedules_.insert_or_assign(id, std::move(schedule));
-}
+void Records::add(ScheduleLine schedule) { schedules_.insert_or_assign(schedule.schedule, schedule); }
 
 void Records::add(KernelsLine kernels) { kernels_.insert_or_assign(kernels.id, std::move(kernels.choices)); }
 
