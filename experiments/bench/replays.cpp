@@ -1,15 +1,12 @@
 #include "experiments/bench/replays.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <exception>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <numeric>
-#include <thread>
-#include <tuple>
-#include <utility>
 
 #include "core/parallel.hpp"
 #include "experiments/bench/runner.hpp"
@@ -21,78 +18,76 @@ constexpr std::chrono::milliseconds kReport{100};
 
 struct Stopped {};
 
+/// Searches on one device, which one thread at a time uses.
+struct Worker {
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Runner> runner;
+};
+
 class Replaying {
  public:
   Replaying(const std::string& folder, const std::vector<Case>& cases, const ReplayOptions& options)
       : folder_(folder), cases_(cases), options_(options), replays_(cases.size()) {
     progress_.total = static_cast<int>(cases.size());
-    order_.resize(cases.size());
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
-    std::ranges::stable_sort(order_, {}, [&](std::size_t i) { return cases[i].neighbourhood(); });
+    std::vector<std::size_t> order(cases.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return cases[i].neighbourhood(); });
+    for (const std::size_t i : order) {
+      if (jobs_.empty() || cases[jobs_.back().front()].neighbourhood() != cases[i].neighbourhood())
+        jobs_.emplace_back();
+      jobs_.back().push_back(i);
+    }
   }
 
   std::vector<Timed> run() {
-    int threads = options_.threads > 0 ? options_.threads : processors();
-    threads = std::clamp(threads, 1, std::max(1, static_cast<int>(cases_.size())));
-    std::vector<std::jthread> workers;
-    for (working_ = threads; threads > 0; --threads) workers.emplace_back([this] { work(); });
+    const int threads = options_.threads > 0 ? options_.threads : processors();
+    std::future<void> all = std::async(std::launch::async, [&] {
+      parallel_for(static_cast<int>(jobs_.size()), threads, [this](int job) { replay(jobs_[job]); });
+    });
     try {
       do report();
-      while (!finished());
+      while (all.wait_for(kReport) != std::future_status::ready);
     } catch (...) {
-      stop(std::current_exception());
+      stopped_ = true;
+      all.wait();
+      throw;
     }
-    workers.clear();  // joins
-    if (failure_) std::rethrow_exception(failure_);
+    all.get();
     return std::move(replays_);
   }
 
  private:
-  void work() noexcept {
-    try {
-      const std::unique_ptr<Device> device = open_recorded({.kind = "sim", .profile = folder_, .report = {}});
-      const ScheduleStore none("");
-      Runner runner(*device, options_.store ? *options_.store : none, {},
-                    [this](const std::string& text) { say(text); });
-      for (auto [first, last] = next(); first != last; std::tie(first, last) = next())
-        for (; first != last; ++first) {
-          replays_[order_[first]] = runner.run(cases_[order_[first]]);
-          const std::lock_guard lock(mutex_);
-          ++progress_.done;
-        }
-    } catch (const Stopped&) {
-    } catch (...) {
-      stop(std::current_exception());
+  /// A neighbourhood.
+  void replay(const std::vector<std::size_t>& job) {
+    Worker worker = take_worker();
+    for (const std::size_t i : job) {
+      replays_[i] = worker.runner->run(cases_[i]);
+      const std::lock_guard lock(mutex_);
+      ++progress_.done;
     }
     const std::lock_guard lock(mutex_);
-    --working_;
-    changed_.notify_one();
+    idle_.push_back(std::move(worker));
   }
 
-  /// The next neighbourhood, as places in the order; empty: no more.
-  std::pair<std::size_t, std::size_t> next() {
-    const std::lock_guard lock(mutex_);
-    if (failure_) throw Stopped();
-    const std::size_t first = next_;
-    while (next_ < order_.size() && cases_[order_[next_]].neighbourhood() == cases_[order_[first]].neighbourhood())
-      ++next_;
-    return {first, next_};
+  Worker take_worker() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        Worker worker = std::move(idle_.back());
+        idle_.pop_back();
+        return worker;
+      }
+    }
+    Worker worker{.device = open_recorded({.kind = "sim", .profile = folder_}), .runner = nullptr};
+    worker.runner = std::make_unique<Runner>(*worker.device, options_.store ? *options_.store : none_, MeasureOptions{},
+                                             [this](const std::string& text) { say(text); });
+    return worker;
   }
 
   void say(const std::string& text) {
+    if (stopped_) throw Stopped();
     const std::lock_guard lock(mutex_);
-    if (failure_) throw Stopped();
     progress_.text = text;
-  }
-
-  void stop(std::exception_ptr why) {
-    const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = std::move(why);
-  }
-
-  bool finished() {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kReport, [this] { return working_ == 0; });
   }
 
   void report() {
@@ -106,15 +101,14 @@ class Replaying {
   const std::string& folder_;
   const std::vector<Case>& cases_;
   const ReplayOptions& options_;
-  std::vector<Timed> replays_;      ///< each written by the one worker that has its case
-  std::vector<std::size_t> order_;  ///< of cases, neighbours side by side
+  const ScheduleStore none_{""};
+  std::vector<Timed> replays_;                  ///< each written by the one worker that has its case
+  std::vector<std::vector<std::size_t>> jobs_;  ///< neighbourhoods
+  std::atomic<bool> stopped_ = false;
 
   std::mutex mutex_;  ///< of all below
-  std::condition_variable changed_;
-  std::size_t next_ = 0;
-  int working_ = 0;
   ReplayProgress progress_;
-  std::exception_ptr failure_;  ///< why all stop
+  std::vector<Worker> idle_;
 };
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <numeric>
 #include <set>
 #include <tuple>
 
@@ -120,17 +119,6 @@ void print_table(std::ostream& out, const std::vector<Record>& results) {
     out << "\nskipped, " << reason << ":\n";
     for (const std::string& name : names) out << "  " << name << "\n";
   }
-}
-
-std::string RunCountdown::text() const {
-  const double gone = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-  const std::size_t done = std::min(done_, expected_.size());
-  const auto middle = expected_.begin() + static_cast<std::ptrdiff_t>(done);
-  const double before = std::accumulate(expected_.begin(), middle, 0.0);
-  const double after = std::accumulate(middle, expected_.end(), 0.0);
-  const std::string left = before > 0 ? ", about " + cli::human_seconds(gone / before * after) + " left" : "";
-  return "[" + std::to_string(std::min(done + 1, expected_.size())) + "/" + std::to_string(expected_.size()) + left +
-         "] ";
 }
 
 }  // namespace opsched::bench

@@ -24,58 +24,49 @@ std::string program_key() {
   return unknown ? "" : std::to_string(size) + "-" + std::to_string(time);
 }
 
-json question_of(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key) {
-  const Graph& graph = request.cost.graph();
-  return {{"graph", named_fingerprint(graph)}, {"scheduler", scheduler}, {"options", request.options},
-          {"devices", request.devices},        {"costs", costs_key},     {"program", program_key()}};
-}
+struct Question {
+  json text;
+  std::string file;  ///< the hash only names it: the question itself is compared
+};
 
-/// The hash only names the file: the question itself is compared.
-std::string file_of(const std::string& folder, const std::string& scheduler, const Graph& graph, const json& question) {
-  const std::string name = graph.name() + "-" + scheduler + "-" + hex_digits(fnv1a(question.dump())) + ".json";
-  return (std::filesystem::path(folder) / name).string();
+Question question_of(const std::string& folder, const std::string& scheduler, const SchedulerRequest& request,
+                     const std::string& costs_key) {
+  const Graph& graph = request.cost.graph();
+  const json text = {{"graph", named_fingerprint(graph)}, {"scheduler", scheduler}, {"options", request.options},
+                     {"devices", request.devices},        {"costs", costs_key},     {"program", program_key()}};
+  const std::string name = graph.name() + "-" + scheduler + "-" + hex_digits(fnv1a(text.dump())) + ".json";
+  return {text, (std::filesystem::path(folder) / name).string()};
 }
 
 }  // namespace
 
 bool ScheduleStore::holds(const std::string& scheduler, const SchedulerRequest& request,
                           const std::string& costs_key) const {
-  const json question = question_of(scheduler, request, costs_key);
-  return !folder_.empty() && std::filesystem::exists(file_of(folder_, scheduler, request.cost.graph(), question));
+  return !folder_.empty() && std::filesystem::exists(question_of(folder_, scheduler, request, costs_key).file);
 }
 
 Found ScheduleStore::find(const std::string& scheduler, const SchedulerRequest& request,
                           const std::string& costs_key) const {
-  if (!folder_.empty()) {
-    const Graph& graph = request.cost.graph();
-    const json question = question_of(scheduler, request, costs_key);
-    const std::string path = file_of(folder_, scheduler, graph, question);
-    if (std::filesystem::exists(path)) try {
-        const json file = json::parse(read_file(path));
-        if (file.at("question") == question)
-          return {.schedule = schedule_from_json(graph, file.at("schedule").dump(), path),
-                  .seconds = file.at("seconds").get<double>(),
-                  .from_disk = true};
-      } catch (const json::exception&) {  // left by another version: made anew below
-      } catch (const Error&) {
-      }
-  }
+  const Graph& graph = request.cost.graph();
+  const Question question = question_of(folder_, scheduler, request, costs_key);
+  if (!folder_.empty() && std::filesystem::exists(question.file)) try {
+      const json file = json::parse(read_file(question.file));
+      if (file.at("question") == question.text)
+        return {.schedule = schedule_from_json(graph, file.at("schedule").dump(), question.file),
+                .seconds = file.at("seconds").get<double>(),
+                .from_disk = true};
+    } catch (const json::exception&) {  // left by another version: made anew below
+    } catch (const Error&) {
+    }
   const auto begin = std::chrono::steady_clock::now();
   Found found{.schedule = make_schedule(scheduler, request)};
   found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  keep(scheduler, request, costs_key, found);
-  return found;
-}
-
-void ScheduleStore::keep(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key,
-                         const Found& found) const {
-  if (folder_.empty()) return;
-  const Graph& graph = request.cost.graph();
-  const json question = question_of(scheduler, request, costs_key);
-  const json file = {{"question", question},
+  if (folder_.empty()) return found;
+  const json file = {{"question", question.text},
                      {"seconds", found.seconds},
                      {"schedule", json::parse(schedule_to_json(graph, found.schedule))}};
-  write_file_atomically(file_of(folder_, scheduler, graph, question), file.dump(1) + "\n");
+  write_file_atomically(question.file, file.dump(1) + "\n");
+  return found;
 }
 
 }  // namespace opsched::bench

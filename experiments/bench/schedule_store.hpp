@@ -26,9 +26,6 @@ class ScheduleStore {
   /// Reads the answer, or makes the schedule and keeps it. A file that cannot be read is made anew.
   /// `costs_key`: changes when the costs do. Throws as make_schedule and the file writer do.
   Found find(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key) const;
-  /// Makes this the answer. Throws as the file writer does.
-  void keep(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key,
-            const Found& found) const;
 
  private:
   std::string folder_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "core/error.hpp"
@@ -16,7 +17,6 @@
 #include "experiments/console/interrupt.hpp"
 #include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
-#include "experiments/records/record_file.hpp"
 
 namespace opsched::bench {
 namespace {
@@ -35,157 +35,6 @@ struct Current {
   Record record;                ///< of what is not sampled: known, or simulated
 };
 
-class Session {
- public:
-  Session(Device& device, const SessionOptions& options)
-      : device_(device),
-        options_(options),
-        store_(options.cache),
-        runner_(device, store_, {}, [this](const std::string& text) { report(text); }) {}
-
-  void run();
-
- private:
-  void open_records();
-  std::vector<double> expected_seconds() const;
-  void choose_cases();
-  void search_ahead();
-  Benchmark benchmark_of(const Case& what);
-  std::vector<double> sample(const Case& what, int count);
-  void begin(const Case& what);
-  void done(const Case& what, const std::string& error);
-  void keep(Timed timed);
-  std::map<std::string, double> counters(const Case& what);
-  const Record* result(const Case& what) const;
-  const Record* known(const Case& what) const;
-  void report(const std::string& text);
-  void finish();
-
-  Device& device_;
-  const SessionOptions& options_;
-  ScheduleStore store_;
-  cli::StatusLine status_;
-  Runner runner_;
-  std::unique_ptr<RecordFile> file_;
-  Records recorded_;             ///< of the folder that is replayed
-  std::vector<Case> cases_;      ///< that can run
-  std::vector<Record> results_;  ///< in the order in which they came; skipped ones say why
-  std::unique_ptr<Current> current_;
-  RunCountdown countdown_;
-  const bool ours_ = !flag_value(options_.benchmark_flags, "--benchmark_format");  ///< who prints
-  bool weaker_ = false;  ///< some result was not kept, for a stronger one stands
-  std::string lost_;     ///< why the device cannot go on; empty: it can
-};
-
-void Session::report(const std::string& text) {
-  cli::check_interrupt();
-  status_.show(countdown_.text() + text);
-}
-
-const Record* Session::result(const Case& what) const {
-  const auto it = std::ranges::find(results_, what, &Record::what);
-  return it == results_.end() || !it->missing.empty() ? nullptr : &*it;
-}
-
-/// What need not run: made by the interrupted run that this one continues, or recorded where nothing is measured.
-const Record* Session::known(const Case& what) const {
-  const std::string key = Record{.what = what}.key();
-  if (const Record* made = file_ ? file_->made(key) : nullptr) return made;
-  if (device_.measures()) return nullptr;
-  const Record* record = recorded_.find(key);
-  return record != nullptr && record->missing.empty() ? record : nullptr;
-}
-
-void Session::begin(const Case& what) {
-  if (current_ && current_->what == what) return;
-  current_.reset();  // its memory first
-  auto current = std::make_unique<Current>();
-  current->what = what;
-  if (const Record* record = known(what)) {
-    current->record = *record;
-  } else {
-    current->found = runner_.find(what);
-    current->executor = runner_.prepare(what, current->found);
-    if (!device_.measures())
-      current->record = runner_.timed(what, current->found, *current->executor, current->executor->measure({})).record;
-  }
-  current_ = std::move(current);
-}
-
-std::vector<double> Session::sample(const Case& what, int count) {
-  try {
-    cli::check_interrupt();
-    begin(what);
-    if (current_->record.value) return std::vector<double>(static_cast<std::size_t>(count), *current_->record.value);
-    report(what.name() + ": latency");
-    std::vector<double> ms = current_->executor->sample(count);
-    current_->samples.insert(current_->samples.end(), ms.begin(), ms.end());
-    return ms;
-  } catch (const cli::Interrupted&) {
-    throw Stop();
-  } catch (const DeviceLost& e) {
-    lost_ = e.what();
-    throw Stop();
-  }
-}
-
-std::map<std::string, double> Session::counters(const Case& what) {
-  const bool sampled = !current_->samples.empty();
-  const double ms = sampled ? median(current_->samples) : *current_->record.value;
-  std::map<std::string, double> counters;
-  const Case sequential = records::baseline_of(what);
-  if (const Record* baseline = result(sequential)) counters["speedup"] = *baseline->value / ms;
-  if (sequential == what) counters["speedup"] = 1;
-  if (sampled) {
-    counters["p90_ms"] = quantile(current_->samples, 0.9);
-    counters["p99_ms"] = quantile(current_->samples, 0.99);
-  }
-  return counters;
-}
-
-void Session::done(const Case& what, const std::string& error) {
-  countdown_.advance();
-  if (!lost_.empty() || cli::interrupted()) return;
-  if (!error.empty()) return keep({.record = {.what = what, .missing = error}});
-  Current& current = *current_;
-  if (current.samples.empty()) return keep({.record = current.record, .schedule = current.found.schedule});
-  Measurement latency = summarise(current.samples);
-  const Clocks clocks = current.executor->clocks();
-  latency.sm_clock_mhz = clocks.sm_mhz;
-  latency.memory_clock_mhz = clocks.memory_mhz;
-  latency.throttled = clocks.throttled;
-  keep(runner_.timed(what, current.found, *current.executor, latency));
-  device_.save();
-}
-
-void Session::keep(Timed timed) {
-  Record& record = timed.record;
-  results_.push_back(record);
-  status_.clear();
-  if (ours_) print_line(std::cout, record, result(records::baseline_of(record.what)));
-  if (!file_ || file_->made(record.key()) != nullptr) return;
-  record.replaces = options_.replace;
-  if (!device_.measures() && record.provenance == Provenance::measured) record.provenance = Provenance::recorded;
-  const bool kept =
-      timed.schedule.devices.empty() ? file_->add(record) : file_->add(record, timed.schedule, timed.kernels);
-  weaker_ = weaker_ || (!kept && !file_->records().would_stand(record));
-}
-
-Benchmark Session::benchmark_of(const Case& what) {
-  return {.name = what.name(),
-          .sampled = device_.measures() && known(what) == nullptr,
-          .sample = [this, what](int count) { return sample(what, count); },
-          .counters = [this, what] { return counters(what); },
-          .label =
-              [this] {
-                const Record& record = current_->record;
-                if (record.value && record.provenance == Provenance::measured) return std::string("recorded");
-                if (record.value) return to_string(record.provenance);
-                return std::string(current_->executor->clocks().throttled ? "throttled" : "");
-              },
-          .done = [this, what](const std::string& error) { done(what, error); }};
-}
-
 /// Every case stands beside sequential, whether that was asked for or not.
 std::vector<Case> with_baselines(const std::vector<Case>& cases) {
   std::vector<Case> all;
@@ -196,101 +45,238 @@ std::vector<Case> with_baselines(const std::vector<Case>& cases) {
   return all;
 }
 
-/// Combinations that cannot be are not registered; why is said once, in the table.
-void Session::choose_cases() {
-  for (const Case& what : with_baselines(options_.cases)) try {
-      check_scheduler(what.scheduler, what.gpus, what.options);
-      if (known(what) == nullptr) device_.require(what.gpus, what.precision);
-      cases_.push_back(what);
-    } catch (const Error& e) {
-      results_.push_back({.what = what, .missing = e.what()});
-    }
-}
+class Session {
+ public:
+  Session(Device& device, RecordFile* file, const SessionOptions& options)
+      : device_(device),
+        file_(file),
+        options_(options),
+        store_(options.cache),
+        runner_(device, store_, {}, [this](const std::string& text) { report(text); }) {}
 
-/// Of the cases that run; empty: all alike.
-std::vector<double> Session::expected_seconds() const {
-  std::vector<double> seconds;
-  if (options_.expected_seconds.empty()) return std::vector<double>(cases_.size(), 1);
-  for (const Case& what : cases_) {
-    const auto planned = std::ranges::find(options_.cases, what);
-    seconds.push_back(planned == options_.cases.end() ? 1
-                                                      : options_.expected_seconds.at(planned - options_.cases.begin()));
+  void run() {
+    if (!device_.measures()) recorded_ = Records::read(device_.profile_folder());
+    choose_cases();
+    expected_ = expected_seconds();
+    countdown_ = {};
+    const DeviceFacts& facts = device_.facts();
+    GoogleBenchmark google({.flags = options_.benchmark_flags,
+                            .max_seconds = options_.max_seconds,
+                            .context = {{"device", facts.name},
+                                        {"driver", facts.driver},
+                                        {"cuda", facts.cuda},
+                                        {"cudnn", facts.cudnn},
+                                        {"kernels", facts.kernels},
+                                        {"source", device_.describe()}},
+                            .before_output = [this] { status_.clear(); }});
+    if (ours_) std::cout << device_.describe() << std::endl;
+    search_ahead();
+    std::vector<Benchmark> benchmarks;
+    for (const Case& what : cases_) benchmarks.push_back(benchmark_of(what));
+    google.run(benchmarks);
+    finish();
   }
-  return seconds;
-}
 
-/// On a recorded device searches wait for nothing but processors: all of them side by side, before the first case runs.
-void Session::search_ahead() {
-  if (device_.measures() || options_.cache.empty()) return;
-  std::vector<Case> unknown;
-  for (const Case& what : cases_) try {
-      if (known(what) == nullptr && !runner_.found_before(what)) unknown.push_back(what);
-    } catch (const Error&) {  // says why when it runs
-    }
-  if (unknown.size() < 2) return;
-  const cli::Countdown countdown;
-  const auto report = [&](const ReplayProgress& now) {
+ private:
+  void report(const std::string& text) {
     cli::check_interrupt();
-    status_.show("searching " + countdown.text(now.done, now.total) + now.text);
-  };
-  replay_cases(device_.profile_folder(), unknown, {.store = &store_, .report = report});
-}
+    const auto middle = expected_.begin() + static_cast<std::ptrdiff_t>(std::min(done_, expected_.size()));
+    const double all = std::accumulate(expected_.begin(), expected_.end(), 0.0);
+    const auto now = static_cast<int>(std::min(done_ + 1, expected_.size()));
+    status_.show(countdown_.text(now, static_cast<int>(expected_.size()),
+                                 all > 0 ? std::accumulate(expected_.begin(), middle, 0.0) / all : 0) +
+                 text);
+  }
 
-void Session::open_records() {
-  if (!device_.measures()) recorded_ = Records::read(device_.profile_folder());
-  if (options_.out.empty()) return;
-  file_ = std::make_unique<RecordFile>(options_.out, device_.run(options_.command),
-                                       options_.fresh ? RecordFile::Start::anew : RecordFile::Start::continued);
-  for (const std::string& warning : file_->records().warnings()) std::cerr << "opsched: " << warning << "\n";
-  if (const int others = file_->of_other_versions(); device_.measures() && others > 0)
-    std::cerr << "opsched: " << others << " measurements in " << options_.out
-              << " are of other versions; those of this run stand in their place\n";
-  if (file_->resumed() > 0)
-    std::cerr << "opsched: going on with an interrupted run: " << file_->resumed() << " records kept in "
-              << options_.out << " (--fresh begins anew)\n";
-}
+  const Record* result(const Case& what) const {
+    const auto it = std::ranges::find(results_, what, &Record::what);
+    return it == results_.end() || !it->missing.empty() ? nullptr : &*it;
+  }
 
-void Session::finish() {
-  status_.clear();
-  if (ours_) print_table(std::cout, results_);
-  device_.save();
-  if (!lost_.empty())
-    throw DeviceLost(lost_ + (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " + options_.out +
-                                          ", the same command goes on from there"
-                                    : "; give --out to keep results"));
-  cli::check_interrupt();
-  if (file_) file_->finish();
-  if (weaker_)
-    std::cerr << "opsched: measurements that stand in " << options_.out
-              << " were kept, not replaced by replays (--replace does it)\n";
-  if (std::ranges::all_of(results_, [](const Record& r) { return !r.missing.empty(); }))
-    throw Error("no benchmark could run; the reasons are above");
-}
+  /// What need not run: made by the interrupted run that this one continues, or recorded where nothing is measured.
+  const Record* known(const Case& what) const {
+    const std::string key = Record{.what = what}.key();
+    if (const Record* made = file_ ? file_->made(key) : nullptr) return made;
+    if (device_.measures()) return nullptr;
+    const Record* record = recorded_.find(key);
+    return record != nullptr && record->missing.empty() ? record : nullptr;
+  }
 
-void Session::run() {
-  open_records();
-  choose_cases();
-  countdown_.start(expected_seconds());
-  const records::Run run = device_.run(options_.command);
-  GoogleBenchmark google({.flags = options_.benchmark_flags,
-                          .max_seconds = options_.max_seconds,
-                          .context = {{"device", run.device},
-                                      {"driver", run.driver},
-                                      {"cuda", run.cuda},
-                                      {"cudnn", run.cudnn},
-                                      {"kernels", run.kernels},
-                                      {"source", device_.describe()}},
-                          .before_output = [this] { status_.clear(); }});
-  if (ours_) std::cout << device_.describe() << std::endl;
-  search_ahead();
-  std::vector<Benchmark> benchmarks;
-  for (const Case& what : cases_) benchmarks.push_back(benchmark_of(what));
-  google.run(benchmarks);
-  finish();
-}
+  void begin(const Case& what) {
+    if (current_ && current_->what == what) return;
+    current_.reset();  // its memory first
+    auto current = std::make_unique<Current>();
+    current->what = what;
+    if (const Record* record = known(what)) {
+      current->record = *record;
+    } else {
+      current->found = runner_.find(what);
+      current->executor = runner_.prepare(what, current->found);
+      if (!device_.measures())
+        current->record =
+            runner_.timed(what, current->found, *current->executor, current->executor->measure({})).record;
+    }
+    current_ = std::move(current);
+  }
+
+  std::vector<double> sample(const Case& what, int count) {
+    try {
+      cli::check_interrupt();
+      begin(what);
+      if (current_->record.value) return std::vector<double>(static_cast<std::size_t>(count), *current_->record.value);
+      report(what.name() + ": latency");
+      std::vector<double> ms = current_->executor->sample(count);
+      current_->samples.insert(current_->samples.end(), ms.begin(), ms.end());
+      return ms;
+    } catch (const cli::Interrupted&) {
+      throw Stop();
+    } catch (const DeviceLost& e) {
+      lost_ = e.what();
+      throw Stop();
+    }
+  }
+
+  std::map<std::string, double> counters(const Case& what) {
+    const bool sampled = !current_->samples.empty();
+    const double ms = sampled ? median(current_->samples) : *current_->record.value;
+    std::map<std::string, double> counters;
+    const Case sequential = records::baseline_of(what);
+    if (const Record* baseline = result(sequential)) counters["speedup"] = *baseline->value / ms;
+    if (sequential == what) counters["speedup"] = 1;
+    if (sampled) {
+      counters["p90_ms"] = quantile(current_->samples, 0.9);
+      counters["p99_ms"] = quantile(current_->samples, 0.99);
+    }
+    return counters;
+  }
+
+  void done(const Case& what, const std::string& error) {
+    ++done_;
+    if (!lost_.empty() || cli::interrupted()) return;
+    if (!error.empty()) return keep({.record = {.what = what, .missing = error}});
+    Current& current = *current_;
+    if (current.samples.empty()) return keep({.record = current.record, .schedule = current.found.schedule});
+    Measurement latency = summarise(current.samples);
+    const Clocks clocks = current.executor->clocks();
+    latency.sm_clock_mhz = clocks.sm_mhz;
+    latency.memory_clock_mhz = clocks.memory_mhz;
+    latency.throttled = clocks.throttled;
+    keep(runner_.timed(what, current.found, *current.executor, latency));
+    device_.save();
+  }
+
+  void keep(Timed timed) {
+    Record& record = timed.record;
+    results_.push_back(record);
+    status_.clear();
+    if (ours_) print_line(std::cout, record, result(records::baseline_of(record.what)));
+    if (!file_ || file_->made(record.key()) != nullptr) return;
+    record.replaces = options_.replace;
+    if (!device_.measures() && record.provenance == Provenance::measured) record.provenance = Provenance::recorded;
+    const bool kept =
+        timed.schedule.devices.empty() ? file_->add(record) : file_->add(record, timed.schedule, timed.kernels);
+    weaker_ = weaker_ || (!kept && !file_->records().would_stand(record));
+  }
+
+  Benchmark benchmark_of(const Case& what) {
+    return {.name = what.name(),
+            .sampled = device_.measures() && known(what) == nullptr,
+            .sample = [this, what](int count) { return sample(what, count); },
+            .counters = [this, what] { return counters(what); },
+            .label =
+                [this] {
+                  const Record& record = current_->record;
+                  if (record.value && record.provenance == Provenance::measured) return std::string("recorded");
+                  if (record.value) return to_string(record.provenance);
+                  return std::string(current_->executor->clocks().throttled ? "throttled" : "");
+                },
+            .done = [this, what](const std::string& error) { done(what, error); }};
+  }
+
+  /// Combinations that cannot be are not registered; why is said once, in the table.
+  void choose_cases() {
+    for (const Case& what : with_baselines(options_.cases)) {
+      const bool runs = known(what) == nullptr;
+      if (runs) device_.open(what.precision);  // what cannot be opened ends the run before anything is recorded
+      try {
+        check_scheduler(what.scheduler, what.gpus, what.options);
+        if (runs) device_.require(what.gpus, what.precision);
+        cases_.push_back(what);
+      } catch (const Error& e) {
+        results_.push_back({.what = what, .missing = e.what()});
+      }
+    }
+  }
+
+  /// Of the cases that run; empty: all alike.
+  std::vector<double> expected_seconds() const {
+    std::vector<double> seconds;
+    if (options_.expected_seconds.empty()) return std::vector<double>(cases_.size(), 1);
+    for (const Case& what : cases_) {
+      const auto planned = std::ranges::find(options_.cases, what);
+      seconds.push_back(
+          planned == options_.cases.end() ? 1 : options_.expected_seconds.at(planned - options_.cases.begin()));
+    }
+    return seconds;
+  }
+
+  /// On a recorded device searches wait for nothing but processors: all of them side by side, before the first case
+  /// runs.
+  void search_ahead() {
+    if (device_.measures() || options_.cache.empty()) return;
+    std::vector<Case> unknown;
+    for (const Case& what : cases_) try {
+        if (known(what) == nullptr && !runner_.found_before(what)) unknown.push_back(what);
+      } catch (const Error&) {  // says why when it runs
+      }
+    if (unknown.size() < 2) return;
+    const cli::Countdown countdown;
+    const auto report = [&](const ReplayProgress& now) {
+      cli::check_interrupt();
+      status_.show("searching " + countdown.text(now.done, now.total) + now.text);
+    };
+    replay_cases(device_.profile_folder(), unknown, {.store = &store_, .report = report});
+  }
+
+  void finish() {
+    status_.clear();
+    if (ours_) print_table(std::cout, results_);
+    device_.save();
+    if (!lost_.empty())
+      throw DeviceLost(lost_ + (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " +
+                                            file_->folder() + ", the same command goes on from there"
+                                      : "; give --out to keep results"));
+    cli::check_interrupt();
+    if (file_) file_->finish();
+    if (weaker_)
+      std::cerr << "opsched: measurements that stand in " << file_->folder()
+                << " were kept, not replaced by replays (--replace does it)\n";
+    if (std::ranges::all_of(results_, [](const Record& r) { return !r.missing.empty(); }))
+      throw Error("no benchmark could run; the reasons are above");
+  }
+
+  Device& device_;
+  RecordFile* file_;  ///< nullptr: nothing is kept
+  const SessionOptions& options_;
+  ScheduleStore store_;
+  cli::StatusLine status_;
+  Runner runner_;
+  Records recorded_;             ///< of the folder that is replayed
+  std::vector<Case> cases_;      ///< that can run
+  std::vector<Record> results_;  ///< in the order in which they came; skipped ones say why
+  std::unique_ptr<Current> current_;
+  std::vector<double> expected_;  ///< seconds of each of them; only proportions matter
+  std::size_t done_ = 0;          ///< how many of them
+  cli::Countdown countdown_;
+  const bool ours_ = !flag_value(options_.benchmark_flags, "--benchmark_format");  ///< who prints
+  bool weaker_ = false;  ///< some result was not kept, for a stronger one stands
+  std::string lost_;     ///< why the device cannot go on; empty: it can
+};
 
 }  // namespace
 
-void run_session(Device& device, const SessionOptions& options) { Session(device, options).run(); }
+void run_session(Device& device, RecordFile* file, const SessionOptions& options) {
+  Session(device, file, options).run();
+}
 
 }  // namespace opsched::bench

@@ -6,11 +6,10 @@
 #include "core/graph/blocks.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/command_line.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
-#include "experiments/studies/empty_profile.hpp"
 #include "experiments/studies/ios_ablation.hpp"
+#include "experiments/studies/scratch_folder.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -24,6 +23,16 @@ struct AblationOptions {
   std::vector<std::string> studies = ablation_studies();
   int part = -1;
   bool shared_profile = false;
+
+  void add_to(CLI::App& app) {
+    graph.add_to(app);
+    run.add_to(app);
+    app.add_option("--study", studies, "pruning, strategies, enumerations, measuring, barriers");
+    app.add_option("--part", part, "Only this part of the graph (opsched count shows them), from 0");
+    app.add_flag("--shared-profile", shared_profile,
+                 "On a GPU: search on the one profile of --profile, which may know stages already");
+    records.add_to(app);
+  }
 };
 
 void print(const std::vector<Record>& rows) {
@@ -49,19 +58,13 @@ Graph load_graph(const AblationOptions& options) {
   return cut_out(graph, {"all", parts[options.part].ops, {}}, graph.name() + "-part" + std::to_string(options.part));
 }
 
-void ablation(const AblationOptions& options, const std::string& command) {
+void ablation(const AblationOptions& options) {
   StatusLine status;
-  const Graph graph = load_graph(options);
-  const Precision precision = parse_precision(options.run.precision);
-  const std::unique_ptr<Device> device = open_device(options.run.device_options(1, status));
-  device->require(1, precision);
-  const std::unique_ptr<CostModel> shared = device->costs(graph, precision);
-  const std::unique_ptr<records::RecordFile> file = options.records.open(device->run(command));
-  const records::Case what{.network = options.graph.name(),
-                           .scheduler = "ios-both",
-                           .batch = graph.batch(),
-                           .image = options.graph.parameters.image,
-                           .precision = precision};
+  const DeviceOptions wanted = options.run.device_options(1, status, options.records.out);
+  const GraphOnDevice on(load_graph(options), options.run, wanted);
+  const std::unique_ptr<records::RecordFile> file = options.records.open(*on.device);
+  const records::Case what = options.graph.case_of(on.graph, on.precision, "ios-both");
+  const bool apart = on.device->measures() && !options.shared_profile;
   const auto labelled = [&](Record record) {
     record.labels.merge(options.graph.labels());
     if (options.part >= 0) record.labels["part"] = std::to_string(options.part);
@@ -73,14 +76,12 @@ void ablation(const AblationOptions& options, const std::string& command) {
     std::erase_if(rows, [&](const Record& row) { return row.labels == record.labels; });
     rows.push_back(record);
   };
-  EmptyProfile empty(graph, precision, options.run.device_options(1, status));
+  EmptyProfile empty(on.graph, on.precision, wanted);
   AblationSource source;
-  source.costs = [&]() -> CostModel& {
-    return device->measures() && !options.shared_profile ? empty.costs() : *shared;
-  };
+  source.costs = [&]() -> CostModel& { return apart ? empty.costs() : *on.costs; };
   source.run = [&](const Schedule& schedule) {
-    const std::unique_ptr<Executor> executor = device->executor(*shared, schedule, precision, 1);
-    return bench::timed(what, *shared, {.schedule = schedule}, *executor, executor->measure({}));
+    const std::unique_ptr<Executor> executor = on.device->executor(*on.costs, schedule, on.precision, 1);
+    return bench::timed(what, *on.costs, {.schedule = schedule}, *executor, executor->measure({}));
   };
   source.progress = interruptible(status);
   source.known = [&](const std::string& study, const std::string& variant) {
@@ -93,13 +94,12 @@ void ablation(const AblationOptions& options, const std::string& command) {
     const Record record = labelled(timed.record);
     show(record);
     if (file) file->add(record, timed.schedule, timed.kernels);
-    device->save();
+    on.device->save();
   };
   ios_ablation(options.studies, source);
   if (file) file->finish();
   status.clear();
-  std::cout << device->describe()
-            << (device->measures() && !options.shared_profile ? ", every search from an empty profile" : "") << "\n";
+  std::cout << on.device->describe() << (apart ? ", every search from an empty profile" : "") << "\n";
   print(rows);
 }
 
@@ -113,18 +113,7 @@ Command ablation_command() {
               "  opsched ablation nasnet --study pruning --out results/h200   one, kept; goes on where it was stopped\n"
               "  opsched ablation nasnet --part 4 --study measuring           a cell\n"
               "On a GPU every search measures into an empty profile of its own, so that all it measures is counted.",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<AblationOptions>();
-            options->graph.add_to(app);
-            options->run.add_to(app);
-            app.add_option("--study", options->studies, "pruning, strategies, enumerations, measuring, barriers")
-                ->capture_default_str();
-            app.add_option("--part", options->part, "Only this part of the graph (opsched count shows them), from 0");
-            app.add_flag("--shared-profile", options->shared_profile,
-                         "On a GPU: search on the one profile of --profile, which may know stages already");
-            options->records.add_to(app);
-            return [options] { ablation(*options, command_line()); };
-          }};
+          .setup = setup_of(ablation)};
 }
 
 }  // namespace opsched::cli

@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace opsched::cli {
@@ -18,6 +20,16 @@ struct Command {
   /// right and calls check_interrupt() in long loops.
   std::function<std::function<void()>(CLI::App& app)> setup;
 };
+
+/// Of a command whose options are an Options with add_to(app): they are bound, and `run` is what to do.
+template <class Options>
+std::function<std::function<void()>(CLI::App&)> setup_of(void (*run)(Options&)) {
+  return [run](CLI::App& app) -> std::function<void()> {
+    const auto options = std::make_shared<std::remove_const_t<Options>>();
+    options->add_to(app);
+    return [run, options] { run(*options); };
+  };
+}
 
 /// All commands, in the order in which they are shown.
 std::vector<Command> commands();

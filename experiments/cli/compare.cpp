@@ -6,7 +6,7 @@
 
 #include "core/error.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
 #include "experiments/studies/compare.hpp"
@@ -19,6 +19,15 @@ using namespace compare;
 struct CompareOptions {
   std::string a, b, format = "text", device = "auto";
   bool no_schedules = false;
+
+  void add_to(CLI::App& app) {
+    app.add_option("A", a, "A results folder (with records.jsonl)")->required();
+    app.add_option("B", b, "Another one")->required();
+    app.add_option("--format", format, "text or json")->check(CLI::IsMember({"text", "json"}));
+    app.add_option("--device", device, "For A's schedules on B: gpu, sim or auto")
+        ->check(CLI::IsMember({"auto", "gpu", "sim"}));
+    app.add_flag("--no-schedules", no_schedules, "Do not run A's schedules on B's device");
+  }
 };
 
 /// "fp32, batch 16, image 512, 2 GPUs"; the usual left out.
@@ -98,7 +107,7 @@ std::unique_ptr<Device> device_of(const CompareOptions& options, const Compariso
   if (options.device == "auto") {
     if (has_gpu()) {
       std::unique_ptr<Device> gpu = open_gpu(wanted);
-      if (gpu->run("").device == c.device_b) return gpu;
+      if (gpu->facts().name == c.device_b) return gpu;
     }
     return open_recorded(wanted);
   }
@@ -148,19 +157,7 @@ Command compare_command() {
               "  opsched compare before after --no-schedules             only what the records of both say\n"
               "A's fastest schedules are run on B's device: measured where this host has that GPU, else recorded or\n"
               "simulated from B's profiles; the last column says which.",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<CompareOptions>();
-            app.add_option("A", options->a, "A results folder (with records.jsonl)")->required();
-            app.add_option("B", options->b, "Another one")->required();
-            app.add_option("--format", options->format, "text or json")
-                ->check(CLI::IsMember({"text", "json"}))
-                ->capture_default_str();
-            app.add_option("--device", options->device, "For A's schedules on B: gpu, sim or auto")
-                ->check(CLI::IsMember({"auto", "gpu", "sim"}))
-                ->capture_default_str();
-            app.add_flag("--no-schedules", options->no_schedules, "Do not run A's schedules on B's device");
-            return [options] { run_compare(*options); };
-          }};
+          .setup = setup_of(run_compare)};
 }
 
 }  // namespace opsched::cli

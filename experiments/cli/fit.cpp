@@ -10,7 +10,7 @@
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/console/command_line.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
 #include "experiments/studies/accuracy.hpp"
@@ -23,6 +23,13 @@ struct FitOptions {
   std::string folder, precision;
   RecordOptions records;
   bool save = false;
+
+  void add_to(CLI::App& app) {
+    app.add_option("--profile", folder, "Folder of the profiles (default: the first of results/)");
+    app.add_option("--precision", precision, "fp32, tf32 or fp16 (default: all)");
+    app.add_flag("--save", save, "Store the calibration in the profiles");
+    records.add_to(app);
+  }
 };
 
 /// nullptr where it is of no network.
@@ -63,7 +70,7 @@ void print(const ProfileAccuracy& p) {
   std::cout << "\n" << std::flush;
 }
 
-void fit(const FitOptions& options, const std::string& command) {
+void fit(const FitOptions& options) {
   std::string folder = options.folder;
   if (folder.empty()) {
     const std::vector<std::string> known = recorded_folders();
@@ -105,7 +112,8 @@ void fit(const FitOptions& options, const std::string& command) {
     profile.save(file);
   }
   if (results.empty()) return;
-  const std::unique_ptr<records::RecordFile> file = options.records.open(run_of(results.front().device, command));
+  const std::unique_ptr<records::RecordFile> file =
+      options.records.open(run_of(results.front().device, command_line()));
   if (!file) return;
   for (const ProfileAccuracy& result : results)
     for (records::Record& record : accuracy_records(result)) file->add(std::move(record));
@@ -125,14 +133,7 @@ Command fit_command() {
               "others. 'Stages replayed': the latencies of single stages come from the profile where it holds them,\n"
               "as in replays; 'stages left out': nothing of that scheduler was used. Pairs: schedules of one network\n"
               "that were measured more than 2% apart, and whose order was predicted.",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<FitOptions>();
-            app.add_option("--profile", options->folder, "Folder of the profiles (default: the first of results/)");
-            app.add_option("--precision", options->precision, "fp32, tf32 or fp16 (default: all)");
-            app.add_flag("--save", options->save, "Store the calibration in the profiles");
-            options->records.add_to(app);
-            return [options] { fit(*options, command_line()); };
-          }};
+          .setup = setup_of(fit)};
 }
 
 }  // namespace opsched::cli

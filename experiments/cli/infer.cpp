@@ -20,6 +20,21 @@ struct InferOptions {
   std::string output, weights;
   std::vector<std::string> inputs;
   std::uint64_t weight_seed = 1, input_seed = 2;
+
+  void add_to(CLI::App& app) {
+    graph.add_to(app);
+    app.add_option("--input", inputs,
+                   "float32 values of an input, batch x channels x height x width, without a header; once for "
+                   "each input of the graph; none: random values")
+        ->expected(1)
+        ->take_all();
+    app.add_option("-o,--output", output, "Where the outputs' float32 values go, one after another");
+    app.add_option("--save-weights", weights,
+                   "Where the float32 weights go: each convolution's, output channel by output channel, and "
+                   "then its bias, in the order of operators");
+    app.add_option("--weight-seed", weight_seed, "Of the weights, where the graph brings none");
+    app.add_option("--input-seed", input_seed, "Of the random inputs");
+  }
 };
 
 Tensor load_tensor(const std::string& path, int batch, const Operator& input) {
@@ -90,23 +105,7 @@ Command infer_command() {
               "  opsched infer --graph model.onnx --input image.bin --output scores.bin\n"
               "  opsched infer squeezenet --batch 2                    random weights and input\n"
               "  opsched infer squeezenet --save-weights w.bin -o y.bin  for another framework to compute the same",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<InferOptions>();
-            options->graph.add_to(app);
-            app.add_option("--input", options->inputs,
-                           "float32 values of an input, batch x channels x height x width, without a header; once for "
-                           "each input of the graph; none: random values")
-                ->expected(1)
-                ->take_all();
-            app.add_option("-o,--output", options->output, "Where the outputs' float32 values go, one after another");
-            app.add_option("--save-weights", options->weights,
-                           "Where the float32 weights go: each convolution's, output channel by output channel, and "
-                           "then its bias, in the order of operators");
-            app.add_option("--weight-seed", options->weight_seed, "Of the weights, where the graph brings none")
-                ->capture_default_str();
-            app.add_option("--input-seed", options->input_seed, "Of the random inputs")->capture_default_str();
-            return [options] { infer(*options); };
-          }};
+          .setup = setup_of(infer)};
 }
 
 }  // namespace opsched::cli

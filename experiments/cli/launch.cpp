@@ -9,8 +9,7 @@
 #include "experiments/bench/runner.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/command_line.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "schedulers/dataflow/launch_order.hpp"
 #include "schedulers/dataflow/plan.hpp"
@@ -25,6 +24,15 @@ struct LaunchOptions {
   int rounds = 5;
   double max_seconds = 0.2;
   RecordOptions records;
+
+  void add_to(CLI::App& app) {
+    graph.add_to(app);
+    run.add_to(app);
+    app.add_option("--rounds", rounds, "All variants are measured in turn, so many times")->check(CLI::Range(1, 1000));
+    app.add_option("--max-seconds", max_seconds, "Longest measurement of one variant in a round")
+        ->check(CLI::Range(0.01, 60.0));
+    records.add_to(app);
+  }
 };
 
 struct Variant {
@@ -78,25 +86,21 @@ std::vector<Variant> variants_of(CostModel& costs, bool measures, const Progress
   return variants;
 }
 
-void measure(std::vector<Variant>& variants, Device& device, CostModel& costs, const LaunchOptions& options,
-             StatusLine& status) {
-  const Progress progress = interruptible(status);
-  const Precision precision = parse_precision(options.run.precision);
-  if (!device.measures()) {
-    for (Variant& v : variants) {
-      progress("replaying " + v.choice + " " + v.name);
-      v.executor = device.executor(costs, v.schedule, precision, 1);
-      const Measurement latency = v.executor->measure({});
-      v.rounds = {latency.median};
-      v.provenance = latency.provenance;
-    }
-    return;
-  }
+void measure(std::vector<Variant>& variants, const GraphOnDevice& on, const LaunchOptions& options,
+             const Progress& progress) {
+  const bool measures = on.device->measures();
   for (Variant& v : variants) {
-    progress("capturing " + v.choice + " " + v.name);
-    v.executor = device.executor(costs, v.schedule, precision, 1, v.waits);
-    v.preparation = v.executor->preparation();
+    progress((measures ? "capturing " : "replaying ") + v.choice + " " + v.name);
+    v.executor = on.device->executor(*on.costs, v.schedule, on.precision, 1, v.waits);
+    if (measures) {
+      v.preparation = v.executor->preparation();
+      continue;
+    }
+    const Measurement latency = v.executor->measure({});
+    v.rounds = {latency.median};
+    v.provenance = latency.provenance;
   }
+  if (!measures) return;
   // In turn, so that what drifts does so for all.
   for (int round = 0; round < options.rounds; ++round)
     for (Variant& v : variants) {
@@ -159,31 +163,23 @@ bench::Timed timed(const Variant& v, const records::Case& what, CostModel& costs
   return timed;
 }
 
-void launch(const LaunchOptions& options, const std::string& command) {
+void launch(const LaunchOptions& options) {
   StatusLine status;
-  const Graph graph = options.graph.load();
-  const Precision precision = parse_precision(options.run.precision);
-  const std::unique_ptr<Device> device = open_device(options.run.device_options(1, status));
-  device->require(1, precision);
-  const std::unique_ptr<records::RecordFile> file = options.records.open(device->run(command));
-  const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
-  std::vector<Variant> variants = variants_of(*costs, device->measures(), interruptible(status));
-  measure(variants, *device, *costs, options, status);
-  device->save();
+  const GraphOnDevice on(options.graph.load(), options.run, options.run.device_options(1, status, options.records.out));
+  const std::unique_ptr<records::RecordFile> file = options.records.open(*on.device);
+  std::vector<Variant> variants = variants_of(*on.costs, on.device->measures(), interruptible(status));
+  measure(variants, on, options, interruptible(status));
+  on.device->save();
   status.clear();
-  std::cout << device->heading() << "\n";
+  std::cout << on.device->heading() << "\n";
   print(variants);
-  if (!device->measures())
+  if (!on.device->measures())
     std::cout << "Launch order, priorities, waits and what the graph costs show on a GPU only.\n";
   if (!file) return;
-  const records::Case what{.network = options.graph.name(),
-                           .scheduler = "dataflow",
-                           .batch = graph.batch(),
-                           .image = options.graph.parameters.image,
-                           .precision = precision};
+  const records::Case what = options.graph.case_of(on.graph, on.precision, "dataflow");
   // All of them at once: they were measured in turn and belong together.
   for (const Variant& v : variants) {
-    bench::Timed now = timed(v, what, *costs);
+    bench::Timed now = timed(v, what, *on.costs);
     now.record.labels.merge(options.graph.labels());
     file->add(now.record, now.schedule, now.kernels);
   }
@@ -199,19 +195,7 @@ Command launch_command() {
               "  opsched launch nasnet                            every choice by itself, beside plain dataflow\n"
               "  opsched launch nasnet --precision fp16 --out results/h200   kept in its records.jsonl\n"
               "  opsched launch inception_v3 --rounds 10          differences of a percent need more rounds",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<LaunchOptions>();
-            options->graph.add_to(app);
-            options->run.add_to(app);
-            app.add_option("--rounds", options->rounds, "All variants are measured in turn, so many times")
-                ->check(CLI::Range(1, 1000))
-                ->capture_default_str();
-            app.add_option("--max-seconds", options->max_seconds, "Longest measurement of one variant in a round")
-                ->check(CLI::Range(0.01, 60.0))
-                ->capture_default_str();
-            options->records.add_to(app);
-            return [options] { launch(*options, command_line()); };
-          }};
+          .setup = setup_of(launch)};
 }
 
 }  // namespace opsched::cli

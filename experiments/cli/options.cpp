@@ -1,5 +1,6 @@
 #include "experiments/cli/options.hpp"
 
+#include <charconv>
 #include <filesystem>
 #include <iostream>
 
@@ -7,18 +8,35 @@
 #include "core/graph/blocks.hpp"
 #include "core/graph/files/graph_io.hpp"
 #include "core/schedule/schedule_json.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/command_line.hpp"
+#include "experiments/console/status_line.hpp"
+#include "schedulers/options.hpp"
 
 namespace opsched::cli {
+namespace {
+
+constexpr int kAllBatches[] = {1, 16, 32, 64, 128};
+
+/// Numbers, or "all".
+std::vector<int> parse_batches(const std::vector<std::string>& words) {
+  if (words == std::vector<std::string>{"all"}) return {std::begin(kAllBatches), std::end(kAllBatches)};
+  std::vector<int> batches;
+  for (const std::string& word : words) {
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), batches.emplace_back());
+    if (error != std::errc{} || end != word.data() + word.size() || (word.front() == '0' && word.size() > 1))
+      throw Error("--batch '" + word + "': write numbers as in 1,16, or all");
+  }
+  return batches;
+}
+
+}  // namespace
 
 void GraphOptions::add_to(CLI::App& app) {
   app.add_option("NETWORK", network, "A network by name (opsched list networks)");
   app.add_option("--graph", file, "A graph file instead: our JSON, that of IOS's public code, or ONNX");
-  app.add_option("--batch", parameters.batch, "Images at once; 0: 1, or what the graph file says")
-      ->capture_default_str();
-  app.add_option("--image", parameters.image, "Height and width of the input; 0: the network's own")
-      ->capture_default_str();
-  app.add_option("--seed", parameters.seed, "Random networks: which one is drawn")->capture_default_str();
+  app.add_option("--batch", parameters.batch, "Images at once; 0: 1, or what the graph file says");
+  app.add_option("--image", parameters.image, "Height and width of the input; 0: the network's own");
+  app.add_option("--seed", parameters.seed, "Random networks: which one is drawn");
   app.add_option("--edge-lists", parameters.edge_lists, "Random networks: a folder of edge lists to load instead");
   app.add_option("--block", block, "Only this block of it (opsched show NETWORK names them)");
 }
@@ -32,6 +50,14 @@ std::string GraphOptions::name() const { return file.empty() ? network : std::fi
 
 std::map<std::string, std::string> GraphOptions::labels() const {
   return block.empty() ? std::map<std::string, std::string>{} : std::map<std::string, std::string>{{"block", block}};
+}
+
+records::Case GraphOptions::case_of(const Graph& graph, Precision precision, const std::string& scheduler) const {
+  return {.network = name(),
+          .scheduler = scheduler,
+          .batch = graph.batch(),
+          .image = parameters.image,
+          .precision = precision};
 }
 
 Graph GraphOptions::load_whole() const {
@@ -52,13 +78,51 @@ Graph GraphOptions::load_whole() const {
   return make_network(network, filled);
 }
 
+void CaseOptions::add_to(CLI::App& app, const std::string& networks) {
+  app.add_option(networks, selection.networks, "Networks, as in a,b (default: all)");
+  app.add_option("--scheduler", selection.schedulers, "Schedulers, as in a,b (default: all for the device count)");
+  app.add_option("--batch", batches, "Batches, as in 1,16; all: 1,16,32,64,128");
+  app.add_option("--image", selection.images, "Image sizes, as in 512,1024; 0: the network's own");
+  app.add_option("--precision", selection.precisions, "fp32, tf32, fp16, as in a,b (default: all)");
+  const bool positional = !networks.starts_with("-");
+  if (positional) app.get_option(networks)->required()->description("Networks by name (opsched list networks)");
+  for (CLI::Option* option : app.get_options())
+    if (option->get_items_expected_max() > 1) {
+      option->delimiter(',');
+      if (positional && !option->get_positional()) option->allow_extra_args(false);
+    }
+}
+
+std::vector<bench::Case> CaseOptions::cases() {
+  selection.batches = parse_batches(batches);
+  return make_cases(selection);
+}
+
+void IosSpaceOptions::add_to(CLI::App& app) {
+  app.add_option("--enumeration", enumeration,
+                 "Endings that may be stages: single-source (as IOS's code) or components (as its paper)");
+  app.add_option("--group-size", group_size, "Most operators in a group (r), or unlimited");
+  app.add_option("--groups", groups, "Most groups in a stage (s), or unlimited");
+}
+
+IosOptions IosSpaceOptions::space() const {
+  const SchedulerOptions texts = {{"--group-size", group_size}, {"--groups", groups}};
+  const OptionReader reader(texts);
+  IosOptions space;
+  space.enumeration = parse_enumeration(enumeration);
+  space.group_size = reader.limit("--group-size", space.group_size, 1);
+  space.groups = reader.limit("--groups", space.groups, 1);
+  space.poll = check_interrupt;
+  return space;
+}
+
 void SchedulerChoice::add_to(CLI::App& app) {
   app.add_option("--scheduler", name, "A scheduler by name (opsched list schedulers)")->required();
   app.add_option("--opt", assignments, "An option of the scheduler, NAME=VALUE; may be given several times")
       ->expected(1)
       ->take_all();
   app.add_option("--window", window, "Most operators in a stage, of schedulers that say so: --opt window=...");
-  app.add_option("--gpus", gpus, "Devices to schedule for")->capture_default_str();
+  app.add_option("--gpus", gpus, "Devices to schedule for");
 }
 
 SchedulerOptions SchedulerChoice::options() const {
@@ -103,14 +167,33 @@ Schedule ScheduleChoice::find(CostModel& costs, const Request& request,
 }
 
 void RunOptions::add_to(CLI::App& app) {
-  app.add_option("--device", device, "gpu, sim (replay a profile), cpu (opsched run: numerics only) or auto")
-      ->capture_default_str();
-  app.add_option("--profile", profile, "Folder of the profile to replay, or to measure into");
-  app.add_option("--precision", precision, "fp32, tf32 or fp16")->capture_default_str();
+  add_device(app, device);
+  app.add_option("--precision", precision, "fp32, tf32 or fp16");
 }
 
-DeviceOptions RunOptions::device_options(int gpus, StatusLine& status) const {
-  return {.kind = device, .profile = profile, .gpus = gpus, .report = interruptible(status)};
+DeviceOptions RunOptions::device_options(int gpus, StatusLine& status, const std::string& results) const {
+  DeviceOptions options = device;
+  options.results = results;
+  options.gpus = gpus;
+  options.report = interruptible(status);
+  return options;
+}
+
+void add_device(CLI::App& app, DeviceOptions& device) {
+  app.add_option("--device", device.kind, "gpu, sim (replay a profile) or auto");
+  app.add_option("--profile", device.profile,
+                 "Folder of the profile to replay, or to measure into (default: that of --out, else results/DEVICE)");
+}
+
+GraphOnDevice::GraphOnDevice(Graph loaded, const RunOptions& run, const DeviceOptions& options)
+    : graph(std::move(loaded)), precision(parse_precision(run.precision)), device(open_device(options)) {
+  device->require(options.gpus, precision);
+  costs = device->costs(graph, precision);
+}
+
+void CacheOptions::add_to(CLI::App& app) {
+  app.add_option("--cache", folder, "Folder where schedules are kept");
+  app.add_flag("--no-cache", none, "Find every schedule anew");
 }
 
 void RecordOptions::add_to(CLI::App& app) {
@@ -128,6 +211,14 @@ std::unique_ptr<records::RecordFile> RecordOptions::open(const records::Run& run
   if (file->resumed() > 0)
     std::cerr << "opsched: going on with an interrupted run: " << file->resumed() << " records kept in " << out
               << " (--fresh begins anew)\n";
+  return file;
+}
+
+std::unique_ptr<records::RecordFile> RecordOptions::open(const Device& device) const {
+  auto file = open(device.run(command_line()));
+  if (const int others = file && device.measures() ? file->of_other_versions() : 0; others > 0)
+    std::cerr << "opsched: " << others << " measurements in " << out
+              << " are of other versions; those of this run stand in their place\n";
   return file;
 }
 

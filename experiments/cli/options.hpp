@@ -8,10 +8,13 @@
 #include <vector>
 
 #include "core/graph/graph.hpp"
+#include "experiments/bench/cases.hpp"
 #include "experiments/console/status_line.hpp"
 #include "experiments/device/device.hpp"
+#include "experiments/device/folders.hpp"
 #include "experiments/records/record_file.hpp"
 #include "networks/network.hpp"
+#include "schedulers/ios/options.hpp"
 #include "schedulers/scheduler.hpp"
 
 namespace opsched::cli {
@@ -29,9 +32,31 @@ struct GraphOptions {
   /// one.
   std::string name() const;
   std::map<std::string, std::string> labels() const;
+  /// Of the graph that was loaded.
+  records::Case case_of(const Graph& graph, Precision precision, const std::string& scheduler) const;
 
  private:
   Graph load_whole() const;
+};
+
+/// Which cases: lists of networks, schedulers, batches, image sizes and precisions.
+struct CaseOptions {
+  bench::Selection selection;
+  std::vector<std::string> batches = {"1"};
+
+  /// `networks`: how networks are given. Where they are arguments without a name, a list is one argument.
+  void add_to(CLI::App& app, const std::string& networks = "--network");
+  /// Throws Error as make_cases does, and for batches that are neither numbers nor "all".
+  std::vector<bench::Case> cases();
+};
+
+/// Which stages the IOS search looks at: --enumeration, --group-size, --groups.
+struct IosSpaceOptions {
+  std::string enumeration = "single-source", group_size = "3", groups = "8";
+
+  void add_to(CLI::App& app);
+  /// Interrupted by Ctrl-C.
+  IosOptions space() const;
 };
 
 /// Which scheduler: --scheduler, its options as --opt NAME=VALUE or --window, --gpus.
@@ -66,11 +91,36 @@ struct ScheduleChoice {
 
 /// Where and in what numbers: --device, --profile, --precision.
 struct RunOptions {
-  std::string device = "auto", profile, precision = "fp32";
+  DeviceOptions device;
+  std::string precision = "fp32";
 
   void add_to(CLI::App& app);
-  /// `status` must outlive what they are given to.
-  DeviceOptions device_options(int gpus, StatusLine& status) const;
+  /// `results`: where records go. `status` must outlive what they are given to.
+  DeviceOptions device_options(int gpus, StatusLine& status, const std::string& results = {}) const;
+};
+
+/// --device and --profile.
+void add_device(CLI::App& app, DeviceOptions& device);
+
+/// A graph on a device.
+struct GraphOnDevice {
+  Graph graph;
+  Precision precision;
+  std::unique_ptr<Device> device;
+  std::unique_ptr<CostModel> costs;
+
+  /// Throws Error for what the device cannot do.
+  GraphOnDevice(Graph graph, const RunOptions& run, const DeviceOptions& device);
+};
+
+/// Where schedules are kept: --cache, --no-cache.
+struct CacheOptions {
+  std::string folder = user_cache_folder();
+  bool none = false;
+
+  void add_to(CLI::App& app);
+  /// Empty: they are not kept.
+  std::string schedules() const { return none || folder.empty() ? "" : folder + "/schedules"; }
 };
 
 /// Where records go: --out FOLDER, --fresh.
@@ -82,6 +132,8 @@ struct RecordOptions {
   /// The records file of the folder; nullptr where none was named: records are only shown. Says on standard error what
   /// a reader must know about the folder. Throws Error as RecordFile does.
   std::unique_ptr<records::RecordFile> open(const records::Run& run) const;
+  /// Of this command on a device.
+  std::unique_ptr<records::RecordFile> open(const Device& device) const;
 };
 
 }  // namespace opsched::cli

@@ -8,10 +8,8 @@
 #include "core/error.hpp"
 #include "experiments/bench/session.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/console/command_line.hpp"
+#include "experiments/cli/options.hpp"
 #include "experiments/console/text_table.hpp"
-#include "experiments/device/folders.hpp"
-#include "experiments/records/records.hpp"
 #include "experiments/studies/plan.hpp"
 
 namespace opsched::cli {
@@ -22,6 +20,19 @@ struct ProfileOptions {
   std::string out, device = "gpu", replayed;
   bool only_plan = false, fresh = false;
   double max_seconds = 1;
+
+  void add_to(CLI::App& app) {
+    app.add_option("--out", out, "Results folder (default: results/NAME of the GPU)");
+    app.add_flag("--quick", plan.quick, "Two networks, fp32, batch 1");
+    app.add_option("--network", plan.networks, "Only these, as in a,b")->delimiter(',');
+    app.add_option("--gpus", plan.gpus, "Use so many GPUs")->check(CLI::Range(1, 64));
+    app.add_flag("--plan", only_plan, "Only say what would be measured");
+    app.add_flag("--fresh", fresh, "Measure again what the folder holds, forget an interrupted run");
+    app.add_option("--max-seconds", max_seconds, "Longest time to measure one schedule");
+    app.add_option("--device", device, "gpu, or sim: a rehearsal that replays --profile")
+        ->check(CLI::IsMember({"gpu", "sim"}));
+    app.add_option("--profile", replayed, "With --device sim: the folder that is replayed");
+  }
 };
 
 /// Cases whose latency OUT holds already, from this very device and versions.
@@ -77,7 +88,7 @@ void run_profile(const ProfileOptions& options) {
   if (options.device == "gpu" && !has_gpu())
     throw Error(
         "there is no GPU to profile; --plan shows what would be measured, --device sim --profile FOLDER rehearses it");
-  DeviceOptions wanted{.kind = options.device, .profile = options.out, .gpus = options.plan.gpus, .report = {}};
+  DeviceOptions wanted{.kind = options.device, .profile = options.out, .gpus = options.plan.gpus};
   if (options.device == "sim") wanted.profile = options.replayed;
   std::unique_ptr<Device> device = open_device(wanted);
   const std::string out = options.out.empty() ? "results/" + device->name() : options.out;
@@ -98,12 +109,10 @@ void run_profile(const ProfileOptions& options) {
     return;
   }
   session.expected_seconds = profile::expected_seconds(session.cases);
-  session.out = out;
-  session.fresh = options.fresh;
   session.max_seconds = options.max_seconds;
-  session.command = command_line();
-  if (const std::string cache = user_cache_folder(); !cache.empty()) session.cache = cache + "/schedules";
-  bench::run_session(*device, session);
+  session.cache = CacheOptions{}.schedules();
+  const std::unique_ptr<records::RecordFile> file = RecordOptions{.out = out, .fresh = options.fresh}.open(*device);
+  bench::run_session(*device, file.get(), session);
   std::cout << "\nWritten to " << out << ". Next:\n"
             << "  opsched compare results/h200 " << out << "      beside an H200\n"
             << "  opsched reproduce all --help                figures\n";
@@ -119,24 +128,7 @@ Command profile_command() {
               "  opsched profile --out results/mygpu --quick   a first impression, some minutes\n"
               "  opsched profile --out results/mygpu           everything; stop it and go on with the same command\n"
               "  opsched profile --out results/mygpu-x4 --gpus 4",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<ProfileOptions>();
-            app.add_option("--out", options->out, "Results folder (default: results/NAME of the GPU)");
-            app.add_flag("--quick", options->plan.quick, "Two networks, fp32, batch 1");
-            app.add_option("--network", options->plan.networks, "Only these, as in a,b")->delimiter(',');
-            app.add_option("--gpus", options->plan.gpus, "Use so many GPUs")
-                ->check(CLI::Range(1, 64))
-                ->capture_default_str();
-            app.add_flag("--plan", options->only_plan, "Only say what would be measured");
-            app.add_flag("--fresh", options->fresh, "Measure again what the folder holds, forget an interrupted run");
-            app.add_option("--max-seconds", options->max_seconds, "Longest time to measure one schedule")
-                ->capture_default_str();
-            app.add_option("--device", options->device, "gpu, or sim: a rehearsal that replays --profile")
-                ->check(CLI::IsMember({"gpu", "sim"}))
-                ->capture_default_str();
-            app.add_option("--profile", options->replayed, "With --device sim: the folder that is replayed");
-            return [options] { run_profile(*options); };
-          }};
+          .setup = setup_of(run_profile)};
 }
 
 }  // namespace opsched::cli

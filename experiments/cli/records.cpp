@@ -23,6 +23,14 @@ struct RecordsOptions {
   std::string folder;
   std::vector<std::string> words;
   bool schedule = false, kernels = false, history = false;
+
+  void add_to(CLI::App& app) {
+    app.add_option("FOLDER", folder, "A results folder")->required();
+    app.add_option("WORD", words, "A key, or parts of keys: records that have all of them");
+    app.add_flag("--schedule", schedule, "Show the schedules: stages, groups, operators");
+    app.add_flag("--kernels", kernels, "Show which kernel each problem got");
+    app.add_flag("--history", history, "Show older and weaker records of the same keys, too");
+  }
 };
 
 using Counts = std::map<std::string, int>;
@@ -187,7 +195,7 @@ void print_record(const Records& records, const Record& record, const RecordsOpt
   if (options.kernels) print_kernels(records, record);
 }
 
-void show(const RecordsOptions& options) {
+void show_records(const RecordsOptions& options) {
   if (!std::filesystem::exists(records::records_file(options.folder)))
     throw Error("'" + options.folder + "' holds no records: there is no " + records::records_file(options.folder));
   const Records records = Records::read(options.folder);
@@ -226,15 +234,7 @@ Command records_command() {
           "the file. Its key is NETWORK/SCHEDULER/batch:B/PRECISION/gpus:N, behind it #QUANTITY unless it is a\n"
           "latency, and {labels}. Of several records of one key the last stands, unless it is weaker: a simulated\n"
           "number never replaces a measured one.",
-      .setup = [](CLI::App& app) -> std::function<void()> {
-        auto options = std::make_shared<RecordsOptions>();
-        app.add_option("FOLDER", options->folder, "A results folder")->required();
-        app.add_option("WORD", options->words, "A key, or parts of keys: records that have all of them");
-        app.add_flag("--schedule", options->schedule, "Show the schedules: stages, groups, operators");
-        app.add_flag("--kernels", options->kernels, "Show which kernel each problem got");
-        app.add_flag("--history", options->history, "Show older and weaker records of the same keys, too");
-        return [options] { show(*options); };
-      }};
+      .setup = setup_of(show_records)};
 }
 
 }  // namespace opsched::cli

@@ -22,9 +22,15 @@ namespace {
 
 using records::Record;
 
-struct Options {
+struct ReplayOptions {
   std::string folder;
   std::vector<std::string> networks, schedulers;
+
+  void add_to(CLI::App& app) {
+    app.add_option("FOLDER", folder, "Folder with records.jsonl and its profiles")->required();
+    app.add_option("--network", networks, "Only these")->delimiter(',');
+    app.add_option("--scheduler", schedulers, "Only these")->delimiter(',');
+  }
 };
 
 bool chosen(const std::vector<std::string>& names, const std::string& name) {
@@ -44,7 +50,7 @@ std::vector<bench::Timed> replay_all(const std::string& folder, const std::vecto
 }
 
 /// Latencies of networks by name under a scheduler: what a search finds.
-std::vector<const Record*> chosen_results(const records::Records& records, const Options& options) {
+std::vector<const Record*> chosen_results(const records::Records& records, const ReplayOptions& options) {
   std::vector<const Record*> results = records.standing();
   std::erase_if(results, [&](const Record* r) {
     return r->quantity != "latency" || !r->labels.empty() || !r->missing.empty() || r->what.software != "opsched" ||
@@ -67,14 +73,14 @@ std::size_t leave_out_unprofiled(std::vector<const Record*>& results, const std:
   });
 }
 
-void replay(const Options& options) {
+void replay(const ReplayOptions& options) {
   StatusLine status;
   if (!std::filesystem::is_directory(options.folder)) throw Error("there is no folder '" + options.folder + "'");
   const records::Records records = records::Records::read(options.folder);
   for (const std::string& warning : records.warnings()) std::cerr << "opsched: " << warning << "\n";
   std::vector<const Record*> results = chosen_results(records, options);
   if (results.empty()) throw Error("'" + options.folder + "' has no records of these networks and schedulers");
-  const std::string origin = open_recorded({.kind = "sim", .profile = options.folder, .report = {}})->describe();
+  const std::string origin = open_recorded({.kind = "sim", .profile = options.folder})->describe();
   const std::size_t left_out = leave_out_unprofiled(results, options.folder);
   const std::vector<bench::Timed> replays = replay_all(options.folder, results, status);
   int different = 0;
@@ -113,13 +119,7 @@ Command replay_command() {
               "  opsched replay results/h200                            every result\n"
               "  opsched replay results/h200 --scheduler ios-both       one scheduler's\n"
               "Records keep the schedule that was run; this is a check that the search still finds it.",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<Options>();
-            app.add_option("FOLDER", options->folder, "Folder with records.jsonl and its profiles")->required();
-            app.add_option("--network", options->networks, "Only these")->delimiter(',');
-            app.add_option("--scheduler", options->schedulers, "Only these")->delimiter(',');
-            return [options] { replay(*options); };
-          }};
+          .setup = setup_of(replay)};
 }
 
 }  // namespace opsched::cli

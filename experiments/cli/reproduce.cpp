@@ -1,29 +1,37 @@
 // opsched reproduce: the figures of the papers, from one command.
-#include <chrono>
 #include <iostream>
 #include <memory>
 
 #include "core/error.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/command_line.hpp"
 #include "experiments/console/interrupt.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
-#include "experiments/figures/draw.hpp"
 #include "experiments/figures/reproduce.hpp"
 
 namespace opsched::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 struct ReproduceOptions {
   std::vector<std::string> names;
   DeviceOptions device;
   MeasureOptions measure{.max_seconds = 1};
-  std::string cache = user_cache_folder();
-  bool list = false, fresh = false, no_cache = false, no_pictures = false;
+  CacheOptions cache;
+  bool list = false, fresh = false, no_pictures = false;
+
+  void add_to(CLI::App& app) {
+    app.add_option("FIGURE", names, "Figures by name, or all (default: all)");
+    app.add_flag("--list", list, "Only show the figures, and where each stands");
+    add_device(app, device);
+    app.get_option("--profile")
+        ->description("Folder of results: of the profile to replay, or to measure into (default: results/DEVICE)");
+    app.add_option("--gpus", device.gpus, "GPUs that may be used")->check(CLI::Range(1, 64));
+    app.add_flag("--fresh", fresh, "Make every record anew (replays never replace measurements)");
+    cache.add_to(app);
+    app.add_option("--max-seconds", measure.max_seconds, "Longest time to measure one schedule");
+    app.add_flag("--no-pictures", no_pictures, "Only data and pages: needs no matplotlib");
+  }
 };
 
 /// The folder of the device's results: where its profile is.
@@ -42,15 +50,6 @@ void print_list(const std::string& results) {
   table.print(std::cout);
 }
 
-/// "[3/40, about 2 min left] inception_v3/...".
-std::string status_text(const figures::Work& work, Clock::time_point begin, const std::string& text) {
-  std::string left;
-  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  if (work.expected_seconds_done > 0)
-    left = ", about " + human_seconds(seconds * (work.expected_seconds / work.expected_seconds_done - 1)) + " left";
-  return "[" + std::to_string(work.done) + "/" + std::to_string(work.items) + left + "] " + text;
-}
-
 void draw(const ReproduceOptions& options, const std::string& results, const std::vector<figures::Figure>& chosen) {
   std::vector<std::string> names;
   names.reserve(chosen.size());
@@ -67,10 +66,11 @@ void reproduce(ReproduceOptions& options) {
   const std::vector<figures::Figure> chosen = figures::chosen_figures(options.names);
   StatusLine status;
   figures::Work work;
-  const Clock::time_point begin = Clock::now();
+  const Countdown countdown;
   const Report report = [&](const std::string& text) {
     check_interrupt();
-    status.show(status_text(work, begin, text));
+    const double part = work.expected_seconds > 0 ? work.expected_seconds_done / work.expected_seconds : 0;
+    status.show(countdown.text(work.done, work.items, part) + text);
   };
   options.device.report = report;
   const std::unique_ptr<Device> device = open_device(options.device);
@@ -78,10 +78,9 @@ void reproduce(ReproduceOptions& options) {
   if (options.list) return print_list(results);
 
   std::cout << device->heading() << std::endl;
-  const std::unique_ptr<records::RecordFile> file =
-      RecordOptions{.out = results, .fresh = options.fresh}.open(device->run(command_line()));
-  const bool kept = !options.no_cache && !options.cache.empty();
-  const bench::ScheduleStore store(kept ? options.cache + "/schedules" : "");
+  const std::unique_ptr<records::RecordFile> file = RecordOptions{.out = results, .fresh = options.fresh}.open(*device);
+  device->open(Precision::fp32);  // what cannot be opened ends the command before anything is recorded
+  const bench::ScheduleStore store(options.cache.schedules());
   figures::FigureContext context(*device, store, options.measure,
                                  {.results = results,
                                   .measures = device->measures(),
@@ -100,36 +99,18 @@ void reproduce(ReproduceOptions& options) {
 }  // namespace
 
 Command reproduce_command() {
-  return {
-      .name = "reproduce",
-      .summary = "The figures of the IOS and HIOS papers: data, pictures, and pages beside the papers' numbers",
-      .examples =
-          "  opsched reproduce                        every figure: on a GPU measured, else drawn from what is\n"
-          "                                           recorded, or replayed where nothing is\n"
-          "  opsched reproduce --list                 the figures, and where each stands\n"
-          "  opsched reproduce batches pruning        two of them\n"
-          "  opsched reproduce --device sim --profile results/mygpu\n"
-          "A figure is a selection of the folder's records (opsched records FOLDER shows them): RESULTS/figures/\n"
-          "index.json says of which. What is missing is made and becomes a record like any other; on a GPU what\n"
-          "another driver, library or version of our kernels measured is measured again. Ctrl-C is safe.",
-      .setup = [](CLI::App& app) -> std::function<void()> {
-        auto options = std::make_shared<ReproduceOptions>();
-        app.add_option("FIGURE", options->names, "Figures by name, or all (default: all)");
-        app.add_flag("--list", options->list, "Only show the figures, and where each stands");
-        app.add_option("--device", options->device.kind, "gpu, sim (replay a profile) or auto")->capture_default_str();
-        app.add_option("--profile", options->device.profile,
-                       "Folder of results: of the profile to replay, or to measure into (default: results/DEVICE)");
-        app.add_option("--gpus", options->device.gpus, "GPUs that may be used")
-            ->check(CLI::Range(1, 64))
-            ->capture_default_str();
-        app.add_flag("--fresh", options->fresh, "Make every record anew (replays never replace measurements)");
-        app.add_option("--cache", options->cache, "Folder where schedules are kept")->capture_default_str();
-        app.add_flag("--no-cache", options->no_cache, "Find every schedule anew");
-        app.add_option("--max-seconds", options->measure.max_seconds, "Longest time to measure one schedule")
-            ->capture_default_str();
-        app.add_flag("--no-pictures", options->no_pictures, "Only data and pages: needs no matplotlib");
-        return [options] { reproduce(*options); };
-      }};
+  return {.name = "reproduce",
+          .summary = "The figures of the IOS and HIOS papers: data, pictures, and pages beside the papers' numbers",
+          .examples =
+              "  opsched reproduce                        every figure: on a GPU measured, else drawn from what is\n"
+              "                                           recorded, or replayed where nothing is\n"
+              "  opsched reproduce --list                 the figures, and where each stands\n"
+              "  opsched reproduce batches pruning        two of them\n"
+              "  opsched reproduce --device sim --profile results/mygpu\n"
+              "A figure is a selection of the folder's records (opsched records FOLDER shows them): RESULTS/figures/\n"
+              "index.json says of which. What is missing is made and becomes a record like any other; on a GPU what\n"
+              "another driver, library or version of our kernels measured is measured again. Ctrl-C is safe.",
+          .setup = setup_of(reproduce)};
 }
 
 }  // namespace opsched::cli

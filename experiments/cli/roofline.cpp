@@ -7,8 +7,7 @@
 #include "experiments/bench/runner.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/command_line.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/studies/roofline.hpp"
 
@@ -18,9 +17,16 @@ namespace {
 using records::Record;
 
 struct RooflineOptions {
-  bench::Selection selection{.schedulers = {"dataflow"}};
-  std::string device = "auto", profile;
+  CaseOptions cases{.selection = {.schedulers = {"dataflow"}}};
+  DeviceOptions device;
   RecordOptions records;
+
+  void add_to(CLI::App& app) {
+    cases.add_to(app);
+    app.get_option("--scheduler")->description("Schedulers, as in a,b");
+    add_device(app, device);
+    records.add_to(app);
+  }
 };
 
 bench::Timed measure(Device& device, bench::Runner& runner, const bench::Case& what, const DeviceLimits& limits) {
@@ -36,7 +42,7 @@ bench::Timed measure(Device& device, bench::Runner& runner, const bench::Case& w
                           {"bytes_per_ms", limits.bytes_per_ms}};
   if (!device.measures()) return timed;
   const Trace trace = device.executor(costs, found.schedule, what.precision, 1)->trace();
-  const TimeSpent spent = time_spent(trace, device.multiprocessors());
+  const TimeSpent spent = time_spent(trace, device.facts().multiprocessors);
   timed.record.numbers.insert({{"traced_ms", trace.makespan},
                                {"kernels", spent.kernels},
                                {"idle_ms", spent.idle},
@@ -69,17 +75,18 @@ void print(const std::vector<Record>& rows) {
          "ran, those that ran had fewer blocks than there are multiprocessors, and the rest.\n";
 }
 
-void run(const RooflineOptions& options, const std::string& command) {
+void run_roofline(RooflineOptions& options) {
   StatusLine status;
   const auto report = interruptible(status);
-  const std::unique_ptr<Device> device =
-      open_device({.kind = options.device, .profile = options.profile, .gpus = 1, .report = report});
-  const std::unique_ptr<records::RecordFile> file = options.records.open(device->run(command));
+  options.device.results = options.records.out;
+  options.device.report = report;
+  const std::unique_ptr<Device> device = open_device(options.device);
+  const std::unique_ptr<records::RecordFile> file = options.records.open(*device);
   const bench::ScheduleStore store("");
   bench::Runner runner(*device, store, {}, report);
   std::vector<Record> rows;
   std::map<Precision, DeviceLimits> limits;
-  for (const bench::Case& what : bench::make_cases(options.selection)) {
+  for (const bench::Case& what : options.cases.cases()) {
     report(what.name());
     const std::string key = Record{.what = what, .quantity = "roofline"}.key();
     if (const Record* made = file ? file->made(key) : nullptr) {
@@ -107,20 +114,7 @@ Command roofline_command() {
               "  opsched roofline                                       all networks, dataflow, batch 1\n"
               "  opsched roofline --network nasnet --precision fp16 --batch 1,16\n"
               "  opsched roofline --out results/mygpu                   kept in its records.jsonl",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<RooflineOptions>();
-            bench::Selection& selection = options->selection;
-            app.add_option("--network", selection.networks, "Networks, as in a,b (default: all)")->delimiter(',');
-            app.add_option("--scheduler", selection.schedulers, "Schedulers, as in a,b")->delimiter(',');
-            app.add_option("--batch", selection.batches, "Batches, as in 1,16 (default: 1)")->delimiter(',');
-            app.add_option("--image", selection.images, "Image sizes; 0: the network's own")->delimiter(',');
-            app.add_option("--precision", selection.precisions, "fp32, tf32, fp16, as in a,b (default: all)")
-                ->delimiter(',');
-            app.add_option("--device", options->device, "gpu, sim (replay a profile) or auto")->capture_default_str();
-            app.add_option("--profile", options->profile, "Folder of the profile to replay, or to measure into");
-            options->records.add_to(app);
-            return [options] { run(*options, command_line()); };
-          }};
+          .setup = setup_of(run_roofline)};
 }
 
 }  // namespace opsched::cli

@@ -13,7 +13,7 @@
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
 
@@ -26,6 +26,15 @@ struct RunCommandOptions {
   std::string schedule;
   std::uint64_t data_seed = 1;
   bool no_check = false;
+
+  void add_to(CLI::App& app) {
+    graph.add_to(app);
+    app.add_option("--schedule", schedule, "The schedule (from opsched schedule -o)")->required();
+    run.add_to(app);
+    app.get_option("--device")->description("gpu, sim (replay a profile), cpu (numerics only) or auto");
+    app.add_option("--data-seed", data_seed, "Of the weights and the input");
+    app.add_flag("--no-check", no_check, "Do not compare the output with the reference");
+  }
 };
 
 std::vector<Tensor> random_inputs(const Graph& graph, std::uint64_t seed) {
@@ -84,7 +93,7 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
   device.save();
 }
 
-void run(const RunCommandOptions& options) {
+void run_schedule(const RunCommandOptions& options) {
   StatusLine status;
   const Graph graph = options.graph.load();
   const Schedule schedule = load_schedule(options.schedule, graph);
@@ -98,11 +107,11 @@ void run(const RunCommandOptions& options) {
                              (gpus == 1 ? " device" : " devices")});
 
   std::unique_ptr<Device> device;
-  const bool nothing_recorded = options.run.profile.empty() && !has_gpu() && recorded_folders().empty();
-  if (options.run.device != "cpu" && !(options.run.device == "auto" && nothing_recorded))
+  const bool nothing_recorded = options.run.device.profile.empty() && !has_gpu() && recorded_folders().empty();
+  if (options.run.device.kind != "cpu" && !(options.run.device.kind == "auto" && nothing_recorded))
     device = open_device(options.run.device_options(gpus, status));
   if (device) add_latency(table, *device, graph, schedule, precision);
-  if (!options.no_check && options.run.device != "sim") {
+  if (!options.no_check && options.run.device.kind != "sim") {
     check_interrupt();
     status.show("computing the reference");
     double error = 0;
@@ -132,15 +141,7 @@ Command run_command() {
               "  opsched run squeezenet --schedule s.json --precision fp16\n"
               "  opsched run --graph my.json --schedule s.json --device cpu   numerics only, one thread a stream\n"
               "  opsched run nasnet --batch 32 --schedule s.json --no-check   latency only",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<RunCommandOptions>();
-            options->graph.add_to(app);
-            app.add_option("--schedule", options->schedule, "The schedule (from opsched schedule -o)")->required();
-            options->run.add_to(app);
-            app.add_option("--data-seed", options->data_seed, "Of the weights and the input")->capture_default_str();
-            app.add_flag("--no-check", options->no_check, "Do not compare the output with the reference");
-            return [options] { run(*options); };
-          }};
+          .setup = setup_of(run_schedule)};
 }
 
 }  // namespace opsched::cli

@@ -11,7 +11,7 @@
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "networks/dag_file.hpp"
 
@@ -23,6 +23,16 @@ struct ScheduleOptions {
   SchedulerChoice scheduler;
   RunOptions run;
   std::string dag, format = "text", output;
+
+  void add_to(CLI::App& app) {
+    graph.add_to(app);
+    app.add_option("--dag", dag, "A DAG with made-up costs instead, in HIOS's text form");
+    scheduler.add_to(app);
+    run.add_to(app);
+    app.add_option("--format", format, "text (a summary) or json (the schedule)")
+        ->check(CLI::IsMember({"text", "json"}));
+    app.add_option("-o,--output", output, "Write the schedule to this file");
+  }
 };
 
 /// A schedule with what is known of it.
@@ -112,25 +122,21 @@ void schedule_dag(const ScheduleOptions& options) {
 
 void schedule_graph(const ScheduleOptions& options) {
   StatusLine status;
-  const Graph graph = options.graph.load();
+  Graph loaded = options.graph.load();
   check_scheduler(options.scheduler.name, options.scheduler.gpus, options.scheduler.options());
-  const Precision precision = parse_precision(options.run.precision);
-  const std::unique_ptr<Device> device = open_device(options.run.device_options(options.scheduler.gpus, status));
-  device->require(options.scheduler.gpus, precision);
-  const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
-  Outcome outcome = find(options, *costs, status);
-  const Timing timing = time_schedule(*device, *costs, outcome.schedule,
-                                      {.network = graph.name(),
-                                       .scheduler = options.scheduler.name,
-                                       .batch = graph.batch(),
-                                       .precision = precision,
-                                       .gpus = options.scheduler.gpus,
-                                       .options = options.scheduler.options()});
-  device->save();
-  outcome.ms = timing.latency.median;
-  outcome.source = to_string(timing.latency.provenance) + "; " + device->describe();
-  present(options, graph, outcome, schedule_to_json(graph, outcome.schedule));
+  const GraphOnDevice on(std::move(loaded), options.run, options.run.device_options(options.scheduler.gpus, status));
+  Outcome outcome = find(options, *on.costs, status);
+  records::Case what = options.graph.case_of(on.graph, on.precision, options.scheduler.name);
+  what.gpus = options.scheduler.gpus;
+  what.options = options.scheduler.options();
+  const Measurement latency = time_schedule(*on.device, *on.costs, outcome.schedule, what).latency;
+  on.device->save();
+  outcome.ms = latency.median;
+  outcome.source = to_string(latency.provenance) + "; " + on.device->describe();
+  present(options, on.graph, outcome, schedule_to_json(on.graph, outcome.schedule));
 }
+
+void schedule(const ScheduleOptions& options) { options.dag.empty() ? schedule_graph(options) : schedule_dag(options); }
 
 }  // namespace
 
@@ -143,18 +149,7 @@ Command schedule_command() {
               "  opsched schedule --graph my.json --scheduler dataflow --batch 16   a graph of your own\n"
               "  opsched schedule inception_v3 --scheduler ios-both --opt r=2       an option of the scheduler\n"
               "  opsched schedule --dag random.txt --scheduler hios-lp --gpus 4 --format json  HIOS's simulated DAGs",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<ScheduleOptions>();
-            options->graph.add_to(app);
-            app.add_option("--dag", options->dag, "A DAG with made-up costs instead, in HIOS's text form");
-            options->scheduler.add_to(app);
-            options->run.add_to(app);
-            app.add_option("--format", options->format, "text (a summary) or json (the schedule)")
-                ->check(CLI::IsMember({"text", "json"}))
-                ->capture_default_str();
-            app.add_option("-o,--output", options->output, "Write the schedule to this file");
-            return [options] { options->dag.empty() ? schedule_graph(*options) : schedule_dag(*options); };
-          }};
+          .setup = setup_of(schedule)};
 }
 
 }  // namespace opsched::cli

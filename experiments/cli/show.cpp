@@ -15,6 +15,14 @@ struct ShowOptions {
   GraphOptions graph;
   std::string format = "text", output;
   bool operators = false;
+
+  void add_to(CLI::App& app) {
+    graph.add_to(app);
+    app.add_option("--format", format, "text, json (ours), ios (IOS's) or dot (Graphviz)")
+        ->check(CLI::IsMember({"text", "json", "ios", "dot"}));
+    app.add_flag("--operators", operators, "With --format text: a line an operator, too");
+    app.add_option("-o,--output", output, "Write to this file instead of standard output");
+  }
 };
 
 std::string render(const Graph& graph, const ShowOptions& options) {
@@ -43,16 +51,7 @@ Command show_command() {
               "  opsched show randwire --seed 7 --format json -o g.json the graph as a file, for --graph\n"
               "  opsched show --graph g.json --format dot | dot -Tsvg   a picture, with Graphviz\n"
               "  opsched show inception_v3 --format ios                 the graph file of IOS's public code",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<ShowOptions>();
-            options->graph.add_to(app);
-            app.add_option("--format", options->format, "text, json (ours), ios (IOS's) or dot (Graphviz)")
-                ->check(CLI::IsMember({"text", "json", "ios", "dot"}))
-                ->capture_default_str();
-            app.add_flag("--operators", options->operators, "With --format text: a line an operator, too");
-            app.add_option("-o,--output", options->output, "Write to this file instead of standard output");
-            return [options] { show(*options); };
-          }};
+          .setup = setup_of(show)};
 }
 
 }  // namespace opsched::cli

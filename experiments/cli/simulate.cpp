@@ -6,24 +6,35 @@
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/console/command_line.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/studies/simulation_study.hpp"
 
 namespace opsched::cli {
 namespace {
 
-struct Options {
+struct SimulateOptions {
   std::vector<std::string> studies;
   SimulationOptions simulation;
   RecordOptions records{.out = "results/simulation"};
+
+  void add_to(CLI::App& app) {
+    std::string known;
+    for (const SimulationStudy& study : simulation_studies()) known += (known.empty() ? "" : ", ") + study.name;
+    app.add_option("STUDY", studies, "Some of: " + known + "; all by default");
+    app.add_option("--dags", simulation.dags, "Random DAGs a point; by default 30, in mixed 1000, optimum 100, speed 3")
+        ->check(CLI::Range(1, 100'000));
+    app.add_option("--seed", simulation.seed, "Of the DAGs")->check(CLI::Range(0, 1'000'000));
+    app.add_option("--window", simulation.window, "Most operators in a stage")->check(CLI::Range(1, 1000));
+    records.add_to(app);
+  }
 };
 
-void simulate_studies(const Options& options, const std::string& command) {
+void simulate_studies(const SimulateOptions& options) {
   std::vector<SimulationStudy> studies;
   for (const std::string& name : options.studies) studies.push_back(find_simulation_study(name));
   if (studies.empty()) studies = simulation_studies();
   StatusLine status;
-  const std::unique_ptr<records::RecordFile> file = options.records.open({.command = command});
+  const std::unique_ptr<records::RecordFile> file = options.records.open({.command = command_line()});
   if (!file) throw Error("--out: a folder is needed, for every DAG's values are kept");
   SimulationOptions simulation = options.simulation;
   simulation.progress = interruptible(status);
@@ -39,29 +50,13 @@ void simulate_studies(const Options& options, const std::string& command) {
 }  // namespace
 
 Command simulate_command() {
-  std::string known;
-  for (const SimulationStudy& study : simulation_studies()) known += (known.empty() ? "" : ", ") + study.name;
   return {.name = "simulate",
           .summary = "HIOS's simulation studies on random DAGs, every algorithm, with confidence bands",
           .examples =
               "  opsched simulate                             all studies into results/simulation\n"
               "  opsched simulate gpus ratio --out my/studies  two of them, elsewhere\n"
               "  opsched simulate gpus --dags 5 --out /tmp/try fewer DAGs a point",
-          .setup = [known](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<Options>();
-            app.add_option("STUDY", options->studies, "Some of: " + known + "; all by default");
-            app.add_option("--dags", options->simulation.dags,
-                           "Random DAGs a point; by default 30, in mixed 1000, optimum 100, speed 3")
-                ->check(CLI::Range(1, 100'000));
-            app.add_option("--seed", options->simulation.seed, "Of the DAGs")
-                ->check(CLI::Range(0, 1'000'000))
-                ->capture_default_str();
-            app.add_option("--window", options->simulation.window, "Most operators in a stage")
-                ->check(CLI::Range(1, 1000))
-                ->capture_default_str();
-            options->records.add_to(app);
-            return [options] { simulate_studies(*options, command_line()); };
-          }};
+          .setup = setup_of(simulate_studies)};
 }
 
 }  // namespace opsched::cli

@@ -50,6 +50,8 @@ void check_value(const std::string& name, const std::string& value, bool list) {
 
 void check_values(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
+    // Help shows every default but that a list is empty.
+    if (option->capture_default_str()->get_default_str() == "[]") option->default_str("");
     const std::string type = option->get_type_name();
     if (type == "INT" || type == "UINT")
       option->check([unsigned_ = type == "UINT"](const std::string& text) { return whole_number(text, !unsigned_); },

@@ -5,8 +5,8 @@
 
 namespace opsched::cli {
 
-/// Adds checks to every option of a command: numbers are decimal and finite, words are not empty and have no control
-/// characters.
+/// Adds to every option of a command what help says of its default, and checks: numbers are decimal and finite, words
+/// are not empty and have no control characters.
 void check_values(CLI::App& app);
 
 /// Throws Error for an empty value, and for an empty entry of a list ("a,,b", "a,"), of the command's options.

@@ -8,7 +8,7 @@
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 
 namespace opsched::cli {
@@ -19,6 +19,14 @@ struct TraceOptions {
   ScheduleChoice schedule;
   RunOptions run;
   std::string output, gantt;
+
+  void add_to(CLI::App& app) {
+    graph.add_to(app);
+    schedule.add_to(app);
+    run.add_to(app);
+    app.add_option("-o,--output", output, "The trace: Chrome's trace event format (JSON)");
+    app.add_option("--gantt", gantt, "A Gantt picture (SVG)");
+  }
 };
 
 /// What ran, and how much of it side by side.
@@ -41,26 +49,24 @@ void trace(const TraceOptions& options) {
   if (options.output.empty() && options.gantt.empty())
     throw Error("where to? Give -o trace.json (for ui.perfetto.dev), --gantt picture.svg, or both");
   StatusLine status;
-  const Graph graph = options.graph.load();
-  const Precision precision = parse_precision(options.run.precision);
-  const ScheduleChoice::Request request = options.schedule.request(graph);
-  const std::unique_ptr<Device> device = open_device(options.run.device_options(request.gpus, status));
-  device->require(request.gpus, precision);
-  const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
-  const Schedule schedule = options.schedule.find(*costs, request, interruptible(status));
-  const std::unique_ptr<Executor> executor = device->executor(*costs, schedule, precision, 1);
+  Graph loaded = options.graph.load();
+  const ScheduleChoice::Request request = options.schedule.request(loaded);
+  const GraphOnDevice on(std::move(loaded), options.run, options.run.device_options(request.gpus, status));
+  const Schedule schedule = options.schedule.find(*on.costs, request, interruptible(status));
+  const std::unique_ptr<Executor> executor = on.device->executor(*on.costs, schedule, on.precision, 1);
   status.show("measuring");
   const Measurement latency = executor->measure({});
   check_interrupt();
   Trace trace = executor->trace();
-  trace.source += "; " + device->describe();
+  trace.source += "; " + on.device->describe();
   if (!options.output.empty()) write_file_atomically(options.output, trace_to_json(trace));
   if (!options.gantt.empty()) write_file_atomically(options.gantt, trace_to_svg(trace));
-  device->save();
+  on.device->save();
   status.clear();
 
   TextTable table({Align::left});
-  table.add({"graph", graph.name() + ", batch " + std::to_string(graph.batch()) + ", " + to_string(precision)});
+  table.add(
+      {"graph", on.graph.name() + ", batch " + std::to_string(on.graph.batch()) + ", " + to_string(on.precision)});
   table.add({"schedule", schedule.scheduler + ", " + to_string(schedule.mode) + " mode"});
   table.add({"trace", fixed(trace.makespan, 4) + " ms, " + trace.source});
   table.add({"latency", fixed(latency.median, 4) + " ms without tracing, " + to_string(latency.provenance)});
@@ -82,15 +88,7 @@ Command trace_command() {
               "Open trace.json in https://ui.perfetto.dev or chrome://tracing: a process for each device, a row for\n"
               "each stream. On a GPU, CUPTI says when every kernel and copy of one replay ran; kernels carry the\n"
               "names of their operator and stage. For Nsight Systems: nsys profile --cuda-graph-trace=node opsched ...",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<TraceOptions>();
-            options->graph.add_to(app);
-            options->schedule.add_to(app);
-            options->run.add_to(app);
-            app.add_option("-o,--output", options->output, "The trace: Chrome's trace event format (JSON)");
-            app.add_option("--gantt", options->gantt, "A Gantt picture (SVG)");
-            return [options] { trace(*options); };
-          }};
+          .setup = setup_of(trace)};
 }
 
 }  // namespace opsched::cli

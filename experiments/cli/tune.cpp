@@ -7,7 +7,8 @@
 #include "core/runtime/kernel_refinement.hpp"
 #include "experiments/bench/runner.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/cli/options.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 #include "experiments/studies/scratch_folder.hpp"
 
@@ -15,9 +16,21 @@ namespace opsched::cli {
 namespace {
 
 struct TuneOptions {
-  bench::Selection selection{.schedulers = {"dataflow", "ios-verified"}};
+  CaseOptions cases{.selection = {.schedulers = {"dataflow", "ios-verified"}}};
   RefinementOptions refinement;
   std::string profile;
+
+  void add_to(CLI::App& app) {
+    cases.add_to(app, "NETWORK");
+    app.get_option("--scheduler")->description("Schedulers whose fastest schedule is tuned, as in a,b");
+    app.add_option("--candidates", refinement.candidates, "Kernels to try for a problem");
+    app.add_option("--within", refinement.within, "Try kernels that take at most so many times the fastest, alone");
+    app.add_option("--max-seconds", refinement.max_seconds, "Stop trying after this much time; 0: when done");
+    app.add_flag("--again", refinement.again, "Also try what was tried before");
+    app.add_option("--profile", profile,
+                   "Folder of the profile that schedulers take costs from and measure into (default: one that is "
+                   "thrown away)");
+  }
 };
 
 /// What of a problem's key people look at: not its strides.
@@ -105,11 +118,11 @@ void refine(Device& device, const std::vector<CoRunSchedule>& schedules, Precisi
   print(refinement, schedules, precision, options);
 }
 
-void run(TuneOptions& options) {
+void run_tune(TuneOptions& options) {
   RefinementOptions& r = options.refinement;
   if (r.candidates < 1) throw Error("--candidates " + std::to_string(r.candidates) + ": must be at least 1");
   if (r.within < 1) throw Error("--within " + fixed(r.within, 2) + ": must be at least 1");
-  const std::vector<bench::Case> cases = bench::make_cases(options.selection);
+  const std::vector<bench::Case> cases = options.cases.cases();
   if (!has_gpu())
     throw Error("opsched tune runs schedules to choose their kernels: it needs a GPU, and this build or host has none");
   StatusLine status;
@@ -158,36 +171,7 @@ Command tune_command() {
           "safe; the same command goes on with what was not tried. All schedulers run the same kernels afterwards,\n"
           "so comparing schedules stays fair. Run it before you measure: a profile that was measured with other\n"
           "kernels is refused from then on. Several networks are tuned together, for the sum of their latencies.",
-      .setup = [](CLI::App& app) -> std::function<void()> {
-        auto options = std::make_shared<TuneOptions>();
-        bench::Selection& selection = options->selection;
-        RefinementOptions& refinement = options->refinement;
-        app.add_option("NETWORK", selection.networks, "Networks by name (opsched list networks)")->required();
-        app.add_option("--precision", selection.precisions, "fp32, tf32, fp16, as in a,b (default: all)")
-            ->delimiter(',')
-            ->allow_extra_args(false);
-        app.add_option("--batch", selection.batches, "Images at once")
-            ->delimiter(',')
-            ->allow_extra_args(false)
-            ->capture_default_str();
-        app.add_option("--image", selection.images, "Image sizes; 0: the network's own")
-            ->delimiter(',')
-            ->allow_extra_args(false);
-        app.add_option("--scheduler", selection.schedulers, "Schedulers whose fastest schedule is tuned, as in a,b")
-            ->delimiter(',')
-            ->allow_extra_args(false)
-            ->capture_default_str();
-        app.add_option("--candidates", refinement.candidates, "Kernels to try for a problem")->capture_default_str();
-        app.add_option("--within", refinement.within, "Try kernels that take at most so many times the fastest, alone")
-            ->capture_default_str();
-        app.add_option("--max-seconds", refinement.max_seconds, "Stop trying after this much time; 0: when done")
-            ->capture_default_str();
-        app.add_flag("--again", refinement.again, "Also try what was tried before");
-        app.add_option("--profile", options->profile,
-                       "Folder of the profile that schedulers take costs from and measure into (default: one that is "
-                       "thrown away)");
-        return [options] { run(*options); };
-      }};
+      .setup = setup_of(run_tune)};
 }
 
 }  // namespace opsched::cli

@@ -7,8 +7,7 @@
 #include "core/runtime/trace/active_warps.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/command_line.hpp"
-#include "experiments/console/progress.hpp"
+#include "experiments/console/status_line.hpp"
 #include "experiments/console/text_table.hpp"
 
 namespace opsched::cli {
@@ -22,6 +21,15 @@ struct WarpOptions {
   RecordOptions records;
   std::vector<std::string> schedulers = {"sequential", "ios-both"};
   bool counters = false;
+
+  void add_to(CLI::App& app) {
+    graph.add_to(app);
+    app.add_option("--schedulers", schedulers, "Schedulers to compare, as in a,b")->delimiter(',');
+    run.add_to(app);
+    app.add_flag("--counters", counters,
+                 "Count warps in hardware (CUPTI's sampling of performance monitors; the driver must allow it)");
+    records.add_to(app);
+  }
 };
 
 /// Of one traced run, or of one whose warps the hardware counted.
@@ -51,41 +59,34 @@ void print(const std::vector<records::Record>& rows) {
   table.print(std::cout);
 }
 
-void warps(WarpOptions& options, const std::string& command) {
+void warps(WarpOptions& options) {
   StatusLine status;
-  const Graph graph = options.graph.load();
-  const Precision precision = parse_precision(options.run.precision);
   for (const std::string& name : options.schedulers) check_scheduler(name, 1, {});
-  if (options.run.device == "sim" || !has_gpu())
+  if (options.run.device.kind == "sim" || !has_gpu())
     throw Error("active warps are counted on a GPU, and there is none in use: a profile knows latencies, not warps");
-  const std::unique_ptr<Device> device = open_device(options.run.device_options(1, status));
-  if (options.records.out.empty()) options.records.out = "results/" + device->name();
-  const std::unique_ptr<records::RecordFile> file = options.records.open(device->run(command));
-  const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
+  const GraphOnDevice on(options.graph.load(), options.run, options.run.device_options(1, status, options.records.out));
+  if (options.records.out.empty()) options.records.out = "results/" + on.device->name();
+  const std::unique_ptr<records::RecordFile> file = options.records.open(*on.device);
   std::vector<records::Record> rows;
   for (const std::string& name : options.schedulers) {
     const Schedule schedule =
-        make_schedule(name, {.cost = *costs, .devices = 1, .options = {}, .progress = interruptible(status)});
+        make_schedule(name, {.cost = *on.costs, .devices = 1, .options = {}, .progress = interruptible(status)});
     status.show(name + ": tracing");
     check_interrupt();
-    const std::unique_ptr<Executor> executor = device->executor(*costs, schedule, precision, 1);
+    const std::unique_ptr<Executor> executor = on.device->executor(*on.costs, schedule, on.precision, 1);
     records::Record& record = rows.emplace_back(count_warps(*executor, options.counters));
-    record.what = {.network = options.graph.name(),
-                   .scheduler = name,
-                   .batch = graph.batch(),
-                   .image = options.graph.parameters.image,
-                   .precision = precision};
+    record.what = options.graph.case_of(on.graph, on.precision, name);
     record.labels = options.graph.labels();
-    record.graph = fingerprint(graph);
+    record.graph = fingerprint(on.graph);
     record.schedule = fingerprint(schedule);
     file->add(record, schedule);
   }
-  device->save();
+  on.device->save();
   file->finish();
   status.clear();
-  std::cout << graph.name() << ", batch " << graph.batch() << ", " << to_string(precision) << "; " << device->describe()
-            << "\nActive warps on a multiprocessor, of at most " << fixed(rows.front().number("max_warps_per_sm"), 0)
-            << ", " << rows.front().texts.at("method") << "\n";
+  std::cout << on.graph.name() << ", batch " << on.graph.batch() << ", " << to_string(on.precision) << "; "
+            << on.device->describe() << "\nActive warps on a multiprocessor, of at most "
+            << fixed(rows.front().number("max_warps_per_sm"), 0) << ", " << rows.front().texts.at("method") << "\n";
   print(rows);
   std::cout << "written: " << records::records_file(options.records.out) << "\n";
 }
@@ -103,19 +104,7 @@ Command warps_command() {
               "permission\n"
               "Derived from CUPTI's record of every kernel: its interval, and how many of its blocks the occupancy\n"
               "calculator lets a multiprocessor hold. Kept in FOLDER/records.jsonl.",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto options = std::make_shared<WarpOptions>();
-            options->graph.add_to(app);
-            app.add_option("--schedulers", options->schedulers, "Schedulers to compare, as in a,b")
-                ->delimiter(',')
-                ->capture_default_str();
-            options->run.add_to(app);
-            app.add_flag(
-                "--counters", options->counters,
-                "Count warps in hardware (CUPTI's sampling of performance monitors; the driver must allow it)");
-            options->records.add_to(app);
-            return [options] { warps(*options, command_line()); };
-          }};
+          .setup = setup_of(warps)};
 }
 
 }  // namespace opsched::cli

@@ -42,9 +42,9 @@ void StatusLine::clear() {
   shown_ = false;
 }
 
-std::string Countdown::text(int done, int total) const {
+std::string Countdown::text(int done, int total, double part) const {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-  const std::string left = done == 0 ? "" : ", about " + human_seconds(seconds / done * (total - done)) + " left";
+  const std::string left = part > 0 ? ", about " + human_seconds(seconds * (1 / part - 1)) + " left" : "";
   return "[" + std::to_string(done) + "/" + std::to_string(total) + left + "] ";
 }
 

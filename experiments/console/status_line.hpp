@@ -3,7 +3,10 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
+
+#include "experiments/console/interrupt.hpp"
 
 namespace opsched::cli {
 
@@ -25,10 +28,21 @@ class StatusLine {
   std::chrono::steady_clock::time_point next_;
 };
 
-/// How far work of equal pieces has come: "[3/8, about 5 s left] ".
+/// Shows what it is called with; throws Interrupted once the user asked to stop. `status` must outlive it.
+inline std::function<void(const std::string&)> interruptible(StatusLine& status) {
+  return [&status](const std::string& text) {
+    check_interrupt();
+    status.show(text);
+  };
+}
+
+/// How far work has come: "[3/8, about 5 s left] ".
 class Countdown {
  public:
-  std::string text(int done, int total) const;
+  /// `part` of all the time that pieces are expected to take is behind; 0: not known yet.
+  std::string text(int done, int total, double part) const;
+  /// Of equal pieces.
+  std::string text(int done, int total) const { return text(done, total, static_cast<double>(done) / total); }
 
  private:
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/cost/cost_model.hpp"
+#include "core/cost/profile/profile.hpp"
 #include "core/runtime/executor.hpp"
 #include "core/runtime/kernel_refinement.hpp"
 #include "experiments/records/record.hpp"
@@ -16,8 +17,7 @@ namespace opsched {
 /// Latency of a schedule, and what it needs.
 struct Timing {
   Measurement latency;
-  std::int64_t peak_bytes = 0;      ///< activations, on the device that needs most
-  std::int64_t transfer_bytes = 0;  ///< from device to device, in a run
+  std::int64_t peak_bytes = 0;  ///< activations, on the device that needs most
 };
 
 /// Activations of a schedule on the device that needs most, bytes.
@@ -30,10 +30,15 @@ class Device {
  public:
   virtual ~Device() = default;
 
-  /// One line: "measured on NVIDIA H200, ..." or "replayed from results/h200, ...".
-  virtual std::string describe() const = 0;
+  /// What it is, or was when it was recorded, with its versions.
+  virtual const DeviceFacts& facts() const = 0;
+  /// "replayed from results/h200"; empty where latencies are measured now.
+  virtual std::string replayed() const = 0;
+  bool measures() const { return replayed().empty(); }
+  /// One line: "measured on NVIDIA H200, ..." or "replayed from results/h200 (recorded on ...)".
+  std::string describe() const;
   /// The same for records: device, versions, and in the note what is replayed. `command`: what a user can repeat.
-  virtual records::Run run(const std::string& command) const = 0;
+  records::Run run(const std::string& command) const;
   /// describe(), and before it why there is no GPU, if open_device() looked for one and found none.
   std::string heading() const { return (no_gpu.empty() ? "" : "no GPU: " + no_gpu + "; ") + describe(); }
   std::string no_gpu;
@@ -41,11 +46,11 @@ class Device {
   virtual std::string name() const = 0;
   /// With the profiles that are measured into or replayed.
   virtual std::string profile_folder() const = 0;
-  virtual int multiprocessors() const = 0;
-  /// Are latencies measured now?
-  virtual bool measures() const = 0;
   /// Changes when a search on these costs may find another schedule.
   virtual std::string cost_key(Precision precision) = 0;
+  /// Opens the profile of a precision, if there is one or it is measured into; else that happens where it is first
+  /// needed. Throws Error for one that cannot be used: damaged, or of other versions than what is measured now.
+  virtual void open(Precision precision) = 0;
   /// Throws Error unless schedules may use so many devices, in this precision.
   virtual void require(int gpus, Precision precision) = 0;
   /// Costs of a graph on one of the devices. The graph and this object must outlive it.
@@ -65,16 +70,20 @@ class Device {
   virtual void save() = 0;
 };
 
+/// A run on a device, or on what was measured on it.
+records::Run run_of(const DeviceFacts& device, const std::string& command);
+
 /// Latency of a valid schedule of `what`; a measured one is kept in the profile.
 Timing time_schedule(Device& device, CostModel& costs, const Schedule& schedule, const records::Case& what,
                      const MeasureOptions& options = {});
 
 struct DeviceOptions {
   std::string kind = "auto";  ///< gpu, sim (replay a profile), or auto: gpu where there is one, else sim
-  std::string profile;        ///< folder with the profiles that are replayed or measured into; empty: a default
+  std::string profile{};      ///< folder with the profiles that are replayed or measured into; empty: a default
+  std::string results{};      ///< folder of the records; where no profile is named, what is measured goes there, too
   int gpus = 1;               ///< how many will be used
   bool through_host = false;  ///< tensors travel between GPUs by way of host memory
-  Report report;              ///< may be empty
+  Report report{};            ///< may be empty
 };
 
 /// Throws Error where there is no such device, or no profile in the folder.

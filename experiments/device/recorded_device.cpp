@@ -29,32 +29,17 @@ class RecordedDevice final : public Device {
                   " or another precision)");
     if (options.gpus < 1) throw Error("--gpus " + std::to_string(options.gpus) + ": must be at least 1");
     for (Precision precision : kPrecisions)
-      if (has_profile_of(precision)) {
+      if (has_profile(folder_, precision)) {
         facts_ = profile(precision).device();
         break;
       }
     name_ = std::filesystem::path(folder_).lexically_normal().filename().string();
   }
 
-  std::string describe() const override {
-    return "replayed from " + shown_folder() + " (recorded on " + facts_.name + ", driver " + facts_.driver +
-           ", CUDA " + facts_.cuda + ", cuDNN " + facts_.cudnn + ")";
-  }
-  records::Run run(const std::string& command) const override {
-    records::Run run;
-    run.device = facts_.name;
-    run.driver = facts_.driver;
-    run.cuda = facts_.cuda;
-    run.cudnn = facts_.cudnn;
-    run.kernels = facts_.kernels;
-    run.command = command;
-    run.note = "replayed from " + shown_folder();
-    return run;
-  }
+  const DeviceFacts& facts() const override { return facts_; }
+  std::string replayed() const override { return "replayed from " + shown_folder(); }
   std::string name() const override { return name_; }
   std::string profile_folder() const override { return folder_; }
-  int multiprocessors() const override { return facts_.multiprocessors; }
-  bool measures() const override { return false; }
 
   std::string cost_key(Precision precision) override {
     const Profile& measured = profile(precision);
@@ -65,8 +50,12 @@ class RecordedDevice final : public Device {
            " stages, written " + std::to_string(time);
   }
 
+  void open(Precision precision) override {
+    if (has_profile(folder_, precision)) profile(precision);
+  }
+
   void require(int gpus, Precision precision) override {
-    if (!has_profile_of(precision))
+    if (!has_profile(folder_, precision))
       throw Error("nothing is recorded in " + to_string(precision) + ": there is no " +
                   profile_file(folder_, precision));
     if (gpus > 1 && profile(precision).transfers().empty())
@@ -92,11 +81,6 @@ class RecordedDevice final : public Device {
   void save() override {}
 
  private:
-  bool has_profile_of(Precision precision) const {
-    const std::string file = profile_file(folder_, precision);
-    return std::filesystem::exists(file) || std::filesystem::exists(file + ".journal");
-  }
-
   /// Relative to the current folder if it lies below it.
   std::string shown_folder() const {
     const std::filesystem::path relative = std::filesystem::proximate(folder_);

@@ -1,5 +1,3 @@
-#include "experiments/figures/draw.hpp"
-
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "experiments/figures/reproduce.hpp"
 
 namespace opsched::figures {
 

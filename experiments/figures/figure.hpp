@@ -1,5 +1,5 @@
-// A figure of the papers, and the list of them. A new figure is one file with a function that returns
-// a Figure, one line in registry.cpp, and one file in analysis/plots/ that draws it.
+// A figure of the papers, and the list of them. A new figure is a function that returns a Figure, in a file of its own
+// or beside its like, one line in registry.cpp, and one file in analysis/plots/ that draws it.
 #pragma once
 
 #include <functional>
@@ -32,6 +32,10 @@ struct Figure {
   std::string paper;  ///< "IOS, figure 6"
   std::function<std::vector<Item>(const FigureSettings&)> items;
 };
+
+/// HIOS's simulation studies and ours, a figure each, sim_gpus, sim_operators, ...: what results/simulation holds, or
+/// what `opsched simulate` would put there.
+std::vector<Figure> simulation_figures();
 
 /// All figures, in the order in which they are made and shown.
 const std::vector<Figure>& figures();

@@ -75,8 +75,7 @@ bool FigureContext::stands(const Record& record) const {
   if (settings_.fresh && !(measured && !settings_.measures)) return record.run == now.id;
   if (record.provenance == Provenance::exact || record.provenance == Provenance::synthetic) return true;
   if (!settings_.measurable(record.what)) return true;
-  return measured && run.note == now.note && run.device == now.device && run.driver == now.driver &&
-         run.cuda == now.cuda && run.cudnn == now.cudnn && run.kernels == now.kernels;
+  return measured && run.note == now.note && run.device == now.device && run.same_versions(now);
 }
 
 bench::Found FigureContext::schedule(const records::Case& what) {

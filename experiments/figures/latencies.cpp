@@ -1,23 +1,103 @@
-// IOS, the table of all latencies: ours, beside the paper's and its public code's.
-#include "experiments/figures/baseline_items.hpp"
+// Figures that show latencies of schedules and of other software, and nothing else.
+#include "core/error.hpp"
 #include "experiments/figures/figure.hpp"
 
 namespace opsched::figures {
+namespace {
 
-Figure latencies_figure() {
-  return {.name = "latencies",
-          .title = "All latencies and search times, beside the paper's V100 and its public code on an H200",
-          .paper = "IOS: table of latencies and optimisation cost",
-          .items = [](const FigureSettings& settings) {
+/// Among schedulers: what other software takes (experiments/baselines/), and ours measured beside it.
+const std::string kOthers = "other software";
+
+/// What finding and timing takes on an H200 from an empty profile, roughly.
+double expected_seconds(const records::Case& what) {
+  if (!what.scheduler.starts_with("ios")) return 0.5;
+  if (what.network == "squeezenet") return 1;
+  return what.network == "inception_v3" ? 8 + 0.3 * what.batch : 30;
+}
+
+/// All that was measured of other software on this network, whatever the way to run it, and of ours in the same turn
+/// (label "beside").
+Item baseline_item(const std::string& network, int batch, Precision precision) {
+  const std::string name =
+      kOthers + " on " + network + " at batch " + std::to_string(batch) + " in " + to_string(precision);
+  return {.name = name,
+          .keys = {},
+          .select =
+              [=](const records::Record& record) {
+                const records::Case& what = record.what;
+                return record.quantity == "latency" && what.network == network && what.batch == batch &&
+                       what.image == 0 && what.gpus == 1 && what.precision == precision &&
+                       (what.software != "opsched" || record.labels.contains("beside"));
+              },
+          .why = "not measured yet: experiments/baselines/run_baselines.py does it"};
+}
+
+Figure latency_figure(const std::string& name, const std::string& title, const std::string& paper,
+                      const std::vector<std::string>& networks, const std::vector<int>& batches,
+                      const std::vector<std::string>& schedulers) {
+  return {.name = name, .title = title, .paper = "IOS: " + paper, .items = [=](const FigureSettings& settings) {
+            const Precision precision = settings.precision;
             std::vector<Item> items;
-            for (const std::string& network : ios_networks()) {
-              for (const char* scheduler : {"sequential", "wavefront", "ios-merge", "ios-both", "ios-parallel"})
-                items.push_back(
-                    latency_item({.network = network, .scheduler = scheduler, .precision = settings.precision}));
-              items.push_back(baseline_item(network, 1, settings.precision));
-            }
+            for (const std::string& network : networks)
+              for (const int batch : batches)
+                for (const std::string& scheduler : schedulers)
+                  items.push_back(
+                      scheduler == kOthers
+                          ? baseline_item(network, batch, precision)
+                          : latency_item(
+                                {.network = network, .scheduler = scheduler, .batch = batch, .precision = precision}));
             return items;
           }};
+}
+
+}  // namespace
+
+Item latency_item(const records::Case& what, bool only_measured) {
+  Item item{.name = what.name(), .keys = {records::Record{.what = what}.key()}, .seconds = expected_seconds(what)};
+  only_measured |= what.network == "randwire-paper";
+  item.make = [=](FigureContext& context) {
+    if (only_measured && !context.settings().measurable(what))
+      throw Error("not measured yet: `opsched reproduce` does it on " +
+                  (what.gpus == 1
+                       ? std::string("a GPU")
+                       : std::to_string(what.gpus) + " GPUs of one host (--gpus " + std::to_string(what.gpus) + ")"));
+    context.add(context.runner().time(what, context.runner().find(what)));
+  };
+  return item;
+}
+
+/// The networks under every schedule of the paper, and our own.
+Figure schedules_figure() {
+  return latency_figure(
+      "schedules", "Schedules compared: throughput, normalised to the best", "schedules compared", ios_networks(), {1},
+      {"sequential", "greedy", "wavefront", "ios-merge", "ios-both", "ios-parallel", "ios-dataflow", "dataflow"});
+}
+
+/// What a user would run instead, beside ours.
+Figure frameworks_figure() {
+  return latency_figure("frameworks", "Frameworks compared, batch 1", "frameworks compared", ios_networks(), {1},
+                        {kOthers, "sequential", "ios-both", "dataflow"});
+}
+
+Figure batches_figure() {
+  return latency_figure("batches", "Inception V3 by batch size: sequential, the best other software, IOS",
+                        "batch sizes", {"inception_v3"}, {1, 16, 32, 64, 128},
+                        {"sequential", "ios-both", "dataflow", kOthers});
+}
+
+/// A tuned compiler, which makes each operator fast, against IOS, which runs operators side by side.
+Figure intra_inter_figure() {
+  return latency_figure(
+      "intra_inter", "Intra- against inter-operator parallelism: a tuned compiler against IOS, batch 1",
+      "intra- and inter-operator parallelism", ios_networks(), {1}, {kOthers, "sequential", "ios-both"});
+}
+
+/// Ours, beside the paper's and its public code's.
+Figure latencies_figure() {
+  return latency_figure("latencies",
+                        "All latencies and search times, beside the paper's V100 and its public code on an H200",
+                        "table of latencies and optimisation cost", ios_networks(), {1},
+                        {"sequential", "wavefront", "ios-merge", "ios-both", "ios-parallel", kOthers});
 }
 
 }  // namespace opsched::figures

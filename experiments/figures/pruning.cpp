@@ -1,7 +1,7 @@
 // IOS, figure "pruning": what the bounds r (operators a group) and s (groups a stage) cost and save.
 #include "experiments/figures/figure.hpp"
-#include "experiments/studies/empty_profile.hpp"
 #include "experiments/studies/ios_ablation.hpp"
+#include "experiments/studies/scratch_folder.hpp"
 
 namespace opsched::figures {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 /// As `opsched ablation` does, which may have put it there already.
 void make(FigureContext& context, const records::Case& what, const std::string& variant) {
   CostModel& shared = context.runner().costs(what);
-  EmptyProfile empty(shared.graph(), what.precision, {.kind = "gpu", .profile = {}, .report = {}});
+  EmptyProfile empty(shared.graph(), what.precision, {.kind = "gpu"});
   AblationSource source;
   source.wanted = {variant};
   source.costs = [&]() -> CostModel& { return context.settings().measures ? empty.costs() : shared; };

@@ -2,12 +2,11 @@
 
 #include "core/error.hpp"
 #include "experiments/figures/figure.hpp"
-#include "experiments/figures/simulations.hpp"
 
 namespace opsched::figures {
 
-// The list of figures, in the order in which they are made and shown. Each stands in a file of its own
-// that defines `Figure NAME_figure()`; adding one is that file, one line here, and analysis/plots/NAME.py.
+// The list of figures, in the order in which they are made and shown. Each is a function
+// `Figure NAME_figure()`; adding one is that function, one line here, and analysis/plots/NAME.py.
 #define OPSCHED_FIGURES(ADD) \
   ADD(search_space_figure)   \
   ADD(schedules_figure)      \

@@ -28,6 +28,11 @@ std::string index_file(const std::string& results);
 /// All figures in their order: those of `made`, others as the index of the results folder has them.
 std::vector<IndexFigure> merged(const std::string& results, const std::vector<IndexFigure>& made);
 
+/// Draws the figures (FIGURE.png, FIGURE.svg) of the folder's index with analysis/figures.py of the project's source,
+/// and writes their numbers and pages (FIGURE.csv, FIGURE.md, README.md). Without `pictures` no pictures. Throws Error
+/// where Python or matplotlib is missing, or where it fails.
+void draw(const std::string& folder, const std::vector<std::string>& names, bool pictures);
+
 /// Where every figure stands. A figure that was never made: "not made".
 struct Standing {
   std::string name, title;

@@ -1,6 +1,5 @@
 // HIOS's simulation studies and ours (experiments/studies/simulation_study.hpp), as figures.
-#include "experiments/figures/simulations.hpp"
-
+#include "experiments/figures/figure.hpp"
 #include "experiments/studies/simulation_study.hpp"
 
 namespace opsched::figures {

@@ -38,7 +38,7 @@ Item across_batches(int from, int at, Precision precision) {
 Item across_devices(const std::string& folder, Precision precision) {
   const records::Case what = ios_at(1, precision);
   return item(what, "optimised_on", fs::path(folder).filename().string(), 2, [=](FigureContext& context) {
-    const std::unique_ptr<Device> other = open_recorded({.kind = "sim", .profile = folder, .report = {}});
+    const std::unique_ptr<Device> other = open_recorded({.kind = "sim", .profile = folder});
     const bench::ScheduleStore none("");
     bench::Runner runner(*other, none, {}, [&](const std::string& text) { context.report(text); });
     return runner.find(what);

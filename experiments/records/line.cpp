@@ -1,6 +1,8 @@
 // Lines of a records file: JSON, one object with one key a line, which says what it is.
 #include <cmath>
+#include <concepts>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "core/error.hpp"
 #include "experiments/records/record.hpp"
@@ -13,19 +15,76 @@ using nlohmann::ordered_json;
 constexpr const char* kFormat = "opsched records";
 constexpr int kVersion = 1;
 
-/// Adds what differs from what its absence means.
-class Fields {
+/// What an absent field means; nullopt: it is never absent.
+template <class T>
+using Absent = std::optional<std::type_identity_t<T>>;
+
+template <class T, class U>
+concept Of = std::same_as<std::remove_const_t<T>, U>;
+
+// The fields of what lines hold, in their order, for Writer and Reader alike.
+
+void fields(auto& each, Of<Spread> auto& s) {
+  each("p90", s.p90), each("p99", s.p99), each("min", s.min), each("max", s.max);
+  each("stddev", s.stddev), each("mad_ratio", s.mad_ratio), each("runs", s.runs);
+}
+
+void fields(auto& each, Of<Clocks> auto& c) {
+  each("sm_mhz", c.sm_mhz), each("memory_mhz", c.memory_mhz), each("throttled", c.throttled);
+}
+
+void fields(auto& each, Of<Record> auto& r) {
+  each("network", r.what.network), each("software", r.what.software, "opsched");
+  each("scheduler", r.what.scheduler), each("options", r.what.options);
+  each("batch", r.what.batch, 1), each("image", r.what.image);
+  each("precision", r.what.precision, std::nullopt), each("gpus", r.what.gpus, 1);
+  each("quantity", r.quantity, "latency"), each("labels", r.labels), each("missing", r.missing);
+  each("value", r.value), each("unit", r.unit), each("spread", r.spread);
+  each("numbers", r.numbers), each("texts", r.texts), each("series", r.series);
+  each("graph", r.graph), each("schedule", r.schedule), each("kernels", r.kernels), each("clocks", r.clocks);
+  each("provenance", r.provenance, std::nullopt), each("replaces", r.replaces);
+  each("run", r.run), each("time", r.time);
+}
+
+void fields(auto& each, Of<Run> auto& r) {
+  each("id", r.id), each("device", r.device), each("driver", r.driver), each("cuda", r.cuda), each("cudnn", r.cudnn);
+  each("kernels", r.kernels), each("software", r.software), each("command", r.command), each("note", r.note);
+  each("begin", r.begin);
+}
+
+void fields(auto& each, Of<ScheduleLine> auto& s) {
+  each("id", s.schedule, std::nullopt), each("graph", s.graph, std::nullopt), each("text", s.text, std::nullopt);
+}
+
+void fields(auto& each, Of<KernelsLine> auto& k) {
+  each("id", k.id, std::nullopt), each("choices", k.choices, std::nullopt);
+}
+
+void fields(auto& each, Of<EndLine> auto& end) { each("run", end.run, std::nullopt); }
+
+/// Writes what differs from what its absence means.
+class Writer {
  public:
   template <class T>
-  Fields& put(const char* name, const T& value, const T& absent = {}) {
-    if (value != absent) json_[name] = value;
-    return *this;
+  static ordered_json json_of(const T& value) {
+    if constexpr (std::is_enum_v<T>) {
+      return to_string(value);
+    } else if constexpr (requires(Writer writer) { fields(writer, value); }) {
+      Writer writer;
+      fields(writer, value);
+      return std::move(writer.json_);
+    } else {
+      return value;
+    }
   }
-  Fields& put(const char* name, ordered_json value) {
-    if (!value.empty()) json_[name] = std::move(value);
-    return *this;
+  template <class T>
+  void operator()(const char* name, const T& value, const Absent<T>& absent = T{}) {
+    if (value != absent) json_[name] = json_of(value);
   }
-  ordered_json take() { return std::move(json_); }
+  template <class T>
+  void operator()(const char* name, const std::optional<T>& value) {
+    if (value) json_[name] = json_of(*value);
+  }
 
  private:
   ordered_json json_ = ordered_json::object();
@@ -34,16 +93,35 @@ class Fields {
 /// Reads an object and knows which of its keys were asked for: others are errors, for a misspelt one would be lost.
 class Reader {
  public:
-  explicit Reader(const ordered_json& json) : json_(json) {
-    if (!json.is_object()) throw Error("not an object: " + json.dump().substr(0, 60));
+  template <class T>
+  static void read(const ordered_json& json, T& value) {
+    if constexpr (std::same_as<T, Precision>) {
+      value = parse_precision(json.get<std::string>());
+    } else if constexpr (std::same_as<T, Provenance>) {
+      value = parse_provenance(json.get<std::string>());
+    } else if constexpr (requires(Reader reader) { fields(reader, value); }) {
+      Reader reader(json);
+      fields(reader, value);
+      reader.done();
+    } else {
+      json.get_to(value);
+    }
   }
   template <class T>
-  Reader& get(const char* name, T& value) {
-    if (const auto it = json_.find(name); it != json_.end()) {
-      it->get_to(value);
-      ++read_;
-    }
-    return *this;
+  void operator()(const char* name, T& value, const Absent<T>& absent = T{}) {
+    if (const ordered_json* json = find(name))
+      read(*json, value);
+    else if (!absent && !std::same_as<T, Precision>)  // a record that does not say it is fp32
+      throw Error("has no '" + std::string(name) + "': " + json_.dump().substr(0, 200));
+  }
+  template <class T>
+  void operator()(const char* name, std::optional<T>& value) {
+    if (const ordered_json* json = find(name)) read(*json, value.emplace());
+  }
+
+ private:
+  explicit Reader(const ordered_json& json) : json_(json) {
+    if (!json.is_object()) throw Error("not an object: " + json.dump().substr(0, 60));
   }
   const ordered_json* find(const char* name) {
     const auto it = json_.find(name);
@@ -55,14 +133,9 @@ class Reader {
     if (read_ != json_.size()) throw Error("has a key that this version does not know: " + json_.dump().substr(0, 200));
   }
 
- private:
   const ordered_json& json_;
   std::size_t read_ = 0;
 };
-
-std::string line_of(const char* kind, ordered_json json) {
-  return ordered_json{{kind, std::move(json)}}.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
 
 void require_finite(const Record& record) {
   const auto check = [&](double value) {
@@ -74,72 +147,19 @@ void require_finite(const Record& record) {
     for (const double value : column) check(value);
 }
 
-ordered_json to_json(const Spread& spread) {
-  Fields fields;
-  fields.put("p90", spread.p90).put("p99", spread.p99).put("min", spread.min).put("max", spread.max);
-  fields.put("stddev", spread.stddev).put("mad_ratio", spread.mad_ratio).put("runs", spread.runs);
-  return fields.take();
-}
+/// By Line's index.
+constexpr const char* kKinds[] = {"record", "run", "schedule", "kernels", "end"};
 
-Spread spread_from(const ordered_json& json) {
-  Spread s;
-  Reader reader(json);
-  reader.get("p90", s.p90).get("p99", s.p99).get("min", s.min).get("max", s.max).get("stddev", s.stddev);
-  reader.get("mad_ratio", s.mad_ratio).get("runs", s.runs).done();
-  return s;
-}
-
-ordered_json to_json(const Clocks& clocks) {
-  Fields fields;
-  fields.put("sm_mhz", clocks.sm_mhz).put("memory_mhz", clocks.memory_mhz).put("throttled", clocks.throttled);
-  return fields.take();
-}
-
-Clocks clocks_from(const ordered_json& json) {
-  Clocks c;
-  Reader(json).get("sm_mhz", c.sm_mhz).get("memory_mhz", c.memory_mhz).get("throttled", c.throttled).done();
-  return c;
-}
-
-Record record_from(const ordered_json& json) {
-  Record r;
-  Reader reader(json);
-  std::string precision = "fp32", provenance;
-  reader.get("network", r.what.network).get("software", r.what.software).get("scheduler", r.what.scheduler);
-  reader.get("options", r.what.options).get("batch", r.what.batch).get("image", r.what.image);
-  reader.get("precision", precision).get("gpus", r.what.gpus);
-  reader.get("quantity", r.quantity).get("labels", r.labels).get("missing", r.missing);
-  if (const ordered_json* value = reader.find("value")) r.value = value->get<double>();
-  reader.get("unit", r.unit);
-  if (const ordered_json* spread = reader.find("spread")) r.spread = spread_from(*spread);
-  reader.get("numbers", r.numbers).get("texts", r.texts).get("series", r.series);
-  reader.get("graph", r.graph).get("schedule", r.schedule).get("kernels", r.kernels);
-  if (const ordered_json* clocks = reader.find("clocks")) r.clocks = clocks_from(*clocks);
-  reader.get("provenance", provenance).get("replaces", r.replaces).get("run", r.run).get("time", r.time).done();
-  r.what.precision = parse_precision(precision);
-  r.provenance = parse_provenance(provenance);
-  if (!r.value && r.numbers.empty() && r.series.empty() && r.missing.empty())
-    throw Error("a record without value, numbers, series or a reason why they are missing");
-  return r;
-}
-
-Run run_from(const ordered_json& json) {
-  Run r;
-  Reader reader(json);
-  reader.get("id", r.id).get("device", r.device).get("driver", r.driver).get("cuda", r.cuda).get("cudnn", r.cudnn);
-  reader.get("kernels", r.kernels).get("software", r.software).get("command", r.command).get("note", r.note);
-  reader.get("begin", r.begin).done();
-  return r;
-}
-
-void dispatch(const std::string& kind, const ordered_json& json, LineVisitor& visitor) {
-  if (kind == "record") return visitor.visit(record_from(json));
-  if (kind == "run") return visitor.visit(run_from(json));
-  if (kind == "schedule")
-    return visitor.visit(ScheduleLine{.schedule = json.at("id"), .graph = json.at("graph"), .text = json.at("text")});
-  if (kind == "kernels") return visitor.visit(KernelsLine{.id = json.at("id"), .choices = json.at("choices")});
-  if (kind == "end") return visitor.visit(EndLine{.run = json.at("run")});
-  throw Error("a line of a kind that this version does not know: '" + kind + "'");
+template <std::size_t index = 0>
+Line line_of(const std::string& kind, const ordered_json& json) {
+  if constexpr (index == std::variant_size_v<Line>) {
+    throw Error("a line of a kind that this version does not know: '" + kind + "'");
+  } else {
+    if (kind != kKinds[index]) return line_of<index + 1>(kind, json);
+    Line line(std::in_place_index<index>);
+    Reader::read(json, std::get<index>(line));
+    return line;
+  }
 }
 
 }  // namespace
@@ -155,53 +175,22 @@ void check_first_line(const std::string& line) {
                 std::to_string(kVersion));
 }
 
-std::string to_line(const Record& r) {
-  require_finite(r);
-  Fields fields;
-  const std::map<std::string, std::string> none;
-  fields.put("network", r.what.network).put("software", r.what.software, std::string("opsched"));
-  fields.put("scheduler", r.what.scheduler).put("options", r.what.options, none);
-  fields.put("batch", r.what.batch, 1).put("image", r.what.image).put("precision", to_string(r.what.precision));
-  fields.put("gpus", r.what.gpus, 1).put("quantity", r.quantity, std::string("latency"));
-  fields.put("labels", r.labels, none).put("missing", r.missing);
-  ordered_json json = fields.take();
-  if (r.value) json["value"] = *r.value;
-  if (!r.unit.empty()) json["unit"] = r.unit;
-  if (r.spread) json["spread"] = to_json(*r.spread);
-  if (!r.numbers.empty()) json["numbers"] = r.numbers;
-  if (!r.texts.empty()) json["texts"] = r.texts;
-  if (!r.series.empty()) json["series"] = r.series;
-  Fields rest;
-  rest.put("graph", r.graph).put("schedule", r.schedule).put("kernels", r.kernels).put("clocks", to_json(r.clocks));
-  json.update(rest.take());
-  json["provenance"] = to_string(r.provenance);
-  if (r.replaces) json["replaces"] = true;
-  json["run"] = r.run;
-  json["time"] = r.time;
-  return line_of("record", std::move(json));
+std::string to_line(const Line& line) {
+  if (const Record* record = std::get_if<Record>(&line)) require_finite(*record);
+  ordered_json json = std::visit([](const auto& what) { return Writer::json_of(what); }, line);
+  return ordered_json{{kKinds[line.index()], std::move(json)}}.dump(-1, ' ', false,
+                                                                    ordered_json::error_handler_t::replace);
 }
 
-std::string to_line(const Run& r) {
-  Fields fields;
-  fields.put("id", r.id).put("device", r.device).put("driver", r.driver).put("cuda", r.cuda).put("cudnn", r.cudnn);
-  fields.put("kernels", r.kernels).put("software", r.software).put("command", r.command).put("note", r.note);
-  fields.put("begin", r.begin);
-  return line_of("run", fields.take());
-}
-
-std::string to_line(const ScheduleLine& s) {
-  return line_of("schedule", {{"id", s.schedule}, {"graph", s.graph}, {"text", s.text}});
-}
-
-std::string to_line(const KernelsLine& k) { return line_of("kernels", {{"id", k.id}, {"choices", k.choices}}); }
-
-std::string to_line(const EndLine& end) { return line_of("end", {{"run", end.run}}); }
-
-void read_line(const std::string& line, LineVisitor& visitor) {
+Line read_line(const std::string& text) {
   try {
-    const ordered_json json = ordered_json::parse(line);
+    const ordered_json json = ordered_json::parse(text);
     if (!json.is_object() || json.size() != 1) throw Error("not an object with one key, which says what the line is");
-    dispatch(json.begin().key(), json.begin().value(), visitor);
+    Line line = line_of(json.begin().key(), json.begin().value());
+    if (const Record* r = std::get_if<Record>(&line);
+        r != nullptr && !r->value && r->numbers.empty() && r->series.empty() && r->missing.empty())
+      throw Error("a record without value, numbers, series or a reason why they are missing");
+    return line;
   } catch (const ordered_json::exception& e) {
     throw Error(e.what());
   }

@@ -1,6 +1,7 @@
 #include "experiments/records/record.hpp"
 
 #include <ctime>
+#include <tuple>
 
 #include "core/error.hpp"
 #include "core/hash.hpp"
@@ -12,6 +13,10 @@ bool Run::same_work(const Run& other) const {
   mine.id = other.id;
   mine.begin = other.begin;
   return mine == other;
+}
+
+bool Run::same_versions(const Run& other) const {
+  return std::tie(driver, cuda, cudnn, kernels) == std::tie(other.driver, other.cuda, other.cudnn, other.kernels);
 }
 
 std::string Run::where() const {

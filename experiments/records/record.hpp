@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/provenance.hpp"
@@ -40,6 +41,8 @@ struct Run {
   bool operator==(const Run&) const = default;
   /// Same device, versions, command and note, whenever they ran: then one run continues the other.
   bool same_work(const Run& other) const;
+  /// Of driver, libraries and kernels.
+  bool same_versions(const Run& other) const;
   /// "NVIDIA H200, driver 580.159.04, CUDA 13.0, cuDNN 9.19.0, kernels 9"
   std::string where() const;
 };
@@ -75,7 +78,7 @@ struct Record {
 /// Which kernel each problem of a program got.
 using KernelChoices = std::map<std::string, std::string>;
 
-/// A line of a records file, apart from the first.
+// Lines of a records file, apart from the first.
 struct ScheduleLine {
   std::string schedule, graph, text;  ///< fingerprints; core/schedule/schedule_text.hpp
 };
@@ -87,26 +90,14 @@ struct EndLine {
   std::string run;
 };
 
-std::string to_line(const Record& record);
-std::string to_line(const Run& run);
-std::string to_line(const ScheduleLine& schedule);
-std::string to_line(const KernelsLine& kernels);
-std::string to_line(const EndLine& end);
+using Line = std::variant<Record, Run, ScheduleLine, KernelsLine, EndLine>;
+
+/// Throws Error for a number that is not finite.
+std::string to_line(const Line& line);
+/// Throws Error (without a place in front) for a text that is none.
+Line read_line(const std::string& text);
 /// The line that every records file begins with.
 std::string first_line();
-
-/// What is called with what a line holds.
-struct LineVisitor {
-  virtual ~LineVisitor() = default;
-  virtual void visit(Record record) = 0;
-  virtual void visit(Run run) = 0;
-  virtual void visit(ScheduleLine schedule) = 0;
-  virtual void visit(KernelsLine kernels) = 0;
-  virtual void visit(EndLine end) = 0;
-};
-
-/// Throws Error (without a place in front) for a line that is none of these.
-void read_line(const std::string& line, LineVisitor& visitor);
 /// Throws Error for a first line that is not that of a records file of this version.
 void check_first_line(const std::string& line);
 

@@ -46,7 +46,7 @@ void require_device(const Records& records, const std::string& file, const std::
 }  // namespace
 
 RecordFile::RecordFile(const std::string& folder, Run run, Start start)
-    : file_(own_file(folder)), run_(std::move(run)) {
+    : folder_(folder), file_(own_file(folder)), run_(std::move(run)) {
   records_ = Records::read(folder);
   require_device(records_, file_.path(), run_.device);
   if (start == Start::continued)
@@ -65,16 +65,15 @@ const Record* RecordFile::made(const std::string& key) const {
 
 int RecordFile::of_other_versions() const {
   return static_cast<int>(std::ranges::count_if(records_.standing(), [&](const Record* record) {
-    const Run& there = records_.run_of(*record);
-    return record->what.software == "opsched" && is_measured(*record) &&
-           (there.driver != run_.driver || there.cuda != run_.cuda || there.cudnn != run_.cudnn ||
-            there.kernels != run_.kernels);
+    return record->what.software == "opsched" && is_measured(*record) && !records_.run_of(*record).same_versions(run_);
   }));
 }
 
-void RecordFile::write(const std::string& line) {
+template <class What>
+void RecordFile::append(What what) {
   if (file_.empty()) file_.append(first_line());
-  file_.append(line);
+  file_.append(to_line(what));
+  records_.add(std::move(what));
 }
 
 void RecordFile::begin() {
@@ -83,8 +82,7 @@ void RecordFile::begin() {
   run_.id.clear();
   do run_.id = hex_digits(fnv1a(run_.id, fnv1a(to_line(run_))));
   while (records_.runs().contains(run_.id));
-  write(to_line(run_));
-  records_.add(run_);
+  append(run_);
 }
 
 bool RecordFile::add(Record record) {
@@ -94,40 +92,22 @@ bool RecordFile::add(Record record) {
   begin();
   record.run = run_.id;
   if (record.time.empty()) record.time = utc_now();
-  write(to_line(record));
-  records_.add(std::move(record));
+  append(std::move(record));
   return true;
-}
-
-void RecordFile::keep(const Record& record, const Schedule& schedule) {
-  if (record.schedule.empty() || records_.schedule(record.schedule) != nullptr) return;
-  const ScheduleLine line{.schedule = record.schedule, .graph = record.graph, .text = to_text(schedule)};
-  write(to_line(line));
-  records_.add(line);
-}
-
-std::string RecordFile::keep(const KernelChoices& choices) {
-  if (choices.empty()) return {};
-  const std::string id = id_of(choices);
-  if (records_.kernels(id) == nullptr) {
-    const KernelsLine line{.id = id, .choices = choices};
-    write(to_line(line));
-    records_.add(line);
-  }
-  return id;
 }
 
 bool RecordFile::add(Record record, const Schedule& schedule, const KernelChoices& kernels) {
   if (!records_.would_stand(record)) return false;
-  keep(record, schedule);
-  record.kernels = keep(kernels);
+  if (!record.schedule.empty() && records_.schedule(record.schedule) == nullptr)
+    append(ScheduleLine{.schedule = record.schedule, .graph = record.graph, .text = to_text(schedule)});
+  record.kernels = kernels.empty() ? "" : id_of(kernels);
+  if (!kernels.empty() && records_.kernels(record.kernels) == nullptr)
+    append(KernelsLine{.id = record.kernels, .choices = kernels});
   return add(std::move(record));
 }
 
 void RecordFile::finish() {
-  if (!begun_ || records_.ended(run_.id)) return;
-  write(to_line(EndLine{.run = run_.id}));
-  records_.add(EndLine{.run = run_.id});
+  if (begun_ && !records_.ended(run_.id)) append(EndLine{.run = run_.id});
 }
 
 }  // namespace opsched::records

@@ -24,6 +24,7 @@ class RecordFile {
   /// All records: those that were there, and those added since.
   const Records& records() const { return records_; }
   const Run& run() const { return run_; }
+  const std::string& folder() const { return folder_; }
   /// How many records an unfinished run left, which this one continues.
   int resumed() const { return resumed_; }
   /// The record of this key that this run (or the part that it continues) made; nullptr: none yet.
@@ -41,10 +42,10 @@ class RecordFile {
 
  private:
   void begin();
-  void keep(const Record& record, const Schedule& schedule);
-  std::string keep(const KernelChoices& choices);
-  void write(const std::string& line);
+  template <class What>
+  void append(What what);
 
+  std::string folder_;
   Records records_;
   LineJournal file_;
   Run run_;

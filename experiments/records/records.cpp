@@ -12,19 +12,6 @@ namespace {
 
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
 
-class Adding final : public LineVisitor {
- public:
-  explicit Adding(Records& records) : records_(records) {}
-  void visit(Record record) override { records_.add(std::move(record)); }
-  void visit(Run run) override { records_.add(std::move(run)); }
-  void visit(ScheduleLine schedule) override { records_.add(std::move(schedule)); }
-  void visit(KernelsLine kernels) override { records_.add(std::move(kernels)); }
-  void visit(EndLine end) override { records_.add(std::move(end)); }
-
- private:
-  Records& records_;
-};
-
 }  // namespace
 
 std::string records_file(const std::string& folder) {
@@ -45,9 +32,8 @@ Records Records::read(const std::string& folder) {
   } catch (const Error& e) {
     throw Error("'" + file + "' " + e.what());
   }
-  Adding adding(records);
   for (int number = 2; std::getline(lines, line); ++number) try {
-      read_line(line, adding);
+      std::visit([&](auto&& what) { records.add(std::forward<decltype(what)>(what)); }, read_line(line));
     } catch (const Error& e) {
       records.warnings_.push_back(
           file + ":" + std::to_string(number) +
@@ -100,15 +86,9 @@ void Records::add(Record record) {
   if (stands) stands_.insert_or_assign(key, all_.size() - 1);
 }
 
-void Records::add(Run run) {
-  const std::string id = run.id;
-  runs_.insert_or_assign(id, std::move(run));
-}
+void Records::add(Run run) { runs_.insert_or_assign(run.id, run); }
 
-void Records::add(ScheduleLine schedule) {
-  const std::string id = schedule.schedule;
-  schedules_.insert_or_assign(id, std::move(schedule));
-}
+void Records::add(ScheduleLine schedule) { schedules_.insert_or_assign(schedule.schedule, schedule); }
 
 void Records::add(KernelsLine kernels) { kernels_.insert_or_assign(kernels.id, std::move(kernels.choices)); }
 

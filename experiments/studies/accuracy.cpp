@@ -73,15 +73,4 @@ std::vector<records::Record> accuracy_records(const ProfileAccuracy& profile) {
   return list;
 }
 
-records::Run run_of(const DeviceFacts& device, const std::string& command) {
-  records::Run run;
-  run.device = device.name;
-  run.driver = device.driver;
-  run.cuda = device.cuda;
-  run.cudnn = device.cudnn;
-  run.kernels = device.kernels;
-  run.command = command;
-  return run;
-}
-
 }  // namespace opsched

@@ -18,10 +18,8 @@ struct ProfileAccuracy {
 };
 
 /// simulator_error: of all stages (label "group": concurrent, concurrent_seen, merge, operators) and of every network
-/// (stages, replayed, unseen), and of every measured schedule (held_out); simulator_law: what was fitted.
+/// (stages, replayed, unseen), and of every measured schedule (held_out; "again" numbers the second of one case and
+/// those after it); simulator_law: what was fitted.
 std::vector<records::Record> accuracy_records(const ProfileAccuracy& profile);
-
-/// A run on what was measured on a device.
-records::Run run_of(const DeviceFacts& device, const std::string& command);
 
 }  // namespace opsched

@@ -1,8 +1,13 @@
-// A folder that is removed with its owner.
+// A folder that is removed with its owner, and costs on an empty profile in one.
 #pragma once
 
+#include <unistd.h>
+
 #include <filesystem>
+#include <memory>
 #include <string>
+
+#include "experiments/device/device.hpp"
 
 namespace opsched {
 
@@ -10,17 +15,53 @@ namespace opsched {
 class ScratchFolder {
  public:
   /// `purpose` becomes part of its name. Throws std::filesystem::filesystem_error if it cannot be made.
-  explicit ScratchFolder(const std::string& purpose);
-  ~ScratchFolder();
+  explicit ScratchFolder(const std::string& purpose)
+      : path_(std::filesystem::temp_directory_path() / ("opsched-" + purpose + "-" + std::to_string(::getpid()))) {
+    clear();
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
 
   std::string path() const { return path_.string(); }
   /// Empty again.
-  void clear();
+  void clear() {
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
 
  private:
   std::filesystem::path path_;
+};
+
+/// Costs of a graph in a profile that is empty at first and deleted before the next one, so that the cost of a search
+/// is counted from an empty profile. The graph must outlive it.
+class EmptyProfile {
+ public:
+  EmptyProfile(const Graph& graph, Precision precision, DeviceOptions options)
+      : graph_(graph), precision_(precision), options_(std::move(options)) {
+    options_.profile = scratch_.path();
+  }
+  /// Valid until the next call. Throws as open_device does.
+  CostModel& costs() {
+    costs_.reset();
+    device_.reset();
+    scratch_.clear();
+    device_ = open_device(options_);
+    costs_ = device_->costs(graph_, precision_);
+    return *costs_;
+  }
+
+ private:
+  const Graph& graph_;
+  Precision precision_;
+  DeviceOptions options_;
+  ScratchFolder scratch_{"search"};
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<CostModel> costs_;
 };
 
 }  // namespace opsched

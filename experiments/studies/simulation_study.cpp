@@ -1,16 +1,17 @@
 #include "experiments/studies/simulation_study.hpp"
 
 #include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <ctime>
 #include <sstream>
+#include <utility>
 
 #include "core/cost/bounds.hpp"
 #include "core/cost/evaluate.hpp"
 #include "core/error.hpp"
 #include "core/statistics.hpp"
 #include "experiments/console/text_table.hpp"
-#include "experiments/studies/confidence.hpp"
 #include "schedulers/scheduler.hpp"
 
 namespace opsched {
@@ -133,32 +134,27 @@ void add_dag(std::vector<Columns>& columns, SyntheticCost& cost, const Simulatio
   columns.back()["sequential_ms"].push_back(rounded(sequential));
 }
 
-std::string name_of(Measure measure) {
-  switch (measure) {
-    case Measure::makespan:
-      return "makespan";
-    case Measure::share:
-      return "share";
-    case Measure::time:
-      return "time";
-    case Measure::gap:
-      return "gap";
-  }
-  return {};
-}
+/// By Measure: its name in records, and what a table says of it.
+constexpr std::pair<const char*, const char*> kMeasures[] = {
+    {"makespan", "makespan in ms, mean +- half the 95% confidence band"},
+    {"share", "makespan as a share of running everything one after another, mean +- half the 95% confidence band"},
+    {"time", "processor time to schedule in ms, median"},
+    {"gap", "distance from the proved optimum in %, mean +- half the 95% confidence band"}};
 
-std::string explanation(Measure measure) {
-  switch (measure) {
-    case Measure::makespan:
-      return "makespan in ms, mean +- half the 95% confidence band";
-    case Measure::share:
-      return "makespan as a share of running everything one after another, mean +- half the 95% confidence band";
-    case Measure::time:
-      return "processor time to schedule in ms, median";
-    case Measure::gap:
-      return "distance from the proved optimum in %, mean +- half the 95% confidence band";
-  }
-  return {};
+/// Mean of a sample and half its 95% confidence band (Student's t), of which a single value has none.
+struct Band {
+  double mean = 0, half = 0;
+};
+
+Band confidence_band(const std::vector<double>& sample) {
+  if (sample.empty()) throw Error("an empty sample has no mean");
+  const double n = static_cast<double>(sample.size());
+  double mean = 0, squares = 0;
+  for (double value : sample) mean += value / n;
+  for (double value : sample) squares += (value - mean) * (value - mean);
+  if (sample.size() == 1) return {mean, 0};
+  const boost::math::students_t distribution(n - 1);
+  return {mean, boost::math::quantile(distribution, 0.975) * std::sqrt(squares / (n - 1) / n)};
 }
 
 /// 0.8, 200.
@@ -189,7 +185,7 @@ std::string cell(const SimulationStudy& study, const std::vector<double>& sample
   if (study.measure == Measure::time) return fixed(median(sample), 2);
   const int digits = study.measure == Measure::share ? 4 : 2;
   const Band band = confidence_band(sample);
-  return fixed(band.mean, digits) + " +- " + fixed(band.high - band.mean, digits);
+  return fixed(band.mean, digits) + " +- " + fixed(band.half, digits);
 }
 
 }  // namespace
@@ -214,7 +210,9 @@ records::Record simulation_record(const SimulationStudy& study, const Simulation
           .quantity = "makespan",
           .labels = {{"study", study.name}, {"x", number_text(point.x)}},
           .unit = "ms",
-          .texts = {{"title", study.title}, {"parameter", study.parameter}, {"measure", name_of(study.measure)}},
+          .texts = {{"title", study.title},
+                    {"parameter", study.parameter},
+                    {"measure", kMeasures[static_cast<int>(study.measure)].first}},
           .provenance = Provenance::synthetic};
 }
 
@@ -280,7 +278,7 @@ std::string simulation_table(const SimulationStudy& study, const records::Record
     table.add(std::move(row));
   }
   std::ostringstream text;
-  text << study.title << ": " << explanation(study.measure) << "\n";
+  text << study.title << ": " << kMeasures[static_cast<int>(study.measure)].second << "\n";
   table.print(text);
   return text.str();
 }

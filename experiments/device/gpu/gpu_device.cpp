@@ -24,24 +24,22 @@ std::string short_name(std::string name) {
   return name;
 }
 
-DeviceFacts facts_of(const CudaDevice& gpu, const std::string& kernels) {
-  DeviceFacts facts;
-  facts.name = gpu.name;
-  facts.compute_capability = gpu.compute_capability;
-  facts.multiprocessors = gpu.multiprocessors;
-  facts.memory_bytes = gpu.memory_bytes;
-  facts.l2_bytes = gpu.l2_bytes;
-  facts.driver = gpu.driver;
-  facts.cuda = gpu.cuda;
-  facts.cudnn = gpu.cudnn;
-  facts.kernels = kernels;
-  return facts;
+DeviceFacts facts_of(const CudaDevice& gpu) {
+  return {.name = gpu.name,
+          .compute_capability = gpu.compute_capability,
+          .multiprocessors = gpu.multiprocessors,
+          .memory_bytes = gpu.memory_bytes,
+          .l2_bytes = gpu.l2_bytes,
+          .driver = gpu.driver,
+          .cuda = gpu.cuda,
+          .cudnn = gpu.cudnn,
+          .kernels = std::to_string(kernels_version())};
 }
 
 /// One precision: its costs, and what runs in it.
 struct PrecisionContext {
   std::unique_ptr<CudaRuntime> runtime;
-  std::string kernels;  ///< their version tag when this was opened
+  DeviceFacts facts;  ///< with the version tag that kernels had when this was opened
   Profile profile;
   std::string file;
 };
@@ -59,31 +57,18 @@ class GpuDevice final : public Device {
     if (through_host_ && options.profile.empty())
       throw Error("--through-host needs --profile FOLDER: what it measures must not mix with other transfers");
     folder_ = options.profile.empty() ? "results/" + name_ : options.profile;
+    facts_ = facts_of(gpus_.front());
   }
 
-  std::string describe() const override {
-    const CudaDevice& gpu = gpus_.front();
-    return "measured on " + gpu.name + ", driver " + gpu.driver + ", CUDA " + gpu.cuda + ", cuDNN " + gpu.cudnn +
-           ", kernels " + std::to_string(kernels_version());
-  }
-  records::Run run(const std::string& command) const override {
-    const CudaDevice& gpu = gpus_.front();
-    records::Run run;
-    run.device = gpu.name;
-    run.driver = gpu.driver;
-    run.cuda = gpu.cuda;
-    run.cudnn = gpu.cudnn;
-    run.kernels = std::to_string(kernels_version());
-    run.command = command;
-    return run;
-  }
+  const DeviceFacts& facts() const override { return facts_; }
+  std::string replayed() const override { return {}; }
   std::string name() const override { return name_; }
   std::string profile_folder() const override { return folder_; }
-  int multiprocessors() const override { return gpus_.front().multiprocessors; }
-  bool measures() const override { return true; }
   std::string cost_key(Precision precision) override {
-    return describe() + ", " + to_string(precision) + ", kernels " + context_of(precision).kernels;
+    return describe() + ", " + to_string(precision) + ", kernels " + context_of(precision).facts.kernels;
   }
+
+  void open(Precision precision) override { context_of(precision); }
 
   void require(int gpus, Precision) override {
     if (gpus > static_cast<int>(gpus_.size()))
@@ -109,7 +94,7 @@ class GpuDevice final : public Device {
         {.record = {.ms = latency.median, .mad_ratio = latency.mad_ratio, .runs = latency.runs},
          .origin = origin_of(costs.graph(), schedule, what.scheduler, what.options),
          .schedule = to_text(schedule)});
-    DeviceFacts facts = facts_of(gpus_.front(), context.kernels);
+    DeviceFacts facts = context.facts;
     facts.sm_clock_min_mhz = facts.sm_clock_max_mhz = latency.sm_clock_mhz;
     facts.memory_clock_min_mhz = facts.memory_clock_max_mhz = latency.memory_clock_mhz;
     context.profile.add_facts(facts);
@@ -127,21 +112,20 @@ class GpuDevice final : public Device {
   PrecisionContext& context_of(Precision precision) {
     std::unique_ptr<PrecisionContext>& context = contexts_[precision];
     if (context) return *context;
-    const CudaDevice& gpu = gpus_.front();
     const std::string cache = user_cache_folder();
     const std::string file = profile_file(folder_, precision);
     CudaOptions options;
     options.precision = precision;
     if (cache.empty() && report_) report_("kernel choices are not kept: neither XDG_CACHE_HOME nor HOME is set");
     if (!cache.empty())
-      options.cache_file = cache + "/kernels-" + short_name(gpu.name) + "-" + to_string(precision) + ".txt";
+      options.cache_file = cache + "/kernels-" + short_name(facts_.name) + "-" + to_string(precision) + ".txt";
     options.through_host = through_host_;
     options.progress = report_;
     auto runtime = std::make_unique<CudaRuntime>(options);
-    const std::string kernels = runtime->kernels_version_tag();
-    Profile profile = Profile::open(file, facts_of(gpu, kernels), precision);
-    context =
-        std::make_unique<PrecisionContext>(PrecisionContext{std::move(runtime), kernels, std::move(profile), file});
+    DeviceFacts facts = facts_;
+    facts.kernels = runtime->kernels_version_tag();
+    Profile profile = Profile::open(file, facts, precision);
+    context = std::make_unique<PrecisionContext>(PrecisionContext{std::move(runtime), facts, std::move(profile), file});
     return *context;
   }
 
@@ -150,6 +134,7 @@ class GpuDevice final : public Device {
   bool through_host_;
   Report report_;
   std::string name_, folder_;
+  DeviceFacts facts_;
   std::map<Precision, std::unique_ptr<PrecisionContext>> contexts_;
 };
 
