@@ -17,6 +17,7 @@ const OnnxOperators& operators() {
     add_onnx_layers(list);
     add_onnx_elementwise(list);
     add_onnx_shapes(list);
+    add_onnx_folding(list);
     return list;
   }();
   return all;
@@ -178,6 +179,36 @@ int OnnxReader::add_unit(const OnnxNode& node, const OnnxData& from) {
   std::vector<Term> terms;
   for (const Value& piece : from.pieces) terms.push_back({piece});
   return add_unit(node, std::move(terms));
+}
+
+int OnnxReader::add_product(const OnnxNode& node, std::vector<Term> terms) {
+  return units_.add_product({node.name, node.outputs[0], node.type}, std::move(terms));
+}
+Term OnnxReader::term_of(const OnnxNode& node, const OnnxData& from) {
+  if (from.pieces.size() == 1) return {from.pieces.front()};
+  return {units_.all(add_unit(node, from))};
+}
+
+std::vector<double> OnnxReader::numbers(const OnnxTensor& tensor) {
+  if (tensor.is_integer()) {
+    const std::vector<std::int64_t> values = tensor.integers(files_);
+    return {values.begin(), values.end()};
+  }
+  const std::vector<float> values = tensor.floats(files_);
+  return {values.begin(), values.end()};
+}
+double OnnxReader::number(const OnnxNode& node, std::size_t i, double otherwise) {
+  if (!node.has_input(i)) return otherwise;
+  const std::vector<double> values = numbers(needed_constant(node, i));
+  if (values.size() != 1) throw Error("constant '" + node.inputs[i] + "' must be one number");
+  return values.front();
+}
+
+std::size_t onnx_axis(std::int64_t axis, std::size_t rank, std::size_t last) {
+  const std::int64_t from_front = axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis;
+  if (from_front < 0 || from_front > static_cast<std::int64_t>(last))
+    throw Error("there is no axis " + std::to_string(axis) + " in " + std::to_string(rank) + " dimensions");
+  return static_cast<std::size_t>(from_front);
 }
 
 std::shared_ptr<const ConvWeights> OnnxReader::weights(const OnnxTensor& weight, const OnnxTensor* bias,

@@ -48,13 +48,24 @@ class OnnxReader {
   std::vector<float> floats(const OnnxNode& node, std::size_t i, std::int64_t length);
   std::vector<float> floats(const OnnxTensor& tensor) { return tensor.floats(files_); }
   std::vector<std::int64_t> integers(const OnnxNode& node, std::size_t i);
+  std::vector<std::int64_t> integers(const OnnxTensor& tensor) { return tensor.integers(files_); }
+  /// Any constant of numbers.
+  std::vector<double> numbers(const OnnxTensor& tensor);
+  /// One number; `otherwise` if there is no input `i`.
+  double number(const OnnxNode& node, std::size_t i, double otherwise);
 
   /// A unit without layers that reads these terms.
   int add_unit(const OnnxNode& node, std::vector<Term> terms);
   int add_unit(const OnnxNode& node, const OnnxData& from);
+  int add_product(const OnnxNode& node, std::vector<Term> terms);
+  /// All of a value as one term: of the unit that it is, or of a join of its pieces.
+  Term term_of(const OnnxNode& node, const OnnxData& from);
   void append(int unit, const Layer& layer) { units_.append(unit, layer); }
   void append(int unit, const Conv2d& layer, std::shared_ptr<const ConvWeights> weights) {
     units_.append(unit, layer, std::move(weights));
+  }
+  void append_padding(int unit, std::array<int, 2> before, std::array<int, 2> more) {
+    units_.append_padding(unit, before, more);
   }
   void append_affine(int unit, std::vector<float> factor, std::vector<float> bias) {
     units_.append_affine(unit, std::move(factor), std::move(bias));
@@ -90,5 +101,11 @@ using OnnxOperators = std::map<std::string, void (*)(OnnxReader&, const OnnxNode
 void add_onnx_layers(OnnxOperators& operators);
 void add_onnx_elementwise(OnnxOperators& operators);
 void add_onnx_shapes(OnnxOperators& operators);
+void add_onnx_folding(OnnxOperators& operators);
+/// Works out Add, Sub, Mul or Div of two constants; false if they are not.
+bool fold_onnx_arithmetic(OnnxReader& reader, const OnnxNode& node);
+
+/// An axis from the front. Throws Error if there is no such axis; `last` is the largest.
+std::size_t onnx_axis(std::int64_t axis, std::size_t rank, std::size_t last);
 
 }  // namespace opsched

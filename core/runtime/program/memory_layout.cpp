@@ -97,7 +97,7 @@ bool MemoryLayout::claim(const Value& value, int device, int parent, int channel
 
 void MemoryLayout::place_terms(OpId id) {
   const Operator& op = graph_.op(id);
-  if (op.is_input()) return;
+  if (op.is_input() || op.is_product()) return;  // a product reads its factors where they are
   const int device = device_[id];
   if (op.terms.size() == 1) {
     const Term& term = op.terms.front();
