@@ -22,7 +22,7 @@ void parallel_for(int jobs, int threads, const Job& job) {
   std::exception_ptr failure;
   const auto work = [&] {
     try {
-      for (int i; (i = next.fetch_add(1, std::memory_order_relaxed)) < jobs;) job(i);
+      for (int i = next++; i < jobs; i = next++) job(i);
     } catch (...) {
       const std::lock_guard lock(failing);
       if (!failure) failure = std::current_exception();

@@ -23,7 +23,7 @@ struct Options {
   std::uint64_t seed = 1;
 };
 
-void print(const std::vector<records::Record>& rows) {
+void print_growth(const std::vector<records::Record>& rows) {
   TextTable table({Align::left, Align::right});
   table.add({"graph", "states", "width", "transitions", "distinct stages", "count, s", "count, MB", "search, s",
              "search, MB"});
@@ -66,7 +66,7 @@ void growth(const Options& options, const std::string& command) {
     if (file) file->add(rows.back());
   }
   if (file) file->finish();
-  print(rows);
+  print_growth(rows);
 }
 
 }  // namespace

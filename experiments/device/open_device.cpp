@@ -22,16 +22,6 @@ Timing time_schedule(Device& device, CostModel& costs, const Schedule& schedule,
   return timing;
 }
 
-#ifndef OPSCHED_WITH_CUDA
-std::string why_no_gpu() {
-  return "this build has no CUDA runtime (no CUDA toolkit or cuDNN was found when it was configured)";
-}
-
-std::unique_ptr<Device> open_gpu(const DeviceOptions&) {
-  throw Error("no GPU: " + why_no_gpu() + "; --device sim replays recorded measurements");
-}
-#endif
-
 bool has_gpu() { return why_no_gpu().empty(); }
 
 std::unique_ptr<Device> open_device(const DeviceOptions& options) {

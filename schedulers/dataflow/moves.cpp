@@ -33,7 +33,7 @@ class Mover {
     if (is_merge(plan, unit)) return false;
     const auto &preds = edges_.preds[unit], &succs = edges_.succs[unit];
     const std::size_t near = preds.size() + succs.size();
-    int stream;
+    int stream = 0;
     if (near > 0 && below(3) > 0) {
       const std::size_t i = below(near);
       stream = plan.stream[i < preds.size() ? preds[i] : succs[i - preds.size()]];

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <typeinfo>
 
 #include "core/error.hpp"
 
 namespace opsched {
 
 StageCost::StageCost(const HiosProblem& problem, bool estimate)
-    : problem_(&problem), estimate_(estimate), is_synthetic_(typeid(problem.cost()) == typeid(SyntheticCost)) {
+    : problem_(&problem),
+      estimate_(estimate),
+      is_synthetic_(dynamic_cast<const SyntheticCost*>(&problem.cost()) != nullptr) {
   if (is_synthetic_)
     for (int v = 0; v < problem.size(); ++v) busy_.push_back(problem.ms(v) * problem.cost().utilisation(problem.op(v)));
 }

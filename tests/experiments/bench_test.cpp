@@ -10,6 +10,7 @@
 #include "experiments/records/record_file.hpp"
 #include "networks/network.hpp"
 #include "tests/experiments/program.hpp"
+#include "tests/support/contains.hpp"
 
 namespace opsched::test {
 namespace {
@@ -27,8 +28,6 @@ std::string bench(const std::string& args) {
   EXPECT_EQ(result.code, 0) << result.err;
   return result.out;
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// Runs in a file of Google Benchmark, by our names.
 json by_name(const std::string& file) {

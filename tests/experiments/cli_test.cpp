@@ -6,6 +6,7 @@
 
 #include "core/files.hpp"
 #include "tests/experiments/program.hpp"
+#include "tests/support/contains.hpp"
 
 namespace opsched::test {
 namespace {
@@ -28,8 +29,6 @@ std::string output_of(const std::string& args) {
   EXPECT_EQ(result.code, 0) << result.err;
   return result.out;
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(Cli, EveryCommandTeachesItself) {
   const std::string help = output_of("--help");

@@ -9,14 +9,13 @@
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 #include "tests/experiments/program.hpp"
+#include "tests/support/contains.hpp"
 #include "tests/support/test_cost.hpp"
 
 namespace opsched::test {
 namespace {
 
 using nlohmann::json;
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 using records::Record;
 using records::RecordFile;

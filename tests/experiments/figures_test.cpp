@@ -11,6 +11,7 @@
 #include "core/files.hpp"
 #include "experiments/records/record_file.hpp"
 #include "tests/experiments/program.hpp"
+#include "tests/support/contains.hpp"
 #include "tests/support/true_device.hpp"
 
 namespace opsched::test {
@@ -24,8 +25,6 @@ using records::RecordFile;
 using records::Records;
 
 const std::string kAnalysis = std::string(OPSCHED_TEST_DATA) + "/../../analysis";
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// The line that begins with a word.
 std::string line_of(const std::string& text, const std::string& word) {

@@ -166,12 +166,12 @@ TEST_F(RecordsTest, OlderKernelsAreSeen) {
 
 TEST(Comparable, OtherSoftwareHasNoKernelsOfOurs) {
   const auto run = [](const std::string& device, const std::string& kernels) {
-    Run made;
+    records::Run made;
     made.device = device;
     made.kernels = kernels;
     return made;
   };
-  const Run ours = run("NVIDIA H200", "9"), torch = run("NVIDIA H200", ""), older = run("NVIDIA H200", "8");
+  const records::Run ours = run("NVIDIA H200", "9"), torch = run("NVIDIA H200", ""), older = run("NVIDIA H200", "8");
   EXPECT_TRUE(comparable(ours, torch) && comparable(torch, ours) && comparable(torch, torch));
   EXPECT_FALSE(comparable(ours, older) || comparable(older, ours));
   EXPECT_FALSE(comparable(run("NVIDIA A100", ""), ours) || comparable(ours, run("NVIDIA A100", "")));

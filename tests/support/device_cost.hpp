@@ -16,9 +16,9 @@ class TrueStopwatch : public Stopwatch {
   void time_stages(std::span<const StageRequest> requests, const Done& done) override {
     for (std::size_t i = 0; i < requests.size(); ++i) done(i, device_.stage(graph_, requests[i].stage));
   }
-  Record time_schedule(const Schedule& schedule) override { return device_.schedule(graph_, schedule); }
-  std::vector<Record> time_in_turn(std::span<const Schedule> schedules) override {
-    std::vector<Record> records;
+  ProfileEntry time_schedule(const Schedule& schedule) override { return device_.schedule(graph_, schedule); }
+  std::vector<ProfileEntry> time_in_turn(std::span<const Schedule> schedules) override {
+    std::vector<ProfileEntry> records;
     for (const Schedule& schedule : schedules) records.push_back(time_schedule(schedule));
     return records;
   }

@@ -31,7 +31,7 @@ class TrueDevice {
   }
 
   /// One measurement of a stage, noise included.
-  Record stage(const Graph& graph, const Stage& stage) {
+  ProfileEntry stage(const Graph& graph, const Stage& stage) {
     std::vector<Unit> units;
     if (stage.strategy == Strategy::merge) {
       std::vector<Operator> ops;
@@ -49,7 +49,7 @@ class TrueDevice {
   }
 
   /// One measurement of a schedule on one device.
-  Record schedule(const Graph& graph, const Schedule& schedule) {
+  ProfileEntry schedule(const Graph& graph, const Schedule& schedule) {
     double ms = 0.003;  // of the launch
     if (schedule.mode == Mode::barrier) {
       for (const Stage& s : schedule.devices.at(0).stages) ms += stage(graph, s).ms;
@@ -148,7 +148,9 @@ class TrueDevice {
     return now;
   }
 
-  Record noisy(double ms) { return {ms * std::exp(0.015 * std::normal_distribution<double>()(random_)), 0.01, 30}; }
+  ProfileEntry noisy(double ms) {
+    return {ms * std::exp(0.015 * std::normal_distribution<double>()(random_)), 0.01, 30};
+  }
 
   std::mt19937_64 random_;
   std::uint64_t seed_;

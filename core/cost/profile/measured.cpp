@@ -39,7 +39,7 @@ void MeasuredCost::prefetch(std::span<const Stage> stages) {
   }
   if (requests.empty()) return;
   stopwatch_->time_stages(requests,
-                          [&](std::size_t i, const Record& record) { profile_.record_stage(keys[i], record); });
+                          [&](std::size_t i, const ProfileEntry& record) { profile_.record_stage(keys[i], record); });
 }
 
 double MeasuredCost::transfer_ms(OpId producer, OpId consumer, int from, int to) {
@@ -61,11 +61,11 @@ void MeasuredCost::prefetch_schedules(std::span<const Schedule> schedules) {
     if (!profile_.find_schedule(fingerprint(graph_), key) && distinct.insert(key).second) unknown.push_back(schedule);
   }
   if (unknown.empty()) return;
-  const std::vector<Record> records = stopwatch_->time_in_turn(unknown);
+  const std::vector<ProfileEntry> records = stopwatch_->time_in_turn(unknown);
   for (std::size_t i = 0; i < records.size(); ++i) record(unknown[i], records[i]);
 }
 
-void MeasuredCost::record(const Schedule& schedule, const Record& record) {
+void MeasuredCost::record(const Schedule& schedule, const ProfileEntry& record) {
   profile_.record_schedule(
       fingerprint(graph_), fingerprint(schedule),
       {.record = record, .origin = origin_of(graph_, schedule, "search"), .schedule = to_text(schedule)});

@@ -20,13 +20,13 @@ struct StageRequest {
 class Stopwatch {
  public:
   /// Told of every request as soon as it is measured: its index and its latency.
-  using Done = std::function<void(std::size_t request, const Record&)>;
+  using Done = std::function<void(std::size_t request, const ProfileEntry&)>;
 
   virtual ~Stopwatch() = default;
   virtual void time_stages(std::span<const StageRequest> requests, const Done& done) = 0;
-  virtual Record time_schedule(const Schedule& schedule) = 0;
+  virtual ProfileEntry time_schedule(const Schedule& schedule) = 0;
   /// Several in turn, to be compared.
-  virtual std::vector<Record> time_in_turn(std::span<const Schedule> schedules) = 0;
+  virtual std::vector<ProfileEntry> time_in_turn(std::span<const Schedule> schedules) = 0;
 };
 
 /// What the profile holds is answered from it; the rest is measured and recorded there at once.
@@ -68,7 +68,7 @@ class MeasuredCost : public CostModel {
   ContentionLaw contention_law() override { return estimator().contention_law(); }
 
  private:
-  void record(const Schedule& schedule, const Record& record);
+  void record(const Schedule& schedule, const ProfileEntry& record);
   double about_ms(const Stage& stage);
   RecordedCost& estimator();
 

@@ -26,7 +26,7 @@ double rounded(double value, int digits) {
   return std::strtod(text, nullptr);
 }
 
-Record checked(const std::string& key, const Record& record) {
+ProfileEntry checked(const std::string& key, const ProfileEntry& record) {
   if (!std::isfinite(record.ms) || record.ms <= 0)
     throw Error("a latency must be above 0 ms, not " + std::to_string(record.ms) + ", of '" + key + "'");
   if (!std::isfinite(record.mad_ratio) || record.mad_ratio < 0 || record.runs < 0)
@@ -34,7 +34,7 @@ Record checked(const std::string& key, const Record& record) {
   return {rounded(record.ms, 5), rounded(record.mad_ratio, 2), record.runs};
 }
 
-bool better(const Record& a, const Record& b) {
+bool better(const ProfileEntry& a, const ProfileEntry& b) {
   return std::tuple(a.mad_ratio, -a.runs, a.ms) < std::tuple(b.mad_ratio, -b.runs, b.ms);
 }
 
@@ -105,23 +105,23 @@ void Profile::add_facts(const DeviceFacts& other) {
   log(profile_text::facts_line(device_));
 }
 
-const Record* Profile::find_stage(const std::string& key) const {
+const ProfileEntry* Profile::find_stage(const std::string& key) const {
   const auto it = stages_.find(key);
   return it == stages_.end() ? nullptr : &it->second;
 }
 
-void Profile::record_stage(const std::string& key, const Record& record) {
-  const Record value = checked(key, record);
+void Profile::record_stage(const std::string& key, const ProfileEntry& record) {
+  const ProfileEntry value = checked(key, record);
   if (!improve(stages_, key, value, better)) return;
   kinds_.insert(kind_of_key(key));
   log(profile_text::stage_line(key, value));
 }
 
-void Profile::record_transfer(int from, int to, std::int64_t bytes, const Record& record) {
+void Profile::record_transfer(int from, int to, std::int64_t bytes, const ProfileEntry& record) {
   const std::string name = "transfer of " + std::to_string(bytes) + " bytes";
   if (from < 0 || to < 0 || from == to || bytes < 0) throw Error("not a " + name + " between two devices");
   const std::tuple key(from, to, bytes);
-  const Record value = checked(name, record);
+  const ProfileEntry value = checked(name, record);
   if (improve(transfers_, key, value, better)) log(profile_text::transfer_line(key, value));
 }
 

@@ -28,11 +28,11 @@ struct DeviceFacts {
 };
 
 /// One measured latency. Numbers are rounded to what the file holds (5 digits) when recorded.
-struct Record {
+struct ProfileEntry {
   double ms = 0;
   double mad_ratio = 0;  ///< median absolute deviation over the median
   int runs = 0;
-  bool operator==(const Record&) const = default;
+  bool operator==(const ProfileEntry&) const = default;
 };
 
 /// Origin of a schedule, by which schedules are grouped and shown (not by their keys).
@@ -48,7 +48,7 @@ struct ScheduleOrigin {
 
 /// A whole schedule that was measured. Keys are signature.hpp's fingerprints.
 struct ScheduleRecord {
-  Record record;
+  ProfileEntry record;
   ScheduleOrigin origin;
   std::string schedule;  ///< the schedule itself, as core/schedule/schedule_text.hpp writes it; may be empty
   bool operator==(const ScheduleRecord&) const = default;
@@ -90,15 +90,15 @@ class Profile {
   void require_precision(Precision precision) const;
 
   /// nullptr: never measured. Valid until the next call that records or merges.
-  const Record* find_stage(const std::string& key) const;
+  const ProfileEntry* find_stage(const std::string& key) const;
   /// Whether a stage of this kind (stage_kind.hpp) was measured.
   bool holds_kind(std::uint64_t kind) const { return kinds_.contains(kind); }
-  void record_stage(const std::string& key, const Record& record);
-  const std::unordered_map<std::string, Record>& stages() const { return stages_; }
+  void record_stage(const std::string& key, const ProfileEntry& record);
+  const std::unordered_map<std::string, ProfileEntry>& stages() const { return stages_; }
 
-  void record_transfer(int from, int to, std::int64_t bytes, const Record& record);
+  void record_transfer(int from, int to, std::int64_t bytes, const ProfileEntry& record);
   /// By (from, to, bytes).
-  const std::map<std::tuple<int, int, std::int64_t>, Record>& transfers() const { return transfers_; }
+  const std::map<std::tuple<int, int, std::int64_t>, ProfileEntry>& transfers() const { return transfers_; }
   /// Interpolated between the measured sizes of the pair, beyond them by the bandwidth at the end;
   /// a pair that was never measured: the median over those that were. Throws Error if there is none.
   double transfer_ms(int from, int to, std::int64_t bytes) const;
@@ -125,9 +125,9 @@ class Profile {
 
   DeviceFacts device_;
   Precision precision_;
-  std::unordered_map<std::string, Record> stages_;
+  std::unordered_map<std::string, ProfileEntry> stages_;
   std::unordered_set<std::uint64_t> kinds_;  ///< of stages_
-  std::map<std::tuple<int, int, std::int64_t>, Record> transfers_;
+  std::map<std::tuple<int, int, std::int64_t>, ProfileEntry> transfers_;
   std::map<std::pair<std::string, std::string>, ScheduleRecord> schedules_;
   std::map<std::string, double> calibration_;
   std::unique_ptr<LineJournal> journal_;

@@ -33,7 +33,9 @@ std::string number(double value) {
 
 std::string in_quotes(const std::string& text) { return json(text).dump(); }
 
-std::string triple(const Record& r) { return number(r.ms) + "," + number(r.mad_ratio) + "," + std::to_string(r.runs); }
+std::string triple(const ProfileEntry& r) {
+  return number(r.ms) + "," + number(r.mad_ratio) + "," + std::to_string(r.runs);
+}
 
 std::string facts_text(const DeviceFacts& d) {
   nlohmann::ordered_json facts{{"name", d.name},
@@ -68,7 +70,7 @@ DeviceFacts read_facts(const json& j) {
   return d;
 }
 
-Record read_record(const json& j, std::size_t first) {
+ProfileEntry read_record(const json& j, std::size_t first) {
   return {j.at(first).get<double>(), j.at(first + 1).get<double>(), j.at(first + 2).get<int>()};
 }
 
@@ -152,10 +154,10 @@ std::string header_line(const DeviceFacts& device, Precision precision) {
          ",\"precision\":" + in_quotes(to_string(precision)) + ",\"device\":" + facts_text(device) + "}";
 }
 std::string facts_line(const DeviceFacts& device) { return "{\"device\":" + facts_text(device) + "}"; }
-std::string stage_line(const std::string& key, const Record& r) {
+std::string stage_line(const std::string& key, const ProfileEntry& r) {
   return "{\"stage\":[" + in_quotes(key) + "," + triple(r) + "]}";
 }
-std::string transfer_line(const std::tuple<int, int, std::int64_t>& key, const Record& r) {
+std::string transfer_line(const std::tuple<int, int, std::int64_t>& key, const ProfileEntry& r) {
   const auto [from, to, bytes] = key;
   return "{\"transfer\":[" + std::to_string(from) + "," + std::to_string(to) + "," + std::to_string(bytes) + "," +
          triple(r) + "]}";
@@ -170,8 +172,8 @@ std::string calibration_line(const std::string& name, double value) {
 }  // namespace profile_text
 
 void Profile::save(const std::string& path) {
-  std::vector<std::pair<std::string, Record>> stages(stages_.begin(), stages_.end());
-  std::ranges::sort(stages, {}, &std::pair<std::string, Record>::first);
+  std::vector<std::pair<std::string, ProfileEntry>> stages(stages_.begin(), stages_.end());
+  std::ranges::sort(stages, {}, &std::pair<std::string, ProfileEntry>::first);
   std::map<std::string, int> operators;
   for (const auto& [key, record] : stages)
     map_operators(key, [&](const std::string& op) {

@@ -74,7 +74,7 @@ RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const Con
     Task task;
     if (!graph.op(op).is_input()) {
       task = model.operator_task(graph.op(op), operator_signature(graph, op), graph.batch());
-      if (const Record* record = profile.find_stage(signer_.solo(op))) task.ms = record->ms;
+      if (const ProfileEntry* record = profile.find_stage(signer_.solo(op))) task.ms = record->ms;
     }
     tasks_.push_back(task);
   }
@@ -112,7 +112,7 @@ double RecordedCost::stage_lower_bound_ms(const Stage& stage) {
 
 double RecordedCost::stage_ms(const Stage& stage) {
   const std::string key = signer_.stage(stage);
-  if (const Record* record = profile_.find_stage(key)) {
+  if (const ProfileEntry* record = profile_.find_stage(key)) {
     asked_.insert(key);
     return record->ms;
   }

@@ -111,7 +111,7 @@ OperatorSpec read_unit(const JsonReader& item) {
 
 const char* ios_name(Activation act) { return act == Activation::none ? "identity" : activation_name(act.kind); }
 
-Json to_json(const Shape& s) { return Json::array({s.c, s.h, s.w}); }
+Json shape_list(const Shape& s) { return Json::array({s.c, s.h, s.w}); }
 
 Json node_json(const char* type, const std::string& name, const Json& inputs) {
   return {{"type", type}, {"name", name}, {"hint_name", name}, {"inputs", inputs}};
@@ -166,7 +166,7 @@ void check_ios_has(const Operator& op) {
 }
 
 Json placeholder_json(const Operator& op) {
-  return {{"type", "placeholder"}, {"name", op.name}, {"hint_name", op.name}, {"output_shape", to_json(op.output)}};
+  return {{"type", "placeholder"}, {"name", op.name}, {"hint_name", op.name}, {"output_shape", shape_list(op.output)}};
 }
 
 Json unit_json(const Graph& graph, OpId id) {
@@ -191,12 +191,12 @@ Json unit_json(const Graph& graph, OpId id) {
       const std::string name = op.name + "/" + std::to_string(i);
       Json node = layer_json(op.layers[i], name, inputs, shape);
       shape = infer_shape(op.layers[i], shape);
-      node["output_shape"] = to_json(shape);
+      node["output_shape"] = shape_list(shape);
       json["nodes"].push_back(std::move(node));
       inputs = Json::array({Json::array({Json::array({name, 0, shape.c})})});
     }
   }
-  json["output_shape"] = to_json(op.output);
+  json["output_shape"] = shape_list(op.output);
   return json;
 }
 

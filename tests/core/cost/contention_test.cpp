@@ -150,7 +150,7 @@ TEST(Contention, IsDeterministicAndIndependentOfTheOrderOfRecords) {
   std::mt19937_64 random(4);
   const Graph graph = network("squeezenet", 1);
   const Profile profile = measure(device, graph, 60, random);
-  std::vector<std::pair<std::string, Record>> records(profile.stages().begin(), profile.stages().end());
+  std::vector<std::pair<std::string, ProfileEntry>> records(profile.stages().begin(), profile.stages().end());
   std::ranges::sort(records, [](const auto& a, const auto& b) { return a.first > b.first; });
   Profile other(TrueDevice::facts(), Precision::fp32);
   for (const auto& [key, record] : records) other.record_stage(key, record);
@@ -218,7 +218,7 @@ TEST(RecordedCost, AnswersFromTheProfileElseTheModel) {
   const StageDrawer drawer(graph);
   for (int i = 0; i < 200; ++i) {
     const Stage stage = drawer.draw(random);
-    const Record* record = profile.find_stage(signer.stage(stage));
+    const ProfileEntry* record = profile.find_stage(signer.stage(stage));
     EXPECT_EQ(cost.stage_known(stage), record != nullptr);
     if (record) {
       EXPECT_EQ(cost.stage_ms(stage), record->ms);

@@ -104,7 +104,7 @@ struct CountingStopwatch : test::TrueStopwatch {
     stages_ += static_cast<int>(requests.size());
     TrueStopwatch::time_stages(requests, done);
   }
-  Record time_schedule(const Schedule& schedule) override {
+  ProfileEntry time_schedule(const Schedule& schedule) override {
     ++schedules_;
     return TrueStopwatch::time_schedule(schedule);
   }

@@ -68,7 +68,7 @@ Profile drawn(std::mt19937_64& random) {
   facts.sm_clock_min_mhz = 1000 + static_cast<int>(random() % 900);
   Profile profile(facts, Precision::tf32);
   const auto record = [&] {
-    return Record{0.001 * (1 + random() % 5), 0.001 * (random() % 3), 10 * static_cast<int>(random() % 3)};
+    return ProfileEntry{0.001 * (1 + random() % 5), 0.001 * (random() % 3), 10 * static_cast<int>(random() % 3)};
   };
   for (int i = 0; i < 20; ++i) {
     profile.record_stage(key(random() % 12), record());

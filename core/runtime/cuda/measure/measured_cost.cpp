@@ -12,8 +12,8 @@ class CudaStopwatch final : public Stopwatch {
   CudaStopwatch(const Graph& graph, const Connect& connect, Precision precision) : timer_(graph, connect, precision) {}
 
   void time_stages(std::span<const StageRequest> requests, const Done& done) override { timer_.time(requests, done); }
-  Record time_schedule(const Schedule& schedule) override { return timer_.time(schedule); }
-  std::vector<Record> time_in_turn(std::span<const Schedule> schedules) override {
+  ProfileEntry time_schedule(const Schedule& schedule) override { return timer_.time(schedule); }
+  std::vector<ProfileEntry> time_in_turn(std::span<const Schedule> schedules) override {
     return timer_.time_in_turn(schedules);
   }
 

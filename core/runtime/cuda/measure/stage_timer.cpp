@@ -146,7 +146,7 @@ Measurement StageTimer::measure(const Stage& stage, int replicas) {
   return enqueue(captured, kWarmup, kMoreRuns).wait();
 }
 
-Record StageTimer::record(const InFlight& next, const Measurement& measured) const {
+ProfileEntry StageTimer::record(const InFlight& next, const Measurement& measured) const {
   const double ms = (measured.median - launch_ms_) / next.replicas;
   if (ms <= 0)
     throw Error("GPU " + std::to_string(device_.gpu()) + ": measuring operator '" +
@@ -164,7 +164,7 @@ void StageTimer::time(std::span<const StageRequest> requests, const Done& done) 
     InFlight& next = flying.front();
     Measurement measured = next.replays.wait();
     if (median_error(measured) > kMaxError) measured = measure(next.stage, next.replicas);
-    Record whole = record(next, measured);
+    ProfileEntry whole = record(next, measured);
     whole.ms += more_ms(readers[next.request], next.stage.groups.front());
     done(next.request, whole);
     flying.pop_front();
@@ -185,7 +185,7 @@ void StageTimer::time(std::span<const StageRequest> requests, const Done& done) 
   while (!flying.empty()) land();
 }
 
-Record StageTimer::time(const Schedule& schedule) {
+ProfileEntry StageTimer::time(const Schedule& schedule) {
   const CapturedProgram captured = capture(lower(graph_, schedule, lowering_for(precision_)));
   if (!warm_) device_.warm_up();
   warm_ = true;
@@ -193,7 +193,7 @@ Record StageTimer::time(const Schedule& schedule) {
   return {.ms = measured.median, .mad_ratio = measured.mad_ratio, .runs = measured.runs};
 }
 
-std::vector<Record> StageTimer::time_in_turn(std::span<const Schedule> schedules) {
+std::vector<ProfileEntry> StageTimer::time_in_turn(std::span<const Schedule> schedules) {
   std::vector<CapturedProgram> ready;
   // All work in the device's scratch memory. One that needs more of it than there is moves it.
   for (const void* memory = nullptr; ready.empty() || memory != device_.scratch(0);) {
@@ -207,7 +207,7 @@ std::vector<Record> StageTimer::time_in_turn(std::span<const Schedule> schedules
   warm_ = true;
   std::vector<cudaGraphExec_t> execs;
   for (const CapturedProgram& captured : ready) execs.push_back(captured.exec());
-  std::vector<Record> records;
+  std::vector<ProfileEntry> records;
   for (const Measurement& measured : opsched::time_in_turn(execs, ready.front().stream(), kWhole))
     records.push_back({.ms = measured.median, .mad_ratio = measured.mad_ratio, .runs = measured.runs});
   return records;

@@ -26,9 +26,9 @@ class StageTimer {
   /// The host builds the graphs of the next stages while the GPU runs those of the ones before.
   void time(std::span<const StageRequest> requests, const Done& done);
   /// A whole schedule, on all its devices, replayed again and again.
-  Record time(const Schedule& schedule);
+  ProfileEntry time(const Schedule& schedule);
   /// Several in turn, to be compared.
-  std::vector<Record> time_in_turn(std::span<const Schedule> schedules);
+  std::vector<ProfileEntry> time_in_turn(std::span<const Schedule> schedules);
 
  private:
   struct InFlight;
@@ -43,7 +43,7 @@ class StageTimer {
   double tiny_kernels(int count);
   /// A stage by itself, with as many runs as its noise asks for.
   Measurement measure(const Stage& stage, int replicas);
-  Record record(const InFlight& stage, const Measurement& measured) const;
+  ProfileEntry record(const InFlight& stage, const Measurement& measured) const;
   /// Stages of the operators that have other problems to solve behind this stage, because it is a merge.
   std::vector<Stage> slower_readers(const Stage& stage) const;
   /// What these readers take longer, ms, when these convolutions are merged.

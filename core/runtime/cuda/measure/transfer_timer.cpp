@@ -15,7 +15,7 @@ constexpr std::int64_t kSmallest = 4 << 10, kLargest = 64 << 20;
 constexpr const char* kKernelFrom = "transfer.kernel_from_bytes";
 constexpr const char* kKernelLimit = "transfer.kernel_limit_bytes";
 
-Record time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const CopyRoute& route) {
+ProfileEntry time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, const CopyRoute& route) {
   DeviceContext* ends[2] = {&a, &b};
   void* memory[2] = {a.scratch(bytes), b.scratch(bytes)};
   const HostBuffer staging(route.through_host ? bytes : 0);
@@ -91,7 +91,7 @@ CopyRoute measure_transfers(std::span<DeviceContext* const> devices, bool throug
       for (std::int64_t bytes = kSmallest; bytes <= kLargest; bytes *= 4) {
         const int from = static_cast<int>(i), to = static_cast<int>(j);
         if (profile.transfers().contains({from, to, bytes})) continue;
-        const Record record = time_hops(*devices[i], *devices[j], static_cast<std::size_t>(bytes), route);
+        const ProfileEntry record = time_hops(*devices[i], *devices[j], static_cast<std::size_t>(bytes), route);
         profile.record_transfer(from, to, bytes, record);
         profile.record_transfer(to, from, bytes, record);
       }
