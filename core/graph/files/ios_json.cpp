@@ -12,7 +12,7 @@ using Json = nlohmann::ordered_json;
 
 // ---- reading
 
-Activation read_activation(const JsonReader& json) {
+Activation read_ios_activation(const JsonReader& json) {
   const std::string text = json.string();
   if (text == "relu") return Activation::relu;
   if (text == "tanh") return Activation::tanh;
@@ -27,7 +27,7 @@ Conv2d read_conv(const JsonReader& node) {
           .stride = node.at("stride").pair(1),
           .padding = node.at("padding").pair(0),
           .groups = node.at("groups").integer(1),
-          .act = read_activation(node.at("act"))};
+          .act = read_ios_activation(node.at("act"))};
 }
 
 Pool2d read_pool(const JsonReader& node) {
@@ -70,7 +70,7 @@ void append_layers(const JsonReader& node, OperatorSpec& op) {
   } else if (type == "relu") {
     op.layers.push_back(Activate{});
   } else if (type == "activation") {
-    op.layers.push_back(Activate{read_activation(node.at("act_type"))});
+    op.layers.push_back(Activate{read_ios_activation(node.at("act_type"))});
   } else if (type == "element") {
     // Values of a term are added anyway. IOS writes the factors of a product as values of one term, too.
     const std::string kind = node.at("op_type").string();

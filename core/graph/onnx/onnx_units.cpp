@@ -137,6 +137,7 @@ void OnnxUnits::fuse_padding(OnnxUnit& unit) {
     conv->more_padding[d] += around.more_padding[d];
   }
   unit.terms = units_[producer].terms;
+  unit.is_affine = false;  // it has an image of another size
 }
 
 /// x sigmoid(x) and x hard_sigmoid(x) are activations of x.

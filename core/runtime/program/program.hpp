@@ -19,7 +19,7 @@ namespace opsched {
 struct Buffer {
   int device = 0;
   Shape shape;              ///< padding included
-  int padding = 0;          ///< channels added at the end to fill a vector: always zero where they are read
+  int padding = 0;          ///< channels added at the end to fill a vector: finite, and met by weights of zero
   std::int64_t bytes = 0;   ///< whole batch, padded to the arena's alignment
   std::int64_t offset = 0;  ///< in the arena; buffers that may be live together never overlap
 };
@@ -89,7 +89,8 @@ struct LoweringOptions {
   Waits waits = Waits::needed;
   std::int64_t alignment = 256;  ///< of buffers; slices lie where their channels put them
   /// Buffers get a multiple of so many channels where no join or input is in the way. Weights and biases of the
-  /// channels added are zero, so that they stay zero through every layer, and kernels need not know of them.
+  /// channels added are zero, so that nothing depends on them, and kernels need not know of them; activations may
+  /// make another number of their zeros.
   int vector_channels = 1;
 };
 

@@ -43,8 +43,7 @@ void fit(Step& step, int channels) {
 }  // namespace
 
 ProgramBuilder::ProgramBuilder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {
-  // Channels that pad others stay zero through what is common only.
-  if (options.fusion.uncommon && options.vector_channels == 1) return;
+  if (options.fusion.uncommon) return;
   for (OpId op = 0; op < graph.size(); ++op)
     if (const std::string feature = uncommon_feature(graph.op(op)); !feature.empty())
       throw Error("operator '" + graph.op(op).name + "': the GPU's kernels do not have " + feature +
