@@ -111,7 +111,6 @@ int constant_input(OnnxReader& reader, const OnnxNode& node) {
 }
 
 void add(OnnxReader& reader, const OnnxNode& node) {
-  if (fold_onnx_arithmetic(reader, node)) return;
   const int constant = constant_input(reader, node);
   if (constant < 0) return add_up(reader, node, {reader.data(node, 0), reader.data(node, 1)});
   const OnnxData from = reader.channels(node, 1 - constant);
@@ -120,7 +119,6 @@ void add(OnnxReader& reader, const OnnxNode& node) {
 }
 
 void subtract(OnnxReader& reader, const OnnxNode& node) {
-  if (fold_onnx_arithmetic(reader, node)) return;
   const int constant = constant_input(reader, node);
   if (constant < 0) {
     const OnnxData right = reader.channels(node, 1);
@@ -151,7 +149,6 @@ void multiply_values(OnnxReader& reader, const OnnxNode& node) {
 }
 
 void multiply(OnnxReader& reader, const OnnxNode& node) {
-  if (fold_onnx_arithmetic(reader, node)) return;
   const int constant = constant_input(reader, node);
   if (constant < 0) return multiply_values(reader, node);
   const OnnxData from = reader.channels(node, 1 - constant);
@@ -160,7 +157,6 @@ void multiply(OnnxReader& reader, const OnnxNode& node) {
 }
 
 void divide(OnnxReader& reader, const OnnxNode& node) {
-  if (fold_onnx_arithmetic(reader, node)) return;
   if (constant_input(reader, node) != 1) throw Error("only a division by a constant is supported");
   const OnnxData from = reader.channels(node, 0);
   std::vector<float> factor = by_channel(reader, *reader.constant(node, 1), from);

@@ -150,7 +150,7 @@ void resize(OnnxReader& reader, const OnnxNode& node) {
     for (int d : {0, 1}) layer.size[d] = static_cast<int>(std::clamp<std::int64_t>(wish[d + 2], 0, max_axis + 1));
   } else {
     std::vector<double> scales;
-    if (node.has_input(scales_at)) scales = reader.numbers(reader.needed_constant(node, scales_at));
+    if (node.has_input(scales_at)) scales = reader.numbers(reader.needed_constant(node, scales_at)).values;
     if (scales.size() != 4 || scales[0] != 1 || scales[1] != 1 || !(scales[2] > 0) || !(scales[3] > 0))
       throw Error("needs one scale for height and one for width, and 1 for batch and channels");
     for (int d : {0, 1}) {
@@ -208,11 +208,15 @@ void matrix_product(OnnxReader& reader, const OnnxNode& node, bool transposed, f
                 to_string(from.dims) + " with " + to_string(matrix.dims));
   const std::int64_t rows = matrix.dims[0], columns = matrix.dims[1], outputs = transposed ? rows : columns;
   if (outputs < 1 || outputs > max_axis) throw Error("a matrix of an impossible shape");
-  const std::vector<float> values = reader.floats(matrix);
-  ConvWeights weights{std::vector<float>(values.size()), gemm_bias(reader, node, outputs, beta)};
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t c = 0; c < columns; ++c)
-      weights.weight[transposed ? r * columns + c : c * rows + r] = alpha * values[r * columns + c];
+  ConvWeights weights{reader.floats(matrix), gemm_bias(reader, node, outputs, beta)};
+  if (!transposed) {
+    std::vector<float> turned(weights.weight.size());
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t c = 0; c < columns; ++c) turned[c * rows + r] = weights.weight[r * columns + c];
+    weights.weight = std::move(turned);
+  }
+  if (alpha != 1)
+    for (float& w : weights.weight) w *= alpha;
   const int unit = reader.add_unit(node, from);
   reader.append(unit, Conv2d{.out_channels = static_cast<int>(outputs), .kernel = {from.shape.h, from.shape.w}},
                 std::make_shared<const ConvWeights>(std::move(weights)));

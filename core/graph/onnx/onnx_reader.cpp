@@ -56,9 +56,18 @@ std::vector<char> OnnxReader::needed_nodes() const {
 /// Throws Error naming everything that cannot be read, not only the first.
 void OnnxReader::check_operators(const std::vector<char>& needed) const {
   std::map<std::string, int> unknown;
+  std::unordered_set<std::string> constants;  // those that are worked out
+  const auto is_constant = [&](const std::string& name) {
+    return name.empty() || model_.constants.contains(name) || constants.contains(name);
+  };
   for (std::size_t i = 0; i < model_.nodes.size(); ++i) {
     const OnnxNode& node = model_.nodes[i];
-    if (needed[i] && !is_known(node)) ++unknown[(is_own_domain(node) ? "" : node.domain + "::") + node.type];
+    const bool of_constants = is_own_domain(node) && (node.type == "Shape" || node.type == "Size" ||
+                                                      (node.type == "CastLike" && is_constant(node.input(0))) ||
+                                                      std::ranges::all_of(node.inputs, is_constant));
+    if (of_constants) constants.insert(node.outputs.begin(), node.outputs.end());
+    if (needed[i] && !is_known(node) && !(of_constants && folds_onnx(node)))
+      ++unknown[(is_own_domain(node) ? "" : node.domain + "::") + node.type];
   }
   if (unknown.empty()) return;
   std::string list, known;
@@ -83,7 +92,7 @@ Graph OnnxReader::read(const std::string& name) {
     const OnnxNode& node = model_.nodes[i];
     try {
       if (node.outputs.empty() || node.outputs[0].empty()) throw Error("has no first output");
-      operators().at(node.type)(*this, node);
+      if (!fold_onnx(*this, node)) operators().at(node.type)(*this, node);
     } catch (const Error& e) {
       throw Error(title(node) + ": " + e.what());
     }
@@ -189,17 +198,19 @@ Term OnnxReader::term_of(const OnnxNode& node, const OnnxData& from) {
   return {units_.all(add_unit(node, from))};
 }
 
-std::vector<double> OnnxReader::numbers(const OnnxTensor& tensor) {
-  if (tensor.is_integer()) {
-    const std::vector<std::int64_t> values = tensor.integers(files_);
-    return {values.begin(), values.end()};
+OnnxNumbers OnnxReader::numbers(const OnnxTensor& tensor) {
+  if (is_onnx_float(tensor.type)) {
+    const std::vector<float> values = tensor.floats(files_);
+    return {tensor.dims, {values.begin(), values.end()}, OnnxNumbers::Type::floating};
   }
-  const std::vector<float> values = tensor.floats(files_);
-  return {values.begin(), values.end()};
+  const std::vector<std::int64_t> values = tensor.integers(files_);
+  return {tensor.dims,
+          {values.begin(), values.end()},
+          tensor.is_boolean() ? OnnxNumbers::Type::boolean : OnnxNumbers::Type::integer};
 }
 double OnnxReader::number(const OnnxNode& node, std::size_t i, double otherwise) {
   if (!node.has_input(i)) return otherwise;
-  const std::vector<double> values = numbers(needed_constant(node, i));
+  const std::vector<double> values = numbers(needed_constant(node, i)).values;
   if (values.size() != 1) throw Error("constant '" + node.inputs[i] + "' must be one number");
   return values.front();
 }

@@ -104,53 +104,9 @@ void split(OnnxReader& reader, const OnnxNode& node) {
     if (!node.outputs[i].empty()) reader.define(node, slice_of(from, at, at + sizes[i]), i);
 }
 
-/// What Slice does to an axis: [begin, end) by `step` of `size`.
-struct Cut {
-  std::int64_t begin, end, step;
-  Cut(std::int64_t first, std::int64_t last, std::int64_t by, std::int64_t size) : step(by) {
-    if (step == 0) throw Error("a step of 0");
-    const auto inside = [&](std::int64_t i) {
-      if (i < 0) i = i < -size ? -1 : i + size;  // far below is before the first one
-      return step > 0 ? std::clamp(i, std::int64_t{0}, size) : std::clamp(i, std::int64_t{-1}, size - 1);
-    };
-    begin = inside(first);
-    end = inside(last);
-  }
-};
-
-/// The cuts by axis. The last input is the step.
-std::map<std::size_t, Cut> cuts_of(OnnxReader& reader, const OnnxNode& node, const std::vector<std::int64_t>& dims) {
-  const auto list = [&](std::size_t i, const char* name) {  // attributes before version 10
-    const auto* given = node.integers(name);
-    return given ? *given : node.has_input(i) ? reader.integers(node, i) : std::vector<std::int64_t>{};
-  };
-  const auto starts = list(1, "starts"), ends = list(2, "ends");
-  auto axes = list(3, "axes"), steps = list(4, "steps");
-  if (axes.empty())
-    for (std::size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
-  if (steps.empty()) steps.assign(starts.size(), 1);
-  if (starts.size() != ends.size() || axes.size() != starts.size() || steps.size() != starts.size())
-    throw Error("starts, ends, axes and steps of different lengths");
-  std::map<std::size_t, Cut> cuts;
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::size_t axis = onnx_axis(axes[i], dims.size(), dims.size() - 1);
-    cuts.insert_or_assign(axis, Cut(starts[i], ends[i], steps[i], dims[axis]));
-  }
-  return cuts;
-}
-
 void slice(OnnxReader& reader, const OnnxNode& node) {
-  if (const OnnxTensor* list = reader.constant(node, 0)) {
-    if (list->dims.size() != 1) throw Error("only a list of constants can be cut");
-    const auto cuts = cuts_of(reader, node, list->dims);
-    const auto values = reader.integers(*list);
-    std::vector<std::int64_t> part;
-    const Cut cut = cuts.empty() ? Cut(0, list->dims[0], 1, list->dims[0]) : cuts.begin()->second;
-    for (std::int64_t i = cut.begin; cut.step > 0 ? i < cut.end : i > cut.end; i += cut.step) part.push_back(values[i]);
-    return reader.define(node, onnx_integers({static_cast<std::int64_t>(part.size())}, part));
-  }
   OnnxData value = reader.data(node, 0);
-  for (const auto& [axis, cut] : cuts_of(reader, node, value.dims)) {
+  for (const auto& [axis, cut] : onnx_cuts(reader, node, value.dims)) {
     if (cut.begin == 0 && cut.end == value.dims[axis] && cut.step == 1) continue;
     if (axis != 1 || cut.step != 1 || cut.begin >= cut.end)
       throw Error("only channels (axis 1) can be cut out, in order");
@@ -259,24 +215,7 @@ void with_axes(OnnxReader& reader, const OnnxNode& node) {
   value.dims = change(value.dims, axes);
   reader.define(node, std::move(value));
 }
-bool all_constant(OnnxReader& reader, const OnnxNode& node) {
-  for (std::size_t i = 0; i < node.inputs.size(); ++i)
-    if (node.has_input(i) && !reader.constant(node, i)) return false;
-  return !node.inputs.empty();
-}
-
-void concat_constants(OnnxReader& reader, const OnnxNode& node) {
-  std::vector<std::int64_t> values;
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    if (reader.needed_constant(node, i).dims.size() != 1) throw Error("only lists of constants can be joined");
-    const auto part = reader.integers(node, i);
-    values.insert(values.end(), part.begin(), part.end());
-  }
-  reader.define(node, onnx_integers({static_cast<std::int64_t>(values.size())}, values));
-}
-
 void concat(OnnxReader& reader, const OnnxNode& node) {
-  if (all_constant(reader, node)) return concat_constants(reader, node);
   std::vector<Term> terms;
   std::vector<std::int64_t> dims;
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
@@ -306,14 +245,43 @@ void constant(OnnxReader& reader, const OnnxNode& node) {
     reader.define(node,
                   onnx_integers({static_cast<std::int64_t>(list->second.integers.size())}, list->second.integers));
   else if (const auto real = given.find("value_float"); real != given.end())
-    reader.define(node, onnx_floats({}, {real->second.real}));
+    reader.define(node, onnx_tensor({{}, {real->second.real}, OnnxNumbers::Type::floating}));
   else if (const auto reals = given.find("value_floats"); reals != given.end())
-    reader.define(node, onnx_floats({static_cast<std::int64_t>(reals->second.reals.size())}, reals->second.reals));
+    reader.define(node, onnx_tensor({{static_cast<std::int64_t>(reals->second.reals.size())},
+                                     {reals->second.reals.begin(), reals->second.reals.end()},
+                                     OnnxNumbers::Type::floating}));
   else
     throw Error("only constants given as a tensor or as numbers are supported");
 }
 
 }  // namespace
+
+std::map<std::size_t, OnnxCut> onnx_cuts(OnnxReader& reader, const OnnxNode& node,
+                                         const std::vector<std::int64_t>& dims) {
+  const auto list = [&](std::size_t i, const char* name) {  // attributes before version 10
+    const auto* given = node.integers(name);
+    return given ? *given : node.has_input(i) ? reader.integers(node, i) : std::vector<std::int64_t>{};
+  };
+  const auto starts = list(1, "starts"), ends = list(2, "ends");
+  auto axes = list(3, "axes"), steps = list(4, "steps");
+  if (axes.empty())
+    for (std::size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
+  if (steps.empty()) steps.assign(starts.size(), 1);
+  if (starts.size() != ends.size() || axes.size() != starts.size() || steps.size() != starts.size())
+    throw Error("starts, ends, axes and steps of different lengths");
+  std::map<std::size_t, OnnxCut> cuts;
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const std::size_t axis = onnx_axis(axes[i], dims.size(), dims.size() - 1);
+    const std::int64_t size = dims[axis], step = steps[i];
+    if (step == 0) throw Error("a step of 0");
+    const auto inside = [&](std::int64_t at) {
+      if (at < 0) at = at < -size ? -1 : at + size;  // far below is before the first one
+      return step > 0 ? std::clamp(at, std::int64_t{0}, size) : std::clamp(at, std::int64_t{-1}, size - 1);
+    };
+    cuts.insert_or_assign(axis, OnnxCut{inside(starts[i]), inside(ends[i]), step});
+  }
+  return cuts;
+}
 
 void add_onnx_shapes(OnnxOperators& operators) {
   operators["Concat"] = concat;
