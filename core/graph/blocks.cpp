@@ -66,9 +66,9 @@ Graph cut_out(const Graph& graph, const Block& block, const std::string& name) {
     std::vector<Term> terms = op.terms;
     for (Term& term : terms)
       for (Value& value : term) value.op = copy.at(value.op);
-    const OpId added = copy[id] = cut.add(op.name, std::move(terms), op.layers);
+    const OpId added = copy[id] = cut.add(op.name, std::move(terms), op.layers, op.combine);
     for (int layer = 0; layer < static_cast<int>(op.layers.size()); ++layer)
-      if (const ConvWeights* given = graph.weights(id, layer)) weights[{added, layer}] = *given;
+      if (graph.weights(id, layer)) weights[{added, layer}] = graph.weights()->at({id, layer});
   }
   std::vector<std::vector<OpId>> parts = block.parts;
   for (std::vector<OpId>& part : parts)

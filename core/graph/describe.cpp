@@ -43,16 +43,14 @@ std::string pair_text(const std::array<int, 2>& p) {
   return p[0] == p[1] ? std::to_string(p[0]) : std::to_string(p[0]) + "x" + std::to_string(p[1]);
 }
 
-std::string window_text(const std::array<int, 2>& kernel, const std::array<int, 2>& stride,
-                        const std::array<int, 2>& padding) {
-  std::string text = " " + std::to_string(kernel[0]) + "x" + std::to_string(kernel[1]);
-  if (stride != std::array{1, 1}) text += "/" + pair_text(stride);
-  if (padding != std::array{0, 0}) text += " pad " + pair_text(padding);
+template <class Window>
+std::string window_text(const Window& w) {
+  std::string text = " " + std::to_string(w.kernel[0]) + "x" + std::to_string(w.kernel[1]);
+  if (w.stride != std::array{1, 1}) text += "/" + pair_text(w.stride);
+  if (w.padding != std::array{0, 0}) text += " pad " + pair_text(w.padding);
+  if (w.more_padding != std::array{0, 0}) text += " and " + pair_text(w.more_padding) + " more at the end";
+  if (w.dilation != std::array{1, 1}) text += " dilated " + pair_text(w.dilation);
   return text;
-}
-
-std::string activation_text(Activation act) {
-  return act == Activation::relu ? "relu" : act == Activation::tanh ? "tanh" : "none";
 }
 
 std::vector<std::string> row(const Graph& graph, const std::string& name, const std::vector<OpId>& ops) {
@@ -88,16 +86,19 @@ std::string operator_table(const Graph& graph) {
 
 std::string describe(const Layer& layer) {
   if (const auto* c = std::get_if<Conv2d>(&layer))
-    return "conv" + window_text(c->kernel, c->stride, c->padding) + " -> " + std::to_string(c->out_channels) +
+    return "conv" + window_text(*c) + " -> " + std::to_string(c->out_channels) +
            (c->groups > 1 ? " groups " + std::to_string(c->groups) : "") +
-           (c->act == Activation::none ? "" : " " + activation_text(c->act));
+           (c->act == Activation::none ? "" : " " + to_string(c->act));
   if (const auto* p = std::get_if<Pool2d>(&layer)) {
     if (p->type == PoolType::global_avg) return "global average pool";
     const bool partial = p->type == PoolType::avg && !p->count_padding;
-    return (p->type == PoolType::max ? "max pool" : "average pool") + window_text(p->kernel, p->stride, p->padding) +
+    return (p->type == PoolType::max ? "max pool" : "average pool") + window_text(*p) +
            (partial ? " not counted" : "") + (p->ceil ? " round up" : "");
   }
-  return activation_text(std::get<Activate>(layer).act);
+  if (const auto* r = std::get_if<Resize2d>(&layer))
+    return (r->interpolation == Interpolation::nearest ? "resize to " : "resize linearly to ") +
+           std::to_string(r->size[0]) + "x" + std::to_string(r->size[1]);
+  return to_string(std::get<Activate>(layer).act);
 }
 
 std::string describe(const Graph& graph, bool operators) {

@@ -1,6 +1,7 @@
 #include "core/graph/fingerprint.hpp"
 
 #include <array>
+#include <bit>
 #include <string_view>
 #include <type_traits>
 
@@ -28,17 +29,37 @@ class Hash {
   requires std::is_enum_v<Enum> Hash& add(Enum value) { return add(static_cast<std::int64_t>(value)); }
 
   Hash& add(const Conv2d& c) {
-    return add("conv").add(c.out_channels).add(c.kernel).add(c.stride).add(c.padding).add(c.groups).add(c.act);
+    add("conv").add(c.out_channels).add(c.kernel).add(c.stride).add(c.padding).add(c.groups).add(c.act);
+    return add_window(c);
   }
   Hash& add(const Pool2d& p) {
-    return add("pool").add(p.type).add(p.kernel).add(p.stride).add(p.padding).add((p.count_padding ? 1 : 0) +
-                                                                                  (p.ceil ? 2 : 0));
+    add("pool").add(p.type).add(p.kernel).add(p.stride).add(p.padding).add((p.count_padding ? 1 : 0) +
+                                                                           (p.ceil ? 2 : 0));
+    return add_window(p);
   }
   Hash& add(const Activate& a) { return add("activate").add(a.act); }
+  Hash& add(const Resize2d& r) {
+    add("resize").add(r.size).add(r.interpolation).add(r.coordinates).add(r.rounding);
+    return add(std::bit_cast<std::int64_t>(r.scale[0])).add(std::bit_cast<std::int64_t>(r.scale[1]));
+  }
+  /// Parameters count where there are any, so that fingerprints from before there were any hold.
+  Hash& add(const Activation& act) {
+    add(act.kind);
+    if (activation_parameters(act.kind) == 0) return *this;
+    return add(std::bit_cast<std::int32_t>(act.a)).add(std::bit_cast<std::int32_t>(act.b));
+  }
 
   std::string hex() const { return hex_digits(state_); }
 
  private:
+  /// What was not there from the beginning, where it is used.
+  template <class Window>
+  Hash& add_window(const Window& w) {
+    if (w.dilation != std::array{1, 1}) add("dilation").add(w.dilation);
+    if (w.more_padding != std::array{0, 0}) add("more_padding").add(w.more_padding);
+    return *this;
+  }
+
   std::uint64_t state_ = kHashStart;
 };
 
@@ -54,6 +75,7 @@ std::string operator_fingerprint(const Graph& graph, OpId id) {
     hash.add(static_cast<std::int64_t>(term.size()));
     for (const Value& value : term) hash.add(graph.op(value.op).name).add(value.begin).add(value.end);
   }
+  if (op.is_product()) hash.add("product");
   hash.add(static_cast<std::int64_t>(op.layers.size()));
   for (const Layer& layer : op.layers) std::visit([&](const auto& l) { hash.add(l); }, layer);
   return hash.hex();

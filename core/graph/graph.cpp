@@ -43,32 +43,59 @@ OpId Graph::add_input(const std::string& name, Shape shape) {
   return insert({.name = name, .terms = {}, .layers = {}, .input = shape, .output = shape});
 }
 
-OpId Graph::add(const std::string& name, std::vector<Term> terms, std::vector<Layer> layers) {
-  if (terms.empty()) throw Error(in_quotes(name) + ": reads nothing");
-  Operator op{.name = name, .terms = std::move(terms), .layers = std::move(layers), .input = {}, .output = {}};
-  for (const Term& term : op.terms) {
-    if (term.empty()) throw Error(in_quotes(name) + ": an empty term");
-    for (const Value& v : term) {
-      if (v.op < 0 || v.op >= size()) throw Error(in_quotes(name) + ": reads an operator that does not exist");
-      const Operator& from = ops_[v.op];
-      if (v.begin < 0 || v.end <= v.begin || v.end > from.output.c)
-        throw Error(in_quotes(name) + ": reads channels [" + std::to_string(v.begin) + ", " + std::to_string(v.end) +
-                    ") of '" + from.name + "', which has " + std::to_string(from.output.c));
-      if (v.channels() != term.front().channels())
-        throw Error(in_quotes(name) + ": adds values of different width (" + std::to_string(term.front().channels()) +
-                    " and " + std::to_string(v.channels()) + " channels)");
-      Shape& in = op.input;
-      if (in.h == 0) in = {0, from.output.h, from.output.w};
-      if (from.output.h != in.h || from.output.w != in.w)
-        throw Error(in_quotes(name) + ": '" + from.name + "' is " + std::to_string(from.output.h) + "x" +
-                    std::to_string(from.output.w) + " where its other inputs are " + std::to_string(in.h) + "x" +
-                    std::to_string(in.w));
-    }
-    if (op.input.c > max_axis)
-      throw Error(in_quotes(name) + ": joins more than " + std::to_string(max_axis) + " channels");
-    op.input.c += term.front().channels();
+/// The shape of a sum. Throws Error where it reads what is not there, or values of different shapes.
+Shape Graph::shape_of(const Term& term) const {
+  if (term.empty()) throw Error("an empty term");
+  const auto extent = [&](const Value& v) { return std::pair(ops_[v.op].output.h, ops_[v.op].output.w); };
+  for (const Value& v : term) {
+    if (v.op < 0 || v.op >= size()) throw Error("reads an operator that does not exist");
+    const Operator& from = ops_[v.op];
+    if (v.begin < 0 || v.end <= v.begin || v.end > from.output.c)
+      throw Error("reads channels [" + std::to_string(v.begin) + ", " + std::to_string(v.end) + ") of '" + from.name +
+                  "', which has " + std::to_string(from.output.c));
+    if (v.channels() != term.front().channels())
+      throw Error("adds values of different width (" + std::to_string(term.front().channels()) + " and " +
+                  std::to_string(v.channels()) + " channels)");
+    if (extent(v) != extent(term.front()))
+      throw Error("'" + from.name + "' is " + std::to_string(from.output.h) + "x" + std::to_string(from.output.w) +
+                  " where its other inputs are " + std::to_string(extent(term.front()).first) + "x" +
+                  std::to_string(extent(term.front()).second));
   }
+  const auto [h, w] = extent(term.front());
+  return {term.front().channels(), h, w};
+}
+
+Shape Graph::combined_shape(const Operator& op) const {
+  Shape all = shape_of(op.terms.front());
+  for (const Term& term : std::span(op.terms).subspan(1)) {
+    const Shape one = shape_of(term);
+    if (op.is_product()) {
+      for (int Shape::*axis : {&Shape::c, &Shape::h, &Shape::w}) {
+        if (all.*axis != one.*axis && all.*axis != 1 && one.*axis != 1)
+          throw Error("multiplies " + to_string(all) + " and " + to_string(one) + ", which do not fit together");
+        all.*axis = std::max(all.*axis, one.*axis);
+      }
+      continue;
+    }
+    if (one.h != all.h || one.w != all.w)
+      throw Error("'" + ops_[term.front().op].name + "' is " + std::to_string(one.h) + "x" + std::to_string(one.w) +
+                  " where its other inputs are " + std::to_string(all.h) + "x" + std::to_string(all.w));
+    if (all.c > max_axis) throw Error("joins more than " + std::to_string(max_axis) + " channels");
+    all.c += one.c;
+  }
+  return all;
+}
+
+OpId Graph::add(const std::string& name, std::vector<Term> terms, std::vector<Layer> layers, Combine combine) {
+  if (terms.empty()) throw Error(in_quotes(name) + ": reads nothing");
+  Operator op{.name = name,
+              .terms = std::move(terms),
+              .layers = std::move(layers),
+              .input = {},
+              .output = {},
+              .combine = combine};
   try {
+    op.input = combined_shape(op);
     check_shape(op.input);
     op.output = op.input;
     for (const Layer& layer : op.layers) op.output = infer_shape(layer, op.output);
@@ -143,8 +170,8 @@ void Graph::set_weights(std::shared_ptr<const WeightTable> weights) {
       if (const auto* conv = std::get_if<Conv2d>(&ops_[id].layers[layer])) {
         const auto found = weights->find({id, static_cast<int>(layer)});
         const auto size = static_cast<std::size_t>(layer_weights(*conv, shape) - conv->out_channels);
-        if (found == weights->end() || found->second.weight.size() != size ||
-            found->second.bias.size() != static_cast<std::size_t>(conv->out_channels))
+        if (found == weights->end() || found->second->weight.size() != size ||
+            found->second->bias.size() != static_cast<std::size_t>(conv->out_channels))
           throw Error(in_quotes(ops_[id].name) + ": its weights are missing or of another size");
       }
       shape = infer_shape(ops_[id].layers[layer], shape);
@@ -156,7 +183,7 @@ void Graph::set_weights(std::shared_ptr<const WeightTable> weights) {
 const ConvWeights* Graph::weights(OpId id, int layer) const {
   if (!weights_) return nullptr;
   const auto found = weights_->find({id, layer});
-  return found == weights_->end() ? nullptr : &found->second;
+  return found == weights_->end() ? nullptr : found->second.get();
 }
 
 OpId Graph::find(const std::string& name) const {

@@ -30,7 +30,8 @@ class Graph {
   OpId add_input(const std::string& name, Shape shape);
   /// Adds an operator and infers its shapes. Throws Error naming the operator where a term is empty,
   /// reads unknown channels, or shapes do not fit, or where the name is taken.
-  OpId add(const std::string& name, std::vector<Term> terms, std::vector<Layer> layers);
+  OpId add(const std::string& name, std::vector<Term> terms, std::vector<Layer> layers,
+           Combine combine = Combine::concat);
   /// All operators added since the last call (or since the start) become a block. `parts`: see Block.
   void end_block(const std::string& name, std::vector<std::vector<OpId>> parts = {});
   /// Sets the blocks at once (importers). Throws Error unless every unit is in exactly one block and
@@ -64,6 +65,8 @@ class Graph {
   void set_weights(std::shared_ptr<const WeightTable> weights);
   /// nullptr if the graph came without.
   const ConvWeights* weights(OpId id, int layer) const;
+  /// All of them; nullptr if the graph came without.
+  const std::shared_ptr<const WeightTable>& weights() const { return weights_; }
 
   /// Multiply-accumulates of an operator, of the graph, for one image.
   std::int64_t macs(OpId id) const;
@@ -73,6 +76,8 @@ class Graph {
 
  private:
   OpId insert(Operator op);
+  Shape shape_of(const Term& term) const;
+  Shape combined_shape(const Operator& op) const;
   void check_block(const Block& block) const;
 
   std::string name_;

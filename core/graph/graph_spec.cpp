@@ -52,7 +52,7 @@ OpId add(Graph& graph, const OperatorSpec& op, const Index& index, const std::ve
     Term& term = terms.emplace_back();
     for (const ValueSpec& value : term_spec) term.push_back({ids[index.at(value.op)], value.begin, value.end});
   }
-  const OpId id = graph.add(op.name, std::move(terms), op.layers);
+  const OpId id = graph.add(op.name, std::move(terms), op.layers, op.combine);
   check_stated(op, graph.op(id));
   return id;
 }

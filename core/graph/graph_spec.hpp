@@ -26,6 +26,7 @@ struct OperatorSpec {
   std::optional<Shape> input;  ///< an input of the graph, of this shape
   std::vector<std::vector<ValueSpec>> terms;
   std::vector<Layer> layers;
+  Combine combine = Combine::concat;
   std::vector<StatedShape> stated;  ///< checked
 };
 

@@ -6,6 +6,8 @@ namespace {
 std::int64_t operations(const Layer& layer, const Shape& in) {
   if (const auto* conv = std::get_if<Conv2d>(&layer)) return layer_macs(*conv, in) + infer_shape(*conv, in).size();
   if (std::holds_alternative<Activate>(layer)) return 4 * in.size();
+  if (const auto* resize = std::get_if<Resize2d>(&layer))
+    return infer_shape(layer, in).size() * (resize->interpolation == Interpolation::linear ? 4 : 1);
   const auto& pool = std::get<Pool2d>(layer);
   return pool.type == PoolType::global_avg ? in.size() : in.size() * pool.kernel[0] * pool.kernel[1];
 }

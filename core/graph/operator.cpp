@@ -1,5 +1,8 @@
 #include "core/graph/operator.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/error.hpp"
 
 namespace opsched {
@@ -13,15 +16,21 @@ template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
 /// Output size of a window; throws Error where the window does not fit.
-int window(int size, int kernel, int stride, int padding, bool ceil, const char* what, const Shape& input) {
-  if (kernel < 1 || stride < 1 || padding < 0 || padding > max_axis)
-    throw Error(std::string(what) + ": kernel and stride must be at least 1, padding at least 0 and at most " +
+template <class Window>
+int window(const Window& w, int d, bool ceil, const char* what, const Shape& input) {
+  const std::int64_t size = d == 0 ? input.h : input.w, stride = w.stride[d], padding = w.padding[d];
+  const std::int64_t kernel = std::int64_t{w.dilation[d]} * (w.kernel[d] - 1) + 1;
+  const std::int64_t end_padding = padding + w.more_padding[d];
+  if (w.kernel[d] < 1 || stride < 1 || w.dilation[d] < 1 || padding < 0 || padding > max_axis || end_padding < 0 ||
+      end_padding > max_axis)
+    throw Error(std::string(what) +
+                ": kernel, stride and dilation must be at least 1, padding at least 0 and at most " +
                 std::to_string(max_axis));
-  const std::int64_t room = std::int64_t{size} + 2 * std::int64_t{padding} - kernel;
+  const std::int64_t room = size + padding + end_padding - kernel;
   if (room < 0) throw Error(std::string(what) + ": the kernel is larger than the padded input " + to_string(input));
   const std::int64_t floor = room / stride + 1;
   // Every window begins in the input or in the padding before it.
-  const bool one_more = ceil && room % stride != 0 && floor * stride < std::int64_t{size} + padding;
+  const bool one_more = ceil && room % stride != 0 && floor * stride < size + padding;
   return static_cast<int>(floor + one_more);
 }
 
@@ -30,8 +39,7 @@ Shape shape_of(const Conv2d& c, const Shape& in) {
   if (c.groups < 1 || in.c % c.groups != 0 || c.out_channels % c.groups != 0)
     throw Error("conv2d: groups (" + std::to_string(c.groups) + ") must divide the channels in (" +
                 std::to_string(in.c) + ") and out (" + std::to_string(c.out_channels) + ")");
-  const Shape out{c.out_channels, window(in.h, c.kernel[0], c.stride[0], c.padding[0], false, "conv2d", in),
-                  window(in.w, c.kernel[1], c.stride[1], c.padding[1], false, "conv2d", in)};
+  const Shape out{c.out_channels, window(c, 0, false, "conv2d", in), window(c, 1, false, "conv2d", in)};
   check_shape(out);
   // Kernels are no larger than 2^26, so each of these products is checked before it can overflow.
   const std::int64_t window_size = std::int64_t{c.kernel[0]} * c.kernel[1], fan_in = in.c / c.groups;
@@ -46,11 +54,28 @@ Shape shape_of(const Conv2d& c, const Shape& in) {
 Shape shape_of(const Pool2d& p, const Shape& in) {
   if (p.type == PoolType::global_avg) return {in.c, 1, 1};
   for (int d : {0, 1})
-    if (p.padding[d] >= p.kernel[d]) throw Error("pool2d: padding must be smaller than the kernel");
+    if (std::max(p.padding[d], p.padding[d] + p.more_padding[d]) > std::int64_t{p.dilation[d]} * (p.kernel[d] - 1))
+      throw Error("pool2d: padding must be smaller than the kernel");
   if (p.ceil && p.type == PoolType::avg && p.count_padding)
     throw Error("pool2d: an average that counts its padding cannot round its size up");
-  return {in.c, window(in.h, p.kernel[0], p.stride[0], p.padding[0], p.ceil, "pool2d", in),
-          window(in.w, p.kernel[1], p.stride[1], p.padding[1], p.ceil, "pool2d", in)};
+  return {in.c, window(p, 0, p.ceil, "pool2d", in), window(p, 1, p.ceil, "pool2d", in)};
+}
+
+Shape shape_of(const Resize2d& r, const Shape& in) {
+  for (int d : {0, 1})
+    if (!(r.scale[d] >= 0) || !std::isfinite(r.scale[d])) throw Error("resize2d: a scale must be at least 0");
+  const Shape out{in.c, r.size[0], r.size[1]};
+  check_shape(out);
+  return out;
+}
+
+template <class Window>
+std::string uncommon_in_window(const Window& w) {
+  if (w.dilation != std::array{1, 1}) return "a dilation";
+  return w.more_padding != std::array{0, 0} ? "padding that differs at the two ends" : "";
+}
+std::string uncommon_in(const Activation& act) {
+  return act.is_basic() ? "" : "the activation " + std::string(activation_name(act.kind));
 }
 
 bool is_depthwise(const Layer& layer) {
@@ -77,21 +102,40 @@ Shape infer_shape(const Layer& layer, const Shape& input) {
   check_shape(input);
   return std::visit(
       Overloaded{[&](const Conv2d& c) { return shape_of(c, input); },
-                 [&](const Pool2d& p) { return shape_of(p, input); }, [&](const Activate&) { return input; }},
+                 [&](const Pool2d& p) { return shape_of(p, input); }, [&](const Activate&) { return input; },
+                 [&](const Resize2d& r) { return shape_of(r, input); }},
       layer);
 }
 
 std::string kind_name(const Operator& op) {
   if (op.is_input()) return "input";
   if (op.is_join()) return "join";
+  if (op.is_product()) return "product";
   if (op.layers.size() > 1) {
     for (const Layer& layer : op.layers)
       if (is_depthwise(layer)) return "sepconv";
     return "chain";
   }
   return std::visit(Overloaded{[](const Conv2d&) { return "conv2d"; }, [](const Pool2d&) { return "pool2d"; },
-                               [](const Activate& a) { return a.act == Activation::tanh ? "tanh" : "relu"; }},
+                               [](const Activate& a) { return activation_name(a.act.kind); },
+                               [](const Resize2d&) { return "resize"; }},
                     op.layers.front());
+}
+
+std::string uncommon_feature(const Operator& op) {
+  if (op.is_product()) return "a product";
+  for (const Layer& layer : op.layers) {
+    const std::string found = std::visit(Overloaded{[](const Conv2d& c) {
+                                                      const std::string window = uncommon_in_window(c);
+                                                      return window.empty() ? uncommon_in(c.act) : window;
+                                                    },
+                                                    [](const Pool2d& p) { return uncommon_in_window(p); },
+                                                    [](const Activate& a) { return uncommon_in(a.act); },
+                                                    [](const Resize2d&) { return std::string("resizing"); }},
+                                         layer);
+    if (!found.empty()) return found;
+  }
+  return "";
 }
 
 std::int64_t layer_macs(const Layer& layer, const Shape& input) {

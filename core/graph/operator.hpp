@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "core/graph/activation.hpp"
+
 namespace opsched {
 
 /// Index of an operator in its graph, in topological order.
@@ -32,14 +34,14 @@ std::string to_string(const Shape& shape);
 inline constexpr std::int64_t max_axis = std::int64_t{1} << 24, max_elements = std::int64_t{1} << 31,
                               max_layer_macs = std::int64_t{1} << 42, max_batch = std::int64_t{1} << 16;
 
-enum class Activation { none, relu, tanh };
-
 /// Convolution with bias; pairs are (vertical, horizontal). groups == in == out channels is depthwise.
 struct Conv2d {
   int out_channels = 0;
   std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
   int groups = 1;
   Activation act = Activation::none;
+  std::array<int, 2> dilation{1, 1};
+  std::array<int, 2> more_padding{0, 0};  ///< at the end (below, right), beyond `padding`; may be negative
   bool operator==(const Conv2d&) const = default;
 };
 
@@ -51,6 +53,8 @@ struct Pool2d {
   std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
   bool count_padding = true;  ///< avg: padding counts in the divisor
   bool ceil = false;          ///< output sizes round up: the last window may extend beyond the padding
+  std::array<int, 2> dilation{1, 1};
+  std::array<int, 2> more_padding{0, 0};  ///< as in Conv2d
   bool operator==(const Pool2d&) const = default;
 };
 
@@ -60,7 +64,27 @@ struct Activate {
   bool operator==(const Activate&) const = default;
 };
 
-using Layer = std::variant<Conv2d, Pool2d, Activate>;
+enum class Interpolation { nearest, linear };
+/// Where output pixel i of n lies between the m pixels of the input.
+enum class Coordinates {
+  half_pixel,     ///< (i + 1/2) m / n - 1/2
+  asymmetric,     ///< i m / n
+  align_corners,  ///< i (m - 1) / (n - 1)
+};
+/// What becomes of a coordinate between two pixels, for the nearest one.
+enum class Rounding { floor, ceil, half_down, half_up };
+
+/// The image in another size, (height, width). What lies outside reads as the pixel at the edge.
+struct Resize2d {
+  std::array<int, 2> size{1, 1};
+  Interpolation interpolation = Interpolation::nearest;
+  Coordinates coordinates = Coordinates::half_pixel;
+  Rounding rounding = Rounding::half_down;
+  std::array<double, 2> scale{0, 0};  ///< n / m, where it is not what the sizes say; 0: what they say
+  bool operator==(const Resize2d&) const = default;
+};
+
+using Layer = std::variant<Conv2d, Pool2d, Activate, Resize2d>;
 
 /// Channels [begin, end) of an operator's output.
 struct Value {
@@ -73,18 +97,28 @@ struct Value {
 /// Values added element by element; all of one shape.
 using Term = std::vector<Value>;
 
-/// One schedulable unit. No terms: an input of the graph. No layers: a join (identity).
+/// What becomes of an operator's terms.
+enum class Combine {
+  concat,   ///< side by side, along channels
+  product,  ///< multiplied; a term of one channel, one row or one column is repeated to the others' size
+};
+
+/// One schedulable unit. No terms: an input of the graph. No layers and no product: a join (identity).
 struct Operator {
   std::string name;
-  std::vector<Term> terms;    ///< concatenated along channels
+  std::vector<Term> terms;    ///< put together as `combine` says
   std::vector<Layer> layers;  ///< applied in order
-  Shape input;                ///< after sums and concatenation
+  Shape input;                ///< of all terms
   Shape output;
+  Combine combine = Combine::concat;
 
   bool is_input() const { return terms.empty(); }
-  bool is_join() const { return !terms.empty() && layers.empty(); }
-  /// The only layer, if it is a convolution; else nullptr.
-  const Conv2d* as_conv() const { return layers.size() == 1 ? std::get_if<Conv2d>(&layers.front()) : nullptr; }
+  bool is_product() const { return combine == Combine::product; }
+  bool is_join() const { return !terms.empty() && layers.empty() && !is_product(); }
+  /// The only layer, if it is a convolution (of no product); else nullptr.
+  const Conv2d* as_conv() const {
+    return layers.size() == 1 && !is_product() ? std::get_if<Conv2d>(&layers.front()) : nullptr;
+  }
 };
 
 /// Throws Error if a tensor of this shape is empty or larger than a graph may hold.
@@ -93,7 +127,12 @@ void check_shape(const Shape& shape);
 /// Output of a layer on an input of this shape. Throws Error where it does not fit.
 Shape infer_shape(const Layer& layer, const Shape& input);
 
-/// Short name of what an operator is: input, join, conv2d, pool2d, relu, sepconv, chain.
+/// What only some back ends compute, in words ("a dilation"); empty where every back end can do it: products,
+/// resizing, dilations, padding that differs at the two ends, activations other than relu and tanh.
+std::string uncommon_feature(const Operator& op);
+
+/// Short name of what an operator is: input, join, conv2d, pool2d, relu (or another activation), resize, product,
+/// sepconv, chain.
 std::string kind_name(const Operator& op);
 
 /// Multiply-accumulates of a layer for one image (convolutions only, bias not counted).

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -12,7 +13,7 @@ struct ConvWeights {
   std::vector<float> weight, bias;
 };
 
-/// By operator (OpId) and layer.
-using WeightTable = std::map<std::pair<int, int>, ConvWeights>;
+/// By operator (OpId) and layer. Layers may share their weights; none is null.
+using WeightTable = std::map<std::pair<int, int>, std::shared_ptr<const ConvWeights>>;
 
 }  // namespace opsched

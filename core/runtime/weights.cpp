@@ -16,8 +16,23 @@ struct Moments {
 
 constexpr double bias_scale = 0.1;
 
+/// The moments of f(x): sums over the normal distribution, at points close enough for a scale of weights.
+template <class F>
+Moments through(const Moments& m, const F& f) {
+  double weight = 0, mean = 0, power = 0;
+  for (int i = -40; i <= 40; ++i) {
+    const double z = i / 10.0, density = std::exp(-z * z / 2), value = f(m.mean + z * std::sqrt(m.variance));
+    weight += density;
+    mean += density * value;
+    power += density * value * value;
+  }
+  mean /= weight;
+  return {mean, std::max(power / weight - mean * mean, 1e-6)};
+}
+
 Moments activated(Moments m, Activation act) {
   if (act == Activation::none) return m;
+  if (!act.is_basic()) return through(m, [&](double x) { return opsched::activated(static_cast<float>(x), act); });
   if (act == Activation::tanh) return {std::tanh(m.mean), m.variance / (1 + m.variance)};
   // Mean and second moment of a normal variable cut off at 0.
   const double sd = std::sqrt(m.variance), z = m.mean / sd;
@@ -27,19 +42,20 @@ Moments activated(Moments m, Activation act) {
 }
 
 /// Part of a window's taps that fall on the input rather than on the padding, on average.
-double coverage(int size, int out, int kernel, int stride, int padding) {
+template <class Window>
+double coverage(const Window& w, int d, int size, int out) {
   std::int64_t inside = 0;
-  for (int o = 0; o < out; ++o) {
-    const int begin = o * stride - padding;
-    inside += std::min(begin + kernel, size) - std::max(begin, 0);
-  }
-  return static_cast<double>(inside) / (std::int64_t{out} * kernel);
+  for (int o = 0; o < out; ++o)
+    for (int k = 0; k < w.kernel[d]; ++k) {
+      const std::int64_t at = std::int64_t{o} * w.stride[d] - w.padding[d] + std::int64_t{k} * w.dilation[d];
+      inside += at >= 0 && at < size;
+    }
+  return static_cast<double>(inside) / (std::int64_t{out} * w.kernel[d]);
 }
 
 template <class Window>
 double coverage(const Window& w, const Shape& in, const Shape& out) {
-  return coverage(in.h, out.h, w.kernel[0], w.stride[0], w.padding[0]) *
-         coverage(in.w, out.w, w.kernel[1], w.stride[1], w.padding[1]);
+  return coverage(w, 0, in.h, out.h) * coverage(w, 1, in.w, out.w);
 }
 
 Moments pooled(Moments m, const Pool2d& pool, const Shape& in, const Shape& out) {
@@ -65,6 +81,7 @@ double weight_scale(const Conv2d& conv, const Shape& in, const Shape& out, const
 Moments after_layer(Moments m, const Layer& layer, const Shape& in, const Shape& out) {
   if (const auto* conv = std::get_if<Conv2d>(&layer)) return activated({0, 1 + bias_scale * bias_scale}, conv->act);
   if (const auto* pool = std::get_if<Pool2d>(&layer)) return pooled(m, *pool, in, out);
+  if (std::holds_alternative<Resize2d>(layer)) return m;
   return activated(m, std::get<Activate>(layer).act);
 }
 
@@ -72,16 +89,21 @@ Moments after_layer(Moments m, const Layer& layer, const Shape& in, const Shape&
 Moments input_moments(const Operator& op, const std::vector<Moments>& outputs) {
   Moments all{0, 0};
   double power = 0;
+  Moments product{1, 0};
   for (const Term& term : op.terms) {
     Moments sum{0, 0};
     for (const Value& v : term) {
       sum.mean += outputs[v.op].mean;
       sum.variance += outputs[v.op].variance;
     }
+    const double product_power = product.power() * sum.power();
+    product.mean *= sum.mean;
+    product.variance = std::max(product_power - product.mean * product.mean, 1e-6);
     const double part = double(term.front().channels()) / op.input.c;
     all.mean += part * sum.mean;
     power += part * sum.power();
   }
+  if (op.is_product()) return product;
   all.variance = std::max(power - all.mean * all.mean, 1e-6);
   return all;
 }

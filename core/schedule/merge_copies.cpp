@@ -9,7 +9,7 @@ std::vector<JoinSlot> join_slots(const Graph& graph) {
   std::vector<JoinSlot> slots(graph.size());
   for (OpId reader = 0; reader < graph.size(); ++reader) {
     const std::vector<Term>& terms = graph.op(reader).terms;
-    if (terms.size() < 2) continue;
+    if (terms.size() < 2 || graph.op(reader).is_product()) continue;
     for (std::size_t t = 0; t < terms.size(); ++t) {
       const Value& v = terms[t].front();
       if (terms[t].size() == 1 && v.begin == 0 && v.channels() == graph.op(v.op).output.c && slots[v.op].reader < 0 &&

@@ -26,12 +26,15 @@ bool can_merge(const Graph& graph, std::span<const OpId> ops) {
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const Operator& op = graph.op(ops[i]);
     const Conv2d* conv = op.as_conv();
-    if (!conv || conv->groups != 1 || conv->stride != like->stride || conv->act != like->act) return false;
+    if (!conv || conv->groups != 1 || conv->stride != like->stride || conv->act != like->act ||
+        conv->dilation != like->dilation || conv->more_padding != like->more_padding)
+      return false;
     if (op.terms != first.terms || op.output.h != first.output.h || op.output.w != first.output.w) return false;
     for (int d : {0, 1}) {
       if (conv->kernel[d] % 2 == 0) return false;
       // The window's centre must sit on the same pixel, so that padding the smaller kernel is exact.
-      if (conv->padding[d] - conv->kernel[d] / 2 != like->padding[d] - like->kernel[d] / 2) return false;
+      const auto centre = [d](const Conv2d& c) { return c.padding[d] - c.dilation[d] * (c.kernel[d] / 2); };
+      if (centre(*conv) != centre(*like)) return false;
     }
     if (std::ranges::find(ops.begin(), ops.begin() + i, ops[i]) != ops.begin() + i) return false;
   }

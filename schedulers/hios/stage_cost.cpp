@@ -2,15 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <typeinfo>
 
 #include "core/error.hpp"
 
 namespace opsched {
 
+namespace {
+
+/// Costs derived from synthetic ones may say something else of stages.
+bool is_synthetic(const CostModel& cost) { return typeid(cost) == typeid(SyntheticCost); }
+
+}  // namespace
+
 StageCost::StageCost(const HiosProblem& problem, bool estimate)
-    : problem_(&problem),
-      estimate_(estimate),
-      is_synthetic_(dynamic_cast<const SyntheticCost*>(&problem.cost()) != nullptr) {
+    : problem_(&problem), estimate_(estimate), is_synthetic_(is_synthetic(problem.cost())) {
   if (is_synthetic_)
     for (int v = 0; v < problem.size(); ++v) busy_.push_back(problem.ms(v) * problem.cost().utilisation(problem.op(v)));
 }

@@ -24,9 +24,9 @@ namespace {
 using test::NoisyCost;
 using test::TestCost;
 
-constexpr auto kBoth = {Enumeration::single_source, Enumeration::components};
+constexpr auto kEnumerations = {Enumeration::single_source, Enumeration::components};
 
-IosSearchOptions options(Enumeration enumeration, int r, int s, const std::string& strategies) {
+IosSearchOptions search_options(Enumeration enumeration, int r, int s, const std::string& strategies) {
   IosSearchOptions o;
   o.space = {.enumeration = enumeration, .group_size = r, .groups = s};
   parse_strategies(strategies, o.space);
@@ -38,10 +38,10 @@ TEST(IosSearch, FindsTheBestScheduleOfTheDefinitions) {
     for (const Graph& graph : {test::layered(4, 3, seed), test::fork_join(2, 3), test::wide(6)}) {
       TestCost cost(graph, seed);
       const IosPart part = ios_parts(graph, 100).front();
-      for (Enumeration enumeration : kBoth)
+      for (Enumeration enumeration : kEnumerations)
         for (auto [r, s] : {std::pair{1, 2}, {3, 8}, {kUnlimited, kUnlimited}})
           for (const char* strategies : {"concurrent", "merge", "concurrent,merge"}) {
-            const IosSearchOptions o = options(enumeration, r, s, strategies);
+            const IosSearchOptions o = search_options(enumeration, r, s, strategies);
             const IosResult result = ios_search(cost, o);
             const test::NaiveIos naive(graph, part, o.space);
             EXPECT_NEAR(result.ms, naive.best_ms([&](const Stage& stage) { return cost.stage_ms(stage); }), 1e-9);
@@ -58,10 +58,10 @@ TEST(IosSearch, MoreFreedomIsNeverWorse) {
     const Graph graph = test::layered(6, 4, seed);
     TestCost cost(graph, seed);
     const auto ms = [&](Enumeration e, int r, int s, const char* strategies) {
-      return ios_search(cost, options(e, r, s, strategies)).ms;
+      return ios_search(cost, search_options(e, r, s, strategies)).ms;
     };
     const double slack = 1 + 1e-12;
-    for (Enumeration e : kBoth) {
+    for (Enumeration e : kEnumerations) {
       for (int r = 1; r < 5; ++r) EXPECT_LE(ms(e, r + 1, 4, "concurrent"), slack * ms(e, r, 4, "concurrent"));
       for (int s = 1; s < 5; ++s) EXPECT_LE(ms(e, 3, s + 1, "concurrent"), slack * ms(e, 3, s, "concurrent"));
       const double both = ms(e, 3, 8, "concurrent,merge");

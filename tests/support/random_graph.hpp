@@ -37,7 +37,13 @@ class RandomGraph {
 
  private:
   int below(int n) { return static_cast<int>(random_() % static_cast<std::uint64_t>(n)); }
-  Activation activation() { return std::vector{Activation::none, Activation::relu, Activation::tanh}[below(3)]; }
+  float parameter() { return static_cast<float>(below(9) - 4) / 8; }
+  Activation activation() {
+    if (below(3)) return std::vector{Activation::none, Activation::relu, Activation::tanh}[below(3)];
+    const auto kind = static_cast<Activation::Kind>(below(Activation::kinds));
+    const int parameters = activation_parameters(kind);
+    return {kind, parameters > 0 ? parameter() : 0, parameters > 1 ? 1 + parameter() : 0};
+  }
 
   OpId add_unit(Graph& graph, const std::string& name) {
     // Everything of the size of one operator can be read together.
@@ -60,7 +66,25 @@ class RandomGraph {
       }
       channels += width;
     }
+    if (below(6) == 0) return add_product(graph, name, terms.front());
     return graph.add(name, std::move(terms), layers({channels, like.h, like.w}));
+  }
+
+  /// A sum, times whatever fits it: of its size, or one channel, row or column of it.
+  OpId add_product(Graph& graph, const std::string& name, const Term& sum) {
+    const Shape shape{sum.front().channels(), graph.op(sum.front().op).output.h, graph.op(sum.front().op).output.w};
+    std::vector<Term> terms{sum};
+    for (int i = 0, n = 1 + below(2); i < n; ++i)
+      for (int tries = 0; tries < 20; ++tries) {
+        const OpId id = below(graph.size());
+        const Shape from = graph.op(id).output;
+        if ((from.h != shape.h && from.h != 1) || (from.w != shape.w && from.w != 1)) continue;
+        const int width = from.c < shape.c || below(3) == 0 ? 1 : shape.c, begin = below(from.c - width + 1);
+        terms.push_back({{id, begin, begin + width}});
+        break;
+      }
+    if (below(2)) std::swap(terms.front(), terms.back());
+    return graph.add(name, std::move(terms), layers(shape), Combine::product);
   }
 
   std::vector<Layer> layers(Shape shape) {
@@ -74,9 +98,13 @@ class RandomGraph {
 
   Layer layer(const Shape& in) {
     const int kernel = std::min({1 + below(3), in.h, in.w}), stride = below(5) == 0 ? 2 : 1;
-    switch (below(4)) {
-      case 0:
-        return Activate{below(2) ? Activation::relu : Activation::tanh};
+    switch (below(5)) {
+      case 4:
+        return uncommon(in);
+      case 0: {
+        const Activation act = activation();
+        return Activate{act == Activation::none ? Activation::relu : act};
+      }
       case 1:
         return pool(kernel, stride);
       case 2:
@@ -89,6 +117,31 @@ class RandomGraph {
       default:
         return Conv2d{.out_channels = 1 + below(6), .kernel = {1, kernel}, .padding = {1, 1}, .act = activation()};
     }
+  }
+
+  /// Windows with a dilation and four paddings, and resizing.
+  Layer uncommon(const Shape& in) {
+    const int dilation = in.h > 2 ? 1 + below(2) : 1, extent = 2 * dilation + 1;
+    const bool fits = in.h + dilation >= extent && in.w + dilation >= extent;
+    const int kind = fits ? below(3) : 2;
+    if (kind == 0)
+      return Conv2d{.out_channels = 1 + below(4),
+                    .kernel = {3, 3},
+                    .padding = {dilation, below(2) * dilation},
+                    .act = activation(),
+                    .dilation = {dilation, dilation},
+                    .more_padding = {-below(2), dilation}};
+    if (kind == 1)
+      return Pool2d{.type = below(2) ? PoolType::max : PoolType::avg,
+                    .kernel = {3, 3},
+                    .padding = {dilation, 0},
+                    .count_padding = below(2) == 0,
+                    .dilation = {dilation, dilation},
+                    .more_padding = {-below(2), dilation}};
+    return Resize2d{.size = {1 + below(14), 1 + below(14)},
+                    .interpolation = static_cast<Interpolation>(below(2)),
+                    .coordinates = static_cast<Coordinates>(below(3)),
+                    .rounding = static_cast<Rounding>(below(4))};
   }
 
   Pool2d pool(int kernel, int stride) {

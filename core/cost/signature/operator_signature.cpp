@@ -15,7 +15,18 @@ void add_pair(std::string& text, char tag, const std::array<int, 2>& pair, int u
   if (pair[0] != pair[1]) text += "x" + std::to_string(pair[1]);
 }
 
-const char* suffix(Activation act) { return act == Activation::relu ? "r" : act == Activation::tanh ? "t" : ""; }
+std::string suffix(const Activation& act) {
+  if (act.is_basic()) return act == Activation::relu ? "r" : act == Activation::tanh ? "t" : "";
+  std::string text = "~" + to_string(act) + "~";  // words and wiring of a key are apart by ' ', '@' and ','
+  std::ranges::replace(text, ',', ';');
+  return text;
+}
+
+template <class Window>
+void add_rare(std::string& text, const Window& w) {
+  add_pair(text, 'd', w.dilation, 1);
+  add_pair(text, 'e', w.more_padding, 0);
+}
 
 void add_layer(std::string& text, const Layer& layer) {
   text += ':';
@@ -25,6 +36,7 @@ void add_layer(std::string& text, const Layer& layer) {
     add_pair(text, 's', conv->stride, 1);
     add_pair(text, 'p', conv->padding, 0);
     if (conv->groups != 1) text += "g" + std::to_string(conv->groups);
+    add_rare(text, *conv);
     text += suffix(conv->act);
   } else if (const auto* pool = std::get_if<Pool2d>(&layer)) {
     if (pool->type == PoolType::global_avg) {
@@ -37,20 +49,28 @@ void add_layer(std::string& text, const Layer& layer) {
     add_pair(text, 's', pool->stride, 1);
     add_pair(text, 'p', pool->padding, 0);
     if (pool->ceil) text += 'u';
+    add_rare(text, *pool);
+  } else if (const auto* resize = std::get_if<Resize2d>(&layer)) {
+    text += resize->interpolation == Interpolation::nearest ? "z" : "zl";
+    text += std::to_string(resize->size[0]) + "x" + std::to_string(resize->size[1]);
   } else {
     text += suffix(std::get<Activate>(layer).act);
   }
 }
 
-void add_terms(std::string& text, const Graph& graph, const std::vector<Term>& terms) {
+void add_terms(std::string& text, const Graph& graph, const Operator& op) {
+  const std::vector<Term>& terms = op.terms;
   const auto slices = [&](const Term& term) {
     return std::ranges::count_if(term, [&](const Value& v) { return v.channels() != graph.op(v.op).output.c; });
   };
-  if (terms.size() == 1 && terms[0].size() == 1 && slices(terms[0]) == 0) return;
-  char separator = '(';
+  if (!op.is_product() && terms.size() == 1 && terms[0].size() == 1 && slices(terms[0]) == 0) return;
+  std::string separator = op.is_product() ? "(x" : "(";
   for (const Term& term : terms) {
     text += separator + std::to_string(term.front().channels());
-    separator = '+';
+    separator = "+";
+    const Shape& from = graph.op(term.front().op).output;
+    if (from.h != op.input.h) text += 'h';
+    if (from.w != op.input.w) text += 'w';
     if (term.size() > 1) text += "*" + std::to_string(term.size());
     if (const auto n = slices(term)) text += "/" + std::to_string(n);
   }
@@ -83,7 +103,21 @@ class Reader {
     const int first = number();
     return {first, take('x') ? number() : first};
   }
-  Activation activation() { return take('r') ? Activation::relu : take('t') ? Activation::tanh : Activation::none; }
+  std::array<int, 2> signed_pair(char tag, int usual) {
+    if (!take(tag)) return {usual, usual};
+    const auto one = [&] { return take('-') ? -number() : number(); };
+    const int first = one();
+    return {first, take('x') ? one() : first};
+  }
+  Activation activation() {
+    if (!take('~')) return take('r') ? Activation::relu : take('t') ? Activation::tanh : Activation::none;
+    const std::size_t end = rest_.find('~');
+    if (end == std::string_view::npos) fail();
+    std::string text(rest_.substr(0, end));
+    std::ranges::replace(text, ';', ',');
+    rest_.remove_prefix(end + 1);
+    return parse_activation(text);
+  }
   [[noreturn]] void fail() const {
     throw Error("not an operator signature: '" + std::string(text_) + "' (at '" + std::string(rest_) + "')");
   }
@@ -91,6 +125,12 @@ class Reader {
  private:
   std::string_view text_, rest_;
 };
+
+template <class Window>
+void read_rare(Reader& in, Window& w) {
+  w.dilation = in.pair('d', 1);
+  w.more_padding = in.signed_pair('e', 0);
+}
 
 Layer read_layer(Reader& in) {
   if (in.take('c')) {
@@ -100,6 +140,7 @@ Layer read_layer(Reader& in) {
     conv.stride = in.pair('s', 1);
     conv.padding = in.pair('p', 0);
     if (in.take('g')) conv.groups = in.number();
+    read_rare(in, conv);
     conv.act = in.activation();
     return conv;
   }
@@ -112,25 +153,36 @@ Layer read_layer(Reader& in) {
     pool.stride = in.pair('s', 1);
     pool.padding = in.pair('p', 0);
     pool.ceil = in.take('u');
+    read_rare(in, pool);
     return pool;
+  }
+  if (in.take('z')) {
+    Resize2d resize{.interpolation = in.take('l') ? Interpolation::linear : Interpolation::nearest};
+    resize.size[0] = in.number();
+    in.expect('x');
+    resize.size[1] = in.number();
+    return resize;
   }
   return Activate{in.activation()};
 }
 
-std::vector<Term> read_terms(Reader& in, int channels) {
+std::vector<Term> read_terms(Reader& in, int channels, Combine& combine) {
   if (!in.take('(')) return {{Value{-1, 0, channels}}};
+  if (in.take('x')) combine = Combine::product;
   std::vector<Term> terms;
-  int sum = 0;
+  int sum = 0, widest = 0;
   do {
     const int width = in.number();
+    if (combine == Combine::product) in.take('h'), in.take('w');
     const int values = in.take('*') ? in.number() : 1;
     if (in.take('/') && in.number() > values) in.fail();
     if (width < 1 || values < 1 || values > 1'000'000) in.fail();
     terms.emplace_back(values, Value{-1, 0, width});
     sum += width;
+    widest = std::max(widest, width);
   } while (in.take('+'));
   in.expect(')');
-  if (sum != channels) in.fail();
+  if ((combine == Combine::product ? widest : sum) != channels) in.fail();
   return terms;
 }
 
@@ -139,7 +191,7 @@ std::vector<Term> read_terms(Reader& in, int channels) {
 std::string operator_signature(const Graph& graph, OpId id) {
   const Operator& op = graph.op(id);
   std::string text = std::to_string(op.input.c) + "x" + std::to_string(op.input.h) + "x" + std::to_string(op.input.w);
-  if (!op.is_input()) add_terms(text, graph, op.terms);
+  if (!op.is_input()) add_terms(text, graph, op);
   for (const Layer& layer : op.layers) add_layer(text, layer);
   return text;
 }
@@ -154,7 +206,7 @@ Operator parse_operator_signature(const std::string& signature) {
   op.input.h = in.number();
   in.expect('x');
   op.input.w = in.number();
-  op.terms = read_terms(in, op.input.c);
+  op.terms = read_terms(in, op.input.c, op.combine);
   while (in.take(':')) op.layers.push_back(read_layer(in));
   if (!in.done()) in.fail();
   op.output = op.input;

@@ -5,8 +5,8 @@
 //                  {"name", "inputs", "layers", "output": [C, H, W]}, ...],
 //    "blocks": [{"name", "operators": [name, ...], "parts": [[name, ...], ...]}, ...]}
 //
-// "inputs" is a list of terms, concatenated; a term a list of values, added; a value [name, begin, end)
-// in channels. "output", "parts" and "blocks" may be left out. A layer has a "type" and fields as in
+// "inputs" is a list of terms, concatenated ("combine": "product": multiplied); a term a list of values, added; a value
+// [name, begin, end) in channels. "output", "parts" and "blocks" may be left out. A layer has a "type" and fields as in
 // core/graph/operator.hpp; fields with a default there may be left out.
 #include "core/graph/files/graph_json.hpp"
 
@@ -21,10 +21,17 @@ using Json = nlohmann::ordered_json;
 
 constexpr int version = 1;
 
-const std::pair<Activation, const char*> activations[] = {
-    {Activation::none, "none"}, {Activation::relu, "relu"}, {Activation::tanh, "tanh"}};
 const std::pair<PoolType, const char*> pools[] = {
     {PoolType::max, "max"}, {PoolType::avg, "avg"}, {PoolType::global_avg, "global_avg"}};
+const std::pair<Interpolation, const char*> interpolations[] = {{Interpolation::nearest, "nearest"},
+                                                                {Interpolation::linear, "linear"}};
+const std::pair<Coordinates, const char*> coordinates[] = {{Coordinates::half_pixel, "half_pixel"},
+                                                           {Coordinates::asymmetric, "asymmetric"},
+                                                           {Coordinates::align_corners, "align_corners"}};
+const std::pair<Rounding, const char*> roundings[] = {{Rounding::floor, "floor"},
+                                                      {Rounding::ceil, "ceil"},
+                                                      {Rounding::half_down, "half_down"},
+                                                      {Rounding::half_up, "half_up"}};
 
 template <class T, std::size_t n>
 const char* name_of(const std::pair<T, const char*> (&names)[n], T value) {
@@ -44,24 +51,44 @@ T value_of(const std::pair<T, const char*> (&names)[n], const JsonReader& json) 
   json.fail("'" + text + "' is unknown; known: " + known);
 }
 
+/// What is rarely used is left out where it is not.
+template <class Window>
+void add_window(Json& json, const Window& w) {
+  if (w.dilation != std::array{1, 1}) json["dilation"] = w.dilation;
+  if (w.more_padding != std::array{0, 0}) json["more_padding"] = w.more_padding;
+}
+
 Json to_json(const Conv2d& c) {
-  return {{"type", "conv2d"},
-          {"out_channels", c.out_channels},
-          {"kernel", c.kernel},
-          {"stride", c.stride},
-          {"padding", c.padding},
-          {"groups", c.groups},
-          {"activation", name_of(activations, c.act)}};
+  Json json{{"type", "conv2d"},
+            {"out_channels", c.out_channels},
+            {"kernel", c.kernel},
+            {"stride", c.stride},
+            {"padding", c.padding},
+            {"groups", c.groups},
+            {"activation", to_string(c.act)}};
+  add_window(json, c);
+  return json;
 }
 
 Json to_json(const Pool2d& p) {
   Json json{{"type", "pool2d"},   {"pool", name_of(pools, p.type)}, {"kernel", p.kernel},
             {"stride", p.stride}, {"padding", p.padding},           {"count_padding", p.count_padding}};
   if (p.ceil) json["ceil"] = true;
+  add_window(json, p);
   return json;
 }
 
-Json to_json(const Activate& a) { return {{"type", "activation"}, {"activation", name_of(activations, a.act)}}; }
+Json to_json(const Activate& a) { return {{"type", "activation"}, {"activation", to_string(a.act)}}; }
+
+Json to_json(const Resize2d& r) {
+  Json json{{"type", "resize2d"},
+            {"size", r.size},
+            {"interpolation", name_of(interpolations, r.interpolation)},
+            {"coordinates", name_of(coordinates, r.coordinates)},
+            {"rounding", name_of(roundings, r.rounding)}};
+  if (r.scale != std::array{0.0, 0.0}) json["scale"] = r.scale;
+  return json;
+}
 
 Json to_json(const Shape& s) { return Json::array({s.c, s.h, s.w}); }
 
@@ -74,8 +101,10 @@ Json to_json(const Graph& graph, const Operator& op) {
     terms.push_back(std::move(values));
   }
   for (const Layer& layer : op.layers) layers.push_back(std::visit([](const auto& l) { return to_json(l); }, layer));
-  return {
+  Json json{
       {"name", op.name}, {"inputs", std::move(terms)}, {"layers", std::move(layers)}, {"output", to_json(op.output)}};
+  if (op.is_product()) json["combine"] = "product";
+  return json;
 }
 
 Json names_of(const Graph& graph, const std::vector<OpId>& ids) {
@@ -84,33 +113,63 @@ Json names_of(const Graph& graph, const std::vector<OpId>& ids) {
   return names;
 }
 
+Activation read_activation(const JsonReader& json) {
+  try {
+    return parse_activation(json.string());
+  } catch (const Error& e) {
+    json.fail(e.what());
+  }
+}
+
+template <class Window>
+void read_window(const JsonReader& json, Window& w) {
+  if (json.has("kernel")) w.kernel = json.at("kernel").pair(1);
+  if (json.has("stride")) w.stride = json.at("stride").pair(1);
+  if (json.has("padding")) w.padding = json.at("padding").pair(0);
+  if (json.has("dilation")) w.dilation = json.at("dilation").pair(1);
+  if (json.has("more_padding")) w.more_padding = json.at("more_padding").pair(-static_cast<int>(max_axis));
+}
+
+Resize2d read_resize(const JsonReader& json) {
+  json.check_keys({"type", "size", "interpolation", "coordinates", "rounding", "scale"});
+  Resize2d r{.size = json.at("size").pair(1)};
+  if (json.has("interpolation")) r.interpolation = value_of(interpolations, json.at("interpolation"));
+  if (json.has("coordinates")) r.coordinates = value_of(coordinates, json.at("coordinates"));
+  if (json.has("rounding")) r.rounding = value_of(roundings, json.at("rounding"));
+  if (json.has("scale")) {
+    const auto list = json.at("scale").array();
+    if (list.size() != 2) json.at("scale").fail("must be two numbers [vertical, horizontal]");
+    r.scale = {list[0].number(), list[1].number()};
+  }
+  return r;
+}
+
 Layer read_layer(const JsonReader& json) {
   const std::string type = json.at("type").string();
   if (type == "conv2d") {
-    json.check_keys({"type", "out_channels", "kernel", "stride", "padding", "groups", "activation"});
+    json.check_keys(
+        {"type", "out_channels", "kernel", "stride", "padding", "groups", "activation", "dilation", "more_padding"});
     Conv2d c{.out_channels = json.at("out_channels").integer(1)};
-    if (json.has("kernel")) c.kernel = json.at("kernel").pair(1);
-    if (json.has("stride")) c.stride = json.at("stride").pair(1);
-    if (json.has("padding")) c.padding = json.at("padding").pair(0);
+    read_window(json, c);
     if (json.has("groups")) c.groups = json.at("groups").integer(1);
-    if (json.has("activation")) c.act = value_of(activations, json.at("activation"));
+    if (json.has("activation")) c.act = read_activation(json.at("activation"));
     return c;
   }
   if (type == "pool2d") {
-    json.check_keys({"type", "pool", "kernel", "stride", "padding", "count_padding", "ceil"});
+    json.check_keys(
+        {"type", "pool", "kernel", "stride", "padding", "count_padding", "ceil", "dilation", "more_padding"});
     Pool2d p{.type = value_of(pools, json.at("pool"))};
-    if (json.has("kernel")) p.kernel = json.at("kernel").pair(1);
-    if (json.has("stride")) p.stride = json.at("stride").pair(1);
-    if (json.has("padding")) p.padding = json.at("padding").pair(0);
+    read_window(json, p);
     if (json.has("count_padding")) p.count_padding = json.at("count_padding").boolean();
     if (json.has("ceil")) p.ceil = json.at("ceil").boolean();
     return p;
   }
   if (type == "activation") {
     json.check_keys({"type", "activation"});
-    return Activate{value_of(activations, json.at("activation"))};
+    return Activate{read_activation(json.at("activation"))};
   }
-  json.fail("unknown layer type '" + type + "'; known: conv2d, pool2d, activation");
+  if (type == "resize2d") return read_resize(json);
+  json.fail("unknown layer type '" + type + "'; known: conv2d, pool2d, activation, resize2d");
 }
 
 OperatorSpec read_operator(const JsonReader& item) {
@@ -122,9 +181,15 @@ OperatorSpec read_operator(const JsonReader& item) {
     op.input = json.at("shape").shape();
     return op;
   }
-  json.check_keys({"name", "inputs", "layers", "output"});
+  json.check_keys({"name", "inputs", "layers", "output", "combine"});
   op.terms = read_terms(json.at("inputs"));
   for (const JsonReader& layer : json.at("layers").array()) op.layers.push_back(read_layer(layer));
+  if (json.has("combine")) {
+    const std::string combine = json.at("combine").string();
+    if (combine != "concat" && combine != "product")
+      json.at("combine").fail("'" + combine + "' is unknown; known: concat, product");
+    op.combine = combine == "product" ? Combine::product : Combine::concat;
+  }
   if (json.has("output")) op.stated.push_back({op.layers.size(), json.at("output").shape()});
   return op;
 }

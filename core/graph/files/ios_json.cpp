@@ -12,12 +12,13 @@ using Json = nlohmann::ordered_json;
 
 // ---- reading
 
-Activation read_activation(const JsonReader& json) {
+Activation read_ios_activation(const JsonReader& json) {
   const std::string text = json.string();
   if (text == "relu") return Activation::relu;
   if (text == "tanh") return Activation::tanh;
+  if (text == "sigmoid") return Activation::sigmoid;
   if (text == "identity") return Activation::none;
-  json.fail("activation '" + text + "' is not supported; known: relu, tanh, identity");
+  json.fail("activation '" + text + "' is not supported; known: relu, tanh, sigmoid, identity");
 }
 
 Conv2d read_conv(const JsonReader& node) {
@@ -26,7 +27,7 @@ Conv2d read_conv(const JsonReader& node) {
           .stride = node.at("stride").pair(1),
           .padding = node.at("padding").pair(0),
           .groups = node.at("groups").integer(1),
-          .act = read_activation(node.at("act"))};
+          .act = read_ios_activation(node.at("act"))};
 }
 
 Pool2d read_pool(const JsonReader& node) {
@@ -69,11 +70,18 @@ void append_layers(const JsonReader& node, OperatorSpec& op) {
   } else if (type == "relu") {
     op.layers.push_back(Activate{});
   } else if (type == "activation") {
-    op.layers.push_back(Activate{read_activation(node.at("act_type"))});
+    op.layers.push_back(Activate{read_ios_activation(node.at("act_type"))});
   } else if (type == "element") {
-    // Values of a term are added anyway; only a product would be something new.
-    if (const std::string kind = node.at("op_type").string(); kind != "add")
-      node.fail("element-wise '" + kind + "' is not supported, only 'add'");
+    // Values of a term are added anyway. IOS writes the factors of a product as values of one term, too.
+    const std::string kind = node.at("op_type").string();
+    if (kind == "mul" && op.terms.size() == 1 && op.layers.empty()) {
+      std::vector<std::vector<ValueSpec>> factors;
+      for (const ValueSpec& value : op.terms[0]) factors.push_back({value});
+      op.terms = std::move(factors);
+      op.combine = Combine::product;
+    } else if (kind != "add") {
+      node.fail("element-wise '" + kind + "' is not supported here, only 'add' and 'mul'");
+    }
   } else if (type != "identity") {
     node.fail("type '" + type +
               "' is not supported here; known: conv, pool, identity, relu, element, activation, sequential");
@@ -101,9 +109,7 @@ OperatorSpec read_unit(const JsonReader& item) {
 
 // ---- writing
 
-const char* ios_name(Activation act) {
-  return act == Activation::relu ? "relu" : act == Activation::tanh ? "tanh" : "identity";
-}
+const char* ios_name(Activation act) { return act == Activation::none ? "identity" : activation_name(act.kind); }
 
 Json shape_list(const Shape& s) { return Json::array({s.c, s.h, s.w}); }
 
@@ -132,10 +138,31 @@ Json layer_json(const Layer& layer, const std::string& name, const Json& inputs,
     return json;
   }
   const Activation act = std::get<Activate>(layer).act;
-  if (act != Activation::tanh) return node_json(act == Activation::relu ? "relu" : "identity", name, inputs);
+  if (act == Activation::relu || act == Activation::none) return node_json(ios_name(act), name, inputs);
   Json json = node_json("activation", name, inputs);
-  json.update({{"act_type", "tanh"}, {"inplace", false}});
+  json.update({{"act_type", ios_name(act)}, {"inplace", false}});
   return json;
+}
+
+/// IOS knows relu, tanh and sigmoid, and products only of two values of one shape, which we leave out.
+void check_ios_has(const Operator& op) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error("operator '" + op.name + "': IOS's format has no " + what);
+  };
+  if (op.is_product()) refuse("product with a place for layers");
+  for (const Layer& layer : op.layers) {
+    if (std::holds_alternative<Resize2d>(layer)) refuse("resizing");
+    const auto check_window = [&](const auto& w) {
+      if (w.dilation != std::array{1, 1}) refuse("dilation");
+      if (w.more_padding != std::array{0, 0}) refuse("padding that differs at the two ends");
+    };
+    const auto check_act = [&](const Activation& act) {
+      if (!act.is_basic() && act != Activation::sigmoid) refuse("activation " + to_string(act));
+    };
+    if (const auto* c = std::get_if<Conv2d>(&layer)) check_window(*c), check_act(c->act);
+    if (const auto* p = std::get_if<Pool2d>(&layer)) check_window(*p);
+    if (const auto* a = std::get_if<Activate>(&layer)) check_act(a->act);
+  }
 }
 
 Json placeholder_json(const Operator& op) {
@@ -145,6 +172,7 @@ Json placeholder_json(const Operator& op) {
 Json unit_json(const Graph& graph, OpId id) {
   const Operator& op = graph.op(id);
   if (op.is_input()) return placeholder_json(op);
+  check_ios_has(op);
   Json inputs = Json::array();
   for (const Term& term : op.terms) {
     Json values = Json::array();

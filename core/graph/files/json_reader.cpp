@@ -95,6 +95,11 @@ int JsonReader::integer(int least, int most) const {
   return json_->get<int>();
 }
 
+double JsonReader::number() const {
+  if (!json_->is_number()) fail("must be a number, not " + text_of(*json_));
+  return json_->get<double>();
+}
+
 std::array<int, 2> JsonReader::pair(int least) const {
   const auto list = array();
   if (list.size() != 2) fail("must be two integers [vertical, horizontal]");

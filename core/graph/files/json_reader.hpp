@@ -37,6 +37,7 @@ class JsonReader {
   std::string string() const;
   bool boolean() const;
   int integer(int least = std::numeric_limits<int>::min(), int most = std::numeric_limits<int>::max()) const;
+  double number() const;
   std::array<int, 2> pair(int least) const;
   Shape shape() const;
   std::vector<std::string> strings() const;

@@ -1,6 +1,7 @@
 // Operators that treat every number alike: activations, sums, products.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.hpp"
 #include "core/graph/onnx/onnx_reader.hpp"
@@ -14,8 +15,33 @@ void activation(OnnxReader& reader, const OnnxNode& node, Activation act) {
   reader.append(unit, Activate{act});
   reader.define(node, unit, from.dims);
 }
-void relu(OnnxReader& reader, const OnnxNode& node) { activation(reader, node, Activation::relu); }
-void tanh(OnnxReader& reader, const OnnxNode& node) { activation(reader, node, Activation::tanh); }
+template <Activation::Kind kind>
+void plain(OnnxReader& reader, const OnnxNode& node) {
+  activation(reader, node, kind);
+}
+void leaky_relu(OnnxReader& reader, const OnnxNode& node) {
+  activation(reader, node, {Activation::leaky_relu, node.real("alpha", 0.01f)});
+}
+void elu(OnnxReader& reader, const OnnxNode& node) {
+  activation(reader, node, {Activation::elu, node.real("alpha", 1)});
+}
+void hard_sigmoid(OnnxReader& reader, const OnnxNode& node) {
+  activation(reader, node, {Activation::hard_sigmoid, node.real("alpha", 0.2f), node.real("beta", 0.5f)});
+}
+void gelu(OnnxReader& reader, const OnnxNode& node) {
+  if (node.text("approximate", "none") != "none") throw Error("only the exact function is supported");
+  activation(reader, node, Activation::gelu);
+}
+void clip(OnnxReader& reader, const OnnxNode& node) {
+  constexpr double most = std::numeric_limits<float>::max();
+  const double low = reader.number(node, 1, node.real("min", static_cast<float>(-most))),
+               high = reader.number(node, 2, node.real("max", static_cast<float>(most)));
+  activation(reader, node, {Activation::clip, static_cast<float>(low), static_cast<float>(high)});
+}
+/// One slope for all channels is that of a leaky relu.
+void p_relu(OnnxReader& reader, const OnnxNode& node) {
+  activation(reader, node, {Activation::leaky_relu, static_cast<float>(reader.number(node, 1, 0))});
+}
 
 /// The sum of lists of pieces of one total width, cut where any of them ends.
 std::vector<Term> sum_terms(const std::vector<OnnxData>& summands) {
@@ -107,9 +133,24 @@ void subtract(OnnxReader& reader, const OnnxNode& node) {
   affine(reader, node, from, std::vector<float>(from.shape.c, constant == 1 ? 1.0f : -1.0f), std::move(bias));
 }
 
+/// The shape of a value that takes part in a product as [batch, channels, height, width]. With fewer
+/// dimensions it would be other axes that are repeated.
+void multiply_values(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData left = reader.channels(node, 0), right = reader.channels(node, 1);
+  if (left.dims != right.dims && (left.dims.size() != 4 || right.dims.size() != 4))
+    throw Error("its inputs " + to_string(left.dims) + " and " + to_string(right.dims) +
+                " do not fit together: only images, or values of one shape, are supported here");
+  std::vector<std::int64_t> dims = left.dims;
+  for (std::size_t d = 0; d < dims.size(); ++d) dims[d] = std::max(dims[d], right.dims[d]);
+  if (left.dims == right.dims && left.shape != right.shape)
+    throw Error("its inputs have been reshaped in different ways");
+  const Term first = reader.term_of(node, left), second = reader.term_of(node, right);
+  reader.define(node, reader.add_product(node, {first, second}), dims);
+}
+
 void multiply(OnnxReader& reader, const OnnxNode& node) {
   const int constant = constant_input(reader, node);
-  if (constant < 0) throw Error("only a product with a constant is supported");
+  if (constant < 0) return multiply_values(reader, node);
   const OnnxData from = reader.channels(node, 1 - constant);
   affine(reader, node, from, by_channel(reader, *reader.constant(node, constant), from),
          std::vector<float>(from.shape.c, 0.0f));
@@ -130,12 +171,21 @@ void divide(OnnxReader& reader, const OnnxNode& node) {
 
 void add_onnx_elementwise(OnnxOperators& operators) {
   operators["Add"] = add;
+  operators["Clip"] = clip;
   operators["Div"] = divide;
+  operators["Elu"] = elu;
+  operators["Gelu"] = gelu;
+  operators["HardSigmoid"] = hard_sigmoid;
+  operators["HardSwish"] = plain<Activation::hard_swish>;
+  operators["LeakyRelu"] = leaky_relu;
   operators["Mul"] = multiply;
-  operators["Relu"] = relu;
+  operators["PRelu"] = p_relu;
+  operators["Relu"] = plain<Activation::relu>;
+  operators["Sigmoid"] = plain<Activation::sigmoid>;
+  operators["Softplus"] = plain<Activation::softplus>;
   operators["Sub"] = subtract;
   operators["Sum"] = sum;
-  operators["Tanh"] = tanh;
+  operators["Tanh"] = plain<Activation::tanh>;
 }
 
 }  // namespace opsched

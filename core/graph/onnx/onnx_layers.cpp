@@ -24,7 +24,9 @@ void conv(OnnxReader& reader, const OnnxNode& node) {
                      .kernel = window.kernel,
                      .stride = window.stride,
                      .padding = window.padding,
-                     .groups = static_cast<int>(groups)};
+                     .groups = static_cast<int>(groups),
+                     .dilation = window.dilation,
+                     .more_padding = window.more_padding};
   const OnnxTensor* const bias = node.has_input(2) ? &reader.needed_constant(node, 2) : nullptr;
   const int unit = reader.add_unit(node, from);
   reader.append(unit, layer, reader.weights(weight, bias, layer.out_channels));
@@ -60,11 +62,21 @@ void pool(OnnxReader& reader, const OnnxNode& node, PoolType type) {
                              .stride = window.stride,
                              .padding = window.padding,
                              .count_padding = count_padding,
-                             .ceil = window.ceil});
+                             .ceil = window.ceil,
+                             .dilation = window.dilation,
+                             .more_padding = window.more_padding});
   reader.define(node, unit);
 }
 void max_pool(OnnxReader& reader, const OnnxNode& node) { pool(reader, node, PoolType::max); }
 void average_pool(OnnxReader& reader, const OnnxNode& node) { pool(reader, node, PoolType::avg); }
+
+void global_max_pool(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData& from = reader.image(node, 0);
+  const std::array<int, 2> whole{from.shape.h, from.shape.w};
+  const int unit = reader.add_unit(node, from);
+  reader.append(unit, Pool2d{.type = PoolType::max, .kernel = whole});
+  reader.define(node, unit);
+}
 
 void global_average_pool(OnnxReader& reader, const OnnxNode& node) {
   const int unit = reader.add_unit(node, reader.image(node, 0));
@@ -92,6 +104,85 @@ void reduce_mean(OnnxReader& reader, const OnnxNode& node) {
     reader.define(node, unit, {reader.batch(), reader.units()[unit].output.c});
 }
 
+/// Zeros around an image.
+void pad(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData& from = reader.image(node, 0);
+  if (const std::string mode = node.text("mode", "constant"); mode != "constant")
+    throw Error("mode '" + mode + "' is not supported, only 'constant'");
+  if (reader.number(node, 2, node.real("value", 0)) != 0) throw Error("only padding with zeros is supported");
+  const auto* attribute = node.integers("pads");  // before version 11
+  const std::vector<std::int64_t> given = attribute ? *attribute : reader.integers(node, 1);
+  std::vector<std::int64_t> axes{0, 1, 2, 3};
+  if (node.has_input(3)) axes = reader.integers(node, 3);
+  if (given.size() != 2 * axes.size()) throw Error("a number of pads that does not fit");
+  std::array<std::int64_t, 4> begin{}, end{};
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const std::size_t axis = onnx_axis(axes[i], 4, 3);
+    begin[axis] = given[i];
+    end[axis] = given[axes.size() + i];
+  }
+  for (int axis = 0; axis < 4; ++axis)
+    if (begin[axis] < 0 || end[axis] < 0 || std::max(begin[axis], end[axis]) > max_axis ||
+        (axis < 2 && (begin[axis] != 0 || end[axis] != 0)))
+      throw Error("only zeros around height and width are supported; the pads are " + to_string(given));
+  if (std::ranges::all_of(given, [](std::int64_t n) { return n == 0; })) return reader.define(node, OnnxData(from));
+  const int unit = reader.add_unit(node, from);
+  reader.append_padding(unit, {static_cast<int>(begin[2]), static_cast<int>(begin[3])},
+                        {static_cast<int>(end[2] - begin[2]), static_cast<int>(end[3] - begin[3])});
+  reader.define(node, unit);
+}
+
+/// Height and width of an image in another size; also Upsample, its older name.
+void resize(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData& from = reader.image(node, 0);
+  const bool upsample = node.type == "Upsample";
+  const std::array<int, 2> size{from.shape.h, from.shape.w};
+  Resize2d layer{.size = size};
+  const std::size_t scales_at = upsample ? 1 : 2;
+  if (node.integers("axes")) throw Error("axes are not supported");
+  if (const std::string p = node.text("keep_aspect_ratio_policy", "stretch"); p != "stretch")
+    throw Error("keep_aspect_ratio_policy '" + p + "' is not supported");
+  if (node.integer("antialias", 0) != 0) throw Error("antialias is not supported");
+  if (!upsample && node.has_input(3)) {
+    const auto wish = reader.integers(node, 3);
+    if (wish.size() != 4 || wish[0] != reader.batch() || wish[1] != from.shape.c)
+      throw Error("only height and width may change; the sizes are " + to_string(wish));
+    for (int d : {0, 1}) layer.size[d] = static_cast<int>(std::clamp<std::int64_t>(wish[d + 2], 0, max_axis + 1));
+  } else {
+    std::vector<double> scales;
+    if (node.has_input(scales_at)) scales = reader.numbers(reader.needed_constant(node, scales_at)).values;
+    if (scales.size() != 4 || scales[0] != 1 || scales[1] != 1 || !(scales[2] > 0) || !(scales[3] > 0))
+      throw Error("needs one scale for height and one for width, and 1 for batch and channels");
+    for (int d : {0, 1}) {
+      layer.size[d] = static_cast<int>(std::min(std::floor(size[d] * scales[d + 2]), double(max_axis) + 1));
+      if (layer.size[d] != size[d] * scales[d + 2]) layer.scale[d] = scales[d + 2];
+    }
+  }
+  const std::string mode = node.text("mode", "nearest");
+  if (mode != "nearest" && mode != "linear" && mode != "bilinear")
+    throw Error("mode '" + mode + "' is not supported; nearest and linear are");
+  layer.interpolation = mode == "nearest" ? Interpolation::nearest : Interpolation::linear;
+  const std::string where = node.text("coordinate_transformation_mode", upsample ? "asymmetric" : "half_pixel");
+  if (where == "asymmetric")
+    layer.coordinates = Coordinates::asymmetric;
+  else if (where == "align_corners")
+    layer.coordinates = Coordinates::align_corners;
+  else if (where != "half_pixel" && (where != "pytorch_half_pixel" || layer.size[0] == 1 || layer.size[1] == 1))
+    throw Error("coordinate_transformation_mode '" + where + "' is not supported");
+  const std::string rounding = node.text("nearest_mode", upsample ? "floor" : "round_prefer_floor");
+  if (rounding == "floor")
+    layer.rounding = Rounding::floor;
+  else if (rounding == "ceil")
+    layer.rounding = Rounding::ceil;
+  else if (rounding == "round_prefer_ceil")
+    layer.rounding = Rounding::half_up;
+  else if (rounding != "round_prefer_floor")
+    throw Error("nearest_mode '" + rounding + "' is unknown");
+  const int unit = reader.add_unit(node, from);
+  reader.append(unit, layer);
+  reader.define(node, unit);
+}
+
 /// The bias of a Gemm, one for each column. ONNX broadcasts it to [batch, outputs].
 std::vector<float> gemm_bias(OnnxReader& reader, const OnnxNode& node, std::int64_t outputs, float beta) {
   std::vector<float> bias(outputs, 0.0f);
@@ -117,11 +208,15 @@ void matrix_product(OnnxReader& reader, const OnnxNode& node, bool transposed, f
                 to_string(from.dims) + " with " + to_string(matrix.dims));
   const std::int64_t rows = matrix.dims[0], columns = matrix.dims[1], outputs = transposed ? rows : columns;
   if (outputs < 1 || outputs > max_axis) throw Error("a matrix of an impossible shape");
-  const std::vector<float> values = reader.floats(matrix);
-  ConvWeights weights{std::vector<float>(values.size()), gemm_bias(reader, node, outputs, beta)};
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t c = 0; c < columns; ++c)
-      weights.weight[transposed ? r * columns + c : c * rows + r] = alpha * values[r * columns + c];
+  ConvWeights weights{reader.floats(matrix), gemm_bias(reader, node, outputs, beta)};
+  if (!transposed) {
+    std::vector<float> turned(weights.weight.size());
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t c = 0; c < columns; ++c) turned[c * rows + r] = weights.weight[r * columns + c];
+    weights.weight = std::move(turned);
+  }
+  if (alpha != 1)
+    for (float& w : weights.weight) w *= alpha;
   const int unit = reader.add_unit(node, from);
   reader.append(unit, Conv2d{.out_channels = static_cast<int>(outputs), .kernel = {from.shape.h, from.shape.w}},
                 std::make_shared<const ConvWeights>(std::move(weights)));
@@ -142,9 +237,13 @@ void add_onnx_layers(OnnxOperators& operators) {
   operators["Conv"] = conv;
   operators["Gemm"] = gemm;
   operators["GlobalAveragePool"] = global_average_pool;
+  operators["GlobalMaxPool"] = global_max_pool;
   operators["MatMul"] = mat_mul;
   operators["MaxPool"] = max_pool;
+  operators["Pad"] = pad;
   operators["ReduceMean"] = reduce_mean;
+  operators["Resize"] = resize;
+  operators["Upsample"] = resize;
 }
 
 }  // namespace opsched

@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <type_traits>
 
@@ -247,12 +248,14 @@ std::int64_t OnnxTensor::size() const {
 
 namespace {
 
-/// Calls take(bits) for every value.
-template <class Take>
-void each_value(const OnnxTensor& tensor, OnnxFiles& files, const Take& take) {
-  const std::string where = "constant '" + tensor.name + "': ";
-  const std::size_t width = width_of(tensor.type);
-  const auto count = static_cast<std::size_t>(tensor.size());
+[[noreturn]] void throw_count(const OnnxTensor& tensor, std::size_t found) {
+  throw Error("constant '" + tensor.name + "': has " + std::to_string(found) + " values where its shape says " +
+              std::to_string(tensor.size()));
+}
+
+/// The values' bytes; none where they are in a typed field.
+std::string_view bytes_of(const OnnxTensor& tensor, OnnxFiles& files) {
+  const std::size_t width = width_of(tensor.type), count = static_cast<std::size_t>(tensor.size());
   std::string_view bytes = tensor.raw;
   if (tensor.external.contains("location")) {
     const auto offset = tensor.external.find("offset");
@@ -261,17 +264,23 @@ void each_value(const OnnxTensor& tensor, OnnxFiles& files, const Take& take) {
           files.bytes(tensor.external.at("location"), offset == tensor.external.end() ? 0 : number_of(offset->second),
                       static_cast<std::int64_t>(count * width));
     } catch (const Error& e) {
-      throw Error(where + e.what());
+      throw Error("constant '" + tensor.name + "': " + e.what());
     }
   }
-  const auto wrong = [&](std::size_t found) {
-    throw Error(where + "has " + std::to_string(found) + " values where its shape says " + std::to_string(count));
-  };
+  if (!bytes.empty() && bytes.size() != count * width) throw_count(tensor, bytes.size() / width);
+  return bytes;
+}
+
+/// Calls take(bits) for every value.
+template <class Take>
+void each_value(const OnnxTensor& tensor, OnnxFiles& files, const Take& take) {
+  const std::size_t width = width_of(tensor.type), count = static_cast<std::size_t>(tensor.size());
+  const std::string_view bytes = bytes_of(tensor, files);
   if (bytes.empty()) {
     std::size_t found = 0;
     for (ProtobufReader field(tensor.message); field.next();) {
       const auto one = [&](std::uint64_t bits) {
-        if (++found > count) wrong(found);
+        if (++found > count) throw_count(tensor, found);
         take(bits);
       };
       if (field.field() == 4 || field.field() == 10)  // float, double
@@ -279,10 +288,9 @@ void each_value(const OnnxTensor& tensor, OnnxFiles& files, const Take& take) {
       else if (field.field() == 5 || field.field() == 7 || field.field() == 11)  // int32 and smaller, int64, uint64
         field.numbers(one);
     }
-    if (found != count) wrong(found);
+    if (found != count) throw_count(tensor, found);
     return;
   }
-  if (bytes.size() != count * width) wrong(bytes.size() / width);
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t bits = 0;
     for (std::size_t b = width; b-- > 0;) bits = bits << 8 | static_cast<unsigned char>(bytes[i * width + b]);
@@ -294,7 +302,9 @@ template <class T>
 OnnxTensor computed_tensor(int type, std::vector<std::int64_t> dims, const std::vector<T>& values) {
   auto bytes = std::make_shared<std::string>();
   for (const T value : values) {
-    auto bits = std::bit_cast<std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>>(value);
+    using Bits = std::conditional_t<sizeof(T) == 1, std::uint8_t,
+                                    std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>>;
+    std::uint64_t bits = std::bit_cast<Bits>(value);
     for (std::size_t b = 0; b < sizeof(T); ++b, bits >>= 8) bytes->push_back(static_cast<char>(bits & 255));
   }
   OnnxTensor tensor;
@@ -309,12 +319,19 @@ OnnxTensor computed_tensor(int type, std::vector<std::int64_t> dims, const std::
 }  // namespace
 
 bool OnnxTensor::is_integer() const { return width_of(type) > 0 && !is_onnx_float(type); }
+bool OnnxTensor::is_boolean() const { return type == type_bool; }
 
 std::vector<float> OnnxTensor::floats(OnnxFiles& files) const {
   if (!is_onnx_float(type))
     throw Error("constant '" + name + "': has values of type " + onnx_type_name(type) +
                 ", which is not supported here; float, float16, bfloat16 and double are");
   std::vector<float> values;
+  const std::string_view bytes = bytes_of(*this, files);
+  if (type == type_float && !bytes.empty() && std::endian::native == std::endian::little) {
+    values.resize(bytes.size() / sizeof(float));
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+    return values;
+  }
   values.reserve(std::min<std::size_t>(size(), 1 << 20));
   each_value(*this, files, [&](std::uint64_t bits) { values.push_back(static_cast<float>(to_double(bits, type))); });
   return values;
@@ -332,8 +349,15 @@ std::vector<std::int64_t> OnnxTensor::integers(OnnxFiles& files) const {
 OnnxTensor onnx_integers(std::vector<std::int64_t> dims, const std::vector<std::int64_t>& values) {
   return computed_tensor(type_int64, std::move(dims), values);
 }
-OnnxTensor onnx_floats(std::vector<std::int64_t> dims, const std::vector<float>& values) {
-  return computed_tensor(type_float, std::move(dims), values);
+OnnxTensor onnx_tensor(const OnnxNumbers& numbers) {
+  if (numbers.type != OnnxNumbers::Type::floating) {
+    OnnxTensor tensor = onnx_integers(numbers.dims, numbers.integers());
+    if (numbers.type == OnnxNumbers::Type::boolean)
+      tensor =
+          computed_tensor(type_bool, numbers.dims, std::vector<char>(numbers.values.begin(), numbers.values.end()));
+    return tensor;
+  }
+  return computed_tensor(type_float, numbers.dims, std::vector<float>(numbers.values.begin(), numbers.values.end()));
 }
 
 std::string_view OnnxFiles::bytes(const std::string& location, std::int64_t offset, std::int64_t size) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/files.hpp"
+#include "core/graph/onnx/onnx_numbers.hpp"
 
 namespace opsched {
 
@@ -37,6 +38,7 @@ struct OnnxTensor {
   /// Number of values. Throws Error if it is negative or larger than a graph may hold.
   std::int64_t size() const;
   bool is_integer() const;
+  bool is_boolean() const;
   /// All values. Throw Error if their type is not float, float16, bfloat16 or double (floats); bool or an
   /// integer (integers); or if there are more or fewer than the shape says.
   std::vector<float> floats(OnnxFiles& files) const;
@@ -45,7 +47,7 @@ struct OnnxTensor {
 
 /// Constants that the importer works out.
 OnnxTensor onnx_integers(std::vector<std::int64_t> dims, const std::vector<std::int64_t>& values);
-OnnxTensor onnx_floats(std::vector<std::int64_t> dims, const std::vector<float>& values);
+OnnxTensor onnx_tensor(const OnnxNumbers& numbers);
 
 struct OnnxAttribute {
   std::int64_t integer = 0;

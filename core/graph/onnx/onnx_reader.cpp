@@ -17,6 +17,7 @@ const OnnxOperators& operators() {
     add_onnx_layers(list);
     add_onnx_elementwise(list);
     add_onnx_shapes(list);
+    add_onnx_folding(list);
     return list;
   }();
   return all;
@@ -55,9 +56,18 @@ std::vector<char> OnnxReader::needed_nodes() const {
 /// Throws Error naming everything that cannot be read, not only the first.
 void OnnxReader::check_operators(const std::vector<char>& needed) const {
   std::map<std::string, int> unknown;
+  std::unordered_set<std::string> constants;  // those that are worked out
+  const auto is_constant = [&](const std::string& name) {
+    return name.empty() || model_.constants.contains(name) || constants.contains(name);
+  };
   for (std::size_t i = 0; i < model_.nodes.size(); ++i) {
     const OnnxNode& node = model_.nodes[i];
-    if (needed[i] && !is_known(node)) ++unknown[(is_own_domain(node) ? "" : node.domain + "::") + node.type];
+    const bool of_constants = is_own_domain(node) && (node.type == "Shape" || node.type == "Size" ||
+                                                      (node.type == "CastLike" && is_constant(node.input(0))) ||
+                                                      std::ranges::all_of(node.inputs, is_constant));
+    if (of_constants) constants.insert(node.outputs.begin(), node.outputs.end());
+    if (needed[i] && !is_known(node) && !(of_constants && folds_onnx(node)))
+      ++unknown[(is_own_domain(node) ? "" : node.domain + "::") + node.type];
   }
   if (unknown.empty()) return;
   std::string list, known;
@@ -82,7 +92,7 @@ Graph OnnxReader::read(const std::string& name) {
     const OnnxNode& node = model_.nodes[i];
     try {
       if (node.outputs.empty() || node.outputs[0].empty()) throw Error("has no first output");
-      operators().at(node.type)(*this, node);
+      if (!fold_onnx(*this, node)) operators().at(node.type)(*this, node);
     } catch (const Error& e) {
       throw Error(title(node) + ": " + e.what());
     }
@@ -178,6 +188,38 @@ int OnnxReader::add_unit(const OnnxNode& node, const OnnxData& from) {
   std::vector<Term> terms;
   for (const Value& piece : from.pieces) terms.push_back({piece});
   return add_unit(node, std::move(terms));
+}
+
+int OnnxReader::add_product(const OnnxNode& node, std::vector<Term> terms) {
+  return units_.add_product({node.name, node.outputs[0], node.type}, std::move(terms));
+}
+Term OnnxReader::term_of(const OnnxNode& node, const OnnxData& from) {
+  if (from.pieces.size() == 1) return {from.pieces.front()};
+  return {units_.all(add_unit(node, from))};
+}
+
+OnnxNumbers OnnxReader::numbers(const OnnxTensor& tensor) {
+  if (is_onnx_float(tensor.type)) {
+    const std::vector<float> values = tensor.floats(files_);
+    return {tensor.dims, {values.begin(), values.end()}, OnnxNumbers::Type::floating};
+  }
+  const std::vector<std::int64_t> values = tensor.integers(files_);
+  return {tensor.dims,
+          {values.begin(), values.end()},
+          tensor.is_boolean() ? OnnxNumbers::Type::boolean : OnnxNumbers::Type::integer};
+}
+double OnnxReader::number(const OnnxNode& node, std::size_t i, double otherwise) {
+  if (!node.has_input(i)) return otherwise;
+  const std::vector<double> values = numbers(needed_constant(node, i)).values;
+  if (values.size() != 1) throw Error("constant '" + node.inputs[i] + "' must be one number");
+  return values.front();
+}
+
+std::size_t onnx_axis(std::int64_t axis, std::size_t rank, std::size_t last) {
+  const std::int64_t from_front = axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis;
+  if (from_front < 0 || from_front > static_cast<std::int64_t>(last))
+    throw Error("there is no axis " + std::to_string(axis) + " in " + std::to_string(rank) + " dimensions");
+  return static_cast<std::size_t>(from_front);
 }
 
 std::shared_ptr<const ConvWeights> OnnxReader::weights(const OnnxTensor& weight, const OnnxTensor* bias,

@@ -1,6 +1,7 @@
 // What the ONNX importer knows while it goes through a model's nodes. For the importer only.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "core/graph/onnx/onnx_model.hpp"
+#include "core/graph/onnx/onnx_numbers.hpp"
 #include "core/graph/onnx/onnx_units.hpp"
 
 namespace opsched {
@@ -48,13 +50,23 @@ class OnnxReader {
   std::vector<float> floats(const OnnxNode& node, std::size_t i, std::int64_t length);
   std::vector<float> floats(const OnnxTensor& tensor) { return tensor.floats(files_); }
   std::vector<std::int64_t> integers(const OnnxNode& node, std::size_t i);
+  std::vector<std::int64_t> integers(const OnnxTensor& tensor) { return tensor.integers(files_); }
+  OnnxNumbers numbers(const OnnxTensor& tensor);
+  /// One number; `otherwise` if there is no input `i`.
+  double number(const OnnxNode& node, std::size_t i, double otherwise);
 
   /// A unit without layers that reads these terms.
   int add_unit(const OnnxNode& node, std::vector<Term> terms);
   int add_unit(const OnnxNode& node, const OnnxData& from);
+  int add_product(const OnnxNode& node, std::vector<Term> terms);
+  /// All of a value as one term: of the unit that it is, or of a join of its pieces.
+  Term term_of(const OnnxNode& node, const OnnxData& from);
   void append(int unit, const Layer& layer) { units_.append(unit, layer); }
   void append(int unit, const Conv2d& layer, std::shared_ptr<const ConvWeights> weights) {
     units_.append(unit, layer, std::move(weights));
+  }
+  void append_padding(int unit, std::array<int, 2> before, std::array<int, 2> more) {
+    units_.append_padding(unit, before, more);
   }
   void append_affine(int unit, std::vector<float> factor, std::vector<float> bias) {
     units_.append_affine(unit, std::move(factor), std::move(bias));
@@ -90,5 +102,24 @@ using OnnxOperators = std::map<std::string, void (*)(OnnxReader&, const OnnxNode
 void add_onnx_layers(OnnxOperators& operators);
 void add_onnx_elementwise(OnnxOperators& operators);
 void add_onnx_shapes(OnnxOperators& operators);
+void add_onnx_folding(OnnxOperators& operators);
+/// Works out a node that reads constants alone; false if it does not, or cannot be worked out.
+bool fold_onnx(OnnxReader& reader, const OnnxNode& node);
+/// Could it be?
+bool folds_onnx(const OnnxNode& node);
+
+/// What Slice does to an axis: every `step`th from `begin` on, `end` not included.
+struct OnnxCut {
+  std::int64_t begin = 0, end = 0, step = 1;
+  std::int64_t count() const {
+    return std::max<std::int64_t>((end - begin + (step > 0 ? step - 1 : step + 1)) / step, 0);
+  }
+};
+/// By axis of a value or constant of these dims.
+std::map<std::size_t, OnnxCut> onnx_cuts(OnnxReader& reader, const OnnxNode& node,
+                                         const std::vector<std::int64_t>& dims);
+
+/// An axis from the front. Throws Error if there is no such axis; `last` is the largest.
+std::size_t onnx_axis(std::int64_t axis, std::size_t rank, std::size_t last);
 
 }  // namespace opsched

@@ -1,5 +1,6 @@
 // Operators that only name, cut or join what is there, and those that work on constants.
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -10,14 +11,6 @@ namespace {
 
 std::int64_t product(const std::vector<std::int64_t>& dims, std::size_t begin, std::size_t end) {
   return std::accumulate(dims.begin() + begin, dims.begin() + end, std::int64_t{1}, std::multiplies<>());
-}
-
-/// An axis from the front. Throws Error if there is no such axis.
-std::size_t axis_of(std::int64_t axis, std::size_t rank, std::size_t last) {
-  const std::int64_t from_front = axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis;
-  if (from_front < 0 || from_front > static_cast<std::int64_t>(last))
-    throw Error("there is no axis " + std::to_string(axis) + " in " + std::to_string(rank) + " dimensions");
-  return static_cast<std::size_t>(from_front);
 }
 
 void identity(OnnxReader& reader, const OnnxNode& node) { reader.define_same(node); }
@@ -33,7 +26,7 @@ void dropout(OnnxReader& reader, const OnnxNode& node) {
 
 void flatten(OnnxReader& reader, const OnnxNode& node) {
   OnnxData value = reader.data(node, 0);
-  const std::size_t rank = value.dims.size(), axis = axis_of(node.integer("axis", 1), rank, rank);
+  const std::size_t rank = value.dims.size(), axis = onnx_axis(node.integer("axis", 1), rank, rank);
   value.dims = {product(value.dims, 0, axis), product(value.dims, axis, rank)};
   reader.define(node, std::move(value));
 }
@@ -62,11 +55,166 @@ std::vector<std::int64_t> reshaped(const std::vector<std::int64_t>& from, std::v
 }
 
 void reshape(OnnxReader& reader, const OnnxNode& node) {
+  if (const OnnxTensor* tensor = reader.constant(node, 0)) {
+    OnnxTensor other = *tensor;
+    other.dims = reshaped(other.dims, reader.integers(node, 1), node.integer("allowzero", 0) != 0);
+    return reader.define(node, std::move(other));
+  }
   OnnxData value = reader.data(node, 0);
   value.dims = reshaped(value.dims, reader.integers(node, 1), node.integer("allowzero", 0) != 0);
   reader.define(node, std::move(value));
 }
 
+/// Channels [begin, end) of a value.
+OnnxData slice_of(const OnnxData& from, std::int64_t begin, std::int64_t end) {
+  OnnxData part{{}, {static_cast<int>(end - begin), from.shape.h, from.shape.w}, from.dims};
+  part.dims[1] = end - begin;
+  std::int64_t at = 0;
+  for (const Value& piece : from.pieces) {
+    const std::int64_t a = std::max(begin - at, std::int64_t{0}),
+                       b = std::min(end - at, std::int64_t{piece.channels()});
+    if (a < b) part.pieces.push_back({piece.op, piece.begin + static_cast<int>(a), piece.begin + static_cast<int>(b)});
+    at += piece.channels();
+  }
+  return part;
+}
+
+void split(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData from = reader.channels(node, 0);
+  if (onnx_axis(node.integer("axis", 0), from.dims.size(), from.dims.size() - 1) != 1)
+    throw Error("only channels (axis 1) can be split");
+  std::vector<std::int64_t> sizes;
+  const auto count = static_cast<std::int64_t>(node.outputs.size());
+  if (const auto* given = node.integers("split")) {
+    sizes = *given;
+  } else if (node.has_input(1)) {
+    sizes = reader.integers(node, 1);
+  } else {
+    const std::int64_t each = (from.shape.c + count - 1) / count;  // the last one may be smaller
+    for (std::int64_t i = 0; i < count; ++i) sizes.push_back(std::min(each, from.shape.c - i * each));
+  }
+  std::int64_t at = 0;
+  for (std::int64_t size : sizes) {
+    if (size < 1 || size > from.shape.c - at) throw Error("a part of " + std::to_string(size) + " channels");
+    at += size;
+  }
+  if (at != from.shape.c || sizes.size() != node.outputs.size()) throw Error("its parts are not all of its input");
+  at = 0;
+  for (std::size_t i = 0; i < sizes.size(); at += sizes[i++])
+    if (!node.outputs[i].empty()) reader.define(node, slice_of(from, at, at + sizes[i]), i);
+}
+
+void slice(OnnxReader& reader, const OnnxNode& node) {
+  OnnxData value = reader.data(node, 0);
+  for (const auto& [axis, cut] : onnx_cuts(reader, node, value.dims)) {
+    if (cut.begin == 0 && cut.end == value.dims[axis] && cut.step == 1) continue;
+    if (axis != 1 || cut.step != 1 || cut.begin >= cut.end)
+      throw Error("only channels (axis 1) can be cut out, in order");
+    value = slice_of(reader.channels(node, 0), cut.begin, cut.end);
+  }
+  reader.define(node, std::move(value));
+}
+
+/// Channels in another order, as in a shuffle: seen as several axes that together are the channels, these change
+/// places. Other axes must stay.
+void transpose(OnnxReader& reader, const OnnxNode& node) {
+  OnnxData value = reader.data(node, 0);
+  const std::size_t rank = value.dims.size();
+  std::vector<std::int64_t> order;
+  if (const auto* given = node.integers("perm"))
+    order = *given;
+  else
+    for (std::size_t d = rank; d-- > 0;) order.push_back(static_cast<std::int64_t>(d));
+  std::vector<char> seen(rank, 0);
+  for (std::int64_t& axis : order) {
+    axis = static_cast<std::int64_t>(onnx_axis(axis, rank, rank - 1));
+    if (seen[axis]++) throw Error("an axis twice");
+  }
+  if (order.size() != rank) throw Error("perm has another number of axes than its input");
+  std::vector<std::int64_t> dims;
+  for (std::int64_t axis : order) dims.push_back(value.dims[axis]);
+  std::size_t first = 0, last = rank;  // axes [first, last) change places; those of size 1 may be anywhere
+  while (first < last && order[first] == static_cast<std::int64_t>(first)) ++first;
+  while (last > first && order[last - 1] == static_cast<std::int64_t>(last - 1)) --last;
+  if (first < last) {
+    std::int64_t before = product(value.dims, 0, first), inner = product(value.dims, last, rank);
+    const std::int64_t plane = std::int64_t{value.shape.h} * value.shape.w;
+    if (before % reader.batch() != 0 || inner % plane != 0 || before < reader.batch() ||
+        value.dims[0] != reader.batch())
+      throw Error("of " + to_string(value.dims) + " with perm " + to_string(order) +
+                  ": only axes that together are channels may change places");
+    std::vector<Value> channel;
+    for (const Value& piece : value.pieces)
+      for (int c = piece.begin; c < piece.end; ++c) channel.push_back({piece.op, c, c + 1});
+    // Strides of the axes, in channels; those behind them count whole channels.
+    std::vector<std::int64_t> stride(rank, 0);
+    std::int64_t step = inner / plane;
+    for (std::size_t d = last; d-- > 1;) stride[d] = step, step *= value.dims[d];
+    if (step != value.shape.c) throw Error("an order of axes that is not supported");
+    std::vector<Value> pieces;
+    std::vector<std::int64_t> index(rank, 0);
+    for (std::int64_t done = 0; done < value.shape.c; done += inner / plane) {
+      std::int64_t from = 0;
+      for (std::size_t d = 1; d < last; ++d) from += index[d] * stride[order[d]];
+      for (std::int64_t c = from; c < from + inner / plane; ++c) {
+        const Value& one = channel[c];
+        if (!pieces.empty() && pieces.back().op == one.op && pieces.back().end == one.begin)
+          pieces.back().end = one.end;
+        else
+          pieces.push_back(one);
+      }
+      for (std::size_t d = last; d-- > 1;) {
+        if (++index[d] < dims[d]) break;
+        index[d] = 0;
+      }
+    }
+    value.pieces = std::move(pieces);
+  }
+  value.dims = std::move(dims);
+  reader.define(node, std::move(value));
+}
+
+/// Axes of Squeeze and Unsqueeze: an attribute before version 13.
+std::vector<std::int64_t> axes_of(OnnxReader& reader, const OnnxNode& node) {
+  const auto* given = node.integers("axes");
+  return given ? *given : node.has_input(1) ? reader.integers(node, 1) : std::vector<std::int64_t>{};
+}
+
+std::vector<std::int64_t> unsqueeze(std::vector<std::int64_t> dims, const std::vector<std::int64_t>& axes) {
+  const std::size_t rank = dims.size() + axes.size();
+  std::vector<char> added(rank, 0);
+  for (std::int64_t axis : axes)
+    if (added[onnx_axis(axis, rank, rank - 1)]++) throw Error("an axis twice");
+  for (std::size_t d = 0; d < rank; ++d)
+    if (added[d]) dims.insert(dims.begin() + d, 1);
+  return dims;
+}
+
+std::vector<std::int64_t> squeeze(std::vector<std::int64_t> dims, const std::vector<std::int64_t>& axes) {
+  std::vector<char> gone(dims.size(), axes.empty());
+  for (std::int64_t axis : axes) gone[onnx_axis(axis, dims.size(), dims.size() - 1)] = 1;
+  std::vector<std::int64_t> rest;
+  for (std::size_t d = 0; d < dims.size(); ++d) {
+    if (!gone[d] || (axes.empty() && dims[d] != 1))
+      rest.push_back(dims[d]);
+    else if (dims[d] != 1)
+      throw Error("axis " + std::to_string(d) + " of " + to_string(dims) + " is not 1");
+  }
+  return rest;
+}
+
+template <std::vector<std::int64_t> change(std::vector<std::int64_t>, const std::vector<std::int64_t>&)>
+void with_axes(OnnxReader& reader, const OnnxNode& node) {
+  const auto axes = axes_of(reader, node);
+  if (const OnnxTensor* tensor = reader.constant(node, 0)) {
+    OnnxTensor other = *tensor;
+    other.dims = change(other.dims, axes);
+    return reader.define(node, std::move(other));
+  }
+  OnnxData value = reader.data(node, 0);
+  value.dims = change(value.dims, axes);
+  reader.define(node, std::move(value));
+}
 void concat(OnnxReader& reader, const OnnxNode& node) {
   std::vector<Term> terms;
   std::vector<std::int64_t> dims;
@@ -80,7 +228,7 @@ void concat(OnnxReader& reader, const OnnxNode& node) {
     dims = part.dims;
   }
   if (terms.empty()) throw Error("has no input");
-  if (axis_of(node.integer("axis", 1), dims.size(), dims.size() - 1) != 1)
+  if (onnx_axis(node.integer("axis", 1), dims.size(), dims.size() - 1) != 1)
     throw Error("only concatenation along channels (axis 1) is supported");
   const int unit = reader.add_unit(node, std::move(terms));
   dims[1] = reader.units()[unit].output.c;
@@ -97,14 +245,43 @@ void constant(OnnxReader& reader, const OnnxNode& node) {
     reader.define(node,
                   onnx_integers({static_cast<std::int64_t>(list->second.integers.size())}, list->second.integers));
   else if (const auto real = given.find("value_float"); real != given.end())
-    reader.define(node, onnx_floats({}, {real->second.real}));
+    reader.define(node, onnx_tensor({{}, {real->second.real}, OnnxNumbers::Type::floating}));
   else if (const auto reals = given.find("value_floats"); reals != given.end())
-    reader.define(node, onnx_floats({static_cast<std::int64_t>(reals->second.reals.size())}, reals->second.reals));
+    reader.define(node, onnx_tensor({{static_cast<std::int64_t>(reals->second.reals.size())},
+                                     {reals->second.reals.begin(), reals->second.reals.end()},
+                                     OnnxNumbers::Type::floating}));
   else
     throw Error("only constants given as a tensor or as numbers are supported");
 }
 
 }  // namespace
+
+std::map<std::size_t, OnnxCut> onnx_cuts(OnnxReader& reader, const OnnxNode& node,
+                                         const std::vector<std::int64_t>& dims) {
+  const auto list = [&](std::size_t i, const char* name) {  // attributes before version 10
+    const auto* given = node.integers(name);
+    return given ? *given : node.has_input(i) ? reader.integers(node, i) : std::vector<std::int64_t>{};
+  };
+  const auto starts = list(1, "starts"), ends = list(2, "ends");
+  auto axes = list(3, "axes"), steps = list(4, "steps");
+  if (axes.empty())
+    for (std::size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
+  if (steps.empty()) steps.assign(starts.size(), 1);
+  if (starts.size() != ends.size() || axes.size() != starts.size() || steps.size() != starts.size())
+    throw Error("starts, ends, axes and steps of different lengths");
+  std::map<std::size_t, OnnxCut> cuts;
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const std::size_t axis = onnx_axis(axes[i], dims.size(), dims.size() - 1);
+    const std::int64_t size = dims[axis], step = steps[i];
+    if (step == 0) throw Error("a step of 0");
+    const auto inside = [&](std::int64_t at) {
+      if (at < 0) at = at < -size ? -1 : at + size;  // far below is before the first one
+      return step > 0 ? std::clamp(at, std::int64_t{0}, size) : std::clamp(at, std::int64_t{-1}, size - 1);
+    };
+    cuts.insert_or_assign(axis, OnnxCut{inside(starts[i]), inside(ends[i]), step});
+  }
+  return cuts;
+}
 
 void add_onnx_shapes(OnnxOperators& operators) {
   operators["Concat"] = concat;
@@ -113,6 +290,11 @@ void add_onnx_shapes(OnnxOperators& operators) {
   operators["Flatten"] = flatten;
   operators["Identity"] = identity;
   operators["Reshape"] = reshape;
+  operators["Slice"] = slice;
+  operators["Split"] = split;
+  operators["Squeeze"] = with_axes<squeeze>;
+  operators["Transpose"] = transpose;
+  operators["Unsqueeze"] = with_axes<unsqueeze>;
 }
 
 }  // namespace opsched

@@ -54,6 +54,33 @@ int OnnxUnits::add(const std::vector<std::string>& names, std::vector<Term> term
   return size() - 1;
 }
 
+int OnnxUnits::add_product(const std::vector<std::string>& names, std::vector<Term> terms) {
+  Shape shape{1, 1, 1};
+  for (const Term& term : terms) {
+    const Shape& from = units_[term.front().op].output;
+    const Shape one{term.front().channels(), from.h, from.w};
+    for (int Shape::*axis : {&Shape::c, &Shape::h, &Shape::w}) {
+      if (one.*axis != 1 && shape.*axis != 1 && one.*axis != shape.*axis) throw Error("its inputs do not fit together");
+      shape.*axis = std::max(shape.*axis, one.*axis);
+    }
+  }
+  units_.push_back({.name = free_name(names),
+                    .terms = std::move(terms),
+                    .layers = {},
+                    .weights = {},
+                    .output = shape,
+                    .combine = Combine::product});
+  return size() - 1;
+}
+
+void OnnxUnits::append_padding(int unit, std::array<int, 2> before, std::array<int, 2> more) {
+  const int channels = units_[unit].output.c;
+  append(unit, Conv2d{.out_channels = channels, .padding = before, .groups = channels, .more_padding = more},
+         std::make_shared<const ConvWeights>(
+             ConvWeights{std::vector<float>(channels, 1.0f), std::vector<float>(channels, 0.0f)}));
+  units_[unit].is_padding = true;
+}
+
 void OnnxUnits::append(int unit, const Layer& layer) {
   units_[unit].output = infer_shape(layer, units_[unit].output);
   units_[unit].layers.push_back(layer);
@@ -76,7 +103,7 @@ bool OnnxUnits::fuse_into(int producer, OnnxUnit& unit) {
   OnnxUnit& into = units_[producer];
   if (into.is_input() || unit.layers.size() != 1) return false;
   Conv2d* conv = into.open_conv();
-  if (unit.is_affine && conv) {
+  if (unit.is_affine && conv && !into.is_padding) {
     std::shared_ptr<const ConvWeights>& weights = into.weights.at(static_cast<int>(into.layers.size()) - 1);
     const ConvWeights& affine = *unit.weights.at(0);
     ConvWeights scaled = *weights;
@@ -91,11 +118,44 @@ bool OnnxUnits::fuse_into(int producer, OnnxUnit& unit) {
   if (!activate) return false;
   if (conv)
     conv->act = activate->act;
-  else if (into.is_join())
+  else if (into.is_join() || (into.is_product() && into.layers.empty()))
     into.layers.push_back(*activate);
   else
     return false;
   return true;
+}
+
+/// A convolution pads by itself what a unit before it would pad.
+void OnnxUnits::fuse_padding(OnnxUnit& unit) {
+  const int producer = whole_unit(unit.terms, units_);
+  auto* conv = unit.layers.empty() || unit.is_product() ? nullptr : std::get_if<Conv2d>(&unit.layers.front());
+  if (!conv || producer < 0 || !units_[producer].is_padding) return;
+  const Conv2d& around = std::get<Conv2d>(units_[producer].layers.front());
+  if (around.act != Activation::none) return;
+  for (int d : {0, 1}) {
+    conv->padding[d] += around.padding[d];
+    conv->more_padding[d] += around.more_padding[d];
+  }
+  unit.terms = units_[producer].terms;
+  unit.is_affine = false;  // it has an image of another size
+}
+
+/// x sigmoid(x) and x hard_sigmoid(x) are activations of x.
+void OnnxUnits::fuse_gate(OnnxUnit& unit) {
+  if (!unit.is_product() || !unit.layers.empty() || unit.terms.size() != 2) return;
+  for (const int g : {0, 1}) {
+    const int gate = whole_unit({unit.terms[g]}, units_);
+    if (gate < 0 || units_[gate].layers.size() != 1 || units_[gate].is_product()) continue;
+    const auto* activate = std::get_if<Activate>(&units_[gate].layers.front());
+    if (!activate || units_[gate].terms != std::vector<Term>{unit.terms[1 - g]}) continue;
+    const Activation& act = activate->act;
+    const bool hard = act == Activation::hard_sigmoid && act.a == 1.0f / 6 && act.b == 0.5f;
+    if (!hard && act != Activation::sigmoid) continue;
+    unit.terms = {unit.terms[1 - g]};
+    unit.combine = Combine::concat;
+    unit.layers = {Activate{hard ? Activation::hard_swish : Activation::silu}};
+    return;
+  }
 }
 
 /// Readers are counted once all units are there, so that no alias of a value hides one.
@@ -146,11 +206,12 @@ void OnnxUnits::add_outputs(const std::vector<OnnxOutput>& outputs) {
 }
 
 Graph OnnxUnits::finish(const std::string& name, int batch, const std::vector<OnnxOutput>& outputs) {
-  needed_.assign(units_.size(), 0);
   const auto need = [&](const std::vector<Term>& terms) {
     for (const Term& term : terms)
       for (const Value& value : term) needed_[value.op] = 1;
   };
+  for (OnnxUnit& unit : units_) fuse_gate(unit), fuse_padding(unit);
+  needed_.assign(units_.size(), 0);
   for (const OnnxOutput& output : outputs) need(output.terms);
   for (int u = size() - 1; u >= 0; --u)
     if (needed_[u]) need(units_[u].terms);
@@ -168,8 +229,8 @@ Graph OnnxUnits::finish(const std::string& name, int batch, const std::vector<On
     if (!needed_[u]) continue;
     for (Term& term : unit.terms)
       for (Value& value : term) value.op = ids[value.op];
-    ids[u] = graph.add(unit.name, std::move(unit.terms), unit.layers);
-    for (auto& [layer, weights] : unit.weights) (*table)[{ids[u], layer}] = *weights;
+    ids[u] = graph.add(unit.name, std::move(unit.terms), unit.layers, unit.combine);
+    for (auto& [layer, weights] : unit.weights) (*table)[{ids[u], layer}] = std::move(weights);
   }
   if (std::vector<Block> blocks = natural_blocks(graph); !blocks.empty()) graph.set_blocks(std::move(blocks));
   graph.set_weights(std::move(table));

@@ -19,10 +19,13 @@ struct OnnxUnit {
   std::vector<Layer> layers;
   std::map<int, std::shared_ptr<const ConvWeights>> weights;  ///< of each convolution, by layer
   Shape output;
-  bool is_affine = false;  ///< its only layer scales and shifts channels (as a depthwise 1x1 convolution)
+  bool is_affine = false;   ///< its only layer scales and shifts channels (as a depthwise 1x1 convolution)
+  bool is_padding = false;  ///< its only layer adds zeros around (as a depthwise 1x1 convolution)
+  Combine combine = Combine::concat;
 
   bool is_input() const { return terms.empty(); }
-  bool is_join() const { return !terms.empty() && layers.empty(); }
+  bool is_product() const { return combine == Combine::product; }
+  bool is_join() const { return !terms.empty() && layers.empty() && !is_product(); }
   /// The last layer, if it is a convolution without activation; else nullptr.
   Conv2d* open_conv();
 };
@@ -39,11 +42,16 @@ class OnnxUnits {
   int add_input(const std::vector<std::string>& names, Shape shape);
   /// A unit without layers. Throws Error where the shapes of what it reads do not fit.
   int add(const std::vector<std::string>& names, std::vector<Term> terms);
+  /// The product of terms, as Operator has it.
+  int add_product(const std::vector<std::string>& names, std::vector<Term> terms);
   /// Appends a layer. Throws Error where it does not fit.
   void append(int unit, const Layer& layer);
   void append(int unit, const Conv2d& layer, std::shared_ptr<const ConvWeights> weights);
   /// Appends channel * factor + bias to a unit without layers.
   void append_affine(int unit, std::vector<float> factor, std::vector<float> bias);
+
+  /// Appends zeros around a unit without layers; `before` and `more` as in Conv2d.
+  void append_padding(int unit, std::array<int, 2> before, std::array<int, 2> more);
 
   const OnnxUnit& operator[](int unit) const { return units_[unit]; }
   int size() const { return static_cast<int>(units_.size()); }
@@ -59,6 +67,8 @@ class OnnxUnits {
   /// The outputs, read from where they then are.
   std::vector<OnnxOutput> fuse(std::vector<OnnxOutput> outputs);
   bool fuse_into(int producer, OnnxUnit& unit);
+  void fuse_padding(OnnxUnit& unit);
+  void fuse_gate(OnnxUnit& unit);
 
   std::vector<OnnxUnit> units_;
   std::vector<char> needed_;

@@ -24,7 +24,7 @@ std::vector<std::int64_t> integers(const OnnxNode& node, const char* name, std::
 
 /// One axis of a window: padding at both ends, and the size that ONNX says comes of it.
 struct Axis {
-  std::int64_t size, kernel, stride, begin = 0, end = 0;
+  std::int64_t size, kernel, stride, begin = 0, end = 0;  ///< `kernel`: from its first tap to its last
   bool ceil = false;
 
   std::int64_t output() const {
@@ -45,15 +45,14 @@ void pad_automatically(Axis& axis, const std::string& mode) {
 }
 
 std::array<Axis, 2> axes_of(const OnnxNode& node, const std::vector<std::int64_t>& kernel, const Shape& in) {
-  if (integers(node, "dilations", {1, 1}, 1) != std::vector<std::int64_t>{1, 1})
-    throw Error("dilations are not supported");
+  const auto dilation = integers(node, "dilations", {1, 1}, 1);
   const auto stride = integers(node, "strides", {1, 1}, 1), pads = integers(node, "pads", {0, 0, 0, 0}, 0);
   const std::string mode = node.text("auto_pad", "NOTSET");
   if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" && mode != "SAME_LOWER")
     throw Error("auto_pad '" + mode + "' is unknown");
   std::array<Axis, 2> axes;
   for (int d : {0, 1}) {
-    axes[d] = {.size = d == 0 ? in.h : in.w, .kernel = kernel[d], .stride = stride[d]};
+    axes[d] = {.size = d == 0 ? in.h : in.w, .kernel = (kernel[d] - 1) * dilation[d] + 1, .stride = stride[d]};
     if (mode == "NOTSET") {
       axes[d].begin = pads[d];
       axes[d].end = pads[d + 2];
@@ -65,14 +64,17 @@ std::array<Axis, 2> axes_of(const OnnxNode& node, const std::vector<std::int64_t
   return axes;
 }
 
-/// Windows begin where the padding at the beginning says, and padding reads as nothing wherever it
-/// is; so only the number of outputs matters. Tries to reach it with padding alike at both ends.
-OnnxWindow symmetric(const std::array<Axis, 2>& axes, bool may_ceil) {
+/// Windows begin where the padding at the beginning says, and padding reads as nothing wherever it is; so only the
+/// number of outputs matters. Tries to reach it with padding alike at both ends, which all back ends know.
+OnnxWindow window_of(const OnnxNode& node, const std::vector<std::int64_t>& kernel, const std::array<Axis, 2>& axes,
+                     bool may_ceil) {
+  const auto dilation = integers(node, "dilations", {1, 1}, 1);
   OnnxWindow window;
   for (int d : {0, 1}) {
-    window.kernel[d] = static_cast<int>(axes[d].kernel);
+    window.kernel[d] = static_cast<int>(kernel[d]);
     window.stride[d] = static_cast<int>(axes[d].stride);
     window.padding[d] = static_cast<int>(axes[d].begin);
+    window.dilation[d] = static_cast<int>(dilation[d]);
   }
   for (bool ceil : {false, true}) {
     if (ceil && !may_ceil) break;
@@ -85,7 +87,9 @@ OnnxWindow symmetric(const std::array<Axis, 2>& axes, bool may_ceil) {
         }))
       return window;
   }
-  throw Error("padding that differs at the two ends is not supported here; pad alike on all sides");
+  window.ceil = axes[0].ceil;
+  for (int d : {0, 1}) window.more_padding[d] = static_cast<int>(axes[d].end - axes[d].begin);
+  return window;
 }
 
 }  // namespace
@@ -93,7 +97,7 @@ OnnxWindow symmetric(const std::array<Axis, 2>& axes, bool may_ceil) {
 OnnxWindow convolution_window(const OnnxNode& node, const std::vector<std::int64_t>& weight_dims, const Shape& in) {
   const std::vector<std::int64_t> kernel(weight_dims.begin() + 2, weight_dims.end());
   if (integers(node, "kernel_shape", kernel, 1) != kernel) throw Error("kernel_shape and the weights' shape differ");
-  return symmetric(axes_of(node, kernel, in), false);
+  return window_of(node, kernel, axes_of(node, kernel, in), false);
 }
 
 OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padding) {
@@ -102,7 +106,7 @@ OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padd
   if (count_padding && node.integer("ceil_mode", 0) != 0)
     throw Error("an average that counts its padding (count_include_pad) cannot round its size up (ceil_mode)");
   // How much of a window that hangs over the end would count is told differently by everyone.
-  return symmetric(axes_of(node, kernel, in), !count_padding);
+  return window_of(node, kernel, axes_of(node, kernel, in), !count_padding);
 }
 
 }  // namespace opsched

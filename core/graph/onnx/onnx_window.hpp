@@ -8,14 +8,13 @@
 
 namespace opsched {
 
-/// As in Conv2d and Pool2d, where padding is alike at both ends.
+/// As in Conv2d and Pool2d.
 struct OnnxWindow {
-  std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
+  std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0}, dilation{1, 1}, more_padding{0, 0};
   bool ceil = false;
 };
 
-/// Throw Error where our layers cannot express it: dilations, other than two dimensions, or padding that
-/// differs at the two ends (unless equal padding, or rounding up, gives the same outputs).
+/// Throw Error where ours cannot say the same, as with other than two dimensions.
 OnnxWindow convolution_window(const OnnxNode& node, const std::vector<std::int64_t>& weight_dims, const Shape& in);
 OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padding);
 

@@ -126,6 +126,7 @@ class CpuExecutor : public Executor {
       gather(inputs, step.pre, out, 1);
       return;
     }
+    if (step.kind == Step::Kind::multiply) return multiply(inputs, step.pre, out, 1);
     TensorView<const float> in = inputs.front();
     std::vector<float> sum;
     if (inputs.size() > 1 || step.pre != Activation::none) {
@@ -136,6 +137,8 @@ class CpuExecutor : public Executor {
     }
     if (step.kind == Step::Kind::pool)
       pool(in, std::get<Pool2d>(step.layer), out, 1);
+    else if (step.kind == Step::Kind::resize)
+      resize(in, std::get<Resize2d>(step.layer), out, 1);
     else
       convolve(in, std::get<Conv2d>(step.layer), weights, out, 1);
   }

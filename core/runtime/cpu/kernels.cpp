@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "core/parallel.hpp"
 
@@ -15,12 +16,7 @@ using Stride = Eigen::OuterStride<>;
 using Row = Eigen::Map<Eigen::ArrayXf>;
 using ConstRow = Eigen::Map<const Eigen::ArrayXf>;
 
-float activated(float x, Activation act) {
-  if (act == Activation::relu) return x < 0 ? 0 : x;  // keeps a NaN
-  return act == Activation::tanh ? std::tanh(x) : x;
-}
-
-void activate(float* data, std::int64_t size, Activation act) {
+void activate(float* data, std::int64_t size, const Activation& act) {
   if (act == Activation::none) return;
   for (std::int64_t i = 0; i < size; ++i) data[i] = activated(data[i], act);
 }
@@ -28,10 +24,11 @@ void activate(float* data, std::int64_t size, Activation act) {
 /// Output positions [begin, end) whose tap `k` lies inside an input of this size.
 struct Range {
   int begin, end;
-  Range(int k, int size, int out, int stride, int padding) {
-    const int first = padding - k;  // the first position o with o * stride >= first
+  template <class Window>
+  Range(const Window& w, int d, int k, int size, int out) {
+    const int stride = w.stride[d], first = w.padding[d] - k * w.dilation[d];  // the first o with o * stride >= first
     begin = first > 0 ? std::min((first + stride - 1) / stride, out) : 0;
-    const int last = size - 1 + padding - k;  // the last one with o * stride <= last
+    const int last = size - 1 + first;  // the last one with o * stride <= last
     end = std::max(last < 0 ? 0 : std::min(last / stride + 1, out), begin);
   }
 };
@@ -42,11 +39,11 @@ template <class Window, class T, class Tap>
 void for_taps(const Window& w, const Shape& in, const Shape& out, const float* from, T* to, const Tap& tap) {
   for (int ky = 0; ky < w.kernel[0]; ++ky)
     for (int kx = 0; kx < w.kernel[1]; ++kx) {
-      const Range ys(ky, in.h, out.h, w.stride[0], w.padding[0]), xs(kx, in.w, out.w, w.stride[1], w.padding[1]);
+      const Range ys(w, 0, ky, in.h, out.h), xs(w, 1, kx, in.w, out.w);
       for (int y = ys.begin; y < ys.end; ++y)
         tap(ky, kx, to + std::int64_t{y} * out.w + xs.begin,
-            from + std::int64_t{y * w.stride[0] - w.padding[0] + ky} * in.w + xs.begin * w.stride[1] - w.padding[1] +
-                kx,
+            from + std::int64_t{y * w.stride[0] - w.padding[0] + ky * w.dilation[0]} * in.w + xs.begin * w.stride[1] -
+                w.padding[1] + kx * w.dilation[1],
             xs.end - xs.begin);
     }
 }
@@ -76,13 +73,13 @@ Matrix columns(const float* image, int channels, const Conv2d& conv, const Shape
   for (int c = 0; c < channels; ++c, image += std::int64_t{in.h} * in.w)
     for (int ky = 0; ky < conv.kernel[0]; ++ky)
       for (int kx = 0; kx < conv.kernel[1]; ++kx) {
-        const Range xs(kx, in.w, out.w, conv.stride[1], conv.padding[1]);
+        const Range xs(conv, 1, kx, in.w, out.w);
         for (int pixel = begin; pixel < end;) {
           const int oy = pixel / out.w, from = pixel % out.w, until = std::min(out.w, from + end - pixel);
-          const int y = oy * conv.stride[0] - conv.padding[0] + ky;
+          const int y = oy * conv.stride[0] - conv.padding[0] + ky * conv.dilation[0];
           const bool inside = y >= 0 && y < in.h;
           const int a = inside ? std::clamp(xs.begin, from, until) : until, b = std::clamp(xs.end, a, until);
-          const float* row = image + std::int64_t{y} * in.w - conv.padding[1] + kx;
+          const float* row = image + std::int64_t{y} * in.w - conv.padding[1] + kx * conv.dilation[1];
           std::fill(to, to + (a - from), 0.0f);
           for (int x = a; x < b; ++x) to[x - from] = row[x * conv.stride[1]];
           std::fill(to + (b - from), to + (until - from), 0.0f);
@@ -103,7 +100,8 @@ void dense(TensorView<const float> in, const Conv2d& conv, const ConvWeights& we
   const int tile = std::min(pixels, std::clamp(131072 / depth, 64, 2048)), tiles = (pixels + tile - 1) / tile;
   const int blocks = out.n * conv.groups * tiles < 2 * threads ? std::min(2 * threads, outs) : 1;
   const bool direct = conv.kernel == std::array{1, 1} && conv.stride == std::array{1, 1} &&
-                      conv.padding == std::array{0, 0};  // the image is its own matrix of columns
+                      conv.padding == std::array{0, 0} &&
+                      conv.more_padding == std::array{0, 0};  // the image is its own matrix of columns
   parallel_for(out.n * conv.groups * tiles * blocks, threads, [&](int job) {
     const int block = job % blocks, t = job / blocks % tiles, g = job / blocks / tiles % conv.groups;
     const int image = job / blocks / tiles / conv.groups;
@@ -134,6 +132,78 @@ void gather(std::span<const TensorView<const float>> inputs, Activation act, Ten
     to = ConstRow(inputs[0].plane(image, c), size);
     for (const TensorView<const float>& input : inputs.subspan(1)) to += ConstRow(input.plane(image, c), size);
     activate(to.data(), size, act);
+  });
+}
+
+void multiply(std::span<const TensorView<const float>> inputs, Activation act, TensorView<float> out, int threads) {
+  parallel_for(out.n * out.shape.c, threads, [&](int job) {
+    const int image = job / out.shape.c, c = job % out.shape.c;
+    float* const to = out.plane(image, c);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto& [data, stride, n, shape] = inputs[i];
+      const float* const from = inputs[i].plane(image, shape.c == 1 ? 0 : c);
+      for (int y = 0; y < out.shape.h; ++y)
+        for (int x = 0; x < out.shape.w; ++x) {
+          const float factor = from[std::int64_t{shape.h == 1 ? 0 : y} * shape.w + (shape.w == 1 ? 0 : x)];
+          float& product = to[std::int64_t{y} * out.shape.w + x];
+          product = i == 0 ? factor : product * factor;
+        }
+    }
+    activate(to, std::int64_t{out.shape.h} * out.shape.w, act);
+  });
+}
+
+namespace {
+
+/// What an output pixel reads along one axis: two pixels, and the second one's share.
+struct Tap {
+  int first, second;
+  float share;
+};
+
+std::vector<Tap> taps(const Resize2d& resize, int d, int in, int out) {
+  const double scale = resize.scale[d] > 0 ? resize.scale[d] : static_cast<double>(out) / in;
+  std::vector<Tap> result;
+  for (int o = 0; o < out; ++o) {
+    double at = 0;
+    if (resize.coordinates == Coordinates::half_pixel)
+      at = (o + 0.5) / scale - 0.5;
+    else if (resize.coordinates == Coordinates::asymmetric)
+      at = o / scale;
+    else if (out > 1)
+      at = o * (in - 1.0) / (out - 1.0);
+    const auto inside = [&](double pixel) { return static_cast<int>(std::clamp(pixel, 0.0, in - 1.0)); };
+    if (resize.interpolation == Interpolation::linear) {
+      const double floor = std::floor(at);
+      result.push_back({inside(floor), inside(floor + 1), static_cast<float>(at - floor)});
+      continue;
+    }
+    const double pixel = resize.rounding == Rounding::floor     ? std::floor(at)
+                         : resize.rounding == Rounding::ceil    ? std::ceil(at)
+                         : resize.rounding == Rounding::half_up ? std::floor(at + 0.5)
+                                                                : std::ceil(at - 0.5);
+    result.push_back({inside(pixel), inside(pixel), 0});
+  }
+  return result;
+}
+
+}  // namespace
+
+void resize(TensorView<const float> in, const Resize2d& resize, TensorView<float> out, int threads) {
+  const std::vector<Tap> ys = taps(resize, 0, in.shape.h, out.shape.h), xs = taps(resize, 1, in.shape.w, out.shape.w);
+  parallel_for(out.n * out.shape.c, threads, [&](int job) {
+    const int image = job / out.shape.c, c = job % out.shape.c;
+    const float* const from = in.plane(image, c);
+    float* to = out.plane(image, c);
+    for (const Tap& y : ys) {
+      const float *const above = from + std::int64_t{y.first} * in.shape.w, *const below =
+                                                                                from +
+                                                                                std::int64_t{y.second} * in.shape.w;
+      const auto mix = [](float a, float b, float share) { return share == 0 ? a : a + (b - a) * share; };
+      for (const Tap& x : xs)
+        *to++ =
+            mix(mix(above[x.first], above[x.second], x.share), mix(below[x.first], below[x.second], x.share), y.share);
+    }
   });
 }
 

@@ -27,6 +27,11 @@ void gather(std::span<const TensorView<const float>> inputs, Activation act, Ten
 void convolve(TensorView<const float> in, const Conv2d& conv, const ConvWeights& weights, TensorView<float> out,
               int threads);
 
+/// out = act(product of inputs); those of one channel, row or column are repeated.
+void multiply(std::span<const TensorView<const float>> inputs, Activation act, TensorView<float> out, int threads);
+
+void resize(TensorView<const float> in, const Resize2d& resize, TensorView<float> out, int threads);
+
 void pool(TensorView<const float> in, const Pool2d& pool, TensorView<float> out, int threads);
 
 }  // namespace opsched

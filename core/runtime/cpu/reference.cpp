@@ -18,9 +18,26 @@ TensorView<T> channels(T* data, int n, Shape shape, int begin, int end) {
 }
 TensorView<float> all(Tensor& t) { return channels(t.data.data(), t.n, t.shape, 0, t.shape.c); }
 
-Tensor compute(const Graph& graph, OpId id, const std::vector<Tensor>& values, std::uint64_t seed, int threads) {
-  const Operator& op = graph.op(id);
-  Tensor x = empty_tensor(graph.batch(), op.input);
+Tensor multiplied(const Operator& op, int batch, const std::vector<Tensor>& values, int threads) {
+  std::vector<Tensor> sums;
+  std::vector<TensorView<const float>> factors;
+  for (const Term& term : op.terms) {
+    std::vector<TensorView<const float>> inputs;
+    for (const Value& v : term) {
+      const Tensor& from = values[v.op];
+      inputs.push_back(channels(from.data.data(), from.n, from.shape, v.begin, v.end));
+    }
+    sums.push_back(empty_tensor(batch, inputs.front().shape));
+    gather(inputs, Activation::none, all(sums.back()), threads);
+  }
+  for (Tensor& sum : sums) factors.push_back(all(sum));
+  Tensor x = empty_tensor(batch, op.input);
+  multiply(factors, Activation::none, all(x), threads);
+  return x;
+}
+
+Tensor joined(const Operator& op, int batch, const std::vector<Tensor>& values, int threads) {
+  Tensor x = empty_tensor(batch, op.input);
   int channel = 0;
   for (const Term& term : op.terms) {
     std::vector<TensorView<const float>> inputs;
@@ -32,6 +49,13 @@ Tensor compute(const Graph& graph, OpId id, const std::vector<Tensor>& values, s
     gather(inputs, Activation::none, channels(x.data.data(), x.n, x.shape, channel, end), threads);
     channel = end;
   }
+  return x;
+}
+
+Tensor compute(const Graph& graph, OpId id, const std::vector<Tensor>& values, std::uint64_t seed, int threads) {
+  const Operator& op = graph.op(id);
+  Tensor x =
+      op.is_product() ? multiplied(op, graph.batch(), values, threads) : joined(op, graph.batch(), values, threads);
   for (int layer = 0; layer < static_cast<int>(op.layers.size()); ++layer) {
     Tensor y = empty_tensor(x.n, infer_shape(op.layers[layer], x.shape));
     const TensorView<const float> in = all(x);
@@ -39,6 +63,8 @@ Tensor compute(const Graph& graph, OpId id, const std::vector<Tensor>& values, s
       convolve(in, *conv, make_weights(graph, id, layer, seed), all(y), threads);
     else if (const auto* window = std::get_if<Pool2d>(&op.layers[layer]))
       pool(in, *window, all(y), threads);
+    else if (const auto* size = std::get_if<Resize2d>(&op.layers[layer]))
+      resize(in, *size, all(y), threads);
     else
       gather({&in, 1}, std::get<Activate>(op.layers[layer]).act, all(y), threads);
     x = std::move(y);

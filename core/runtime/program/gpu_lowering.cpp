@@ -15,7 +15,8 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
                     .depthwise_pre = true,
                     .pool_sum = true,
                     .pool_pre = true,
-                    .conv_tanh = true};
+                    .conv_tanh = true,
+                    .uncommon = false};
   return options;
 }
 

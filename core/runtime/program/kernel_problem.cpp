@@ -8,18 +8,6 @@
 namespace opsched {
 namespace {
 
-const char* name(Activation act) {
-  switch (act) {
-    case Activation::none:
-      return "none";
-    case Activation::relu:
-      return "relu";
-    case Activation::tanh:
-      return "tanh";
-  }
-  return "?";
-}
-
 const char* name(Step::Kind kind) {
   switch (kind) {
     case Step::Kind::conv:
@@ -30,6 +18,10 @@ const char* name(Step::Kind kind) {
       return "pool";
     case Step::Kind::gather:
       return "gather";
+    case Step::Kind::multiply:
+      return "multiply";
+    case Step::Kind::resize:
+      return "resize";
     case Step::Kind::transfer:
       return "transfer";
   }
@@ -85,7 +77,7 @@ std::string Problem::key() const {
     write_pair(out, 'k', conv->kernel);
     write_pair(out, 's', conv->stride);
     write_pair(out, 'p', conv->padding);
-    out << " g" << conv->groups << ' ' << name(conv->act);
+    out << " g" << conv->groups << ' ' << to_string(conv->act);
   } else if (const auto* pool = std::get_if<Pool2d>(&layer)) {
     if (pool->type == PoolType::global_avg) {
       out << " global_avg";
@@ -96,7 +88,7 @@ std::string Problem::key() const {
       write_pair(out, 'p', pool->padding);
     }
   }
-  out << " pre:" << name(pre) << " in:";
+  out << " pre:" << to_string(pre) << " in:";
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (i > 0) out << '+';
     write_layout(out, inputs[i]);
@@ -117,6 +109,8 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
     const Shape& whole = program.buffers[view.buffer].shape;
     return Shape{view.channels, whole.h, whole.w};
   };
+  if (step.kind == Step::Kind::multiply || step.kind == Step::Kind::resize)
+    throw Error("the kernel library has no " + std::string(name(step.kind)));
   Problem p;
   p.kind = step.kind;
   p.precision = precision;

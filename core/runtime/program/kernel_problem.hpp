@@ -39,7 +39,7 @@ struct Problem {
   std::vector<TensorLayout> inputs;  ///< summed
   TensorLayout result;
   Activation pre = Activation::none;
-  std::variant<std::monostate, Conv2d, Pool2d> layer;
+  StepLayer layer;
   bool operator==(const Problem&) const = default;
 
   /// The problem as text, stable over versions and machines; equal keys mean equal problems.

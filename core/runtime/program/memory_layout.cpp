@@ -97,7 +97,7 @@ bool MemoryLayout::claim(const Value& value, int device, int parent, int channel
 
 void MemoryLayout::place_terms(OpId id) {
   const Operator& op = graph_.op(id);
-  if (op.is_input()) return;
+  if (op.is_input() || op.is_product()) return;  // a product reads its factors where they are
   const int device = device_[id];
   if (op.terms.size() == 1) {
     const Term& term = op.terms.front();
@@ -196,11 +196,11 @@ void MemoryLayout::place_merge(int merge) {
 
 bool MemoryLayout::reads_padding(OpId id) const {
   const std::vector<Term>& terms = graph_.op(id).terms;
-  return terms.size() == 1 &&
+  return terms.size() == 1 && !graph_.op(id).is_product() &&
          std::ranges::all_of(terms.front(), [&](const Value& v) { return is_padded(value(v, device_[id])); });
 }
 
-/// Are the channels behind an operator's output zero if those behind its inputs are?
+/// Does an operator write finite numbers behind its output if such are behind its inputs?
 bool MemoryLayout::writes_padding(OpId id) const {
   const Operator& op = graph_.op(id);
   bool padded = reads_padding(id);

@@ -31,12 +31,12 @@ class MemoryLayout {
   struct Root {
     int device = 0;
     Shape shape;
-    int padding = 0;  ///< channels of zeros behind those of `shape`
+    int padding = 0;  ///< channels behind those of `shape`, which nothing depends on
   };
 
   /// `device`: of every operator, inputs included. `merges`: operators that become one convolution. Roots get
   /// channels up to a multiple of `vector_channels` where all that lies there is one whole output, and its operator
-  /// can write zeros: it has a convolution over all channels, or reads nothing but such roots.
+  /// can write them: it has a convolution over all channels, or reads nothing but such roots.
   MemoryLayout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges, int vector_channels);
 
   const Root& root(int id) const { return nodes_[id].what; }

@@ -19,7 +19,7 @@ namespace opsched {
 struct Buffer {
   int device = 0;
   Shape shape;              ///< padding included
-  int padding = 0;          ///< channels added at the end to fill a vector: always zero where they are read
+  int padding = 0;          ///< channels added at the end to fill a vector: finite, and met by weights of zero
   std::int64_t bytes = 0;   ///< whole batch, padded to the arena's alignment
   std::int64_t offset = 0;  ///< in the arena; buffers that may be live together never overlap
 };
@@ -38,6 +38,8 @@ struct WeightRef {
   bool operator==(const WeightRef&) const = default;
 };
 
+using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d>;
+
 /// One kernel (or few): output = layer(pre(sum of inputs)).
 struct Step {
   enum class Kind {
@@ -45,13 +47,15 @@ struct Step {
     depthwise,  ///< convolution with one input and one output channel a group
     pool,
     gather,    ///< no layer: sums, activations, copies into a slice
+    multiply,  ///< no layer: pre(product of inputs), those of one channel, row or column repeated
+    resize,
     transfer,  ///< one input, on another device; output on `device`
   };
   Kind kind = Kind::gather;
   OpId op = -1;                       ///< the operator that it is part of (the first of a merge)
-  std::vector<View> inputs{};         ///< summed; all of one shape
+  std::vector<View> inputs{};         ///< summed, all of one shape; or multiplied
   Activation pre = Activation::none;  ///< applied to the sum
-  std::variant<std::monostate, Conv2d, Pool2d> layer{};
+  StepLayer layer{};
   std::vector<WeightRef> weights{};  ///< several: a merged convolution, in channel order
   View output{};
   int device = 0, stream = 0;
@@ -75,7 +79,8 @@ struct Fusion {
   bool conv_pre = false;  ///< conv applies an activation to its input
   bool depthwise_sum = true, depthwise_pre = true;
   bool pool_sum = false, pool_pre = false;
-  bool conv_tanh = false;  ///< conv ends in tanh; relu is always possible
+  bool conv_tanh = false;  ///< conv ends in tanh, or what else there is; relu is always possible
+  bool uncommon = true;    ///< what uncommon_feature() names; else lowering throws Error
 };
 
 struct LoweringOptions {
@@ -84,7 +89,8 @@ struct LoweringOptions {
   Waits waits = Waits::needed;
   std::int64_t alignment = 256;  ///< of buffers; slices lie where their channels put them
   /// Buffers get a multiple of so many channels where no join or input is in the way. Weights and biases of the
-  /// channels added are zero, so that they stay zero through every layer, and kernels need not know of them.
+  /// channels added are zero, so that nothing depends on them, and kernels need not know of them; activations may
+  /// make another number of their zeros.
   int vector_channels = 1;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/error.hpp"
 #include "core/round_up.hpp"
 #include "core/schedule/merge_copies.hpp"
 
@@ -40,6 +41,14 @@ void fit(Step& step, int channels) {
 }
 
 }  // namespace
+
+ProgramBuilder::ProgramBuilder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {
+  if (options.fusion.uncommon) return;
+  for (OpId op = 0; op < graph.size(); ++op)
+    if (const std::string feature = uncommon_feature(graph.op(op)); !feature.empty())
+      throw Error("operator '" + graph.op(op).name + "': the GPU's kernels do not have " + feature +
+                  " yet; the CPU computes it (infer, or run --device cpu)");
+}
 
 int ProgramBuilder::add_buffer(int device, Shape shape, int padding) {
   shape.c += padding;
@@ -175,6 +184,32 @@ ProgramBuilder::Flow ProgramBuilder::read_terms(OpId id, const View* target) {
   return {{joined}};
 }
 
+/// The product of an operator's terms, each first added up where it is a sum.
+ProgramBuilder::Flow ProgramBuilder::multiply_terms(OpId id, const View* target) {
+  const Operator& op = graph_.op(id);
+  std::vector<View> factors;
+  for (const Term& term : op.terms) {
+    std::vector<View> views;
+    for (const Value& v : term) views.push_back(view(layout_->value(v, device_)));
+    if (views.size() > 1) {
+      const Shape& like = graph_.op(term.front().op).output;
+      const View sum{add_buffer(device_, {term.front().channels(), like.h, like.w}, 0), 0, term.front().channels()};
+      add_step(
+          {.kind = Step::Kind::gather, .op = id, .inputs = views, .output = sum, .device = device_, .stream = stream_});
+      views = {sum};
+    }
+    factors.push_back(views.front());
+  }
+  const View product = target ? *target : View{add_buffer(device_, op.input, 0), 0, op.input.c};
+  add_step({.kind = Step::Kind::multiply,
+            .op = id,
+            .inputs = std::move(factors),
+            .output = product,
+            .device = device_,
+            .stream = stream_});
+  return {{product}};
+}
+
 bool ProgramBuilder::fits(const Step& step, const Flow& flow) const {
   const Fusion& f = options_.fusion;
   const bool sum = flow.views.size() > 1, act = flow.act != Activation::none;
@@ -184,6 +219,7 @@ bool ProgramBuilder::fits(const Step& step, const Flow& flow) const {
     case Step::Kind::depthwise:
       return (!sum || f.depthwise_sum) && (!act || f.depthwise_pre);
     case Step::Kind::pool:
+    case Step::Kind::resize:
       return (!sum || f.pool_sum) && (!act || f.pool_pre);
     default:
       return true;
@@ -214,7 +250,7 @@ void ProgramBuilder::add_layers(OpId id, int merge, Flow flow, const View& outpu
   for (int layer = 0; layer < static_cast<int>(op.layers.size()); ++layer) {
     if (const auto* activate = std::get_if<Activate>(&op.layers[layer])) {
       Conv2d* conv = steps.empty() ? nullptr : std::get_if<Conv2d>(&steps.back().layer);
-      const bool can_end = activate->act != Activation::tanh || options_.fusion.conv_tanh;
+      const bool can_end = activate->act == Activation::relu || options_.fusion.conv_tanh;
       if (conv && conv->act == Activation::none && flow.act == Activation::none && can_end) {
         conv->act = activate->act;
         continue;
@@ -240,8 +276,11 @@ void ProgramBuilder::add_layers(OpId id, int merge, Flow flow, const View& outpu
         step.weights.clear();
         for (OpId member : layout_->merge(merge)) step.weights.push_back({member, 0});
       }
-      if (c.act == Activation::tanh && !options_.fusion.conv_tanh) std::swap(c.act, rest);
+      if (c.act != Activation::relu && !options_.fusion.conv_tanh) std::swap(c.act, rest);
       step.layer = c;
+    } else if (const auto* resize = std::get_if<Resize2d>(&op.layers[layer])) {
+      step.kind = Step::Kind::resize;
+      step.layer = *resize;
     } else {
       step.layer = std::get<Pool2d>(op.layers[layer]);
     }
@@ -275,10 +314,10 @@ void ProgramBuilder::add_layers(OpId id, int merge, Flow flow, const View& outpu
 void ProgramBuilder::add_unit(OpId id, int merge, int device, int stream, std::span<const int> after) {
   device_ = device, stream_ = stream, after_ = after;
   const View output = wide_view(merge >= 0 ? layout_->merged_output(merge) : layout_->output(id));
-  if (graph_.op(id).is_join())
-    read_terms(id, &output);
-  else
-    add_layers(id, merge, read_terms(id, nullptr), output);
+  const Operator& op = graph_.op(id);
+  const View* const target = op.layers.empty() ? &output : nullptr;  // what is read is the output
+  Flow flow = op.is_product() ? multiply_terms(id, target) : read_terms(id, target);
+  if (!op.layers.empty()) add_layers(id, merge, std::move(flow), output);
   if (merge >= 0) add_copies(id, merge);
 }
 

@@ -17,7 +17,8 @@ namespace opsched {
 /// touches it.
 class ProgramBuilder {
  public:
-  ProgramBuilder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {}
+  /// Throws Error naming an operator that the back end cannot compute.
+  ProgramBuilder(const Graph& graph, const LoweringOptions& options);
 
   Program& program() { return program_; }
   /// The view of a place in the buffers at hand.
@@ -51,6 +52,7 @@ class ProgramBuilder {
   /// A place, with its padding if it has any.
   View wide_view(const Place& place);
   Flow read_terms(OpId op, const View* target);
+  Flow multiply_terms(OpId op, const View* target);
   void add_layers(OpId op, int merge, Flow flow, const View& output);
   void add_copies(OpId op, int merge);
   bool fits(const Step& step, const Flow& flow) const;

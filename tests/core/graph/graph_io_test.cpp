@@ -321,8 +321,8 @@ TEST(IosJson, BadFilesAreErrorsNamingTheNode) {
     EXPECT_NE(at, std::string::npos) << from;
     return text.replace(at, from.size(), to);
   };
-  expect_complaint(replaced("\"op_type\": \"add\"", "\"op_type\": \"mul\""), "node '8': element-wise 'mul'");
-  expect_complaint(replaced("\"act\": \"tanh\"", "\"act\": \"sigmoid\""), "node '1', 'act': activation 'sigmoid'");
+  expect_complaint(replaced("\"op_type\": \"add\"", "\"op_type\": \"max\""), "node '8': element-wise 'max'");
+  expect_complaint(replaced("\"act\": \"tanh\"", "\"act\": \"swish\""), "node '1', 'act': activation 'swish'");
   expect_complaint(replaced("\"type\": \"conv\"", "\"type\": \"deconv\""), "node '1': type 'deconv'");
   expect_complaint(replaced("\"type\": \"conv\"", "\"type\": \"placeholder\""), "node '1': type 'placeholder'");
   expect_complaint(replaced("\"pool_type\": \"max\"", "\"pool_type\": \"global_max\""), "node '6': pool_type");

@@ -126,6 +126,22 @@ TEST(OnnxFiles, ASparseModelIsNotReadWhole) {
   EXPECT_LT(peak_memory() - before, std::int64_t{200} << 20);
 }
 
+TEST(OnnxFiles, SharedWeightsAreShared) {
+  OnnxWriter m;
+  m.input("x", {1, 64, 2, 2}).floats("w", {64, 64, 3, 3}, std::vector<float>(64 * 64 * 9, .01f));
+  constexpr int count = 5000;  // of 144 KiB: 0.7 GiB, if each had its own
+  for (int i = 0; i < count; ++i)
+    m.node("Conv", {i == 0 ? "x" : "c" + std::to_string(i), "w"}, {"c" + std::to_string(i + 1)},
+           {{"pads", OnnxWriter::Dims{1, 1, 1, 1}}});
+  const std::string bytes = m.output("c" + std::to_string(count)).bytes();
+  const std::int64_t before = peak_memory();
+  const Graph graph = import_onnx(bytes, "model", ".");
+  EXPECT_LT(peak_memory() - before, std::int64_t{200} << 20);
+  const auto units = graph.units();
+  ASSERT_EQ(units.size(), static_cast<std::size_t>(count));
+  EXPECT_EQ(graph.weights(units.front(), 0), graph.weights(units.back(), 0));
+}
+
 TEST(OnnxFiles, WhoSharesWeightsMayStillBeScaled) {
   OnnxWriter m;  // a normalisation behind one of two convolutions with the same weights
   m.input("x", {1, 1, 1, 1}).floats("w", {1, 1, 1, 1}, {2}).floats("k", {1}, {3});

@@ -44,8 +44,8 @@ double naive(const Tensor& in, const Conv2d& conv, int channels, const ConvWeigh
   for (int c = 0; c < channels; ++c)
     for (int ky = 0; ky < conv.kernel[0]; ++ky)
       for (int kx = 0; kx < conv.kernel[1]; ++kx)
-        sum += weights.weight[w++] * at(in, n, first + c, y * conv.stride[0] - conv.padding[0] + ky,
-                                        x * conv.stride[1] - conv.padding[1] + kx)
+        sum += weights.weight[w++] * at(in, n, first + c, y * conv.stride[0] - conv.padding[0] + ky * conv.dilation[0],
+                                        x * conv.stride[1] - conv.padding[1] + kx * conv.dilation[1])
                                          .value_or(0.0);
   if (conv.act == Activation::relu) return std::max(sum, 0.0);
   return conv.act == Activation::tanh ? std::tanh(sum) : sum;
@@ -58,8 +58,8 @@ double naive(const Tensor& in, const Pool2d& pool, int n, int c, int y, int x) {
   int taps = 0;
   for (int ky = 0; ky < height; ++ky)
     for (int kx = 0; kx < width; ++kx) {
-      const auto v = at(in, n, c, global ? ky : y * pool.stride[0] - pool.padding[0] + ky,
-                        global ? kx : x * pool.stride[1] - pool.padding[1] + kx);
+      const auto v = at(in, n, c, global ? ky : y * pool.stride[0] - pool.padding[0] + ky * pool.dilation[0],
+                        global ? kx : x * pool.stride[1] - pool.padding[1] + kx * pool.dilation[1]);
       if (!v) continue;
       sum += *v;
       most = std::max(most, *v);
@@ -104,8 +104,14 @@ TEST(CpuKernels, ConvolutionsAgreeWithPlainLoops) {
                 .groups = groups,
                 .act = std::vector{Activation::none, Activation::relu, Activation::tanh}[random.below(3)]};
     if (random.chance(20)) conv = {.groups = groups};
+    Shape least{0, 4, 4};
+    if (random.chance(40)) {
+      conv.dilation = {1 + random.below(3), 1 + random.below(3)};
+      for (int d : {0, 1}) conv.more_padding[d] = random.below(5) - conv.padding[d];
+      least = {0, 11, 11};
+    }
     const int channels = random.chance(40) ? 1 : 1 + random.below(5);
-    const Shape in{groups * channels, 4 + random.below(40), 4 + random.below(12)};
+    const Shape in{groups * channels, least.h + random.below(40), least.w + random.below(12)};
     conv.out_channels = groups * (random.chance(40) ? 1 : 1 + random.below(5));
     Tensor draw = random_tensor(1, {conv.out_channels, channels, conv.kernel[0] * conv.kernel[1] + 1}, i);
     ConvWeights weights{draw.data, {}};
@@ -126,12 +132,67 @@ TEST(CpuKernels, PoolsAgreeWithPlainLoops) {
                   .stride = {1 + random.below(3), 1 + random.below(3)},
                   .count_padding = random.chance(50)};
     for (int d : {0, 1}) window.padding[d] = random.below(window.kernel[d]);
-    const Shape in{1 + random.below(5), 4 + random.below(10), 4 + random.below(10)};
+    const bool uncommon = random.chance(40);
+    if (uncommon) {
+      window.dilation = {1 + random.below(3), 1 + random.below(3)};
+      for (int d : {0, 1}) window.more_padding[d] = random.below(window.kernel[d]) - window.padding[d];
+    }
+    const Shape in{1 + random.below(5), (uncommon ? 11 : 4) + random.below(10), (uncommon ? 11 : 4) + random.below(10)};
     compare(
         random, in, window, [&](auto from, auto to, int threads) { pool(from, window, to, threads); },
         [&](const Tensor& t, int n, int c, int y, int x) { return naive(t, window, n, c, y, x); });
     ASSERT_FALSE(HasFatalFailure()) << "pool " << i;
   }
+}
+
+TEST(CpuKernels, ProductsRepeatWhatIsOne) {
+  Random random(3);
+  for (int i = 0; i < 100 / slowdown; ++i) {
+    const Shape out{1 + random.below(4), 1 + random.below(5), 1 + random.below(5)};
+    const int n = 1 + random.below(2), count = 1 + random.below(3);
+    std::vector<Tensor> factors;
+    std::vector<TensorView<const float>> views;
+    for (int f = 0; f < count; ++f) {
+      Shape shape = out;
+      for (int Shape::*axis : {&Shape::c, &Shape::h, &Shape::w})
+        if (f > 0 && random.chance(40)) shape.*axis = 1;
+      factors.push_back(random_tensor(n, shape, 10 * i + f));
+    }
+    for (Tensor& factor : factors) views.push_back(slice_of(factor, factor.shape));
+    Tensor result = random_tensor(n, out, 1);
+    multiply(views, Activation::sigmoid, slice_of(result, out), 2);
+    for (int b = 0; b < n; ++b)
+      for (int c = 0; c < out.c; ++c)
+        for (int y = 0; y < out.h; ++y)
+          for (int x = 0; x < out.w; ++x) {
+            double product = 1;
+            for (const Tensor& f : factors)
+              product *= *at(f, b, std::min(c, f.shape.c - 1), std::min(y, f.shape.h - 1), std::min(x, f.shape.w - 1));
+            ASSERT_NEAR(*at(result, b, c, y, x), 1 / (1 + std::exp(-product)), 1e-5);
+          }
+  }
+}
+
+TEST(CpuKernels, ImagesAreResizedAsOnnxDoes) {
+  // What onnxruntime says of [0, 1, 2, 3] resized to 6, 8 and 2, and of its corners.
+  const auto resized = [](int size, Interpolation interpolation, Coordinates coordinates, Rounding rounding) {
+    Tensor in{1, {1, 1, 4}, {0, 1, 2, 3}}, out{1, {1, 1, size}, std::vector<float>(size)};
+    resize(slice_of(in, in.shape), {{1, size}, interpolation, coordinates, rounding}, slice_of(out, out.shape), 1);
+    return out.data;
+  };
+  using enum Interpolation;
+  using enum Coordinates;
+  using V = std::vector<float>;
+  EXPECT_EQ(resized(8, nearest, half_pixel, Rounding::half_down), (V{0, 0, 1, 1, 2, 2, 3, 3}));
+  EXPECT_EQ(resized(8, nearest, asymmetric, Rounding::floor), (V{0, 0, 1, 1, 2, 2, 3, 3}));
+  EXPECT_EQ(resized(8, nearest, asymmetric, Rounding::ceil), (V{0, 1, 1, 2, 2, 3, 3, 3}));
+  EXPECT_EQ(resized(8, nearest, asymmetric, Rounding::half_up), (V{0, 1, 1, 2, 2, 3, 3, 3}));
+  EXPECT_EQ(resized(8, nearest, asymmetric, Rounding::half_down), (V{0, 0, 1, 1, 2, 2, 3, 3}));
+  EXPECT_EQ(resized(2, nearest, asymmetric, Rounding::floor), (V{0, 2}));
+  EXPECT_EQ(resized(8, linear, half_pixel, Rounding::floor), (V{0, .25f, .75f, 1.25f, 1.75f, 2.25f, 2.75f, 3}));
+  EXPECT_EQ(resized(8, linear, asymmetric, Rounding::floor), (V{0, .5f, 1, 1.5f, 2, 2.5f, 3, 3}));
+  EXPECT_EQ(resized(7, linear, align_corners, Rounding::floor), (V{0, .5f, 1, 1.5f, 2, 2.5f, 3}));
+  EXPECT_EQ(resized(2, linear, half_pixel, Rounding::floor), (V{.5f, 2.5f}));
 }
 
 TEST(CpuKernels, KeepNaN) {

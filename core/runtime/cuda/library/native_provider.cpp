@@ -208,6 +208,8 @@ std::vector<std::string> list_native(const Problem& problem) {
     }
     case Step::Kind::conv:
     case Step::Kind::transfer:
+    case Step::Kind::multiply:
+    case Step::Kind::resize:
       break;
   }
   return {};

@@ -1,0 +1,54 @@
+// Functions of one number that end or begin an operator.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <string>
+#include <string_view>
+
+namespace opsched {
+
+/// One of a set of functions, with its parameters. `a` and `b` are 0 where the function has none.
+struct Activation {
+  enum Kind {
+    none,
+    relu,
+    tanh,
+    sigmoid,
+    leaky_relu,    ///< x below 0: a x
+    elu,           ///< x below 0: a (e^x - 1)
+    clip,          ///< at least a, at most b
+    hard_sigmoid,  ///< a x + b, at least 0 and at most 1
+    hard_swish,    ///< x (x / 6 + 1 / 2, at least 0 and at most 1)
+    silu,          ///< x sigmoid(x)
+    gelu,          ///< x times the normal distribution's share below x
+    softplus,      ///< ln(1 + e^x)
+  };
+  static constexpr int kinds = softplus + 1;
+
+  Kind kind = none;
+  float a = 0, b = 0;
+
+  constexpr Activation() = default;
+  constexpr Activation(Kind k, float first = 0, float second = 0) : kind(k), a(first), b(second) {}
+
+  bool operator==(const Activation&) const = default;
+  /// Is it of this kind, whatever its parameters are?
+  constexpr bool operator==(Kind k) const { return kind == k; }
+  /// none, relu or tanh: what every back end knows.
+  constexpr bool is_basic() const { return kind <= tanh; }
+};
+
+/// "leaky_relu"
+const char* activation_name(Activation::Kind kind);
+/// Number of parameters.
+int activation_parameters(Activation::Kind kind);
+/// "relu", "clip(0,6)"; what parse_activation reads.
+std::string to_string(const Activation& act);
+/// Throws Error naming the activations that there are.
+Activation parse_activation(std::string_view text);
+
+/// The function's value. A NaN stays one.
+float activated(float x, const Activation& act);
+
+}  // namespace opsched
