@@ -3,7 +3,7 @@
 //
 // IOS's network is a little smaller than the published one: normal cells leave their left input out
 // of the join, the second stem cell adds the halves of its right input instead of joining them, and a
-// first cell's first combination reads the right input twice. experiments/baselines/check_definitions.py puts
+// first cell's first combination reads the right input twice. tests/libraries/check_definitions.py puts
 // that back and compares with timm's.
 #include "networks/network.hpp"
 #include "networks/network_builder.hpp"

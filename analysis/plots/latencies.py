@@ -84,4 +84,4 @@ def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
                       rows, agrees, differs,
                       f"Public code: {paper['ios_code']['setting']}; {paper['ios_code']['note']}. Our search times are those of "
                       "`opsched ablation`, which begins with an empty profile, on kernels chosen before; the paper's measure on "
-                      "a V100. The paper's RandWire is another network than ours and not measured here yet.")
+                      "a V100. The paper's RandWire is another network than ours.")

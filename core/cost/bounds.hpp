@@ -19,8 +19,8 @@ struct Bounds {
 };
 
 /// Of schedules in this mode. Barrier: an operator takes Latencies::work_ms of a device; dataflow: operator_ms *
-/// utilisation if that is less, for the contention law lets operators share a device perfectly at best. Throws Error if `devices` is
-/// below 1.
+/// utilisation if that is less, for the contention law lets operators share a device perfectly at best. Throws Error if
+/// `devices` is below 1.
 Bounds lower_bounds(Latencies& cost, int devices, Mode mode = Mode::barrier);
 
 /// For every operator (by OpId) the longest chain of solo latencies from its start to the end of the

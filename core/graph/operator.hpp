@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/graph/activation.hpp"
+#include "core/graph/pool_type.hpp"
 
 namespace opsched {
 
@@ -44,8 +45,6 @@ struct Conv2d {
   std::array<int, 2> more_padding{0, 0};  ///< at the end (below, right), beyond `padding`; may be negative
   bool operator==(const Conv2d&) const = default;
 };
-
-enum class PoolType { max, avg, global_avg };
 
 /// Pooling; global_avg ignores the geometry and gives 1 x 1.
 struct Pool2d {

@@ -101,8 +101,7 @@ void replay(const ReplayOptions& options) {
   std::cout << results.size() - static_cast<std::size_t>(different) << " of " << results.size()
             << " schedules are the same\n";
   if (left_out > 0)
-    std::cout << left_out
-              << " are not replayed: they were measured into another profile than the folder's\n";
+    std::cout << left_out << " are not replayed: they were measured into another profile than the folder's\n";
   if (different > 0)
     throw Error(std::to_string(different) +
                 " schedules are not those that were recorded: the profile has grown since, or the program has changed. "

@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "core/error.hpp"
-#include "core/graph/operator.hpp"
+#include "core/graph/activation.hpp"
 
 namespace opsched::native {
 

@@ -10,7 +10,8 @@
 
 #include <cstdint>
 
-#include "core/graph/operator.hpp"
+#include "core/graph/activation.hpp"
+#include "core/graph/pool_type.hpp"
 #include "core/tensor_format.hpp"
 
 namespace opsched::native {

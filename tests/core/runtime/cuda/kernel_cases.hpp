@@ -176,7 +176,7 @@ inline Case random_pool(Rng& rng, Precision precision, TensorFormat layout) {
 inline Case random_gather(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::gather);
   p.input = {pick(rng, {1, 3, 16, 42, 77, 192}), pick(rng, {1, 7, 28}), pick(rng, {1, 8, 35})};
-  p.pre = static_cast<Activation>(pick(rng, {0, 1, 2}));
+  p.pre = static_cast<Activation::Kind>(pick(rng, {0, 1, 2}));
   return finish(rng, p, pick(rng, {1, 2, 5, native::kMaxSources}));
 }
 
@@ -191,7 +191,7 @@ inline Case random_conv(Rng& rng, Precision precision, TensorFormat layout) {
                    .stride = {stride, stride},
                    .padding = {kh / 2, kw / 2},
                    .groups = groups,
-                   .act = static_cast<Activation>(pick(rng, {0, 1, 1, 2}))};
+                   .act = static_cast<Activation::Kind>(pick(rng, {0, 1, 1, 2}))};
   p.pre = pick(rng, {0, 0, 1}) ? Activation::relu : Activation::none;
   return finish(rng, p, pick(rng, {1, 1, 1, 2}));
 }

@@ -4,7 +4,7 @@
 
 Needs PyTorch, torchvision, onnx and onnxscript. Exit code 0 if all agree, 1 if not.
 
-    experiments/baselines/check_onnx.py --opsched ./opsched --out results
+    tests/libraries/check_onnx.py --opsched ./opsched --out results
 """
 
 import argparse

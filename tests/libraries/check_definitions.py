@@ -8,7 +8,7 @@ the library's, the graph is changed first, and every change is listed in the res
 
 Needs PyTorch, torchvision and timm. Exit code 0 if all agree, 1 if not.
 
-    experiments/baselines/check_definitions.py --opsched ./opsched --out results
+    tests/libraries/check_definitions.py --opsched ./opsched --out results
 """
 
 import argparse

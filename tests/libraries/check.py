@@ -27,7 +27,7 @@ def finish(out: pathlib.Path | None, records: list[Record], script: str, *module
     """Keeps the records, if a folder is given. Exit code: 0 if all that was compared agrees."""
     if out:
         versions = {"python": platform.python_version(), **{m.__name__: m.__version__ for m in modules}}
-        with RecordFile(out, Run(software=versions, command=f"experiments/baselines/{script} --out {out}")) as file:
+        with RecordFile(out, Run(software=versions, command=f"tests/libraries/{script} --out {out}")) as file:
             for record in records:
                 file.add(record)
             file.finish()
