@@ -37,7 +37,7 @@ void fields(auto& each, Of<Record> auto& r) {
   each("network", r.what.network), each("software", r.what.software, "opsched");
   each("scheduler", r.what.scheduler), each("options", r.what.options);
   each("batch", r.what.batch, 1), each("image", r.what.image);
-  each("precision", r.what.precision, std::nullopt), each("gpus", r.what.gpus, 1);
+  each.stated("precision", r.what.precision), each("gpus", r.what.gpus, 1);
   each("quantity", r.quantity, "latency"), each("labels", r.labels), each("missing", r.missing);
   each("value", r.value), each("unit", r.unit), each("spread", r.spread);
   each("numbers", r.numbers), each("texts", r.texts), each("series", r.series);
@@ -85,6 +85,11 @@ class Writer {
   void operator()(const char* name, const std::optional<T>& value) {
     if (value) json_[name] = json_of(*value);
   }
+  /// Written even where its absence would mean the same.
+  template <class T>
+  void stated(const char* name, const T& value) {
+    json_[name] = json_of(value);
+  }
 
  private:
   ordered_json json_ = ordered_json::object();
@@ -111,12 +116,16 @@ class Reader {
   void operator()(const char* name, T& value, const Absent<T>& absent = T{}) {
     if (const ordered_json* json = find(name))
       read(*json, value);
-    else if (!absent && !std::same_as<T, Precision>)  // a record that does not say it is fp32
+    else if (!absent)
       throw Error("has no '" + std::string(name) + "': " + json_.dump().substr(0, 200));
   }
   template <class T>
   void operator()(const char* name, std::optional<T>& value) {
     if (const ordered_json* json = find(name)) read(*json, value.emplace());
+  }
+  template <class T>
+  void stated(const char* name, T& value) {
+    if (const ordered_json* json = find(name)) read(*json, value);
   }
 
  private:

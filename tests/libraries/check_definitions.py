@@ -11,9 +11,7 @@ Needs PyTorch, torchvision and timm. Exit code 0 if all agree, 1 if not.
     tests/libraries/check_definitions.py --opsched ./opsched --out results
 """
 
-import argparse
 import json
-import pathlib
 import subprocess
 import sys
 
@@ -22,7 +20,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
-from check import Provenance, Record, check, finish
+from check import Provenance, Record, check, finish, parse
 
 TOLERANCE = 1e-9  # relative, in double precision
 
@@ -249,10 +247,7 @@ WHAT = "our networks against the same ones of other libraries, with equal random
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--opsched", default="./opsched", help="the program that shows the graphs")
-    parser.add_argument("--out", type=pathlib.Path, help="folder whose records.jsonl the result goes to")
-    args = parser.parse_args()
+    args = parse(__doc__)
     torch.set_grad_enabled(False)
     checks = []
     for name, (reference, prepare) in NETWORKS.items():
