@@ -14,8 +14,9 @@ from pathlib import Path
 from types import ModuleType
 
 from page import STOPPED, put, write_whole
-from plots.figure import BadFigure, Figure, load_index
-from plots.page import Comparison, index, page
+from plots import charts
+from plots.figure import BadFigure, Comparison, Figure, load_index
+from plots.page import index, page
 from plots.paper import load_paper
 from records import BadRecords
 
@@ -34,9 +35,7 @@ def page_of(figure: Figure) -> tuple[str, Comparison | None]:
 
 
 def draw(figure: Figure, folder: Path) -> None:
-    from plots import style  # imports matplotlib
-
-    style.save(module_of(figure.name).draw(figure, PAPER), folder, figure.name)
+    charts.save(module_of(figure.name).draw(figure, PAPER), folder, figure.name)
 
 
 def export(figure: Figure, folder: Path) -> None:

@@ -1,11 +1,8 @@
 """Inception V3 by batch size: sequential, the best baseline in TensorRT's place, IOS."""
 
-from typing import Any
-
 from page import join, ms_text, name_of, ratio, ratio_text
-from plots import baselines
-from plots.figure import Figure
-from plots.page import Comparison
+from plots import baselines, charts
+from plots.figure import Comparison, Figure, Paper, Picture
 from records import Record
 
 SERIES = {"sequential": "sequential", "baseline": "best baseline", "ios-both": "IOS-Both", "dataflow": "dataflow"}
@@ -15,11 +12,9 @@ def find(figure: Figure, batch: int, key: str) -> Record | None:
     return baselines.best(figure, batch=batch) if key == "baseline" else figure.ours(batch=batch, scheduler=key)
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     batches = sorted(figure.names("batch"))
-    picture, (throughput, gain) = style.axes(2, width=8, height=3.8)
+    picture, (throughput, gain) = charts.axes(2, width=8, height=3.8)
     charts.grouped_bars(throughput, {b: str(b) for b in batches}, SERIES, lambda b, s: find(figure, b, s),
                         lambda record, ms: 1000 * record.batch / ms)
     throughput.set(xlabel="batch", ylabel="images / s")
@@ -33,13 +28,13 @@ def draw(figure: Figure, paper: dict[str, Any]) -> Any:
     gain.set_xscale("log", base=2)
     gain.set_xticks(batches, [str(b) for b in batches])
     gain.set(xlabel="batch", ylabel="speed-up over sequential")
-    gain.axhline(1, color="black", linewidth=0.6)
+    charts.line_at_one(gain)
     charts.legend_above(throughput, 2)
     charts.legend_above(gain, 2)
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     theirs = paper["ios"]["batches_ms"]
     rows, gains, paper_gains, without = [], {}, {}, []
     for batch in sorted(figure.names("batch")):
