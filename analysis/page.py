@@ -1,5 +1,6 @@
 """What all pages share: tables, numbers as text, marks behind numbers, and writing or checking files."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,14 @@ def distinct(values: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
+def grouped(things: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    """By key, in the order in which the keys come."""
+    found: dict[Any, list[Any]] = {}
+    for thing in things:
+        found.setdefault(key(thing), []).append(thing)
+    return found
+
+
 def ms_text(value: float | None) -> str:
     if value is None:
         return "-"
@@ -110,19 +119,24 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def places(records: list[Record], runs: dict[str, Run]) -> list[str]:
     """How many records come from where, and of which provenance."""
-    counts: dict[str, dict[str, int]] = {}
-    for record in records:
+    def place(record: Record) -> str:
         run = runs.get(record.run, Run())
-        note = run.note.split("converted from")[0].strip("; ")
-        words = counts.setdefault(", ".join(w for w in (run.where(), note) if w), {})
-        words[record.provenance.value] = words.get(record.provenance.value, 0) + 1
-    return [", ".join(f"{n} {word}" for word, n in sorted(words.items())) + (f": {place}" if place else "")
-            for place, words in counts.items()]
+        return ", ".join(w for w in (run.where(), run.note.split("converted from")[0].strip("; ")) if w)
+
+    def counts(there: list[Record]) -> str:
+        return ", ".join(f"{n} {word}" for word, n in sorted(Counter(r.provenance.value for r in there).items()))
+
+    return [counts(there) + (f": {where}" if where else "") for where, there in grouped(records, place).items()]
 
 
 def where_from(records: list[Record], runs: dict[str, Run]) -> str:
     """As a list."""
     return "".join(f"* {place}\n" for place in places(records, runs))
+
+
+def section(title: str, intro: str, body: str) -> str:
+    """Of a page; without a body nothing."""
+    return f"\n## {title}\n\n{intro}{body}" if body else ""
 
 
 def source(records: list[Record], runs: dict[str, Run]) -> str:

@@ -1,6 +1,6 @@
 """Active warps over time, sequential against IOS."""
 
-from page import NETWORKS, distinct, join
+from page import NETWORKS, distinct, grouped, join
 from plots import charts
 from plots.figure import Comparison, Figure, Paper, Picture, Table
 from records import Record
@@ -8,11 +8,8 @@ from records import Record
 
 def graphs(figure: Figure) -> dict[str, list[Record]]:
     """By network and block: a record a scheduler."""
-    found: dict[str, list[Record]] = {}
-    for r in figure.rows:
-        name = NETWORKS.get(r.network, r.network)
-        found.setdefault(name + (f", block {r.labels['block']}" if "block" in r.labels else ""), []).append(r)
-    return found
+    return grouped(figure.rows, lambda r: NETWORKS.get(r.network, r.network) +
+                   (f", block {r.labels['block']}" if "block" in r.labels else ""))
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:

@@ -2,22 +2,20 @@
 
 from typing import Any
 
-from page import ms_text
+from page import grouped, ms_text
 from plots import charts
 from plots.figure import Comparison, Figure, Paper, Picture
 from records import Record
 
 
 def stages(figure: Figure, batch: int) -> list[list[Record]]:
-    rows = figure.all(batch=batch)
-    return [[r for r in rows if r.numbers["stage"] == s] for s in sorted({r.numbers["stage"] for r in rows})]
+    rows = sorted(figure.all(batch=batch), key=lambda r: r.numbers["stage"])
+    return list(grouped(rows, lambda r: r.numbers["stage"]).values())
 
 
 def groups(stage: list[Record]) -> list[list[Record]]:
-    found: dict[float, list[Record]] = {}
-    for r in sorted(stage, key=lambda r: (r.numbers["group"], r.numbers["position"])):
-        found.setdefault(r.numbers["group"], []).append(r)
-    return list(found.values())
+    rows = sorted(stage, key=lambda r: (r.numbers["group"], r.numbers["position"]))
+    return list(grouped(rows, lambda r: r.numbers["group"]).values())
 
 
 def is_merge(stage: list[Record]) -> bool:
