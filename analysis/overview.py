@@ -1,6 +1,5 @@
 """The page over all results folders: where, batch 1 on one GPU, the figures, and what was checked."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -93,7 +92,7 @@ def page(results: Path) -> str:
     for index in sorted(results.glob("*/figures/index.json")):
         device = index.parents[1].name
         text += f"\n## Batch 1 on one GPU ({device})\n\n" + latencies(results / device)
-        text += f"\nMore batches, image sizes and schedulers, the roofline, the time to search, and how good the simulator is:\n"
+        text += "\nMore batches, image sizes and schedulers, the roofline, the time to search, and how good the simulator is:\n"
         text += f"[{device}]({device}/README.md).\n"
         text += "\n## The figures of IOS\n" + pictures(results, device, "IOS")
         text += "\n## The figures of HIOS\n\nSeveral GPUs of one host, batch 1.\n" + pictures(results, device, "HIOS")

@@ -1,6 +1,6 @@
 """Every latency beside the paper's V100 and its public code on an H200."""
 
-from page import NETWORKS, fastest, join, ms_text, name_of, ratio_text
+from page import NETWORKS, join, ms_text, name_of, ratio_text
 from plots import baselines, charts
 from plots.figure import Comparison, Figure, Paper, Picture
 from plots.paper import networks_with

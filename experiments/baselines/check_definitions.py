@@ -11,9 +11,7 @@ Needs PyTorch, torchvision and timm. Exit code 0 if all agree, 1 if not.
     experiments/baselines/check_definitions.py --opsched ./opsched --out results
 """
 
-import argparse
 import json
-import pathlib
 import subprocess
 import sys
 
@@ -22,7 +20,8 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
-from check import Provenance, Record, check, finish
+from check import Provenance, Record, check, finish, parse
+from torch_network import joined, run_layer
 
 TOLERANCE = 1e-9  # relative, in double precision
 
@@ -58,24 +57,6 @@ class Graph:
         return [name for name in self.ops if name not in read][-1]
 
 
-def run_layer(layer, x, weights):
-    act = layer.get("activation", "none")
-    if layer["type"] == "conv2d":
-        weight, bias = weights
-        x = F.conv2d(x, weight, bias, layer["stride"], layer["padding"], groups=layer["groups"])
-    elif layer["type"] == "pool2d" and layer["pool"] == "global_avg":
-        x = x.mean((2, 3), keepdim=True)
-    elif layer["type"] == "pool2d" and layer["pool"] == "avg":
-        x = F.avg_pool2d(x, layer["kernel"], layer["stride"], layer["padding"], count_include_pad=layer["count_padding"])
-    elif layer["type"] == "pool2d":
-        x = F.max_pool2d(x, layer["kernel"], layer["stride"], layer["padding"])
-    elif layer["type"] == "shift":  # only in changed graphs: drop the first row and column
-        x = F.pad(x, (-1, 1, -1, 1))
-    elif layer["type"] != "activation":
-        sys.exit(f"unknown layer {layer}")
-    return {"none": lambda t: t, "relu": torch.relu, "tanh": torch.tanh}[act](x)
-
-
 def run(graph, image, weights):
     """Output of the graph; `weights` maps an operator's name to (weight, bias) of each of its convolutions."""
     values = {}
@@ -83,14 +64,13 @@ def run(graph, image, weights):
         if "shape" in op:
             values[name] = image
             continue
-        terms = []
-        for term in op["inputs"]:
-            parts = [values[n] if r is None else values[n][:, r[0] : r[1]] for n, r in term]
-            terms.append(sum(parts[1:], parts[0]))
-        x = torch.cat(terms, 1)
+        x = joined([[values[n] if r is None else values[n][:, r[0] : r[1]] for n, r in term] for term in op["inputs"]])
         convs = iter(weights.get(name, []))
         for layer in op["layers"]:
-            x = run_layer(layer, x, next(convs) if layer["type"] == "conv2d" else None)
+            if layer["type"] == "shift":  # only in changed graphs: drop the first row and column
+                x = F.pad(x, (-1, 1, -1, 1))
+            else:
+                x = run_layer(layer, x, next(convs) if layer["type"] == "conv2d" else None)
         if not graph.changes and list(x.shape[1:]) != op["output"]:
             sys.exit(f"operator '{name}': output is {list(x.shape[1:])}, but stated as {op['output']}")
         values[name] = x
@@ -117,13 +97,14 @@ def randomise(model):
     return model.double().eval()
 
 
-def folded(conv, bn=None):
+def folded(conv, bn=None, part=slice(None)):
+    """part: the channels of the normalisation that are the convolution's."""
     weight = conv.weight
     bias = conv.bias if conv.bias is not None else torch.zeros(weight.shape[0], dtype=weight.dtype)
     if bn is None:
         return weight, bias
-    scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
-    return weight * scale[:, None, None, None], (bias - bn.running_mean) * scale + bn.bias
+    scale = bn.weight[part] / torch.sqrt(bn.running_var[part] + bn.eps)
+    return weight * scale[:, None, None, None], (bias - bn.running_mean[part]) * scale + bn.bias[part]
 
 
 def input_of(module, model, image):
@@ -230,9 +211,7 @@ def nasnet_weights(cell, name, op):
     if op in ("left_1", "left_2", "right_1", "right_2"):  # half of a path; its normalisation is the whole path's
         conv, bn = getattr(cell, "path_" + op[-1]).conv, cell.final_path_bn
         half = conv.weight.shape[0]
-        part = slice(0, half) if op[-1] == "1" else slice(half, 2 * half)
-        scale = bn.weight[part] / torch.sqrt(bn.running_var[part] + bn.eps)
-        return [(conv.weight * scale[:, None, None, None], bn.bias[part] - bn.running_mean[part] * scale)]
+        return [folded(conv, bn, slice(0, half) if op[-1] == "1" else slice(half, 2 * half))]
     previous = op == "left" if name.startswith("cell") else op == "right"
     module = cell.conv_prev_1x1 if previous else cell.conv_1x1
     return [folded(module.conv, module.bn)]
@@ -249,10 +228,7 @@ WHAT = "our networks against the same ones of other libraries, with equal random
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--opsched", default="./opsched", help="the program that shows the graphs")
-    parser.add_argument("--out", type=pathlib.Path, help="folder whose records.jsonl the result goes to")
-    args = parser.parse_args()
+    args = parse(__doc__)
     torch.set_grad_enabled(False)
     checks = []
     for name, (reference, prepare) in NETWORKS.items():
