@@ -1,5 +1,6 @@
 """What all pages share: tables, numbers as text, marks behind numbers, and writing or checking files."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -102,6 +103,16 @@ def ratio_text(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}x"
 
 
+def number(record: Record, key: str, form: str) -> str:
+    """One of its numbers; `-` where it has none of that name."""
+    return format(record.numbers[key], form) if key in record.numbers else "-"
+
+
+def bold(text: str, when: bool) -> str:
+    """What falls short of what is wanted."""
+    return f"**{text}**" if when else text
+
+
 def join(words: list[str]) -> str:
     """a, b and c."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else "none"
@@ -134,7 +145,7 @@ def where_from(records: list[Record], runs: dict[str, Run]) -> str:
     return "".join(f"* {place}\n" for place in places(records, runs))
 
 
-def section(title: str, intro: str, body: str) -> str:
+def titled(title: str, intro: str, body: str) -> str:
     """Of a page; without a body nothing."""
     return f"\n## {title}\n\n{intro}{body}" if body else ""
 
@@ -161,6 +172,14 @@ def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
         raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def run(program: Callable[[], int]) -> None:
+    """Ends the process as the program says."""
+    try:
+        sys.exit(program())
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
 
 
 def put(file: Path, text: str, check: bool) -> bool:

@@ -2,7 +2,7 @@
 
 import statistics
 
-from page import Marks, fastest, grouped, plural, section, source, table
+from page import Marks, bold, fastest, grouped, number, plural, ratio_text, source, table, titled
 from records import Provenance, Record
 
 
@@ -22,12 +22,12 @@ def gains(found: list[Record], marks: Marks) -> str:
                 slower.append(f"{network} {size_of(best)} {precision} on {gpus} ({gain:.2f}x)")
             rows.append([network, size_of(best), precision, str(gpus), f"{marks.cell(one, digits=3)} ({one.scheduler})",
                          f"{marks.cell(best, one, digits=3)} ({best.scheduler})",
-                         f"{gain:.2f}x" if gain >= 1 else f"**{gain:.2f}x**"])
+                         bold(ratio_text(gain), gain < 1)])
     if not rows:
         return ""
     verdict = "yes, in all cases above" if not slower else "no, not " + "; ".join(slower)
     text = table(["network", "image", "precision", "GPUs", "one GPU, ms", "several, ms", "gain"], rows)
-    return section("Several GPUs beside one", "The fastest schedule on that many GPUs beside the fastest on one, here.\n\n" +
+    return titled("Several GPUs beside one", "The fastest schedule on that many GPUs beside the fastest on one, here.\n\n" +
                    source(found, marks.runs), f"{text}\nNever slower than one GPU: {verdict}.\n")
 
 
@@ -51,10 +51,10 @@ def foreseen(found: list[Record], marks: Marks) -> str:
     text = table(["network", "GPUs", "image", "schedules", "median error", "median, signed"], rows) + "\n"
     rows = [[r.network, size_of(r), r.precision, str(r.gpus), r.scheduler, f"{r.numbers['predicted_ms']:.3f}",
              marks.cell(r, digits=3), f"{off(r):+.1f}%", f"{r.numbers.get('transfer_bytes', 0) / 1e6:.1f}",
-             f"{r.numbers['search_seconds']:.2f}" if "search_seconds" in r.numbers else "-"] for r in known]
+             number(r, "search_seconds", ".2f")] for r in known]
     head = ["network", "image", "precision", "GPUs", "scheduler", "simulated, ms", "measured, ms", "off by", "MB moved",
             "found in, s"]
-    return section("Foreseen and measured, several GPUs", intro, text + table(head, rows))
+    return titled("Foreseen and measured, several GPUs", intro, text + table(head, rows))
 
 
 def sections(found: list[Record], marks: Marks) -> str:

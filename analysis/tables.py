@@ -16,7 +16,7 @@ import roofline
 import several_gpus
 import simulations
 import simulator
-from page import PRECISIONS, STOPPED, Marks, commands, fastest, grouped, plural, put, section, source, table, where_from
+from page import PRECISIONS, Marks, commands, fastest, grouped, plural, put, run, source, table, titled, where_from
 from records import BadRecords, Provenance, Record, Records, Run
 
 SEARCHES = ["greedy", "ios-merge", "ios-parallel", "ios-both", "ios-dataflow", "ios-verified"]
@@ -37,7 +37,7 @@ def schedules(found: list[Record], marks: Marks) -> str:
         text += f"\n### Batch {batch}, {size}, {plural(gpus, 'GPU')}\n\n"
         text += table(["network", "scheduler", *(f"{p}, ms" for p in PRECISIONS)],
                       [[*key, *(cells.get(p, "-") for p in PRECISIONS)] for key, cells in rows.items()])
-    return section("Schedules", "Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over the "
+    return titled("Schedules", "Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over the "
                    "sequential schedule on one GPU, run in\nthe same way.\n\n" + source(found, marks.runs).rstrip() + "\n", text)
 
 
@@ -51,7 +51,7 @@ def searches(found: list[Record], runs: dict[str, Run]) -> str:
     for case, there in grouped(timed, lambda r: (r.network, r.precision)).items():
         seconds = {r.scheduler: f"{r.numbers['search_seconds']:.2f}" for r in there}
         rows.append([*case, *(seconds.get(s, "-") for s in SEARCHES)])
-    return section("Time to find schedules, batch 1", "Seconds, measuring on the GPU included, kernels tuned, on a profile that is "
+    return titled("Time to find schedules, batch 1", "Seconds, measuring on the GPU included, kernels tuned, on a profile that is "
                    "not empty: from left to right, each finds what\nthose before it, and earlier runs, measured. What a search "
                    "takes from an empty profile is under the ablations.\n\n" + source(searched, runs),
                    table(["network", "precision", *SEARCHES], rows))
@@ -76,7 +76,7 @@ def ablations(records: Records, marks: Marks) -> str:
             text += f"\nThe search as needed measured {few['measured_stages']:.0f} stages and ends "
             text += f"{100 * (few['predicted_ms'] / every['predicted_ms'] - 1):.2f}%"
             text += f" behind measuring all {every['measured_stages']:.0f}, by the sum of stages.\n"
-    return section("Ablations of the IOS search", "`opsched ablation`: \"search\" is the whole search, measuring included; "
+    return titled("Ablations of the IOS search", "`opsched ablation`: \"search\" is the whole search, measuring included; "
                    "\"measured\" are stages that no equal one had been measured of.\n", text)
 
 
@@ -100,7 +100,7 @@ def growth(records: Records) -> str:
             [[r.network, f"{r.numbers['transitions']:.0f}", str(r.spread.runs),
               "{count_seconds:.2f} ({count_seconds_min:.2f} to {count_seconds_max:.2f})".format(**r.numbers),
               f"{r.value:.2f} ({r.spread.min:.2f} to {r.spread.max:.2f})"] for r in repeated])
-    return section(
+    return titled(
         "Growth of the IOS search", "`opsched growth`, stage latencies made up, so that nothing but the search is timed. "
         "\"count\" enumerates every state and\ntransition, without keeping transitions; \"search\" keeps them, asks the latency "
         "of every distinct stage and finds the best\nschedule. MB is the most that was held beyond what the process held "
@@ -143,7 +143,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(STOPPED)
+    run(main)

@@ -1,6 +1,5 @@
 """A figure: a selection of records by key, as figures/index.json names them."""
 
-import csv
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -52,13 +51,8 @@ class Figure:
         words = [f"{n} {word}" for word, n in counts.most_common()] + [f"{len(self.missing)} missing"] * bool(self.missing)
         return ", ".join(words) or "nothing"
 
-    def export(self, file: Path, table: Table | None) -> None:
-        """As CSV: a line a record, or the table that a figure makes of its own."""
-        head, rows = table or self._flat()
-        with file.open("w", newline="") as out:
-            csv.writer(out, lineterminator="\n").writerows([head, *rows])
-
-    def _flat(self) -> Table:
+    def table(self) -> Table:
+        """A line a record."""
         labels, numbers, texts = (sorted({k for r in self.rows for k in getattr(r, kind)})
                                   for kind in ("labels", "numbers", "texts"))
         plain = ["network", "software", "scheduler", "batch", "image", "precision", "gpus", "quantity"]

@@ -24,7 +24,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
 def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, faster, slower, paper_faster = [], [], [], []
     tuned = compilers(figure)
-    for network in networks_with(paper, figure.names("network")):
+    for network in networks_with(paper, figure):
         name, theirs = NETWORKS[network], paper["ios"]["latency_ms"].get(network, {})
         base = figure.ours(network=network, scheduler="sequential")
         rows.append([name, *(figure.marks.cell(baselines.find(figure, network, k), base) for k in [*tuned, *OURS]),

@@ -37,7 +37,7 @@ def search(figure: Figure, network: str) -> Record | None:
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
-    networks = networks_with(paper, figure.names("network"))
+    networks = networks_with(paper, figure)
     found = zip(*([gain or 0 for gain in gains(figure, paper, n)] for n in networks))
     picture, (ax,) = charts.axes()
     charts.bars(ax, [NETWORKS[n] for n in networks], dict(zip(("ours", "the paper, V100", "its public code, H200"), found)), 0.27)
@@ -49,7 +49,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
 
 def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, agree, less, alone, code = [], [], [], [], []
-    for network in networks_with(paper, figure.names("network")):
+    for network in networks_with(paper, figure):
         name, ours = NETWORKS[network], of_ours(figure, network)
         found, best = search(figure, network), baselines.best(figure, network=network)
         rows.append([f"{name}: ours", *(figure.marks.cell(ours.get(s), ours.get("sequential")) for s in SERIES),

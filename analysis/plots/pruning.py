@@ -1,6 +1,6 @@
 """Latency of IOS-Both's schedule against the cost of its search, for r in 1..3 and s in {3, 8}."""
 
-from page import NETWORKS, ms_text
+from page import NETWORKS, ms_text, number
 from plots import charts
 from plots.figure import Comparison, Figure, Paper, Picture
 from records import Provenance, Record
@@ -42,7 +42,7 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
             other = next(p for p in theirs[network] if row.labels["variant"] == f"r={p['r']} s={p['s']}")
             n = row.numbers
             rows.append([NETWORKS[network], row.labels["variant"], figure.marks.cell(row, ours[0]), ms_text(n["predicted_ms"]),
-                         f"{other['ms']:.2f}", f"{n['search_seconds']:.3g}" if "search_seconds" in n else "-",
+                         f"{other['ms']:.2f}", number(row, "search_seconds", ".3g"),
                          str(other["seconds"]), f"{n.get('distinct_stages', 0):.0f}", f"{n.get('measured_stages', 0):.0f}"])
         least, most = ours[0], ours[-1]
         gain = 100 * (latency(figure, least) / latency(figure, most) - 1)

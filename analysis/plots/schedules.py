@@ -24,7 +24,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
 
 def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, faster, slower, beaten, free = [], [], [], [], []
-    for network in networks_with(paper, figure.names("network")):
+    for network in networks_with(paper, figure):
         ours = {s: figure.ours(network=network, scheduler=s) for s in SERIES}
         theirs = paper["ios"]["latency_ms"].get(network, {})
         rows.append([NETWORKS[network], *(figure.marks.cell(r, ours["sequential"]) for r in ours.values())])
