@@ -268,7 +268,7 @@ class RecordFile:
         self.path = Path(folder) / "records.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._lock()
-        self._cut_unfinished()
+        os.ftruncate(self._file, self.path.read_bytes().rfind(b"\n") + 1)  # what a writer that was stopped left unfinished
         self.records, self.run, self._fresh = Records.read(folder), run, fresh
         self._begun: list[Run] = []
         for there in (self.records.run_of(r) for r in self.records.select(software="opsched")
@@ -298,10 +298,6 @@ class RecordFile:
             if self.path.exists() and self.path.stat().st_ino == os.fstat(file).st_ino:
                 return file
             os.close(file)
-
-    def _cut_unfinished(self) -> None:
-        data = self.path.read_bytes()
-        os.ftruncate(self._file, data.rfind(b"\n") + 1)
 
     def _write(self, line: dict[str, Any]) -> None:
         size = os.fstat(self._file).st_size

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from page import join, table, where_from
+from page import distinct, join, table, where_from
 from plots.figure import Comparison, Figure
 
 
@@ -34,7 +34,7 @@ def clocks(figure: Figure) -> str:
     if not seen:
         return ""
     throttled = sum(r.clocks.throttled for r in figure.rows)
-    return (f"* Clocks: {seen[0]} MHz" + (f" to {seen[-1]} MHz" if len(seen) > 1 else "") +
+    return ("* Clocks: " + " to ".join(f"{mhz} MHz" for mhz in distinct([seen[0], seen[-1]])) +
             (f"; the GPU lowered them during {throttled} measurements" if throttled else "") + "\n")
 
 
