@@ -1,13 +1,18 @@
 """What the checks against other libraries share: a record a network, and how the program ends."""
 
+import argparse
 import pathlib
 import platform
-import sys
 from types import ModuleType
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
+from cases import Provenance, Record, RecordFile, Run
 
-from records import Provenance, Record, RecordFile, Run  # noqa: E402
+
+def parse(doc: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=doc.split("\n\n")[0])
+    parser.add_argument("--opsched", default="./opsched", help="the program")
+    parser.add_argument("--out", type=pathlib.Path, help="folder whose records.jsonl the result goes to")
+    return parser.parse_args()
 
 
 def check(network: str, labels: dict[str, str], error: float | None, tolerance: float, texts: dict[str, str]) -> Record:

@@ -7,9 +7,7 @@ Needs PyTorch, torchvision, onnx and onnxscript. Exit code 0 if all agree, 1 if 
     tests/libraries/check_onnx.py --opsched ./opsched --out results
 """
 
-import argparse
 import os
-import pathlib
 import subprocess
 import sys
 import tempfile
@@ -19,7 +17,7 @@ import onnx
 import torch
 import torchvision
 
-from check import check, finish
+from check import check, finish, parse
 from check_definitions import randomise
 
 TOLERANCE = 1e-5  # of the norm; float32 on our side, float64 on PyTorch's
@@ -48,10 +46,7 @@ def compare(opsched, folder, name, exporter, model, image, expected):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--opsched", default="./opsched", help="the program")
-    parser.add_argument("--out", type=pathlib.Path, help="folder whose records.jsonl the result goes to")
-    args = parser.parse_args()
+    args = parse(__doc__)
     torch.set_grad_enabled(False)
 
     checks = []
