@@ -3,9 +3,12 @@
 import argparse
 import pathlib
 import platform
+import sys
 from types import ModuleType
 
-from cases import Provenance, Record, RecordFile, Run
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "experiments/baselines"))
+
+from cases import Provenance, Record, RecordFile, Run  # noqa: E402
 
 
 def parse(doc: str) -> argparse.Namespace:
