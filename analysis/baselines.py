@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from page import BASELINES, PRECISIONS, Marks, distinct, fastest, name_of, table
+from page import BASELINES, PRECISIONS, Marks, bold, distinct, fastest, grouped, name_of, ratio_text, table
 from records import Provenance, Record, Records
 
 # What is shown at batch 1: software, way to run, and the schedule of ours that does the same.
@@ -81,25 +81,20 @@ class Comparison:
         return self.fastest.value / self.best.ms
 
     def ratio_text(self) -> str:
-        return f"{self.ratio:.2f}x" if self.ratio >= self.case.goal() else f"**{self.ratio:.2f}x**"
+        return bold(ratio_text(self.ratio), self.ratio < self.case.goal())
 
 
 def comparisons(records: Records) -> list[Comparison]:
     theirs = [r for r in records.select(quantity="latency", gpus=1) if r.software != "opsched"]
     ours = [r for r in records.select(quantity="latency", software="opsched", gpus=1, options={})
             if r.provenance is not Provenance.simulated]
+    by_case = grouped((r for r in ours if not r.labels or "beside" in r.labels), case_of)
     found = []
-    for case in distinct(map(case_of, theirs)):
-        schedules: dict[str, Ours] = {}
-        for r in ours:
-            if case_of(r) == case and (not r.labels or "beside" in r.labels):
-                entry = schedules.setdefault(r.scheduler, Ours(r.scheduler, None, []))
-                if r.labels:
-                    entry.beside.append(r)
-                else:
-                    entry.benched = r
+    for case, others in grouped(theirs, case_of).items():
+        schedules = {s: Ours(s, next((r for r in there if not r.labels), None), [r for r in there if r.labels])
+                     for s, there in grouped(by_case.get(case, []), lambda r: r.scheduler).items()}
         if schedules:
-            found.append(Comparison(case, [r for r in theirs if case_of(r) == case], schedules))
+            found.append(Comparison(case, others, schedules))
     return sorted(found, key=lambda c: (c.case.network, PRECISIONS.index(c.case.precision), c.case.batch, c.case.image))
 
 

@@ -7,15 +7,18 @@
 """
 
 import argparse
+import csv
 import importlib
 import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from page import STOPPED, put, write_whole
-from plots.figure import BadFigure, Figure, load_index
-from plots.page import Comparison, index, page
+from page import put, run, write_whole
+from plots import charts
+from plots.figure import BadFigure, Comparison, Figure, load_index
+from plots.page import index, page
 from plots.paper import load_paper
 from records import BadRecords
 
@@ -27,21 +30,18 @@ def module_of(figure: str) -> ModuleType:
     return importlib.import_module("plots.simulations" if figure.startswith("sim_") else f"plots.{figure}")
 
 
+def write_csv(file: Path, head: list[str], rows: list[list[Any]]) -> None:
+    def write(path: Path) -> None:
+        with path.open("w", newline="") as out:
+            csv.writer(out, lineterminator="\n").writerows([head, *rows])
+
+    write_whole(file, write)
+
+
 def page_of(figure: Figure) -> tuple[str, Comparison | None]:
     comparison = module_of(figure.name).compare(figure, PAPER) if figure.rows else None
     paper = PAPER["hios" if figure.paper.startswith("HIOS") else "ios"]
     return page(figure, comparison, f"{paper['citation']} ({paper['setting']})"), comparison
-
-
-def draw(figure: Figure, folder: Path) -> None:
-    from plots import style  # imports matplotlib
-
-    style.save(module_of(figure.name).draw(figure, PAPER), folder, figure.name)
-
-
-def export(figure: Figure, folder: Path) -> None:
-    own = getattr(module_of(figure.name), "export", None)
-    write_whole(folder / f"{figure.name}.csv", lambda path: figure.export(path, own(figure) if own else None))
 
 
 def main() -> int:
@@ -64,9 +64,10 @@ def main() -> int:
             text, comparison = page_of(figure)
             same &= put(args.folder / f"{figure.name}.md", text, args.check)
             if comparison is not None and not args.check:
-                export(figure, args.folder)
+                export = getattr(module_of(figure.name), "export", Figure.table)
+                write_csv(args.folder / f"{figure.name}.csv", *export(figure))
             if comparison is not None and pictures:
-                draw(figure, args.folder)
+                charts.save(module_of(figure.name).draw(figure, PAPER), args.folder, figure.name)
         same &= put(args.folder / "README.md", index(args.folder.resolve().parent.name, figures), args.check)
     except (BadFigure, BadRecords, OSError, ValueError) as error:
         sys.exit(f"figures: {error}")
@@ -74,7 +75,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(STOPPED)
+    run(main)

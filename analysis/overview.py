@@ -1,12 +1,11 @@
 """The page over all results folders: where, batch 1 on one GPU, the figures, and what was checked."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
 import baselines
 import figures
-from page import NETWORKS, PRECISIONS, Marks, distinct, name_of, table
+from page import NETWORKS, PRECISIONS, Marks, distinct, fastest, name_of, ratio, ratio_text, table
 from plots.figure import load_index
 from records import Provenance, Records
 
@@ -33,14 +32,14 @@ def latencies(folder: Path) -> str:
     rows = []
     for network in NETWORKS:
         for precision in PRECISIONS:
-            ours = {r.scheduler: r for r in records.select(quantity="latency", software="opsched", network=network, batch=1,
-                                                           image=0, gpus=1, precision=precision, labels={}, options={})}
+            ours = records.select(quantity="latency", software="opsched", network=network, batch=1, image=0, gpus=1,
+                                  precision=precision, labels={}, options={})
             c = found.get(baselines.Case(network, precision, 1, 0))
-            if "sequential" not in ours:
+            base, best = next((r for r in ours if r.scheduler == "sequential"), None), fastest(ours)
+            if not base:
                 continue
-            base, best = ours["sequential"], min(ours.values(), key=lambda r: r.value)
             rows.append([NETWORKS[network], precision, marks.cell(base, digits=3),
-                         f"{marks.cell(best, base, digits=3)} ({best.scheduler})", f"{base.value / best.value:.2f}x",
+                         f"{marks.cell(best, base, digits=3)} ({best.scheduler})", ratio_text(ratio(base, best)),
                          f"{c.best.text(marks)} ({c.best.scheduler})" if c else "-",
                          f"{c.fastest.value:.3f} ({name_of(c.fastest)})" if c else "-", c.ratio_text() if c else "-"])
     head = ["network", "precision", "sequential, ms", "our fastest, ms", "gain", "ours beside baselines, ms",
@@ -93,7 +92,7 @@ def page(results: Path) -> str:
     for index in sorted(results.glob("*/figures/index.json")):
         device = index.parents[1].name
         text += f"\n## Batch 1 on one GPU ({device})\n\n" + latencies(results / device)
-        text += f"\nMore batches, image sizes and schedulers, the roofline, the time to search, and how good the simulator is:\n"
+        text += "\nMore batches, image sizes and schedulers, the roofline, the time to search, and how good the simulator is:\n"
         text += f"[{device}]({device}/README.md).\n"
         text += "\n## The figures of IOS\n" + pictures(results, device, "IOS")
         text += "\n## The figures of HIOS\n\nSeveral GPUs of one host, batch 1.\n" + pictures(results, device, "HIOS")

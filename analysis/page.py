@@ -1,5 +1,7 @@
 """What all pages share: tables, numbers as text, marks behind numbers, and writing or checking files."""
 
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,14 @@ def distinct(values: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
+def grouped(things: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    """By key, in the order in which the keys come."""
+    found: dict[Any, list[Any]] = {}
+    for thing in things:
+        found.setdefault(key(thing), []).append(thing)
+    return found
+
+
 def ms_text(value: float | None) -> str:
     if value is None:
         return "-"
@@ -91,6 +101,16 @@ def ratio(a: Record | None, b: Record | None) -> float | None:
 
 def ratio_text(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}x"
+
+
+def number(record: Record, key: str, form: str) -> str:
+    """One of its numbers; `-` where it has none of that name."""
+    return format(record.numbers[key], form) if key in record.numbers else "-"
+
+
+def bold(text: str, when: bool) -> str:
+    """What falls short of what is wanted."""
+    return f"**{text}**" if when else text
 
 
 def join(words: list[str]) -> str:
@@ -110,19 +130,24 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def places(records: list[Record], runs: dict[str, Run]) -> list[str]:
     """How many records come from where, and of which provenance."""
-    counts: dict[str, dict[str, int]] = {}
-    for record in records:
+    def place(record: Record) -> str:
         run = runs.get(record.run, Run())
-        note = run.note.split("converted from")[0].strip("; ")
-        words = counts.setdefault(", ".join(w for w in (run.where(), note) if w), {})
-        words[record.provenance.value] = words.get(record.provenance.value, 0) + 1
-    return [", ".join(f"{n} {word}" for word, n in sorted(words.items())) + (f": {place}" if place else "")
-            for place, words in counts.items()]
+        return ", ".join(w for w in (run.where(), run.note.split("converted from")[0].strip("; ")) if w)
+
+    def counts(there: list[Record]) -> str:
+        return ", ".join(f"{n} {word}" for word, n in sorted(Counter(r.provenance.value for r in there).items()))
+
+    return [counts(there) + (f": {where}" if where else "") for where, there in grouped(records, place).items()]
 
 
 def where_from(records: list[Record], runs: dict[str, Run]) -> str:
     """As a list."""
     return "".join(f"* {place}\n" for place in places(records, runs))
+
+
+def titled(title: str, intro: str, body: str) -> str:
+    """Of a page; without a body nothing."""
+    return f"\n## {title}\n\n{intro}{body}" if body else ""
 
 
 def source(records: list[Record], runs: dict[str, Run]) -> str:
@@ -147,6 +172,14 @@ def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
         raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def run(program: Callable[[], int]) -> None:
+    """Ends the process as the program says."""
+    try:
+        sys.exit(program())
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
 
 
 def put(file: Path, text: str, check: bool) -> bool:

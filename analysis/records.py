@@ -143,29 +143,16 @@ def _small(thing: Spread | Clocks | Run) -> dict[str, Any]:
     return {f.name: value for f in fields(thing) if (value := getattr(thing, f.name))}
 
 
-def _finite(record: Record) -> None:
+def record_to_json(record: Record) -> dict[str, Any]:
+    """What differs from what its absence means, in the order of the fields."""
     values = [record.value or 0, *record.numbers.values(), *(v for column in record.series.values() for v in column)]
     if not all(math.isfinite(v) for v in values):
         raise BadRecords(f"the record {record.key()} holds a number that is not finite")
-
-
-def record_to_json(record: Record) -> dict[str, Any]:
-    """What differs from what its absence means, in the order of the fields."""
-    _finite(record)
-    data = {}
-    for name, f in _FIELDS.items():
-        value = getattr(record, name)
-        if name == "value":
-            if value is not None:
-                data[name] = value
-        elif name in ("spread", "clocks"):
-            if small := _small(value):
-                data[name] = small
-        elif name == "provenance":
-            data[name] = value.value
-        elif name in ("precision", "run", "time") or value and value != f.default:
-            data[name] = dict(sorted(value.items())) if isinstance(value, dict) else value
-    return data
+    data = {name: getattr(record, name) for name in _FIELDS}
+    data |= {"spread": _small(record.spread), "clocks": _small(record.clocks), "provenance": record.provenance.value}
+    return {name: dict(sorted(value.items())) if isinstance(value, dict) and name not in ("spread", "clocks") else value
+            for name, value in data.items()
+            if name in ("precision", "provenance", "run", "time") or value not in (None, {}, _FIELDS[name].default)}
 
 
 def record_from_json(data: dict[str, Any]) -> Record:
@@ -281,7 +268,7 @@ class RecordFile:
         self.path = Path(folder) / "records.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._lock()
-        self._cut_unfinished()
+        os.ftruncate(self._file, self.path.read_bytes().rfind(b"\n") + 1)  # what a writer that was stopped left unfinished
         self.records, self.run, self._fresh = Records.read(folder), run, fresh
         self._begun: list[Run] = []
         for there in (self.records.run_of(r) for r in self.records.select(software="opsched")
@@ -311,10 +298,6 @@ class RecordFile:
             if self.path.exists() and self.path.stat().st_ino == os.fstat(file).st_ino:
                 return file
             os.close(file)
-
-    def _cut_unfinished(self) -> None:
-        data = self.path.read_bytes()
-        os.ftruncate(self._file, data.rfind(b"\n") + 1)
 
     def _write(self, line: dict[str, Any]) -> None:
         size = os.fstat(self._file).st_size

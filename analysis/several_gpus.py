@@ -2,7 +2,7 @@
 
 import statistics
 
-from page import Marks, fastest, plural, source, table
+from page import Marks, bold, fastest, grouped, number, plural, ratio_text, source, table, titled
 from records import Provenance, Record
 
 
@@ -13,25 +13,22 @@ def size_of(record: Record) -> str:
 def gains(found: list[Record], marks: Marks) -> str:
     """The fastest schedule on several GPUs beside the fastest on one, of the same folder."""
     rows, slower = [], []
-    for network, image, precision, batch in sorted({(r.network, r.image, r.precision, r.batch) for r in found}):
-        same = [r for r in found if (r.network, r.image, r.precision, r.batch) == (network, image, precision, batch)]
-        one = fastest(r for r in same if r.gpus == 1)
-        for gpus in sorted({r.gpus for r in same} - {1}):
-            best = fastest(r for r in same if r.gpus == gpus)
-            if not one:
-                continue
+    for (network, _, precision, _), same in sorted(grouped(found, lambda r: (r.network, r.image, r.precision, r.batch)).items()):
+        by_gpus = {gpus: fastest(there) for gpus, there in sorted(grouped(same, lambda r: r.gpus).items())}
+        one = by_gpus.pop(1, None)
+        for gpus, best in by_gpus.items() if one else ():
             gain = one.value / best.value
             if gain < 1:
                 slower.append(f"{network} {size_of(best)} {precision} on {gpus} ({gain:.2f}x)")
             rows.append([network, size_of(best), precision, str(gpus), f"{marks.cell(one, digits=3)} ({one.scheduler})",
                          f"{marks.cell(best, one, digits=3)} ({best.scheduler})",
-                         f"{gain:.2f}x" if gain >= 1 else f"**{gain:.2f}x**"])
+                         bold(ratio_text(gain), gain < 1)])
     if not rows:
         return ""
     verdict = "yes, in all cases above" if not slower else "no, not " + "; ".join(slower)
-    return ("\n## Several GPUs beside one\n\nThe fastest schedule on that many GPUs beside the fastest on one, here.\n\n" + source(found, marks.runs) +
-            table(["network", "image", "precision", "GPUs", "one GPU, ms", "several, ms", "gain"], rows) +
-            f"\nNever slower than one GPU: {verdict}.\n")
+    text = table(["network", "image", "precision", "GPUs", "one GPU, ms", "several, ms", "gain"], rows)
+    return titled("Several GPUs beside one", "The fastest schedule on that many GPUs beside the fastest on one, here.\n\n" +
+                   source(found, marks.runs), f"{text}\nNever slower than one GPU: {verdict}.\n")
 
 
 def off(record: Record) -> float:
@@ -44,21 +41,21 @@ def foreseen(found: list[Record], marks: Marks) -> str:
     if not known:
         return ""
     rows = []
-    for network, gpus, image in sorted({(r.network, r.gpus, r.image) for r in known}):
-        errors = [off(r) for r in known if (r.network, r.gpus, r.image) == (network, gpus, image)]
+    for (network, gpus, image), there in sorted(grouped(known, lambda r: (r.network, r.gpus, r.image)).items()):
+        errors = [off(r) for r in there]
         rows.append([network, str(gpus), str(image or "own"), str(len(errors)),
                      f"{statistics.median(abs(e) for e in errors):.1f}%", f"{statistics.median(errors):+.1f}%"])
     median = statistics.median(abs(off(r)) for r in known)
-    text = ("\n## Foreseen and measured, several GPUs\n\nThe simulated makespan that a schedule was chosen by, before "
-            f"anything of it had run on several GPUs. Median error over {plural(len(known), 'schedule')}: {median:.1f}%.\n\n")
-    text += table(["network", "GPUs", "image", "schedules", "median error", "median, signed"], rows) + "\n"
+    intro = ("The simulated makespan that a schedule was chosen by, before anything of it had run on several GPUs. Median "
+             f"error over {plural(len(known), 'schedule')}: {median:.1f}%.\n\n")
+    text = table(["network", "GPUs", "image", "schedules", "median error", "median, signed"], rows) + "\n"
     rows = [[r.network, size_of(r), r.precision, str(r.gpus), r.scheduler, f"{r.numbers['predicted_ms']:.3f}",
              marks.cell(r, digits=3), f"{off(r):+.1f}%", f"{r.numbers.get('transfer_bytes', 0) / 1e6:.1f}",
-             f"{r.numbers['search_seconds']:.2f}" if "search_seconds" in r.numbers else "-"] for r in known]
+             number(r, "search_seconds", ".2f")] for r in known]
     head = ["network", "image", "precision", "GPUs", "scheduler", "simulated, ms", "measured, ms", "off by", "MB moved",
             "found in, s"]
-    return text + table(head, rows)
+    return titled("Foreseen and measured, several GPUs", intro, text + table(head, rows))
 
 
-def section(found: list[Record], marks: Marks) -> str:
+def sections(found: list[Record], marks: Marks) -> str:
     return gains(found, marks) + foreseen(found, marks)

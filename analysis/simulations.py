@@ -3,7 +3,7 @@
 import statistics
 from dataclasses import dataclass
 
-from page import commands, distinct, table
+from page import commands, distinct, grouped, table
 from records import Record, Records
 
 # What a study is about, by its text "measure": what it is called, and digits behind the point.
@@ -94,7 +94,6 @@ def section(records: Records) -> str:
         return ""
     text = "\n## Simulations of random DAGs\n\n"
     text += "Random DAGs with made-up costs (HIOS, CLUSTER 2023, section V); every makespan is that of the exact evaluation.\n"
-    for name in distinct(r.labels["study"] for r in found):
-        study = Study([r for r in found if r.labels["study"] == name])
+    for study in map(Study, grouped(found, lambda r: r.labels["study"]).values()):
         text += f"\n### {study.title}\n\n{study.what()}.\n\n{commands(study.records, records.runs)}\n" + table(*study.table({}))
     return text

@@ -1,6 +1,6 @@
 """The section on how good the simulator is (`opsched fit`)."""
 
-from page import commands, table
+from page import bold, commands, distinct, table
 from records import Record, Records
 
 MEDIAN, RANK = 0.10, 0.9  # what is to be reached
@@ -10,9 +10,8 @@ GROUPS = {"concurrent": "all: concurrent", "merge": "all: merged", "operators": 
 def cells(r: Record, pairs: bool = False) -> list[str]:
     """Count, errors in percent and rank correlation; bold what falls short."""
     n = r.numbers
-    median, rank = f"{100 * r.value:.1f}%", f"{n['rank']:.3f}"
-    row = [f"{n['count']:.0f}", f"**{median}**" if r.value > MEDIAN else median, f"{100 * n['p90']:.1f}%",
-           "-" if n["count"] < 3 else f"**{rank}**" if n["rank"] < RANK else rank]
+    row = [f"{n['count']:.0f}", bold(f"{100 * r.value:.1f}%", r.value > MEDIAN), f"{100 * n['p90']:.1f}%",
+           "-" if n["count"] < 3 else bold(f"{n['rank']:.3f}", n["rank"] < RANK)]
     return row + ([f"{n['pairs_right']:.0f} of {n['pairs']:.0f}" if n.get("pairs") else "-"] if pairs else [])
 
 
@@ -20,17 +19,14 @@ def section(records: Records) -> str:
     found = [r for r in records.select(quantity="simulator_error") if r.numbers.get("count", 1)]
     if not found:
         return ""
+    precisions = distinct(r.precision for r in found)
 
-    def of(group: str, precision: str) -> list[Record]:
-        return [r for r in found if r.is_like(group=group, precision=precision)]
+    def of(*groups: str) -> list[Record]:
+        return [r for p in precisions for group in groups for r in found if r.is_like(group=group, precision=p)]
 
-    precisions = list(dict.fromkeys(r.precision for r in found))
-    stages = [row for p in precisions for row in (
-        *([r.network, p, *cells(r)] for r in of("stages", p)),
-        *([name, p, *cells(r)] for group, name in GROUPS.items() for r in of(group, p)))]
-    replayed, unseen = ([[r.network, p, *cells(r, pairs=True)] for p in precisions for r in of(group, p)]
-                        for group in ("replayed", "unseen"))
-    worst = sorted((r for p in precisions for r in of("held_out", p)), key=lambda r: -abs(r.value))[:10]
+    stages = [[GROUPS.get(r.labels["group"], r.network), r.precision, *cells(r)] for r in of("stages", *GROUPS)]
+    replayed, unseen = ([[r.network, r.precision, *cells(r, pairs=True)] for r in of(group)] for group in ("replayed", "unseen"))
+    worst = sorted(of("held_out"), key=lambda r: -abs(r.value))[:10]
     head = ["network", "precision", "count", "median error", "90% below", "rank correlation"]
     text = "\n## How good the simulator is\n\n"
     text += "What was measured beside what the simulator says of it after a fit that has not seen it. To reach: a median\n"

@@ -16,7 +16,7 @@ import roofline
 import several_gpus
 import simulations
 import simulator
-from page import PRECISIONS, STOPPED, Marks, commands, distinct, plural, put, source, table, where_from
+from page import PRECISIONS, Marks, commands, fastest, grouped, plural, put, run, source, table, titled, where_from
 from records import BadRecords, Provenance, Record, Records, Run
 
 SEARCHES = ["greedy", "ios-merge", "ios-parallel", "ios-both", "ios-dataflow", "ios-verified"]
@@ -27,8 +27,7 @@ def schedules(found: list[Record], marks: Marks) -> str:
     """One table for each batch, image size and device count: latency in ms by network and scheduler."""
     base = {(r.network, r.image, r.batch, r.precision): r for r in found if r.scheduler == "sequential" and r.gpus == 1}
     text = ""
-    for gpus, image, batch in sorted({(r.gpus, r.image, r.batch) for r in found}):
-        chosen = [r for r in found if (r.gpus, r.image, r.batch) == (gpus, image, batch)]
+    for (gpus, image, batch), chosen in sorted(grouped(found, lambda r: (r.gpus, r.image, r.batch)).items()):
         rows: dict[tuple[str, str], dict[str, str]] = {}
         for r in chosen:
             sequential = base.get((r.network, image, batch, r.precision))
@@ -38,35 +37,33 @@ def schedules(found: list[Record], marks: Marks) -> str:
         text += f"\n### Batch {batch}, {size}, {plural(gpus, 'GPU')}\n\n"
         text += table(["network", "scheduler", *(f"{p}, ms" for p in PRECISIONS)],
                       [[*key, *(cells.get(p, "-") for p in PRECISIONS)] for key, cells in rows.items()])
-    if not text:
-        return ""
-    return ("\n## Schedules\n\nLatencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over the "
-            "sequential schedule on one GPU, run in\nthe same way.\n\n" + source(found, marks.runs).rstrip() + "\n" + text)
+    return titled("Schedules", "Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over the "
+                   "sequential schedule on one GPU, run in\nthe same way.\n\n" + source(found, marks.runs).rstrip() + "\n", text)
 
 
 def searches(found: list[Record], runs: dict[str, Run]) -> str:
     """What it took to find schedules, measuring included, in the order in which they were looked for."""
-    cases: dict[tuple[str, str], dict[str, float]] = {}
-    for r in found:
-        if (r.scheduler in SEARCHES and (r.batch, r.image, r.gpus) == (1, 0, 1) and "search_seconds" in r.numbers
-                and r.provenance is Provenance.measured):
-            cases.setdefault((r.network, r.precision), {})[r.scheduler] = r.numbers["search_seconds"]
-    if not cases:
+    searched = [r for r in found if r.is_like(scheduler=SEARCHES, batch=1, image=0, gpus=1)]
+    timed = [r for r in searched if "search_seconds" in r.numbers and r.provenance is Provenance.measured]
+    if not timed:
         return ""
-    rows = [[*case, *(f"{seconds[s]:.2f}" if s in seconds else "-" for s in SEARCHES)] for case, seconds in cases.items()]
-    return ("\n## Time to find schedules, batch 1\n\nSeconds, measuring on the GPU included, kernels tuned, on a profile that is "
-            "not empty: from left to right, each finds what\nthose before it, and earlier runs, measured. What a search takes "
-            "from an empty profile is under the ablations.\n\n" +
-            source([r for r in found if r.scheduler in SEARCHES and (r.batch, r.image, r.gpus) == (1, 0, 1)], runs) + table(["network", "precision", *SEARCHES], rows))
+    rows = []
+    for case, there in grouped(timed, lambda r: (r.network, r.precision)).items():
+        seconds = {r.scheduler: f"{r.numbers['search_seconds']:.2f}" for r in there}
+        rows.append([*case, *(seconds.get(s, "-") for s in SEARCHES)])
+    return titled("Time to find schedules, batch 1", "Seconds, measuring on the GPU included, kernels tuned, on a profile that is "
+                   "not empty: from left to right, each finds what\nthose before it, and earlier runs, measured. What a search "
+                   "takes from an empty profile is under the ablations.\n\n" + source(searched, runs),
+                   table(["network", "precision", *SEARCHES], rows))
 
 
 def ablations(records: Records, marks: Marks) -> str:
     text = ""
     found = records.select(quantity="latency", study=ABLATIONS)
-    for network, part, precision in distinct((r.network, r.labels.get("part", ""), r.precision) for r in found):
-        rows = [r for r in found if r.is_like(network=network, precision=precision) and r.labels.get("part", "") == part]
+    for (network, part, precision), rows in grouped(
+            found, lambda r: (r.network, r.labels.get("part", ""), r.precision)).items():
         text += f"\n### {network}{f', part {part}' if part else ''}, {precision}\n\n{source(rows, records.runs)}"
-        best = {s: min(r.value for r in rows if r.labels["study"] == s) for s in distinct(r.labels["study"] for r in rows)}
+        best = {study: fastest(there).value for study, there in grouped(rows, lambda r: r.labels["study"]).items()}
         text += table(["study", "variant", "run, ms", "over the best", "sum of its stages, ms", "stages", "transitions",
                        "distinct stages", "measured", "search, s"],
                       [[r.labels["study"], r.labels["variant"], marks.cell(r, digits=4),
@@ -79,25 +76,21 @@ def ablations(records: Records, marks: Marks) -> str:
             text += f"\nThe search as needed measured {few['measured_stages']:.0f} stages and ends "
             text += f"{100 * (few['predicted_ms'] / every['predicted_ms'] - 1):.2f}%"
             text += f" behind measuring all {every['measured_stages']:.0f}, by the sum of stages.\n"
-    if not text:
-        return ""
-    return ("\n## Ablations of the IOS search\n\n`opsched ablation`: \"search\" is the whole search, measuring included; "
-            "\"measured\" are stages that no equal one had been measured of.\n" + text)
+    return titled("Ablations of the IOS search", "`opsched ablation`: \"search\" is the whole search, measuring included; "
+                   "\"measured\" are stages that no equal one had been measured of.\n", text)
 
 
 def growth(records: Records) -> str:
     """Size and time of the IOS search alone."""
     found = [r for r in records.standing() if r.quantity == "search_growth"]
     text = ""
-    for options in distinct(tuple(r.options.items()) for r in found if not r.labels):
+    for options, there in grouped((r for r in found if not r.labels), lambda r: tuple(r.options.items())).items():
         rows = []
-        for r in (r for r in found if tuple(r.options.items()) == options and not r.labels):
+        for r in there:
             n = r.numbers
-            rows.append([r.network, *(["-"] * 7), r.missing] if r.missing else
+            rows.append([r.network, r.texts.get("states", "-"), *(["-"] * 6), r.missing] if r.missing else
                         [r.network, *(f"{n[k]:.0f}" for k in ("states", "width", "transitions", "distinct_stages")),
                          f"{n['count_seconds']:.3f}", f"{n['count_mb']:.1f}", f"{r.value:.3f}", f"{n['search_mb']:.1f}"])
-            if r.missing:
-                rows[-1][1] = r.texts.get("states", "-")
         text += f"\n### {', '.join(f'{k} {v}' for k, v in options)}\n\n" + table(
             ["graph", "states", "width", "transitions", "distinct stages", "count, s", "count, MB", "search, s", "search, MB"],
             rows)
@@ -107,13 +100,12 @@ def growth(records: Records) -> str:
             [[r.network, f"{r.numbers['transitions']:.0f}", str(r.spread.runs),
               "{count_seconds:.2f} ({count_seconds_min:.2f} to {count_seconds_max:.2f})".format(**r.numbers),
               f"{r.value:.2f} ({r.spread.min:.2f} to {r.spread.max:.2f})"] for r in repeated])
-    if not text:
-        return ""
-    return ("\n## Growth of the IOS search\n\n`opsched growth`, stage latencies made up, so that nothing but the search is timed. "
-            "\"count\" enumerates every state and\ntransition, without keeping transitions; \"search\" keeps them, asks the latency "
-            "of every distinct stage and finds the best\nschedule. MB is the most that was held beyond what the process held "
-            "before. wsN: a stage as RandWire draws them, WS(N, 4, 0.75)\nand its join. All counts are exact; times are of this "
-            "machine.\n" + text)
+    return titled(
+        "Growth of the IOS search", "`opsched growth`, stage latencies made up, so that nothing but the search is timed. "
+        "\"count\" enumerates every state and\ntransition, without keeping transitions; \"search\" keeps them, asks the latency "
+        "of every distinct stage and finds the best\nschedule. MB is the most that was held beyond what the process held "
+        "before. wsN: a stage as RandWire draws them, WS(N, 4, 0.75)\nand its join. All counts are exact; times are of this "
+        "machine.\n", text)
 
 
 def page(folder: Path) -> str:
@@ -121,7 +113,7 @@ def page(folder: Path) -> str:
     marks = Marks(records.runs)
     plain = records.select(quantity="latency", software="opsched", labels={}, options={})
     sections = (baselines.section(records, marks) + roofline.section(records, marks) + launch.section(records, marks) +
-                searches(plain, records.runs) + several_gpus.section(plain, marks) + schedules(plain, marks) + ablations(records, marks) +
+                searches(plain, records.runs) + several_gpus.sections(plain, marks) + schedules(plain, marks) + ablations(records, marks) +
                 simulator.section(records) + simulations.section(records) + growth(records))
     found = records.select()
     notes = folder / "NOTES.md"
@@ -151,7 +143,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(STOPPED)
+    run(main)

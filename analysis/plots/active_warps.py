@@ -1,43 +1,36 @@
 """Active warps over time, sequential against IOS."""
 
-from typing import Any
-
-from page import NETWORKS, distinct, join
-from plots.figure import Figure
-from plots.page import Comparison
+from page import NETWORKS, distinct, grouped, join
+from plots import charts
+from plots.figure import Comparison, Figure, Paper, Picture, Table
 from records import Record
 
 
 def graphs(figure: Figure) -> dict[str, list[Record]]:
     """By network and block: a record a scheduler."""
-    found: dict[str, list[Record]] = {}
-    for r in figure.rows:
-        name = NETWORKS.get(r.network, r.network)
-        found.setdefault(name + (f", block {r.labels['block']}" if "block" in r.labels else ""), []).append(r)
-    return found
+    return grouped(figure.rows, lambda r: NETWORKS.get(r.network, r.network) +
+                   (f", block {r.labels['block']}" if "block" in r.labels else ""))
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     found = graphs(figure)
-    picture, parts = style.axes(len(found), width=8)
+    picture, parts = charts.axes(len(found), width=8)
     for ax, (name, records) in zip(parts, found.items()):
         for i, r in enumerate(records):
-            ax.plot(r.series["at_ms"], r.series["active_warps"], color=style.COLORS[i], linestyle=style.LINES[i],
+            ax.plot(r.series["at_ms"], r.series["active_warps"], color=charts.COLORS[i], linestyle=charts.LINES[i],
                     label=r.scheduler, linewidth=1.2)
         ax.set(title=name, xlabel="time, ms", ylabel="active warps on a multiprocessor")
         ax.legend()
     return picture
 
 
-def export(figure: Figure) -> tuple[list[str], list[list[Any]]]:
+def export(figure: Figure) -> Table:
     return ["network", "scheduler", "at_ms", "active_warps"], [
         [name, r.scheduler, at, warps] for name, records in graphs(figure).items() for r in records
         for at, warps in zip(r.series["at_ms"], r.series["active_warps"])]
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, more, less = [], [], []
     for name, records in graphs(figure).items():
         base = next((r for r in records if r.scheduler == "sequential"), None)

@@ -1,7 +1,11 @@
-"""What the figures with other software share."""
+"""What the figures that compare schedules, or other software with them, share."""
 
-from page import BASELINES, distinct, fastest
-from plots.figure import Figure
+from collections.abc import Callable
+from typing import Any
+
+from page import BASELINES, NETWORKS, distinct, fastest
+from plots import charts
+from plots.figure import Figure, Picture
 from records import Record
 
 # What people would look for; those without a record are said to be absent.
@@ -28,3 +32,15 @@ def find(figure: Figure, network: str, key: str | tuple[str, str]) -> Record | N
     if isinstance(key, str):
         return figure.ours(network=network, scheduler=key)
     return figure.one(network=network, software=key[0], scheduler=key[1])
+
+
+def draw_relative(figure: Figure, series: dict[Any, str], base: Callable[[str], Record | None], label: str,
+                  columns: int, **size: float) -> Picture:
+    """For every network that has a base a bar a series: throughput over that of the base."""
+    known = {n: r.value for n in figure.names("network") if (r := base(n))}
+    picture, (ax,) = charts.axes(**size)
+    charts.grouped_bars(ax, {n: NETWORKS[n] for n in known}, series, lambda n, k: find(figure, n, k),
+                        lambda record, ms: known[record.network] / ms)
+    ax.set_ylabel(label)
+    charts.legend_above(ax, columns)
+    return picture

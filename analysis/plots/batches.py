@@ -1,11 +1,8 @@
 """Inception V3 by batch size: sequential, the best baseline in TensorRT's place, IOS."""
 
-from typing import Any
-
 from page import join, ms_text, name_of, ratio, ratio_text
-from plots import baselines
-from plots.figure import Figure
-from plots.page import Comparison
+from plots import baselines, charts
+from plots.figure import Comparison, Figure, Paper, Picture
 from records import Record
 
 SERIES = {"sequential": "sequential", "baseline": "best baseline", "ios-both": "IOS-Both", "dataflow": "dataflow"}
@@ -15,33 +12,35 @@ def find(figure: Figure, batch: int, key: str) -> Record | None:
     return baselines.best(figure, batch=batch) if key == "baseline" else figure.ours(batch=batch, scheduler=key)
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
+def gains_of(theirs: dict[str, dict[str, float]]) -> dict[int, float]:
+    """The paper's gain of IOS-Both over sequential, by batch."""
+    return {int(b): ms / theirs["ios-both"][b] for b, ms in theirs["sequential"].items()}
 
+
+def draw(figure: Figure, paper: Paper) -> Picture:
     batches = sorted(figure.names("batch"))
-    picture, (throughput, gain) = style.axes(2, width=8, height=3.8)
+    picture, (throughput, gain) = charts.axes(2, width=8, height=3.8)
     charts.grouped_bars(throughput, {b: str(b) for b in batches}, SERIES, lambda b, s: find(figure, b, s),
                         lambda record, ms: 1000 * record.batch / ms)
     throughput.set(xlabel="batch", ylabel="images / s")
     base = {b: r.value for b in batches if (r := find(figure, b, "sequential"))}
     charts.lines(gain, list(base), {s: SERIES[s] for s in ("ios-both", "dataflow")}, lambda b, s: find(figure, b, s),
                  lambda record, ms: base[record.batch] / ms)
-    theirs = paper["ios"]["batches_ms"]
-    shared = [b for b in batches if str(b) in theirs["sequential"]]
-    gain.plot(shared, [theirs["sequential"][str(b)] / theirs["ios-both"][str(b)] for b in shared], color="black",
-              linestyle=":", marker="x", label="IOS-Both, the paper's V100")
+    theirs = {b: g for b, g in gains_of(paper["ios"]["batches_ms"]).items() if b in batches}
+    gain.plot(list(theirs), list(theirs.values()), color="black", linestyle=":", marker="x",
+              label="IOS-Both, the paper's V100")
     gain.set_xscale("log", base=2)
     gain.set_xticks(batches, [str(b) for b in batches])
     gain.set(xlabel="batch", ylabel="speed-up over sequential")
-    gain.axhline(1, color="black", linewidth=0.6)
+    charts.line_at_one(gain)
     charts.legend_above(throughput, 2)
     charts.legend_above(gain, 2)
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     theirs = paper["ios"]["batches_ms"]
-    rows, gains, paper_gains, without = [], {}, {}, []
+    rows, gains, paper_gains, without = [], {}, gains_of(theirs), []
     for batch in sorted(figure.names("batch")):
         ours = {s: find(figure, batch, s) for s in SERIES}
         base, other = ours["sequential"], ours["baseline"]
@@ -51,9 +50,8 @@ def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
                      *(ms_text(theirs[s].get(str(batch))) for s in ("sequential", "TensorRT", "ios-both"))])
         if not other:
             without.append(str(batch))
-        if (gain := ratio(base, ours["ios-both"])) and str(batch) in theirs["sequential"]:
+        if (gain := ratio(base, ours["ios-both"])) and batch in paper_gains:
             gains[batch] = gain
-            paper_gains[batch] = theirs["sequential"][str(batch)] / theirs["ios-both"][str(batch)]
     head = ["batch", "sequential, ms", "best baseline, ms", "IOS-Both, ms", "dataflow, ms", "paper: sequential, ms",
             "paper: TensorRT, ms", "paper: IOS, ms"]
     if len(gains) < 2:

@@ -1,10 +1,8 @@
 """Inception V3 block by block: where the gain comes from."""
 
-from typing import Any
-
 from page import join, ms_text, ratio, ratio_text
-from plots.figure import Figure
-from plots.page import Comparison
+from plots import charts
+from plots.figure import Comparison, Figure, Paper, Picture
 from records import Record
 
 OURS = ["sequential", "ios-both"]
@@ -16,19 +14,16 @@ def pairs(figure: Figure) -> dict[str, tuple[Record, Record]]:
     return {b: both for b, both in found.items() if all(both)}
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     found = {b: ratio(*both) for b, both in pairs(figure).items()}
-    picture, (ax,) = style.axes()
-    ax.bar(range(len(found)), list(found.values()), **charts.bar_look(0))
-    ax.axhline(1, color="black", linewidth=0.6)
-    ax.set_xticks(range(len(found)), list(found))
+    picture, (ax,) = charts.axes()
+    charts.bars(ax, found, {"": list(found.values())})
+    charts.line_at_one(ax)
     ax.set(xlabel="block", ylabel="speed-up of IOS-Both over sequential")
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     found = pairs(figure)
     rows = [[b, f"{one.numbers['operators']:.0f}", figure.marks.cell(one), figure.marks.cell(both, one),
              f"{both.numbers['stages']:.0f}", ratio_text(ratio(one, both))] for b, (one, both) in found.items()]

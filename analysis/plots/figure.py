@@ -1,6 +1,5 @@
 """A figure: a selection of records by key, as figures/index.json names them."""
 
-import csv
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -8,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from page import Marks, distinct
-from records import Record, Records, Run
+from records import Record, Records
 
 FORMAT = {"format": "opsched figures", "version": 1}
+Paper = dict[str, Any]  # paper.py
+Picture = Any  # of matplotlib
+Table = tuple[list[str], list[list[Any]]]  # head, rows
 
 
 class BadFigure(Exception):
@@ -26,12 +28,9 @@ class Figure:
     paper: str
     rows: list[Record]
     missing: list[tuple[str, str]]  # what, why
-    runs: dict[str, Run]
+    marks: Marks
     records: Records  # of the results folder that the figure belongs to
     folders: list[str]  # whose records it shows; "": that one
-
-    def __post_init__(self) -> None:
-        self.marks = Marks(self.runs)
 
     def all(self, **conditions: Any) -> list[Record]:
         return [r for r in self.rows if r.is_like(**conditions)]
@@ -52,13 +51,8 @@ class Figure:
         words = [f"{n} {word}" for word, n in counts.most_common()] + [f"{len(self.missing)} missing"] * bool(self.missing)
         return ", ".join(words) or "nothing"
 
-    def export(self, file: Path, table: tuple[list[str], list[list[Any]]] | None) -> None:
-        """As CSV: a line a record, or the table that a figure makes of its own."""
-        head, rows = table or self._flat()
-        with file.open("w", newline="") as out:
-            csv.writer(out, lineterminator="\n").writerows([head, *rows])
-
-    def _flat(self) -> tuple[list[str], list[list[Any]]]:
+    def table(self) -> Table:
+        """A line a record."""
         labels, numbers, texts = (sorted({k for r in self.rows for k in getattr(r, kind)})
                                   for kind in ("labels", "numbers", "texts"))
         plain = ["network", "software", "scheduler", "batch", "image", "precision", "gpus", "quantity"]
@@ -67,6 +61,17 @@ class Figure:
                  *(r.texts.get(k, "") for k in texts), r.provenance.value, self.marks.run_of(r).where(), r.time]
                 for r in self.rows]
         return [*plain, *labels, "value", "unit", "min", "max", "runs", *numbers, *texts, "provenance", "from", "time"], rows
+
+
+@dataclass
+class Comparison:
+    """Ours beside the paper's, and what to make of it. The sentences are made from the records."""
+
+    head: list[str]
+    rows: list[list[str]]
+    agrees: str
+    differs: str
+    note: str = ""
 
 
 def load_index(folder: Path) -> list[Figure]:
@@ -90,7 +95,7 @@ def load_index(folder: Path) -> list[Figure]:
                 else:
                     rows.append(replace(record, labels={**record.labels, **chosen.get("labels", {})}))
                     runs[record.run] = records.run_of(record)
-            figures.append(Figure(entry["name"], entry["title"], entry["paper"], rows, missing, runs, loaded[""],
+            figures.append(Figure(entry["name"], entry["title"], entry["paper"], rows, missing, Marks(runs), loaded[""],
                                   distinct(c.get("folder", "") for c in entry["records"])))
         return figures
     except (OSError, ValueError, KeyError) as error:

@@ -1,29 +1,20 @@
 """Frameworks compared: what a user would run instead, beside ours."""
 
-from typing import Any
-
 from page import BASELINES, NETWORKS, join, name_of, ratio, ratio_text
 from plots import baselines
-from plots.figure import Figure
-from plots.page import Comparison
+from plots.figure import Comparison, Figure, Paper, Picture
 
 OURS = {"sequential": "ours, sequential", "ios-both": "ours, IOS-Both", "dataflow": "ours, dataflow"}
 PAPER = ["TensorRT", "TVM-cuDNN", "TASO", "TensorFlow", "TensorFlow XLA"]
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
-
-    base = {n: r.value for n in figure.names("network") if (r := figure.ours(network=n, scheduler="ios-both"))}
-    picture, (ax,) = style.axes(width=8.5, height=3.8)
-    charts.grouped_bars(ax, {n: NETWORKS[n] for n in base}, {**{k: BASELINES[k] for k in baselines.keys(figure)}, **OURS},
-                        lambda n, k: baselines.find(figure, n, k), lambda record, ms: base[record.network] / ms)
-    ax.set_ylabel("throughput / that of IOS-Both")
-    charts.legend_above(ax, 3)
-    return picture
+def draw(figure: Figure, paper: Paper) -> Picture:
+    series = {k: BASELINES[k] for k in baselines.keys(figure)} | OURS
+    return baselines.draw_relative(figure, series, lambda n: figure.ours(network=n, scheduler="ios-both"),
+                                   "throughput / that of IOS-Both", 3, width=8.5, height=3.8)
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     known = baselines.keys(figure)
     rows, faster, slower, alone = [], [], [], []
     for network in figure.names("network"):

@@ -31,6 +31,12 @@ def sizes(figure: Figure, network: str) -> list[int]:
     return sorted({size(r) for g in several(figure) or [1] for r in rows(figure, g, network=network)})
 
 
+def by_size(figure: Figure, network: str, gpus: int) -> dict[int, list[Record]]:
+    """What the run on so many GPUs measured, for every image size of any run."""
+    found = rows(figure, gpus, network=network)
+    return {image: [r for r in found if size(r) == image] for image in sizes(figure, network)}
+
+
 def base(found: list[Record]) -> Record | None:
     """What several GPUs are compared with: IOS on one; where that was not measured, the best of one."""
     one = [r for r in found if r.gpus == 1]

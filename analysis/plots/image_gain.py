@@ -1,38 +1,27 @@
 """Gain of several GPUs over IOS on one, at small and large images."""
 
-from typing import Any
-
 from page import NETWORKS, join, ratio, ratio_text
-from plots import hios
-from plots.figure import Figure
-from plots.page import Comparison
+from plots import charts, hios
+from plots.figure import Comparison, Figure, Paper, Picture
 from records import Record
 
 
 def points(figure: Figure, network: str, gpus: int) -> dict[int, tuple[list[Record], Record, Record]]:
     """By image size: what that run measured, IOS on one GPU, the fastest on several."""
-    found = {}
-    for image in hios.sizes(figure, network):
-        there = [r for r in hios.rows(figure, gpus, network=network) if hios.size(r) == image]
-        base, best = hios.base(there), hios.best(there, gpus)
-        if base and best:
-            found[image] = (there, base, best)
-    return found
+    found = {image: (there, hios.base(there), hios.best(there, gpus))
+             for image, there in hios.by_size(figure, network, gpus).items()}
+    return {image: entry for image, entry in found.items() if all(entry)}
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     networks = figure.names("network")
-    picture, parts = style.axes(len(networks), width=8, sharey=True)
+    picture, parts = charts.axes(len(networks), width=8, sharey=True)
     for ax, network in zip(parts, networks):
         images = hios.sizes(figure, network)
-        for i, gpus in enumerate(hios.several(figure)):
-            found = points(figure, network, gpus)
-            ax.bar([images.index(image) + (i - 0.5) * 0.35 for image in found],
-                   [ratio(base, best) for _, base, best in found.values()], 0.35, label=f"{gpus} GPUs", **charts.bar_look(i))
-        ax.axhline(1, color="black", linewidth=0.6)
-        ax.set_xticks(range(len(images)), [str(i) for i in images])
+        gains = {gpus: {image: ratio(base, best) for image, (_, base, best) in points(figure, network, gpus).items()}
+                 for gpus in hios.several(figure)}
+        charts.bars(ax, images, {f"{gpus} GPUs": [found.get(i) for i in images] for gpus, found in gains.items()}, 0.35)
+        charts.line_at_one(ax)
         ax.set(title=NETWORKS[network], xlabel="image size, pixels")
     parts[0].set_ylabel("speed-up of the best schedule\nover one GPU")
     if hios.several(figure):
@@ -40,7 +29,7 @@ def draw(figure: Figure, paper: dict[str, Any]) -> Any:
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, grows, shrinks, single = [], [], [], []
     for network in figure.names("network"):
         for gpus in hios.several(figure):

@@ -1,11 +1,10 @@
 """Latency by image size and number of GPUs, every algorithm."""
 
-from typing import Any
+import itertools
 
 from page import NETWORKS, join, plural
-from plots import hios
-from plots.figure import Figure
-from plots.page import Comparison
+from plots import charts, hios
+from plots.figure import Comparison, Figure, Paper, Picture
 
 
 def series(figure: Figure, gpus: int) -> dict[tuple[str, int], str]:
@@ -14,35 +13,26 @@ def series(figure: Figure, gpus: int) -> dict[tuple[str, int], str]:
     return {(s, g): f"{name}, {plural(g, 'GPU')}" for g in (1, gpus) for s, name in hios.NAMES.items() if (g, s) in keys}
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     networks, counts = figure.names("network"), hios.several(figure) or [1]
-    picture, parts = style.plt.subplots(len(networks), len(counts), figsize=(8.5, 2.9 * len(networks)),
-                                        layout="constrained", squeeze=False, sharey="row")
-    for i, network in enumerate(networks):
+    picture, parts = charts.axes(len(counts), len(networks), 8.5, 2.9 * len(networks), sharey="row")
+    for ax, (network, gpus) in zip(parts, itertools.product(networks, counts)):
         images = hios.sizes(figure, network)
-        for ax, gpus in zip(parts[i], counts):
-            found = {(hios.size(r), r.scheduler, r.gpus): r for r in hios.rows(figure, gpus, network=network)}
-            charts.lines(ax, images, series(figure, gpus), lambda image, key, found=found: found.get((image, *key)))
-            ax.set(title=f"{NETWORKS[network]}, {plural(gpus, 'GPU')} beside one", xscale="log", yscale="log")
-            ax.set_xticks(images, [str(image) for image in images])
-            ax.xaxis.set_minor_locator(style.NullLocator())
-            for formatter in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
-                formatter(style.LogFormatter(minor_thresholds=(2, 0.6)))
-            if ax.get_legend_handles_labels()[0]:
-                ax.legend(fontsize=6.5)
-            ax.set_xlabel("image size, pixels")
-        parts[i][0].set_ylabel("latency, ms")
+        found = {(hios.size(r), r.scheduler, r.gpus): r for r in hios.rows(figure, gpus, network=network)}
+        charts.lines(ax, images, series(figure, gpus), lambda image, key, found=found: found.get((image, *key)))
+        ax.set(title=f"{NETWORKS[network]}, {plural(gpus, 'GPU')} beside one", xscale="log", yscale="log",
+               xlabel="image size, pixels", ylabel="latency, ms" if gpus == counts[0] else None)
+        charts.logarithmic_ticks(ax, images)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize=6.5)
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, faster, slower = [], [], []
     for network in figure.names("network"):
         for gpus in hios.several(figure) or [1]:
-            for image in hios.sizes(figure, network):
-                there = [r for r in hios.rows(figure, gpus, network=network) if hios.size(r) == image]
+            for image, there in hios.by_size(figure, network, gpus).items():
                 base, other = hios.base(there), hios.best(there, gpus, hios.OF_HIOS)
                 by_key = {(r.scheduler, r.gpus): r for r in there}
                 rows += [[NETWORKS[network], str(image), str(gpus), name, figure.marks.cell(by_key[key], base)]

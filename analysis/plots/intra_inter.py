@@ -1,12 +1,9 @@
 """A tuned compiler, which makes every operator fast, against IOS, which runs operators side by side."""
 
-from typing import Any
-
 from page import BASELINES, NETWORKS, fastest, join, ms_text, ratio, ratio_text
-from plots import baselines
-from plots.figure import Figure
-from plots.page import Comparison
-from plots.paper import networks_with
+from plots import baselines, charts
+from plots.figure import Comparison, Figure, Paper, Picture
+from plots.paper import RANDWIRE, networks_with
 
 OURS = {"sequential": "sequential", "ios-both": "IOS-Both"}
 
@@ -16,23 +13,18 @@ def compilers(figure: Figure) -> list[tuple[str, str]]:
     return [k for k in baselines.keys(figure) if "compile" in k[1] or k[0] in ("jax", "tensorrt")]
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
-
-    base = {n: r.value for n in figure.names("network") if (r := figure.ours(network=n, scheduler="sequential"))}
-    picture, (ax,) = style.axes()
-    charts.grouped_bars(ax, {n: NETWORKS[n] for n in base}, {**{k: BASELINES[k] for k in compilers(figure)}, **OURS},
-                        lambda n, k: baselines.find(figure, n, k), lambda record, ms: base[record.network] / ms)
-    ax.axhline(1, color="black", linewidth=0.6)
-    ax.set_ylabel("speed-up over our sequential")
-    charts.legend_above(ax, 4)
+def draw(figure: Figure, paper: Paper) -> Picture:
+    series = {k: BASELINES[k] for k in compilers(figure)} | OURS
+    picture = baselines.draw_relative(figure, series, lambda n: figure.ours(network=n, scheduler="sequential"),
+                                      "speed-up over our sequential", 4)
+    charts.line_at_one(picture.axes[0])
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, faster, slower, paper_faster = [], [], [], []
     tuned = compilers(figure)
-    for network in networks_with(paper, figure.names("network")):
+    for network in networks_with(paper, figure):
         name, theirs = NETWORKS[network], paper["ios"]["latency_ms"].get(network, {})
         base = figure.ours(network=network, scheduler="sequential")
         rows.append([name, *(figure.marks.cell(baselines.find(figure, network, k), base) for k in [*tuned, *OURS]),
@@ -50,6 +42,4 @@ def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
     agrees = f"IOS-Both is faster than the fastest tuned compiler on {join(faster)}; paper: {join(paper_faster)}."
     differs = (f"The compiler is faster on {join(slower)}, where it fuses what we run as operators of their own." if slower
                else "Nothing contradicts the paper; the margins differ, for compiler and GPU are others.")
-    return Comparison(head, rows, agrees, differs,
-                      "The paper's RandWire is another network than ours; where its row has no number of ours, it was not "
-                      "measured yet.")
+    return Comparison(head, rows, agrees, differs, RANDWIRE)

@@ -2,22 +2,20 @@
 
 from typing import Any
 
-from page import ms_text
-from plots.figure import Figure
-from plots.page import Comparison
+from page import grouped, ms_text
+from plots import charts
+from plots.figure import Comparison, Figure, Paper, Picture
 from records import Record
 
 
 def stages(figure: Figure, batch: int) -> list[list[Record]]:
-    rows = figure.all(batch=batch)
-    return [[r for r in rows if r.numbers["stage"] == s] for s in sorted({r.numbers["stage"] for r in rows})]
+    rows = sorted(figure.all(batch=batch), key=lambda r: r.numbers["stage"])
+    return list(grouped(rows, lambda r: r.numbers["stage"]).values())
 
 
 def groups(stage: list[Record]) -> list[list[Record]]:
-    found: dict[float, list[Record]] = {}
-    for r in sorted(stage, key=lambda r: (r.numbers["group"], r.numbers["position"])):
-        found.setdefault(r.numbers["group"], []).append(r)
-    return list(found.values())
+    rows = sorted(stage, key=lambda r: (r.numbers["group"], r.numbers["position"]))
+    return list(grouped(rows, lambda r: r.numbers["group"]).values())
 
 
 def is_merge(stage: list[Record]) -> bool:
@@ -30,8 +28,6 @@ def lanes(stage: list[Record]) -> int:
 
 
 def draw_stage(ax: Any, stage: list[Record], kinds: list[str], end: float) -> None:
-    from plots import style
-
     begin, length = (stage[0].numbers[k] * 1e3 for k in ("stage_begin_ms", "stage_ms"))
     merge = is_merge(stage)
     ax.axvline(begin, color="black", linewidth=0.8)
@@ -42,8 +38,8 @@ def draw_stage(ax: Any, stage: list[Record], kinds: list[str], end: float) -> No
             for r in content:
                 width = length * (1 if merge else r.value / whole if whole else 1 / len(members))
                 kind = kinds.index(r.texts["kind"])
-                ax.barh(group + lane, width, left=at, height=0.8, color=style.COLORS[kind % len(style.COLORS)],
-                        hatch=("" if kind < len(style.COLORS) else "///") + ("xx" if merge else ""),
+                ax.barh(group + lane, width, left=at, height=0.8, color=charts.COLORS[kind % len(charts.COLORS)],
+                        hatch=("" if kind < len(charts.COLORS) else "///") + ("xx" if merge else ""),
                         edgecolor="black", linewidth=0.6, label=r.texts["kind"])
                 if merge or width > 0.04 * end:
                     ax.text(at + width / 2, group + lane, r.labels["operator"].split("/")[-1], fontsize=6, ha="center",
@@ -51,16 +47,13 @@ def draw_stage(ax: Any, stage: list[Record], kinds: list[str], end: float) -> No
                 at += width
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     batches = figure.names("batch")
     lanes_of = {b: max(lanes(s) for s in stages(figure, b)) for b in batches}
     kinds = sorted({r.texts["kind"] for r in figure.rows})
-    picture, parts = style.plt.subplots(len(batches), 1, figsize=(8, 1 + sum(0.9 + 0.35 * n for n in lanes_of.values())),
-                                        layout="constrained", squeeze=False,
-                                        gridspec_kw={"height_ratios": [0.6 + n for n in lanes_of.values()]})
-    for ax, batch in zip(parts[:, 0], batches):
+    picture, parts = charts.axes(1, len(batches), 8, 1 + sum(0.9 + 0.35 * n for n in lanes_of.values()),
+                                 height_ratios=[0.6 + n for n in lanes_of.values()])
+    for ax, batch in zip(parts, batches):
         end = max(r.numbers["stage_begin_ms"] + r.numbers["stage_ms"] for r in figure.all(batch=batch)) * 1e3
         for stage in stages(figure, batch):
             draw_stage(ax, stage, kinds, end)
@@ -70,13 +63,13 @@ def draw(figure: Figure, paper: dict[str, Any]) -> Any:
         ax.invert_yaxis()
         ax.grid(False)
     entries: dict[str, Any] = {}
-    for ax in picture.axes:
+    for ax in parts:
         entries.update(zip(*reversed(ax.get_legend_handles_labels())))
-    picture.axes[0].legend(entries.values(), entries.keys(), loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=7)
+    charts.legend_beside(parts[0], entries, fontsize=7)
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, shapes = [], {}
     for batch in figure.names("batch"):
         shapes[batch] = stages(figure, batch)

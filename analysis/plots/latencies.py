@@ -1,11 +1,8 @@
 """Every latency beside the paper's V100 and its public code on an H200."""
 
-from typing import Any
-
-from page import NETWORKS, fastest, join, ms_text, name_of, ratio_text
-from plots import baselines
-from plots.figure import Figure
-from plots.page import Comparison
+from page import NETWORKS, join, ms_text, name_of, ratio_text
+from plots import baselines, charts
+from plots.figure import Comparison, Figure, Paper, Picture
 from plots.paper import networks_with
 from records import Record
 
@@ -25,7 +22,7 @@ def gain(latencies: dict[str, float]) -> float | None:
     return latencies["sequential"] / min(found) if found and "sequential" in latencies else None
 
 
-def gains(figure: Figure, paper: dict[str, Any], network: str) -> list[float | None]:
+def gains(figure: Figure, paper: Paper, network: str) -> list[float | None]:
     """Ours, the paper's, its public code's."""
     return [gain({s: r.value for s, r in of_ours(figure, network).items()}),
             *(gain(paper[source]["latency_ms"].get(network, {})) for source in ("ios", "ios_code"))]
@@ -39,24 +36,20 @@ def search(figure: Figure, network: str) -> Record | None:
     return None
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
-
-    networks = networks_with(paper, figure.names("network"))
-    picture, (ax,) = style.axes()
-    for i, name in enumerate(("ours", "the paper, V100", "its public code, H200")):
-        ax.bar([x + (i - 1) * 0.27 for x in range(len(networks))], [gains(figure, paper, n)[i] or 0 for n in networks], 0.27,
-               label=name, **charts.bar_look(i))
-    ax.axhline(1, color="black", linewidth=0.6)
-    ax.set_xticks(range(len(networks)), [NETWORKS[n] for n in networks])
+def draw(figure: Figure, paper: Paper) -> Picture:
+    networks = networks_with(paper, figure)
+    found = zip(*([gain or 0 for gain in gains(figure, paper, n)] for n in networks))
+    picture, (ax,) = charts.axes()
+    charts.bars(ax, [NETWORKS[n] for n in networks], dict(zip(("ours", "the paper, V100", "its public code, H200"), found)), 0.27)
+    charts.line_at_one(ax)
     ax.set_ylabel("speed-up of the best IOS schedule\nover sequential")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3)
+    charts.legend_above(ax, 3)
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, agree, less, alone, code = [], [], [], [], []
-    for network in networks_with(paper, figure.names("network")):
+    for network in networks_with(paper, figure):
         name, ours = NETWORKS[network], of_ours(figure, network)
         found, best = search(figure, network), baselines.best(figure, network=network)
         rows.append([f"{name}: ours", *(figure.marks.cell(ours.get(s), ours.get("sequential")) for s in SERIES),

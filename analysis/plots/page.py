@@ -1,21 +1,9 @@
 """The page of a figure, and the list of all: written from the records alone."""
 
 from collections import Counter
-from dataclasses import dataclass
 
-from page import join, table, where_from
-from plots.figure import Figure
-
-
-@dataclass
-class Comparison:
-    """Ours beside the paper's, and what to make of it. The sentences are made from the records."""
-
-    head: list[str]
-    rows: list[list[str]]
-    agrees: str
-    differs: str
-    note: str = ""
+from page import distinct, join, table, where_from
+from plots.figure import Comparison, Figure
 
 
 def page(figure: Figure, comparison: Comparison | None, citation: str) -> str:
@@ -32,7 +20,7 @@ def page(figure: Figure, comparison: Comparison | None, citation: str) -> str:
 
 def provenance(figure: Figure) -> str:
     text = "## Where the numbers come from\n\n"
-    text += where_from(figure.rows, figure.runs) or "There are none.\n"
+    text += where_from(figure.rows, figure.marks.runs) or "There are none.\n"
     text += clocks(figure)
     for reason, count in Counter(why for _, why in figure.missing).items():
         text += f"* missing{f' ({count})' if count > 1 else ''}: {reason}\n"
@@ -46,7 +34,7 @@ def clocks(figure: Figure) -> str:
     if not seen:
         return ""
     throttled = sum(r.clocks.throttled for r in figure.rows)
-    return (f"* Clocks: {seen[0]} MHz" + (f" to {seen[-1]} MHz" if len(seen) > 1 else "") +
+    return ("* Clocks: " + " to ".join(f"{mhz} MHz" for mhz in distinct([seen[0], seen[-1]])) +
             (f"; the GPU lowered them during {throttled} measurements" if throttled else "") + "\n")
 
 

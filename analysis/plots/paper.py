@@ -2,16 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Any
+
+from page import distinct
+from plots.figure import Figure, Paper
 
 ANALYSIS = Path(__file__).parent.parent
 # The paper's greedy schedules a level at a time: our wavefront. Its RandWire is not the one of our networks by that name.
 NAMES = {"greedy": "wavefront", "tensorrt": "TensorRT", "tvm-cudnn": "TVM-cuDNN", "taso": "TASO",
          "tensorflow": "TensorFlow", "tensorflow-xla": "TensorFlow XLA"}
 NETWORKS = {"randwire": "randwire-paper"}
+RANDWIRE = ("The paper's RandWire is another network than ours; where its row has no number of ours, it was not measured "
+            "yet.")
 
 
-def load_paper() -> dict[str, Any]:
+def load_paper() -> Paper:
     """By "ios", "ios_code" (its public code on an H200) and "hios"; of the first two "latency_ms" by network and name,
     and "search_seconds" of IOS-Both by network."""
     paper = json.loads((ANALYSIS / "paper.json").read_text())
@@ -26,6 +30,6 @@ def load_paper() -> dict[str, Any]:
     return paper
 
 
-def networks_with(paper: dict[str, Any], ours: list[str]) -> list[str]:
-    """Ours, and those that only the paper has numbers of."""
-    return ours + [n for n in paper["ios"]["latency_ms"] if n not in ours]
+def networks_with(paper: Paper, figure: Figure) -> list[str]:
+    """The figure's, and those that only the paper has numbers of."""
+    return distinct([*figure.names("network"), *paper["ios"]["latency_ms"]])

@@ -1,10 +1,8 @@
 """Latency of IOS-Both's schedule against the cost of its search, for r in 1..3 and s in {3, 8}."""
 
-from typing import Any
-
-from page import NETWORKS, ms_text
-from plots.figure import Figure
-from plots.page import Comparison
+from page import NETWORKS, ms_text, number
+from plots import charts
+from plots.figure import Comparison, Figure, Paper, Picture
 from records import Provenance, Record
 
 
@@ -19,16 +17,14 @@ def latency(figure: Figure, record: Record) -> float:
     return record.numbers["predicted_ms"] if simulated else record.value
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     networks = figure.names("network")
-    picture, parts = style.axes(len(networks), width=8)
+    picture, parts = charts.axes(len(networks), width=8)
     for ax, network in zip(parts, networks):
         rows = figure.all(network=network)
         for i, row in enumerate(rows):
-            color = style.COLORS[i // 2]
-            ax.plot(cost(row), latency(figure, row), color=color, marker=style.MARKERS[i], linestyle="",
+            color = charts.COLORS[i // 2]
+            ax.plot(cost(row), latency(figure, row), color=color, marker=charts.MARKERS[i], linestyle="",
                     markerfacecolor="white" if row.provenance is Provenance.simulated else color, label=row.labels["variant"])
         ax.set_xscale("log")
         ax.set(title=NETWORKS[network], ylabel="latency, ms", xlabel="search, s" if all("search_seconds" in r.numbers for r in rows)
@@ -37,7 +33,7 @@ def draw(figure: Figure, paper: dict[str, Any]) -> Any:
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     theirs = paper["ios"]["pruning"]
     rows, agrees, differs = [], [], []
     for network in figure.names("network"):
@@ -46,7 +42,7 @@ def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
             other = next(p for p in theirs[network] if row.labels["variant"] == f"r={p['r']} s={p['s']}")
             n = row.numbers
             rows.append([NETWORKS[network], row.labels["variant"], figure.marks.cell(row, ours[0]), ms_text(n["predicted_ms"]),
-                         f"{other['ms']:.2f}", f"{n['search_seconds']:.3g}" if "search_seconds" in n else "-",
+                         f"{other['ms']:.2f}", number(row, "search_seconds", ".3g"),
                          str(other["seconds"]), f"{n.get('distinct_stages', 0):.0f}", f"{n.get('measured_stages', 0):.0f}"])
         least, most = ours[0], ours[-1]
         gain = 100 * (latency(figure, least) / latency(figure, most) - 1)

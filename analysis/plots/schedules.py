@@ -1,11 +1,9 @@
 """Schedules compared: throughput, normalised to the best of each network."""
 
-from typing import Any
-
 from page import NETWORKS, fastest, join, ms_text, ratio, ratio_text
-from plots.figure import Figure
-from plots.page import Comparison
-from plots.paper import networks_with
+from plots import baselines
+from plots.figure import Comparison, Figure, Paper, Picture
+from plots.paper import RANDWIRE, networks_with
 
 SERIES = {
     "sequential": "sequential",
@@ -20,25 +18,15 @@ SERIES = {
 OF_THE_PAPER = ["sequential", "wavefront", "ios-merge", "ios-parallel", "ios-both"]
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
-
-    best = {n: fastest(figure.all(network=n)).value for n in figure.names("network")}
-    picture, (ax,) = style.axes(width=8)
-    charts.grouped_bars(ax, {n: NETWORKS[n] for n in best}, SERIES,
-                        lambda network, scheduler: figure.ours(network=network, scheduler=scheduler),
-                        lambda record, ms: best[record.network] / ms)
-    ax.set_ylabel("throughput / best")
-    charts.legend_above(ax, 4)
-    return picture
+def draw(figure: Figure, paper: Paper) -> Picture:
+    return baselines.draw_relative(figure, SERIES, lambda n: fastest(figure.all(network=n)), "throughput / best", 4, width=8)
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
-    latencies = paper["ios"]["latency_ms"]
+def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, faster, slower, beaten, free = [], [], [], [], []
-    for network in networks_with(paper, figure.names("network")):
+    for network in networks_with(paper, figure):
         ours = {s: figure.ours(network=network, scheduler=s) for s in SERIES}
-        theirs = latencies.get(network, {})
+        theirs = paper["ios"]["latency_ms"].get(network, {})
         rows.append([NETWORKS[network], *(figure.marks.cell(r, ours["sequential"]) for r in ours.values())])
         rows.append(["the paper's", *(ms_text(theirs.get(s)) for s in SERIES)])
         gain = ratio(ours["sequential"], ours["ios-both"])
@@ -60,6 +48,4 @@ def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
         differs += (f"What has no barriers at all (dataflow) runs between {min(free):.2f} and {max(free):.2f} times as fast as "
                     "IOS-Both: a barrier on this GPU costs microseconds while its stages are much shorter than on the V100, and "
                     "stage latencies measured one by one leave out how neighbouring stages overlap.")
-    return Comparison(["network, ms", *SERIES.values()], rows, agrees, differs.strip(),
-                      "The paper's RandWire is another network than ours; where its row has no number of ours, it was not "
-                      "measured yet.")
+    return Comparison(["network, ms", *SERIES.values()], rows, agrees, differs.strip(), RANDWIRE)

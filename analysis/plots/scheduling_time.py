@@ -1,11 +1,8 @@
 """How long finding a schedule took."""
 
-from typing import Any
-
 from page import NETWORKS, join, plural
-from plots import hios
-from plots.figure import Figure
-from plots.page import Comparison
+from plots import charts, hios
+from plots.figure import Comparison, Figure, Paper, Picture
 from records import Record
 
 
@@ -14,16 +11,14 @@ def timed(figure: Figure) -> list[Record]:
     return [r for s in hios.NAMES for r in figure.all(scheduler=s, run=None) if r.numbers.get("search_seconds")]
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     found = timed(figure)
     counts, schedulers = sorted({r.gpus for r in found}), list(dict.fromkeys(r.scheduler for r in found))
-    picture, (ax,) = style.axes(width=8)
+    picture, (ax,) = charts.axes(width=8)
     for i, gpus in enumerate(counts):
         points = [(schedulers.index(r.scheduler) + (i - (len(counts) - 1) / 2) * 0.22, r.numbers["search_seconds"])
                   for r in found if r.gpus == gpus]
-        ax.plot(*zip(*points), style.MARKERS[i], color=style.COLORS[i], markersize=5, label=plural(gpus, "GPU"))
+        ax.plot(*zip(*points), charts.MARKERS[i], color=charts.COLORS[i], markersize=5, label=plural(gpus, "GPU"))
     ax.set_yscale("log")
     ax.set_xticks(range(len(schedulers)), [hios.NAMES[s] for s in schedulers], fontsize=8)
     ax.set_ylabel("time to find a schedule, s")
@@ -32,7 +27,7 @@ def draw(figure: Figure, paper: dict[str, Any]) -> Any:
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     found = timed(figure)
     rows = [[NETWORKS[r.network], str(hios.size(r)), str(r.gpus), hios.NAMES[r.scheduler],
              f"{r.numbers['search_seconds']:.3g}{figure.marks.behind(r)}"] for r in found]

@@ -1,30 +1,23 @@
 """Table 1 of IOS: transitions and schedules of the largest block, ours and the paper's."""
 
-from typing import Any
-
 from page import NETWORKS, join
-from plots.figure import Figure
-from plots.page import Comparison
+from plots import charts
+from plots.figure import Comparison, Figure, Paper, Picture
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     theirs = paper["ios"]["search_space"]
     rows = [r for r in figure.rows if r.network in theirs]
-    picture, parts = style.axes(2, width=8, height=3)
+    picture, parts = charts.axes(2, width=8, height=3)
     for ax, key in zip(parts, ("transitions", "schedules")):
-        for i, (name, values) in enumerate((("counted", [r.numbers[key] for r in rows]),
-                                            ("the paper", [theirs[r.network][key] for r in rows]))):
-            ax.bar([x + (i - 0.5) * 0.4 for x in range(len(rows))], values, 0.4, label=name, **charts.bar_look(i))
-        ax.set_yscale("log")
-        ax.set_ylabel(f"{key} of the largest block")
-        ax.set_xticks(range(len(rows)), [NETWORKS[r.network].replace(" of", "\nof") for r in rows], fontsize=8)
+        series = {"counted": [r.numbers[key] for r in rows], "the paper": [theirs[r.network][key] for r in rows]}
+        charts.bars(ax, [NETWORKS[r.network].replace(" of", "\nof") for r in rows], series, 0.4, fontsize=8)
+        ax.set(yscale="log", ylabel=f"{key} of the largest block")
     parts[0].legend()
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, same, other = [], [], []
     for r in figure.rows:
         n, t = r.numbers, paper["ios"]["search_space"].get(r.network)

@@ -1,28 +1,22 @@
 """HIOS's simulation studies, and ours: random DAGs with made-up costs."""
 
-from typing import Any
-
 from page import join
-from plots.figure import Figure
+from plots import charts
+from plots.figure import Comparison, Figure, Paper, Picture, Table
 from plots.hios import NAMES
-from plots.page import Comparison
 from simulations import Study
 
 LABELS = {**NAMES, "ios-parallel": "IOS-Parallel, 1 GPU", "exact": "optimum", "lower-bound": "lower bound"}
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     study = Study(figure.rows)
-    picture, (ax,) = style.axes(width=8, height=3.8)
+    picture, (ax,) = charts.axes(width=8, height=3.8)
     for i, algorithm in enumerate(study.algorithms):
         if study.measure == "gap" and algorithm == "exact":
             continue
         found = {x: v for x, g in study.points if (v := study.values.get((x, g, algorithm)))}
-        look = {"color": "black", "linestyle": ":"} if algorithm == "lower-bound" else {
-            "color": style.COLORS[i % len(style.COLORS)], "linestyle": style.LINES[i % len(style.LINES)],
-            "marker": style.MARKERS[i % len(style.MARKERS)]}
+        look = {"color": "black", "linestyle": ":"} if algorithm == "lower-bound" else charts.line_look(i)
         ax.errorbar(list(found), [v.value for v in found.values()], yerr=[v.half or 0 for v in found.values()], **look,
                     markersize=4, linewidth=1.1, elinewidth=0.8, capsize=2, label=LABELS.get(algorithm, algorithm))
     if study.measure == "time":
@@ -33,17 +27,17 @@ def draw(figure: Figure, paper: dict[str, Any]) -> Any:
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter("{x:g}")
     ax.set(xlabel=study.parameter, ylabel=study.label)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+    charts.legend_beside(ax)
     return picture
 
 
-def export(figure: Figure) -> tuple[list[str], list[list[Any]]]:
+def export(figure: Figure) -> Table:
     study = Study(figure.rows)
     return [study.parameter, "gpus", "algorithm", study.label, "half_band", "provenance"], [
         [f"{x:g}", g, a, v.value, "" if v.half is None else v.half, "synthetic"] for (x, g, a), v in study.values.items()]
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     study = Study(figure.rows)
     head, rows = study.table(LABELS)
     whole = [a for a in study.algorithms if a != "lower-bound" and all((*p, a) in study.values for p in study.points)]

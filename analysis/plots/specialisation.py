@@ -1,10 +1,8 @@
 """Schedules optimised for one batch or device, run at another."""
 
-from typing import Any
-
 from page import fastest, join, ms_text
-from plots.figure import Figure
-from plots.page import Comparison
+from plots import charts
+from plots.figure import Comparison, Figure, Paper, Picture
 from records import Record
 
 
@@ -19,26 +17,21 @@ def batches(figure: Figure) -> list[int]:
     return sorted(figure.names("batch"))
 
 
-def draw(figure: Figure, paper: dict[str, Any]) -> Any:
-    from plots import charts, style
-
+def draw(figure: Figure, paper: Paper) -> Picture:
     own = {b: r for b in batches(figure) if (r := find(figure, b, b))}
-    picture, (ours, theirs) = style.axes(2, width=8, sharey=True)
+    picture, (ours, theirs) = charts.axes(2, width=8, sharey=True)
     charts.grouped_bars(ours, {b: str(b) for b in own}, {b: f"optimised for {b}" for b in batches(figure)},
                         lambda at, source: find(figure, source, at), lambda record, ms: ms / own[record.batch].value)
     ours.set(xlabel="run at batch", ylabel="latency / that of the batch's own schedule", title="ours", ylim=(0.8, None))
     numbers = paper["ios"]["specialisation_ms"]
-    for i, source in enumerate(numbers):
-        theirs.bar([x + (i - 1) * 0.8 / 3 for x in range(3)], [numbers[source][at] / numbers[at][at] for at in numbers],
-                   0.8 / 3, **charts.bar_look(i))
-    theirs.set_xticks(range(3), list(numbers))
+    charts.bars(theirs, numbers, {s: [numbers[s][at] / numbers[at][at] for at in numbers] for s in numbers}, 0.8 / 3)
     theirs.set(xlabel="run at batch", title="the paper, V100")
     if own:
         ours.legend(loc="upper left", fontsize=7)
     return picture
 
 
-def compare(figure: Figure, paper: dict[str, Any]) -> Comparison:
+def compare(figure: Figure, paper: Paper) -> Comparison:
     theirs, sizes = paper["ios"]["specialisation_ms"], batches(figure)
     rows = [[f"batch {source}", *(f"{figure.marks.cell(find(figure, source, at), find(figure, at, at))} / "
                                   f"{ms_text(theirs.get(str(source), {}).get(str(at)))}" for at in sizes)] for source in sizes]

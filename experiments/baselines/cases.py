@@ -7,7 +7,7 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
 
-from records import Clocks, Record, RecordFile, Run, Spread  # noqa: E402
+from records import Clocks, Provenance, Record, RecordFile, Run, Spread  # noqa: E402, F401
 
 Entry = dict[str, Any]
 IDLE = 1  # the bit of the reasons for lower clocks that says: nothing runs

@@ -7,9 +7,6 @@
 Prints one JSON object as torch_baseline.py does, with the one mode "xla". fp16 is NHWC, as XLA prefers it.
 """
 
-import argparse
-import json
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,11 +18,10 @@ from jax import lax
 
 import gpu
 from graph_file import Graph, Operator, load_graph
-from reference import load_reference, random_inputs, relative_error
-from serve import serve, words_of
+from reference import judged, load_reference, random_inputs
+from serve import parse, parser_of, run, words_of
 from timing import BURST, FEWEST, Budget, seconds_of, summary
 
-TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 5e-2}
 WHAT = "compiled by XLA"
 MATMUL = {"fp32": "float32", "tf32": "tensorfloat32", "fp16": "default"}
 
@@ -121,15 +117,12 @@ def measure(graph: Graph, request: dict[str, Any], budget: Budget) -> dict[str, 
                                 jnp.asarray(bias if half else bias.reshape(1, -1, 1, 1), dtype))
     inputs = {str(i): placed(x, (0, 2, 3, 1)) for i, x in random_inputs(graph).items()}
     begin = time.perf_counter()
-    run = jax.jit(network)
-    outputs = jax.block_until_ready(run(weights, inputs))
+    forward = jax.jit(network)
+    outputs = jax.block_until_ready(forward(weights, inputs))
     entry: dict[str, Any] = {"what": WHAT, "ready_seconds": round(time.perf_counter() - begin, 1)}
     shown = [np.asarray(x, np.float32).transpose((0, 3, 1, 2)) if half else np.asarray(x) for x in outputs]
-    entry["relative_error"] = relative_error(shown, reference)
-    if not entry["relative_error"] <= TOLERANCE[precision]:
-        return entry | {"failed": f"its output is wrong: relative error {entry['relative_error']:.2g}, rounding "
-                                  f"explains {TOLERANCE[precision]}"}
-    return entry | timed(lambda: run(weights, inputs), budget)
+    entry |= judged(shown, reference, precision)
+    return entry if "failed" in entry else entry | timed(lambda: forward(weights, inputs), budget)
 
 
 def answer(request: dict[str, Any], budget: Budget) -> dict[str, Any]:
@@ -146,25 +139,11 @@ def answer(request: dict[str, Any], budget: Budget) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("graph", nargs="?", help="a graph written by `opsched show NET --format json`")
-    parser.add_argument("--serve", action="store_true", help="answer requests on stdin, as torch_baseline.py does")
-    parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
-    parser.add_argument("--runs", type=int, default=60, help="timed runs at most")
-    parser.add_argument("--max-seconds", type=float, default=0.5, help="of timed runs (at least 5 are timed)")
-    parser.add_argument("--weights", help="from `opsched infer --save-weights`")
-    parser.add_argument("--expected", help="from `opsched infer --batch 1 -o`")
-    args = parser.parse_args()
-    budget = Budget(args.runs, args.max_seconds)
-    if args.serve:
-        serve(lambda request: answer(request, budget))
-        return
-    if not (args.graph and args.weights and args.expected):
-        parser.error("give a graph, --weights and --expected; or --serve")
-    try:
-        print(json.dumps(answer(vars(args), budget)))
-    except (OSError, ValueError, KeyError) as error:
-        sys.exit(f"jax_baseline: {error}")
+    parser = parser_of(__doc__)
+    args = parse(parser)
+    if args.graph and not args.weights:
+        parser.error("give --weights and --expected")
+    run("jax_baseline", args, lambda request: answer(request, Budget(args.runs, args.max_seconds)))
 
 
 if __name__ == "__main__":

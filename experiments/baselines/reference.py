@@ -15,6 +15,8 @@ except ImportError:
     numpy = None
     import torch
 
+# Largest relative error of the output that rounding and other algorithms (Winograd) explain.
+TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 5e-2}
 INPUT_SEED = 2  # of `opsched infer`; input number i has seed INPUT_SEED + i
 _GOLDEN = 0x9E3779B97F4A7C15
 
@@ -121,3 +123,11 @@ def relative_error(outputs: list[Any], reference: Reference) -> float:
     if at != len(reference.output) or math.isnan(difference) or norm == 0:
         return math.inf
     return math.sqrt(difference / norm)
+
+
+def judged(outputs: list[Any], reference: Reference, precision: str) -> dict[str, Any]:
+    """The relative error of what ran, and that it failed where it computed something else."""
+    error, explained = relative_error(outputs, reference), TOLERANCE[precision]
+    if error <= explained:
+        return {"relative_error": error}
+    return {"relative_error": error, "failed": f"its output is wrong: relative error {error:.2g}, rounding explains {explained}"}

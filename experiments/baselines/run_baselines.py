@@ -16,6 +16,7 @@ goes on. Baselines run under --python, the interpreter that has them.
 
 import argparse
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import json
@@ -27,10 +28,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any
 
 import gpu
 from cases import Case, Entry, Record, RecordFile, Run, Task, Wrong, is_wanted, record_of, run_of
+from page import grouped
 from processes import Died, Process, last_words
 from records import BadRecords, Records
 
@@ -76,40 +77,30 @@ def missing(args: argparse.Namespace) -> dict[str, str]:
     return why
 
 
-class Files:
-    """What baselines read, made once. Weights are the same for every batch, scaled for the image size."""
+def files_of(case: Case, folder: pathlib.Path) -> dict[str, str]:
+    """What baselines read: weights are the same for every batch, scaled for the image size."""
+    plain = f"{folder}/{case.network}-{case.image}"
+    return {"graph": f"{folder}/{case.network}-{case.batch}-{case.image}.json", "weights": f"{plain}.weights",
+            "expected": f"{plain}.output"}
 
-    def __init__(self, args: argparse.Namespace, folder: pathlib.Path) -> None:
-        self.args, self.folder = args, folder
 
-    def graph(self, case: Case) -> pathlib.Path:
-        return self.folder / f"{case.network}-{case.batch}-{case.image}.json"
-
-    def weights(self, case: Case) -> pathlib.Path:
-        return self.folder / f"{case.network}-{case.image}.weights"
-
-    def output(self, case: Case) -> pathlib.Path:
-        return self.folder / f"{case.network}-{case.image}.output"
-
-    def make(self, cases: list[Case]) -> None:
-        """Side by side, for the reference of a large image takes the CPU some seconds."""
-        work: dict[pathlib.Path, list[str]] = {}
-        for case in cases:
-            size = [case.network, "--image", str(case.image), "--batch"]
-            graph, output, weights = self.graph(case), self.output(case), self.weights(case)
-            if not graph.exists():
-                work[graph] = ["show", *size, str(case.batch), "--format", "json", "-o", str(graph)]
-            if not output.exists():
-                work[output] = ["infer", *size, "1", "--save-weights", str(weights), "-o", str(output)]
-        with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            list(pool.map(lambda words: opsched(self.args, *words), work.values()))
+def make_files(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> None:
+    """Once each, side by side, for the reference of a large image takes the CPU some seconds."""
+    work: dict[str, list[str]] = {}
+    for case in cases:
+        size, files = [case.network, "--image", str(case.image), "--batch"], files_of(case, folder)
+        work[files["graph"]] = ["show", *size, str(case.batch), "--format", "json", "-o", files["graph"]]
+        work[files["expected"]] = ["infer", *size, "1", "--save-weights", files["weights"], "-o", files["expected"]]
+    todo = [words for file, words in work.items() if not os.path.exists(file)]
+    with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        list(pool.map(lambda words: opsched(args, *words), todo))
 
 
 class Baselines:
     """A process a baseline, and some that compile side by side; each is started when it is needed."""
 
-    def __init__(self, args: argparse.Namespace, files: Files) -> None:
-        self.args, self.files = args, files
+    def __init__(self, args: argparse.Namespace, folder: pathlib.Path) -> None:
+        self.args, self.folder = args, folder
         threads = str(max(1, (os.cpu_count() or 1) // args.compile_jobs))
         shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # JAX would take most of the GPU's memory from the others
         self.timing = {b: Process(self._command(b), shared) for b in args.baselines if b in SCRIPT}
@@ -117,10 +108,7 @@ class Baselines:
                           for _ in range(args.compile_jobs if args.compile_jobs > 1 else 0)]
         self.ready: dict[Task, Process | str] = {}
 
-    def __enter__(self) -> "Baselines":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
+    def close(self) -> None:
         for process in [*self.timing.values(), *self.compiling]:
             process.end()
 
@@ -130,9 +118,7 @@ class Baselines:
         return command + (["--device", self.args.device] if software == "pytorch" else [])
 
     def _request(self, do: str, task: Task) -> Entry:
-        case = task.case
-        return {"do": do, "graph": str(self.files.graph(case)), "precision": case.precision, "modes": task.modes,
-                "weights": str(self.files.weights(case)), "expected": str(self.files.output(case))}
+        return {"do": do, "precision": task.case.precision, "modes": task.modes, **files_of(task.case, self.folder)}
 
     def compile(self, tasks: list[Task]) -> None:
         """Side by side, untimed; run() then finds them compiled."""
@@ -165,11 +151,8 @@ def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> d
     """Our schedules' latencies by case, and where they were measured."""
     if not args.ours or args.device == "cpu":
         return {}
-    by_image: dict[tuple[Any, ...], list[Case]] = {}
-    by_batch: dict[tuple[Any, ...], list[Case]] = {}
-    for case in cases:
-        by_image.setdefault((case.network, case.precision, case.image), []).append(case)
-        by_batch.setdefault((case.network, case.precision, case.batch), []).append(case)
+    by_image, by_batch = (grouped(cases, lambda case, size=size: (case.network, case.precision, getattr(case, size)))
+                          for size in ("image", "batch"))
     found: dict[Case, list[tuple[Record, Run]]] = {}
     for number, together in enumerate(min(by_image, by_batch, key=len).values()):
         out = pathlib.Path(tempfile.mkdtemp(prefix=f"ours{number}-", dir=folder))
@@ -247,23 +230,25 @@ def keep(file: RecordFile, task: Task, entry: Entry, device: str, command: str) 
 def measure_together(args: argparse.Namespace, file: RecordFile, work: list[tuple[Case, list[Task]]], baselines: Baselines,
                      device: str, progress: Progress) -> None:
     """Some cases: compiled side by side, then ours, each baseline in turn, and ours again."""
-    folder, cases = baselines.files.folder, [case for case, _ in work]
+    cases = [case for case, _ in work]
     tasks = [task for _, more in work for task in more]
-    beside = sorted({(t.case, t.software) for t in tasks}, key=str)
-    baselines.files.make(cases)
+
+    def measure_ours(when: str) -> dict[Case, list[tuple[Record, Run]]]:
+        found = ours(args, cases, baselines.folder)
+        for case, software in sorted({(t.case, t.software) for t in tasks}, key=str):
+            keep_ours(file, found.get(case, []), software, when, args.command)
+        return found
+
+    make_files(args, cases, baselines.folder)
     if slow := [t for t in tasks if t.modes == (SIDE_BY_SIDE,)][: len(baselines.compiling)]:
         progress.line(f"compiling {len(slow)} networks side by side")
         baselines.compile(slow)
-    before = ours(args, cases, folder)
-    for case, software in beside:
-        keep_ours(file, before.get(case, []), software, "before", args.command)
+    before = measure_ours("before")
     for task in tasks:
         progress.line(f"{task.case}: {task.software} {', '.join(task.modes)}")
         keep(file, task, baselines.run(task), device, args.command)
         progress.done += 1
-    after = ours(args, cases, folder)
-    for case, software in beside:
-        keep_ours(file, after.get(case, []), software, "after", args.command)
+    after = measure_ours("after")
     for case in cases:
         for (old, _), (new, _) in zip(before.get(case, []), after.get(case, [])):
             print(f"    ours {new.scheduler}, {case}: {show(old)} before, {show(new)} after")
@@ -288,7 +273,7 @@ def measure(args: argparse.Namespace, file: RecordFile, folder: pathlib.Path) ->
         if there := [task for task in tasks if not absent[task.software]]:
             work.append((case, there))
     progress = Progress(sum(len(tasks) for _, tasks in work))
-    with Baselines(args, Files(args, folder)) as baselines:
+    with contextlib.closing(Baselines(args, folder)) as baselines:
         for begin in range(0, len(work), args.compile_jobs):
             measure_together(args, file, work[begin : begin + args.compile_jobs], baselines, device, progress)
     file.finish()

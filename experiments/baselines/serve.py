@@ -1,13 +1,19 @@
-"""A baseline as a process that answers requests: what is slow to start (importing a framework) happens once."""
+"""A baseline as a program: it measures one graph, or answers requests, so that what is slow to start (importing a
+framework) happens once."""
 
+import argparse
 import json
 import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from reference import TOLERANCE
 
-def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def serve(answer: Answer) -> None:
     """Requests come as one JSON object a line on stdin, answers go as one line each to stdout; whatever a
     framework prints goes to stderr."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -21,3 +27,36 @@ def words_of(error: Exception) -> str:
     """What an exception says, in a line."""
     words = str(error).strip()
     return (words.splitlines()[0] if words else type(error).__name__)[:300]
+
+
+def parser_of(doc: str | None) -> argparse.ArgumentParser:
+    """The options that every baseline has."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("graph", nargs="?", help="a graph written by `opsched show NET --format json`")
+    parser.add_argument("--serve", action="store_true", help="answer requests on stdin")
+    parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
+    parser.add_argument("--runs", type=int, default=60, help="timed runs at most")
+    parser.add_argument("--max-seconds", type=float, default=0.5, help="of timed runs (at least 5 are timed)")
+    parser.add_argument("--weights", help="from `opsched infer --save-weights`")
+    parser.add_argument("--expected", help="from `opsched infer --batch 1 -o`")
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    args = parser.parse_args()
+    if (args.weights is None) != (args.expected is None):
+        parser.error("--weights and --expected go together")
+    if args.serve == bool(args.graph):
+        parser.error("give a graph, or --serve")
+    return args
+
+
+def run(name: str, args: argparse.Namespace, answer: Answer, **more: Any) -> None:
+    """`more`: of the one request that the options stand for."""
+    if args.serve:
+        serve(answer)
+        return
+    try:
+        print(json.dumps(answer({**vars(args), **more})))
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"{name}: {error}")

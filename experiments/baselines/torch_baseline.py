@@ -19,9 +19,7 @@ compared with its; a mode that computes something else has no latency. Without, 
 next request.
 """
 
-import argparse
 import gc
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -31,8 +29,8 @@ import torch
 
 import gpu
 from graph_file import load_graph
-from reference import Reference, load_reference, random_inputs, relative_error
-from serve import serve, words_of
+from reference import Reference, judged, load_reference, random_inputs
+from serve import parse, parser_of, run, words_of
 from timing import BURST, Budget, seconds_of, summary
 from torch_network import Network, Values, capture, compiled, dataflow, wavefront
 
@@ -46,8 +44,6 @@ WHAT = {
     "compile-max-autotune": "torch.compile, mode max-autotune",
 }
 COMPILED = {"compile": "reduce-overhead", "compile-max-autotune": "max-autotune"}
-# Largest relative error of the output that rounding and other algorithms (Winograd) explain.
-TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 5e-2}
 
 
 def timed_on_gpu(run: Callable[[], Any], count: int) -> list[float]:
@@ -131,11 +127,9 @@ class Loaded:
         run = self.prepare(mode)
         outputs = [x.detach().float().cpu() for x in run()]
         entry["ready_seconds"] = round(earlier + time.perf_counter() - begin, 1)
-        if self.reference:
-            entry["relative_error"] = relative_error(outputs, self.reference)
-            if not entry["relative_error"] <= TOLERANCE[self.precision]:
-                return entry | {"failed": f"its output is wrong: relative error {entry['relative_error']:.2g}, "
-                                          f"rounding explains {TOLERANCE[self.precision]}"}
+        entry |= judged(outputs, self.reference, self.precision) if self.reference else {}
+        if "failed" in entry:
+            return entry
         if mode in COMPILED:
             for _ in range(3):  # it records its CUDA graph in the second run
                 run()
@@ -209,38 +203,18 @@ class Baseline:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("graph", nargs="?", help="a graph written by `opsched show NET --format json`")
-    parser.add_argument("--serve", action="store_true", help="answer requests on stdin")
-    parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
+    parser = parser_of(__doc__)
     parser.add_argument("--modes", default="eager,sequential,wavefront,dataflow",
                         help=f"of {', '.join(WHAT)}; {', '.join(f'{a} is {b}' for a, b in ALIASES.items())}")
-    parser.add_argument("--runs", type=int, default=60, help="timed runs at most")
-    parser.add_argument("--max-seconds", type=float, default=0.5, help="of timed runs (at least 5 are timed)")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: eager and compile only")
-    parser.add_argument("--weights", help="from `opsched infer --save-weights`")
-    parser.add_argument("--expected", help="from `opsched infer --batch 1 -o`")
-    args = parser.parse_args()
+    args = parse(parser)
     modes = [ALIASES.get(m, m) for m in args.modes.split(",")]
-    unknown = [m for m in modes if m not in WHAT]
-    if unknown:
+    if unknown := [m for m in modes if m not in WHAT]:
         parser.error(f"unknown mode {', '.join(unknown)}; known: {', '.join([*WHAT, *ALIASES])}")
-    if (args.weights is None) != (args.expected is None):
-        parser.error("--weights and --expected go together")
-    if args.serve == bool(args.graph):
-        parser.error("give a graph, or --serve")
     if args.device == "cuda" and not torch.cuda.is_available():
         sys.exit("torch_baseline: PyTorch sees no GPU (--device cpu runs eager and compile)")
     baseline = Baseline(args.device, Budget(args.runs, args.max_seconds))
-    if args.serve:
-        serve(baseline.answer)
-        return
-    try:
-        result = baseline.answer({"do": "measure", "graph": args.graph, "precision": args.precision, "modes": modes,
-                              "weights": args.weights, "expected": args.expected})
-    except (OSError, ValueError, KeyError) as error:
-        sys.exit(f"torch_baseline: {error}")
-    print(json.dumps(result))
+    run("torch_baseline", args, baseline.answer, do="measure", modes=modes)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,35 @@ from reference import Reference
 STREAMS = 16
 
 Values = dict[int, torch.Tensor]
+Weights = tuple[torch.Tensor, torch.Tensor]  # and bias, of a convolution
+
+
+def joined(terms: list[list[torch.Tensor]]) -> torch.Tensor:
+    """The input of an operator: what stands in a term is added, the terms are concatenated."""
+    sums = [sum(term[1:], start=term[0]) for term in terms]
+    return sums[0] if len(sums) == 1 else torch.cat(sums, 1)
+
+
+def run_layer(layer: dict[str, Any], x: torch.Tensor, weights: Weights | None, fuses: bool = False) -> torch.Tensor:
+    """weights: of a convolution; fuses: its activation goes into the same kernel of cuDNN."""
+    activation = layer.get("activation", "none")
+    if layer["type"] == "conv2d":
+        stride, padding, groups = layer["stride"], layer["padding"], layer["groups"]
+        if activation == "relu" and fuses and not torch.compiler.is_compiling():
+            return torch.cudnn_convolution_relu(x, *weights, stride, padding, [1, 1], groups)
+        x = F.conv2d(x, *weights, stride, padding, 1, groups)
+    elif layer["type"] == "pool2d":
+        window, ceil = (layer["kernel"], layer["stride"], layer["padding"]), layer.get("ceil", False)
+        if layer["pool"] == "max":
+            return F.max_pool2d(x, *window, ceil_mode=ceil)
+        if layer["pool"] == "avg":
+            return F.avg_pool2d(x, *window, ceil_mode=ceil, count_include_pad=layer["count_padding"])
+        return F.adaptive_avg_pool2d(x, 1)
+    elif layer["type"] != "activation":
+        raise ValueError(f"unknown layer {layer}")
+    if activation == "relu":
+        return F.relu(x)
+    return torch.tanh(x) if activation == "tanh" else x
 
 
 class Network(torch.nn.Module):
@@ -42,45 +71,17 @@ class Network(torch.nn.Module):
                 self.weights[f"b{op.id}_{i}"] = torch.nn.Parameter(bias.to(device, dtype), requires_grad=False)
                 channels = layer["out_channels"]
 
-    def gather(self, op: Operator, values: Values) -> torch.Tensor:
+    def run(self, op: Operator, values: Values) -> torch.Tensor:
         def value(v):
             x = values[v.op]
             return x if (v.begin, v.end) == (0, x.shape[1]) else x[:, v.begin : v.end]
 
-        terms = []
-        for term in op.terms:
-            x = value(term[0])
-            for v in term[1:]:
-                x = x + value(v)
-            terms.append(x)
-        return terms[0] if len(terms) == 1 else torch.cat(terms, 1)
-
-    def run(self, op: Operator, values: Values) -> torch.Tensor:
-        x = self.gather(op, values)
+        x = joined([[value(v) for v in term] for term in op.terms])
         for i, layer in enumerate(op.layers):
-            kind = layer["type"]
-            if kind == "conv2d":
-                w, b = self.weights[f"w{op.id}_{i}"], self.weights[f"b{op.id}_{i}"]
-                stride, padding, groups = layer["stride"], layer["padding"], layer["groups"]
-                if layer["activation"] == "relu" and self.fuses and not torch.compiler.is_compiling():
-                    x = torch.cudnn_convolution_relu(x, w, b, stride, padding, [1, 1], groups)
-                else:
-                    x = F.conv2d(x, w, b, stride, padding, 1, groups)
-                    if layer["activation"] == "relu":
-                        x = F.relu(x)
-                    elif layer["activation"] == "tanh":
-                        x = torch.tanh(x)
-            elif kind == "pool2d":
-                window = layer["kernel"], layer["stride"], layer["padding"]
-                ceil = layer.get("ceil", False)
-                if layer["pool"] == "max":
-                    x = F.max_pool2d(x, *window, ceil_mode=ceil)
-                elif layer["pool"] == "avg":
-                    x = F.avg_pool2d(x, *window, ceil_mode=ceil, count_include_pad=layer["count_padding"])
-                else:
-                    x = F.adaptive_avg_pool2d(x, 1)
-            else:
-                x = F.relu(x) if layer["activation"] == "relu" else torch.tanh(x)
+            weights = None
+            if layer["type"] == "conv2d":
+                weights = self.weights[f"w{op.id}_{i}"], self.weights[f"b{op.id}_{i}"]
+            x = run_layer(layer, x, weights, self.fuses)
         return x
 
     def forward(self, inputs: Values) -> list[torch.Tensor]:

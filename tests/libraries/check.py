@@ -6,9 +6,9 @@ import platform
 import sys
 from types import ModuleType
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "experiments/baselines"))
 
-from records import Provenance, Record, RecordFile, Run  # noqa: E402
+from cases import Provenance, Record, RecordFile, Run  # noqa: E402
 
 
 def parse(doc: str) -> argparse.Namespace:

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 import torchvision
 
 from check import Provenance, Record, check, finish, parse
+from torch_network import joined, run_layer
 
 TOLERANCE = 1e-9  # relative, in double precision
 
@@ -45,33 +46,17 @@ class Graph:
             ]
         self.changes = []
 
-    def change(self, text):
-        self.changes.append(text)
+    def layers(self, kind, operators=None):
+        """Of some operators, or of all."""
+        names = operators or self.ops
+        return [layer for name in names for layer in self.ops[name].get("layers", []) if layer["type"] == kind]
 
-    def layers(self, kind):
-        return [layer for op in self.ops.values() for layer in op.get("layers", []) if layer["type"] == kind]
+    def convolves(self, name):
+        return bool(self.layers("conv2d", [name]))
 
     def output(self):
         read = {n for op in self.ops.values() for term in op["inputs"] for n, _ in term}
         return [name for name in self.ops if name not in read][-1]
-
-
-def run_layer(layer, x, weights):
-    act = layer.get("activation", "none")
-    if layer["type"] == "conv2d":
-        weight, bias = weights
-        x = F.conv2d(x, weight, bias, layer["stride"], layer["padding"], groups=layer["groups"])
-    elif layer["type"] == "pool2d" and layer["pool"] == "global_avg":
-        x = x.mean((2, 3), keepdim=True)
-    elif layer["type"] == "pool2d" and layer["pool"] == "avg":
-        x = F.avg_pool2d(x, layer["kernel"], layer["stride"], layer["padding"], count_include_pad=layer["count_padding"])
-    elif layer["type"] == "pool2d":
-        x = F.max_pool2d(x, layer["kernel"], layer["stride"], layer["padding"])
-    elif layer["type"] == "shift":  # only in changed graphs: drop the first row and column
-        x = F.pad(x, (-1, 1, -1, 1))
-    elif layer["type"] != "activation":
-        sys.exit(f"unknown layer {layer}")
-    return {"none": lambda t: t, "relu": torch.relu, "tanh": torch.tanh}[act](x)
 
 
 def run(graph, image, weights):
@@ -81,14 +66,13 @@ def run(graph, image, weights):
         if "shape" in op:
             values[name] = image
             continue
-        terms = []
-        for term in op["inputs"]:
-            parts = [values[n] if r is None else values[n][:, r[0] : r[1]] for n, r in term]
-            terms.append(sum(parts[1:], parts[0]))
-        x = torch.cat(terms, 1)
+        x = joined([[values[n] if r is None else values[n][:, r[0] : r[1]] for n, r in term] for term in op["inputs"]])
         convs = iter(weights.get(name, []))
         for layer in op["layers"]:
-            x = run_layer(layer, x, next(convs) if layer["type"] == "conv2d" else None)
+            if layer["type"] == "shift":  # only in changed graphs: drop the first row and column
+                x = F.pad(x, (-1, 1, -1, 1))
+            else:
+                x = run_layer(layer, x, next(convs) if layer["type"] == "conv2d" else None)
         if not graph.changes and list(x.shape[1:]) != op["output"]:
             sys.exit(f"operator '{name}': output is {list(x.shape[1:])}, but stated as {op['output']}")
         values[name] = x
@@ -115,13 +99,18 @@ def randomise(model):
     return model.double().eval()
 
 
-def folded(conv, bn=None):
+def folded(conv, bn=None, part=slice(None)):
+    """part: the channels of the normalisation that are the convolution's."""
     weight = conv.weight
     bias = conv.bias if conv.bias is not None else torch.zeros(weight.shape[0], dtype=weight.dtype)
     if bn is None:
         return weight, bias
-    scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
-    return weight * scale[:, None, None, None], (bias - bn.running_mean) * scale + bn.bias
+    scale = bn.weight[part] / torch.sqrt(bn.running_var[part] + bn.eps)
+    return weight * scale[:, None, None, None], (bias - bn.running_mean[part]) * scale + bn.bias[part]
+
+
+def image_of(size):
+    return torch.randn(1, 3, size, size, dtype=torch.double, generator=torch.Generator().manual_seed(2))
 
 
 def input_of(module, model, image):
@@ -149,21 +138,20 @@ def inception_v3(graph):
         return getattr(getattr(model, "Mixed_" + blocks[block]), branch)
 
     weights = {}
-    for name, op in graph.ops.items():
-        if any(layer["type"] == "conv2d" for layer in op.get("layers", [])):
-            module = module_of(name)
-            weights[name] = [folded(module.conv, module.bn)]
-    image = torch.randn(1, 3, 299, 299, dtype=torch.double, generator=torch.Generator().manual_seed(2))
+    for name in filter(graph.convolves, graph.ops):
+        module = module_of(name)
+        weights[name] = [folded(module.conv, module.bn)]
+    image = image_of(299)
     return image, weights, input_of(model.dropout, model, image)
 
 
 def squeezenet(graph):
     model = randomise(torchvision.models.squeezenet1_0(weights=None))
-    graph.change("first convolution: padding 0 instead of 3")
+    graph.changes.append("first convolution: padding 0 instead of 3")
     graph.ops["stem/conv"]["layers"][0]["padding"] = [0, 0]
-    graph.change("image 227 instead of 224, for which rounding pools up (torchvision) or down (ours) is the same")
-    graph.change("no bypass around fire modules")
-    graph.change("1x1 expand before 3x3 expand in the concatenation, instead of after")
+    graph.changes.append("image 227 instead of 224, for which rounding pools up (torchvision) or down (ours) is the same")
+    graph.changes.append("no bypass around fire modules")
+    graph.changes.append("1x1 expand before 3x3 expand in the concatenation, instead of after")
     fires = {name.split("/")[0] for name in graph.ops if name.startswith("fire")}
     for fire in fires:
         graph.ops[fire + "/join"]["inputs"] = [[(fire + "/expand", None)]]
@@ -174,7 +162,7 @@ def squeezenet(graph):
     for fire, module in zip(sorted(fires, key=lambda name: int(name[4:])), features, strict=True):
         for layer in ("squeeze", "expand3x3", "expand1x1"):
             weights[f"{fire}/{layer}"] = [folded(getattr(module, layer))]
-    image = torch.randn(1, 3, 227, 227, dtype=torch.double, generator=torch.Generator().manual_seed(2))
+    image = image_of(227)
     return image, weights, model(image)[:, :, None, None]
 
 
@@ -185,36 +173,33 @@ def nasnet(graph):
         cells[f"cell{i // 6 + 1}_{i % 6 + 1}"] = getattr(model, f"cell_{i}")
     cells["reduction1"], cells["reduction2"] = model.reduction_cell_0, model.reduction_cell_1
 
-    graph.change("image 323 instead of 331, for which padding as TensorFlow does (timm) or alike on all sides is the same")
-    graph.change("average pools of stride 1 do not count their padding (those of stride 2 do in timm, too)")
+    graph.changes.append("image 323 instead of 331, for which padding as TensorFlow does (timm) or alike on all sides is the same")
+    graph.changes.append("average pools of stride 1 do not count their padding (those of stride 2 do in timm, too)")
     for layer in graph.layers("pool2d"):
         layer["count_padding"] = layer["stride"] != [1, 1]
-    graph.change("normal cells: the left input is the first term of the join, too")
-    graph.change("first cells: the right branch of the first combination reads the left input, not the right")
-    graph.change("where a path halves the image, its second convolution sees the image shifted by one pixel")
-    graph.change("second stem cell: the halves of the right input are joined, not added")
+    graph.changes.append("normal cells: the left input is the first term of the join, too")
+    graph.changes.append("first cells: the right branch of the first combination reads the left input, not the right")
+    graph.changes.append("where a path halves the image, its second convolution sees the image shifted by one pixel")
+    graph.changes.append("second stem cell: the halves of the right input are joined, not added")
     for name in cells:
         if name.startswith("cell"):
-            halves = f"{name}/left_2" in graph.ops
-            if halves:
+            if f"{name}/left_2" in graph.ops:  # a path that halves the image
                 graph.ops[f"{name}/comb0_right_1"]["inputs"] = [[(f"{name}/left", None)]]
                 graph.ops[f"{name}/left_2"]["layers"].insert(1, {"type": "shift"})
             else:
                 graph.ops[f"{name}/join"]["inputs"].insert(0, [(f"{name}/left", None)])
     graph.ops["stem1/right_2"]["layers"].insert(1, {"type": "shift"})
     graph.ops["stem1/right"]["inputs"] = [[("stem1/right_1", None)], [("stem1/right_2", None)]]
-    for comb in range(3):
-        for layer in graph.ops[f"stem1/comb{comb}_right_1"]["layers"] + graph.ops[f"stem1/comb{comb}_right_2"]["layers"]:
-            if layer["type"] == "conv2d" and layer["groups"] > 1:
-                layer["groups"] = 84
+    for layer in graph.layers("conv2d", [f"stem1/comb{comb}_right_{i}" for comb in range(3) for i in (1, 2)]):
+        if layer["groups"] > 1:
+            layer["groups"] = 84
 
     weights = {"stem/conv": [folded(model.conv0.conv, model.conv0.bn)]}
-    for name in graph.ops:
+    for name in filter(graph.convolves, graph.ops):
         cell, _, op = name.partition("/")
-        if cell not in cells or not any(layer["type"] == "conv2d" for layer in graph.ops[name]["layers"]):
-            continue
-        weights[name] = nasnet_weights(cells[cell], cell, op)
-    image = torch.randn(1, 3, 323, 323, dtype=torch.double, generator=torch.Generator().manual_seed(2))
+        if cell in cells:
+            weights[name] = nasnet_weights(cells[cell], cell, op)
+    image = image_of(323)
     return image, weights, model.global_pool(model.forward_features(image))[:, :, None, None]
 
 
@@ -228,9 +213,7 @@ def nasnet_weights(cell, name, op):
     if op in ("left_1", "left_2", "right_1", "right_2"):  # half of a path; its normalisation is the whole path's
         conv, bn = getattr(cell, "path_" + op[-1]).conv, cell.final_path_bn
         half = conv.weight.shape[0]
-        part = slice(0, half) if op[-1] == "1" else slice(half, 2 * half)
-        scale = bn.weight[part] / torch.sqrt(bn.running_var[part] + bn.eps)
-        return [(conv.weight * scale[:, None, None, None], bn.bias[part] - bn.running_mean[part] * scale)]
+        return [folded(conv, bn, slice(0, half) if op[-1] == "1" else slice(half, 2 * half))]
     previous = op == "left" if name.startswith("cell") else op == "right"
     module = cell.conv_prev_1x1 if previous else cell.conv_1x1
     return [folded(module.conv, module.bn)]
