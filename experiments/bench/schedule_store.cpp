@@ -8,7 +8,9 @@
 #include "core/files.hpp"
 #include "core/graph/fingerprint.hpp"
 #include "core/hash.hpp"
+#include "core/nesting.hpp"
 #include "core/schedule/schedule_json.hpp"
+#include "core/utf8.hpp"
 
 namespace opsched::bench {
 namespace {
@@ -32,7 +34,8 @@ json question_of(const std::string& scheduler, const SchedulerRequest& request, 
 
 /// The hash only names the file: the question itself is compared.
 std::string file_of(const std::string& folder, const std::string& scheduler, const Graph& graph, const json& question) {
-  const std::string name = graph.name() + "-" + scheduler + "-" + hex_digits(fnv1a(question.dump())) + ".json";
+  const std::string name =
+      file_name_part(graph.name()) + "-" + scheduler + "-" + hex_digits(fnv1a(question.dump())) + ".json";
   return (std::filesystem::path(folder) / name).string();
 }
 
@@ -41,7 +44,9 @@ std::string file_of(const std::string& folder, const std::string& scheduler, con
 bool ScheduleStore::holds(const std::string& scheduler, const SchedulerRequest& request,
                           const std::string& costs_key) const {
   const json question = question_of(scheduler, request, costs_key);
-  return !folder_.empty() && std::filesystem::exists(file_of(folder_, scheduler, request.cost.graph(), question));
+  std::error_code unreadable;
+  return !folder_.empty() &&
+         std::filesystem::exists(file_of(folder_, scheduler, request.cost.graph(), question), unreadable);
 }
 
 Found ScheduleStore::find(const std::string& scheduler, const SchedulerRequest& request,
@@ -50,8 +55,10 @@ Found ScheduleStore::find(const std::string& scheduler, const SchedulerRequest& 
     const Graph& graph = request.cost.graph();
     const json question = question_of(scheduler, request, costs_key);
     const std::string path = file_of(folder_, scheduler, graph, question);
-    if (std::filesystem::exists(path)) try {
-        const json file = json::parse(read_file(path));
+    if (std::error_code unreadable; std::filesystem::exists(path, unreadable)) try {
+        const std::string text = read_file(path);
+        check_nesting(text);
+        const json file = json::parse(text);
         if (file.at("question") == question)
           return {.schedule = schedule_from_json(graph, file.at("schedule").dump(), path),
                   .seconds = file.at("seconds").get<double>(),
@@ -75,7 +82,11 @@ void ScheduleStore::keep(const std::string& scheduler, const SchedulerRequest& r
   const json file = {{"question", question},
                      {"seconds", found.seconds},
                      {"schedule", json::parse(schedule_to_json(graph, found.schedule))}};
-  write_file_atomically(file_of(folder_, scheduler, graph, question), file.dump(1) + "\n");
+  try {
+    write_file_atomically(file_of(folder_, scheduler, graph, question), file.dump(1) + "\n");
+  } catch (const Error& e) {
+    if (!warned_.exchange(true) && warn_) warn_(std::string("schedules are not kept: ") + e.what());
+  }
 }
 
 }  // namespace opsched::bench

@@ -40,7 +40,7 @@ class Session {
   Session(Device& device, const SessionOptions& options)
       : device_(device),
         options_(options),
-        store_(options.cache),
+        store_(options.cache, [](const std::string& text) { std::cerr << "\nopsched: " + text + "\n"; }),
         runner_(device, store_, {}, [this](const std::string& text) { report(text); }) {}
 
   void run();
@@ -281,7 +281,7 @@ void Session::run() {
                                       {"kernels", run.kernels},
                                       {"source", device_.describe()}},
                           .before_output = [this] { status_.clear(); }});
-  if (ours_) std::cout << device_.describe() << std::endl;
+  if (ours_) std::cout << device_.heading() << std::endl;
   search_ahead();
   std::vector<Benchmark> benchmarks;
   for (const Case& what : cases_) benchmarks.push_back(benchmark_of(what));

@@ -98,7 +98,7 @@ void ablation(const AblationOptions& options, const std::string& command) {
   ios_ablation(options.studies, source);
   if (file) file->finish();
   status.clear();
-  std::cout << device->describe()
+  std::cout << device->heading()
             << (device->measures() && !options.shared_profile ? ", every search from an empty profile" : "") << "\n";
   print(rows);
 }
@@ -119,7 +119,8 @@ Command ablation_command() {
             options->run.add_to(app);
             app.add_option("--study", options->studies, "pruning, strategies, enumerations, measuring, barriers")
                 ->capture_default_str();
-            app.add_option("--part", options->part, "Only this part of the graph (opsched count shows them), from 0");
+            app.add_option("--part", options->part, "Only this part of the graph (opsched count shows them), from 0")
+                ->check(CLI::Range(0, 1 << 20));
             app.add_flag("--shared-profile", options->shared_profile,
                          "On a GPU: search on the one profile of --profile, which may know stages already");
             options->records.add_to(app);

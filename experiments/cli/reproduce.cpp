@@ -81,7 +81,8 @@ void reproduce(ReproduceOptions& options) {
   const std::unique_ptr<records::RecordFile> file =
       RecordOptions{.out = results, .fresh = options.fresh}.open(device->run(command_line()));
   const bool kept = !options.no_cache && !options.cache.empty();
-  const bench::ScheduleStore store(kept ? options.cache + "/schedules" : "");
+  const bench::ScheduleStore store(kept ? options.cache + "/schedules" : "",
+                                   [](const std::string& text) { std::cerr << "\nopsched: " + text + "\n"; });
   figures::FigureContext context(*device, store, options.measure,
                                  {.results = results,
                                   .measures = device->measures(),

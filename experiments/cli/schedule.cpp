@@ -128,7 +128,7 @@ void schedule_graph(const ScheduleOptions& options) {
                                        .options = options.scheduler.options()});
   device->save();
   outcome.ms = timing.latency.median;
-  outcome.source = to_string(timing.latency.provenance) + "; " + device->describe();
+  outcome.source = to_string(timing.latency.provenance) + "; " + device->heading();
   present(options, graph, outcome, schedule_to_json(graph, outcome.schedule));
 }
 

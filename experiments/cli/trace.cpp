@@ -53,7 +53,7 @@ void trace(const TraceOptions& options) {
   const Measurement latency = executor->measure({});
   check_interrupt();
   Trace trace = executor->trace();
-  trace.source += "; " + device->describe();
+  trace.source += "; " + device->heading();
   if (!options.output.empty()) write_file_atomically(options.output, trace_to_json(trace));
   if (!options.gantt.empty()) write_file_atomically(options.gantt, trace_to_svg(trace));
   device->save();

@@ -1,8 +1,11 @@
 // Lines of a records file: JSON, one object with one key a line, which says what it is.
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "core/error.hpp"
+#include "core/nesting.hpp"
 #include "experiments/records/record.hpp"
 
 namespace opsched::records {
@@ -40,6 +43,9 @@ class Reader {
   template <class T>
   Reader& get(const char* name, T& value) {
     if (const auto it = json_.find(name); it != json_.end()) {
+      if constexpr (std::is_same_v<T, int>)  // a conversion would take whatever is left of a larger number
+        if (!it->is_number_integer() || std::abs(it->get<double>()) > std::numeric_limits<int>::max())
+          throw Error(std::string(name) + " is no whole number that fits: " + it->dump().substr(0, 40));
       it->get_to(value);
       ++read_;
     }
@@ -147,6 +153,7 @@ void dispatch(const std::string& kind, const ordered_json& json, LineVisitor& vi
 std::string first_line() { return ordered_json{{"format", kFormat}, {"version", kVersion}}.dump(); }
 
 void check_first_line(const std::string& line) {
+  check_nesting(line);
   const ordered_json json = ordered_json::parse(line, nullptr, false);
   if (!json.is_object() || json.value("format", ordered_json()) != kFormat)
     throw Error("is not a records file of this program");
@@ -199,6 +206,7 @@ std::string to_line(const EndLine& end) { return line_of("end", {{"run", end.run
 
 void read_line(const std::string& line, LineVisitor& visitor) {
   try {
+    check_nesting(line);
     const ordered_json json = ordered_json::parse(line);
     if (!json.is_object() || json.size() != 1) throw Error("not an object with one key, which says what the line is");
     dispatch(json.begin().key(), json.begin().value(), visitor);

@@ -282,7 +282,9 @@ void each_value(const OnnxTensor& tensor, OnnxFiles& files, const Take& take) {
     if (found != count) wrong(found);
     return;
   }
-  if (bytes.size() != count * width) wrong(bytes.size() / width);
+  if (bytes.size() != count * width)
+    throw Error(where + "has " + std::to_string(bytes.size()) + " bytes where its shape says " +
+                std::to_string(count * width));
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t bits = 0;
     for (std::size_t b = width; b-- > 0;) bits = bits << 8 | static_cast<unsigned char>(bytes[i * width + b]);
@@ -340,8 +342,14 @@ std::string_view OnnxFiles::bytes(const std::string& location, std::int64_t offs
   if (location.starts_with('/') || location.find("..") != std::string::npos)
     throw Error("its data is outside the model's folder, at '" + location + "'");
   auto found = files_.find(location);
-  if (found == files_.end())
-    found = files_.emplace(location, MappedFile((std::filesystem::path(folder_) / location).string())).first;
+  if (found == files_.end()) {
+    const std::filesystem::path folder(folder_.empty() ? "." : folder_);
+    std::error_code error;
+    const auto inside = std::filesystem::relative(folder / location, folder, error);  // follows symbolic links
+    if (!error && *inside.begin() == "..")
+      throw Error("its data is outside the model's folder: '" + location + "' is a link out of it");
+    found = files_.emplace(location, MappedFile((folder / location).string())).first;
+  }
   const std::string_view all = found->second.bytes();
   if (offset < 0 || static_cast<std::uint64_t>(offset) > all.size() ||
       static_cast<std::uint64_t>(size) > all.size() - static_cast<std::uint64_t>(offset))
