@@ -46,7 +46,10 @@ class Place:
         self.out.mkdir()
         self.cache.mkdir()
         if holds_profile:
-            shutil.copy(profile / "profile-fp32.json", self.out)
+            part = json.loads((profile / "profile-fp32.json").read_text())
+            part["stages"] = part["stages"][::20]  # enough to go on, and fitted in seconds
+            part["schedules"] = [s for s in part["schedules"] if s[5]["network"] == "squeezenet"][:10]
+            (self.out / "profile-fp32.json").write_text(json.dumps(part))
 
     def start(self, program, arguments):
         line = [program] + [a.replace("{out}", str(self.out)) for a in arguments]
