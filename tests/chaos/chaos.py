@@ -7,6 +7,7 @@ gives what an undisturbed run gives, but for times and run ids.
 Needs no GPU: everything is replayed from results/h200. The full disk needs root (a small tmpfs), else it is left out.
 """
 import argparse
+import csv
 import json
 import os
 import pathlib
@@ -67,7 +68,10 @@ class Place:
         standing = {}
         for path in sorted(self.out.rglob("*")):
             if path.is_file() and path.name != "records.jsonl" and not path.name.endswith(".md"):
-                standing[str(path.relative_to(self.out))] = self._plain(path.read_text())
+                text = path.read_text()
+                if path.suffix == ".csv":
+                    text = json.dumps(without_times(list(csv.DictReader(text.splitlines()))))
+                standing[str(path.relative_to(self.out))] = self._plain(text)
         records = self.out / "records.jsonl"
         for line in records.read_text().splitlines()[1:] if records.exists() else []:
             for kind, value in json.loads(line).items():
@@ -87,6 +91,8 @@ class Place:
 def without_times(value):
     if isinstance(value, dict):
         return {k: without_times(v) for k, v in value.items() if k not in TIMES}
+    if isinstance(value, list):
+        return [without_times(v) for v in value]
     return value
 
 
