@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "core/cost/profile/profile.hpp"
+#include "core/cost/signature/signature.hpp"
 #include "core/files.hpp"
 #include "core/graph/files/graph_io.hpp"
 #include "core/schedule/schedule_json.hpp"
@@ -28,7 +29,9 @@ std::string profile_text(bool journal) {
   const DeviceFacts facts{.name = "A GPU", .compute_capability = 90, .multiprocessors = 2, .driver = "1", .cuda = "1"};
   const std::string path = fuzz::folder() + "/seed.json";
   Profile profile = Profile::open(path, facts, Precision::fp32);
-  profile.record_stage("1 conv", {0.5, 0.01, 9});
+  const Graph small = fuzz::small_graph();
+  for (const OpId op : small.units())
+    profile.record_stage(StageSigner(small).stage({Strategy::concurrent, {{op}}}), {0.5, 0.01, 9});
   profile.record_transfer(0, 1, 1024, {0.25, 0.01, 9});
   profile.record_schedule("0123", "4567", {{0.5, 0.01, 9}, {.network = "small", .scheduler = "sequential"}, "text"});
   profile.set_calibration("launch_ms", 0.001);
