@@ -49,11 +49,52 @@ bool write_all(Descriptor& file, std::string_view text) {
   throw Error("cannot " + std::string(doing) + " '" + path + "': " + std::strerror(error));
 }
 
+/// A new file beside `target`, and its name. What an earlier process of this number left behind is passed over.
+int open_beside(const fs::path& target, mode_t mode, std::string& name) {
+  static std::atomic<unsigned> count = 0;  // names of threads that write the same file must differ
+  constexpr int most_tries = 10'000;
+  for (int i = 0; i < most_tries; ++i) {
+    name = target.string() + ".tmp." + std::to_string(::getpid()) + "." + std::to_string(count.fetch_add(1));
+    const int file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (file >= 0 || errno != EEXIST) return file;
+  }
+  return -1;
+}
+
+/// Who may read a file stays as it was. The owner cannot always be kept.
+bool keep_permissions(const std::string& path, const Descriptor& file) {
+  struct stat old {};
+  if (::stat(path.c_str(), &old) != 0) return false;
+  [[maybe_unused]] const int owner = ::fchown(file.get(), old.st_uid, old.st_gid);
+  return ::fchmod(file.get(), old.st_mode & 07777) == 0;
+}
+
+[[noreturn]] void fail_too_large(const std::string& path, std::int64_t max_bytes) {
+  throw Error("cannot read '" + path + "': it is larger than " + std::to_string(max_bytes) +
+              " bytes; is it the right file?");
+}
+
 }  // namespace
+
+void require_writable(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::is_directory(status)) fail(path, "write", EISDIR);
+  if (fs::exists(status)) {
+    if (::access(path.c_str(), W_OK) != 0) fail(path, "write", errno);
+    if (!fs::is_regular_file(status)) return;
+  }
+  fs::path folder = fs::absolute(path).parent_path();
+  while (!fs::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
+  if (!fs::is_directory(folder, error)) fail(path, "write", ENOTDIR);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) fail(path, "write", errno);
+}
 
 std::string read_file(const std::string& path, std::int64_t max_bytes) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) fail(path, "read", errno);
+  struct stat status {};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) fail(path, "read", errno);
+  if (S_ISREG(status.st_mode) && status.st_size > max_bytes) fail_too_large(path, max_bytes);
   std::string text;
   std::string chunk(1 << 16, '\0');
   for (;;) {
@@ -62,9 +103,7 @@ std::string read_file(const std::string& path, std::int64_t max_bytes) {
     if (n < 0) fail(path, "read", errno);
     if (n == 0) return text;
     text.append(chunk, 0, static_cast<std::size_t>(n));
-    if (static_cast<std::int64_t>(text.size()) > max_bytes)
-      throw Error("cannot read '" + path + "': it is larger than " + std::to_string(max_bytes) +
-                  " bytes; is it the right file?");
+    if (static_cast<std::int64_t>(text.size()) > max_bytes) fail_too_large(path, max_bytes);
   }
 }
 
@@ -102,12 +141,11 @@ void write_file_atomically(const std::string& path, std::string_view text) {
     if (error) fail(path, "write", error.value());
   }
 
-  static std::atomic<unsigned> count = 0;  // names of threads that write the same file must differ
-  const std::string temporary =
-      target.string() + ".tmp." + std::to_string(::getpid()) + "." + std::to_string(count.fetch_add(1));
-  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  std::string temporary;
+  Descriptor file(open_beside(target, fs::exists(status) ? 0600 : 0666, temporary));
   if (file.get() < 0) fail(path, "write", errno);
-  if (!write_all(file, text) || std::rename(temporary.c_str(), target.c_str()) != 0) {
+  if ((fs::exists(status) && !keep_permissions(target.string(), file)) || !write_all(file, text) ||
+      std::rename(temporary.c_str(), target.c_str()) != 0) {
     const int reason = errno;
     ::unlink(temporary.c_str());
     fail(path, "write", reason);

@@ -28,8 +28,12 @@ class MappedFile {
 
 /// Writes a file as a whole: into a temporary file beside it, which then takes its name. Whatever
 /// goes wrong, the old file (or none) is still there. Makes missing folders. Symbolic links are
-/// followed; what is no regular file (a pipe, /dev/stdout) is written directly.
+/// followed; what is no regular file (a pipe, /dev/stdout) is written directly. A file that was there keeps its
+/// permissions.
 /// Throws Error naming the file and the reason.
 void write_file_atomically(const std::string& path, std::string_view text);
+
+/// Throws Error, as write_file_atomically would, where it is known beforehand that it must fail. Writes nothing.
+void require_writable(const std::string& path);
 
 }  // namespace opsched

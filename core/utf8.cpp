@@ -21,13 +21,13 @@ std::size_t character(std::string_view text) {
   return code >= least[length] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? length : 0;
 }
 
-}  // namespace
-
-std::string valid_utf8(std::string_view text) {
+/// valid_utf8(), and characters that `plain` refuses in the same form.
+template <class Plain>
+std::string escaped(std::string_view text, const Plain& plain) {
   constexpr char digits[] = "0123456789abcdef";
   std::string result;
   while (!text.empty()) {
-    if (const std::size_t length = character(text)) {
+    if (const std::size_t length = character(text); length > 1 || (length == 1 && plain(text[0]))) {
       result += text.substr(0, length);
       text.remove_prefix(length);
       continue;
@@ -37,6 +37,31 @@ std::string valid_utf8(std::string_view text) {
     text.remove_prefix(1);
   }
   return result;
+}
+
+}  // namespace
+
+std::string valid_utf8(std::string_view text) {
+  return escaped(text, [](char) { return true; });
+}
+
+std::string printable(std::string_view text, std::size_t most) {
+  const auto plain = [](char c) { return c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); };
+  if (text.size() <= most) return escaped(text, plain);
+  const std::size_t end = most / 4;
+  return escaped(text.substr(0, most - end), plain) + " ... [" + std::to_string(text.size() - most) +
+         " bytes left out] ... " + escaped(text.substr(text.size() - end), plain);
+}
+
+std::string file_name_part(std::string_view text) {
+  constexpr std::size_t most = 100;
+  std::string name(text.substr(0, most));
+  for (char& c : name)
+    if (const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        !letter && c != '-' && c != '_' && c != '.')
+      c = '_';
+  if (name.starts_with('.')) name.front() = '_';
+  return name;
 }
 
 }  // namespace opsched

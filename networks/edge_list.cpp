@@ -1,9 +1,10 @@
 #include <algorithm>
 #include <charconv>
-#include <fstream>
+#include <sstream>
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/files.hpp"
 #include "networks/wiring.hpp"
 
 namespace opsched {
@@ -11,12 +12,19 @@ namespace {
 
 constexpr int max_nodes = 100'000, max_edges = 1'000'000;
 
+/// Throws Error where there is no such file, or one that is too large for an edge list.
+std::string text_of(const std::string& path) {
+  try {
+    return read_file(path, std::int64_t{64} << 20);
+  } catch (const Error& e) {
+    throw Error("edge list '" + path + "': " + e.what());
+  }
+}
+
 /// Lines of a file, with what it takes to complain about them.
 class Lines {
  public:
-  explicit Lines(const std::string& path) : path_(path), in_(path) {
-    if (!in_) throw Error("edge list '" + path + "': cannot be opened");
-  }
+  explicit Lines(const std::string& path) : path_(path), in_(text_of(path)) {}
   /// The next line that is not blank; false at the end.
   bool next() {
     while (std::getline(in_, text_)) {
@@ -48,7 +56,7 @@ class Lines {
 
  private:
   std::string path_;
-  std::ifstream in_;
+  std::istringstream in_;
   std::string text_;
   int number_ = 0;
 };

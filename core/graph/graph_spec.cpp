@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "core/graph/algorithms.hpp"
 #include "core/graph/blocks.hpp"
+#include "core/utf8.hpp"
 
 namespace opsched {
 namespace {
@@ -95,9 +96,34 @@ Block resolve(const BlockSpec& spec, const Graph& graph) {
   return block;
 }
 
+void check_name(const std::string& what, const std::string& name) {
+  if (name.size() > max_file_name)
+    throw Error(what + " '" + printable(name, 60) + "': a name of " + std::to_string(name.size()) + " bytes; at most " +
+                std::to_string(max_file_name) + " are possible");
+  if (printable(name, max_file_name) != name || name.find('\n') != std::string::npos)
+    throw Error(what + " '" + printable(name) + "': control characters in a name, or bytes that are not UTF-8");
+}
+
+/// Names are shown and become parts of other files; what reads or computes very much makes everything slow.
+void check_limits(const GraphSpec& spec) {
+  check_name("graph", spec.name);
+  for (const OperatorSpec& op : spec.ops) {
+    check_name("operator", op.name);
+    std::size_t values = 0;
+    for (const auto& term : op.terms) values += term.size();
+    if (values > max_file_values || op.layers.size() > max_file_layers)
+      throw Error("operator '" + op.name + "': " + std::to_string(values) + " values and " +
+                  std::to_string(op.layers.size()) + " layers; at most " + std::to_string(max_file_values) + " and " +
+                  std::to_string(max_file_layers) + " are possible");
+  }
+  if (!spec.blocks) return;
+  for (const BlockSpec& block : *spec.blocks) check_name("block", block.name);
+}
+
 }  // namespace
 
 Graph assemble(const GraphSpec& spec) {
+  check_limits(spec);
   if (spec.ops.size() > max_file_operators)
     throw Error(std::to_string(spec.ops.size()) + " operators; at most " + std::to_string(max_file_operators) +
                 " are possible");

@@ -46,9 +46,15 @@ struct GraphSpec {
 /// Most operators that a file may hold.
 inline constexpr int max_file_operators = 1 << 20;
 
+/// Most values that an operator of a file may read, and most layers it may have.
+inline constexpr int max_file_values = 1 << 13, max_file_layers = 1 << 10;
+
+/// Longest name in a file, in bytes.
+inline constexpr int max_file_name = 1000;
+
 /// Sorts operators and blocks topologically (first in the file first, where it is free to choose) and
 /// builds the graph. Throws Error naming what is wrong: a name used twice, an operator that is missing,
-/// a cycle (of operators, or of blocks), a shape other than stated.
+/// a cycle (of operators, or of blocks), a shape other than stated, a limit above that is passed.
 Graph assemble(const GraphSpec& spec);
 
 }  // namespace opsched

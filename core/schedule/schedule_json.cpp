@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/graph/fingerprint.hpp"
+#include "core/nesting.hpp"
 
 namespace opsched {
 namespace {
@@ -61,7 +62,10 @@ class Node {
 
 json parse(const std::string& text, const std::string& where) {
   try {
+    check_nesting(text);
     return json::parse(text);
+  } catch (const Error& e) {
+    throw Error(where + ": " + e.what());
   } catch (const json::exception& e) {
     const std::string what = e.what();  // "[json.exception...] parse error at line 1, column 2: ..."
     const auto begin = what.find("] ");

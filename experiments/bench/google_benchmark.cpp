@@ -2,6 +2,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <memory>
 
@@ -91,7 +93,7 @@ void register_one(Running& running, bool& stopped) {
   registered->ComputeStatistics("p99", [](const std::vector<double>& values) { return quantile(values, 0.99); });
 }
 
-void require_number(const std::vector<std::string>& flags, const std::string& name, double least) {
+void require_number(const std::vector<std::string>& flags, const std::string& name, double least, bool whole = false) {
   const std::optional<std::string> text = flag_value(flags, name);
   if (!text) return;
   std::size_t used = 0;
@@ -100,21 +102,37 @@ void require_number(const std::vector<std::string>& flags, const std::string& na
     value = std::stod(*text, &used);
   } catch (const std::exception&) {  // said below
   }
-  if (used != text->size() || !(value >= least))
-    throw Error(name + "=" + *text + ": write a number of at least " + std::to_string(static_cast<int>(least)));
+  constexpr double most = 1e9;  // an int holds it
+  if (used != text->size() || !(value >= least && value <= most) || (whole && value != std::floor(value)))
+    throw Error(name + "=" + *text + ": write a " + (whole ? "whole " : "") + "number from " +
+                std::to_string(static_cast<int>(least)) + " to 1000000000");
+}
+
+void require_word(const std::vector<std::string>& flags, const std::string& name,
+                  const std::vector<std::string>& words) {
+  const std::optional<std::string> text = flag_value(flags, name);
+  if (!text || std::ranges::find(words, *text) != words.end()) return;
+  std::string known;
+  for (const std::string& word : words) known += (known.empty() ? "" : ", ") + word;
+  throw Error(name + "=" + *text + ": write one of " + known);
 }
 
 /// Google Benchmark ends the program for some wrong flags, and takes others as they come.
 void check(const std::vector<std::string>& flags) {
   printer_of(flag_value(flags, "--benchmark_format").value_or(""));
-  require_number(flags, "--benchmark_repetitions", 1);
+  require_number(flags, "--benchmark_repetitions", 1, true);
   require_number(flags, "--benchmark_min_time", 0);
+  require_number(flags, "--benchmark_min_warmup_time", 0);
   if (const std::optional<std::string> file = flag_value(flags, "--benchmark_out");
       file && !std::ofstream(*file, std::ios::app))
     throw Error("--benchmark_out=" + *file + ": cannot write there");
-  for (const char* name : {"--benchmark_out_format", "--benchmark_color"})
-    if (const std::optional<std::string> value = flag_value(flags, name); value && value->empty())
-      throw Error(std::string(name) + ": has no value");
+  require_word(flags, "--benchmark_out_format", {"json", "console", "csv"});
+  require_word(flags, "--benchmark_time_unit", {"ns", "us", "ms", "s"});
+  const std::vector<std::string> truth = {"", "true", "false", "yes", "no", "on", "off", "1", "0"};
+  for (const char* name : {"--benchmark_enable_random_interleaving", "--benchmark_report_aggregates_only",
+                           "--benchmark_display_aggregates_only", "--benchmark_counters_tabular"})
+    require_word(flags, name, truth);
+  require_word(flags, "--benchmark_color", {"auto", "true", "false", "yes", "no", "on", "off", "1", "0"});
 }
 
 }  // namespace

@@ -8,7 +8,9 @@
 #include "core/files.hpp"
 #include "core/graph/fingerprint.hpp"
 #include "core/hash.hpp"
+#include "core/nesting.hpp"
 #include "core/schedule/schedule_json.hpp"
+#include "core/utf8.hpp"
 
 namespace opsched::bench {
 namespace {
@@ -34,23 +36,31 @@ Question question_of(const std::string& folder, const std::string& scheduler, co
   const Graph& graph = request.cost.graph();
   const json text = {{"graph", named_fingerprint(graph)}, {"scheduler", scheduler}, {"options", request.options},
                      {"devices", request.devices},        {"costs", costs_key},     {"program", program_key()}};
-  const std::string name = graph.name() + "-" + scheduler + "-" + hex_digits(fnv1a(text.dump())) + ".json";
+  const std::string name =
+      file_name_part(graph.name()) + "-" + scheduler + "-" + hex_digits(fnv1a(text.dump())) + ".json";
   return {text, (std::filesystem::path(folder) / name).string()};
+}
+
+bool exists(const std::string& file) {
+  std::error_code unreadable;
+  return std::filesystem::exists(file, unreadable);
 }
 
 }  // namespace
 
 bool ScheduleStore::holds(const std::string& scheduler, const SchedulerRequest& request,
                           const std::string& costs_key) const {
-  return !folder_.empty() && std::filesystem::exists(question_of(folder_, scheduler, request, costs_key).file);
+  return !folder_.empty() && exists(question_of(folder_, scheduler, request, costs_key).file);
 }
 
 Found ScheduleStore::find(const std::string& scheduler, const SchedulerRequest& request,
                           const std::string& costs_key) const {
   const Graph& graph = request.cost.graph();
   const Question question = question_of(folder_, scheduler, request, costs_key);
-  if (!folder_.empty() && std::filesystem::exists(question.file)) try {
-      const json file = json::parse(read_file(question.file));
+  if (!folder_.empty() && exists(question.file)) try {
+      const std::string text = read_file(question.file);
+      check_nesting(text);
+      const json file = json::parse(text);
       if (file.at("question") == question.text)
         return {.schedule = schedule_from_json(graph, file.at("schedule").dump(), question.file),
                 .seconds = file.at("seconds").get<double>(),
@@ -65,7 +75,11 @@ Found ScheduleStore::find(const std::string& scheduler, const SchedulerRequest& 
   const json file = {{"question", question.text},
                      {"seconds", found.seconds},
                      {"schedule", json::parse(schedule_to_json(graph, found.schedule))}};
-  write_file_atomically(question.file, file.dump(1) + "\n");
+  try {
+    write_file_atomically(question.file, file.dump(1) + "\n");
+  } catch (const Error& e) {
+    if (!warned_.exchange(true) && warn_) warn_(std::string("schedules are not kept: ") + e.what());
+  }
   return found;
 }
 

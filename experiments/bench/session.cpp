@@ -51,7 +51,7 @@ class Session {
       : device_(device),
         file_(file),
         options_(options),
-        store_(options.cache),
+        store_(options.cache, cli::warn),
         runner_(device, store_, {}, [this](const std::string& text) { report(text); }) {}
 
   void run() {
@@ -69,7 +69,7 @@ class Session {
                                         {"kernels", facts.kernels},
                                         {"source", device_.describe()}},
                             .before_output = [this] { status_.clear(); }});
-    if (ours_) std::cout << device_.describe() << std::endl;
+    if (ours_) std::cout << device_.heading() << std::endl;
     search_ahead();
     std::vector<Benchmark> benchmarks;
     for (const Case& what : cases_) benchmarks.push_back(benchmark_of(what));

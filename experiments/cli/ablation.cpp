@@ -28,7 +28,8 @@ struct AblationOptions {
     graph.add_to(app);
     run.add_to(app);
     app.add_option("--study", studies, "pruning, strategies, enumerations, measuring, barriers");
-    app.add_option("--part", part, "Only this part of the graph (opsched count shows them), from 0");
+    app.add_option("--part", part, "Only this part of the graph (opsched count shows them), from 0")
+        ->check(CLI::Range(0, 1 << 20));
     app.add_flag("--shared-profile", shared_profile,
                  "On a GPU: search on the one profile of --profile, which may know stages already");
     records.add_to(app);
@@ -99,7 +100,7 @@ void ablation(const AblationOptions& options) {
   ios_ablation(options.studies, source);
   if (file) file->finish();
   status.clear();
-  std::cout << on.device->describe() << (apart ? ", every search from an empty profile" : "") << "\n";
+  std::cout << on.device->heading() << (apart ? ", every search from an empty profile" : "") << "\n";
   print(rows);
 }
 

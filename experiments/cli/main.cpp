@@ -7,6 +7,7 @@
 #include <new>
 
 #include "core/error.hpp"
+#include "core/utf8.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/cli/strict.hpp"
 #include "experiments/console/interrupt.hpp"
@@ -69,6 +70,12 @@ int run(int argc, char** argv) {
   return 0;
 }
 
+/// Messages quote files and options, which may hold anything.
+int wrong_input(const std::exception& e) {
+  std::cerr << "opsched: " << printable(e.what()) << "\n";
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -78,16 +85,14 @@ int main(int argc, char** argv) {
     std::cerr << "opsched: stopped; what was finished is kept\n";
     return 130;
   } catch (const opsched::Error& e) {
-    std::cerr << "opsched: " << e.what() << "\n";
-    return 2;
+    return wrong_input(e);
   } catch (const std::filesystem::filesystem_error& e) {
-    std::cerr << "opsched: " << e.what() << "\n";
-    return 2;
+    return wrong_input(e);
   } catch (const std::bad_alloc&) {
     std::cerr << "opsched: not enough memory on this machine\n";
     return 2;
   } catch (const std::exception& e) {
-    std::cerr << "opsched: internal error: " << e.what() << "\n";
+    std::cerr << "opsched: internal error: " << printable(e.what()) << "\n";
     return 1;
   }
 }

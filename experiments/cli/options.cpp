@@ -207,18 +207,18 @@ std::unique_ptr<records::RecordFile> RecordOptions::open(const records::Run& run
   if (out.empty()) return nullptr;
   using Start = records::RecordFile::Start;
   auto file = std::make_unique<records::RecordFile>(out, run, fresh ? Start::anew : Start::continued);
-  for (const std::string& warning : file->records().warnings()) std::cerr << "opsched: " << warning << "\n";
+  for (const std::string& warning : file->records().warnings()) warn(warning);
   if (file->resumed() > 0)
-    std::cerr << "opsched: going on with an interrupted run: " << file->resumed() << " records kept in " << out
-              << " (--fresh begins anew)\n";
+    warn("going on with an interrupted run: " + std::to_string(file->resumed()) + " records kept in " + out +
+         " (--fresh begins anew)");
   return file;
 }
 
 std::unique_ptr<records::RecordFile> RecordOptions::open(const Device& device) const {
   auto file = open(device.run(command_line()));
   if (const int others = file && device.measures() ? file->of_other_versions() : 0; others > 0)
-    std::cerr << "opsched: " << others << " measurements in " << out
-              << " are of other versions; those of this run stand in their place\n";
+    warn(std::to_string(others) + " measurements in " + out +
+         " are of other versions; those of this run stand in their place");
   return file;
 }
 

@@ -199,7 +199,7 @@ void show_records(const RecordsOptions& options) {
   if (!std::filesystem::exists(records::records_file(options.folder)))
     throw Error("'" + options.folder + "' holds no records: there is no " + records::records_file(options.folder));
   const Records records = Records::read(options.folder);
-  for (const std::string& warning : records.warnings()) std::cerr << "opsched: " << warning << "\n";
+  for (const std::string& warning : records.warnings()) warn(warning);
   if (options.words.empty()) return print_summary(records, options.folder);
   int found = 0;
   for (const Record* standing : records.standing()) {

@@ -77,7 +77,7 @@ void replay(const ReplayOptions& options) {
   StatusLine status;
   if (!std::filesystem::is_directory(options.folder)) throw Error("there is no folder '" + options.folder + "'");
   const records::Records records = records::Records::read(options.folder);
-  for (const std::string& warning : records.warnings()) std::cerr << "opsched: " << warning << "\n";
+  for (const std::string& warning : records.warnings()) warn(warning);
   std::vector<const Record*> results = chosen_results(records, options);
   if (results.empty()) throw Error("'" + options.folder + "' has no records of these networks and schedulers");
   const std::string origin = open_recorded({.kind = "sim", .profile = options.folder})->describe();

@@ -80,7 +80,7 @@ void reproduce(ReproduceOptions& options) {
   std::cout << device->heading() << std::endl;
   const std::unique_ptr<records::RecordFile> file = RecordOptions{.out = results, .fresh = options.fresh}.open(*device);
   device->open(Precision::fp32);  // what cannot be opened ends the command before anything is recorded
-  const bench::ScheduleStore store(options.cache.schedules());
+  const bench::ScheduleStore store(options.cache.schedules(), warn);
   figures::FigureContext context(*device, store, options.measure,
                                  {.results = results,
                                   .measures = device->measures(),

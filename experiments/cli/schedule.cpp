@@ -132,7 +132,7 @@ void schedule_graph(const ScheduleOptions& options) {
   const Measurement latency = time_schedule(*on.device, *on.costs, outcome.schedule, what).latency;
   on.device->save();
   outcome.ms = latency.median;
-  outcome.source = to_string(latency.provenance) + "; " + on.device->describe();
+  outcome.source = to_string(latency.provenance) + "; " + on.device->heading();
   present(options, on.graph, outcome, schedule_to_json(on.graph, outcome.schedule));
 }
 

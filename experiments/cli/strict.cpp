@@ -7,6 +7,9 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "core/files.hpp"
+#include "core/utf8.hpp"
+#include "experiments/records/records.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -35,6 +38,18 @@ std::string word(const std::string& text) {
   return control ? "has a control character in it" : "";
 }
 
+/// Said before the work, not after it.
+std::string place_of_file(const std::string& path) {
+  try {
+    require_writable(path);
+    return "";
+  } catch (const Error& e) {
+    return e.what();
+  }
+}
+
+std::string place_of_folder(const std::string& path) { return place_of_file(records::records_file(path)); }
+
 /// The option that an argument names; nullptr: none.
 const CLI::Option* option_of(const CLI::App& app, const std::string& argument) {
   return argument.starts_with("-") && argument.size() > 1 ? app.get_option_no_throw(argument) : nullptr;
@@ -53,13 +68,16 @@ void check_values(CLI::App& app) {
     // Help shows every default but that a list is empty.
     if (option->capture_default_str()->get_default_str() == "[]") option->default_str("");
     const std::string type = option->get_type_name();
-    if (type == "INT" || type == "UINT")
-      option->check([unsigned_ = type == "UINT"](const std::string& text) { return whole_number(text, !unsigned_); },
+    const std::string kind = type.substr(0, type.find_first_of(":= ["));  // "FLOAT:POSITIVE", "INT in [1 - 9]"
+    if (kind == "INT" || kind == "UINT")
+      option->check([unsigned_ = kind == "UINT"](const std::string& text) { return whole_number(text, !unsigned_); },
                     "");
-    else if (type == "FLOAT")
+    else if (kind == "FLOAT")
       option->check(real_number, "");
-    else if (type == "TEXT")
+    else if (kind == "TEXT")
       option->check(word, "");
+    if (option->check_name("--output") || option->check_name("--gantt")) option->check(place_of_file, "");
+    if (option->check_name("--out")) option->check(place_of_folder, "");
   }
 }
 

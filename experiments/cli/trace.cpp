@@ -58,7 +58,7 @@ void trace(const TraceOptions& options) {
   const Measurement latency = executor->measure({});
   check_interrupt();
   Trace trace = executor->trace();
-  trace.source += "; " + on.device->describe();
+  trace.source += "; " + on.device->heading();
   if (!options.output.empty()) write_file_atomically(options.output, trace_to_json(trace));
   if (!options.gantt.empty()) write_file_atomically(options.gantt, trace_to_svg(trace));
   on.device->save();

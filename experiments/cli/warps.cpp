@@ -85,7 +85,7 @@ void warps(WarpOptions& options) {
   file->finish();
   status.clear();
   std::cout << on.graph.name() << ", batch " << on.graph.batch() << ", " << to_string(on.precision) << "; "
-            << on.device->describe() << "\nActive warps on a multiprocessor, of at most "
+            << on.device->heading() << "\nActive warps on a multiprocessor, of at most "
             << fixed(rows.front().number("max_warps_per_sm"), 0) << ", " << rows.front().texts.at("method") << "\n";
   print(rows);
   std::cout << "written: " << records::records_file(options.records.out) << "\n";

@@ -42,6 +42,10 @@ void StatusLine::clear() {
   shown_ = false;
 }
 
+void warn(const std::string& text) {
+  std::cerr << (isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "") + ("opsched: " + text) + "\n";
+}
+
 std::string Countdown::text(int done, int total, double part) const {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
   const std::string left = part > 0 ? ", about " + human_seconds(seconds * (1 / part - 1)) + " left" : "";

@@ -28,6 +28,9 @@ class StatusLine {
   std::chrono::steady_clock::time_point next_;
 };
 
+/// "opsched: text" as a line of standard error, in place of a status line that is shown.
+void warn(const std::string& text);
+
 /// Shows what it is called with; throws Interrupted once the user asked to stop. `status` must outlive it.
 inline std::function<void(const std::string&)> interruptible(StatusLine& status) {
   return [&status](const std::string& text) {

@@ -5,17 +5,24 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/utf8.hpp"
+
 namespace opsched::cli {
 
 void TextTable::print(std::ostream& out, const std::string& indent) const {
+  // Names come from files, which may hold anything.
+  constexpr std::size_t widest = 1000;
+  std::vector<std::vector<std::string>> rows = rows_;
+  for (auto& row : rows)
+    for (std::string& cell : row) cell = printable(cell, widest);
   std::vector<std::size_t> width;
-  for (const auto& row : rows_) {
+  for (const auto& row : rows) {
     width.resize(std::max(width.size(), row.size()), 0);
     for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
   }
   std::size_t total = 0;
   for (std::size_t w : width) total += w + 2;
-  for (const auto& row : rows_) {
+  for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string pad(width[i] - row[i].size(), ' ');

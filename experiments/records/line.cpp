@@ -1,10 +1,12 @@
 // Lines of a records file: JSON, one object with one key a line, which says what it is.
 #include <cmath>
 #include <concepts>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "core/error.hpp"
+#include "core/nesting.hpp"
 #include "experiments/records/record.hpp"
 
 namespace opsched::records {
@@ -109,6 +111,9 @@ class Reader {
       fields(reader, value);
       reader.done();
     } else {
+      if constexpr (std::same_as<T, int>)  // a conversion would take whatever is left of a larger number
+        if (!json.is_number_integer() || std::abs(json.get<double>()) > std::numeric_limits<int>::max())
+          throw Error("no whole number that fits: " + json.dump().substr(0, 40));
       json.get_to(value);
     }
   }
@@ -176,6 +181,7 @@ Line line_of(const std::string& kind, const ordered_json& json) {
 std::string first_line() { return ordered_json{{"format", kFormat}, {"version", kVersion}}.dump(); }
 
 void check_first_line(const std::string& line) {
+  check_nesting(line);
   const ordered_json json = ordered_json::parse(line, nullptr, false);
   if (!json.is_object() || json.value("format", ordered_json()) != kFormat)
     throw Error("is not a records file of this program");
@@ -193,6 +199,7 @@ std::string to_line(const Line& line) {
 
 Line read_line(const std::string& text) {
   try {
+    check_nesting(text);
     const ordered_json json = ordered_json::parse(text);
     if (!json.is_object() || json.size() != 1) throw Error("not an object with one key, which says what the line is");
     Line line = line_of(json.begin().key(), json.begin().value());

@@ -1,11 +1,13 @@
 // A folder that is removed with its owner, and costs on an empty profile in one.
 #pragma once
 
-#include <unistd.h>
+#include <stdlib.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "experiments/device/device.hpp"
 
@@ -15,9 +17,13 @@ namespace opsched {
 class ScratchFolder {
  public:
   /// `purpose` becomes part of its name. Throws std::filesystem::filesystem_error if it cannot be made.
-  explicit ScratchFolder(const std::string& purpose)
-      : path_(std::filesystem::temp_directory_path() / ("opsched-" + purpose + "-" + std::to_string(::getpid()))) {
-    clear();
+  explicit ScratchFolder(const std::string& purpose) {
+    // A name that nobody can have taken before.
+    std::string name = (std::filesystem::temp_directory_path() / ("opsched-" + purpose + "-XXXXXX")).string();
+    if (::mkdtemp(name.data()) == nullptr)
+      throw std::filesystem::filesystem_error("cannot make a temporary folder", name,
+                                              std::error_code(errno, std::generic_category()));
+    path_ = name;
   }
   ~ScratchFolder() {
     std::error_code ignored;
@@ -29,8 +35,7 @@ class ScratchFolder {
   std::string path() const { return path_.string(); }
   /// Empty again.
   void clear() {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) std::filesystem::remove_all(entry.path());
   }
 
  private:

@@ -55,7 +55,16 @@ class Reinsertion {
  private:
   double uniform() { return static_cast<double>(random_() >> 11) * 0x1p-53; }
   int below(std::size_t n) { return static_cast<int>(random_() % n); }
-  bool late() const { return std::chrono::duration<double>(Clock::now() - begin_).count() >= settings_.seconds; }
+  double elapsed() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+  bool late() const { return elapsed() >= settings_.seconds; }
+  /// Told from the steps since the annealing began.
+  std::string time_left(std::int64_t done, std::int64_t all) {
+    if (done == 0) annealing_since_ = elapsed();
+    if (done == 0) return "";
+    const double rate = (elapsed() - annealing_since_) / static_cast<double>(done);
+    const double left = std::min(rate * static_cast<double>(all - done), settings_.seconds - elapsed());
+    return ", at most " + std::to_string(std::llround(std::max(left, 0.0)) + 1) + " s left";
+  }
 
   StageGraph start(int window) {
     StageGraph best(problem_, cost_);
@@ -81,8 +90,8 @@ class Reinsertion {
       if (best.makespan() <= bound_ * (1 + 1e-12)) return;
       if (i % 64 == 0 && late()) return;
       if (progress_ && i % 1024 == 0)
-        progress_("reinsert: step " + std::to_string(i) + " of " + std::to_string(iterations) + ", " +
-                  std::to_string(best.makespan()) + " ms");
+        progress_("reinsert: step " + std::to_string(i) + " of " + std::to_string(iterations) +
+                  time_left(i, iterations) + ", " + std::to_string(best.makespan()) + " ms");
       const double heat = hottest * (1 - static_cast<double>(i) / static_cast<double>(iterations));
       step(graph, heat);
       if (graph.makespan() < best.makespan()) best = graph;
@@ -126,6 +135,7 @@ class Reinsertion {
   std::mt19937_64 random_;
   Clock::time_point begin_ = Clock::now();
   double bound_ = 0;
+  double annealing_since_ = 0;  ///< s
   std::vector<int> candidates_;
 };
 

@@ -24,7 +24,7 @@ class RandomGraph {
     std::vector<std::vector<OpId>> parts;
     const bool blocks = below(8) > 0;
     for (int i = 0; i < units; ++i) {
-      const OpId id = add_unit(graph, "unit " + std::to_string(i) + (below(9) == 0 ? " \\\"\n" : ""));
+      const OpId id = add_unit(graph, "unit " + std::to_string(i) + (below(9) == 0 ? " \\\"é" : ""));
       if (parts.empty() || below(3) == 0) parts.emplace_back();
       parts.back().push_back(id);
       if (blocks && (below(6) == 0 || i + 1 == units)) {

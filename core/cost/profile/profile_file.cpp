@@ -7,12 +7,15 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include "core/cost/profile/journal.hpp"
 #include "core/cost/profile/profile.hpp"
 #include "core/cost/profile/profile_text.hpp"
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "core/nesting.hpp"
+#include "core/utf8.hpp"
 
 namespace opsched {
 namespace {
@@ -52,26 +55,40 @@ std::string facts_text(const DeviceFacts& d) {
   return facts.dump();
 }
 
+/// A conversion to a smaller type would take whatever is left of the number.
+template <class Int>
+Int integer(const json& j) {
+  const bool whole = j.is_number_unsigned() ? std::in_range<Int>(j.get<std::uint64_t>())
+                                            : j.is_number_integer() && std::in_range<Int>(j.get<std::int64_t>());
+  if (!whole) throw Error("'" + printable(j.dump(-1, ' ', true), 60) + "' is no whole number, or too large");
+  return j.get<Int>();
+}
+
 DeviceFacts read_facts(const json& j) {
   DeviceFacts d;
   d.name = j.at("name");
-  d.compute_capability = j.at("compute_capability");
-  d.multiprocessors = j.at("multiprocessors");
-  d.memory_bytes = j.at("memory_bytes");
-  d.l2_bytes = j.at("l2_bytes");
+  d.compute_capability = integer<int>(j.at("compute_capability"));
+  d.multiprocessors = integer<int>(j.at("multiprocessors"));
+  d.memory_bytes = integer<std::int64_t>(j.at("memory_bytes"));
+  d.l2_bytes = integer<std::int64_t>(j.at("l2_bytes"));
   d.driver = j.at("driver");
   d.cuda = j.at("cuda");
   d.cudnn = j.at("cudnn");
   d.kernels = j.value("kernels", "");
-  d.sm_clock_min_mhz = j.at("sm_clock_mhz").at(0);
-  d.sm_clock_max_mhz = j.at("sm_clock_mhz").at(1);
-  d.memory_clock_min_mhz = j.at("memory_clock_mhz").at(0);
-  d.memory_clock_max_mhz = j.at("memory_clock_mhz").at(1);
+  d.sm_clock_min_mhz = integer<int>(j.at("sm_clock_mhz").at(0));
+  d.sm_clock_max_mhz = integer<int>(j.at("sm_clock_mhz").at(1));
+  d.memory_clock_min_mhz = integer<int>(j.at("memory_clock_mhz").at(0));
+  d.memory_clock_max_mhz = integer<int>(j.at("memory_clock_mhz").at(1));
   return d;
 }
 
 ProfileEntry read_record(const json& j, std::size_t first) {
-  return {j.at(first).get<double>(), j.at(first + 1).get<double>(), j.at(first + 2).get<int>()};
+  return {j.at(first).get<double>(), j.at(first + 1).get<double>(), integer<int>(j.at(first + 2))};
+}
+
+void read_transfer(Profile& profile, const json& j) {
+  profile.record_transfer(integer<int>(j.at(0)), integer<int>(j.at(1)), integer<std::int64_t>(j.at(2)),
+                          read_record(j, 3));
 }
 
 std::string origin_text(const ScheduleOrigin& o) {
@@ -85,9 +102,9 @@ ScheduleOrigin read_origin(const json& j) {
   return {.network = j.at("network"),
           .scheduler = j.at("scheduler"),
           .options = j.value("options", std::map<std::string, std::string>{}),
-          .batch = j.at("batch"),
-          .image = j.at("image"),
-          .gpus = j.at("gpus")};
+          .batch = integer<int>(j.at("batch")),
+          .image = integer<int>(j.at("image")),
+          .gpus = integer<int>(j.at("gpus"))};
 }
 
 /// [graph, schedule, ms, mad_ratio, runs, origin, text]
@@ -101,7 +118,7 @@ ScheduleRecord read_schedule(const json& j) { return {read_record(j, 2), read_or
 /// Throws Error unless this is the header of such a file, in our version.
 void check_header(const json& j, const char* format) {
   if (!j.is_object() || j.value("format", "") != format) throw Error("it is no " + std::string(format) + " file");
-  const int version = j.at("version");
+  const int version = integer<int>(j.at("version"));
   if (version != kVersion)
     throw Error("it has format version " + std::to_string(version) + ", this program reads " +
                 std::to_string(kVersion) + "; measure again, or use the program that wrote it");
@@ -205,6 +222,7 @@ void Profile::save(const std::string& path) {
 
 void Profile::read_file_text(const std::string& path, const std::string& text) {
   try {
+    check_nesting(text);
     const json j = json::parse(text);
     check_header(j, kFormat);
     precision_ = parse_precision(j.at("precision"));
@@ -221,7 +239,7 @@ void Profile::read_file_text(const std::string& path, const std::string& text) {
       });
       record_stage(key, read_record(stage, 1));
     }
-    for (const json& t : j.at("transfers")) record_transfer(t.at(0), t.at(1), t.at(2), read_record(t, 3));
+    for (const json& t : j.at("transfers")) read_transfer(*this, t);
     for (const json& s : j.at("schedules")) record_schedule(s.at(0), s.at(1), read_schedule(s));
     for (const json& c : j.at("calibration")) set_calibration(c.at(0), c.at(1));
   } catch (const std::exception& e) {
@@ -236,6 +254,7 @@ void Profile::read_journal(const std::string& path, const std::string& text) {
     const std::size_t end = text.find('\n', at);
     if (end == std::string::npos) return;  // what a killed process leaves
     try {
+      check_nesting(std::string_view(text).substr(at, end - at));
       const json j = json::parse(text.data() + at, text.data() + end);
       if (line == 1) {
         check_header(j, kJournalFormat);
@@ -250,7 +269,7 @@ void Profile::read_journal(const std::string& path, const std::string& text) {
       } else if (const json& item = j.items().begin().value(); j.contains("stage")) {
         record_stage(item.at(0), read_record(item, 1));
       } else if (j.contains("transfer")) {
-        record_transfer(item.at(0), item.at(1), item.at(2), read_record(item, 3));
+        read_transfer(*this, item);
       } else if (j.contains("schedule")) {
         record_schedule(item.at(0), item.at(1), read_schedule(item));
       } else if (j.contains("calibration")) {

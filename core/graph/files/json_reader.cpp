@@ -2,30 +2,10 @@
 
 #include <algorithm>
 
+#include "core/nesting.hpp"
+
 namespace opsched {
 namespace {
-
-constexpr int max_depth = 64;
-
-/// How deep brackets nest. Checked before parsing, for a file of brackets only would fill the memory.
-int depth_of(const std::string& text) {
-  int depth = 0, deepest = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return deepest;
-}
 
 /// A value in an error message: as it is, but short.
 std::string text_of(const nlohmann::json& json) {
@@ -37,8 +17,7 @@ std::string text_of(const nlohmann::json& json) {
 }  // namespace
 
 nlohmann::json parse_json(const std::string& text) {
-  if (depth_of(text) > max_depth)
-    throw Error("lists nested deeper than " + std::to_string(max_depth) + ": not a graph file");
+  check_nesting(text);
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::exception& e) {

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <type_traits>
 
 #include "core/error.hpp"
@@ -267,7 +266,9 @@ std::string_view bytes_of(const OnnxTensor& tensor, OnnxFiles& files) {
       throw Error("constant '" + tensor.name + "': " + e.what());
     }
   }
-  if (!bytes.empty() && bytes.size() != count * width) throw_count(tensor, bytes.size() / width);
+  if (!bytes.empty() && bytes.size() != count * width)
+    throw Error("constant '" + tensor.name + "': has " + std::to_string(bytes.size()) + " bytes where its shape says " +
+                std::to_string(count * width));
   return bytes;
 }
 
@@ -358,19 +359,6 @@ OnnxTensor onnx_tensor(const OnnxNumbers& numbers) {
     return tensor;
   }
   return computed_tensor(type_float, numbers.dims, std::vector<float>(numbers.values.begin(), numbers.values.end()));
-}
-
-std::string_view OnnxFiles::bytes(const std::string& location, std::int64_t offset, std::int64_t size) {
-  if (location.starts_with('/') || location.find("..") != std::string::npos)
-    throw Error("its data is outside the model's folder, at '" + location + "'");
-  auto found = files_.find(location);
-  if (found == files_.end())
-    found = files_.emplace(location, MappedFile((std::filesystem::path(folder_) / location).string())).first;
-  const std::string_view all = found->second.bytes();
-  if (offset < 0 || static_cast<std::uint64_t>(offset) > all.size() ||
-      static_cast<std::uint64_t>(size) > all.size() - static_cast<std::uint64_t>(offset))
-    throw Error("'" + location + "' is too short for it");
-  return all.substr(offset, size);
 }
 
 const std::string& OnnxNode::input(std::size_t i) const {

@@ -1,0 +1,94 @@
+// Writes the files that the fuzzers begin with: fuzz_seeds FOLDER makes FOLDER/TARGET/....
+#include <iostream>
+
+#include "core/cost/profile/profile.hpp"
+#include "core/cost/signature/signature.hpp"
+#include "core/files.hpp"
+#include "core/graph/files/graph_io.hpp"
+#include "core/schedule/schedule_json.hpp"
+#include "experiments/records/record.hpp"
+#include "networks/dag_file.hpp"
+#include "tests/fuzz/fuzz.hpp"
+#include "tests/support/onnx_writer.hpp"
+
+namespace {
+
+using namespace opsched;
+
+std::string onnx_model() {
+  test::OnnxWriter m;
+  m.input("x", {1, 2, 6, 6}).floats("w", {4, 2, 3, 3}, std::vector<float>(72, 0.5f)).floats("b", {4}, {1, 2, 3, 4});
+  m.node("Conv", {"x", "w", "b"}, {"c"}, {{"pads", test::OnnxWriter::Dims{1, 1, 1, 1}}});
+  m.node("Relu", {"c"}, {"r"}).node("MaxPool", {"r"}, {"p"}, {{"kernel_shape", test::OnnxWriter::Dims{2, 2}}});
+  m.node("GlobalAveragePool", {"p"}, {"g"}).node("Identity", {"w"}, {"v"}).node("Conv", {"x", "v"}, {"e"});
+  m.integers("s", {1, 4}).node("Reshape", {"g", "s"}, {"f"}).external("far", {4}, "weights.bin", 0);
+  return m.output("f").output("e").bytes();
+}
+
+std::string profile_text(bool journal) {
+  const DeviceFacts facts{.name = "A GPU", .compute_capability = 90, .multiprocessors = 2, .driver = "1", .cuda = "1"};
+  const std::string path = fuzz::folder() + "/seed.json";
+  Profile profile = Profile::open(path, facts, Precision::fp32);
+  const Graph small = fuzz::small_graph();
+  for (const OpId op : small.units())
+    profile.record_stage(StageSigner(small).stage({Strategy::concurrent, {{op}}}), {0.5, 0.01, 9});
+  profile.record_transfer(0, 1, 1024, {0.25, 0.01, 9});
+  profile.record_schedule("0123", "4567", {{0.5, 0.01, 9}, {.network = "small", .scheduler = "sequential"}, "text"});
+  profile.set_calibration("launch_ms", 0.001);
+  if (journal) return "j" + read_file(path + ".journal");
+  profile.save(path);
+  return "p" + read_file(path);
+}
+
+std::string records_text() {
+  records::Record record;
+  record.what.network = "small";
+  record.value = 0.5;
+  record.unit = "ms";
+  record.spread = records::Spread{};
+  record.numbers["bound_ms"] = 0.25;
+  record.series["rounds_ms"] = {1, 2};
+  record.run = "r";
+  record.time = "2026-01-01T00:00:00Z";
+  std::string text;
+  for (const std::string& line :
+       {records::first_line(), to_line(records::Run{.id = "r", .device = "A GPU", .driver = "1"}), to_line(record),
+        to_line(records::ScheduleLine{.schedule = "s", .graph = "g", .text = "t"}),
+        to_line(records::KernelsLine{.id = "k", .choices = {{"problem", "kernel"}}}),
+        to_line(records::EndLine{.run = "r"})})
+    text += line + "\n";
+  return text;
+}
+
+Schedule schedule_of(const Graph& graph, Mode mode) {
+  Schedule schedule;
+  schedule.graph = graph.name();
+  schedule.scheduler = "seed";
+  schedule.mode = mode;
+  schedule.devices.resize(1);
+  for (const OpId op : graph.units()) {
+    schedule.devices[0].stages.push_back({.strategy = Strategy::concurrent, .groups = {{op}}});
+    schedule.launch_order.push_back(op);
+  }
+  return schedule;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) return std::cerr << "usage: fuzz_seeds FOLDER\n", 2;
+  const auto write = [&](const std::string& name, const std::string& text) {
+    write_file_atomically(std::string(argv[1]) + "/" + name, text);
+  };
+  const Graph small = fuzz::small_graph();
+  write("graph/ours.json", graph_to_json(small));
+  write("graph/ios.json", graph_to_ios_json(small));
+  write("onnx/model.onnx", onnx_model());
+  write("schedule/barrier.json", schedule_to_json(small, schedule_of(small, Mode::barrier)));
+  write("schedule/dataflow.json", schedule_to_json(small, schedule_of(small, Mode::dataflow)));
+  write("records/records.jsonl", records_text());
+  write("profile/journal", profile_text(true));
+  write("profile/profile", profile_text(false));
+  write("dag/dag.txt", "3\n0 1 0.5\n1 2.5 1\n2 0.25 0.1\n2\n0 1 0.5\n1 2 0\n");
+  write("edge_list/edges.txt", "4\n4\n0 1\n0 2\n1 3\n2 3\n");
+}
