@@ -238,14 +238,23 @@ class Session {
     replay_cases(device_.profile_folder(), unknown, {.store = &store_, .report = report});
   }
 
+  std::string not_run() const {
+    std::string names;
+    for (const Case& what : cases_)
+      if (std::ranges::find(results_, what, &Record::what) == results_.end())
+        names += (names.empty() ? "" : ", ") + what.name();
+    return names;
+  }
+
   void finish() {
     status_.clear();
     if (ours_) print_table(std::cout, results_);
     device_.save();
     if (!lost_.empty())
-      throw DeviceLost(lost_ + (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " +
-                                            file_->folder() + ", the same command goes on from there"
-                                      : "; give --out to keep results"));
+      throw DeviceLost(lost_ + "; not run: " + not_run() +
+                       (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " + file_->folder() +
+                                    ", the same command goes on from there"
+                              : "; give --out to keep results"));
     cli::check_interrupt();
     if (file_) file_->finish();
     if (weaker_)

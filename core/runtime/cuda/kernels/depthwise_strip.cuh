@@ -21,7 +21,7 @@ template <class T, int V>
 __device__ __forceinline__ void relu(Vec<T, V>& x) {
   if constexpr (sizeof(T) == 4) {
 #pragma unroll
-    for (int v = 0; v < V; ++v) x.v[v] = activate(Activation::relu, x.v[v]);
+    for (int v = 0; v < V; ++v) x.v[v] = larger(x.v[v], 0.f);
   } else if constexpr (V == 1) {
     x.v[0] = __hmax_nan(x.v[0], __half(0.f));
   } else {
@@ -151,9 +151,9 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
         for_each(in, [&](int i, int j, int v, float& x) { x += to_float(raw[i][j].v[v]); });
       }
       if (args.pre == Activation::relu) {
-        for_each(in, [](int, int, int, float& x) { x = activate(Activation::relu, x); });
+        for_each(in, [](int, int, int, float& x) { x = larger(x, 0.f); });
       } else if (args.pre == Activation::tanh) {
-        for_each(in, [](int, int, int, float& x) { x = activate(Activation::tanh, x); });
+        for_each(in, [](int, int, int, float& x) { x = tanhf(x); });
       }
 #pragma unroll
       for (int i = 0; i < kRowsAhead && first + i < kHeight; ++i) add_row(first + i, in[i]);
