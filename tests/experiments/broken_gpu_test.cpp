@@ -98,7 +98,9 @@ TEST(BrokenGpu, OneThatFallsOutKeepsWhatItHadAndTheRestIsNamed) {
     const Outcome rerun = bench_on(out, [] {});
     EXPECT_EQ(rerun.message, "");
     EXPECT_EQ(standing_in(out).first, kAll);
-    if (healthy > 0) EXPECT_LT(rerun.latencies, all) << "what was finished ran again";
+    if (healthy > 0) {
+      EXPECT_LT(rerun.latencies, all) << "what was finished ran again";
+    }
   }
 }
 
