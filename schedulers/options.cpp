@@ -4,7 +4,7 @@
 #include <charconv>
 #include <sstream>
 
-#include "core/error.hpp"
+#include "core/names.hpp"
 
 namespace opsched {
 namespace {
@@ -64,9 +64,7 @@ std::string OptionReader::choice(const std::string& name, const std::string& oth
   const auto it = options_.find(name);
   if (it == options_.end()) return otherwise;
   if (std::ranges::find(words, it->second) != words.end()) return it->second;
-  std::string known;
-  for (const std::string& word : words) known += (known.empty() ? "" : ", ") + word;
-  fail(name, it->second, "must be one of: " + known);
+  fail(name, it->second, "must be one of: " + joined(words));
 }
 
 }  // namespace opsched
