@@ -35,7 +35,7 @@ struct Activation {
   bool operator==(const Activation&) const = default;
   /// Is it of this kind, whatever its parameters are?
   constexpr bool operator==(Kind k) const { return kind == k; }
-  /// none, relu or tanh: what every back end knows.
+  /// none, relu or tanh: those that older files and formats know.
   constexpr bool is_basic() const { return kind <= tanh; }
 };
 

@@ -96,6 +96,8 @@ OpId Graph::add(const std::string& name, std::vector<Term> terms, std::vector<La
               .combine = combine};
   try {
     op.input = combined_shape(op);
+    if (op.is_product())
+      for (const Term& term : op.terms) op.factors.push_back(shape_of(term));
     check_shape(op.input);
     op.output = op.input;
     for (const Layer& layer : op.layers) op.output = infer_shape(layer, op.output);

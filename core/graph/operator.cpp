@@ -69,15 +69,6 @@ Shape shape_of(const Resize2d& r, const Shape& in) {
   return out;
 }
 
-template <class Window>
-std::string uncommon_in_window(const Window& w) {
-  if (w.dilation != std::array{1, 1}) return "a dilation";
-  return w.more_padding != std::array{0, 0} ? "padding that differs at the two ends" : "";
-}
-std::string uncommon_in(const Activation& act) {
-  return act.is_basic() ? "" : "the activation " + std::string(activation_name(act.kind));
-}
-
 bool is_depthwise(const Layer& layer) {
   const auto* conv = std::get_if<Conv2d>(&layer);
   return conv && conv->groups > 1 && conv->groups == conv->out_channels;
@@ -122,20 +113,13 @@ std::string kind_name(const Operator& op) {
                     op.layers.front());
 }
 
-std::string uncommon_feature(const Operator& op) {
-  if (op.is_product()) return "a product";
-  for (const Layer& layer : op.layers) {
-    const std::string found = std::visit(Overloaded{[](const Conv2d& c) {
-                                                      const std::string window = uncommon_in_window(c);
-                                                      return window.empty() ? uncommon_in(c.act) : window;
-                                                    },
-                                                    [](const Pool2d& p) { return uncommon_in_window(p); },
-                                                    [](const Activate& a) { return uncommon_in(a.act); },
-                                                    [](const Resize2d&) { return std::string("resizing"); }},
-                                         layer);
-    if (!found.empty()) return found;
+std::int64_t values_read(const Operator& op) {
+  std::int64_t values = 0;
+  for (std::size_t t = 0; t < op.terms.size(); ++t) {
+    const Shape each = op.is_product() ? op.factors[t] : Shape{op.terms[t].front().channels(), op.input.h, op.input.w};
+    values += each.size() * static_cast<std::int64_t>(op.terms[t].size());
   }
-  return "";
+  return values;
 }
 
 std::int64_t layer_macs(const Layer& layer, const Shape& input) {

@@ -110,6 +110,7 @@ struct Operator {
   Shape input;                ///< of all terms
   Shape output;
   Combine combine = Combine::concat;
+  std::vector<Shape> factors{};  ///< of a product: its terms, before they are repeated
 
   bool is_input() const { return terms.empty(); }
   bool is_product() const { return combine == Combine::product; }
@@ -126,13 +127,12 @@ void check_shape(const Shape& shape);
 /// Output of a layer on an input of this shape. Throws Error where it does not fit.
 Shape infer_shape(const Layer& layer, const Shape& input);
 
-/// What only some back ends compute, in words ("a dilation"); empty where every back end can do it: products,
-/// resizing, dilations, padding that differs at the two ends, activations other than relu and tanh.
-std::string uncommon_feature(const Operator& op);
-
 /// Short name of what an operator is: input, join, conv2d, pool2d, relu (or another activation), resize, product,
 /// sepconv, chain.
 std::string kind_name(const Operator& op);
+
+/// Values that an operator reads of one image: all of a sum; what a product repeats once.
+std::int64_t values_read(const Operator& op);
 
 /// Multiply-accumulates of a layer for one image (convolutions only, bias not counted).
 std::int64_t layer_macs(const Layer& layer, const Shape& input);

@@ -11,10 +11,7 @@ namespace {
 /// Multiply-accumulates for every value read, weights included, or written.
 double intensity(const Graph& graph, OpId id) {
   const Operator& op = graph.op(id);
-  double moved = static_cast<double>(op.output.size());
-  for (const Term& term : op.terms)
-    moved += static_cast<double>(term.size()) * term.front().channels() * op.input.h * op.input.w;
-  moved *= graph.batch();
+  double moved = static_cast<double>(op.output.size() + values_read(op)) * graph.batch();
   Shape shape = op.input;
   for (const Layer& layer : op.layers) {
     moved += static_cast<double>(layer_weights(layer, shape));

@@ -9,12 +9,9 @@ namespace opsched {
 
 OperatorFeatures operator_features(const Operator& op, int batch, int element_bytes) {
   OperatorFeatures f;
-  for (const Term& term : op.terms) {
-    f.values += static_cast<double>(term.size());
-    f.bytes_read += static_cast<double>(term.size()) * term.front().channels();
-  }
+  for (const Term& term : op.terms) f.values += static_cast<double>(term.size());
   f.joins = op.is_join() && std::ranges::all_of(op.terms, [](const Term& term) { return term.size() == 1; });
-  f.bytes_read *= static_cast<double>(op.input.h) * op.input.w * batch * element_bytes;
+  f.bytes_read = static_cast<double>(values_read(op)) * batch * element_bytes;
   f.outputs = static_cast<double>(op.output.size()) * batch;
   f.bytes_written = f.outputs * element_bytes;
   f.pixels = static_cast<double>(op.output.h) * op.output.w * batch;

@@ -166,14 +166,23 @@ Layer read_layer(Reader& in) {
   return Activate{in.activation()};
 }
 
-std::vector<Term> read_terms(Reader& in, int channels, Combine& combine) {
-  if (!in.take('(')) return {{Value{-1, 0, channels}}};
-  if (in.take('x')) combine = Combine::product;
-  std::vector<Term> terms;
+void read_terms(Reader& in, Operator& op) {
+  const int channels = op.input.c;
+  std::vector<Term>& terms = op.terms;
+  if (!in.take('(')) {
+    terms = {{Value{-1, 0, channels}}};
+    return;
+  }
+  if (in.take('x')) op.combine = Combine::product;
   int sum = 0, widest = 0;
   do {
     const int width = in.number();
-    if (combine == Combine::product) in.take('h'), in.take('w');
+    if (op.is_product()) {
+      op.factors.push_back({width, op.input.h, op.input.w});
+      Shape& factor = op.factors.back();
+      if (in.take('h')) factor.h = 1;
+      if (in.take('w')) factor.w = 1;
+    }
     const int values = in.take('*') ? in.number() : 1;
     if (in.take('/') && in.number() > values) in.fail();
     if (width < 1 || values < 1 || values > 1'000'000) in.fail();
@@ -182,8 +191,7 @@ std::vector<Term> read_terms(Reader& in, int channels, Combine& combine) {
     widest = std::max(widest, width);
   } while (in.take('+'));
   in.expect(')');
-  if ((combine == Combine::product ? widest : sum) != channels) in.fail();
-  return terms;
+  if ((op.is_product() ? widest : sum) != channels) in.fail();
 }
 
 }  // namespace
@@ -206,7 +214,7 @@ Operator parse_operator_signature(const std::string& signature) {
   op.input.h = in.number();
   in.expect('x');
   op.input.w = in.number();
-  op.terms = read_terms(in, op.input.c, op.combine);
+  read_terms(in, op);
   while (in.take(':')) op.layers.push_back(read_layer(in));
   if (!in.done()) in.fail();
   op.output = op.input;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "core/runtime/program/resize_taps.hpp"
 
 namespace opsched {
 namespace {
@@ -153,54 +154,19 @@ void multiply(std::span<const TensorView<const float>> inputs, Activation act, T
   });
 }
 
-namespace {
-
-/// What an output pixel reads along one axis: two pixels, and the second one's share.
-struct Tap {
-  int first, second;
-  float share;
-};
-
-std::vector<Tap> taps(const Resize2d& resize, int d, int in, int out) {
-  const double scale = resize.scale[d] > 0 ? resize.scale[d] : static_cast<double>(out) / in;
-  std::vector<Tap> result;
-  for (int o = 0; o < out; ++o) {
-    double at = 0;
-    if (resize.coordinates == Coordinates::half_pixel)
-      at = (o + 0.5) / scale - 0.5;
-    else if (resize.coordinates == Coordinates::asymmetric)
-      at = o / scale;
-    else if (out > 1)
-      at = o * (in - 1.0) / (out - 1.0);
-    const auto inside = [&](double pixel) { return static_cast<int>(std::clamp(pixel, 0.0, in - 1.0)); };
-    if (resize.interpolation == Interpolation::linear) {
-      const double floor = std::floor(at);
-      result.push_back({inside(floor), inside(floor + 1), static_cast<float>(at - floor)});
-      continue;
-    }
-    const double pixel = resize.rounding == Rounding::floor     ? std::floor(at)
-                         : resize.rounding == Rounding::ceil    ? std::ceil(at)
-                         : resize.rounding == Rounding::half_up ? std::floor(at + 0.5)
-                                                                : std::ceil(at - 0.5);
-    result.push_back({inside(pixel), inside(pixel), 0});
-  }
-  return result;
-}
-
-}  // namespace
-
 void resize(TensorView<const float> in, const Resize2d& resize, TensorView<float> out, int threads) {
-  const std::vector<Tap> ys = taps(resize, 0, in.shape.h, out.shape.h), xs = taps(resize, 1, in.shape.w, out.shape.w);
+  const std::vector<ResizeTap> ys = resize_taps(resize, 0, in.shape.h, out.shape.h),
+                               xs = resize_taps(resize, 1, in.shape.w, out.shape.w);
   parallel_for(out.n * out.shape.c, threads, [&](int job) {
     const int image = job / out.shape.c, c = job % out.shape.c;
     const float* const from = in.plane(image, c);
     float* to = out.plane(image, c);
-    for (const Tap& y : ys) {
+    for (const ResizeTap& y : ys) {
       const float *const above = from + std::int64_t{y.first} * in.shape.w, *const below =
                                                                                 from +
                                                                                 std::int64_t{y.second} * in.shape.w;
       const auto mix = [](float a, float b, float share) { return share == 0 ? a : a + (b - a) * share; };
-      for (const Tap& x : xs)
+      for (const ResizeTap& x : xs)
         *to++ =
             mix(mix(above[x.first], above[x.second], x.share), mix(below[x.first], below[x.second], x.share), y.share);
     }

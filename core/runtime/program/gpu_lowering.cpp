@@ -15,8 +15,7 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
                     .depthwise_pre = true,
                     .pool_sum = true,
                     .pool_pre = true,
-                    .conv_tanh = true,
-                    .uncommon = false};
+                    .conv_act = true};
   return options;
 }
 

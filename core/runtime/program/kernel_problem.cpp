@@ -34,6 +34,39 @@ void write_pair(std::ostream& out, char tag, const std::array<int, 2>& pair) {
   out << ' ' << tag << pair[0] << 'x' << pair[1];
 }
 
+/// What few windows have.
+template <class Window>
+void write_rare(std::ostream& out, const Window& w) {
+  if (w.dilation != std::array{1, 1}) write_pair(out, 'd', w.dilation);
+  if (w.more_padding != std::array{0, 0}) write_pair(out, 'e', w.more_padding);
+}
+
+void write_resize(std::ostream& out, const Resize2d& r) {
+  constexpr const char* coordinates[] = {"half_pixel", "asymmetric", "align_corners"};
+  constexpr const char* roundings[] = {"floor", "ceil", "half_down", "half_up"};
+  out << ' ' << coordinates[static_cast<int>(r.coordinates)] << ' '
+      << (r.interpolation == Interpolation::linear ? "linear" : roundings[static_cast<int>(r.rounding)]);
+  if (r.scale != std::array{0.0, 0.0}) out << std::hexfloat << " x" << r.scale[0] << 'x' << r.scale[1];
+}
+
+/// Takes out what makes no difference to a kernel, so that equal problems look equal: a dilation where a window has
+/// one row or column, how the output's size was found, the rounding of what is not rounded.
+void drop_idle(StepLayer& layer) {
+  const auto dilation = [](auto& window) {
+    for (int d : {0, 1})
+      if (window.kernel[d] == 1) window.dilation[d] = 1;
+  };
+  if (auto* conv = std::get_if<Conv2d>(&layer)) dilation(*conv);
+  if (auto* pool = std::get_if<Pool2d>(&layer)) {
+    if (pool->type == PoolType::global_avg) *pool = {.type = PoolType::global_avg};
+    if (pool->type == PoolType::max) pool->count_padding = true;
+    pool->ceil = false;
+    dilation(*pool);
+  }
+  if (auto* resize = std::get_if<Resize2d>(&layer); resize && resize->interpolation == Interpolation::linear)
+    resize->rounding = Rounding::floor;
+}
+
 void write_layout(std::ostream& out, const TensorLayout& t) {
   out << t.n << ',' << t.c << ',' << t.h << ',' << t.w << 'a' << t.alignment;
 }
@@ -77,6 +110,7 @@ std::string Problem::key() const {
     write_pair(out, 'k', conv->kernel);
     write_pair(out, 's', conv->stride);
     write_pair(out, 'p', conv->padding);
+    write_rare(out, *conv);
     out << " g" << conv->groups << ' ' << to_string(conv->act);
   } else if (const auto* pool = std::get_if<Pool2d>(&layer)) {
     if (pool->type == PoolType::global_avg) {
@@ -86,7 +120,10 @@ std::string Problem::key() const {
       write_pair(out, 'k', pool->kernel);
       write_pair(out, 's', pool->stride);
       write_pair(out, 'p', pool->padding);
+      write_rare(out, *pool);
     }
+  } else if (const auto* resize = std::get_if<Resize2d>(&layer)) {
+    write_resize(out, *resize);
   }
   out << " pre:" << to_string(pre) << " in:";
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -109,19 +146,25 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
     const Shape& whole = program.buffers[view.buffer].shape;
     return Shape{view.channels, whole.h, whole.w};
   };
-  if (step.kind == Step::Kind::multiply || step.kind == Step::Kind::resize)
-    throw Error("the kernel library has no " + std::string(name(step.kind)));
   Problem p;
   p.kind = step.kind;
   p.precision = precision;
   p.layout = layout;
   p.batch = batch;
-  p.input = shape(step.inputs.front());
   p.output = shape(step.output);
-  for (const View& view : step.inputs) p.inputs.push_back(place(view));
+  p.input = step.kind == Step::Kind::multiply ? p.output : shape(step.inputs.front());
+  for (const View& view : step.inputs) {
+    TensorLayout& t = p.inputs.emplace_back(place(view));
+    if (const Shape s = shape(view); step.kind == Step::Kind::multiply) {
+      if (s.c < p.input.c) t.c = 0;
+      if (s.h < p.input.h) t.h = 0;
+      if (s.w < p.input.w) t.w = 0;
+    }
+  }
   p.result = place(step.output);
   p.pre = step.pre;
   p.layer = step.layer;
+  drop_idle(p.layer);
   return p;
 }
 

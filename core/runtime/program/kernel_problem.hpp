@@ -29,14 +29,14 @@ TensorLayout slice_layout(const Shape& whole, int channel, int channels, int bat
 /// Where the slice begins: bytes after the start of the buffer.
 std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes);
 
-/// output = layer(pre(sum of inputs)). Two equal problems share kernels and measurements.
+/// output = layer(pre(sum of inputs)), or pre(product of inputs). Two equal problems share kernels and measurements.
 struct Problem {
   Step::Kind kind = Step::Kind::gather;
   Precision precision = Precision::fp32;
   TensorFormat layout = TensorFormat::nchw;
   int batch = 1;
   Shape input, output;               ///< one image
-  std::vector<TensorLayout> inputs;  ///< summed
+  std::vector<TensorLayout> inputs;  ///< summed; or multiplied: what is repeated along an axis has a stride of 0 there
   TensorLayout result;
   Activation pre = Activation::none;
   StepLayer layer;

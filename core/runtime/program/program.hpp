@@ -79,8 +79,7 @@ struct Fusion {
   bool conv_pre = false;  ///< conv applies an activation to its input
   bool depthwise_sum = true, depthwise_pre = true;
   bool pool_sum = false, pool_pre = false;
-  bool conv_tanh = false;  ///< conv ends in tanh, or what else there is; relu is always possible
-  bool uncommon = true;    ///< what uncommon_feature() names; else lowering throws Error
+  bool conv_act = false;  ///< conv ends in any activation; in relu it always can
 };
 
 struct LoweringOptions {

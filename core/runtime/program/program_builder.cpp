@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "core/error.hpp"
 #include "core/round_up.hpp"
 #include "core/schedule/merge_copies.hpp"
 
@@ -24,6 +23,12 @@ bool continues(const std::vector<View>& a, const std::vector<View>& b) {
   return true;
 }
 
+/// The activation that a product ends in, where its first layer is one.
+Activation ends_in(const Operator& op) {
+  const auto* activate = op.is_product() && !op.layers.empty() ? std::get_if<Activate>(&op.layers.front()) : nullptr;
+  return activate ? activate->act : Activation::none;
+}
+
 View slice(const View& view, int begin, int channels) { return {view.buffer, view.channel + begin, channels}; }
 
 /// The first so many channels of a flow.
@@ -41,14 +46,6 @@ void fit(Step& step, int channels) {
 }
 
 }  // namespace
-
-ProgramBuilder::ProgramBuilder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {
-  if (options.fusion.uncommon) return;
-  for (OpId op = 0; op < graph.size(); ++op)
-    if (const std::string feature = uncommon_feature(graph.op(op)); !feature.empty())
-      throw Error("operator '" + graph.op(op).name + "': the GPU's kernels do not have " + feature +
-                  " yet; the CPU computes it (infer, or run --device cpu)");
-}
 
 int ProgramBuilder::add_buffer(int device, Shape shape, int padding) {
   shape.c += padding;
@@ -184,7 +181,7 @@ ProgramBuilder::Flow ProgramBuilder::read_terms(OpId id, const View* target) {
   return {{joined}};
 }
 
-/// The product of an operator's terms, each first added up where it is a sum.
+/// The product of an operator's terms, each first added up where it is a sum; with the activation that follows it.
 ProgramBuilder::Flow ProgramBuilder::multiply_terms(OpId id, const View* target) {
   const Operator& op = graph_.op(id);
   std::vector<View> factors;
@@ -204,6 +201,7 @@ ProgramBuilder::Flow ProgramBuilder::multiply_terms(OpId id, const View* target)
   add_step({.kind = Step::Kind::multiply,
             .op = id,
             .inputs = std::move(factors),
+            .pre = ends_in(op),
             .output = product,
             .device = device_,
             .stream = stream_});
@@ -226,7 +224,7 @@ bool ProgramBuilder::fits(const Step& step, const Flow& flow) const {
   }
 }
 
-void ProgramBuilder::add_layers(OpId id, int merge, Flow flow, const View& output) {
+void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const View& output) {
   const Operator& op = graph_.op(id);
   std::vector<Step> steps;  // the last one's output is `output`
   Shape shape = op.input;   // of the flow, without padding
@@ -247,10 +245,10 @@ void ProgramBuilder::add_layers(OpId id, int merge, Flow flow, const View& outpu
     if (view.buffer < 0) view.buffer = add_buffer(device_, shape, view.channels - shape.c);
   };
   const auto gather = [&] { pass(blank(Step::Kind::gather), flow.views.front().channels); };
-  for (int layer = 0; layer < static_cast<int>(op.layers.size()); ++layer) {
+  for (int layer = first; layer < static_cast<int>(op.layers.size()); ++layer) {
     if (const auto* activate = std::get_if<Activate>(&op.layers[layer])) {
       Conv2d* conv = steps.empty() ? nullptr : std::get_if<Conv2d>(&steps.back().layer);
-      const bool can_end = activate->act == Activation::relu || options_.fusion.conv_tanh;
+      const bool can_end = activate->act == Activation::relu || options_.fusion.conv_act;
       if (conv && conv->act == Activation::none && flow.act == Activation::none && can_end) {
         conv->act = activate->act;
         continue;
@@ -276,7 +274,7 @@ void ProgramBuilder::add_layers(OpId id, int merge, Flow flow, const View& outpu
         step.weights.clear();
         for (OpId member : layout_->merge(merge)) step.weights.push_back({member, 0});
       }
-      if (c.act != Activation::relu && !options_.fusion.conv_tanh) std::swap(c.act, rest);
+      if (c.act != Activation::relu && !options_.fusion.conv_act) std::swap(c.act, rest);
       step.layer = c;
     } else if (const auto* resize = std::get_if<Resize2d>(&op.layers[layer])) {
       step.kind = Step::Kind::resize;
@@ -315,9 +313,11 @@ void ProgramBuilder::add_unit(OpId id, int merge, int device, int stream, std::s
   device_ = device, stream_ = stream, after_ = after;
   const View output = wide_view(merge >= 0 ? layout_->merged_output(merge) : layout_->output(id));
   const Operator& op = graph_.op(id);
-  const View* const target = op.layers.empty() ? &output : nullptr;  // what is read is the output
+  const int first = ends_in(op) == Activation::none ? 0 : 1;  // layer that is not part of reading
+  const bool only_reads = static_cast<int>(op.layers.size()) == first;
+  const View* const target = only_reads ? &output : nullptr;
   Flow flow = op.is_product() ? multiply_terms(id, target) : read_terms(id, target);
-  if (!op.layers.empty()) add_layers(id, merge, std::move(flow), output);
+  if (!only_reads) add_layers(id, first, merge, std::move(flow), output);
   if (merge >= 0) add_copies(id, merge);
 }
 

@@ -17,8 +17,7 @@ namespace opsched {
 /// touches it.
 class ProgramBuilder {
  public:
-  /// Throws Error naming an operator that the back end cannot compute.
-  ProgramBuilder(const Graph& graph, const LoweringOptions& options);
+  ProgramBuilder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {}
 
   Program& program() { return program_; }
   /// The view of a place in the buffers at hand.
@@ -53,7 +52,8 @@ class ProgramBuilder {
   View wide_view(const Place& place);
   Flow read_terms(OpId op, const View* target);
   Flow multiply_terms(OpId op, const View* target);
-  void add_layers(OpId op, int merge, Flow flow, const View& output);
+  /// Layers from `first` on.
+  void add_layers(OpId op, int first, int merge, Flow flow, const View& output);
   void add_copies(OpId op, int merge);
   bool fits(const Step& step, const Flow& flow) const;
 

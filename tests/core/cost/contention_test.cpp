@@ -9,6 +9,7 @@
 #include "core/cost/contention/least_squares.hpp"
 #include "core/cost/contention/regression.hpp"
 #include "core/cost/profile/recorded.hpp"
+#include "core/cost/signature/signature.hpp"
 #include "core/cost/transfer.hpp"
 #include "core/error.hpp"
 #include "networks/network.hpp"
@@ -190,6 +191,16 @@ TEST(Features, OfAnOperator) {
   EXPECT_EQ(f.reduction, 9);  // the depthwise layer is the heavier one
   EXPECT_TRUE(f.depthwise);
   EXPECT_FALSE(f.pool);
+}
+
+TEST(Features, OfAProductCountWhatIsRepeatedOnce) {
+  Graph graph("g", 2);
+  const OpId x = graph.add_input("x", {8, 4, 4}), gate = graph.add_input("gate", {8, 1, 1});
+  const OpId mask = graph.add_input("mask", {1, 4, 4});
+  const OpId op = graph.add("op", {{{x, 0, 8}, {x, 0, 8}}, graph.all(gate), graph.all(mask)}, {}, Combine::product);
+  const double bytes = (8 * 16 * 2 + 8 + 16) * 2 * 4;
+  EXPECT_EQ(operator_features(graph.op(op), 2, 4).bytes_read, bytes);
+  EXPECT_EQ(operator_features(parse_operator_signature(operator_signature(graph, op)), 2, 4).bytes_read, bytes);
 }
 
 TEST(Features, OfAMergeAreThoseOfTheMergedConvolution) {

@@ -3,10 +3,13 @@
 
 #include <cstdint>
 
+#include "core/graph/activation.hpp"
+
 namespace opsched {
 
 /// As a matrix product: out[pixel][k] = act(bias[k] + sum over (r, s, c) of weight * pre(input)).
-/// Strides in elements; NCHW rows and NHWC pixels of a row lie as slice_layout() puts them.
+/// Padding at the end needs no number: p and q say where windows end. Strides in elements; NCHW rows and NHWC pixels of
+/// a row lie as slice_layout() puts them.
 struct ConvGeometry {
   int batch = 1;
   int c = 0, h = 0, w = 0;  ///< input
@@ -16,7 +19,8 @@ struct ConvGeometry {
   /// NCHW: from channel to channel. NHWC: from pixel to pixel.
   std::int64_t in_stride = 0, out_stride = 0;
   bool pre_relu = false;
-  int act = 0;  ///< 0: none, 1: relu, 2: tanh
+  Activation act;  ///< one that native::is_light() names
+  int dilation_h = 1, dilation_w = 1;
 };
 
 /// How the product is cut: a block computes `rows` output channels of `columns` pixels; `splits` blocks

@@ -24,6 +24,7 @@ constexpr int kRowPad = 128;  // every tile height divides it
 struct Params {
   ConvGeometry g;
   int rows_padded, depth_tiles, steps;  // steps: taps * depth_tiles
+  int row_end;                          // of a row of taps, dilated
   const char* input;
   char* output;
   const char* weights;
@@ -80,8 +81,10 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
     for (int i = tid; i < BN * kChunks; i += kTeam)
       native::copy_async<16>(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16);
   };
-  // Where the next step lies: its tap (r, s) and its part of the channels. Steps come in order, so nothing is divided.
+  // Where the next step lies: its tap, as a distance (r, s) from the corner, and its part of the channels. Steps come
+  // in order, so nothing is divided.
   int r = begin / params.depth_tiles / g.s, s = begin / params.depth_tiles - r * g.s;
+  r *= g.dilation_h, s *= g.dilation_w;
   int part = begin % params.depth_tiles;
   const auto fetch_input = [&](int turn) {
     if (begin + turn * Slices >= end) return;
@@ -101,7 +104,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
       }
     }
     for (part += Slices; part >= params.depth_tiles; part -= params.depth_tiles)
-      if (++s == g.s) s = 0, ++r;
+      if ((s += g.dilation_w) == params.row_end) s = 0, r += g.dilation_h;
   };
 
   const int warp_m = warp % WM * kTileM, warp_n = warp / WM * kTileN;
@@ -165,8 +168,8 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
     const int row = first_row + n, pixel = first_pixel + m;
     if (row >= g.k || pixel >= pixels) continue;
     const float4 bias = *reinterpret_cast<const float4*>(params.bias + row);  // padded
-    const float result[4] = {native::activate(value.x + bias.x, g.act), native::activate(value.y + bias.y, g.act),
-                             native::activate(value.z + bias.z, g.act), native::activate(value.w + bias.w, g.act)};
+    float result[4] = {value.x + bias.x, value.y + bias.y, value.z + bias.z, value.w + bias.w};
+    native::activate_light(g.act, result);
     const int image = pixel / (g.p * g.q);
     T* out = reinterpret_cast<T*>(params.output) + image * g.out_stride_n +
              static_cast<std::int64_t>(pixel - image * g.p * g.q) * g.out_stride + row;
@@ -265,6 +268,7 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
                 .rows_padded = round_up(g.k, kRowPad),
                 .depth_tiles = round_up(g.c, depth_of(precision)) / depth_of(precision),
                 .steps = steps_of(g, precision),
+                .row_end = g.s * g.dilation_w,
                 .input = static_cast<const char*>(input),
                 .output = static_cast<char*>(output),
                 .weights = static_cast<const char*>(packed),

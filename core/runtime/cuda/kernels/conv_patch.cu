@@ -27,8 +27,8 @@ constexpr int kSharedLimit = 99 * 1024;  // of every GPU since sm_80
 
 struct Params {
   ConvGeometry g;
-  int taps, chunks;  // of a row of taps: where a step begins, and steps from there on
-  int pixel_words;   // from pixel to pixel of the patch
+  int taps, chunks;            // of a row of taps: where a step begins, and steps from there on
+  int pixel_words, tap_words;  // from pixel to pixel of the patch, from tap to tap of a row
   bool thin;
   int patch_rows, patch_columns, row_tiles;
   const void* input;
@@ -114,11 +114,11 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
 #pragma unroll 2
     for (int s = 0; s < row_steps; ++s) {
       const int place = tap_place + chunk * kStepWords;
-      if (++chunk == params.chunks) chunk = 0, tap_place += params.pixel_words;
+      if (++chunk == params.chunks) chunk = 0, tap_place += params.tap_words;
       unsigned window[Rows][4];
 #pragma unroll
       for (int i = 0; i < Rows; ++i) {
-        const int row = (warp * Rows + i) * g.stride_h + r;
+        const int row = (warp * Rows + i) * g.stride_h + r * g.dilation_h;
         const unsigned* from =
             patch + (row * params.patch_columns + lane / 4 * g.stride_w) * params.pixel_words + place + lane % 4;
         window[i][0] = from[0];
@@ -160,12 +160,15 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
       for (int side = 0; side < 2; ++side) {
         const int x = first_column + side * 8 + lane / 4;
         if (y >= g.p || x >= g.q) continue;
+        float result[8];
+#pragma unroll
+        for (int j = 0; j < 8; ++j) result[j] = sum[i][group * 4 + j / 2][side * 2 + j % 2] + bias[j];
+        native::activate_light(g.act, result);
         struct alignas(16) {
           T v[8];
         } eight;
 #pragma unroll
-        for (int j = 0; j < 8; ++j)
-          eight.v[j] = T(native::activate(sum[i][group * 4 + j / 2][side * 2 + j % 2] + bias[j], g.act));
+        for (int j = 0; j < 8; ++j) eight.v[j] = T(result[j]);
         T* out = static_cast<T*>(params.output) + image * g.out_stride_n +
                  (static_cast<std::int64_t>(y) * g.q + x) * g.out_stride + channel;
         if (params.wide_output && channel + 8 <= g.k) {
@@ -221,9 +224,12 @@ std::size_t bias_at(const ConvGeometry& g, bool half) {
 int pixel_words(const ConvGeometry& g, bool half) {
   return is_thin(g) ? kConvThinChannels * element_of(half) / 4 : chunks_of(g, half) * kStepWords + 4;
 }
-int patch_rows(const ConvGeometry& g, const PatchTile& tile) { return (tile.rows * tile.warps - 1) * g.stride_h + g.r; }
+int extent(int taps, int dilation) { return (taps - 1) * dilation + 1; }
+int patch_rows(const ConvGeometry& g, const PatchTile& tile) {
+  return (tile.rows * tile.warps - 1) * g.stride_h + extent(g.r, g.dilation_h);
+}
 int patch_columns(const ConvGeometry& g, bool half) {
-  return (kColumns - 1) * g.stride_w + (is_thin(g) ? chunks_of(g, half) * thin_taps(half) : g.s);
+  return (kColumns - 1) * g.stride_w + (is_thin(g) ? chunks_of(g, half) * thin_taps(half) : extent(g.s, g.dilation_w));
 }
 std::size_t shared_bytes(const ConvGeometry& g, const PatchTile& tile, bool half) {
   return std::size_t(tile.channels / kGroup) * steps_of(g, half) * kGroupBytes +
@@ -231,8 +237,9 @@ std::size_t shared_bytes(const ConvGeometry& g, const PatchTile& tile, bool half
 }
 
 bool fits(const ConvGeometry& g, const PatchTile& tile, bool half) {
-  return (is_thin(g) || g.c * element_of(half) % 16 == 0) && groups_of(g) * kGroup % tile.channels == 0 &&
-         shared_bytes(g, tile, half) <= kSharedLimit;
+  // A step of a thin input takes taps that are neighbours.
+  return (is_thin(g) ? g.dilation_w == 1 : g.c * element_of(half) % 16 == 0) &&
+         groups_of(g) * kGroup % tile.channels == 0 && shared_bytes(g, tile, half) <= kSharedLimit;
 }
 
 }  // namespace
@@ -292,6 +299,7 @@ void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTi
   params.taps = taps_of(g);
   params.chunks = chunks_of(g, half);
   params.pixel_words = pixel_words(g, half);
+  params.tap_words = params.pixel_words * g.dilation_w;
   params.thin = is_thin(g);
   params.patch_rows = patch_rows(g, tile);
   params.patch_columns = patch_columns(g, half);

@@ -37,6 +37,7 @@ struct Summand {
 struct Params {
   ConvGeometry g;
   int rows_padded, depth_tiles, steps;  // steps: taps * depth_tiles
+  int row_end;                          // of a row of taps, dilated
   const float* input;
   float* output;
   const float* weights;
@@ -80,8 +81,9 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   Summand* const summands = reinterpret_cast<Summand*>(memory + shared_floats(BM, BN, Slices));
   if constexpr (In == Input::flat) {
     for (int i = threadIdx.x; i < params.steps * kDepth; i += kThreads) {
-      const int tap = i / g.c, r = tap / g.s, s = tap - r * g.s;
-      const bool real = r < g.r;
+      const int tap = i / g.c, row = tap / g.s;
+      const int r = row * g.dilation_h, s = (tap - row * g.s) * g.dilation_w;
+      const bool real = row < g.r;
       summands[i] = {real ? static_cast<int>(r * g.w + s + (i - tap * g.c) * g.in_stride) : 0,
                      static_cast<short>(real ? r : SHRT_MAX), static_cast<short>(s)};
     }
@@ -97,12 +99,13 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     for (int i = tid * 4; i < kDepth * BM; i += kTeam * 4)
       __pipeline_memcpy_async(a + i, weights + (i / BM) * params.rows_padded + i % BM, 16);
   };
-  // Where the next fetch reads: the tap, and the channel of this thread.
+  // Where the next fetch reads: the tap, as a distance from the corner, and the channel of this thread.
   int depth = 0, r = 0, s = 0;
   if constexpr (In != Input::flat) {
     const int tap = begin / params.depth_tiles;
     depth = (begin - tap * params.depth_tiles) * kDepth + first_depth;
-    r = tap / g.s, s = tap - r * g.s;
+    r = tap / g.s, s = (tap - r * g.s) * g.dilation_w;
+    r *= g.dilation_h;
   }
   const auto fetch_input = [&](int turn) {
     const int step = begin + turn * Slices;
@@ -130,7 +133,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     depth += Slices * kDepth;
     while (depth - first_depth >= params.depth_tiles * kDepth) {
       depth -= params.depth_tiles * kDepth;
-      if (++s == g.s) s = 0, ++r;
+      if ((s += g.dilation_w) == params.row_end) s = 0, r += g.dilation_h;
     }
   };
 
@@ -221,7 +224,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #pragma unroll
       for (int team = 0; team < Slices; ++team) value += partial[team * BM * BN + i];
     }
-    out[row * g.out_stride] = native::activate(value, g.act);
+    out[row * g.out_stride] = native::activate_light(g.act, value);
   };
   if (out_pixel < pixels) {
     if (splits == 1) {
@@ -263,7 +266,10 @@ const std::vector<Variant>& variants() {
   return all;
 }
 
-bool is_flat(const ConvGeometry& g) { return g.c < kDepth && !g.pre_relu; }
+bool is_flat(const ConvGeometry& g) {
+  const bool near = g.r * std::int64_t{g.dilation_h} < SHRT_MAX && g.s * std::int64_t{g.dilation_w} < SHRT_MAX;
+  return g.c < kDepth && !g.pre_relu && near;  // places of taps are short
+}
 
 /// Rows of packed weights from one tap to the next.
 int depth_of(const ConvGeometry& g) { return is_flat(g) ? g.c : round_up(g.c, kDepth); }
@@ -292,6 +298,8 @@ std::size_t conv_simt_weight_bytes(const ConvGeometry& g) {
   return sizeof(float) * ((std::size_t(steps_of(g)) * kDepth + 1) * round_up(g.k, kRowPad) + kMostRows);
 }
 
+const char* conv_simt_weight_format(const ConvGeometry& g) { return is_flat(g) ? "simt flat" : "simt"; }
+
 void conv_simt_pack(const ConvGeometry& g, const float* weight, const float* bias, std::byte* packed) {
   const std::size_t rows = round_up(g.k, kRowPad), depth = depth_of(g);
   std::vector<float> all(conv_simt_weight_bytes(g) / sizeof(float), 0.f);
@@ -312,6 +320,7 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
                 .rows_padded = round_up(g.k, kRowPad),
                 .depth_tiles = depth_of(g) / kDepth,
                 .steps = steps_of(g),
+                .row_end = g.s * g.dilation_w,
                 .input = input,
                 .output = output,
                 .weights = static_cast<const float*>(packed),

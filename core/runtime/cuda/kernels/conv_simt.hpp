@@ -17,6 +17,8 @@ std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, i
 
 /// Packed weights: [tap r, s][channel in, padded unless there are few][channel out, padded], then the bias, padded.
 std::size_t conv_simt_weight_bytes(const ConvGeometry& g);
+/// The order of the packed weights; few channels have one of their own.
+const char* conv_simt_weight_format(const ConvGeometry& g);
 void conv_simt_pack(const ConvGeometry& g, const float* weight, const float* bias, std::byte* packed);
 
 /// Launches on the current device. Throws Error where CUDA refuses.

@@ -12,7 +12,8 @@ struct TiledArgs {
   int in_cols;                              // of the input tile in shared memory
   FastDiv in_area, in_cols_div;             // its plane and row
   FastDiv tiles_x, cols, groups;
-  Activation pre, post;
+  bool pre_relu;
+  Activation post;
 };
 
 constexpr int kMaxSharedBytes = 48 << 10;
@@ -75,7 +76,7 @@ __global__ void tiled_kernel(const __grid_constant__ Sources sources, const floa
 #pragma unroll
     for (int b = 0; b < kBatch; ++b) {
       const int i = first + b * blockDim.x;
-      if (i < loads) tile[i] = activate(args.pre, value[b]);  // of padding: 0
+      if (i < loads) tile[i] = args.pre_relu ? larger(value[b], 0.f) : value[b];  // of padding: 0
     }
   }
   __syncthreads();
@@ -95,11 +96,12 @@ __global__ void tiled_kernel(const __grid_constant__ Sources sources, const floa
       for (int k = 0; k < K; ++k) acc[r] = fmaf(w[ky * K + k], v[k], acc[r]);
     }
   }
+  activate_light(args.post, acc);
   float* to =
       out + image * out_stride + (std::int64_t{channel0} + c) * g.oh * g.ow + (out_y0 + group * R) * g.ow + out_x0 + x;
 #pragma unroll
   for (int r = 0; r < R; ++r) {
-    if (out_y0 + group * R + r < g.oh) to[r * g.ow] = activate(args.post, acc[r]);
+    if (out_y0 + group * R + r < g.oh) to[r * g.ow] = acc[r];
   }
 }
 
@@ -110,7 +112,7 @@ TiledArgs plan(const DepthwiseCall& call) {
   const int threads = call.variant.threads;
   TiledArgs a;
   a.window = g;
-  a.pre = call.pre;
+  a.pre_relu = call.pre == Activation::relu;
   a.post = call.post;
   const int splits_x = (g.ow + threads - 1) / threads;
   a.tile_cols = (g.ow + splits_x - 1) / splits_x;

@@ -13,15 +13,15 @@ struct StripArgs {
   FastDiv lanes_div, strips_div;  // by lanes, strips_x
   FastDiv tiles_x;                // blocks side by side
   int channel_vectors;
-  Activation pre, post;
+  bool pre_relu;
+  Activation post;
 };
 
 /// relu of every element as stored; NaN stays.
 template <class T, int V>
 __device__ __forceinline__ void relu(Vec<T, V>& x) {
   if constexpr (sizeof(T) == 4) {
-#pragma unroll
-    for (int v = 0; v < V; ++v) x.v[v] = larger(x.v[v], 0.f);
+    for_all(x.v, [](float v) { return larger(v, 0.f); });
   } else if constexpr (V == 1) {
     x.v[0] = __hmax_nan(x.v[0], __half(0.f));
   } else {
@@ -150,11 +150,7 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
         read(corner(s), sources.list[s].stride, first, raw);
         for_each(in, [&](int i, int j, int v, float& x) { x += to_float(raw[i][j].v[v]); });
       }
-      if (args.pre == Activation::relu) {
-        for_each(in, [](int, int, int, float& x) { x = larger(x, 0.f); });
-      } else if (args.pre == Activation::tanh) {
-        for_each(in, [](int, int, int, float& x) { x = tanhf(x); });
-      }
+      if (args.pre_relu) for_each(in, [](int, int, int, float& x) { x = larger(x, 0.f); });
 #pragma unroll
       for (int i = 0; i < kRowsAhead && first + i < kHeight; ++i) add_row(first + i, in[i]);
     } else {
@@ -165,7 +161,7 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
         float in[kSpan][V];
 #pragma unroll
         for (int j = 0; j < kSpan; ++j) {
-          if (args.pre == Activation::relu) relu(raw[i][j]);
+          if (args.pre_relu) relu(raw[i][j]);
 #pragma unroll
           for (int v = 0; v < V; ++v) in[j][v] = to_float(raw[i][j].v[v]);
         }
@@ -181,7 +177,7 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
 #pragma unroll
     for (int p = 0; p < P; ++p) {
       if (x0 + p >= g.ow) break;
-      activate_all(args.post, acc[r][p]);
+      activate_light(args.post, acc[r][p]);
       store<T, V>(to + (r * g.ow + p) * out_stride, acc[r][p]);
     }
   }
@@ -198,7 +194,7 @@ StripArgs plan(const DepthwiseCall& call) {
   };
   StripArgs a;
   a.window = g;
-  a.pre = call.pre;
+  a.pre_relu = call.pre == Activation::relu;
   a.post = call.post;
   a.channel_vectors = g.c / v.vector;
   a.lanes = parts(a.channel_vectors, 32);

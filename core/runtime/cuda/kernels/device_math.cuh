@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/graph/activation.hpp"
+#include "core/runtime/cuda/kernels/native_kernels.hpp"
 
 namespace opsched::native {
 
@@ -64,50 +65,117 @@ __device__ __forceinline__ float larger(float a, float b) {
   return larger;
 }
 
-__device__ __forceinline__ float activate(Activation act, float x) {
-  if (act == Activation::relu) return larger(x, 0.f);
-  if (act == Activation::tanh) return tanhf(x);
-  return x;
+__device__ __forceinline__ float smaller(float a, float b) {
+  float smaller;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(smaller) : "f"(a), "f"(b));
+  return smaller;
 }
 
-/// An activation as a kernel knows it: when it is compiled, or (any) when it runs. What is chosen for every element
-/// is for kernels that spend their time on it; tanh takes as long either way.
-enum class Known { none, relu, any };
-
-template <Known kKnown>
-__device__ __forceinline__ float activate(Activation act, float x) {
-  if constexpr (kKnown == Known::none) {
-    return x;
-  } else if constexpr (kKnown == Known::relu) {
-    return larger(x, 0.f);
-  } else {
-    return activate(act, x);
-  }
+/// By the special function unit: within a millionth, and exact at both ends.
+__device__ __forceinline__ float sigmoid(float x) {
+  float power, result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x * -1.44269504f));
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(1.f + power));
+  return result;
 }
+
+/// An activation as a kernel knows it: when it is compiled, or (any) when it runs.
+enum class Known { none, relu, silu, hard_swish, any };
 
 /// Calls f with the kind of `act` as a constant.
 template <class F>
-void with_known(Activation act, const F& f) {
-  if (act == Activation::none) return f(std::integral_constant<Known, Known::none>{});
-  if (act == Activation::relu) return f(std::integral_constant<Known, Known::relu>{});
-  f(std::integral_constant<Known, Known::any>{});
-}
-
-/// act(x) of all elements, chosen once.
-template <int N>
-__device__ __forceinline__ void activate_all(Activation act, float (&x)[N]) {
-  if (act == Activation::relu) {
-#pragma unroll
-    for (int i = 0; i < N; ++i) x[i] = larger(x[i], 0.f);
-  } else if (act == Activation::tanh) {
-#pragma unroll
-    for (int i = 0; i < N; ++i) x[i] = tanhf(x[i]);
+void with_known(const Activation& act, const F& f) {
+  switch (act.kind) {
+    case Activation::none:
+      return f(std::integral_constant<Known, Known::none>{});
+    case Activation::relu:
+      return f(std::integral_constant<Known, Known::relu>{});
+    case Activation::silu:
+      return f(std::integral_constant<Known, Known::silu>{});
+    case Activation::hard_swish:
+      return f(std::integral_constant<Known, Known::hard_swish>{});
+    default:
+      return f(std::integral_constant<Known, Known::any>{});
   }
 }
 
-/// The same for ConvGeometry::act.
-__device__ __forceinline__ float activate(float x, int act) {
-  return act == 1 ? larger(x, 0.f) : act == 2 ? tanhf(x) : x;
+/// The same for what comes before a window (native_kernels.hpp).
+template <class F>
+void with_known_pre(const Activation& pre, const F& f) {
+  if (!is_plain(pre)) throw Error("a kernel that reads " + to_string(pre) + " of its input does not exist");
+  if (pre == Activation::relu) return f(std::integral_constant<Known, Known::relu>{});
+  f(std::integral_constant<Known, Known::none>{});
+}
+
+template <Known kKnown>
+__device__ __forceinline__ float activate(float x) {
+  static_assert(kKnown != Known::any);
+  if constexpr (kKnown == Known::relu) return larger(x, 0.f);
+  if constexpr (kKnown == Known::silu) return x * sigmoid(x);
+  if constexpr (kKnown == Known::hard_swish)
+    return x * __saturatef(fmaf(x, 1.f / 6, 0.5f));  // NaN: of the first factor
+  return x;
+}
+
+template <int N, class F>
+__device__ __forceinline__ void for_all(float (&x)[N], const F& f) {
+#pragma unroll
+  for (int i = 0; i < N; ++i) x[i] = f(x[i]);
+}
+
+/// act(x) of all elements, for the activations that is_light() names; chosen once.
+template <int N>
+__device__ __forceinline__ void activate_light(const Activation& act, float (&x)[N]) {
+  const float a = act.a, b = act.b;
+  if (act.kind == Activation::none) return;
+  if (act.kind == Activation::relu) return for_all(x, [](float v) { return activate<Known::relu>(v); });
+  if (act.kind == Activation::silu) return for_all(x, [](float v) { return activate<Known::silu>(v); });
+  if (act.kind == Activation::hard_swish) return for_all(x, [](float v) { return activate<Known::hard_swish>(v); });
+  if (act.kind == Activation::clip) return for_all(x, [=](float v) { return smaller(larger(v, a), b); });
+  if (act.kind == Activation::sigmoid) return for_all(x, [](float v) { return sigmoid(v); });
+  if (act.kind == Activation::leaky_relu) return for_all(x, [=](float v) { return v < 0 ? a * v : v; });
+  if (act.kind == Activation::hard_sigmoid)
+    for_all(x, [=](float v) { return smaller(larger(fmaf(a, v, b), 0.f), 1.f); });
+}
+__device__ __forceinline__ float activate_light(const Activation& act, float x) {
+  float one[1] = {x};
+  activate_light(act, one);
+  return one[0];
+}
+
+/// The same for every activation.
+template <int N>
+__device__ __forceinline__ void activate_all(const Activation& act, float (&x)[N]) {
+  const float a = act.a;
+  if (act.kind == Activation::tanh) return for_all(x, [](float v) { return tanhf(v); });
+  if (act.kind == Activation::elu) return for_all(x, [=](float v) { return v < 0 ? a * expm1f(v) : v; });
+  if (act.kind == Activation::gelu) return for_all(x, [](float v) { return 0.5f * v * (1.f + erff(v * 0.70710678f)); });
+  if (act.kind == Activation::softplus)
+    return for_all(x, [](float v) { return larger(v, 0.f) + log1pf(expf(-fabsf(v))); });
+  activate_light(act, x);
+}
+
+template <Known kKnown, int N>
+__device__ __forceinline__ void activate_known(const Activation& act, float (&x)[N]) {
+  if constexpr (kKnown == Known::any) {
+    activate_all(act, x);
+  } else {
+    for_all(x, [](float v) { return activate<kKnown>(v); });
+  }
+}
+
+/// Calls f with an element and the constant number of elements that are moved at once.
+template <class F>
+void with_vector(bool half, int vector, const F& f) {
+  if (half) {
+    if (vector == 8) return f(__half{}, std::integral_constant<int, 8>{});
+    if (vector == 4) return f(__half{}, std::integral_constant<int, 4>{});
+    if (vector == 2) return f(__half{}, std::integral_constant<int, 2>{});
+    return f(__half{}, std::integral_constant<int, 1>{});
+  }
+  if (vector == 4) return f(float{}, std::integral_constant<int, 4>{});
+  if (vector == 2) return f(float{}, std::integral_constant<int, 2>{});
+  return f(float{}, std::integral_constant<int, 1>{});
 }
 
 /// Blocks for `items` threads; kernels index with 31 bits.

@@ -18,7 +18,7 @@ Rows rows_of(const GatherCall& call) {
   return call.layout == TensorFormat::nchw ? Rows{call.n, call.c * plane} : Rows{call.n * plane, call.c};
 }
 
-template <class T, int V>
+template <class T, int V, Known kAct>
 __global__ void gather_kernel(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
                               FastDiv row_vectors, std::uint32_t total, Activation act) {
   await_predecessor();
@@ -33,14 +33,13 @@ __global__ void gather_kernel(const __grid_constant__ Sources sources, T* out, s
 #pragma unroll
     for (int i = 0; i < V; ++i) sum[i] += to_float(x.v[i]);
   }
-#pragma unroll
-  for (int i = 0; i < V; ++i) sum[i] = activate(act, sum[i]);
+  activate_known<kAct>(act, sum);
   store<T, V>(out + row * out_stride + col, sum);
 }
 
 /// Rows are (image, channel) in NCHW, where a row has one bias, and pixels in NHWC. A thread does `Each`
 /// vectors, a block's threads apart.
-template <class T, int V, bool kChannelsLast, int Each>
+template <class T, int V, bool kChannelsLast, int Each, Known kAct>
 __global__ void bias_act_kernel(const T* in, std::int64_t in_stride, const float* bias, T* out, std::int64_t out_stride,
                                 FastDiv row_vectors, FastDiv channels, std::uint32_t total, Activation act) {
   await_predecessor();
@@ -63,22 +62,10 @@ __global__ void bias_act_kernel(const T* in, std::int64_t in_stride, const float
     const auto x = load<T, V>(in + in_at);
     float y[V];
 #pragma unroll
-    for (int i = 0; i < V; ++i) y[i] = activate(act, to_float(x.v[i]) + bias[kChannelsLast ? channel + i : channel]);
+    for (int i = 0; i < V; ++i) y[i] = to_float(x.v[i]) + bias[kChannelsLast ? channel + i : channel];
+    activate_known<kAct>(act, y);
     store<T, V>(out + out_at, y);
   }
-}
-
-template <class F>
-void with_vector(bool half, int vector, F&& launch) {
-  if (half) {
-    if (vector == 8) return launch(__half{}, std::integral_constant<int, 8>{});
-    if (vector == 4) return launch(__half{}, std::integral_constant<int, 4>{});
-    if (vector == 2) return launch(__half{}, std::integral_constant<int, 2>{});
-    return launch(__half{}, std::integral_constant<int, 1>{});
-  }
-  if (vector == 4) return launch(float{}, std::integral_constant<int, 4>{});
-  if (vector == 2) return launch(float{}, std::integral_constant<int, 2>{});
-  return launch(float{}, std::integral_constant<int, 1>{});
 }
 
 }  // namespace
@@ -89,9 +76,11 @@ void gather(cudaStream_t stream, const GatherCall& call, const Sources& sources,
   const int blocks = blocks_for(total, kThreads);
   with_vector(call.half, call.vector, [&](auto element, auto vector) {
     using T = decltype(element);
-    launch_overlapping(gather_kernel<T, vector.value>, {dim3(blocks), dim3(kThreads)}, stream, sources,
-                       static_cast<T*>(out), out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
-                       static_cast<std::uint32_t>(total), call.act);
+    with_known(call.act, [&](auto act) {
+      launch_overlapping(gather_kernel<T, vector.value, act.value>, {dim3(blocks), dim3(kThreads)}, stream, sources,
+                         static_cast<T*>(out), out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
+                         static_cast<std::uint32_t>(total), call.act);
+    });
   });
 }
 
@@ -107,12 +96,14 @@ void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::
     const bool several = !last && vector.value == 1 && total >= kLarge;
     constexpr int kEach = vector.value == 1 ? 4 : 1;
     const int blocks = blocks_for(total, kThreads * (several ? kEach : 1));
-    const auto kernel = last      ? bias_act_kernel<T, vector.value, true, 1>
-                        : several ? bias_act_kernel<T, vector.value, false, kEach>
-                                  : bias_act_kernel<T, vector.value, false, 1>;
-    launch_overlapping(kernel, {dim3(blocks), dim3(kThreads)}, stream, static_cast<const T*>(in), in_stride, bias,
-                       static_cast<T*>(out), out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
-                       FastDiv(static_cast<std::uint32_t>(call.c)), static_cast<std::uint32_t>(total), call.act);
+    with_known(call.act, [&](auto act) {
+      const auto kernel = last      ? bias_act_kernel<T, vector.value, true, 1, act.value>
+                          : several ? bias_act_kernel<T, vector.value, false, kEach, act.value>
+                                    : bias_act_kernel<T, vector.value, false, 1, act.value>;
+      launch_overlapping(kernel, {dim3(blocks), dim3(kThreads)}, stream, static_cast<const T*>(in), in_stride, bias,
+                         static_cast<T*>(out), out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
+                         FastDiv(static_cast<std::uint32_t>(call.c)), static_cast<std::uint32_t>(total), call.act);
+    });
   });
 }
 

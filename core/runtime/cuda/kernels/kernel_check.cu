@@ -32,25 +32,102 @@ struct Strides {
   }
 };
 
+/// How an output pixel finds its place in the input of a resize; by the definition, not by the kernel's tables.
+struct ResizeCheck {
+  bool active, linear;
+  Coordinates coordinates;
+  Rounding rounding;
+  double scale[2];
+};
+
 struct CheckArgs {
   native::Window window;  // c: input channels
   int k;                  // output channels
   int groups;             // 0: not a convolution
   bool pool, global_avg, max, count_padding;
+  bool product;
+  ResizeCheck resize;
   Activation pre, post;
   Strides in[native::kMaxSources], out;
   std::int64_t outputs;
   int samples;
 };
 
+__device__ double activated(const Activation& act, double x) {
+  switch (act.kind) {
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return x > 0 ? x : 0;
+    case Activation::tanh:
+      return tanh(x);
+    case Activation::sigmoid:
+      return 1 / (1 + exp(-x));
+    case Activation::leaky_relu:
+      return x < 0 ? act.a * x : x;
+    case Activation::elu:
+      return x < 0 ? act.a * expm1(x) : x;
+    case Activation::clip:
+      return fmin(fmax(x, static_cast<double>(act.a)), static_cast<double>(act.b));
+    case Activation::hard_sigmoid:
+      return fmin(fmax(act.a * x + act.b, 0.0), 1.0);
+    case Activation::hard_swish:
+      return x * fmin(fmax(x / 6 + 0.5, 0.0), 1.0);
+    case Activation::silu:
+      return x / (1 + exp(-x));
+    case Activation::gelu:
+      return x * normcdf(x);
+    case Activation::softplus:
+      return fmax(x, 0.0) + log1p(exp(-fabs(x)));
+  }
+  return NAN;
+}
+
 template <class T>
 __device__ double input_at(const native::Sources& sources, const CheckArgs& a, std::int64_t n, int c, int h, int w) {
-  double sum = 0;
+  double all = a.product ? 1 : 0;
   for (int s = 0; s < sources.count; ++s) {
-    sum += native::to_float(static_cast<const T*>(sources.list[s].data)[a.in[s].at(n, c, h, w)]);
+    const double one = native::to_float(static_cast<const T*>(sources.list[s].data)[a.in[s].at(n, c, h, w)]);
+    all = a.product ? all * one : all + one;
   }
-  if (a.pre == Activation::relu) return sum > 0 ? sum : 0;
-  return a.pre == Activation::tanh ? tanh(sum) : sum;
+  return activated(a.pre, all);
+}
+
+/// Of an axis: the two pixels that an output pixel lies between, and the second one's share.
+__device__ void place_of(const ResizeCheck& r, int d, int o, int in, int out, int (&pixels)[2], double& share) {
+  double at = 0;
+  if (r.coordinates == Coordinates::half_pixel)
+    at = (o + 0.5) / r.scale[d] - 0.5;
+  else if (r.coordinates == Coordinates::asymmetric)
+    at = o / r.scale[d];
+  else if (out > 1)
+    at = o * (in - 1.0) / (out - 1.0);
+  const auto inside = [&](double pixel) { return static_cast<int>(fmin(fmax(pixel, 0.0), in - 1.0)); };
+  if (r.linear) {
+    pixels[0] = inside(floor(at)), pixels[1] = inside(floor(at) + 1);
+    share = at - floor(at);
+    return;
+  }
+  const double pixel = r.rounding == Rounding::floor     ? floor(at)
+                       : r.rounding == Rounding::ceil    ? ceil(at)
+                       : r.rounding == Rounding::half_up ? floor(at + 0.5)
+                                                         : ceil(at - 0.5);
+  pixels[0] = pixels[1] = inside(pixel);
+  share = 0;
+}
+
+template <class T>
+__device__ double resized(const native::Sources& sources, const CheckArgs& a, std::int64_t n, int k, int y, int x) {
+  const native::Window& g = a.window;
+  int rows[2], columns[2];
+  double below, right;
+  place_of(a.resize, 0, y, g.h, g.oh, rows, below);
+  place_of(a.resize, 1, x, g.w, g.ow, columns, right);
+  double result = 0;
+  for (int i = 0; i < 2; ++i)
+    for (int j = 0; j < 2; ++j)
+      result += (i ? below : 1 - below) * (j ? right : 1 - right) * input_at<T>(sources, a, n, k, rows[i], columns[j]);
+  return result;
 }
 
 template <class T>
@@ -64,13 +141,14 @@ __device__ double expected(const native::Sources& sources, const CheckArgs& a, c
     }
     return sum / (double{1} * g.h * g.w);
   }
+  if (a.resize.active) return resized<T>(sources, a, n, k, y, x);
   if (!a.pool && a.groups == 0) return input_at<T>(sources, a, n, k, y, x);
   double result = a.groups > 0 ? bias[k] : a.max ? -INFINITY : 0.0;
   int inside = 0;
   const int group_c = a.groups > 0 ? g.c / a.groups : 1, first = a.groups > 0 ? k / (a.k / a.groups) * group_c : k;
   for (int r = 0; r < g.kh; ++r) {
     for (int s = 0; s < g.kw; ++s) {
-      const int h = y * g.sh - g.ph + r, w = x * g.sw - g.pw + s;
+      const int h = y * g.sh - g.ph + r * g.dh, w = x * g.sw - g.pw + s * g.dw;
       if (h < 0 || h >= g.h || w < 0 || w >= g.w) continue;
       ++inside;
       for (int c = 0; c < group_c; ++c) {
@@ -84,8 +162,7 @@ __device__ double expected(const native::Sources& sources, const CheckArgs& a, c
     }
   }
   if (a.pool && !a.max) result /= a.count_padding ? g.kh * g.kw : inside;
-  if (a.post == Activation::relu) return result > 0 ? result : 0;
-  return a.post == Activation::tanh ? tanh(result) : result;
+  return activated(a.post, result);
 }
 
 __device__ void add_up(double value, double* to) {
@@ -146,22 +223,15 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
            const float* bias, const void* out, const void* range, std::int64_t range_count, int samples,
            Verdict* verdict) {
   CheckArgs a{};
-  a.window = {problem.batch,
-              problem.input.c,
-              problem.input.h,
-              problem.input.w,
-              problem.output.h,
-              problem.output.w,
-              1,
-              1,
-              1,
-              1,
-              0,
-              0};
+  a.window.n = problem.batch;
+  a.window.c = problem.input.c, a.window.h = problem.input.h, a.window.w = problem.input.w;
+  a.window.oh = problem.output.h, a.window.ow = problem.output.w;
+  a.product = problem.kind == Step::Kind::multiply;
   const auto set_window = [&](const auto& layer) {
     a.window.kh = layer.kernel[0], a.window.kw = layer.kernel[1];
     a.window.sh = layer.stride[0], a.window.sw = layer.stride[1];
     a.window.ph = layer.padding[0], a.window.pw = layer.padding[1];
+    a.window.dh = layer.dilation[0], a.window.dw = layer.dilation[1];
   };
   a.k = problem.output.c;
   a.pre = problem.pre;
@@ -175,6 +245,11 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
     a.global_avg = pool->type == PoolType::global_avg;
     a.max = pool->type == PoolType::max;
     a.count_padding = pool->count_padding;
+  } else if (const auto* resize = std::get_if<Resize2d>(&problem.layer)) {
+    a.resize = {true, resize->interpolation == Interpolation::linear, resize->coordinates, resize->rounding, {}};
+    const int in[] = {problem.input.h, problem.input.w}, out[] = {problem.output.h, problem.output.w};
+    for (int d : {0, 1})
+      a.resize.scale[d] = resize->scale[d] > 0 ? resize->scale[d] : static_cast<double>(out[d]) / in[d];
   }
   for (int s = 0; s < inputs.count; ++s) a.in[s] = strides(problem.inputs[s]);
   a.out = strides(problem.result);

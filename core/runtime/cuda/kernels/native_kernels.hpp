@@ -14,6 +14,10 @@
 #include "core/graph/pool_type.hpp"
 #include "core/tensor_format.hpp"
 
+namespace opsched {
+struct ResizeTap;  // resize_taps.hpp
+}
+
 namespace opsched::native {
 
 /// Inputs that a kernel adds up as it reads them.
@@ -27,11 +31,21 @@ struct Sources {
   int count = 0;
 };
 
-/// The geometry of a window operator on a batch.
+/// The activations that every convolution of ours ends in by itself. The others would make many kernels larger for
+/// few networks; they are a pass of their own over the result.
+constexpr bool is_light(const Activation& act) {
+  return act != Activation::tanh && act != Activation::elu && act != Activation::gelu && act != Activation::softplus;
+}
+/// Those that every kernel can apply to its input as it reads it.
+constexpr bool is_plain(const Activation& act) { return act == Activation::none || act == Activation::relu; }
+
+/// The geometry of a window operator on a batch. Padding at the end needs no number: the output's size says where
+/// windows end, and what lies outside of the input is not read.
 struct Window {
   int n, c, h, w;  ///< input
   int oh, ow;      ///< output height and width
   int kh, kw, sh, sw, ph, pw;
+  int dh = 1, dw = 1;  ///< from tap to tap
 };
 
 /// Bytes moved at a time in gathers, epilogues and pools: a vector of `vector` elements; every
@@ -43,7 +57,7 @@ struct GatherCall {
   int n, c, h, w;
   Activation act;
 };
-/// out = act(sum of sources)
+/// out = act(sum of sources); `out` may be one of them.
 void gather(cudaStream_t stream, const GatherCall& call, const Sources& sources, void* out, std::int64_t out_stride);
 
 /// out = act(in + bias per channel); `in` may be `out`. bias is float.
@@ -57,7 +71,7 @@ struct PoolCall {
   Window window;
   PoolType type;
   bool count_padding;
-  Activation pre;
+  Activation pre;  ///< is_plain
 };
 void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride);
 
@@ -66,11 +80,11 @@ struct DepthwiseVariant {
   enum class Kind {
     tiled,    ///< NCHW float, square 3, 5, 7 with stride 1 or 2: input tile in shared memory; a thread does `rows` rows
     strip,    ///< NHWC, same kernels: a thread does `vector` channels of `cols` neighbouring pixels of `rows` rows
-    generic,  ///< anything: a thread an output
+    generic,  ///< anything: a thread does `vector` channels (1 in NCHW) of an output pixel
   };
   Kind kind = Kind::generic;
   int rows = 1;       ///< tiled: 1, 2 or 4; strip: 1; also 4 if the stride is 1 and vector * cols = 8
-  int vector = 1;     ///< strip: 1, 2 or 4
+  int vector = 1;     ///< strip: 1, 2 or 4; generic: 8, too, of half
   int cols = 2;       ///< strip: 2; also 4 for vectors of 1 and 2
   int threads = 128;  ///< a block, about
 };
@@ -79,7 +93,7 @@ struct DepthwiseCall {
   bool half;
   Window window;
   Activation pre, post;
-  bool sum;  ///< several inputs, or more than a relu before the convolution
+  bool sum;  ///< several inputs
   DepthwiseVariant variant;
 };
 /// Can this variant do it? (The caller checks that vectors are aligned.)
@@ -87,5 +101,34 @@ bool supports(const DepthwiseCall& call);
 /// Weights: [c][kh][kw] in NCHW, [kh][kw][c] in NHWC, elements as the tensors'; bias is float.
 void depthwise(cudaStream_t stream, const DepthwiseCall& call, const Sources& sources, const void* weights,
                const float* bias, void* out, std::int64_t out_stride);
+
+/// A factor of a product: where it begins, and its strides along the axes of a call; 0 where it is repeated.
+struct Factors {
+  struct Factor {
+    const void* data;
+    std::int64_t stride[4];
+  };
+  Factor list[kMaxSources];
+  int count = 0;
+};
+struct MultiplyCall {
+  bool half;
+  int vector;  ///< along the first axis, if factors have a stride of 1 or 0 there and the product one of 1
+  std::int64_t extent[4];
+  std::int64_t out_stride[4];
+  Activation act;
+};
+/// out = act(product of factors)
+void multiply(cudaStream_t stream, const MultiplyCall& call, const Factors& factors, void* out);
+
+struct ResizeCall {
+  TensorFormat layout;
+  bool half, linear;
+  int vector;  ///< channels at a time; NHWC only
+  int n, c, h, w, oh, ow;
+};
+/// `taps`: of the rows, then of the columns; device memory.
+void resize(cudaStream_t stream, const ResizeCall& call, const void* in, std::int64_t in_stride, const ResizeTap* taps,
+            void* out, std::int64_t out_stride);
 
 }  // namespace opsched::native

@@ -45,26 +45,38 @@ __device__ __forceinline__ std::int64_t input_index(const Window& g, const Place
 
 /// Takes one input of the window into the result. (The largest is activated in the end.)
 template <int V, bool kMax, Known kPre>
-__device__ __forceinline__ void take(Activation pre, const float (&in)[V], float (&result)[V]) {
+__device__ __forceinline__ void take(const float (&in)[V], float (&result)[V]) {
 #pragma unroll
   for (int v = 0; v < V; ++v) {
     if constexpr (kMax)
       result[v] = larger(in[v], result[v]);
     else
-      result[v] += activate<kPre>(pre, in[v]);
+      result[v] += activate<kPre>(in[v]);
   }
 }
 
+/// The taps of a window that lie on the input, along one axis: places from `begin` on, up to `end`.
+struct Reach {
+  int begin, end;
+  __device__ __forceinline__ Reach(int first, int taps, int dilation, int size)
+      : begin(first >= 0 ? first : first + (-first + dilation - 1) / dilation * dilation),
+        end(min(first + (taps - 1) * dilation + 1, size)) {}
+  __device__ __forceinline__ int count(int dilation) const {
+    return end > begin ? (end - begin + dilation - 1) / dilation : 0;
+  }
+};
+
+/// `dh`, `dw`: the window's dilation.
 template <class T, int V, bool kChannelsLast, bool kMax>
-__device__ __forceinline__ void finish(const PoolArgs& args, const Place& at, int y, float (&result)[V], T* out,
-                                       std::int64_t out_stride) {
+__device__ __forceinline__ void finish(const PoolArgs& args, const Place& at, int y, int dh, int dw, float (&result)[V],
+                                       T* out, std::int64_t out_stride) {
   const Window& g = args.window;
-  const int top = y * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
-  const int real = (min(top + g.kh, g.h) - max(top, 0)) * (min(left + g.kw, g.w) - max(left, 0));
-  const float part = 1.f / static_cast<float>(args.count_padding ? g.kh * g.kw : real);
   if constexpr (kMax) {
-    activate_all(args.pre, result);  // activations never fall: the largest stays the largest
+    if (args.pre == Activation::relu) for_all(result, [](float v) { return larger(v, 0.f); });  // still the largest
   } else {
+    const int top = y * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
+    const int real = Reach(top, g.kh, dh, g.h).count(dh) * Reach(left, g.kw, dw, g.w).count(dw);
+    const float part = 1.f / static_cast<float>(args.count_padding ? g.kh * g.kw : real);
 #pragma unroll
     for (int v = 0; v < V; ++v) result[v] *= part;
   }
@@ -86,8 +98,9 @@ __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std
   float result[V];
 #pragma unroll
   for (int v = 0; v < V; ++v) result[v] = kMax ? -INFINITY : 0.f;
-  for (int y = max(top, 0); y < min(top + g.kh, g.h); ++y) {
-    for (int x = max(left, 0); x < min(left + g.kw, g.w); ++x) {
+  const Reach rows(top, g.kh, g.dh, g.h), columns(left, g.kw, g.dw, g.w);
+  for (int y = rows.begin; y < rows.end; y += g.dh) {
+    for (int x = columns.begin; x < columns.end; x += g.dw) {
       float sum[V] = {};
       for (int s = 0; s < sources.count; ++s) {
         const auto& source = sources.list[s];
@@ -96,10 +109,10 @@ __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std
 #pragma unroll
         for (int v = 0; v < V; ++v) sum[v] += to_float(in.v[v]);
       }
-      take<V, kMax, kPre>(args.pre, sum, result);
+      take<V, kMax, kPre>(sum, result);
     }
   }
-  finish<T, V, kChannelsLast, kMax>(args, at, at.y, result, out, out_stride);
+  finish<T, V, kChannelsLast, kMax>(args, at, at.y, g.dh, g.dw, result, out, out_stride);
 }
 
 /// One input and a 3x3 window: a thread does `Rows` output rows, `Stride` input rows apart, one below the other
@@ -143,37 +156,37 @@ __global__ void pool_strip(const __grid_constant__ Sources sources, T* out, std:
       float value[V];
 #pragma unroll
       for (int v = 0; v < V; ++v) value[v] = to_float(in[r][s].v[v]);
-      take<V, kMax, kPre>(args.pre, value, of_row);
+      take<V, kMax, kPre>(value, of_row);
     }
 #pragma unroll
     for (int o = 0; o < Rows; ++o)
-      if (r >= o * Stride && r < o * Stride + kWindow) take<V, kMax, Known::none>(Activation::none, of_row, result[o]);
+      if (r >= o * Stride && r < o * Stride + kWindow) take<V, kMax, Known::none>(of_row, result[o]);
   }
 #pragma unroll
   for (int o = 0; o < Rows; ++o)
     if (static_cast<int>(at.y) + o < g.oh)
-      finish<T, V, kChannelsLast, kMax>(args, at, at.y + o, result[o], out, out_stride);
+      finish<T, V, kChannelsLast, kMax>(args, at, at.y + o, 1, 1, result[o], out, out_stride);
 }
 
 template <class T, Known kPre>
-__device__ float summed(const Sources& sources, Activation pre, std::int64_t outer, std::int64_t inner) {
+__device__ float summed(const Sources& sources, std::int64_t outer, std::int64_t inner) {
   float sum = 0.f;
   for (int s = 0; s < sources.count; ++s) {
     sum += to_float(static_cast<const T*>(sources.list[s].data)[outer * sources.list[s].stride + inner]);
   }
-  return activate<kPre>(pre, sum);
+  return activate<kPre>(sum);
 }
 
 /// A warp an image's channel.
 template <class T, Known kPre>
 __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int n, int c,
-                                int plane, Activation pre) {
+                                int plane) {
   await_predecessor();
   const int row = (blockIdx.x * kThreads + threadIdx.x) / 32, lane = threadIdx.x % 32;
   if (row >= n * c) return;
   const int image = row / c, channel = row % c;
   float sum = 0.f;
-  for (int i = lane; i < plane; i += 32) sum += summed<T, kPre>(sources, pre, image, std::int64_t{channel} * plane + i);
+  for (int i = lane; i < plane; i += 32) sum += summed<T, kPre>(sources, image, std::int64_t{channel} * plane + i);
   for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
   if (lane == 0) out[image * out_stride + channel] = from_float<T>(sum / plane);
 }
@@ -181,7 +194,7 @@ __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out,
 /// A block 32 channels of an image; its warps share the pixels.
 template <class T, Known kPre>
 __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
-                                int plane, Activation pre) {
+                                int plane) {
   constexpr int kWarps = 8;
   __shared__ float partial[kWarps][33];
   await_predecessor();
@@ -191,7 +204,7 @@ __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out,
   float sum = 0.f;
   if (channel < c) {
 #pragma unroll 4
-    for (int i = warp; i < plane; i += kWarps) sum += summed<T, kPre>(sources, pre, image * plane + i, channel);
+    for (int i = warp; i < plane; i += kWarps) sum += summed<T, kPre>(sources, image * plane + i, channel);
   }
   partial[warp][lane] = sum;
   __syncthreads();
@@ -204,7 +217,7 @@ __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out,
 /// input, whose loads are then several in flight.
 template <class T, int V, bool One, Known kPre>
 __global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
-                                   int plane, Activation pre) {
+                                   int plane) {
   constexpr int kWarps = 8, kVectors = 8, kSlices = kWarps * 32 / kVectors;
   __shared__ float partial[kWarps][kVectors * V];
   await_predecessor();
@@ -225,7 +238,7 @@ __global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* o
         for (int v = 0; v < V; ++v) value[v] += to_float(in.v[v]);
       }
 #pragma unroll
-      for (int v = 0; v < V; ++v) sum[v] += activate<kPre>(pre, value[v]);
+      for (int v = 0; v < V; ++v) sum[v] += activate<kPre>(value[v]);
     }
   }
 #pragma unroll
@@ -248,8 +261,7 @@ void launch_global_avg_vectors(cudaStream_t stream, const PoolCall& call, const 
   const Window& g = call.window;
   const dim3 blocks((g.c + 8 * V - 1) / (8 * V), g.n);
   launch_overlapping(sources.count == 1 ? global_avg_vectors<T, V, true, kPre> : global_avg_vectors<T, V, false, kPre>,
-                     {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride, g.c, g.h * g.w,
-                     call.pre);
+                     {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride, g.c, g.h * g.w);
 }
 
 template <class T, Known kPre>
@@ -259,7 +271,7 @@ void global_avg_as(cudaStream_t stream, const PoolCall& call, const Sources& sou
   if (call.layout == TensorFormat::nchw) {
     const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
     launch_overlapping(global_avg_nchw<T, kPre>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
-                       out_stride, g.n, g.c, g.h * g.w, call.pre);
+                       out_stride, g.n, g.c, g.h * g.w);
     return;
   }
   if constexpr (sizeof(T) == 2) {
@@ -268,19 +280,19 @@ void global_avg_as(cudaStream_t stream, const PoolCall& call, const Sources& sou
   if (call.vector == 4) return launch_global_avg_vectors<T, 4, kPre>(stream, call, sources, out, out_stride);
   if (call.vector == 2) return launch_global_avg_vectors<T, 2, kPre>(stream, call, sources, out, out_stride);
   launch_overlapping(global_avg_nhwc<T, kPre>, {dim3((g.c + 31) / 32, g.n), dim3(256)}, stream, sources,
-                     static_cast<T*>(out), out_stride, g.c, g.h * g.w, call.pre);
+                     static_cast<T*>(out), out_stride, g.c, g.h * g.w);
 }
 
 template <class T>
 void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
-  with_known(call.pre, [&](auto pre) { global_avg_as<T, pre.value>(stream, call, sources, out, out_stride); });
+  with_known_pre(call.pre, [&](auto pre) { global_avg_as<T, pre.value>(stream, call, sources, out, out_stride); });
 }
 
 template <class T, int V, bool kChannelsLast, bool kMax, Known kPre>
 void launch_as(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
   const Window& g = call.window;
   const std::int64_t strips_of = std::int64_t{g.n} * (g.c / V) * g.ow;
-  const bool common = g.kh == kWindow && g.kw == kWindow && sources.count == 1;
+  const bool common = g.kh == kWindow && g.kw == kWindow && g.dh == 1 && g.dw == 1 && sources.count == 1;
   const bool strips = common && (g.sh == 1 || g.sh == 2) && strips_of * (g.oh / kStrip) >= kEnough;
   const int rows = strips ? (g.oh + kStrip - 1) / kStrip : g.oh;
   PoolArgs args;
@@ -302,9 +314,9 @@ void launch_as(cudaStream_t stream, const PoolCall& call, const Sources& sources
 
 template <class T, int V, bool kChannelsLast>
 void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
-  if (call.type == PoolType::max)
-    return launch_as<T, V, kChannelsLast, true, Known::any>(stream, call, sources, out, out_stride);
-  with_known(call.pre, [&](auto pre) {
+  if (call.type == PoolType::max)  // finishes with what comes before it
+    return launch_as<T, V, kChannelsLast, true, Known::none>(stream, call, sources, out, out_stride);
+  with_known_pre(call.pre, [&](auto pre) {
     launch_as<T, V, kChannelsLast, false, pre.value>(stream, call, sources, out, out_stride);
   });
 }

@@ -2,6 +2,7 @@
 // convolution + bias + activation; the same with a second summand of weight 0, which is the pattern of
 // cudnnConvolutionBiasActivationForward; the bare convolution, finished by a kernel of this project.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/error.hpp"
@@ -27,13 +28,47 @@ enum Id : std::int64_t { kX = 1, kW, kY, kBias, kZ, kConvOut, kSumOut, kBiasOut 
 std::array<std::int64_t, 4> dims_of(std::int64_t n, const Shape& s) { return {n, s.c, s.h, s.w}; }
 std::array<std::int64_t, 4> strides_of(const TensorLayout& t) { return {t.n, t.c, t.h, t.w}; }
 
-Descriptor pointwise(cudnnPointwiseMode_t mode, const Descriptor& x, const Descriptor* b, const Descriptor& y,
+/// An operation on each element, with its parameters.
+struct Pointwise {
+  cudnnPointwiseMode_t mode;
+  std::vector<std::pair<cudnnBackendAttributeName_t, double>> parameters{};
+};
+
+/// cuDNN's operation for an activation, if it has one.
+std::optional<Pointwise> pointwise_of(const Activation& act) {
+  switch (act.kind) {
+    case Activation::relu:
+      return Pointwise{CUDNN_POINTWISE_RELU_FWD};
+    case Activation::clip:
+      if (act.a != 0 || !(act.b > 0)) return std::nullopt;
+      return Pointwise{CUDNN_POINTWISE_RELU_FWD, {{CUDNN_ATTR_POINTWISE_RELU_UPPER_CLIP, act.b}}};
+    case Activation::leaky_relu:
+      return Pointwise{CUDNN_POINTWISE_RELU_FWD, {{CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, act.a}}};
+    case Activation::tanh:
+      return Pointwise{CUDNN_POINTWISE_TANH_FWD};
+    case Activation::sigmoid:
+      return Pointwise{CUDNN_POINTWISE_SIGMOID_FWD};
+    case Activation::silu:
+      return Pointwise{CUDNN_POINTWISE_SWISH_FWD, {{CUDNN_ATTR_POINTWISE_SWISH_BETA, 1}}};
+    case Activation::elu:
+      return Pointwise{CUDNN_POINTWISE_ELU_FWD, {{CUDNN_ATTR_POINTWISE_ELU_ALPHA, act.a}}};
+    case Activation::gelu:
+      return Pointwise{CUDNN_POINTWISE_GELU_FWD};
+    case Activation::softplus:
+      return Pointwise{CUDNN_POINTWISE_SOFTPLUS_FWD, {{CUDNN_ATTR_POINTWISE_SOFTPLUS_BETA, 1}}};
+    default:
+      return std::nullopt;
+  }
+}
+
+Descriptor pointwise(const Pointwise& what, const Descriptor& x, const Descriptor* b, const Descriptor& y,
                      float alpha2) {
   const cudnnDataType_t math = CUDNN_DATA_FLOAT;
   const float one = 1.f;
   Descriptor how(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-  how.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
+  how.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &what.mode);
   how.set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &math);
+  for (const auto& [name, value] : what.parameters) how.set(name, CUDNN_TYPE_DOUBLE, 1, &value);
   how.finalize();
   Descriptor op(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
   op.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how);
@@ -55,7 +90,7 @@ Descriptor operation_graph(const Problem& p, Pattern pattern, const cudnn::Handl
   const TensorLayout filter_layout = dense_layout(filter, p.layout);
   const TensorLayout dense = dense_layout(p.output, p.layout);
   const auto out_dims = dims_of(p.batch, p.output);
-  const bool relu = conv.act == Activation::relu;
+  const std::optional<Pointwise> act = pointwise_of(conv.act);
 
   const Descriptor x =
       make_tensor({kX, type, dims_of(p.batch, p.input), strides_of(p.inputs[0]), p.inputs[0].alignment});
@@ -69,14 +104,15 @@ Descriptor operation_graph(const Problem& p, Pattern pattern, const cudnn::Handl
   const Descriptor conv_out = pattern == Pattern::bare ? y : inner(kConvOut);
 
   Descriptor how(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
-  const std::int64_t two[] = {2}, dilation[] = {1, 1};
+  const std::int64_t two[] = {2}, dilation[] = {conv.dilation[0], conv.dilation[1]};
   const std::int64_t stride[] = {conv.stride[0], conv.stride[1]}, padding[] = {conv.padding[0], conv.padding[1]};
+  const std::int64_t end_padding[] = {padding[0] + conv.more_padding[0], padding[1] + conv.more_padding[1]};
   const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
   how.set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &math);
   how.set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode);
   how.set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, two);
   how.set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, padding);
-  how.set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, padding);
+  how.set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, end_padding);
   how.set(CUDNN_ATTR_CONVOLUTION_DILATIONS, dilation);
   how.set(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, stride);
   how.finalize();
@@ -100,11 +136,11 @@ Descriptor operation_graph(const Problem& p, Pattern pattern, const cudnn::Handl
     if (pattern == Pattern::summand) {
       const Descriptor z = make_tensor({kZ, type, out_dims, strides_of(p.result), p.result.alignment});
       summed = inner(kSumOut);
-      ops.push_back(pointwise(CUDNN_POINTWISE_ADD, conv_out, &z, summed, 0.f));
+      ops.push_back(pointwise({CUDNN_POINTWISE_ADD}, conv_out, &z, summed, 0.f));
     }
-    const Descriptor biased = relu ? inner(kBiasOut) : y;
-    ops.push_back(pointwise(CUDNN_POINTWISE_ADD, summed, &bias, biased, 1.f));
-    if (relu) ops.push_back(pointwise(CUDNN_POINTWISE_RELU_FWD, biased, nullptr, y, 0.f));
+    const Descriptor biased = act ? inner(kBiasOut) : y;
+    ops.push_back(pointwise({CUDNN_POINTWISE_ADD}, summed, &bias, biased, 1.f));
+    if (act) ops.push_back(pointwise(*act, biased, nullptr, y, 0.f));
   }
 
   Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
@@ -192,7 +228,7 @@ std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSi
   const Activation act = std::get<Conv2d>(problem.layer).act;
   std::vector<std::string> names, small;
   for (const auto& [pattern, pattern_name] : kPatterns) {
-    if (pattern != Pattern::bare && act == Activation::tanh) continue;
+    if (pattern != Pattern::bare && act != Activation::none && !pointwise_of(act)) continue;
     Descriptor graph;
     try {
       graph = operation_graph(problem, pattern, builder);

@@ -1,5 +1,6 @@
 // 1x1 convolutions as matrix products by cuBLASLt. In NHWC one product does the batch and ends in bias
-// and relu; in NCHW there is a product an image, and a kernel of this project adds the bias.
+// and relu (another activation is a pass of a kernel of this project); in NCHW there is a product an image, and a
+// kernel of this project adds the bias.
 #include <algorithm>
 #include <cstring>
 
@@ -20,8 +21,8 @@ void check(cublasStatus_t status, const char* call) {
 bool possible(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
   constexpr std::array<int, 2> one{1, 1}, none{0, 0};
-  return conv.kernel == one && conv.stride == one && conv.padding == none && conv.groups == 1 &&
-         problem.inputs.size() == 1 && problem.pre == Activation::none;
+  return conv.kernel == one && conv.stride == one && conv.padding == none && conv.more_padding == none &&
+         conv.groups == 1 && problem.inputs.size() == 1 && problem.pre == Activation::none;
 }
 
 /// Column-major matrices: in NHWC out^T = W x in^T, so that rows are output channels; in NCHW
@@ -153,7 +154,7 @@ std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSit
   std::vector<std::string> names;
   if (!possible(problem)) return names;
   for (bool fused : {true, false}) {
-    if (fused && (problem.layout == TensorFormat::nchw || std::get<Conv2d>(problem.layer).act == Activation::tanh))
+    if (fused && (problem.layout == TensorFormat::nchw || !native::is_plain(std::get<Conv2d>(problem.layer).act)))
       continue;
     try {
       Product product(problem, fused);

@@ -20,9 +20,24 @@ bool needs_dense_copy(const Problem& problem) {
   return !is_dense(in, problem.input, problem.layout) && row_alignment(in, problem) < 16;
 }
 
+void append(std::vector<std::string>& names, std::vector<std::string> more, const std::string& prefix = "") {
+  for (std::string& name : more) names.push_back(prefix + name);
+}
+
+/// Ours, with the activation in the kernel or, if it is not light, after it.
+std::vector<std::string> list_our_convs(const Problem& problem, const KernelSite& site) {
+  const bool light = native::is_light(std::get<Conv2d>(problem.layer).act);
+  const Problem p = light ? problem : before_act(problem);
+  std::vector<std::string> names;
+  append(names, list_own_convs(p, site), light ? "" : kActPrefix);
+  append(names, list_patch_convs(p), light ? "" : kActPrefix);
+  if (names.empty()) names.push_back(kDirectConv);  // seldom fast, but there is nothing that it cannot do
+  return names;
+}
+
 std::vector<std::string> list_convs(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
-  std::vector<std::string> names = list_own_convs(problem, *site);
-  for (auto& name : list_patch_convs(problem)) names.push_back(std::move(name));
+  if (!native::is_plain(problem.pre)) return {};
+  std::vector<std::string> names = list_our_convs(problem, *site);
   if (problem.pre != Activation::none) return names;
   for (auto& name : list_gemm_convs(problem, *site)) names.push_back(std::move(name));
   for (auto& name : list_cudnn_convs(problem, *site, builder)) names.push_back(std::move(name));
@@ -47,16 +62,22 @@ KernelSite::~KernelSite() { cublasLtDestroy(lt); }
 std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
   if (problem.precision == Precision::fp16 && problem.layout == TensorFormat::nchw)
     throw Error("fp16 runs channels-last only: " + problem.key());
+  if (problem.kind == Step::Kind::gather || problem.kind == Step::Kind::multiply) return list_native(problem);
   const bool conv = problem.kind == Step::Kind::conv, sum = problem.inputs.size() > 1;
-  const auto list = [&](const Problem& p) { return conv ? list_convs(p, site, builder) : list_native(p); };
+  const auto list = [&](const Problem& p) {
+    if (conv) return list_convs(p, site, builder);
+    std::vector<std::string> names = list_native(p);
+    const auto* depthwise = std::get_if<Conv2d>(&p.layer);
+    if (depthwise && !native::is_light(depthwise->act)) append(names, list_native(before_act(p)), kActPrefix);
+    return names;
+  };
   std::vector<std::string> names;
   if (!conv || !sum) names = list(problem);
   // A window reads an input several times; a sum of its own reads it once.
-  if (problem.kind != Step::Kind::gather &&
-      (sum || (conv && (problem.pre != Activation::none || needs_dense_copy(problem))))) {
-    for (const auto& name : list(after_sum(problem, static_cast<int>(problem.inputs.size()))))
-      names.push_back(kSumPrefix + name);
-  }
+  const bool pre = problem.pre != Activation::none;
+  if (sum || !native::is_plain(problem.pre) || (pre && problem.kind == Step::Kind::resize) ||
+      (conv && (pre || needs_dense_copy(problem))))
+    append(names, list(after_sum(problem, static_cast<int>(problem.inputs.size()))), kSumPrefix);
   return names;
 }
 
@@ -68,9 +89,15 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
     return sum_first(sum, count, build_native(sum, list_native(sum).front()),
                      build_kernel(after_sum(problem, count), name.substr(kSumPrefix.size()), site, builder));
   }
+  if (name.starts_with(kActPrefix)) {
+    const Problem act = act_of(problem);
+    return act_last(build_kernel(before_act(problem), name.substr(kActPrefix.size()), site, builder),
+                    build_native(act, list_native(act).front()));
+  }
   if (name.starts_with("cudnn/")) return build_cudnn_conv(problem, name, site, builder);
   if (name.starts_with("gemm/")) return build_gemm_conv(problem, name, site);
   if (name.starts_with("patch/")) return build_patch_conv(problem, name);
+  if (name == kDirectConv) return build_direct_conv(problem, name);
   if (problem.kind == Step::Kind::conv) return build_own_conv(problem, name);
   return build_native(problem, name);
 }
@@ -105,6 +132,14 @@ int row_alignment(const TensorLayout& t, const Problem& problem) {
   int alignment = t.alignment;
   while (!one_row && stride % alignment != 0) alignment /= 2;
   return alignment;
+}
+
+int common_vector(const Problem& problem, std::int64_t extent) {
+  int bytes = row_alignment(problem.result, problem);
+  for (const TensorLayout& t : problem.inputs) bytes = std::min(bytes, row_alignment(t, problem));
+  int vector = bytes / element_bytes(problem.precision);
+  while (extent % vector != 0) vector /= 2;
+  return vector;
 }
 
 bool is_dense(const TensorLayout& t, const Shape& shape, TensorFormat layout) {

@@ -45,31 +45,45 @@ std::vector<std::string> list_kernels(const Problem& problem, const Site& site, 
 std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& name, const Site& site,
                                      const cudnn::Handle& builder);
 
-/// Prefix of the names of kernels that sum first.
+/// Prefix of the names of kernels that sum first, with the activation before the layer.
 inline const std::string kSumPrefix = "sum+";
+/// Prefix of those that do the activation after a convolution last, in a pass of its own.
+inline const std::string kActPrefix = "act+";
 
 /// `problem` with its first `count` inputs replaced by their sum in a dense tensor; with all of them,
 /// the activation before the layer has happened too.
 Problem after_sum(const Problem& problem, int count);
-/// The gather that after_sum leaves to be done.
+/// The gather (of a product: the product) that after_sum leaves to be done.
 Problem sum_of(const Problem& problem, int count);
 /// Runs `sum` (a kernel for `sum_problem`, which is sum_of) into the workspace, then `rest` (one for after_sum).
 std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::shared_ptr<const Kernel> sum,
                                   std::shared_ptr<const Kernel> rest);
 
+/// A convolution without its activation, and the gather that this leaves to be done, in place.
+Problem before_act(const Problem& problem);
+Problem act_of(const Problem& problem);
+/// Runs `first` (a kernel for before_act), then `act` (one for act_of).
+std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act);
+
 // The providers, each with a list and a build function.
 
-/// Depthwise convolutions, pools and gathers with up to native::kMaxSources inputs.
+/// Depthwise convolutions, pools, gathers and products with up to native::kMaxSources inputs, and resizing of one.
+/// Before windows none or relu; any other activation only before depthwise convolutions of the generic variant.
 std::vector<std::string> list_native(const Problem& problem);
 std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& name);
 
-/// The project's dense convolutions; one input, none or relu before it.
+/// The project's dense convolutions; one input, none or relu before it, a light activation after it
+/// (native_kernels.hpp).
 std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name);
 
-/// Those that hold all they read in shared memory, in tf32 and fp16; one input, none or relu before it.
+/// Those that hold all they read in shared memory, in tf32 and fp16; the same before and after.
 std::vector<std::string> list_patch_convs(const Problem& problem);
 std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name);
+
+/// Plain loops that do every convolution of one input with none or relu before it.
+std::unique_ptr<Kernel> build_direct_conv(const Problem& problem, const std::string& name);
+inline const std::string kDirectConv = "direct";
 
 /// cuDNN's; one input, nothing before it. Those for a part of the multiprocessors come last.
 std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site, const cudnn::Handle& builder);
@@ -81,6 +95,11 @@ std::unique_ptr<Kernel> build_cudnn_conv(const Problem& problem, const std::stri
 /// 1x1 convolutions of stride 1 as matrix products by cuBLASLt; one input, nothing before it.
 std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_gemm_conv(const Problem& problem, const std::string& name, const Site& site);
+
+/// Products, and resizing of one input without an activation: parts of list_native and build_native.
+std::unique_ptr<Kernel> build_product(const Problem& problem, const std::string& name);
+std::vector<std::string> list_resizes(const Problem& problem);
+std::unique_ptr<Kernel> build_resize(const Problem& problem, const std::string& name);
 
 // Shared by the providers.
 
@@ -100,7 +119,23 @@ std::int64_t free_stride(const TensorLayout& t, TensorFormat layout);
 /// Power of two of bytes, at most 16, that the address of every contiguous row of a tensor is a multiple
 /// of. Rows are images in NCHW, pixels in NHWC.
 int row_alignment(const TensorLayout& t, const Problem& problem);
+/// Elements that can be moved at once in all tensors of a problem, if rows are `extent` long.
+int common_vector(const Problem& problem, std::int64_t extent);
 bool is_dense(const TensorLayout& t, const Shape& shape, TensorFormat layout);
+
+/// A kernel without weights and workspace, unless it says otherwise.
+class Native : public Kernel {
+ public:
+  Native(const Problem& problem, std::string name) : problem_(problem), name_(std::move(name)) {}
+  std::vector<std::byte> pack(const ConvWeights&) const override { return {}; }
+  std::string describe() const override { return name_; }
+  std::string weight_format() const override { return "none"; }
+
+ protected:
+  std::int64_t out_stride() const { return free_stride(problem_.result, problem_.layout); }
+  Problem problem_;
+  std::string name_;
+};
 
 /// Weights of a dense or grouped convolution for the libraries: [out][in / groups][kh][kw] in NCHW or
 /// [out][kh][kw][in / groups] in NHWC, of the storage type (rounded to tf32's in tf32); then the biases

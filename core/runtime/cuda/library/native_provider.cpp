@@ -1,4 +1,4 @@
-// Depthwise convolutions, pools and gathers as kernels of the library.
+// Depthwise convolutions, pools and gathers as kernels of the library, and the list of all that are not convolutions.
 #include <cuda_fp16.h>
 
 #include <algorithm>
@@ -21,29 +21,7 @@ native::Sources sources_of(const Problem& problem, std::span<const void* const> 
   return sources;
 }
 
-/// Elements that can be moved at once in all tensors of a problem, if rows are `extent` long.
-int common_vector(const Problem& problem, std::int64_t extent) {
-  int bytes = row_alignment(problem.result, problem);
-  for (const TensorLayout& t : problem.inputs) bytes = std::min(bytes, row_alignment(t, problem));
-  int vector = bytes / element_bytes(problem.precision);
-  while (extent % vector != 0) vector /= 2;
-  return vector;
-}
-
 bool is_half(const Problem& problem) { return problem.precision == Precision::fp16; }
-
-class Native : public Kernel {
- public:
-  Native(const Problem& problem, std::string name) : problem_(problem), name_(std::move(name)) {}
-  std::vector<std::byte> pack(const ConvWeights&) const override { return {}; }
-  std::string describe() const override { return name_; }
-  std::string weight_format() const override { return "none"; }
-
- protected:
-  std::int64_t out_stride() const { return free_stride(problem_.result, problem_.layout); }
-  Problem problem_;
-  std::string name_;
-};
 
 class Gather : public Native {
  public:
@@ -76,7 +54,11 @@ class Gather : public Native {
 };
 
 native::Window window_of(const Problem& p) {
-  return {p.batch, p.input.c, p.input.h, p.input.w, p.output.h, p.output.w, 1, 1, 1, 1, 0, 0};
+  native::Window g{};
+  g.n = p.batch, g.c = p.input.c, g.h = p.input.h, g.w = p.input.w;
+  g.oh = p.output.h, g.ow = p.output.w;
+  g.kh = g.kw = g.sh = g.sw = 1;
+  return g;
 }
 
 template <class L>
@@ -85,6 +67,7 @@ native::Window window_of(const Problem& p, const L& layer) {
   g.kh = layer.kernel[0], g.kw = layer.kernel[1];
   g.sh = layer.stride[0], g.sw = layer.stride[1];
   g.ph = layer.padding[0], g.pw = layer.padding[1];
+  g.dh = layer.dilation[0], g.dw = layer.dilation[1];
   return g;
 }
 
@@ -108,13 +91,8 @@ native::DepthwiseCall depthwise_call(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
   if (conv.groups != problem.input.c || conv.out_channels != problem.input.c)
     throw Error("a depthwise convolution has as many groups and output channels as input channels");
-  return {problem.layout,
-          is_half(problem),
-          window_of(problem, conv),
-          problem.pre,
-          conv.act,
-          problem.inputs.size() > 1 || problem.pre == Activation::tanh,
-          {}};
+  return {
+      problem.layout, is_half(problem), window_of(problem, conv), problem.pre, conv.act, problem.inputs.size() > 1, {}};
 }
 
 class Depthwise : public Native {
@@ -172,7 +150,9 @@ std::vector<std::string> list_depthwise(const Problem& problem) {
             names.push_back("strip/v" + std::to_string(vector) + "/c" + std::to_string(cols) +
                             (rows > 1 ? "/r" + std::to_string(rows) : "") + "/t" + std::to_string(threads));
         }
-  if (names.empty()) names.push_back("generic/t128");
+  if (names.empty())
+    for (int vector = std::max(widest, 1); vector >= 1; vector /= 2)
+      names.push_back("generic/v" + std::to_string(vector) + "/t128");
   return names;
 }
 
@@ -187,7 +167,8 @@ native::DepthwiseVariant parse_depthwise(const std::string& name) {
             .vector = name_number(parts[1], 'v'),
             .cols = name_number(parts[2], 'c'),
             .threads = name_number(parts.back(), 't')};
-  if (parts[0] == "generic" && parts.size() == 2) return {.kind = Kind::generic, .threads = name_number(parts[1], 't')};
+  if (parts[0] == "generic" && parts.size() == 3)
+    return {.kind = Kind::generic, .vector = name_number(parts[1], 'v'), .threads = name_number(parts[2], 't')};
   throw Error("there is no depthwise kernel '" + name + "'");
 }
 
@@ -201,15 +182,18 @@ std::vector<std::string> list_native(const Problem& problem) {
       return list_depthwise(problem);
     case Step::Kind::pool: {
       std::vector<std::string> names;
+      if (!native::is_plain(problem.pre)) return names;
       for (int vector = problem.layout == TensorFormat::nhwc ? common_vector(problem, problem.input.c) : 1; vector >= 1;
            vector /= 2)
         names.push_back("pool/v" + std::to_string(vector));
       return names;
     }
+    case Step::Kind::multiply:
+      return {"multiply"};
+    case Step::Kind::resize:
+      return list_resizes(problem);
     case Step::Kind::conv:
     case Step::Kind::transfer:
-    case Step::Kind::multiply:
-    case Step::Kind::resize:
       break;
   }
   return {};
@@ -218,7 +202,9 @@ std::vector<std::string> list_native(const Problem& problem) {
 std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& name) {
   if (problem.inputs.size() > native::kMaxSources) throw Error("too many inputs for one kernel");
   if (problem.kind == Step::Kind::gather && name == "gather") return std::make_unique<Gather>(problem, name);
-  if (problem.kind == Step::Kind::pool && name.starts_with("pool/"))
+  if (problem.kind == Step::Kind::multiply && name == "multiply") return build_product(problem, name);
+  if (problem.kind == Step::Kind::resize && name.starts_with("resize/")) return build_resize(problem, name);
+  if (problem.kind == Step::Kind::pool && name.starts_with("pool/") && native::is_plain(problem.pre))
     return std::make_unique<Pooling>(problem, name, name_number(split_name(name)[1], 'v'));
   if (problem.kind == Step::Kind::depthwise) {
     native::DepthwiseCall call = depthwise_call(problem);

@@ -14,7 +14,8 @@ bool is_mma(const Problem& problem) {
 
 bool possible(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
-  if (conv.groups != 1 || problem.inputs.size() != 1 || problem.pre == Activation::tanh) return false;
+  if (conv.groups != 1 || problem.inputs.size() != 1 || !native::is_plain(problem.pre) || !native::is_light(conv.act))
+    return false;
   if (is_mma(problem)) return row_alignment(problem.inputs[0], problem) >= kConvMmaAlignment;
   return problem.layout == TensorFormat::nchw && problem.precision == Precision::fp32;
 }
@@ -46,7 +47,7 @@ class OwnConv : public Kernel {
     }
   }
   std::string describe() const override { return name_; }
-  std::string weight_format() const override { return is_mma(problem_) ? "mma" : "simt"; }
+  std::string weight_format() const override { return is_mma(problem_) ? "mma" : conv_simt_weight_format(geometry_); }
 
  private:
   Problem problem_;
@@ -71,7 +72,8 @@ ConvGeometry conv_geometry(const Problem& problem) {
   g.in_stride_n = in.n, g.in_stride = nhwc ? in.w : in.c;
   g.out_stride_n = out.n, g.out_stride = nhwc ? out.w : out.c;
   g.pre_relu = problem.pre == Activation::relu;
-  g.act = conv.act == Activation::relu ? 1 : conv.act == Activation::tanh ? 2 : 0;
+  g.act = conv.act;
+  g.dilation_h = conv.dilation[0], g.dilation_w = conv.dilation[1];
   return g;
 }
 

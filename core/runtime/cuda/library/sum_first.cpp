@@ -1,4 +1,4 @@
-// Problems solved by two kernels in turn: a sum of inputs, then the rest.
+// Problems solved by two kernels in turn: a sum of inputs, then the rest; a convolution, then its activation.
 #include <algorithm>
 
 #include "core/runtime/cuda/library/kernel_providers.hpp"
@@ -32,6 +32,28 @@ class SumFirst : public Kernel {
   std::shared_ptr<const Kernel> sum_, rest_;
 };
 
+/// The activation reads and writes what the convolution wrote.
+class ActLast : public Kernel {
+ public:
+  ActLast(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act)
+      : first_(std::move(first)), act_(std::move(act)) {
+    workspace_bytes_ = std::max(first_->workspace_bytes(), act_->workspace_bytes());
+    weight_bytes_ = first_->weight_bytes();
+  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override { return first_->pack(weights); }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
+              void* workspace) const override {
+    first_->launch(stream, inputs, output, weights, workspace);
+    const void* const result = output;
+    act_->launch(stream, {&result, 1}, output, nullptr, workspace);
+  }
+  std::string describe() const override { return kActPrefix + first_->describe(); }
+  std::string weight_format() const override { return first_->weight_format(); }
+
+ private:
+  std::shared_ptr<const Kernel> first_, act_;
+};
+
 }  // namespace
 
 Problem after_sum(const Problem& problem, int count) {
@@ -44,7 +66,7 @@ Problem after_sum(const Problem& problem, int count) {
 
 Problem sum_of(const Problem& problem, int count) {
   Problem sum = problem;
-  sum.kind = Step::Kind::gather;
+  if (problem.kind != Step::Kind::multiply) sum.kind = Step::Kind::gather;
   sum.layer = std::monostate{};
   sum.output = problem.input;
   sum.result = dense_layout(problem.input, problem.layout);
@@ -57,6 +79,26 @@ std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::sh
                                   std::shared_ptr<const Kernel> rest) {
   const std::size_t bytes = sum_problem.batch * sum_problem.input.size() * element_bytes(sum_problem.precision);
   return std::make_unique<SumFirst>(count, std::move(sum), std::move(rest), bytes);
+}
+
+Problem before_act(const Problem& problem) {
+  Problem first = problem;
+  std::get<Conv2d>(first.layer).act = Activation::none;
+  return first;
+}
+
+Problem act_of(const Problem& problem) {
+  Problem act = problem;
+  act.kind = Step::Kind::gather;
+  act.layer = std::monostate{};
+  act.input = problem.output;
+  act.inputs = {problem.result};
+  act.pre = std::get<Conv2d>(problem.layer).act;
+  return act;
+}
+
+std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act) {
+  return std::make_unique<ActLast>(std::move(first), std::move(act));
 }
 
 }  // namespace opsched

@@ -45,12 +45,19 @@ ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192) {
   g.s = pick(rng, {1, 1, 3, 5, 7});
   g.pad_h = g.r / 2;
   g.pad_w = g.s / 2;
+  int end_h = g.pad_h, end_w = g.pad_w;  // padding below and to the right
+  if (pick(rng, {0, 0, 1})) {
+    g.pad_h += pick(rng, {0, 1}), g.pad_w += pick(rng, {0, 2}), end_h += pick(rng, {0, 1}), end_w += pick(rng, {0, 2});
+    if (g.r <= g.h) g.dilation_h = pick(rng, {1, 2, 3}), end_h += (g.dilation_h - 1) * (g.r - 1);
+    if (g.s <= g.w) g.dilation_w = pick(rng, {1, 2, 3}), end_w += (g.dilation_w - 1) * (g.s - 1);
+  }
   g.stride_h = pick(rng, {1, 1, 2});
   g.stride_w = pick(rng, {1, 1, 2});
-  g.p = (g.h + 2 * g.pad_h - g.r) / g.stride_h + 1;
-  g.q = (g.w + 2 * g.pad_w - g.s) / g.stride_w + 1;
+  g.p = (g.h + g.pad_h + end_h - g.dilation_h * (g.r - 1) - 1) / g.stride_h + 1;
+  g.q = (g.w + g.pad_w + end_w - g.dilation_w * (g.s - 1) - 1) / g.stride_w + 1;
   g.pre_relu = pick(rng, {0, 1});
-  g.act = pick(rng, {0, 1, 2});
+  do g.act = random_activation(rng);
+  while (!native::is_light(g.act));
   c.in_first = pick(rng, {0, 0, 4, 8, 16});
   c.in_channels_whole = c.in_first + g.c + pick(rng, {0, 0, 8});
   c.out_first = pick(rng, {0, 0, 3, 8});
@@ -82,13 +89,14 @@ std::vector<double> expected(const ConvCase& c) {
           for (int i = 0; i < g.c; ++i)
             for (int r = 0; r < g.r; ++r)
               for (int s = 0; s < g.s; ++s) {
-                const int h = p * g.stride_h - g.pad_h + r, w = q * g.stride_w - g.pad_w + s;
+                const int h = p * g.stride_h - g.pad_h + r * g.dilation_h;
+                const int w = q * g.stride_w - g.pad_w + s * g.dilation_w;
                 if (h < 0 || h >= g.h || w < 0 || w >= g.w) continue;
                 double x = c.input[n * g.in_stride_n + (std::int64_t{c.in_first + i} * g.h + h) * g.w + w];
                 if (g.pre_relu) x = std::max(x, 0.0);
                 sum += x * c.weight[((std::size_t(k) * g.c + i) * g.r + r) * g.s + s];
               }
-          out.push_back(g.act == 1 ? std::max(sum, 0.0) : g.act == 2 ? std::tanh(sum) : sum);
+          out.push_back(activated(g.act, sum));
         }
   return out;
 }
@@ -189,7 +197,7 @@ TEST(ConvSimt, FirstLayersThatShareAVariantRunInOneGraph) {
     ConvCase c;
     ConvGeometry& g = c.g;
     g.c = 3, g.k = 32, g.h = g.w = 33, g.r = g.s = taps, g.pad_h = g.pad_w = taps / 2;
-    g.stride_h = g.stride_w = 2, g.p = g.q = 17, g.act = 1;
+    g.stride_h = g.stride_w = 2, g.p = g.q = 17, g.act = Activation::relu;
     g.in_stride = std::int64_t{g.h} * g.w, g.out_stride = std::int64_t{g.p} * g.q;
     c.in_first = c.out_first = 0;
     c.in_channels_whole = g.c, c.out_channels_whole = g.k;
@@ -275,7 +283,7 @@ void check_patch(Precision precision, double tolerance) {
     std::vector<std::byte> packed(conv_patch_weight_bytes(g, precision));
     conv_patch_pack(g, precision, c.weight.data(), c.bias.data(), packed.data());
     const DeviceBuffer input = to_device(channels_last<T>(c)), weights = to_device(packed);
-    ASSERT_FALSE(thin && conv_patch_tiles(g, precision).empty()) << "seed " << seed;
+    ASSERT_FALSE(thin && g.dilation_w == 1 && conv_patch_tiles(g, precision).empty()) << "seed " << seed;
     for (const PatchTile& tile : conv_patch_tiles(g, precision)) {
       const DeviceBuffer output = poisoned_output<T>(c);
       conv_patch_launch(g, precision, tile, alignment(g.out_stride, c.out_first, sizeof(T)),

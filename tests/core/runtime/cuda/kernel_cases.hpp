@@ -12,6 +12,7 @@
 #include "core/runtime/cuda/device/cuda_handles.hpp"
 #include "core/runtime/cuda/kernels/native_kernels.hpp"
 #include "core/runtime/cuda/library/kernel_library.hpp"
+#include "core/runtime/program/resize_taps.hpp"
 #include "core/runtime/tolerance.hpp"
 
 namespace opsched {
@@ -58,20 +59,85 @@ inline TensorLayout random_slice(Rng& rng, const Shape& shape, const Problem& p)
                       element_bytes(p.precision));
 }
 
-inline double activated(Activation act, double x) {
-  return act == Activation::relu ? std::max(x, 0.0) : act == Activation::tanh ? std::tanh(x) : x;
+inline double activated(const Activation& act, double x) {
+  switch (act.kind) {
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return std::max(x, 0.0);
+    case Activation::tanh:
+      return std::tanh(x);
+    case Activation::sigmoid:
+      return 1 / (1 + std::exp(-x));
+    case Activation::leaky_relu:
+      return x < 0 ? act.a * x : x;
+    case Activation::elu:
+      return x < 0 ? act.a * std::expm1(x) : x;
+    case Activation::clip:
+      return std::min(std::max(x, double{act.a}), double{act.b});
+    case Activation::hard_sigmoid:
+      return std::min(std::max(act.a * x + act.b, 0.0), 1.0);
+    case Activation::hard_swish:
+      return x * std::min(std::max(x / 6 + 0.5, 0.0), 1.0);
+    case Activation::silu:
+      return x / (1 + std::exp(-x));
+    case Activation::gelu:
+      return x * std::erfc(-x / std::sqrt(2.0)) / 2;
+    case Activation::softplus:
+      return std::log1p(std::exp(x));
+  }
+  return NAN;
+}
+
+inline Activation activation(int kind) {
+  switch (kind) {
+    case Activation::leaky_relu:
+      return {Activation::leaky_relu, 0.125f};
+    case Activation::elu:
+      return {Activation::elu, 0.75f};
+    case Activation::clip:
+      return {Activation::clip, -0.25f, 0.75f};
+    case Activation::hard_sigmoid:
+      return {Activation::hard_sigmoid, 0.2f, 0.5f};
+    default:
+      return static_cast<Activation::Kind>(kind);
+  }
+}
+/// Every other time none or relu, else any.
+inline Activation random_activation(Rng& rng) {
+  const int any = std::uniform_int_distribution<int>(0, Activation::kinds - 1)(rng);
+  return activation(pick(rng, {Activation::none, Activation::relu, any, any}));
+}
+
+/// Any padding below the kernel's extent at each end, and now and then a dilation, where the input is large enough.
+template <class Window>
+void make_uncommon(Rng& rng, Window& w, const Shape& input) {
+  for (int d : {0, 1}) {
+    const int size = d == 0 ? input.h : input.w, most = w.dilation[d] * (w.kernel[d] - 1);
+    if (most >= size) continue;
+    if (const int dilation = pick(rng, {1, 2, 3}); dilation * (w.kernel[d] - 1) < size) w.dilation[d] = dilation;
+    const auto up_to = [&](int n) { return std::uniform_int_distribution<int>(0, std::max(0, n))(rng); };
+    w.padding[d] = up_to(most), w.more_padding[d] = up_to(most) - w.padding[d];
+  }
 }
 
 inline std::vector<double> compute(const Case& c) {
   const Problem& p = c.problem;
   const auto input = [&](int n, int ch, int h, int w) {
-    double sum = 0;
+    const bool product = p.kind == Step::Kind::multiply;
+    double all = product ? 1 : 0;
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
       const TensorLayout& t = p.inputs[i];
-      sum += c.inputs[i][n * t.n + ch * t.c + h * t.h + w * t.w];
+      const double one = c.inputs[i][n * t.n + ch * t.c + h * t.h + w * t.w];
+      all = product ? all * one : all + one;
     }
-    return activated(p.pre, sum);
+    return activated(p.pre, all);
   };
+  std::vector<ResizeTap> rows, columns;
+  if (const auto* resize = std::get_if<Resize2d>(&p.layer)) {
+    rows = resize_taps(*resize, 0, p.input.h, p.output.h);
+    columns = resize_taps(*resize, 1, p.input.w, p.output.w);
+  }
   std::vector<double> out;
   for (int n = 0; n < p.batch; ++n)
     for (int k = 0; k < p.output.c; ++k)
@@ -83,8 +149,8 @@ inline std::vector<double> compute(const Case& c) {
             for (int i = 0; i < depth; ++i)
               for (int r = 0; r < conv->kernel[0]; ++r)
                 for (int s = 0; s < conv->kernel[1]; ++s) {
-                  const int h = y * conv->stride[0] - conv->padding[0] + r;
-                  const int w = x * conv->stride[1] - conv->padding[1] + s;
+                  const int h = y * conv->stride[0] - conv->padding[0] + r * conv->dilation[0];
+                  const int w = x * conv->stride[1] - conv->padding[1] + s * conv->dilation[1];
                   if (h < 0 || h >= p.input.h || w < 0 || w >= p.input.w) continue;
                   sum += input(n, first + i, h, w) *
                          c.weights.weight[((std::size_t(k) * depth + i) * conv->kernel[0] + r) * conv->kernel[1] + s];
@@ -97,14 +163,20 @@ inline std::vector<double> compute(const Case& c) {
             int inside = 0;
             for (int r = 0; r < kernel[0]; ++r)
               for (int s = 0; s < kernel[1]; ++s) {
-                const int h = global ? r : y * pool->stride[0] - pool->padding[0] + r;
-                const int w = global ? s : x * pool->stride[1] - pool->padding[1] + s;
+                const int h = global ? r : y * pool->stride[0] - pool->padding[0] + r * pool->dilation[0];
+                const int w = global ? s : x * pool->stride[1] - pool->padding[1] + s * pool->dilation[1];
                 if (h < 0 || h >= p.input.h || w < 0 || w >= p.input.w) continue;
                 const double v = input(n, k, h, w);
                 sum += v, most = std::max(most, v), ++inside;
               }
             const int area = !global && pool->count_padding ? kernel[0] * kernel[1] : inside;
             out.push_back(pool->type == PoolType::max ? most : sum / area);
+          } else if (std::holds_alternative<Resize2d>(p.layer)) {
+            const ResizeTap &row = rows[y], &column = columns[x];
+            const auto across = [&](int h) {
+              return input(n, k, h, column.first) * (1 - column.share) + input(n, k, h, column.second) * column.share;
+            };
+            out.push_back(across(row.first) * (1 - row.share) + across(row.second) * row.share);
           } else {
             out.push_back(input(n, k, y, x));
           }
@@ -114,10 +186,22 @@ inline std::vector<double> compute(const Case& c) {
 
 /// Fills in shapes, slices and numbers of a problem whose kind, layer and input shape are set.
 inline Case finish(Rng& rng, Problem p, int inputs) {
-  p.output = p.kind == Step::Kind::gather              ? p.input
-             : std::holds_alternative<Conv2d>(p.layer) ? infer_shape(std::get<Conv2d>(p.layer), p.input)
-                                                       : infer_shape(std::get<Pool2d>(p.layer), p.input);
-  for (int i = 0; i < inputs; ++i) p.inputs.push_back(random_slice(rng, p.input, p));
+  p.output = p.input;
+  if (const auto* conv = std::get_if<Conv2d>(&p.layer)) p.output = infer_shape(*conv, p.input);
+  if (const auto* pool = std::get_if<Pool2d>(&p.layer)) p.output = infer_shape(*pool, p.input);
+  if (const auto* resize = std::get_if<Resize2d>(&p.layer)) p.output = infer_shape(*resize, p.input);
+  const bool product = p.kind == Step::Kind::multiply;
+  for (int i = 0; i < inputs; ++i) {
+    Shape shape = p.input;
+    const int repeated = product ? pick(rng, {0, 0, 6, 6, 1, 2, 4, 7}) : 0;  // axes: 1 c, 2 h, 4 w
+    if (repeated & 1) shape.c = 1;
+    if (repeated & 2) shape.h = 1;
+    if (repeated & 4) shape.w = 1;
+    TensorLayout& t = p.inputs.emplace_back(random_slice(rng, shape, p));
+    if (shape.c < p.input.c) t.c = 0;
+    if (shape.h < p.input.h) t.h = 0;
+    if (shape.w < p.input.w) t.w = 0;
+  }
   p.result = random_slice(rng, p.output, p);
   Case c{p, {}, {}, {}};
   std::normal_distribution<float> normal;
@@ -127,7 +211,7 @@ inline Case finish(Rng& rng, Problem p, int inputs) {
   };
   for (const TensorLayout& t : p.inputs) {
     auto& memory = c.inputs.emplace_back(span_of(t, p.input, p.batch));
-    for (float& x : memory) x = draw(1.f / std::sqrt(float(inputs)));
+    for (float& x : memory) x = draw(product ? 1.f : 1.f / std::sqrt(float(inputs)));
   }
   if (const auto* conv = std::get_if<Conv2d>(&p.layer)) {
     const int fan_in = p.input.c / conv->groups * conv->kernel[0] * conv->kernel[1];
@@ -155,9 +239,10 @@ inline Case random_depthwise(Rng& rng, Precision precision, TensorFormat layout)
   p.input = {c, pick(rng, {7, 11, 21, 40}), pick(rng, {7, 13, 28, 83})};
   Conv2d conv{.out_channels = c, .kernel = {k, k}, .stride = {stride, stride}, .padding = {k / 2, k / 2}, .groups = c};
   if (pick(rng, {0, 0, 0, 1})) conv.kernel = {k, 1}, conv.padding = {k / 2, 0}, conv.stride = {3, 1};
-  conv.act = pick(rng, {0, 1}) ? Activation::relu : Activation::none;
+  if (pick(rng, {0, 0, 1})) make_uncommon(rng, conv, p.input);
+  conv.act = random_activation(rng);
   p.layer = conv;
-  p.pre = pick(rng, {0, 1}) ? Activation::relu : Activation::none;
+  p.pre = pick(rng, {0, 1}) ? Activation(Activation::relu) : random_activation(rng);
   return finish(rng, p, pick(rng, {1, 1, 2, 3, 8}));
 }
 
@@ -168,31 +253,63 @@ inline Case random_pool(Rng& rng, Precision precision, TensorFormat layout) {
   pool.stride = {pick(rng, {1, 2}), pick(rng, {1, 2})};
   pool.padding = {pick(rng, {0, 1}), pick(rng, {0, 1})};
   pool.count_padding = pick(rng, {0, 1});
+  if (pick(rng, {0, 0, 1})) {
+    pool.kernel = {pick(rng, {1, 2, 3}), pick(rng, {2, 3, 4})};
+    make_uncommon(rng, pool, p.input);
+    // A window with nothing of the input has no largest and no mean.
+    for (int d : {0, 1}) pool.padding[d] = std::min(pool.padding[d], pool.dilation[d] * ((pool.kernel[d] - 1) / 2));
+    for (int d : {0, 1}) pool.more_padding[d] = pick(rng, {0, -pool.padding[d]});
+  } else if (pool.type != PoolType::avg || !pool.count_padding) {
+    pool.ceil = pick(rng, {0, 1});
+  }
   p.layer = pool;
-  p.pre = pick(rng, {0, 1}) ? Activation::relu : Activation::none;
+  p.pre = pick(rng, {0, 1}) ? Activation(Activation::relu) : random_activation(rng);
   return finish(rng, p, pick(rng, {1, 1, 3}));
 }
 
 inline Case random_gather(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::gather);
   p.input = {pick(rng, {1, 3, 16, 42, 77, 192}), pick(rng, {1, 7, 28}), pick(rng, {1, 8, 35})};
-  p.pre = static_cast<Activation::Kind>(pick(rng, {0, 1, 2}));
+  p.pre = random_activation(rng);
   return finish(rng, p, pick(rng, {1, 2, 5, native::kMaxSources}));
+}
+
+/// Factors of all shapes; gates of a number a channel most often.
+inline Case random_product(Rng& rng, Precision precision, TensorFormat layout) {
+  Problem p = blank(rng, precision, layout, Step::Kind::multiply);
+  p.input = {pick(rng, {1, 3, 16, 42, 77, 192}), pick(rng, {1, 7, 28}), pick(rng, {1, 8, 35})};
+  p.pre = random_activation(rng);
+  return finish(rng, p, pick(rng, {1, 2, 2, 3, 5}));
+}
+
+inline Case random_resize(Rng& rng, Precision precision, TensorFormat layout) {
+  Problem p = blank(rng, precision, layout, Step::Kind::resize);
+  p.input = {pick(rng, {1, 3, 16, 42, 192}), pick(rng, {1, 7, 13}), pick(rng, {1, 8, 17})};
+  Resize2d resize{.size = {pick(rng, {1, 5, 14, 26}), pick(rng, {1, 9, 16, 34})},
+                  .interpolation = static_cast<Interpolation>(pick(rng, {0, 1})),
+                  .coordinates = static_cast<Coordinates>(pick(rng, {0, 1, 2})),
+                  .rounding = static_cast<Rounding>(pick(rng, {0, 1, 2, 3}))};
+  if (pick(rng, {0, 0, 1})) resize.scale = {2.0, 1.9};
+  p.layer = resize;
+  p.pre = pick(rng, {0, 1}) ? Activation(Activation::none) : random_activation(rng);
+  return finish(rng, p, pick(rng, {1, 1, 2}));
 }
 
 inline Case random_conv(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::conv);
-  const int groups = pick(rng, {1, 1, 1, 2});
+  const int groups = pick(rng, {1, 1, 1, 2, 4});
   p.input = {groups * pick(rng, {3, 16, 42, 77, 96}), pick(rng, {1, 8, 17}), pick(rng, {7, 8, 20})};
   const int kh = pick(rng, {1, 1, 3, 5}), kw = pick(rng, {kh, kh, 1, 7});
   const int stride = pick(rng, {1, 1, 2});
-  p.layer = Conv2d{.out_channels = groups * pick(rng, {7, 16, 42, 64}),
-                   .kernel = {kh, kw},
-                   .stride = {stride, stride},
-                   .padding = {kh / 2, kw / 2},
-                   .groups = groups,
-                   .act = static_cast<Activation::Kind>(pick(rng, {0, 1, 1, 2}))};
-  p.pre = pick(rng, {0, 0, 1}) ? Activation::relu : Activation::none;
+  Conv2d conv{.out_channels = groups * pick(rng, {7, 16, 42, 64}),
+              .kernel = {kh, kw},
+              .stride = {stride, stride},
+              .padding = {kh / 2, kw / 2},
+              .groups = groups,
+              .act = random_activation(rng)};
+  if (pick(rng, {0, 0, 1})) make_uncommon(rng, conv, p.input);
+  p.layer = conv;
+  p.pre = pick(rng, {0, 0, 1}) ? random_activation(rng) : Activation(Activation::none);
   return finish(rng, p, pick(rng, {1, 1, 1, 2}));
 }
 

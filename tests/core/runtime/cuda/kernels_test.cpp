@@ -47,15 +47,18 @@ TEST_P(Kernels, DepthwiseVectorsMatchTheDefinition) {
   Rng rng(6);
   for (int k : {3, 5, 7})
     for (int inputs : {1, 2, 3})
-      for (Activation pre : {Activation::none, Activation::relu, Activation::tanh}) {
+      for (Activation pre : {Activation::none, Activation::relu}) {
         Problem p = blank(rng, GetParam(), TensorFormat::nhwc, Step::Kind::depthwise);
         p.input = {pick(rng, {4, 12, 136}), pick(rng, {7, 8, 13, 18}), pick(rng, {7, 9, 10, 15})};
         const int padding = pick(rng, {0, 1, k / 2});
-        p.layer = Conv2d{.out_channels = p.input.c,
-                         .kernel = {k, k},
-                         .padding = {padding, padding},
-                         .groups = p.input.c,
-                         .act = pick(rng, {0, 1}) ? Activation::relu : Activation::none};
+        p.layer =
+            Conv2d{.out_channels = p.input.c,
+                   .kernel = {k, k},
+                   .padding = {padding, padding},
+                   .groups = p.input.c,
+                   .act = activation(pick(
+                       rng, {Activation::none, Activation::relu, Activation::sigmoid, Activation::leaky_relu,
+                             Activation::clip, Activation::hard_sigmoid, Activation::hard_swish, Activation::silu}))};
         p.pre = pre;
         Case c = finish(rng, p, inputs);
         while (std::ranges::count(list_native(c.problem), "strip/v4/c2/r4/t64") == 0) c = finish(rng, p, inputs);
@@ -96,11 +99,57 @@ TEST_P(Kernels, GathersMatchTheDefinition) {
     for (int i = 0; i < cases(40); ++i) check_native(random_gather(rng, GetParam(), layout));
 }
 
+TEST_P(Kernels, ProductsMatchTheDefinition) {
+  Rng rng(7);
+  for (TensorFormat layout : layouts(GetParam()))
+    for (int i = 0; i < cases(80); ++i) EXPECT_EQ(check_native(random_product(rng, GetParam(), layout)), 1);
+}
+
+TEST_P(Kernels, ResizesMatchTheDefinition) {
+  Rng rng(8);
+  for (TensorFormat layout : layouts(GetParam()))
+    for (int i = 0; i < cases(60); ++i) EXPECT_GT(check_native(random_resize(rng, GetParam(), layout)), 0);
+}
+
+/// Every activation, in vectors of every width, alone and after every kind of convolution.
+TEST_P(Kernels, ActivationsMatchTheirDefinition) {
+  Rng rng(9);
+  const TensorFormat layout = preferred_format(GetParam());
+  for (int kind = 0; kind < Activation::kinds; ++kind)
+    for (int channels : {1, 6, 20, 24}) {
+      Problem p = blank(rng, GetParam(), layout, Step::Kind::gather);
+      p.input = {channels, 9, 10};
+      p.pre = activation(kind);
+      check_native(finish(rng, p, 2));
+      p.kind = Step::Kind::multiply;
+      check_native(finish(rng, p, 2));
+      p.kind = Step::Kind::depthwise;
+      p.pre = Activation::none;
+      p.layer = Conv2d{
+          .out_channels = channels, .kernel = {3, 3}, .padding = {1, 1}, .groups = channels, .act = activation(kind)};
+      check_native(finish(rng, p, 1));
+    }
+}
+
+/// NaN must not vanish in an activation, or errors would.
+TEST_P(Kernels, ActivationsKeepNaN) {
+  Rng rng(10);
+  for (int kind = 0; kind < Activation::kinds; ++kind) {
+    Problem p = blank(rng, GetParam(), preferred_format(GetParam()), Step::Kind::gather);
+    p.input = {8, 3, 3};
+    p.pre = activation(kind);
+    Case c = finish(rng, p, 1);
+    for (float& x : c.inputs[0]) x = NAN;
+    const Loaded loaded(c);
+    EXPECT_EQ(loaded.run(*build_kernel(c.problem, "gather", site_, *builder_)), INFINITY) << to_string(p.pre);
+  }
+}
+
 TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
   Rng rng(4);
   std::map<std::string, int> right;  // kernels by provider and kind
   for (TensorFormat layout : layouts(GetParam()))
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < cases(16); ++i) {
       const Case c = random_conv(rng, GetParam(), layout);
       const Loaded loaded(c);
       int usable = 0;
