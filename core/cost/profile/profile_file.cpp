@@ -204,7 +204,7 @@ void Profile::save(const std::string& path) {
   add_list(text, "stages", stages, [&](const auto& item) {
     const std::string key =
         map_operators(item.first, [&](const std::string& op) { return std::to_string(operators.at(op)); });
-    return "[" + in_quotes(key) + "," + triple(item.second) + "]";
+    return std::string("[") + in_quotes(key) + "," + triple(item.second) + "]";
   });
   add_list(text, "transfers", transfers_, [](const auto& item) {
     const auto [from, to, bytes] = item.first;
