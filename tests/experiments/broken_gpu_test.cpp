@@ -49,7 +49,7 @@ Outcome bench_on(const std::string& folder, const std::function<void()>& before_
     });
     std::string message;
     try {
-      records::RecordFile file(folder, device.run("bench"), records::RecordFile::Start::continued);
+      records::RecordFile file(folder, device.run(), records::RecordFile::Start::continued);
       bench::run_session(device, &file, {.cases = four_cases(), .max_seconds = 0.01});
     } catch (const std::exception& e) {
       message = e.what();

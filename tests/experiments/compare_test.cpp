@@ -20,7 +20,7 @@ using nlohmann::json;
 using records::Record;
 using records::RecordFile;
 
-records::Run gpu(const std::string& device, const std::string& kernels = "9") {
+records::Run gpu_run(const std::string& device, const std::string& kernels = "9") {
   records::Run run;
   run.device = device;
   run.kernels = kernels;
@@ -36,7 +36,7 @@ class Compare : public ::testing::Test {
     const Graph graph = make_network("squeezenet");
     TestCost cost(graph);
     const Schedule schedule = make_schedule("sequential", {cost, 1, {}, {}});
-    RecordFile a(a_, gpu("one GPU")), b(b_, gpu("another GPU"));
+    RecordFile a(a_, gpu_run("one GPU")), b(b_, gpu_run("another GPU"));
     for (const std::string scheduler : {"sequential", "wavefront", "greedy"}) {
       Record record = latency(scheduler, scheduler == "sequential" ? 1.0 : 2.0);
       record.graph = fingerprint(graph);
@@ -85,11 +85,11 @@ TEST_F(Compare, RatiosAndBestSchedules) {
 
 TEST_F(Compare, WhatIsNotAlikeIsMarked) {
   // Greedy in B by older kernels, wavefront in B simulated: neither may be called the fastest.
-  RecordFile(b_, gpu("another GPU", "8")).add(latency("greedy", 0.2));
+  RecordFile(b_, gpu_run("another GPU", "8")).add(latency("greedy", 0.2));
   Record simulated = latency("wavefront", 0.1);
   simulated.provenance = Provenance::simulated;
   simulated.replaces = true;
-  RecordFile(b_, gpu("another GPU")).add(simulated);
+  RecordFile(b_, gpu_run("another GPU")).add(simulated);
   const json c = compare("--no-schedules");
   for (const json& line : c.at("latencies"))
     EXPECT_EQ(line.value("mark", ""), line.at("scheduler") == "greedy"      ? "kernels 9 in A, 8 in B"
@@ -109,7 +109,7 @@ TEST_F(Compare, SchedulesOfOneRunOnTheOthersDevice) {
   EXPECT_EQ(moved[0].at("provenance"), "simulated");
   EXPECT_EQ(moved[0].at("b_ms"), 0.25);
   // Without the schedule there is no number, but a reason.
-  RecordFile(a_, gpu("one GPU")).add(latency("sequential", 0.9));
+  RecordFile(a_, gpu_run("one GPU")).add(latency("sequential", 0.9));
   moved = compare().at("schedules_of_a_on_b");
   EXPECT_FALSE(moved[0].contains("a_schedule_on_b_ms"));
   EXPECT_NE(moved[0].at("unavailable"), "");
@@ -130,7 +130,7 @@ TEST_F(Compare, WhatCannotBeComparedIsRefused) {
   refused(a_ + " " + dir_.file("empty"), "version");
   Record other = latency("sequential", 1);
   other.what.batch = 7;
-  RecordFile(dir_.file("other"), gpu("one GPU")).add(other);
+  RecordFile(dir_.file("other"), gpu_run("one GPU")).add(other);
   refused(a_ + " " + dir_.file("other"), "in common");
 }
 
