@@ -10,8 +10,6 @@ def variant_of(record: Record) -> tuple[str, str]:
 
 def section(records: Records, marks: Marks) -> str:
     found = records.select(study="launch")
-    if not found:
-        return ""
     graphs = {case: {variant_of(r): r for r in there}
               for case, there in grouped(found, lambda r: (r.network, r.precision, r.batch)).items()}
     rows = []
@@ -25,4 +23,4 @@ def section(records: Records, marks: Marks) -> str:
     text = "`opsched launch`: plain dataflow (its latency in ms), and what it takes with one choice made otherwise; all "
     text += "variants in turn,\nthe median of the rounds.\n\n" + source(found, records.runs)
     head = ["choice", "variant", *(f"{network}, {precision}, batch {batch}" for network, precision, batch in graphs)]
-    return titled("Choices of the graph, one at a time", text, table(head, rows))
+    return titled("Choices of the graph, one at a time", text, table(head, rows) if rows else "")

@@ -12,6 +12,9 @@ PRECISIONS = ["fp32", "tf32", "fp16"]
 STOPPED = 130  # exit code after Ctrl-C
 NETWORKS = {"inception_v3": "Inception V3", "randwire": "RandWire", "randwire-paper": "RandWire of the paper",
             "nasnet": "NasNet-A", "squeezenet": "SqueezeNet"}
+SCHEDULERS = {"sequential": "sequential", "wavefront": "wavefront (the paper's greedy)", "greedy": "greedy",
+              "ios-merge": "IOS-Merge", "ios-parallel": "IOS-Parallel", "ios-both": "IOS-Both",
+              "ios-dataflow": "IOS without barriers", "dataflow": "dataflow"}  # of one GPU
 BASELINES = {
     ("pytorch", "eager"): "PyTorch eager",
     ("pytorch", "sequential"): "PyTorch CUDA graph, sequential",

@@ -345,16 +345,6 @@ class RecordFile:
         self.records.add(record)
         return True
 
-    def made(self, key: str) -> Record | None:
-        """What the runs of this process (or the parts that they continue) made of this key."""
-        record = self.records.find(key)
-        return record if record and not record.missing and any(record.run == run.id for run in self._begun) else None
-
-    def keep_schedule(self, id: str, graph: str, text: str) -> None:
-        if id not in self.records.schedules:
-            self._write({"schedule": {"id": id, "graph": graph, "text": text}})
-            self.records.schedules[id] = (graph, text)
-
     def finish(self) -> None:
         for run in self._begun:
             if run.id not in self.records.ended:

@@ -8,8 +8,6 @@ LIMITS = {"critical_path_ms": "critical path", "arithmetic_ms": "arithmetic", "m
 
 def section(records: Records, marks: Marks) -> str:
     found = records.select(quantity="roofline")
-    if not found:
-        return ""
     rows = []
     for r in found:
         n = r.numbers
@@ -30,4 +28,4 @@ def section(records: Records, marks: Marks) -> str:
     text += "rest (full: kernels share the device, or are slower than the roofline assumes).\n\n" + source(found, records.runs)
     head = ["network", "precision", "batch", "latency, ms", *(f"{name}, ms" for name in LIMITS.values()), "distance",
             "kernels", "idle", "small grids", "full"]
-    return titled("How far from the roofline", text, table(head, rows))
+    return titled("How far from the roofline", text, table(head, rows) if rows else "")

@@ -45,8 +45,6 @@ def searches(found: list[Record], runs: dict[str, Run]) -> str:
     """What it took to find schedules, measuring included, in the order in which they were looked for."""
     searched = [r for r in found if r.is_like(scheduler=SEARCHES, batch=1, image=0, gpus=1)]
     timed = [r for r in searched if "search_seconds" in r.numbers and r.provenance is Provenance.measured]
-    if not timed:
-        return ""
     rows = []
     for case, there in grouped(timed, lambda r: (r.network, r.precision)).items():
         seconds = {r.scheduler: f"{r.numbers['search_seconds']:.2f}" for r in there}
@@ -54,7 +52,7 @@ def searches(found: list[Record], runs: dict[str, Run]) -> str:
     return titled("Time to find schedules, batch 1", "Seconds, measuring on the GPU included, kernels tuned, on a profile that is "
                    "not empty: from left to right, each finds what\nthose before it, and earlier runs, measured. What a search "
                    "takes from an empty profile is under the ablations.\n\n" + source(searched, runs),
-                   table(["network", "precision", *SEARCHES], rows))
+                   table(["network", "precision", *SEARCHES], rows) if rows else "")
 
 
 def ablations(records: Records, marks: Marks) -> str:

@@ -16,7 +16,7 @@ function(opsched_objects name)
   add_library(${name} OBJECT ${sources})
   set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_compile_options(${name} PRIVATE -Wall -Wextra)
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wno-missing-field-initializers)
   target_link_libraries(${name} PUBLIC ${arg_LINK})
 endfunction()
 

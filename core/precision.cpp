@@ -1,6 +1,6 @@
 #include "core/precision.hpp"
 
-#include "core/error.hpp"
+#include "core/names.hpp"
 
 namespace opsched {
 
@@ -16,12 +16,9 @@ std::string to_string(Precision precision) {
 }
 
 Precision parse_precision(const std::string& name) {
-  std::string known;
-  for (const Precision precision : kPrecisions) {
+  for (const Precision precision : kPrecisions)
     if (name == to_string(precision)) return precision;
-    known += (known.empty() ? "" : ", ") + to_string(precision);
-  }
-  throw Error("unknown precision '" + name + "'; known: " + known);
+  throw Error("unknown precision '" + name + "'; known: " + joined(kPrecisions, to_string));
 }
 
 int element_bytes(Precision precision) { return precision == Precision::fp16 ? 2 : 4; }

@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "core/error.hpp"
+#include "core/names.hpp"
 
 namespace opsched {
 namespace {
@@ -37,12 +37,10 @@ std::string to_string(Provenance provenance) {
 }
 
 Provenance parse_provenance(const std::string& word) {
-  std::string known;
-  for (const auto& [value, name] : kWords) {
+  for (const auto& [value, name] : kWords)
     if (word == name) return value;
-    known.append(known.empty() ? "" : ", ").append(name);
-  }
-  throw Error("unknown provenance '" + word + "'; known: " + known);
+  throw Error("unknown provenance '" + word +
+              "'; known: " + joined(kWords, [](const auto& entry) { return entry.second; }));
 }
 
 bool may_replace(Provenance now, Provenance old) {

@@ -1,4 +1,4 @@
-#include "core/error.hpp"
+#include "core/names.hpp"
 #include "networks/network.hpp"
 
 namespace opsched {
@@ -22,12 +22,7 @@ const std::vector<NetworkInfo>& networks() {
 }
 
 const NetworkInfo& find_network(const std::string& name) {
-  std::string known;
-  for (const NetworkInfo& info : networks()) {
-    if (info.name == name) return info;
-    known += (known.empty() ? "" : ", ") + info.name;
-  }
-  throw Error("unknown network '" + name + "'; known: " + known);
+  return find_named(networks(), name, "unknown network '" + name + "'; known: ");
 }
 
 namespace {

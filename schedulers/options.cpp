@@ -4,16 +4,17 @@
 #include <charconv>
 #include <sstream>
 
-#include "core/error.hpp"
+#include "core/names.hpp"
 
 namespace opsched {
 namespace {
 
-/// The whole text as a number; false if it is none or is outside [min, max].
+/// The whole text as a number; false if it is none, is outside [min, max], or could be taken for an octal one ("03").
 template <class Number>
 bool parse(const std::string& text, Number min, Number max, Number& value) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9') return false;
   return error == std::errc() && stop == end && value >= min && value <= max;  // false for a NaN, too
 }
 
@@ -63,9 +64,7 @@ std::string OptionReader::choice(const std::string& name, const std::string& oth
   const auto it = options_.find(name);
   if (it == options_.end()) return otherwise;
   if (std::ranges::find(words, it->second) != words.end()) return it->second;
-  std::string known;
-  for (const std::string& word : words) known += (known.empty() ? "" : ", ") + word;
-  fail(name, it->second, "must be one of: " + known);
+  fail(name, it->second, "must be one of: " + joined(words));
 }
 
 }  // namespace opsched

@@ -1,16 +1,11 @@
 #include "schedulers/scheduler.hpp"
 
-#include "core/error.hpp"
+#include "core/names.hpp"
 
 namespace opsched {
 
 const SchedulerInfo& find_scheduler(const std::string& name) {
-  std::string known;
-  for (const SchedulerInfo& info : schedulers()) {
-    if (info.name == name) return info;
-    known += (known.empty() ? "" : ", ") + info.name;
-  }
-  throw Error("there is no scheduler '" + name + "'; there are: " + known);
+  return find_named(schedulers(), name, "there is no scheduler '" + name + "'; there are: ");
 }
 
 void check_scheduler(const std::string& name, int devices, const SchedulerOptions& options) {
@@ -21,8 +16,7 @@ void check_scheduler(const std::string& name, int devices, const SchedulerOption
                 (info.max_devices == 1 ? " device, not " : " devices, not ") + std::to_string(devices));
   for (const auto& [option_name, value] : options) {
     if (info.options.contains(option_name)) continue;
-    std::string known;
-    for (const auto& [option, meaning] : info.options) known += (known.empty() ? "" : ", ") + option;
+    const std::string known = joined(info.options, [](const auto& entry) { return entry.first; });
     throw Error("scheduler '" + info.name + "' has no option '" + option_name + "'; " +
                 (known.empty() ? "it has none" : "it has: " + known));
   }

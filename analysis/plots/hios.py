@@ -1,14 +1,13 @@
 """What HIOS's figures on real GPUs share. Several GPUs are compared with one of the same run: the rows of a run are those
 on several GPUs and, with its number as label `run`, those on one."""
 
-from page import fastest, plural
+from page import SCHEDULERS, fastest, plural
 from plots.figure import Figure
 from records import Record
 
+NAMES = SCHEDULERS | {"hios-lp-inter": "LP, inter-GPU", "hios-mr-inter": "MR, inter-GPU", "hios-lp": "HIOS-LP",
+                      "hios-mr": "HIOS-MR", "heft": "HEFT", "reinsert": "reinsert"}
 OWN = {"inception_v3": 299, "nasnet": 331}
-NAMES = {"sequential": "sequential", "ios-both": "IOS-Both", "dataflow": "dataflow", "hios-lp-inter": "LP, inter-GPU",
-         "hios-mr-inter": "MR, inter-GPU", "hios-lp": "HIOS-LP", "hios-mr": "HIOS-MR", "heft": "HEFT",
-         "reinsert": "reinsert"}
 OF_HIOS = ["hios-lp-inter", "hios-mr-inter", "hios-lp", "hios-mr"]
 
 

@@ -1,13 +1,12 @@
 """Every latency beside the paper's V100 and its public code on an H200."""
 
-from page import NETWORKS, join, ms_text, name_of, ratio_text
+from page import NETWORKS, SCHEDULERS, join, ms_text, name_of, ratio_text
 from plots import baselines, charts
 from plots.figure import Comparison, Figure, Paper, Picture
 from plots.paper import networks_with
 from records import Record
 
-SERIES = {"sequential": "sequential", "wavefront": "wavefront (the paper's greedy)", "ios-merge": "IOS-Merge",
-          "ios-parallel": "IOS-Parallel", "ios-both": "IOS-Both"}
+SERIES = {s: SCHEDULERS[s] for s in ("sequential", "wavefront", "ios-merge", "ios-parallel", "ios-both")}
 # The ablations whose search is IOS-Both's own, the one that is most like it in use first.
 SEARCHES = [("measuring", "as needed"), ("strategies", "both"), ("pruning", "r=3 s=8")]
 

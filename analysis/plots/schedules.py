@@ -1,34 +1,25 @@
 """Schedules compared: throughput, normalised to the best of each network."""
 
-from page import NETWORKS, fastest, join, ms_text, ratio, ratio_text
+from page import NETWORKS, SCHEDULERS, fastest, join, ms_text, ratio, ratio_text
 from plots import baselines
 from plots.figure import Comparison, Figure, Paper, Picture
 from plots.paper import RANDWIRE, networks_with
 
-SERIES = {
-    "sequential": "sequential",
-    "wavefront": "wavefront (the paper's greedy)",
-    "greedy": "greedy",
-    "ios-merge": "IOS-Merge",
-    "ios-parallel": "IOS-Parallel",
-    "ios-both": "IOS-Both",
-    "ios-dataflow": "IOS without barriers",
-    "dataflow": "dataflow",
-}
 OF_THE_PAPER = ["sequential", "wavefront", "ios-merge", "ios-parallel", "ios-both"]
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
-    return baselines.draw_relative(figure, SERIES, lambda n: fastest(figure.all(network=n)), "throughput / best", 4, width=8)
+    return baselines.draw_relative(figure, SCHEDULERS, lambda n: fastest(figure.all(network=n)), "throughput / best", 4,
+                                   width=8)
 
 
 def compare(figure: Figure, paper: Paper) -> Comparison:
     rows, faster, slower, beaten, free = [], [], [], [], []
     for network in networks_with(paper, figure):
-        ours = {s: figure.ours(network=network, scheduler=s) for s in SERIES}
+        ours = {s: figure.ours(network=network, scheduler=s) for s in SCHEDULERS}
         theirs = paper["ios"]["latency_ms"].get(network, {})
         rows.append([NETWORKS[network], *(figure.marks.cell(r, ours["sequential"]) for r in ours.values())])
-        rows.append(["the paper's", *(ms_text(theirs.get(s)) for s in SERIES)])
+        rows.append(["the paper's", *(ms_text(theirs.get(s)) for s in SCHEDULERS)])
         gain = ratio(ours["sequential"], ours["ios-both"])
         if gain is None:
             continue
@@ -36,7 +27,8 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
         (faster if gain > 1.02 else slower).append(f"{NETWORKS[network]} {ratio_text(gain)}{of_paper}")
         best = fastest(ours[s] for s in OF_THE_PAPER if ours[s])
         if ours["ios-both"].value > 1.005 * best.value:  # the precision of a median
-            beaten.append(f"{SERIES[best.scheduler]} on {NETWORKS[network]} by {100 * (ratio(ours['ios-both'], best) - 1):.1f}%")
+            by = 100 * (ratio(ours["ios-both"], best) - 1)
+            beaten.append(f"{SCHEDULERS[best.scheduler]} on {NETWORKS[network]} by {by:.1f}%")
         if over := ratio(ours["ios-both"], ours["dataflow"]):
             free.append(over)
     agrees = f"IOS-Both beats sequential on {join(faster)}." if faster else "IOS-Both beats sequential nowhere here."
@@ -48,4 +40,4 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
         differs += (f"What has no barriers at all (dataflow) runs between {min(free):.2f} and {max(free):.2f} times as fast as "
                     "IOS-Both: a barrier on this GPU costs microseconds while its stages are much shorter than on the V100, and "
                     "stage latencies measured one by one leave out how neighbouring stages overlap.")
-    return Comparison(["network, ms", *SERIES.values()], rows, agrees, differs.strip(), RANDWIRE)
+    return Comparison(["network, ms", *SCHEDULERS.values()], rows, agrees, differs.strip(), RANDWIRE)

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "core/error.hpp"
+#include "core/names.hpp"
 
 namespace opsched {
 
@@ -39,12 +39,7 @@ std::vector<Block> natural_blocks(const Graph& graph) {
 namespace {
 
 const Block& find_block(const Graph& graph, const std::string& name) {
-  std::string known;
-  for (const Block& block : graph.blocks()) {
-    if (block.name == name) return block;
-    known += (known.empty() ? "" : ", ") + block.name;
-  }
-  throw Error("graph '" + graph.name() + "' has no block '" + name + "'; there are: " + known);
+  return find_named(graph.blocks(), name, "graph '" + graph.name() + "' has no block '" + name + "'; there are: ");
 }
 
 }  // namespace

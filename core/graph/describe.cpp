@@ -1,43 +1,11 @@
 #include "core/graph/describe.hpp"
 
-#include <cstdio>
-
 #include "core/graph/operations.hpp"
+#include "core/names.hpp"
+#include "core/text_table.hpp"
 
 namespace opsched {
 namespace {
-
-std::string format(const char* pattern, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, pattern, value);
-  return text;
-}
-
-/// Columns as wide as their widest cell; numbers to the right.
-class Table {
- public:
-  explicit Table(std::vector<std::string> head) : rows_{std::move(head)} {}
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-  /// The first `left` columns and the last one are aligned to the left.
-  std::string text(std::size_t left) const {
-    std::vector<std::size_t> width(rows_.front().size(), 0);
-    for (const auto& row : rows_)
-      for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
-    std::string text;
-    for (const auto& row : rows_) {
-      std::string line;
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        const std::string space(width[i] - row[i].size(), ' ');
-        line += (i ? "  " : "") + (i < left || i + 1 == row.size() ? row[i] + space : space + row[i]);
-      }
-      text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-    }
-    return text;
-  }
-
- private:
-  std::vector<std::vector<std::string>> rows_;
-};
 
 std::string pair_text(const std::array<int, 2>& p) {
   return p[0] == p[1] ? std::to_string(p[0]) : std::to_string(p[0]) + "x" + std::to_string(p[1]);
@@ -63,23 +31,22 @@ std::vector<std::string> row(const Graph& graph, const std::string& name, const 
   }
   return {name,
           std::to_string(ops.size()),
-          format("%.1f", static_cast<double>(macs) / 1e6),
-          format("%.1f", static_cast<double>(operations) / 1e6),
-          format("%.2f", 4e-6 * static_cast<double>(parameters)),
-          format("%.2f", 4e-6 * static_cast<double>(elements)),
+          fixed(static_cast<double>(macs) / 1e6, 1),
+          fixed(static_cast<double>(operations) / 1e6, 1),
+          fixed(4e-6 * static_cast<double>(parameters), 2),
+          fixed(4e-6 * static_cast<double>(elements), 2),
           to_string(graph.op(ops.back()).output)};
 }
 
 std::string operator_table(const Graph& graph) {
-  Table table({"operator", "kind", "MMAC", "input", "output", "layers"});
+  TextTable table({Align::left, Align::left, Align::right, Align::right, Align::right, Align::left});
+  table.add({"operator", "kind", "MMAC", "input", "output", "layers"});
   for (OpId id = 0; id < graph.size(); ++id) {
     const Operator& op = graph.op(id);
-    std::string layers;
-    for (const Layer& layer : op.layers) layers += (layers.empty() ? "" : ", ") + describe(layer);
-    table.add({op.name, kind_name(op), format("%.1f", static_cast<double>(graph.macs(id)) / 1e6), to_string(op.input),
-               to_string(op.output), layers});
+    table.add({op.name, kind_name(op), fixed(static_cast<double>(graph.macs(id)) / 1e6, 1), to_string(op.input),
+               to_string(op.output), joined(op.layers, [](const Layer& layer) { return describe(layer); })});
   }
-  return table.text(2);
+  return table.text();
 }
 
 }  // namespace
@@ -106,17 +73,18 @@ std::string describe(const Graph& graph, bool operators) {
   for (OpId id : graph.inputs()) text += ", input " + graph.op(id).name + " " + to_string(graph.op(id).output);
   for (OpId id : graph.outputs()) text += ", output " + graph.op(id).name + " " + to_string(graph.op(id).output);
   text += "\n" + std::to_string(graph.units().size()) + " units in " + std::to_string(graph.blocks().size()) +
-          " blocks, " + format("%.4g", static_cast<double>(ios_operations(graph)) / 1e9) +
+          " blocks, " + significant(static_cast<double>(ios_operations(graph)) / 1e9, 4) +
           " GMAC as IOS counts (with biases, sums, pools and activations), " +
-          format("%.4g", static_cast<double>(graph.macs()) / 1e9) + " GMAC in convolutions; for one image\n\n";
-  Table table({"block", "units", "conv MMAC", "IOS MMAC", "weights MB", "outputs MB", "output"});
+          significant(static_cast<double>(graph.macs()) / 1e9, 4) + " GMAC in convolutions; for one image\n\n";
+  TextTable table({Align::left, Align::right, Align::right, Align::right, Align::right, Align::right, Align::left});
+  table.add({"block", "units", "conv MMAC", "IOS MMAC", "weights MB", "outputs MB", "output"});
   for (const Block& block : graph.blocks()) {
     table.add(row(graph, block.name, block.ops));
     for (std::size_t p = 0; p < block.parts.size(); ++p)
       table.add(row(graph, "  part " + std::to_string(p + 1), block.parts[p]));
   }
   if (!graph.units().empty()) table.add(row(graph, "all", graph.units()));
-  text += table.text(1);
+  text += table.text();
   if (operators) text += "\n" + operator_table(graph);
   return text;
 }

@@ -45,7 +45,7 @@ class Network:
 
     def pool(self, x: Any, layer: dict[str, Any]) -> Any:
         if layer["pool"] == "global_avg":
-            return x.mean(self.spatial_axes(), keepdims=True)
+            return x.mean((1, 2) if self.axis == 3 else (2, 3), keepdims=True)
         if layer.get("ceil", False):
             raise NotImplementedError("pools whose output size rounds up")
         window, stride = self.spatial(layer["kernel"], 1), self.spatial(layer["stride"], 1)
@@ -56,9 +56,6 @@ class Network:
         if layer["count_padding"]:
             return total / (layer["kernel"][0] * layer["kernel"][1])
         return total / lax.reduce_window(jnp.ones_like(x), 0.0, lax.add, window, stride, padding)
-
-    def spatial_axes(self) -> tuple[int, int]:
-        return (1, 2) if self.axis == 3 else (2, 3)
 
     def layer(self, x: Any, layer: dict[str, Any], weights: Any) -> Any:
         activation = layer.get("activation", "none")

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/records/case.hpp"
+#include "experiments/records/record.hpp"
 
 namespace opsched::bench {
 

@@ -7,8 +7,7 @@
 #include <fstream>
 #include <memory>
 
-#include "core/error.hpp"
-#include "core/runtime/measurement.hpp"
+#include "core/names.hpp"
 #include "core/statistics.hpp"
 
 namespace opsched::bench {
@@ -112,9 +111,7 @@ void require_word(const std::vector<std::string>& flags, const std::string& name
                   const std::vector<std::string>& words) {
   const std::optional<std::string> text = flag_value(flags, name);
   if (!text || std::ranges::find(words, *text) != words.end()) return;
-  std::string known;
-  for (const std::string& word : words) known += (known.empty() ? "" : ", ") + word;
-  throw Error(name + "=" + *text + ": write one of " + known);
+  throw Error(name + "=" + *text + ": write one of " + joined(words));
 }
 
 /// Google Benchmark ends the program for some wrong flags, and takes others as they come.

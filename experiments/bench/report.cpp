@@ -1,45 +1,34 @@
-#include "experiments/bench/report.hpp"
-
+// What a benchmark run shows on a terminal: a line a case, and a table at the end.
 #include <algorithm>
 #include <cstdio>
 #include <map>
 #include <set>
 #include <tuple>
 
-#include "experiments/bench/cases.hpp"
-#include "experiments/console/text_table.hpp"
+#include "core/text_table.hpp"
+#include "experiments/bench/session.hpp"
 
 namespace opsched::bench {
 namespace {
 
-using cli::Align;
-using cli::fixed;
-using cli::TextTable;
 using records::Record;
-
-const Record* find(const std::vector<Record>& results, const Case& what) {
-  const auto it = std::ranges::find(results, what, &Record::what);
-  return it == results.end() || !it->missing.empty() ? nullptr : &*it;
-}
 
 std::string mark(const Record& record) { return std::string(record.provenance == Provenance::simulated ? "~" : ""); }
 
 /// Latency and speed-up, or a dash.
 std::pair<std::string, std::string> cells(const std::vector<Record>& results, const Case& what) {
-  const Record* result = find(results, what);
+  const Record* result = find_result(results, what);
   if (result == nullptr) return {"-", ""};
-  const Record* baseline = find(results, records::baseline_of(what));
+  const Record* baseline = find_result(results, records::baseline_of(what));
   return {mark(*result) + fixed(*result->value, 3) + (result->clocks.throttled ? "!" : ""),
           baseline == nullptr ? "" : fixed(*baseline->value / *result->value, 2) + "x"};
 }
 
 void print_one(std::ostream& out, const std::vector<Record>& results, const std::vector<Precision>& precisions,
                const std::vector<Case>& rows) {
-  TextTable table({Align::left, Align::left, Align::right});
   std::vector<std::string> head = {"network", "scheduler"};
   for (Precision p : precisions) head.insert(head.end(), {to_string(p), ""});
-  table.add(head);
-  table.add_rule();
+  TextTable table({Align::left, Align::left, Align::right}, head);
   std::string network;
   for (const Case& row : rows) {
     std::vector<std::string> line = {row.network == network ? "" : row.network, row.scheduler};
@@ -52,7 +41,7 @@ void print_one(std::ostream& out, const std::vector<Record>& results, const std:
     }
     table.add(line);
   }
-  table.print(out);
+  out << table.text();
 }
 
 /// The cases of one table, a precision each: networks as they came, sequential on top.
@@ -72,6 +61,11 @@ std::vector<Case> rows_of(const std::vector<Record>& results, int gpus, int imag
 }
 
 }  // namespace
+
+const Record* find_result(const std::vector<Record>& results, const Case& what) {
+  const auto it = std::ranges::find(results, what, &Record::what);
+  return it == results.end() || !it->missing.empty() ? nullptr : &*it;
+}
 
 void print_line(std::ostream& out, const Record& record, const Record* baseline) {
   char text[160];
@@ -109,8 +103,8 @@ void print_table(std::ostream& out, const std::vector<Record>& results) {
   }
   for (const auto& [gpus, image, batch] : groups) {
     out << "\nLatency in ms, and speed-up over sequential on one GPU: batch " << batch << ", "
-        << (image == 0 ? "the networks' own image sizes" : "image size " + std::to_string(image)) << ", " << gpus
-        << (gpus == 1 ? " GPU" : " GPUs") << "\n";
+        << (image == 0 ? "the networks' own image sizes" : "image size " + std::to_string(image)) << ", "
+        << counted(gpus, "GPU") << "\n";
     print_one(out, results, precisions, rows_of(results, gpus, image, batch, precisions.front()));
   }
   if (simulated) out << "~ simulated: this schedule was never run; others were measured\n";

@@ -1,5 +1,4 @@
-#include "experiments/bench/schedule_store.hpp"
-
+// Schedules found once and kept on disk.
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include "core/nesting.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "core/utf8.hpp"
+#include "experiments/bench/runner.hpp"
 
 namespace opsched::bench {
 namespace {

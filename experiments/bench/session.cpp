@@ -12,11 +12,9 @@
 #include "core/statistics.hpp"
 #include "experiments/bench/google_benchmark.hpp"
 #include "experiments/bench/replays.hpp"
-#include "experiments/bench/report.hpp"
 #include "experiments/bench/runner.hpp"
 #include "experiments/console/interrupt.hpp"
 #include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
 
 namespace opsched::bench {
 namespace {
@@ -88,11 +86,6 @@ class Session {
                  text);
   }
 
-  const Record* result(const Case& what) const {
-    const auto it = std::ranges::find(results_, what, &Record::what);
-    return it == results_.end() || !it->missing.empty() ? nullptr : &*it;
-  }
-
   /// What need not run: made by the interrupted run that this one continues, or recorded where nothing is measured.
   const Record* known(const Case& what) const {
     const std::string key = Record{.what = what}.key();
@@ -141,7 +134,7 @@ class Session {
     const double ms = sampled ? median(current_->samples) : *current_->record.value;
     std::map<std::string, double> counters;
     const Case sequential = records::baseline_of(what);
-    if (const Record* baseline = result(sequential)) counters["speedup"] = *baseline->value / ms;
+    if (const Record* baseline = find_result(results_, sequential)) counters["speedup"] = *baseline->value / ms;
     if (sequential == what) counters["speedup"] = 1;
     if (sampled) {
       counters["p90_ms"] = quantile(current_->samples, 0.9);
@@ -169,7 +162,7 @@ class Session {
     Record& record = timed.record;
     results_.push_back(record);
     status_.clear();
-    if (ours_) print_line(std::cout, record, result(records::baseline_of(record.what)));
+    if (ours_) print_line(std::cout, record, find_result(results_, records::baseline_of(record.what)));
     if (!file_ || file_->made(record.key()) != nullptr) return;
     record.replaces = options_.replace;
     if (!device_.measures() && record.provenance == Provenance::measured) record.provenance = Provenance::recorded;
@@ -238,14 +231,23 @@ class Session {
     replay_cases(device_.profile_folder(), unknown, {.store = &store_, .report = report});
   }
 
+  std::string not_run() const {
+    std::string names;
+    for (const Case& what : cases_)
+      if (std::ranges::find(results_, what, &Record::what) == results_.end())
+        names += (names.empty() ? "" : ", ") + what.name();
+    return names;
+  }
+
   void finish() {
     status_.clear();
     if (ours_) print_table(std::cout, results_);
     device_.save();
     if (!lost_.empty())
-      throw DeviceLost(lost_ + (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " +
-                                            file_->folder() + ", the same command goes on from there"
-                                      : "; give --out to keep results"));
+      throw DeviceLost(lost_ + "; not run: " + not_run() +
+                       (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " + file_->folder() +
+                                    ", the same command goes on from there"
+                              : "; give --out to keep results"));
     cli::check_interrupt();
     if (file_) file_->finish();
     if (weaker_)

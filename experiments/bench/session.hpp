@@ -1,6 +1,7 @@
 // A benchmark run: every case timed through Google Benchmark, its record kept, a table at the end.
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,17 @@ struct SessionOptions {
 /// for wrong input and where nothing could run, cli::Interrupted when the user stops it, DeviceLost where a GPU falls
 /// out. In the last two cases the records so far are kept.
 void run_session(Device& device, records::RecordFile* file, const SessionOptions& options);
+
+// What it shows on a terminal.
+
+/// The record of a case; nullptr: there is none, or it says only why there is no value.
+const records::Record* find_result(const std::vector<records::Record>& results, const Case& what);
+
+/// One case: its name, latency, spread and speed-up over `baseline` (nullptr: there is none).
+void print_line(std::ostream& out, const records::Record& record, const records::Record* baseline);
+
+/// Network x scheduler against precision, one table for every batch, image and device count: latency
+/// in ms and the speed-up over sequential on one device. "~": simulated. Then what could not run, and why.
+void print_table(std::ostream& out, const std::vector<records::Record>& results);
 
 }  // namespace opsched::bench

@@ -1,13 +1,6 @@
 // opsched ablation: what each part of the IOS search is worth on one network.
-#include <iostream>
-#include <memory>
-
-#include "core/error.hpp"
 #include "core/graph/blocks.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
 #include "experiments/studies/ios_ablation.hpp"
 #include "experiments/studies/scratch_folder.hpp"
 
@@ -37,16 +30,15 @@ struct AblationOptions {
 };
 
 void print(const std::vector<Record>& rows) {
-  TextTable table({Align::left, Align::left, Align::right});
-  table.add({"study", "variant", "run, ms", "from", "predicted, ms", "bound, ms", "stages", "transitions", "asked of",
-             "measured", "search, s"});
-  table.add_rule();
+  TextTable table({Align::left, Align::left, Align::right},
+                  {"study", "variant", "run, ms", "from", "predicted, ms", "bound, ms", "stages", "transitions",
+                   "asked of", "measured", "search, s"});
   for (const Record& row : rows)
     table.add({row.labels.at("study"), row.labels.at("variant"), fixed(*row.value, 4), to_string(row.provenance),
                fixed(row.number("predicted_ms"), 4), fixed(row.number("bound_ms"), 4), fixed(row.number("stages"), 0),
                fixed(row.number("transitions"), 0), fixed(row.number("distinct_stages"), 0),
                fixed(row.number("measured_stages"), 0), fixed(row.number("search_seconds"), 2)});
-  table.print(std::cout);
+  std::cout << table.text();
 }
 
 Graph load_graph(const AblationOptions& options) {

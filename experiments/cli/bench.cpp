@@ -1,11 +1,7 @@
 // opsched bench: the main job.
 #include <algorithm>
-#include <iostream>
-#include <memory>
 
-#include "core/error.hpp"
 #include "experiments/bench/session.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
 
 namespace opsched::cli {

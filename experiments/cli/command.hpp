@@ -1,13 +1,18 @@
-// A command of the program, and the list of them. A new command is one file with a function that
+// A command of the program, the list of them, and what they all use. A new command is one file with a function that
 // returns a Command, and one line in registry.cpp.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <type_traits>
 #include <vector>
+
+#include "core/error.hpp"
+#include "core/text_table.hpp"
+#include "experiments/console/status_line.hpp"
 
 namespace opsched::cli {
 
@@ -33,5 +38,14 @@ std::function<std::function<void()>(CLI::App&)> setup_of(void (*run)(Options&)) 
 
 /// All commands, in the order in which they are shown.
 std::vector<Command> commands();
+
+// What CLI11 takes though it is wrong: octal and hexadecimal numbers, nan, empty values and list entries.
+
+/// Adds to every option of a command what help says of its default, and checks: numbers are decimal and finite, words
+/// are not empty and have no control characters, places to write to can be written.
+void check_values(CLI::App& app);
+
+/// Throws Error for an empty value, and for an empty entry of a list ("a,,b", "a,"), of the command's options.
+void check_arguments(const CLI::App& app, int argc, char** argv);
 
 }  // namespace opsched::cli

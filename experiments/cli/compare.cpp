@@ -1,13 +1,8 @@
 // opsched compare: two results folders side by side.
 #include <algorithm>
-#include <iostream>
 #include <map>
-#include <memory>
 
-#include "core/error.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
 #include "experiments/device/folders.hpp"
 #include "experiments/studies/compare.hpp"
 
@@ -48,9 +43,7 @@ void print_latencies(const Comparison& c) {
   }
   for (const std::string& name : order) {
     std::cout << "\nLatency in ms, and how many times as fast B is: " << name << "\n";
-    TextTable table({Align::left, Align::left, Align::right});
-    table.add({"network", "scheduler", "A", "B", "A / B", ""});
-    table.add_rule();
+    TextTable table({Align::left, Align::left, Align::right}, {"network", "scheduler", "A", "B", "A / B", ""});
     std::string network;
     for (const Pair* p : groups.at(name)) {
       const records::Case& what = p->a.what;
@@ -59,7 +52,7 @@ void print_latencies(const Comparison& c) {
                  fixed(p->ratio(), 2) + "x", p->mark});
       network = what.network;
     }
-    table.print(std::cout);
+    std::cout << table.text();
   }
 }
 
@@ -68,22 +61,20 @@ void print_best(const Comparison& c) {
   std::cout << "\nThe fastest of the schedulers that both hold: different in " << differing << " of " << c.best.size()
             << " cases\n";
   if (differing == 0) return;
-  TextTable table({Align::left, Align::left, Align::left, Align::left, Align::right});
-  table.add({"network", "case", "on A", "on B", "B ms", "with A's choice"});
-  table.add_rule();
+  TextTable table({Align::left, Align::left, Align::left, Align::left, Align::right},
+                  {"network", "case", "on A", "on B", "B ms", "with A's choice"});
   for (const Best& b : c.best)
     if (b.differs())
       table.add(
           {b.a.what.network, setting(b.a.what), b.a.what.scheduler, b.b.what.scheduler, fixed(*b.b.value, 4),
            fixed(b.a_choice_on_b_ms, 4) + " (" + fixed(100 * (b.a_choice_on_b_ms / *b.b.value - 1), 1) + "% more)"});
-  table.print(std::cout);
+  std::cout << table.text();
 }
 
 void print_transplants(const Comparison& c, const std::string& device) {
   std::cout << "\nA's fastest schedules on B's device (" << device << "), beside B's fastest\n";
-  TextTable table({Align::left, Align::left, Align::left, Align::right});
-  table.add({"network", "case", "A's schedule", "ms on B", "B's own ms", "ratio", "from"});
-  table.add_rule();
+  TextTable table({Align::left, Align::left, Align::left, Align::right},
+                  {"network", "case", "A's schedule", "ms on B", "B's own ms", "ratio", "from"});
   std::map<std::string, std::vector<std::string>> missing;
   for (const Transplant& t : c.transplants) {
     if (!t.unavailable.empty())
@@ -92,7 +83,7 @@ void print_transplants(const Comparison& c, const std::string& device) {
       table.add({t.a.what.network, setting(t.a.what), t.a.what.scheduler, fixed(t.ms, 4), fixed(*t.b.value, 4),
                  fixed(t.ms / *t.b.value, 2) + "x", to_string(t.provenance)});
   }
-  table.print(std::cout);
+  std::cout << table.text();
   for (const auto& [why, names] : missing) {
     std::cout << "not available: " << why << "\n";
     for (const std::string& name : names) std::cout << "  " << name << "\n";

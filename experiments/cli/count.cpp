@@ -1,11 +1,6 @@
 // opsched count: how large the search space of IOS is (table 1 of its paper).
-#include <iostream>
-#include <memory>
-
-#include "experiments/cli/command.hpp"
-#include "experiments/cli/options.hpp"
-#include "experiments/console/text_table.hpp"
 #include "schedulers/ios/count.hpp"
+#include "experiments/cli/options.hpp"
 #include "schedulers/options.hpp"
 
 namespace opsched::cli {
@@ -26,9 +21,8 @@ struct CountOptions {
 };
 
 void print_table(const IosCounts& counts) {
-  TextTable table({Align::left, Align::right});
-  table.add({"block", "part", "operators", "width", "states", "transitions", "stages", "schedules"});
-  table.add_rule();
+  TextTable table({Align::left, Align::right},
+                  {"block", "part", "operators", "width", "states", "transitions", "stages", "schedules"});
   const auto add = [&](const IosCount& c, const std::string& part) {
     table.add({c.block, part, std::to_string(c.operators), std::to_string(c.width), std::to_string(c.states),
                std::to_string(c.transitions), std::to_string(c.stages), c.schedules});
@@ -41,7 +35,7 @@ void print_table(const IosCounts& counts) {
     total.schedules = total.schedules.substr(0, 1) + "." + total.schedules.substr(1, 3) + "e" +
                       std::to_string(total.schedules.size() - 1);
   add(total, "");
-  table.print(std::cout);
+  std::cout << table.text();
   std::cout << "counted in " << fixed(counts.seconds, 3) << " s\n";
 }
 

@@ -1,20 +1,10 @@
 // opsched fit: how well the simulator predicts what was measured.
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
 #include <iterator>
-#include <map>
-#include <memory>
 
-#include "core/error.hpp"
-#include "experiments/cli/command.hpp"
+#include "core/runtime/sim/accuracy.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/command_line.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
-#include "experiments/device/folders.hpp"
-#include "experiments/studies/accuracy.hpp"
-#include "networks/network.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -30,6 +20,15 @@ struct FitOptions {
     app.add_flag("--save", save, "Store the calibration in the profiles");
     records.add_to(app);
   }
+};
+
+/// How good the simulator is on one profile.
+struct ProfileAccuracy {
+  std::string file;  ///< name of the profile, without its folder
+  DeviceFacts device;
+  Precision precision = Precision::fp32;
+  int stages = 0, schedules = 0;  ///< measured, in the profile
+  Accuracy accuracy;
 };
 
 /// nullptr where it is of no network.
@@ -48,9 +47,8 @@ void print(const ProfileAccuracy& p) {
   const FitReport& fit = p.accuracy.fit;
   std::cout << p.file << ": " << p.stages << " stages, " << p.schedules << " schedules measured on " << p.device.name
             << "\n";
-  TextTable table({Align::left, Align::right});
-  table.add({"left out of the fit", "median", "90% below", "rank", "count", "pairs in order"});
-  table.add_rule();
+  TextTable table({Align::left, Align::right},
+                  {"left out of the fit", "median", "90% below", "rank", "count", "pairs in order"});
   const auto add = [&](const std::string& name, const ErrorStats& stats, const OrderedPairs& pairs = {}) {
     std::vector<std::string> row{name};
     std::ranges::copy(cells(stats), std::back_inserter(row));
@@ -66,8 +64,74 @@ void print(const ProfileAccuracy& p) {
     add(n.network + ": schedules, stages replayed", n.replayed, n.replayed_pairs);
     add(n.network + ": schedules, stages left out", n.unseen, n.unseen_pairs);
   }
-  table.print(std::cout);
+  std::cout << table.text();
   std::cout << "\n" << std::flush;
+}
+
+records::Record error_record(const ProfileAccuracy& profile, const std::string& network, const std::string& group,
+                             const ErrorStats& stats, const OrderedPairs& pairs = {}) {
+  records::Record record{.what = {.network = network, .scheduler = "", .precision = profile.precision},
+                         .quantity = "simulator_error",
+                         .labels = {{"group", group}},
+                         .provenance = Provenance::simulated};
+  if (stats.count == 0) {
+    record.missing = "nothing of this kind was measured";
+    return record;
+  }
+  record.value = stats.median;
+  record.numbers = {{"count", stats.count}, {"p90", stats.p90}, {"bias", stats.bias}, {"rank", stats.rank}};
+  if (pairs.all > 0) record.numbers.insert({{"pairs", pairs.all}, {"pairs_right", pairs.right}});
+  return record;
+}
+
+records::Case case_of(const ScheduleOrigin& origin, Precision precision) {
+  const auto known = std::ranges::find(networks(), origin.network, &NetworkInfo::name);
+  const bool usual = known != networks().end() && known->image == origin.image;
+  return {.network = origin.network,
+          .scheduler = origin.scheduler,
+          .batch = origin.batch,
+          .image = usual ? 0 : origin.image,
+          .precision = precision,
+          .gpus = origin.gpus,
+          .options = origin.options};
+}
+
+/// simulator_error: of all stages (label "group": concurrent, concurrent_seen, merge, operators) and of every network
+/// (stages, replayed, unseen), and of every measured schedule (held_out; "again" numbers the second of one case and
+/// those after it); simulator_law: what was fitted.
+std::vector<records::Record> accuracy_records(const ProfileAccuracy& profile) {
+  const FitReport& fit = profile.accuracy.fit;
+  std::vector<records::Record> list = {
+      error_record(profile, "", "concurrent_seen", fit.fitted), error_record(profile, "", "concurrent", fit.concurrent),
+      error_record(profile, "", "merge", fit.merge), error_record(profile, "", "operators", fit.solo)};
+  for (const NetworkAccuracy& n : profile.accuracy.networks) {
+    list.push_back(error_record(profile, n.network, "stages", n.stages));
+    list.push_back(error_record(profile, n.network, "replayed", n.replayed, n.replayed_pairs));
+    list.push_back(error_record(profile, n.network, "unseen", n.unseen, n.unseen_pairs));
+  }
+  std::map<std::string, int> times;
+  for (const HeldOutSchedule& s : profile.accuracy.schedules) {
+    records::Record record{
+        .what = case_of(s.origin, profile.precision),
+        .quantity = "simulator_error",
+        .labels = {{"group", "held_out"}},
+        .value = s.replayed / s.measured - 1,
+        .numbers = {{"measured_ms", s.measured}, {"replayed_ms", s.replayed}, {"unseen_ms", s.unseen}},
+        .texts = {{"mode", to_string(s.mode)}},
+        .provenance = Provenance::simulated};
+    if (const int again = ++times[record.key()]; again > 1) record.labels["again"] = std::to_string(again);
+    list.push_back(std::move(record));
+  }
+  list.push_back({.what = {.precision = profile.precision},
+                  .quantity = "simulator_law",
+                  .numbers = {{"softness", fit.law.exponent},
+                              {"crowding", fit.law.interference},
+                              {"fork_ms", fit.law.fork_ms},
+                              {"chain_ms", fit.law.chain_ms},
+                              {"stages", profile.stages},
+                              {"schedules", profile.schedules}},
+                  .provenance = Provenance::simulated});
+  return list;
 }
 
 void fit(const FitOptions& options) {
@@ -112,8 +176,7 @@ void fit(const FitOptions& options) {
     profile.save(file);
   }
   if (results.empty()) return;
-  const std::unique_ptr<records::RecordFile> file =
-      options.records.open(run_of(results.front().device, command_line()));
+  const std::unique_ptr<records::RecordFile> file = options.records.open(run_of(results.front().device));
   if (!file) return;
   for (const ProfileAccuracy& result : results)
     for (records::Record& record : accuracy_records(result)) file->add(std::move(record));

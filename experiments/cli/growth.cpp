@@ -1,13 +1,6 @@
 // opsched growth: time and memory of the IOS search as the graph grows.
-#include <iostream>
-#include <memory>
-
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/command_line.hpp"
-#include "experiments/console/text_table.hpp"
 #include "experiments/studies/search_growth.hpp"
-#include "networks/network.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -31,10 +24,8 @@ struct GrowthOptions {
 };
 
 void print_growth(const std::vector<records::Record>& rows) {
-  TextTable table({Align::left, Align::right});
-  table.add({"graph", "states", "width", "transitions", "distinct stages", "count, s", "count, MB", "search, s",
-             "search, MB"});
-  table.add_rule();
+  TextTable table({Align::left, Align::right}, {"graph", "states", "width", "transitions", "distinct stages",
+                                                "count, s", "count, MB", "search, s", "search, MB"});
   for (const records::Record& row : rows) {
     if (!row.missing.empty()) {
       table.add({row.what.network, row.texts.at("states"), "gave up: " + row.missing});
@@ -47,7 +38,7 @@ void print_growth(const std::vector<records::Record>& rows) {
                                fixed(*row.value, 3), fixed(row.number("search_mb"), 1)});
     table.add(std::move(cells));
   }
-  table.print(std::cout);
+  std::cout << table.text();
 }
 
 void growth(const GrowthOptions& options) {
@@ -58,7 +49,7 @@ void growth(const GrowthOptions& options) {
     graphs.push_back(make_network(network, {.seed = options.seed, .edge_lists = options.edge_lists}));
   if (graphs.empty())
     for (int nodes : options.nodes) graphs.push_back(random_stage(nodes, options.seed));
-  const std::unique_ptr<records::RecordFile> file = options.records.open({.command = command_line()});
+  const std::unique_ptr<records::RecordFile> file = options.records.open();
   std::vector<records::Record> rows;
   for (const Graph& graph : graphs) {
     std::cerr << graph.name() << "\n";

@@ -1,13 +1,9 @@
 // opsched infer: the numbers that a graph computes, on the CPU.
 #include <bit>
 #include <cstring>
-#include <iostream>
-#include <memory>
 
-#include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
 
 namespace opsched::cli {

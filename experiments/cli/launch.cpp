@@ -1,16 +1,10 @@
 // opsched launch: what choices in launching a schedule as one CUDA graph are worth, and what the graph costs.
 #include <algorithm>
-#include <iostream>
-#include <limits>
-#include <memory>
 #include <optional>
 
 #include "core/statistics.hpp"
 #include "experiments/bench/runner.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
 #include "schedulers/dataflow/launch_order.hpp"
 #include "schedulers/dataflow/plan.hpp"
 #include "schedulers/dataflow/priorities.hpp"
@@ -116,10 +110,9 @@ void measure(std::vector<Variant>& variants, const GraphOnDevice& on, const Laun
 std::string percent(double part) { return (part >= 0 ? "+" : "") + fixed(100 * part, 1) + "%"; }
 
 void print(const std::vector<Variant>& variants) {
-  TextTable table({Align::left, Align::left, Align::right});
-  table.add({"choice", "variant", "ms", "from", "lowest", "highest", "to base", "streams", "waits", "nodes",
-             "capture, ms", "instantiate, ms", "upload, ms"});
-  table.add_rule();
+  TextTable table({Align::left, Align::left, Align::right},
+                  {"choice", "variant", "ms", "from", "lowest", "highest", "to base", "streams", "waits", "nodes",
+                   "capture, ms", "instantiate, ms", "upload, ms"});
   const double base = variants.front().median();
   for (const Variant& v : variants) {
     std::vector<std::string> row = {v.choice,
@@ -140,7 +133,7 @@ void print(const std::vector<Variant>& variants) {
     }
     table.add(row);
   }
-  table.print(std::cout);
+  std::cout << table.text();
 }
 
 /// The middle of the rounds, and all of them.

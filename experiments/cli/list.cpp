@@ -1,9 +1,5 @@
 // opsched list: what there is to choose from.
-#include <iostream>
-#include <memory>
-
 #include "experiments/cli/command.hpp"
-#include "experiments/console/text_table.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 
@@ -19,7 +15,7 @@ void list_networks() {
     table.add({info.name, std::to_string(info.image), std::to_string(graph.units().size()),
                std::to_string(graph.blocks().size()), info.summary});
   }
-  table.print(std::cout, "  ");
+  std::cout << table.text("  ");
 }
 
 void list_schedulers() {
@@ -30,7 +26,7 @@ void list_schedulers() {
     table.add({info.name, info.max_devices == 0 ? "any" : std::to_string(info.max_devices), info.summary});
     for (const auto& [name, meaning] : info.options) table.add({"", "", "  " + name + ": " + meaning});
   }
-  table.print(std::cout, "  ");
+  std::cout << table.text("  ");
 }
 
 }  // namespace

@@ -1,16 +1,13 @@
 // The program: reads the command line, runs one command, turns exceptions into exit codes.
 //   0 done; 1 a fault of the program; 2 something that the user can put right; 130 interrupted.
+#include <algorithm>
 #include <exception>
 #include <filesystem>
-#include <iostream>
-#include <memory>
 #include <new>
 
-#include "core/error.hpp"
+#include "core/names.hpp"
 #include "core/utf8.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/cli/strict.hpp"
-#include "experiments/console/interrupt.hpp"
 
 namespace {
 
@@ -28,16 +25,6 @@ Latencies are measured where there is a GPU (and this build has the CUDA runtime
 what was recorded; every number says which.
 Exit codes: 0 done, 2 wrong input (the message says what to change), 130 stopped by Ctrl-C.)";
 
-void require_known_command(const std::string& name) {
-  if (name.starts_with("-")) return;
-  std::string known;
-  for (const cli::Command& command : cli::commands()) {
-    if (command.name == name) return;
-    known += (known.empty() ? "" : ", ") + command.name;
-  }
-  throw Error("unknown command '" + name + "'; there are: " + known + " (opsched --help)");
-}
-
 int run(int argc, char** argv) {
   CLI::App app{
       "Inter-operator scheduling of CNN inference: which operators run together, on which stream of which GPU, "
@@ -47,7 +34,8 @@ int run(int argc, char** argv) {
   app.footer(kExamples);
   app.get_formatter()->column_width(34);
   std::function<void()> chosen;
-  for (const cli::Command& command : cli::commands()) {
+  const std::vector<cli::Command> commands = cli::commands();
+  for (const cli::Command& command : commands) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
     if (!command.examples.empty()) sub->footer("Examples:\n" + command.examples);
     sub->callback([&chosen, action = command.setup(*sub)] { chosen = action; });
@@ -57,8 +45,12 @@ int run(int argc, char** argv) {
     std::cerr << app.help();
     return 2;
   }
-  require_known_command(argv[1]);
-  if (argv[1][0] != '-') cli::check_arguments(*app.get_subcommand(argv[1]), argc, argv);
+  if (const std::string name = argv[1]; !name.starts_with("-")) {
+    if (std::ranges::find(commands, name, &cli::Command::name) == commands.end())
+      throw Error("unknown command '" + name + "'; there are: " + joined(commands, &cli::Command::name) +
+                  " (opsched --help)");
+    cli::check_arguments(*app.get_subcommand(name), argc, argv);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

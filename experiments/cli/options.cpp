@@ -2,14 +2,11 @@
 
 #include <charconv>
 #include <filesystem>
-#include <iostream>
+#include <fstream>
 
-#include "core/error.hpp"
 #include "core/graph/blocks.hpp"
 #include "core/graph/files/graph_io.hpp"
 #include "core/schedule/schedule_json.hpp"
-#include "experiments/console/command_line.hpp"
-#include "experiments/console/status_line.hpp"
 #include "schedulers/options.hpp"
 
 namespace opsched::cli {
@@ -27,6 +24,24 @@ std::vector<int> parse_batches(const std::vector<std::string>& words) {
       throw Error("--batch '" + word + "': write numbers as in 1,16, or all");
   }
   return batches;
+}
+
+std::string in_quotes(const std::string& word) {
+  if (!word.empty() && word.find_first_of(" \t\n'\"\\$*?;&|<>()") == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+/// What the user gave, for records, so that it can be repeated: "opsched bench --out results/mygpu", words with spaces
+/// or quotes in single quotes; without --fresh, for the command without it goes on with what the one with it began.
+/// Empty where the system does not tell (no /proc).
+std::string command_line() {
+  std::ifstream words("/proc/self/cmdline", std::ios::binary);
+  std::string line, word;
+  for (bool program = true; std::getline(words, word, '\0'); program = false)
+    if (word != "--fresh") line += program ? "opsched" : " " + in_quotes(word);
+  return line;
 }
 
 }  // namespace
@@ -203,8 +218,9 @@ void RecordOptions::add_to(CLI::App& app) {
   app.add_flag("--fresh", fresh, "With --out: begin anew");
 }
 
-std::unique_ptr<records::RecordFile> RecordOptions::open(const records::Run& run) const {
+std::unique_ptr<records::RecordFile> RecordOptions::open(records::Run run) const {
   if (out.empty()) return nullptr;
+  run.command = command_line();
   using Start = records::RecordFile::Start;
   auto file = std::make_unique<records::RecordFile>(out, run, fresh ? Start::anew : Start::continued);
   for (const std::string& warning : file->records().warnings()) warn(warning);
@@ -215,7 +231,7 @@ std::unique_ptr<records::RecordFile> RecordOptions::open(const records::Run& run
 }
 
 std::unique_ptr<records::RecordFile> RecordOptions::open(const Device& device) const {
-  auto file = open(device.run(command_line()));
+  auto file = open(device.run());
   if (const int others = file && device.measures() ? file->of_other_versions() : 0; others > 0)
     warn(std::to_string(others) + " measurements in " + out +
          " are of other versions; those of this run stand in their place");

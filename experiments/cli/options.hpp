@@ -1,15 +1,11 @@
 // Options that several commands share, each bound and checked in one place.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <map>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "core/graph/graph.hpp"
 #include "experiments/bench/cases.hpp"
-#include "experiments/console/status_line.hpp"
+#include "experiments/cli/command.hpp"
 #include "experiments/device/device.hpp"
 #include "experiments/device/folders.hpp"
 #include "experiments/records/record_file.hpp"
@@ -130,8 +126,9 @@ struct RecordOptions {
 
   void add_to(CLI::App& app);
   /// The records file of the folder; nullptr where none was named: records are only shown. Says on standard error what
-  /// a reader must know about the folder. Throws Error as RecordFile does.
-  std::unique_ptr<records::RecordFile> open(const records::Run& run) const;
+  /// a reader must know about the folder. The run is of the command that the user gave. Throws Error as RecordFile
+  /// does.
+  std::unique_ptr<records::RecordFile> open(records::Run run = {}) const;
   /// Of this command on a device.
   std::unique_ptr<records::RecordFile> open(const Device& device) const;
 };

@@ -1,15 +1,9 @@
 // opsched profile: measures a GPU for all figures.
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
-#include <memory>
-#include <numeric>
 
-#include "core/error.hpp"
 #include "experiments/bench/session.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/text_table.hpp"
 #include "experiments/studies/plan.hpp"
 
 namespace opsched::cli {
@@ -53,9 +47,8 @@ void show_plan(const std::vector<profile::Step>& steps, const std::vector<bench:
   for (const profile::Step& step : steps) all.insert(all.end(), step.cases.begin(), step.cases.end());
   const std::vector<double> seconds = profile::expected_seconds(all);
   std::cout << "What will be measured into " << out << ", and about how long it takes the first time\n";
-  TextTable table({Align::left, Align::right, Align::right, Align::right, Align::left});
-  table.add({"step", "schedules", "known", "time", " needed for"});
-  table.add_rule();
+  TextTable table({Align::left, Align::right, Align::right, Align::right, Align::left},
+                  {"step", "schedules", "known", "time", " needed for"});
   double total = 0;
   std::size_t at = 0;
   for (const profile::Step& step : steps) {
@@ -74,7 +67,7 @@ void show_plan(const std::vector<profile::Step>& steps, const std::vector<bench:
   table.add_rule();
   table.add(
       {"all", std::to_string(all.size()), "", human_seconds(total), " (an estimate from counts, refined as it goes)"});
-  table.print(std::cout);
+  std::cout << table.text();
   std::cout << "Stages, solo latencies and transfers are measured where schedulers ask for them. Ctrl-C is safe: the "
                "same command goes on.\n"
             << std::flush;
@@ -97,7 +90,7 @@ void run_profile(const ProfileOptions& options) {
     throw Error("--device sim: give an --out folder of its own, so that replayed numbers never mix with measured ones");
 
   const std::vector<profile::Step> steps = profile::make_plan(options.plan);
-  const std::vector<bench::Case> known = options.fresh ? std::vector<bench::Case>{} : known_cases(out, device->run(""));
+  const std::vector<bench::Case> known = options.fresh ? std::vector<bench::Case>{} : known_cases(out, device->run());
   std::cout << device->heading() << "\n";
   show_plan(steps, known, out);
   bench::SessionOptions session;

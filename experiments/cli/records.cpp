@@ -1,14 +1,11 @@
 // opsched records: where a number comes from, which schedule it is of, with which kernels.
 #include <filesystem>
-#include <iostream>
 #include <map>
-#include <memory>
 
 #include "core/cost/signature/signature.hpp"
-#include "core/error.hpp"
+#include "core/names.hpp"
 #include "core/schedule/schedule_text.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/console/text_table.hpp"
 #include "experiments/records/records.hpp"
 #include "networks/network.hpp"
 
@@ -37,11 +34,9 @@ using Counts = std::map<std::string, int>;
 
 void print_counts(const std::string& title, const Counts& counts) {
   std::cout << "\n";
-  TextTable table({Align::left, Align::right});
-  table.add({title, "records"});
-  table.add_rule();
+  TextTable table({Align::left, Align::right}, {title, "records"});
   for (const auto& [name, count] : counts) table.add({name.empty() ? "-" : name, std::to_string(count)});
-  table.print(std::cout);
+  std::cout << table.text();
 }
 
 /// At most so many bytes, cut between characters and ended by "..." if that is needed.
@@ -54,15 +49,13 @@ std::string shortened(const std::string& text, std::size_t most) {
 
 void print_runs(const Records& records, Counts& counts) {
   constexpr std::size_t kCommandWidth = 68;  // a row then fits 100 columns; a record shows its whole command
-  TextTable table({Align::left, Align::right, Align::left});
-  table.add({"run of", "records", " command"});
-  table.add_rule();
+  TextTable table({Align::left, Align::right, Align::left}, {"run of", "records", " command"});
   for (const auto& [id, run] : records.runs()) {
     const std::string end = records.ended(id) ? "" : "; was interrupted";
     const std::string command = run.command + (run.note.empty() ? "" : "; " + run.note);
     table.add({run.begin, std::to_string(counts[id]), " " + shortened(command, kCommandWidth - end.size()) + end});
   }
-  table.print(std::cout);
+  std::cout << table.text();
 }
 
 void print_summary(const Records& records, const std::string& folder) {
@@ -94,11 +87,7 @@ bool matches(const Record& record, const std::vector<std::string>& words) {
   return true;
 }
 
-std::string number_text(double value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
+std::string number_text(double value) { return significant(value, 6); }
 
 std::string value_text(const Record& record) {
   if (!record.missing.empty()) return "no value: " + record.missing;
@@ -118,12 +107,10 @@ std::string clocks_text(const records::Clocks& clocks) {
 }
 
 std::string group_text(const Graph* graph, const Group& group) {
-  std::string text;
-  for (OpId op : group) {
+  return joined(group, [&](OpId op) {
     const bool named = graph != nullptr && op < graph->size();
-    text.append(text.empty() ? "" : ", ").append(named ? graph->op(op).name : std::to_string(op));
-  }
-  return text;
+    return named ? graph->op(op).name : std::to_string(op);
+  });
 }
 
 /// The network that a record is of, if it is still the same.
@@ -145,20 +132,19 @@ void print_schedule(const Records& records, const Record& record) {
   const Schedule schedule = schedule_from_text(line->text);
   const std::unique_ptr<Graph> graph = graph_of(record);
   std::cout << "  schedule " << line->schedule << ": " << stage_count(schedule) << " stages on "
-            << schedule.devices.size() << (schedule.devices.size() == 1 ? " device, " : " devices, ")
-            << to_string(schedule.mode) << " mode" << (graph ? "" : "; operators by number") << "\n";
+            << counted(schedule.devices.size(), "device") << ", " << to_string(schedule.mode) << " mode"
+            << (graph ? "" : "; operators by number") << "\n";
   TextTable table({Align::right, Align::right, Align::left});
   table.add({"device", "stage", " groups, side by side; in each one operator after another"});
   for (std::size_t d = 0; d < schedule.devices.size(); ++d)
     for (std::size_t s = 0; s < schedule.devices[d].stages.size(); ++s) {
       const Stage& stage = schedule.devices[d].stages[s];
-      std::string groups;
-      for (const Group& group : stage.groups)
-        groups.append(groups.empty() ? "" : " | ").append(group_text(graph.get(), group));
+      const std::string groups = joined(
+          stage.groups, [&](const Group& group) { return group_text(graph.get(), group); }, " | ");
       table.add({std::to_string(d), std::to_string(s + 1),
                  " " + std::string(stage.strategy == Strategy::merge ? "merged: " : "") + groups});
     }
-  table.print(std::cout, "  ");
+  std::cout << table.text("  ");
 }
 
 void print_kernels(const Records& records, const Record& record) {
@@ -170,7 +156,7 @@ void print_kernels(const Records& records, const Record& record) {
   TextTable table({Align::left});
   table.add({"problem", "kernel"});
   for (const auto& [problem, kernel] : *choices) table.add({problem, kernel});
-  table.print(std::cout, "  ");
+  std::cout << table.text("  ");
 }
 
 void print_record(const Records& records, const Record& record, const RecordsOptions& options, bool stands) {
@@ -182,15 +168,12 @@ void print_record(const Records& records, const Record& record, const RecordsOpt
   table.add({"by", run.command});
   table.add({"at", record.time});
   if (record.clocks.sm_mhz > 0) table.add({"clocks", clocks_text(record.clocks)});
-  std::string rest;
-  for (const auto& [name, value] : record.numbers)
-    rest.append(rest.empty() ? "" : ", ").append(name).append(" ").append(number_text(value));
-  if (!rest.empty()) table.add({"numbers", rest});
+  const auto number = [](const auto& entry) { return entry.first + " " + number_text(entry.second); };
+  if (!record.numbers.empty()) table.add({"numbers", joined(record.numbers, number)});
   for (const auto& [name, text] : record.texts) table.add({name, text});
-  for (const auto& [name, column] : record.series)
-    table.add({name, std::to_string(column.size()) + (column.size() == 1 ? " value" : " values")});
+  for (const auto& [name, column] : record.series) table.add({name, counted(column.size(), "value")});
   if (!record.schedule.empty()) table.add({"schedule", record.schedule + " of graph " + record.graph});
-  table.print(std::cout, "  ");
+  std::cout << table.text("  ");
   if (options.schedule && !record.schedule.empty()) print_schedule(records, record);
   if (options.kernels) print_kernels(records, record);
 }

@@ -8,6 +8,7 @@ namespace opsched::cli {
   ADD(list_command)           \
   ADD(show_command)           \
   ADD(schedule_command)       \
+  ADD(optimize_command)       \
   ADD(run_command)            \
   ADD(trace_command)          \
   ADD(warps_command)          \

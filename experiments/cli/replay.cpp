@@ -1,18 +1,12 @@
 // opsched replay: do searches on a recorded profile find what was found while it was measured?
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
 #include <map>
-#include <memory>
 #include <optional>
 
 #include "core/cost/profile/profile.hpp"
-#include "core/error.hpp"
 #include "experiments/bench/replays.hpp"
 #include "experiments/cli/command.hpp"
-#include "experiments/console/interrupt.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
 #include "experiments/device/device.hpp"
 #include "experiments/device/folders.hpp"
 #include "experiments/records/records.hpp"
@@ -84,9 +78,8 @@ void replay(const ReplayOptions& options) {
   const std::size_t left_out = leave_out_unprofiled(results, options.folder);
   const std::vector<bench::Timed> replays = replay_all(options.folder, results, status);
   int different = 0;
-  TextTable table({Align::left, Align::right, Align::left, Align::right});
-  table.add({"recorded", "ms", "replay finds", "ms", "from", "search, s"});
-  table.add_rule();
+  TextTable table({Align::left, Align::right, Align::left, Align::right},
+                  {"recorded", "ms", "replay finds", "ms", "from", "search, s"});
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Record &recorded = *results[i], &found = replays[i].record;
     if (!found.missing.empty()) throw Error(recorded.what.name() + ": " + found.missing);
@@ -97,7 +90,7 @@ void replay(const ReplayOptions& options) {
   }
   status.clear();
   std::cout << origin << "\n";
-  table.print(std::cout);
+  std::cout << table.text();
   std::cout << results.size() - static_cast<std::size_t>(different) << " of " << results.size()
             << " schedules are the same\n";
   if (left_out > 0)

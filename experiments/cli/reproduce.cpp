@@ -1,14 +1,6 @@
 // opsched reproduce: the figures of the papers, from one command.
-#include <iostream>
-#include <memory>
-
-#include "core/error.hpp"
-#include "experiments/cli/command.hpp"
-#include "experiments/cli/options.hpp"
-#include "experiments/console/interrupt.hpp"
-#include "experiments/console/text_table.hpp"
-#include "experiments/device/folders.hpp"
 #include "experiments/figures/reproduce.hpp"
+#include "experiments/cli/options.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -41,13 +33,11 @@ std::string results_folder(const ReproduceOptions& options, const Device& device
 }
 
 void print_list(const std::string& results) {
-  TextTable table({Align::left});
-  table.add({"figure", "shows", "state", "why"});
-  table.add_rule();
+  TextTable table({Align::left}, {"figure", "shows", "state", "why"});
   for (const figures::Standing& figure : figures::standings(results))
     table.add({figure.name, figure.title, figure.state.word, figure.state.why});
   std::cout << "figures in " << figures::figures_folder(results) << "\n";
-  table.print(std::cout);
+  std::cout << table.text();
 }
 
 void draw(const ReproduceOptions& options, const std::string& results, const std::vector<figures::Figure>& chosen) {

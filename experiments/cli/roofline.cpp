@@ -1,14 +1,8 @@
 // opsched roofline: how far a schedule is from what the device allows, and why.
 #include <algorithm>
-#include <iostream>
-#include <map>
-#include <memory>
 
 #include "experiments/bench/runner.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
 #include "experiments/studies/roofline.hpp"
 
 namespace opsched::cli {
@@ -52,10 +46,9 @@ bench::Timed measure(Device& device, bench::Runner& runner, const bench::Case& w
 }
 
 void print(const std::vector<Record>& rows) {
-  TextTable table({Align::left, Align::left, Align::right});
-  table.add({"network", "", "batch", "ms", "from", "critical path", "arithmetic", "memory", "of the largest", "kernels",
-             "idle", "small grids", "full"});
-  table.add_rule();
+  TextTable table({Align::left, Align::left, Align::right},
+                  {"network", "", "batch", "ms", "from", "critical path", "arithmetic", "memory", "of the largest",
+                   "kernels", "idle", "small grids", "full"});
   for (const Record& r : rows) {
     const auto number = [&](const char* name, int digits) {
       const auto it = r.numbers.find(name);
@@ -67,7 +60,7 @@ void print(const std::vector<Record>& rows) {
                number("memory_ms", 3), fixed(*r.value / largest, 2) + "x", number("kernels", 0), number("idle_ms", 3),
                number("small_ms", 3), number("full_ms", 3)});
   }
-  table.print(std::cout);
+  std::cout << table.text();
   std::cout
       << "\nms: latency of the schedule. critical path: longest chain of solo latencies; arithmetic and memory: all\n"
          "multiply-accumulates, and weights, inputs and outputs once, at what the device reached on one large\n"

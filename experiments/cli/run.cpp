@@ -1,21 +1,13 @@
 // opsched run: executes a schedule from a file, checks what it computes and says how long it takes.
 #include <algorithm>
 #include <cmath>
-#include <iostream>
-#include <memory>
-#include <sstream>
 #include <stdexcept>
 
 #include "core/cost/bounds.hpp"
-#include "core/error.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/tolerance.hpp"
 #include "core/schedule/schedule_json.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
-#include "experiments/device/folders.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -57,24 +49,19 @@ double check(const Graph& graph, Executor& executor, std::uint64_t seed, double 
   return worst;
 }
 
-std::string scientific(double value) {
-  std::ostringstream text;
-  text.precision(2);
-  text << value;
-  return text.str();
-}
-
 void add_latency(TextTable& table, Device& device, const Graph& graph, const Schedule& schedule, Precision precision) {
   const int gpus = static_cast<int>(schedule.devices.size());
   device.require(gpus, precision);
   const std::unique_ptr<CostModel> costs = device.costs(graph, precision);
-  const Timing timing = time_schedule(device, *costs, schedule,
-                                      {.network = graph.name(),
-                                       .scheduler = schedule.scheduler,
-                                       .batch = graph.batch(),
-                                       .precision = precision,
-                                       .gpus = gpus});
-  const Measurement& latency = timing.latency;
+  const std::unique_ptr<Executor> executor = device.executor(*costs, schedule, precision, 1);
+  const Measurement latency = executor->measure({});
+  device.keep(*costs, schedule,
+              {.network = graph.name(),
+               .scheduler = schedule.scheduler,
+               .batch = graph.batch(),
+               .precision = precision,
+               .gpus = gpus},
+              latency);
   std::string text = fixed(latency.median, 4) + " ms, " + to_string(latency.provenance) + "; " + device.heading();
   if (latency.max > latency.min)
     text += "; " + std::to_string(latency.runs) + " runs, " + fixed(latency.min, 4) + " to " + fixed(latency.max, 4) +
@@ -89,7 +76,7 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
   table.add({costs->bounds_hold() ? "lower bound" : "estimated bound",
              fixed(bounds.lower(), 4) + " ms; the latency is " + fixed(std::abs(gap), 1) + "% " +
                  (gap < 0 ? "below" : "above") + " it"});
-  table.add({"activations", human_bytes(static_cast<double>(timing.peak_bytes)) + " at most on a device"});
+  table.add({"activations", human_bytes(static_cast<double>(peak_bytes(*executor, gpus))) + " at most on a device"});
   device.save();
 }
 
@@ -103,8 +90,7 @@ void run_schedule(const RunCommandOptions& options) {
   TextTable table({Align::left});
   table.add({"graph", graph.name() + ", batch " + std::to_string(graph.batch())});
   table.add({"schedule", schedule.scheduler + ", " + to_string(schedule.mode) + " mode, " +
-                             std::to_string(stage_count(schedule)) + " stages on " + std::to_string(gpus) +
-                             (gpus == 1 ? " device" : " devices")});
+                             std::to_string(stage_count(schedule)) + " stages on " + counted(gpus, "device")});
 
   std::unique_ptr<Device> device;
   const bool nothing_recorded = options.run.device.profile.empty() && !has_gpu() && recorded_folders().empty();
@@ -124,11 +110,11 @@ void run_schedule(const RunCommandOptions& options) {
       error = check(graph, *make_cpu_executor(graph, schedule, options.data_seed), options.data_seed,
                     output_tolerance(Precision::fp32));
     }
-    table.add({"output", "relative error " + scientific(error) + " against the reference, computed " +
+    table.add({"output", "relative error " + significant(error, 2) + " against the reference, computed " +
                              (on_gpu ? "on the GPU in " + to_string(precision) : "on the CPU in fp32")});
   }
   status.clear();
-  table.print(std::cout);
+  std::cout << table.text();
 }
 
 }  // namespace

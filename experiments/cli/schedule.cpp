@@ -1,18 +1,12 @@
 // opsched schedule: finds a schedule and says how good it is.
 #include <chrono>
-#include <iostream>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "core/cost/bounds.hpp"
-#include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/runtime/sim/simulate.hpp"
 #include "core/schedule/schedule_json.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
 #include "networks/dag_file.hpp"
 
 namespace opsched::cli {
@@ -89,15 +83,14 @@ void print_summary(std::ostream& out, const Graph& graph, const Outcome& outcome
   table.add({"graph", graph.name() + ", batch " + std::to_string(graph.batch()) + ", " +
                           std::to_string(graph.units().size()) + " operators"});
   table.add({"scheduler", schedule.scheduler + ", " + to_string(schedule.mode) + " mode"});
-  table.add({"stages", std::to_string(stage_count(schedule)) + " on " + std::to_string(schedule.devices.size()) +
-                           (schedule.devices.size() == 1 ? " device" : " devices")});
+  table.add({"stages", std::to_string(stage_count(schedule)) + " on " + counted(schedule.devices.size(), "device")});
   table.add({"found in", human_seconds(outcome.seconds)});
   table.add({"makespan", fixed(outcome.ms, 4) + " ms, " + outcome.source});
   table.add({outcome.bounds_hold ? "lower bound" : "estimated bound",
              fixed(outcome.bounds.lower(), 4) + " ms (critical path " + fixed(outcome.bounds.critical_path, 4) +
                  ", work " + fixed(outcome.bounds.work, 4) + ")"});
   table.add({"gap", fixed(100 * outcome.bounds.gap(outcome.ms), 1) + "%"});
-  table.print(out);
+  out << table.text();
 }
 
 /// The schedule goes to the file, or with --format json to standard output; people read a summary.
@@ -129,7 +122,7 @@ void schedule_graph(const ScheduleOptions& options) {
   records::Case what = options.graph.case_of(on.graph, on.precision, options.scheduler.name);
   what.gpus = options.scheduler.gpus;
   what.options = options.scheduler.options();
-  const Measurement latency = time_schedule(*on.device, *on.costs, outcome.schedule, what).latency;
+  const Measurement latency = time_schedule(*on.device, *on.costs, outcome.schedule, what);
   on.device->save();
   outcome.ms = latency.median;
   outcome.source = to_string(latency.provenance) + "; " + on.device->heading();

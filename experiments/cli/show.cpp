@@ -1,11 +1,7 @@
 // opsched show: a graph, for people or as a file.
-#include <iostream>
-#include <memory>
-
 #include "core/files.hpp"
 #include "core/graph/describe.hpp"
 #include "core/graph/files/graph_io.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
 
 namespace opsched::cli {

@@ -1,12 +1,6 @@
 // opsched simulate: HIOS's studies on random DAGs.
-#include <iostream>
-#include <memory>
-
-#include "core/error.hpp"
-#include "experiments/cli/command.hpp"
+#include "core/names.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/command_line.hpp"
-#include "experiments/console/status_line.hpp"
 #include "experiments/studies/simulation_study.hpp"
 
 namespace opsched::cli {
@@ -18,8 +12,7 @@ struct SimulateOptions {
   RecordOptions records{.out = "results/simulation"};
 
   void add_to(CLI::App& app) {
-    std::string known;
-    for (const SimulationStudy& study : simulation_studies()) known += (known.empty() ? "" : ", ") + study.name;
+    const std::string known = joined(simulation_studies(), &SimulationStudy::name);
     app.add_option("STUDY", studies, "Some of: " + known + "; all by default");
     app.add_option("--dags", simulation.dags, "Random DAGs a point; by default 30, in mixed 1000, optimum 100, speed 3")
         ->check(CLI::Range(1, 100'000));
@@ -31,10 +24,12 @@ struct SimulateOptions {
 
 void simulate_studies(const SimulateOptions& options) {
   std::vector<SimulationStudy> studies;
-  for (const std::string& name : options.studies) studies.push_back(find_simulation_study(name));
+  for (const std::string& name : options.studies)
+    studies.push_back(
+        find_named(simulation_studies(), name, "there is no simulation study '" + name + "'; there are: "));
   if (studies.empty()) studies = simulation_studies();
   StatusLine status;
-  const std::unique_ptr<records::RecordFile> file = options.records.open({.command = command_line()});
+  const std::unique_ptr<records::RecordFile> file = options.records.open();
   if (!file) throw Error("--out: a folder is needed, for every DAG's values are kept");
   SimulationOptions simulation = options.simulation;
   simulation.progress = interruptible(status);

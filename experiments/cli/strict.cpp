@@ -1,14 +1,12 @@
-#include "experiments/cli/strict.hpp"
-
+// What is checked beyond what CLI11 checks.
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cmath>
-#include <string>
 
-#include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/utf8.hpp"
+#include "experiments/cli/command.hpp"
 #include "experiments/records/records.hpp"
 
 namespace opsched::cli {
@@ -50,11 +48,6 @@ std::string place_of_file(const std::string& path) {
 
 std::string place_of_folder(const std::string& path) { return place_of_file(records::records_file(path)); }
 
-/// The option that an argument names; nullptr: none.
-const CLI::Option* option_of(const CLI::App& app, const std::string& argument) {
-  return argument.starts_with("-") && argument.size() > 1 ? app.get_option_no_throw(argument) : nullptr;
-}
-
 void check_value(const std::string& name, const std::string& value, bool list) {
   if (value.empty()) throw Error(name + ": the value is empty");
   if (list && (value.front() == ',' || value.back() == ',' || value.find(",,") != std::string::npos))
@@ -86,7 +79,8 @@ void check_arguments(const CLI::App& app, int argc, char** argv) {
     const std::string argument = argv[i];
     const std::size_t equals = argument.find('=');
     const std::string name = argument.substr(0, equals);
-    const CLI::Option* option = option_of(app, name);
+    const bool may_name = name.starts_with("-") && name.size() > 1;
+    const CLI::Option* option = may_name ? app.get_option_no_throw(name) : nullptr;
     if (option == nullptr) {
       if (argument.empty()) throw Error("an argument is empty (number " + std::to_string(i) + ")");
       continue;

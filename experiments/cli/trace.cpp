@@ -1,15 +1,9 @@
 // opsched trace: what runs when, as a file for Perfetto and as a picture.
 #include <algorithm>
-#include <iostream>
-#include <memory>
 
-#include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/schedule/schedule_json.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -73,7 +67,7 @@ void trace(const TraceOptions& options) {
   add_summary(table, trace);
   if (!options.output.empty()) table.add({"written", options.output + " (open it in ui.perfetto.dev)"});
   if (!options.gantt.empty()) table.add({options.output.empty() ? "written" : "", options.gantt});
-  table.print(std::cout);
+  std::cout << table.text();
 }
 
 }  // namespace

@@ -1,15 +1,9 @@
 // opsched tune: chooses kernels by their effect on whole schedules.
 #include <algorithm>
-#include <iostream>
-#include <memory>
 
-#include "core/error.hpp"
 #include "core/runtime/kernel_refinement.hpp"
 #include "experiments/bench/runner.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
 #include "experiments/studies/scratch_folder.hpp"
 
 namespace opsched::cli {
@@ -36,10 +30,6 @@ struct TuneOptions {
 /// What of a problem's key people look at: not its strides.
 std::string brief(const std::string& problem) { return problem.substr(0, problem.find(" pre:")); }
 
-bool same_network(const bench::Case& a, const bench::Case& b) {
-  return a.network == b.network && a.batch == b.batch && a.image == b.image;
-}
-
 /// The fastest schedule of each network among those of the schedulers.
 std::vector<CoRunSchedule> best_schedules(const std::vector<bench::Case>& cases, bench::Runner& runner) {
   std::vector<CoRunSchedule> best;
@@ -47,7 +37,7 @@ std::vector<CoRunSchedule> best_schedules(const std::vector<bench::Case>& cases,
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const bench::Found found = runner.find(cases[i]);
     const double ms = *runner.time(cases[i], found).record.value;
-    const bool first = i == 0 || !same_network(cases[i - 1], cases[i]);
+    const bool first = i == 0 || cases[i - 1].neighbourhood() != cases[i].neighbourhood();
     if (first) best.push_back({runner.costs(cases[i]).graph(), found.schedule});
     if (!first && ms < best_ms) best.back().schedule = found.schedule;
     if (first || ms < best_ms) best_ms = ms;
@@ -66,13 +56,12 @@ void print(const KernelRefinement& refinement, const std::vector<CoRunSchedule>&
     std::cout << " " << m.graph.name() << "/" << m.schedule.scheduler << "/batch:" << m.graph.batch();
   std::cout << "\n";
   if (!refinement.changes().empty()) {
-    TextTable table({Align::left, Align::right, Align::left, Align::left, Align::right});
-    table.add({"problem", "uses", " kernel before", " kernel now", "gain, us", "of the schedules"});
-    table.add_rule();
+    TextTable table({Align::left, Align::right, Align::left, Align::left, Align::right},
+                    {"problem", "uses", " kernel before", " kernel now", "gain, us", "of the schedules"});
     for (const RefinedKernel& c : refinement.changes())
       table.add({brief(c.problem), std::to_string(c.uses), " " + c.before, " " + c.after,
                  fixed(1e3 * c.gain.saved(), 2), percent(c.gain)});
-    table.print(std::cout);
+    std::cout << table.text();
   }
   std::cout << refinement.comparisons() << " comparisons";
   if (refinement.changes().empty())
@@ -138,8 +127,7 @@ void run_tune(TuneOptions& options) {
     std::ranges::copy_if(cases, std::back_inserter(of_precision),
                          [&](const bench::Case& c) { return c.precision == precision; });
     // What is compared lies side by side.
-    std::ranges::stable_sort(of_precision, {},
-                             [](const bench::Case& c) { return std::tuple(c.network, c.batch, c.image); });
+    std::ranges::stable_sort(of_precision, {}, [](const bench::Case& c) { return c.neighbourhood(); });
     if (of_precision.empty()) continue;
     bench::Runner runner(*device, store, {.max_seconds = 1}, report);
     refine(*device, best_schedules(of_precision, runner), precision, r, status);

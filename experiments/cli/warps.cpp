@@ -1,14 +1,7 @@
 // opsched warps: how many warps a schedule keeps in flight, over time (IOS, figure 3).
-#include <iostream>
-#include <memory>
-
 #include "core/cost/signature/signature.hpp"
-#include "core/error.hpp"
 #include "core/runtime/trace/active_warps.hpp"
-#include "experiments/cli/command.hpp"
 #include "experiments/cli/options.hpp"
-#include "experiments/console/status_line.hpp"
-#include "experiments/console/text_table.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -50,13 +43,12 @@ records::Record count_warps(Executor& executor, bool counters) {
 }
 
 void print(const std::vector<records::Record>& rows) {
-  TextTable table({Align::left, Align::right});
-  table.add({"schedule", "mean warps", "of " + rows.front().what.scheduler, "traced ms"});
-  table.add_rule();
+  TextTable table({Align::left, Align::right},
+                  {"schedule", "mean warps", "of " + rows.front().what.scheduler, "traced ms"});
   for (const records::Record& row : rows)
     table.add({row.what.scheduler, fixed(*row.value, 2), fixed(*row.value / *rows.front().value, 2) + "x",
                fixed(row.number("makespan_ms"), 4)});
-  table.print(std::cout);
+  std::cout << table.text();
 }
 
 void warps(WarpOptions& options) {

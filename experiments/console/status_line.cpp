@@ -5,7 +5,7 @@
 
 #include <iostream>
 
-#include "experiments/console/text_table.hpp"
+#include "core/text_table.hpp"
 
 namespace opsched::cli {
 namespace {

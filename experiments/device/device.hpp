@@ -14,12 +14,6 @@
 
 namespace opsched {
 
-/// Latency of a schedule, and what it needs.
-struct Timing {
-  Measurement latency;
-  std::int64_t peak_bytes = 0;  ///< activations, on the device that needs most
-};
-
 /// Activations of a schedule on the device that needs most, bytes.
 std::int64_t peak_bytes(const Executor& executor, int devices);
 
@@ -37,8 +31,8 @@ class Device {
   bool measures() const { return replayed().empty(); }
   /// One line: "measured on NVIDIA H200, ..." or "replayed from results/h200 (recorded on ...)".
   std::string describe() const;
-  /// The same for records: device, versions, and in the note what is replayed. `command`: what a user can repeat.
-  records::Run run(const std::string& command) const;
+  /// The same for records: device, versions, and in the note what is replayed.
+  records::Run run() const;
   /// describe(), and before it why there is no GPU, if open_device() looked for one and found none.
   std::string heading() const { return (no_gpu.empty() ? "" : "no GPU: " + no_gpu + "; ") + describe(); }
   std::string no_gpu;
@@ -71,11 +65,10 @@ class Device {
 };
 
 /// A run on a device, or on what was measured on it.
-records::Run run_of(const DeviceFacts& device, const std::string& command);
+records::Run run_of(const DeviceFacts& device);
 
 /// Latency of a valid schedule of `what`; a measured one is kept in the profile.
-Timing time_schedule(Device& device, CostModel& costs, const Schedule& schedule, const records::Case& what,
-                     const MeasureOptions& options = {});
+Measurement time_schedule(Device& device, CostModel& costs, const Schedule& schedule, const records::Case& what);
 
 struct DeviceOptions {
   std::string kind = "auto";  ///< gpu, sim (replay a profile), or auto: gpu where there is one, else sim

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <utility>
 
 #include "core/error.hpp"
 #include "experiments/device/device.hpp"
@@ -12,32 +11,28 @@ std::int64_t peak_bytes(const Executor& executor, int devices) {
   return most;
 }
 
-Timing time_schedule(Device& device, CostModel& costs, const Schedule& schedule, const records::Case& what,
-                     const MeasureOptions& options) {
-  const std::unique_ptr<Executor> executor = device.executor(costs, schedule, what.precision, 1);
-  Timing timing{.latency = executor->measure(options),
-                .peak_bytes = peak_bytes(*executor, static_cast<int>(schedule.devices.size()))};
-  device.keep(costs, schedule, what, timing.latency);
-  return timing;
+Measurement time_schedule(Device& device, CostModel& costs, const Schedule& schedule, const records::Case& what) {
+  const Measurement latency = device.executor(costs, schedule, what.precision, 1)->measure({});
+  device.keep(costs, schedule, what, latency);
+  return latency;
 }
 
-records::Run run_of(const DeviceFacts& device, const std::string& command) {
+records::Run run_of(const DeviceFacts& device) {
   return {.device = device.name,
           .driver = device.driver,
           .cuda = device.cuda,
           .cudnn = device.cudnn,
-          .kernels = device.kernels,
-          .command = command};
+          .kernels = device.kernels};
 }
 
-records::Run Device::run(const std::string& command) const {
-  records::Run run = run_of(facts(), command);
+records::Run Device::run() const {
+  records::Run run = run_of(facts());
   run.note = replayed();
   return run;
 }
 
 std::string Device::describe() const {
-  const std::string where = run("").where();
+  const std::string where = run().where();
   return measures() ? "measured on " + where : replayed() + " (recorded on " + where + ")";
 }
 

@@ -1,5 +1,4 @@
 // A device that was measured earlier, replayed from the profiles in a folder.
-#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>

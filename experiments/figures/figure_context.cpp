@@ -1,11 +1,11 @@
-#include "experiments/figures/figure_context.hpp"
-
+// What figures are made with.
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
 
 #include "core/cost/signature/signature.hpp"
 #include "core/schedule/schedule_text.hpp"
+#include "experiments/figures/figure.hpp"
 
 namespace opsched::figures {
 namespace {

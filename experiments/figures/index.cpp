@@ -1,10 +1,10 @@
-#include "experiments/figures/index.hpp"
-
+// Which records each figure shows: figures/index.json of a results folder.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "experiments/figures/reproduce.hpp"
 
 namespace opsched::figures {
 namespace {

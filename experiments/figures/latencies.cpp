@@ -1,4 +1,4 @@
-// Figures that show latencies of schedules and of other software, and nothing else.
+// Figures that are only selections: latencies of schedules and of other software, and what other commands recorded.
 #include "core/error.hpp"
 #include "experiments/figures/figure.hpp"
 
@@ -98,6 +98,20 @@ Figure latencies_figure() {
                         "All latencies and search times, beside the paper's V100 and its public code on an H200",
                         "table of latencies and optimisation cost", ios_networks(), {1},
                         {"sequential", "wavefront", "ios-merge", "ios-both", "ios-parallel", kOthers});
+}
+
+/// Sequential against IOS: derived from, or counted by, what only a GPU knows.
+Figure active_warps_figure() {
+  return {.name = "active_warps",
+          .title = "Active warps over time, sequential against IOS",
+          .paper = "IOS: active warps",
+          .items = [](const FigureSettings&) {
+            return std::vector<Item>{
+                {.name = "active warps",
+                 .keys = {},
+                 .select = [](const records::Record& record) { return record.quantity == "active_warps"; },
+                 .why = "not measured yet: opsched warps does it"}};
+          }};
 }
 
 }  // namespace opsched::figures

@@ -1,6 +1,5 @@
 #include <utility>
 
-#include "core/error.hpp"
 #include "experiments/figures/figure.hpp"
 
 namespace opsched::figures {
@@ -39,15 +38,6 @@ const std::vector<Figure>& figures() {
 const std::vector<std::string>& ios_networks() {
   static const std::vector<std::string> names = {"inception_v3", "randwire-paper", "randwire", "nasnet", "squeezenet"};
   return names;
-}
-
-const Figure& find_figure(const std::string& name) {
-  std::string known;
-  for (const Figure& figure : figures()) {
-    if (figure.name == name) return figure;
-    known += (known.empty() ? "" : ", ") + figure.name;
-  }
-  throw Error("unknown figure '" + name + "'; there are: all, " + known);
 }
 
 }  // namespace opsched::figures

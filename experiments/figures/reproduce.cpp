@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-#include "core/error.hpp"
+#include "core/names.hpp"
 
 namespace opsched::figures {
 namespace {
@@ -84,7 +84,7 @@ class Gathering {
 std::vector<Figure> chosen_figures(const std::vector<std::string>& names) {
   std::vector<Figure> chosen;
   for (const std::string& name : names)
-    if (name != "all") chosen.push_back(find_figure(name));
+    if (name != "all") chosen.push_back(find_named(figures(), name, "unknown figure '" + name + "'; there are: all, "));
   return chosen.empty() || std::ranges::count(names, "all") > 0 ? figures() : chosen;
 }
 

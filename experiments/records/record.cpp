@@ -1,12 +1,70 @@
 #include "experiments/records/record.hpp"
 
+#include <charconv>
 #include <ctime>
+#include <sstream>
 #include <tuple>
 
-#include "core/error.hpp"
 #include "core/hash.hpp"
+#include "core/names.hpp"
 
 namespace opsched::records {
+namespace {
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> words;
+  std::istringstream rest(text);
+  for (std::string word; std::getline(rest, word, at);) words.push_back(word);
+  return words;
+}
+
+/// The number of "batch:16"; unchanged where the word is another.
+void read_number(const std::string& word, const std::string& name, int& value) {
+  if (word.starts_with(name + ":")) std::from_chars(word.data() + name.size() + 1, word.data() + word.size(), value);
+}
+
+}  // namespace
+
+std::string Case::name() const {
+  std::string name = (software == "opsched" ? "" : software + ":") + network + "/" + scheduler;
+  for (const auto& [option, value] : options) name.append(",").append(option).append("=").append(value);
+  name += "/batch:" + std::to_string(batch);
+  if (image != 0) name += "/image:" + std::to_string(image);
+  return name + "/" + to_string(precision) + "/gpus:" + std::to_string(gpus);
+}
+
+std::optional<Case> parse_case(const std::string& name) {
+  const std::vector<std::string> words = split(name, '/');
+  if (words.size() < 5) return std::nullopt;
+  Case what{.network = words[0]};
+  if (const std::size_t colon = what.network.find(':'); colon != std::string::npos) {
+    what.software = what.network.substr(0, colon);
+    what.network.erase(0, colon + 1);
+  }
+  const std::vector<std::string> scheduler = split(words[1], ',');
+  for (std::size_t i = 0; i < scheduler.size(); ++i) {
+    const std::size_t equals = scheduler[i].find('=');
+    if (i == 0)
+      what.scheduler = scheduler[i];
+    else if (equals != std::string::npos)
+      what.options[scheduler[i].substr(0, equals)] = scheduler[i].substr(equals + 1);
+  }
+  read_number(words[2], "batch", what.batch);
+  read_number(words[3], "image", what.image);
+  const std::string& precision = words[words.size() - 2];
+  for (const Precision known : kPrecisions)
+    if (precision == to_string(known)) what.precision = known;
+  read_number(words.back(), "gpus", what.gpus);
+  return what.name() == name ? std::optional(what) : std::nullopt;
+}
+
+Case baseline_of(const Case& what) {
+  Case baseline = what;
+  baseline.scheduler = "sequential";
+  baseline.options.clear();
+  baseline.gpus = 1;
+  return baseline;
+}
 
 bool Run::same_work(const Run& other) const {
   Run mine = *this;
@@ -35,10 +93,8 @@ std::string Run::where() const {
 std::string Record::key() const {
   std::string key = what.name();
   if (quantity != "latency") key += "#" + quantity;
-  std::string inside;
-  for (const auto& [label, text] : labels)
-    inside.append(inside.empty() ? "" : ",").append(label).append("=").append(text);
-  return inside.empty() ? key : key + "{" + inside + "}";
+  const auto label = [](const auto& entry) { return entry.first + "=" + entry.second; };
+  return labels.empty() ? key : key + "{" + joined(labels, label, ",") + "}";
 }
 
 double Record::number(const std::string& name) const {

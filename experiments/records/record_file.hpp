@@ -1,7 +1,6 @@
 // Writing records: lines that are appended and never changed.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "core/cost/profile/journal.hpp"

@@ -86,7 +86,7 @@ void run_on_b(Transplant& t, const Records& records, Device& device) {
   schedule.graph = graph.name();
   schedule.scheduler = what.scheduler;
   const std::unique_ptr<CostModel> costs = device.costs(graph, what.precision);
-  const Measurement latency = time_schedule(device, *costs, schedule, what).latency;
+  const Measurement latency = time_schedule(device, *costs, schedule, what);
   t.ms = latency.median;
   t.provenance = latency.provenance;
 }

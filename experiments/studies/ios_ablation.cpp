@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/error.hpp"
+#include "core/names.hpp"
 #include "schedulers/ios/dataflow.hpp"
 
 namespace opsched {
@@ -116,13 +116,8 @@ std::vector<std::string> pruning_variants() {
 
 void ios_ablation(const std::vector<std::string>& studies, const AblationSource& source) {
   const std::vector<std::string>& all = ablation_studies();
-  const auto unknown =
-      std::ranges::find_if(studies, [&](const std::string& name) { return std::ranges::find(all, name) == all.end(); });
-  if (unknown != studies.end()) {
-    std::string known;
-    for (const std::string& name : all) known.append(known.empty() ? "" : ", ").append(name);
-    throw Error("unknown study '" + *unknown + "'; known: " + known);
-  }
+  for (const std::string& name : studies)
+    if (std::ranges::find(all, name) == all.end()) throw Error("unknown study '" + name + "'; known: " + joined(all));
   Ablation ablation(source);
   for (const std::string& name : studies) ablation.study(name);
 }

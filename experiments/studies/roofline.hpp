@@ -1,8 +1,6 @@
 // How fast a network could run at all on a device, and where a schedule's time goes.
 #pragma once
 
-#include <string>
-
 #include "core/cost/cost_model.hpp"
 #include "core/runtime/trace/trace.hpp"
 #include "experiments/device/device.hpp"

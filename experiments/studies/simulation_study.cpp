@@ -4,20 +4,17 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <ctime>
-#include <sstream>
 #include <utility>
 
 #include "core/cost/bounds.hpp"
 #include "core/cost/evaluate.hpp"
 #include "core/error.hpp"
 #include "core/statistics.hpp"
-#include "experiments/console/text_table.hpp"
+#include "core/text_table.hpp"
 #include "schedulers/scheduler.hpp"
 
 namespace opsched {
 namespace {
-
-using cli::fixed;
 
 const std::vector<std::string> compared = {"sequential", "ios-parallel", "hios-lp-inter", "hios-mr-inter",
                                            "hios-lp",    "hios-mr",      "heft",          "reinsert"};
@@ -157,14 +154,6 @@ Band confidence_band(const std::vector<double>& sample) {
   return {mean, boost::math::quantile(distribution, 0.975) * std::sqrt(squares / (n - 1) / n)};
 }
 
-/// 0.8, 200.
-std::string number_text(double value) {
-  std::string text = fixed(value, 6);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.ends_with('.')) text.pop_back();
-  return text;
-}
-
 /// The sample that a study is about.
 std::vector<double> sample_of(const SimulationStudy& study, const records::Record& record,
                               const records::Record* exact) {
@@ -172,12 +161,11 @@ std::vector<double> sample_of(const SimulationStudy& study, const records::Recor
   if (study.measure == Measure::time) return series.at("cpu_ms");
   std::vector<double> values = series.at("makespan_ms");
   if (study.measure == Measure::makespan) return values;
-  const std::vector<double>& whole = study.measure == Measure::share || exact == nullptr
-                                         ? series.at("sequential_ms")
-                                         : exact->series.at("makespan_ms");
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] /= whole[i];
-  if (study.measure == Measure::gap)
-    for (double& value : values) value = 100 * (value - 1);
+  const bool gap = study.measure == Measure::gap;
+  const std::vector<double>& whole =
+      gap && exact != nullptr ? exact->series.at("makespan_ms") : series.at("sequential_ms");
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = gap ? 100 * (values[i] / whole[i] - 1) : values[i] / whole[i];
   return values;
 }
 
@@ -195,20 +183,11 @@ const std::vector<SimulationStudy>& simulation_studies() {
   return studies;
 }
 
-const SimulationStudy& find_simulation_study(const std::string& name) {
-  std::string known;
-  for (const SimulationStudy& study : simulation_studies()) {
-    if (study.name == name) return study;
-    known += (known.empty() ? "" : ", ") + study.name;
-  }
-  throw Error("there is no simulation study '" + name + "'; there are: " + known);
-}
-
 records::Record simulation_record(const SimulationStudy& study, const SimulationStudy::Point& point,
                                   const std::string& algorithm) {
   return {.what = {.network = "random-dag", .scheduler = algorithm, .gpus = point.gpus},
           .quantity = "makespan",
-          .labels = {{"study", study.name}, {"x", number_text(point.x)}},
+          .labels = {{"study", study.name}, {"x", significant(point.x, 6)}},
           .unit = "ms",
           .texts = {{"title", study.title},
                     {"parameter", study.parameter},
@@ -263,13 +242,11 @@ void run_simulation(const SimulationStudy& study, const SimulationOptions& optio
 }
 
 std::string simulation_table(const SimulationStudy& study, const records::Records& records) {
-  cli::TextTable table({cli::Align::right});
   std::vector<std::string> head = {study.parameter, "GPUs"};
   head.insert(head.end(), study.algorithms.begin(), study.algorithms.end());
-  table.add(std::move(head));
-  table.add_rule();
+  TextTable table({Align::right}, std::move(head));
   for (const SimulationStudy::Point& point : study.points) {
-    std::vector<std::string> row = {number_text(point.x), std::to_string(point.gpus)};
+    std::vector<std::string> row = {significant(point.x, 6), std::to_string(point.gpus)};
     const records::Record* exact = records.find(simulation_record(study, point, "exact").key());
     for (const std::string& algorithm : study.algorithms) {
       const records::Record* record = records.find(simulation_record(study, point, algorithm).key());
@@ -277,10 +254,7 @@ std::string simulation_table(const SimulationStudy& study, const records::Record
     }
     table.add(std::move(row));
   }
-  std::ostringstream text;
-  text << study.title << ": " << kMeasures[static_cast<int>(study.measure)].second << "\n";
-  table.print(text);
-  return text.str();
+  return study.title + ": " + kMeasures[static_cast<int>(study.measure)].second + "\n" + table.text();
 }
 
 }  // namespace opsched

@@ -29,8 +29,6 @@ struct SimulationStudy {
 };
 
 const std::vector<SimulationStudy>& simulation_studies();
-/// Throws Error listing the known names.
-const SimulationStudy& find_simulation_study(const std::string& name);
 
 struct SimulationOptions {
   int dags = 0;  ///< a point; 0: the study's own number

@@ -196,7 +196,7 @@ TEST(Bench, AMeasurementIsNeverReplacedByAReplayUnlessAskedByName) {
   const records::Case what{.network = "squeezenet", .scheduler = "sequential"};
   {
     const std::unique_ptr<Device> device = open_recorded({.kind = "sim", .profile = folder, .report = {}});
-    records::RecordFile file(folder, device->run("by hand"));
+    records::RecordFile file(folder, device->run());
     file.add({.what = what, .value = 123.5, .unit = "ms", .provenance = Provenance::measured});
     file.finish();
   }

@@ -126,8 +126,9 @@ TEST(Simulation, StudiesGoOnWhereTheyStopped) {
     for (std::size_t dag = 0; dag < 3; ++dag) {
       const double ms = record->series.at("makespan_ms").at(dag);
       EXPECT_GE(ms + 1e-4, records.find(bound.key())->series.at("makespan_ms").at(dag)) << record->key();
-      if (record->what.scheduler != "lower-bound")
+      if (record->what.scheduler != "lower-bound") {
         EXPECT_GE(ms + 1e-4, records.find(exact.key())->series.at("makespan_ms").at(dag)) << record->key();
+      }
     }
   }
 

@@ -208,7 +208,7 @@ TEST(LaunchOrder, ResourceOrderAlternates) {
 TEST(Options, ReadAndRefuse) {
   const SchedulerOptions options = {{"n", "7"},           {"x", "0.5"},      {"word", "blue"},
                                     {"any", "unlimited"}, {"bad", "7seven"}, {"huge", "99999999999999999999"},
-                                    {"nan", "nan"}};
+                                    {"nan", "nan"},       {"octal", "07"}};
   const OptionReader reader(options);
   EXPECT_EQ(reader.integer("n", 1, 0), 7);
   EXPECT_EQ(reader.integer("absent", 1, 0), 1);
@@ -230,6 +230,7 @@ TEST(Options, ReadAndRefuse) {
   EXPECT_NE(message([&] { reader.integer("huge", 1, 0); }), "");
   EXPECT_NE(message([&] { reader.limit("word", 1, 1); }), "");
   EXPECT_NE(message([&] { reader.real("nan", 1, 0); }), "");
+  EXPECT_NE(message([&] { reader.integer("octal", 1, 0); }), "");
   EXPECT_NE(message([&] { reader.real("x", 1, 0.6, 1); }), "");
   EXPECT_EQ(message([&] {
               reader.choice("word", "red", {"red", "green"});

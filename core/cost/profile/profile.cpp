@@ -11,7 +11,7 @@
 #include "core/cost/profile/journal.hpp"
 #include "core/cost/profile/profile_text.hpp"
 #include "core/cost/signature/stage_kind.hpp"
-#include "core/error.hpp"
+#include "core/names.hpp"
 #include "core/statistics.hpp"
 
 namespace opsched {
@@ -45,9 +45,7 @@ std::string join_versions(const std::string& a, const std::string& b) {
     std::istringstream in(*list);
     for (std::string version; std::getline(in >> std::ws, version, ',');) all.insert(version);
   }
-  std::string text;
-  for (const std::string& version : all) text += (text.empty() ? "" : ", ") + version;
-  return text;
+  return joined(all);
 }
 
 int lower_clock(int a, int b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }

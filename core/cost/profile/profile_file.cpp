@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "core/cost/profile/journal.hpp"
@@ -128,22 +129,19 @@ void check_header(const json& j, const char* format) {
 template <class Visit>
 std::string map_operators(const std::string& key, Visit visit) {
   std::string out;
-  std::size_t at = 0;
-  bool first = true;  // the batch
-  while (at <= key.size()) {
-    const std::size_t end = std::min(key.find(' ', at), key.size());
-    const std::string word = key.substr(at, end - at);
+  std::string_view rest = key;
+  for (bool first = true;; first = false) {  // the batch
+    const std::string_view word = rest.substr(0, rest.find(' '));
     if (!first) out += ' ';
     if (first || word == "|" || word == "merge") {
       out += word;
     } else {
-      const std::size_t wiring = std::min(word.find('@'), word.size());
-      out += visit(word.substr(0, wiring)) + word.substr(wiring);
+      const std::string_view op = word.substr(0, word.find('@'));
+      out.append(visit(std::string(op))).append(word.substr(op.size()));
     }
-    first = false;
-    at = end + 1;
+    if (word.size() == rest.size()) return out;
+    rest.remove_prefix(word.size() + 1);
   }
-  return out;
 }
 
 template <class Items, class Line>
@@ -206,7 +204,7 @@ void Profile::save(const std::string& path) {
   add_list(text, "stages", stages, [&](const auto& item) {
     const std::string key =
         map_operators(item.first, [&](const std::string& op) { return std::to_string(operators.at(op)); });
-    return "[" + in_quotes(key) + "," + triple(item.second) + "]";
+    return std::string("[") + in_quotes(key) + "," + triple(item.second) + "]";
   });
   add_list(text, "transfers", transfers_, [](const auto& item) {
     const auto [from, to, bytes] = item.first;
@@ -215,7 +213,7 @@ void Profile::save(const std::string& path) {
   });
   add_list(text, "schedules", schedules_, [](const auto& item) { return schedule_text(item.first, item.second); });
   add_list(text, "calibration", calibration_,
-           [](const auto& item) { return "[" + in_quotes(item.first) + "," + number(item.second) + "]"; });
+           [](const auto& item) { return std::string("[") + in_quotes(item.first) + "," + number(item.second) + "]"; });
   write_file_atomically(path, text + "}\n");
   if (journal_ && journal_->path() == journal_path(path)) journal_->clear();
 }

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/graph/files/graph_io.hpp"
+#include "core/names.hpp"
 
 namespace opsched {
 namespace {
@@ -43,12 +44,9 @@ const char* name_of(const std::pair<T, const char*> (&names)[n], T value) {
 template <class T, std::size_t n>
 T value_of(const std::pair<T, const char*> (&names)[n], const JsonReader& json) {
   const std::string text = json.string();
-  std::string known;
-  for (const auto& [value, name] : names) {
+  for (const auto& [value, name] : names)
     if (text == name) return value;
-    known += (known.empty() ? "" : ", ") + std::string(name);
-  }
-  json.fail("'" + text + "' is unknown; known: " + known);
+  json.fail("'" + text + "' is unknown; known: " + joined(names, &std::pair<T, const char*>::second));
 }
 
 /// What is rarely used is left out where it is not.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/names.hpp"
 #include "core/nesting.hpp"
 
 namespace opsched {
@@ -38,9 +39,7 @@ void JsonReader::check_keys(const std::vector<std::string>& known) const {
   if (!json_->is_object()) fail("must be an object, not " + text_of(*json_));
   for (const auto& item : json_->items()) {
     if (std::ranges::find(known, item.key()) != known.end()) continue;
-    std::string list;
-    for (const std::string& key : known) list += (list.empty() ? "" : ", ") + key;
-    fail("unknown key '" + item.key() + "'; known: " + list);
+    fail("unknown key '" + item.key() + "'; known: " + joined(known));
   }
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "core/error.hpp"
 #include "core/graph/graph_spec.hpp"
+#include "core/names.hpp"
 
 namespace opsched {
 namespace {
@@ -70,11 +70,11 @@ void OnnxReader::check_operators(const std::vector<char>& needed) const {
       ++unknown[(is_own_domain(node) ? "" : node.domain + "::") + node.type];
   }
   if (unknown.empty()) return;
-  std::string list, known;
-  for (const auto& [type, count] : unknown)
-    list += (list.empty() ? "" : ", ") + type + " (" + std::to_string(count) + (count == 1 ? " node)" : " nodes)");
-  for (const auto& [type, read] : operators()) known += (known.empty() ? "" : ", ") + type;
-  throw Error("these operators are not supported: " + list + "; supported are: " + known);
+  const std::string list = joined(unknown, [](const auto& entry) {
+    return entry.first + " (" + std::to_string(entry.second) + (entry.second == 1 ? " node)" : " nodes)");
+  });
+  throw Error("these operators are not supported: " + list +
+              "; supported are: " + joined(operators(), [](const auto& entry) { return entry.first; }));
 }
 
 Graph OnnxReader::read(const std::string& name) {

@@ -61,8 +61,12 @@ TEST(Fit, ReportsAndSavesTheCalibration) {
     if (record->quantity != "simulator_error") continue;
     const std::string& group = record->labels.at("group");
     ++groups[group];
-    if (group == "replayed") EXPECT_EQ(record->number("count"), 3);
-    if (group == "stages") EXPECT_GT(record->number("count"), 20);
+    if (group == "replayed") {
+      EXPECT_EQ(record->number("count"), 3);
+    }
+    if (group == "stages") {
+      EXPECT_GT(record->number("count"), 20);
+    }
   }
   EXPECT_EQ(groups["held_out"], 3);
   EXPECT_EQ(groups["replayed"], 1);

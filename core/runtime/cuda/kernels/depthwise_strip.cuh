@@ -170,6 +170,7 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
     }
   }
 
+  with_light(args.post, [&](const auto& f) { for_each(acc, [&](int, int, int, float& x) { x = f(x); }); });
   T* to = out + ((n * g.oh + y) * g.ow + x0) * out_stride + c;
 #pragma unroll
   for (int r = 0; r < R; ++r) {
@@ -177,7 +178,6 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
 #pragma unroll
     for (int p = 0; p < P; ++p) {
       if (x0 + p >= g.ow) break;
-      activate_light(args.post, acc[r][p]);
       store<T, V>(to + (r * g.ow + p) * out_stride, acc[r][p]);
     }
   }

@@ -123,19 +123,32 @@ __device__ __forceinline__ void for_all(float (&x)[N], const F& f) {
   for (int i = 0; i < N; ++i) x[i] = f(x[i]);
 }
 
-/// act(x) of all elements, for the activations that is_light() names; chosen once.
+/// Calls apply(f) with an activation that is_light() names as a function of one number. It is chosen once for all that
+/// `apply` does, and several kinds share a form: compilers take very long over many branches in unrolled loops.
+template <class Apply>
+__device__ __forceinline__ void with_light(const Activation& act, const Apply& apply) {
+  const Activation::Kind kind = act.kind;
+  if (kind == Activation::none) return;
+  if (kind == Activation::relu) return apply([](float v) { return activate<Known::relu>(v); });
+  if (kind == Activation::silu || kind == Activation::sigmoid) {
+    const bool times = kind == Activation::silu;
+    return apply([=](float v) { return sigmoid(v) * (times ? v : 1.f); });
+  }
+  if (kind == Activation::leaky_relu) {
+    const float slope = act.a;
+    return apply([=](float v) { return v < 0 ? slope * v : v; });
+  }
+  // A line between two limits: clip, hard_sigmoid, and hard_swish, which is x times that.
+  const bool clip = kind == Activation::clip, times = kind == Activation::hard_swish;
+  const float slope = clip ? 1.f : times ? 1.f / 6 : act.a, middle = clip ? 0.f : times ? 0.5f : act.b;
+  const float least = clip ? act.a : 0.f, most = clip ? act.b : 1.f;
+  apply([=](float v) { return smaller(larger(fmaf(slope, v, middle), least), most) * (times ? v : 1.f); });
+}
+
+/// act(x) of all elements, for the activations that is_light() names.
 template <int N>
 __device__ __forceinline__ void activate_light(const Activation& act, float (&x)[N]) {
-  const float a = act.a, b = act.b;
-  if (act.kind == Activation::none) return;
-  if (act.kind == Activation::relu) return for_all(x, [](float v) { return activate<Known::relu>(v); });
-  if (act.kind == Activation::silu) return for_all(x, [](float v) { return activate<Known::silu>(v); });
-  if (act.kind == Activation::hard_swish) return for_all(x, [](float v) { return activate<Known::hard_swish>(v); });
-  if (act.kind == Activation::clip) return for_all(x, [=](float v) { return smaller(larger(v, a), b); });
-  if (act.kind == Activation::sigmoid) return for_all(x, [](float v) { return sigmoid(v); });
-  if (act.kind == Activation::leaky_relu) return for_all(x, [=](float v) { return v < 0 ? a * v : v; });
-  if (act.kind == Activation::hard_sigmoid)
-    for_all(x, [=](float v) { return smaller(larger(fmaf(a, v, b), 0.f), 1.f); });
+  with_light(act, [&](const auto& f) { for_all(x, f); });
 }
 __device__ __forceinline__ float activate_light(const Activation& act, float x) {
   float one[1] = {x};

@@ -53,7 +53,8 @@ struct CheckArgs {
   int samples;
 };
 
-__device__ double activated(const Activation& act, double x) {
+/// Not inlined: nothing hurries here, and compilers take long over so many functions.
+__device__ __noinline__ double activated(const Activation& act, double x) {
   switch (act.kind) {
     case Activation::none:
       return x;

@@ -211,6 +211,21 @@ class CudnnConv : public Kernel {
   Site site_;
 };
 
+/// Does every vector of 16 bytes of a tensor begin at a multiple of 16?
+bool is_wide(const TensorLayout& t, int element) {
+  const auto fits = [&](std::int64_t stride) { return stride == 1 || stride * element % 16 == 0; };
+  return t.alignment >= 16 && fits(t.n) && fits(t.c) && fits(t.h) && fits(t.w);
+}
+
+/// Can cuDNN do the activation behind a convolution? Its kernels for others than ReLU store 16 bytes at a time whatever
+/// the output's layout says (cuDNN 9.19).
+bool can_fuse(const Problem& problem) {
+  const Activation& act = std::get<Conv2d>(problem.layer).act;
+  if (act == Activation::none || act == Activation::relu) return true;
+  const int element = element_bytes(problem.precision);
+  return pointwise_of(act) && is_wide(problem.result, element) && problem.output.c * element % 16 == 0;
+}
+
 std::vector<cudnnBackendNumericalNote_t> unwanted_notes(Precision precision) {
   std::vector<cudnnBackendNumericalNote_t> notes{CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
   if (precision != Precision::fp16) notes.push_back(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
@@ -225,10 +240,9 @@ bool leaves_sms_free(const std::string& kernel) { return kernel.find('@') != std
 std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site,
                                           const cudnn::Handle& builder) {
   const auto notes = unwanted_notes(problem.precision);
-  const Activation act = std::get<Conv2d>(problem.layer).act;
   std::vector<std::string> names, small;
   for (const auto& [pattern, pattern_name] : kPatterns) {
-    if (pattern != Pattern::bare && act != Activation::none && !pointwise_of(act)) continue;
+    if (pattern != Pattern::bare && !can_fuse(problem)) continue;
     Descriptor graph;
     try {
       graph = operation_graph(problem, pattern, builder);

@@ -1,4 +1,4 @@
-#include "experiments/console/text_table.hpp"
+#include "core/text_table.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,9 +7,9 @@
 
 #include "core/utf8.hpp"
 
-namespace opsched::cli {
+namespace opsched {
 
-void TextTable::print(std::ostream& out, const std::string& indent) const {
+std::string TextTable::text(const std::string& indent) const {
   // Names come from files, which may hold anything.
   constexpr std::size_t widest = 1000;
   std::vector<std::vector<std::string>> rows = rows_;
@@ -22,6 +22,7 @@ void TextTable::print(std::ostream& out, const std::string& indent) const {
   }
   std::size_t total = 0;
   for (std::size_t w : width) total += w + 2;
+  std::string text;
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -31,14 +32,25 @@ void TextTable::print(std::ostream& out, const std::string& indent) const {
     }
     if (row.empty()) line.assign(total - 2, '-');
     line.erase(line.find_last_not_of(' ') + 1);
-    out << indent << line << "\n";
+    text += indent + line + "\n";
   }
+  return text;
 }
 
 std::string fixed(double value, int digits) {
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "%.*f", digits, value);
   return text.data();
+}
+
+std::string significant(double value, int digits) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.*g", digits, value);
+  return text.data();
+}
+
+std::string counted(std::size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
 std::string human_bytes(double bytes) {
@@ -55,4 +67,4 @@ std::string human_seconds(double seconds) {
   return std::to_string(whole / 3600) + " h " + std::to_string(whole / 60 % 60) + " m";
 }
 
-}  // namespace opsched::cli
+}  // namespace opsched

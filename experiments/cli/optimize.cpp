@@ -1,0 +1,126 @@
+// opsched optimize: one command for a model, from a file to its best schedule.
+#include "experiments/studies/optimize.hpp"
+
+#include <algorithm>
+
+#include "core/files.hpp"
+#include "core/runtime/cpu/cpu_executor.hpp"
+#include "core/runtime/tolerance.hpp"
+#include "core/schedule/schedule_json.hpp"
+#include "experiments/cli/options.hpp"
+
+namespace opsched::cli {
+namespace {
+
+struct OptimizeCommandOptions {
+  GraphOptions graph;
+  RunOptions run;
+  RecordOptions records;
+  bench::OptimizeOptions optimize;
+  std::string output;
+  bool no_check = false;
+
+  void add_to(CLI::App& app) {
+    for (const SchedulerInfo& s : schedulers()) optimize.schedulers.push_back(s.name);
+    graph.add_to(app);
+    run.add_to(app);
+    app.add_option("--scheduler", optimize.schedulers, "Only these (opsched list schedulers)")
+        ->delimiter(',')
+        ->default_str("all");
+    app.add_option("--gpus", optimize.gpus, "GPUs that a schedule may use")->check(CLI::Range(1, 1 << 10));
+    app.add_option("--budget", optimize.budget_seconds, "Seconds for all searches")->check(CLI::Range(0.0, 1e6));
+    app.add_option("-o,--output", output, "Write the best schedule to this file");
+    app.add_flag("--no-check", no_check, "Do not compare what the best schedule computes with the reference");
+    records.add_to(app);
+  }
+};
+
+/// What the best schedule computes on random input beside the reference; "" where nothing computes.
+std::string checked(Device& device, CostModel& costs, const Schedule& schedule, Precision precision) {
+  if (!device.measures()) return "not checked: nothing is computed without a GPU";
+  const Graph& graph = costs.graph();
+  std::vector<Tensor> inputs;
+  for (OpId id : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(id).output, 1 + inputs.size()));
+  const std::vector<Tensor> outputs = device.executor(costs, schedule, precision, 1)->run(inputs);
+  const std::vector<Tensor> expected = reference_outputs(graph, inputs, 1);
+  double worst = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) worst = std::max(worst, relative_error(outputs[i], expected[i]));
+  if (!(worst <= output_tolerance(precision)))
+    throw std::runtime_error("the best schedule computes something else: relative error " + std::to_string(worst));
+  return "relative error " + significant(worst, 2) + " against the reference";
+}
+
+void print_candidates(const std::vector<bench::Candidate>& candidates) {
+  const double sequential = *candidates.front().timed.record.value;
+  TextTable table({Align::left}, {"scheduler", "ms", "speed-up", "bound ms", "found in", ""});
+  for (const bench::Candidate& c : candidates) {
+    const records::Record& record = c.timed.record;
+    if (!record.missing.empty()) continue;
+    std::string remark = record.what.gpus > 1 ? std::to_string(record.what.gpus) + " GPUs" : "";
+    if (!c.same_as.empty()) remark += (remark.empty() ? "" : ", ") + ("the same as " + c.same_as);
+    table.add({record.what.scheduler, fixed(*record.value, 4), fixed(sequential / *record.value, 2) + "x",
+               fixed(c.bound_ms, 4), human_seconds(record.number_or("search_seconds", 0)), remark});
+  }
+  std::cout << "\n" << table.text();
+  for (const bench::Candidate& c : candidates)
+    if (!c.timed.record.missing.empty())
+      std::cout << c.timed.record.what.scheduler << ": no schedule: " << c.timed.record.missing << "\n";
+}
+
+/// What was gained, and where the rest is.
+void print_best(const bench::Candidate& first, const bench::Candidate& best, const Device& device) {
+  const double ms = *best.timed.record.value, sequential = *first.timed.record.value;
+  std::cout << "\nbest: " << best.timed.record.what.scheduler << ", " << fixed(ms, 4) << " ms, "
+            << fixed(sequential / ms, 2) << " times as fast as sequential; " << fixed(100 * (ms / best.bound_ms - 1), 0)
+            << "% above what its operators need (" << fixed(best.bound_ms, 4) << " ms)\n";
+  if (!device.measures())
+    std::cout << "Nothing was measured: " << to_string(best.timed.record.provenance)
+              << " latencies, and differences of a few percent say little (opsched fit says how good they are).\n";
+}
+
+void run_optimize(const OptimizeCommandOptions& options) {
+  StatusLine status;
+  for (const std::string& name : options.optimize.schedulers) find_scheduler(name);
+  Graph graph = options.graph.load();
+  const GraphOnDevice on(std::move(graph), options.run,
+                         options.run.device_options(options.optimize.gpus, status, options.records.out));
+  const std::unique_ptr<records::RecordFile> file = options.records.open(*on.device);
+  std::cout << on.graph.name() << ", batch " << on.graph.batch() << ", " << on.graph.units().size() << " operators, "
+            << to_string(on.precision) << "; " << on.device->heading() << std::endl;
+  const std::vector<bench::Candidate> candidates =
+      bench::optimize(*on.device, *on.costs, options.graph.case_of(on.graph, on.precision, "sequential"),
+                      options.optimize, interruptible(status));
+  on.device->save();
+  const bench::Candidate& best = *std::ranges::min_element(
+      candidates, {}, [](const bench::Candidate& c) { return c.timed.record.value.value_or(HUGE_VAL); });
+  if (file) {
+    for (const bench::Candidate& c : candidates)
+      if (c.timed.record.missing.empty()) file->add(c.timed.record, c.timed.schedule, c.timed.kernels);
+    file->finish();
+  }
+  status.show("comparing with the reference");
+  const std::string check = options.no_check ? "" : checked(*on.device, *on.costs, best.timed.schedule, on.precision);
+  status.clear();
+  print_candidates(candidates);
+  print_best(candidates.front(), best, *on.device);
+  if (!check.empty()) std::cout << "output: " << check << "\n";
+  if (options.output.empty()) return;
+  write_file_atomically(options.output, schedule_to_json(on.graph, best.timed.schedule));
+  std::cout << "kept in " << options.output << ", for opsched run --schedule\n";
+}
+
+}  // namespace
+
+Command optimize_command() {
+  return {.name = "optimize",
+          .summary = "Try every scheduler on one model and keep the best schedule",
+          .examples =
+              "  opsched optimize --graph model.onnx -o best.json           on the GPU, about a minute\n"
+              "  opsched optimize nasnet --precision fp16 --budget 300      longer searches\n"
+              "  opsched optimize nasnet --image 1024 --gpus 2              one GPU or two\n"
+              "  opsched optimize --graph model.onnx --device sim           without a GPU: on recorded costs\n"
+              "Cheap schedulers run first. The best few are measured again, in turns.",
+          .setup = setup_of(run_optimize)};
+}
+
+}  // namespace opsched::cli
