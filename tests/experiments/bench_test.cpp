@@ -107,7 +107,8 @@ TEST(Bench, ReplaysAreNotRepeated) {
   const TempDir dir;
   bench("--benchmark_filter=squeezenet/sequential.*fp32 --benchmark_repetitions=3 --benchmark_out=" +
         dir.file("gb.json"));
-  for (const json& run : json::parse(read_file(dir.file("gb.json"))).at("benchmarks"))
+  const json file = json::parse(read_file(dir.file("gb.json")));
+  for (const json& run : file.at("benchmarks"))
     EXPECT_EQ(run.at("run_type"), "iteration") << "a simulated number has no median, no deviation";
 }
 
