@@ -75,6 +75,15 @@ std::unique_ptr<Executor> Runner::prepare(const Case& what, const Found& found) 
   return device_.executor(costs, found.schedule, what.precision, 1);
 }
 
+Measurement sampled(const Executor& executor, const std::vector<double>& ms) {
+  Measurement latency = summarise(ms);
+  const Clocks clocks = executor.clocks();
+  latency.sm_clock_mhz = clocks.sm_mhz;
+  latency.memory_clock_mhz = clocks.memory_mhz;
+  latency.throttled = clocks.throttled;
+  return latency;
+}
+
 Timed timed(const Case& what, CostModel& costs, const Found& found, const Executor& executor,
             const Measurement& latency) {
   Timed timed{.record = {.what = what}, .schedule = found.schedule};

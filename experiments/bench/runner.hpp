@@ -47,6 +47,9 @@ struct Timed {
   Schedule schedule{};
 };
 
+/// What was sampled on an executor, with the clocks that it saw.
+Measurement sampled(const Executor& executor, const std::vector<double>& ms);
+
 /// The record of a latency of a schedule of the costs' graph, which need not be a network by name.
 Timed timed(const Case& what, CostModel& costs, const Found& found, const Executor& executor,
             const Measurement& latency);

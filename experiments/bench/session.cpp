@@ -149,12 +149,7 @@ class Session {
     if (!error.empty()) return keep({.record = {.what = what, .missing = error}});
     Current& current = *current_;
     if (current.samples.empty()) return keep({.record = current.record, .schedule = current.found.schedule});
-    Measurement latency = summarise(current.samples);
-    const Clocks clocks = current.executor->clocks();
-    latency.sm_clock_mhz = clocks.sm_mhz;
-    latency.memory_clock_mhz = clocks.memory_mhz;
-    latency.throttled = clocks.throttled;
-    keep(runner_.timed(what, current.found, *current.executor, latency));
+    keep(runner_.timed(what, current.found, *current.executor, sampled(*current.executor, current.samples)));
     device_.save();
   }
 

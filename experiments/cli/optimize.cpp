@@ -4,10 +4,10 @@
 #include <algorithm>
 
 #include "core/files.hpp"
-#include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/tolerance.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/options.hpp"
+#include "experiments/device/check_outputs.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -35,25 +35,18 @@ struct OptimizeCommandOptions {
   }
 };
 
-/// What the best schedule computes on random input beside the reference; "" where nothing computes.
+/// What is said of the best schedule's outputs.
 std::string checked(Device& device, CostModel& costs, const Schedule& schedule, Precision precision) {
   if (!device.measures()) return "not checked: nothing is computed without a GPU";
-  const Graph& graph = costs.graph();
-  std::vector<Tensor> inputs;
-  for (OpId id : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(id).output, 1 + inputs.size()));
-  const std::vector<Tensor> outputs = device.executor(costs, schedule, precision, 1)->run(inputs);
-  const std::vector<Tensor> expected = reference_outputs(graph, inputs, 1);
-  double worst = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) worst = std::max(worst, relative_error(outputs[i], expected[i]));
-  if (!(worst <= output_tolerance(precision)))
-    throw std::runtime_error("the best schedule computes something else: relative error " + std::to_string(worst));
-  return "relative error " + significant(worst, 2) + " against the reference";
+  const std::unique_ptr<Executor> executor = device.executor(costs, schedule, precision, 1);
+  const double error = check_outputs(costs.graph(), *executor, 1, output_tolerance(precision));
+  return "relative error " + significant(error, 2) + " against the reference";
 }
 
-void print_candidates(const std::vector<bench::Candidate>& candidates) {
-  const double sequential = *candidates.front().timed.record.value;
+void print_attempts(const std::vector<bench::Attempt>& attempts) {
+  const double sequential = *attempts.front().timed.record.value;
   TextTable table({Align::left}, {"scheduler", "ms", "speed-up", "bound ms", "found in", ""});
-  for (const bench::Candidate& c : candidates) {
+  for (const bench::Attempt& c : attempts) {
     const records::Record& record = c.timed.record;
     if (!record.missing.empty()) continue;
     std::string remark = record.what.gpus > 1 ? std::to_string(record.what.gpus) + " GPUs" : "";
@@ -62,13 +55,13 @@ void print_candidates(const std::vector<bench::Candidate>& candidates) {
                fixed(c.bound_ms, 4), human_seconds(record.number_or("search_seconds", 0)), remark});
   }
   std::cout << "\n" << table.text();
-  for (const bench::Candidate& c : candidates)
+  for (const bench::Attempt& c : attempts)
     if (!c.timed.record.missing.empty())
       std::cout << c.timed.record.what.scheduler << ": no schedule: " << c.timed.record.missing << "\n";
 }
 
 /// What was gained, and where the rest is.
-void print_best(const bench::Candidate& first, const bench::Candidate& best, const Device& device) {
+void print_best(const bench::Attempt& first, const bench::Attempt& best, const Device& device) {
   const double ms = *best.timed.record.value, sequential = *first.timed.record.value;
   std::cout << "\nbest: " << best.timed.record.what.scheduler << ", " << fixed(ms, 4) << " ms, "
             << fixed(sequential / ms, 2) << " times as fast as sequential; " << fixed(100 * (ms / best.bound_ms - 1), 0)
@@ -87,22 +80,22 @@ void run_optimize(const OptimizeCommandOptions& options) {
   const std::unique_ptr<records::RecordFile> file = options.records.open(*on.device);
   std::cout << on.graph.name() << ", batch " << on.graph.batch() << ", " << on.graph.units().size() << " operators, "
             << to_string(on.precision) << "; " << on.device->heading() << std::endl;
-  const std::vector<bench::Candidate> candidates =
+  const std::vector<bench::Attempt> attempts =
       bench::optimize(*on.device, *on.costs, options.graph.case_of(on.graph, on.precision, "sequential"),
                       options.optimize, interruptible(status));
   on.device->save();
-  const bench::Candidate& best = *std::ranges::min_element(
-      candidates, {}, [](const bench::Candidate& c) { return c.timed.record.value.value_or(HUGE_VAL); });
+  const bench::Attempt& best = *std::ranges::min_element(
+      attempts, {}, [](const bench::Attempt& c) { return c.timed.record.value.value_or(HUGE_VAL); });
   if (file) {
-    for (const bench::Candidate& c : candidates)
+    for (const bench::Attempt& c : attempts)
       if (c.timed.record.missing.empty()) file->add(c.timed.record, c.timed.schedule, c.timed.kernels);
     file->finish();
   }
   status.show("comparing with the reference");
   const std::string check = options.no_check ? "" : checked(*on.device, *on.costs, best.timed.schedule, on.precision);
   status.clear();
-  print_candidates(candidates);
-  print_best(candidates.front(), best, *on.device);
+  print_attempts(attempts);
+  print_best(attempts.front(), best, *on.device);
   if (!check.empty()) std::cout << "output: " << check << "\n";
   if (options.output.empty()) return;
   write_file_atomically(options.output, schedule_to_json(on.graph, best.timed.schedule));

@@ -1,13 +1,12 @@
 // opsched run: executes a schedule from a file, checks what it computes and says how long it takes.
-#include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "core/cost/bounds.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/tolerance.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/options.hpp"
+#include "experiments/device/check_outputs.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -28,26 +27,6 @@ struct RunCommandOptions {
     app.add_flag("--no-check", no_check, "Do not compare the output with the reference");
   }
 };
-
-std::vector<Tensor> random_inputs(const Graph& graph, std::uint64_t seed) {
-  std::vector<Tensor> inputs;
-  for (OpId id : graph.inputs())
-    inputs.push_back(random_tensor(graph.batch(), graph.op(id).output, seed + inputs.size()));
-  return inputs;
-}
-
-/// Runs once on random input and compares every output with the reference. Returns the largest error.
-double check(const Graph& graph, Executor& executor, std::uint64_t seed, double allowed) {
-  const std::vector<Tensor> inputs = random_inputs(graph, seed);
-  const std::vector<Tensor> outputs = executor.run(inputs);
-  const std::vector<Tensor> expected = reference_outputs(graph, inputs, seed);
-  double worst = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) worst = std::max(worst, relative_error(outputs[i], expected[i]));
-  if (!(worst <= allowed))
-    throw std::runtime_error("the output is wrong: its relative error is " + std::to_string(worst) +
-                             ", rounding explains " + std::to_string(allowed));
-  return worst;
-}
 
 void add_latency(TextTable& table, Device& device, const Graph& graph, const Schedule& schedule, Precision precision) {
   const int gpus = static_cast<int>(schedule.devices.size());
@@ -104,11 +83,11 @@ void run_schedule(const RunCommandOptions& options) {
     const bool on_gpu = device && device->measures();
     if (on_gpu) {
       const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
-      error = check(graph, *device->executor(*costs, schedule, precision, options.data_seed), options.data_seed,
-                    output_tolerance(precision));
+      error = check_outputs(graph, *device->executor(*costs, schedule, precision, options.data_seed), options.data_seed,
+                            output_tolerance(precision));
     } else {
-      error = check(graph, *make_cpu_executor(graph, schedule, options.data_seed), options.data_seed,
-                    output_tolerance(Precision::fp32));
+      error = check_outputs(graph, *make_cpu_executor(graph, schedule, options.data_seed), options.data_seed,
+                            output_tolerance(Precision::fp32));
     }
     table.add({"output", "relative error " + significant(error, 2) + " against the reference, computed " +
                              (on_gpu ? "on the GPU in " + to_string(precision) : "on the CPU in fp32")});

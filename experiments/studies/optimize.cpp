@@ -27,7 +27,7 @@ class Optimizer {
   Optimizer(Device& device, CostModel& costs, Case what, const OptimizeOptions& options, const Report& report)
       : device_(device), costs_(costs), what_(std::move(what)), options_(options), report_(report) {}
 
-  std::vector<Candidate> run() {
+  std::vector<Attempt> run() {
     search("sequential", HUGE_VAL);
     if (const std::string& why = tried_.front().timed.record.missing; !why.empty()) throw Error(why);
     std::vector<std::string> cut_off;
@@ -38,14 +38,14 @@ class Optimizer {
       if (!search(cut_off[i], left / static_cast<double>(cut_off.size() - i)))
         miss(cut_off[i], "its search did not end in time; give a larger --budget");
     }
-    std::ranges::stable_sort(tried_.begin() + 1, tried_.end(), {}, [](const Candidate& c) { return ms(c); });
+    std::ranges::stable_sort(tried_.begin() + 1, tried_.end(), {}, [](const Attempt& c) { return ms(c); });
     time_finalists();
-    std::ranges::stable_sort(tried_.begin() + 1, tried_.end(), {}, [](const Candidate& c) { return ms(c); });
+    std::ranges::stable_sort(tried_.begin() + 1, tried_.end(), {}, [](const Attempt& c) { return ms(c); });
     return std::move(tried_);
   }
 
  private:
-  static double ms(const Candidate& c) { return c.timed.record.value.value_or(HUGE_VAL); }
+  static double ms(const Attempt& c) { return c.timed.record.value.value_or(HUGE_VAL); }
 
   Case case_of(const std::string& scheduler) const {
     Case what = what_;
@@ -92,32 +92,32 @@ class Optimizer {
 
   void add(const Case& what, const Found& found) {
     const std::string text = to_text(found.schedule);
-    const auto same = std::ranges::find(tried_, text, [](const Candidate& c) { return to_text(c.timed.schedule); });
-    Candidate candidate;
+    const auto same = std::ranges::find(tried_, text, [](const Attempt& c) { return to_text(c.timed.schedule); });
+    Attempt attempt;
     if (same != tried_.end()) {
-      candidate = *same;
-      candidate.same_as = same->same_as.empty() ? same->timed.record.what.scheduler : same->same_as;
-      candidate.timed.record.what = what;
-      candidate.timed.record.numbers["search_seconds"] = found.seconds;
-      candidate.timed.schedule.scheduler = found.schedule.scheduler;
+      attempt = *same;
+      attempt.same_as = same->same_as.empty() ? same->timed.record.what.scheduler : same->same_as;
+      attempt.timed.record.what = what;
+      attempt.timed.record.numbers["search_seconds"] = found.seconds;
+      attempt.timed.schedule.scheduler = found.schedule.scheduler;
     } else {
       const std::unique_ptr<Executor> executor = device_.executor(costs_, found.schedule, what.precision, 1);
       const Measurement latency = executor->measure({.max_seconds = 0.5});
       device_.keep(costs_, found.schedule, what, latency);
-      candidate.timed = bench::timed(what, costs_, found, *executor, latency);
-      candidate.bound_ms = lower_bounds(costs_, what.gpus, found.schedule.mode).lower();
+      attempt.timed = bench::timed(what, costs_, found, *executor, latency);
+      attempt.bound_ms = lower_bounds(costs_, what.gpus, found.schedule.mode).lower();
     }
-    tried_.push_back(std::move(candidate));
+    tried_.push_back(std::move(attempt));
   }
 
   /// The fastest few and sequential again, in turns.
   void time_finalists() {
     if (!device_.measures()) return;
-    std::vector<Candidate*> finalists;
-    for (Candidate& c : tried_)
+    std::vector<Attempt*> finalists;
+    for (Attempt& c : tried_)
       if (finalists.size() <= kFinalists && c.timed.record.value && c.same_as.empty()) finalists.push_back(&c);
     std::vector<std::unique_ptr<Executor>> executors;
-    for (const Candidate* c : finalists)
+    for (const Attempt* c : finalists)
       executors.push_back(device_.executor(costs_, c->timed.schedule, what_.precision, 1));
     std::vector<std::vector<double>> samples(finalists.size());
     for (int turn = 0; turn < kTurns; ++turn)
@@ -127,24 +127,20 @@ class Optimizer {
         samples[i].insert(samples[i].end(), more.begin(), more.end());
       }
     for (std::size_t i = 0; i < finalists.size(); ++i) {
-      Candidate& c = *finalists[i];
+      Attempt& c = *finalists[i];
       const Timed& before = c.timed;
       Found found{.schedule = before.schedule, .seconds = before.record.number_or("search_seconds", 0)};
-      Measurement latency = summarise(samples[i]);
-      const Clocks clocks = executors[i]->clocks();
-      latency.sm_clock_mhz = clocks.sm_mhz;
-      latency.memory_clock_mhz = clocks.memory_mhz;
-      latency.throttled = clocks.throttled;
+      const Measurement latency = sampled(*executors[i], samples[i]);
       device_.keep(costs_, found.schedule, before.record.what, latency);
       c.timed = bench::timed(before.record.what, costs_, found, *executors[i], latency);
       c.timed_in_turns = true;
-      for (Candidate& other : tried_)
+      for (Attempt& other : tried_)
         if (other.same_as == c.timed.record.what.scheduler) take_over(other, c);
     }
   }
 
   /// One schedule has one latency, whoever found it.
-  static void take_over(Candidate& other, const Candidate& c) {
+  static void take_over(Attempt& other, const Attempt& c) {
     Timed timed = c.timed;
     timed.record.what = other.timed.record.what;
     timed.record.numbers["search_seconds"] = other.timed.record.number_or("search_seconds", 0);
@@ -159,13 +155,13 @@ class Optimizer {
   const OptimizeOptions& options_;
   const Report& report_;
   const Clock::time_point begin_ = Clock::now();
-  std::vector<Candidate> tried_;
+  std::vector<Attempt> tried_;
 };
 
 }  // namespace
 
-std::vector<Candidate> optimize(Device& device, CostModel& costs, Case what, const OptimizeOptions& options,
-                                const Report& report) {
+std::vector<Attempt> optimize(Device& device, CostModel& costs, Case what, const OptimizeOptions& options,
+                              const Report& report) {
   return Optimizer(device, costs, std::move(what), options, report).run();
 }
 

@@ -16,7 +16,7 @@ struct OptimizeOptions {
 };
 
 /// A schedule that was tried, or why there is none.
-struct Candidate {
+struct Attempt {
   Timed timed;            ///< `record.missing` says why there is no schedule
   std::string same_as{};  ///< the first scheduler that found the very same schedule
   double bound_ms = 0;    ///< no schedule in its mode is faster, as far as costs say
@@ -27,7 +27,7 @@ struct Candidate {
 /// cheap schedulers all have their say. Whole schedules are then timed, and the best few again in turns, so that no
 /// drift of the device chooses the winner. Sequential comes first, the others fastest first, without a schedule last.
 /// Throws what `report` throws, DeviceLost, and Error where not even sequential can run.
-std::vector<Candidate> optimize(Device& device, CostModel& costs, records::Case what, const OptimizeOptions& options,
-                                const Report& report);
+std::vector<Attempt> optimize(Device& device, CostModel& costs, records::Case what, const OptimizeOptions& options,
+                              const Report& report);
 
 }  // namespace opsched::bench

@@ -17,9 +17,9 @@
 namespace opsched::test {
 namespace {
 
-using bench::Candidate;
+using bench::Attempt;
 
-std::vector<Candidate> optimize_squeezenet(Device& device, const bench::OptimizeOptions& options) {
+std::vector<Attempt> optimize_squeezenet(Device& device, const bench::OptimizeOptions& options) {
   const Graph graph = make_network("squeezenet", {});
   const std::unique_ptr<CostModel> costs = device.costs(graph, Precision::fp32);
   return bench::optimize(device, *costs, {.network = "squeezenet", .scheduler = "sequential"}, options, {});
@@ -29,12 +29,12 @@ const std::vector<std::string> kSome = {"sequential", "wavefront", "dataflow", "
 
 TEST(Optimize, SequentialComesFirstAndTheOthersFastestFirst) {
   const std::unique_ptr<Device> device = open_recorded({.profile = made_up_profile()});
-  const std::vector<Candidate> tried = optimize_squeezenet(*device, {.schedulers = kSome});
+  const std::vector<Attempt> tried = optimize_squeezenet(*device, {.schedulers = kSome});
   ASSERT_EQ(tried.size(), kSome.size());
   EXPECT_EQ(tried.front().timed.record.what.scheduler, "sequential");
   std::set<std::string> names;
   double last = 0;
-  for (const Candidate& c : tried) {
+  for (const Attempt& c : tried) {
     const records::Record& record = c.timed.record;
     names.insert(record.what.scheduler);
     EXPECT_EQ(record.value.has_value(), record.missing.empty());
@@ -48,7 +48,7 @@ TEST(Optimize, SequentialComesFirstAndTheOthersFastestFirst) {
   // Which is what each of them finds alone.
   const Graph graph = make_network("squeezenet", {});
   const std::unique_ptr<CostModel> costs = device->costs(graph, Precision::fp32);
-  for (const Candidate& c : tried) {
+  for (const Attempt& c : tried) {
     if (!c.timed.record.value) continue;
     const Schedule alone = make_schedule(c.timed.record.what.scheduler, {.cost = *costs});
     EXPECT_EQ(to_text(c.timed.schedule), to_text(alone)) << c.timed.record.what.scheduler;
@@ -58,13 +58,13 @@ TEST(Optimize, SequentialComesFirstAndTheOthersFastestFirst) {
 TEST(Optimize, EqualSchedulesAreTimedOnceAndHaveOneLatency) {
   int latencies = 0;
   FailingDevice device(made_up_profile(), [&](int n) { latencies = n; });
-  const std::vector<Candidate> tried = optimize_squeezenet(device, {.schedulers = kSome});
+  const std::vector<Attempt> tried = optimize_squeezenet(device, {.schedulers = kSome});
   std::set<std::string> texts;
-  for (const Candidate& c : tried) {
+  for (const Attempt& c : tried) {
     if (!c.timed.record.value) continue;
     const bool fresh = texts.insert(to_text(c.timed.schedule)).second;
     if (fresh) continue;
-    const auto first = std::ranges::find_if(tried, [&](const Candidate& o) {
+    const auto first = std::ranges::find_if(tried, [&](const Attempt& o) {
       return o.timed.record.value && to_text(o.timed.schedule) == to_text(c.timed.schedule);
     });
     EXPECT_EQ(*first->timed.record.value, *c.timed.record.value);
@@ -76,7 +76,7 @@ TEST(Optimize, EqualSchedulesAreTimedOnceAndHaveOneLatency) {
 
 TEST(Optimize, ABudgetOfNothingLeavesWhatNeedsNoSearch) {
   const std::unique_ptr<Device> device = open_recorded({.profile = made_up_profile()});
-  const std::vector<Candidate> tried =
+  const std::vector<Attempt> tried =
       optimize_squeezenet(*device, {.schedulers = {"wavefront", "dataflow-search"}, .budget_seconds = 0});
   ASSERT_EQ(tried.size(), 3U);
   EXPECT_TRUE(tried[0].timed.record.value);

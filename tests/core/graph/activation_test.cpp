@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <limits>
 
 #include "core/error.hpp"
+#include "tests/support/exact_activation.hpp"
 
 namespace opsched {
 namespace {
@@ -24,42 +24,11 @@ const Activation all[] = {Activation::none,
                           Activation::gelu,
                           Activation::softplus};
 
-double exact(const Activation& act, double x) {
-  const double a = act.a, b = act.b, sigmoid = 1 / (1 + std::exp(-x));
-  switch (act.kind) {
-    case Activation::none:
-      return x;
-    case Activation::relu:
-      return std::max(x, 0.0);
-    case Activation::tanh:
-      return std::tanh(x);
-    case Activation::sigmoid:
-      return sigmoid;
-    case Activation::leaky_relu:
-      return x < 0 ? a * x : x;
-    case Activation::elu:
-      return x < 0 ? a * (std::exp(x) - 1) : x;
-    case Activation::clip:
-      return std::clamp(x, a, b);
-    case Activation::hard_sigmoid:
-      return std::clamp(a * x + b, 0.0, 1.0);
-    case Activation::hard_swish:
-      return x * std::clamp(x + 3, 0.0, 6.0) / 6;
-    case Activation::silu:
-      return x * sigmoid;
-    case Activation::gelu:
-      return x * (1 + std::erf(x / std::sqrt(2.0))) / 2;
-    case Activation::softplus:
-      return std::log(1 + std::exp(x));
-  }
-  return std::nan("");
-}
-
 TEST(Activation, ValuesAreThoseOfTheFormulas) {
   ASSERT_EQ(std::size(all), static_cast<std::size_t>(Activation::kinds));
   for (const Activation& act : all) {
     for (double x = -9; x <= 9; x += .25)
-      EXPECT_NEAR(activated(static_cast<float>(x), act), exact(act, x), 2e-6 * (1 + std::abs(x)))
+      EXPECT_NEAR(activated(static_cast<float>(x), act), exact_activation(act, x), 2e-6 * (1 + std::abs(x)))
           << to_string(act) << " of " << x;
     EXPECT_TRUE(std::isnan(activated(std::numeric_limits<float>::quiet_NaN(), act))) << to_string(act);
     if (act != Activation::silu && act != Activation::gelu && act != Activation::hard_swish) {

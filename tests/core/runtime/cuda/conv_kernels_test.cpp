@@ -96,7 +96,7 @@ std::vector<double> expected(const ConvCase& c) {
                 if (g.pre_relu) x = std::max(x, 0.0);
                 sum += x * c.weight[((std::size_t(k) * g.c + i) * g.r + r) * g.s + s];
               }
-          out.push_back(activated(g.act, sum));
+          out.push_back(exact_activation(g.act, sum));
         }
   return out;
 }

@@ -14,6 +14,7 @@
 #include "core/runtime/cuda/library/kernel_library.hpp"
 #include "core/runtime/program/resize_taps.hpp"
 #include "core/runtime/tolerance.hpp"
+#include "tests/support/exact_activation.hpp"
 
 namespace opsched {
 
@@ -59,36 +60,6 @@ inline TensorLayout random_slice(Rng& rng, const Shape& shape, const Problem& p)
                       element_bytes(p.precision));
 }
 
-inline double activated(const Activation& act, double x) {
-  switch (act.kind) {
-    case Activation::none:
-      return x;
-    case Activation::relu:
-      return std::max(x, 0.0);
-    case Activation::tanh:
-      return std::tanh(x);
-    case Activation::sigmoid:
-      return 1 / (1 + std::exp(-x));
-    case Activation::leaky_relu:
-      return x < 0 ? act.a * x : x;
-    case Activation::elu:
-      return x < 0 ? act.a * std::expm1(x) : x;
-    case Activation::clip:
-      return std::min(std::max(x, double{act.a}), double{act.b});
-    case Activation::hard_sigmoid:
-      return std::min(std::max(act.a * x + act.b, 0.0), 1.0);
-    case Activation::hard_swish:
-      return x * std::min(std::max(x / 6 + 0.5, 0.0), 1.0);
-    case Activation::silu:
-      return x / (1 + std::exp(-x));
-    case Activation::gelu:
-      return x * std::erfc(-x / std::sqrt(2.0)) / 2;
-    case Activation::softplus:
-      return std::log1p(std::exp(x));
-  }
-  return NAN;
-}
-
 inline Activation activation(int kind) {
   switch (kind) {
     case Activation::leaky_relu:
@@ -131,7 +102,7 @@ inline std::vector<double> compute(const Case& c) {
       const double one = c.inputs[i][n * t.n + ch * t.c + h * t.h + w * t.w];
       all = product ? all * one : all + one;
     }
-    return activated(p.pre, all);
+    return exact_activation(p.pre, all);
   };
   std::vector<ResizeTap> rows, columns;
   if (const auto* resize = std::get_if<Resize2d>(&p.layer)) {
@@ -155,7 +126,7 @@ inline std::vector<double> compute(const Case& c) {
                   sum += input(n, first + i, h, w) *
                          c.weights.weight[((std::size_t(k) * depth + i) * conv->kernel[0] + r) * conv->kernel[1] + s];
                 }
-            out.push_back(activated(conv->act, sum));
+            out.push_back(exact_activation(conv->act, sum));
           } else if (const auto* pool = std::get_if<Pool2d>(&p.layer)) {
             const bool global = pool->type == PoolType::global_avg;
             const std::array<int, 2> kernel = global ? std::array{p.input.h, p.input.w} : pool->kernel;
