@@ -22,7 +22,8 @@ if(NOT OPSCHED_CUDA STREQUAL "OFF")
 endif()
 
 if(OPSCHED_WITH_CUDA)
-  # For the GPUs of this machine, as that builds fastest; without any, for those that may come.
+  # For the GPUs of this machine. Without any, for Hopper and what can run its code, not for all that may come: each
+  # further one costs minutes.
   if(NOT CMAKE_CUDA_ARCHITECTURES)
     execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
                     OUTPUT_VARIABLE capabilities RESULT_VARIABLE ignored ERROR_QUIET)
@@ -31,7 +32,7 @@ if(OPSCHED_WITH_CUDA)
     list(REMOVE_DUPLICATES capabilities)
     list(TRANSFORM capabilities APPEND "-real" OUTPUT_VARIABLE CMAKE_CUDA_ARCHITECTURES)
     if(NOT CMAKE_CUDA_ARCHITECTURES)
-      set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+      set(CMAKE_CUDA_ARCHITECTURES 90)
     endif()
   endif()
   set(CMAKE_CUDA_STANDARD 17)
@@ -50,7 +51,8 @@ if(OPSCHED_WITH_CUDA)
   endif()
   add_subdirectory(core/runtime/cuda)
   message(STATUS "CUPTI (opsched trace on a GPU): ${OPSCHED_WITH_CUPTI}")
-  message(STATUS "CUDA runtime: on (CUDA ${CUDAToolkit_VERSION}, cuDNN ${CUDNN_LIBRARY})")
+  string(REPLACE ";" ", sm_" architectures "sm_${CMAKE_CUDA_ARCHITECTURES}")
+  message(STATUS "CUDA runtime: on (CUDA ${CUDAToolkit_VERSION}, cuDNN ${CUDNN_LIBRARY}, kernels for ${architectures})")
 else()
   message(STATUS "CUDA runtime: off (everything else is built)")
 endif()

@@ -1,7 +1,9 @@
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <sstream>
 
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "core/runtime/cuda/device/clock_monitor.hpp"
@@ -52,6 +54,21 @@ std::string why_no_gpu(cudaError_t status, const char* visible_devices, bool mig
   return reason;
 }
 
+std::string why_no_kernels(const std::string& architectures, int compute_capability) {
+  std::istringstream list(architectures);
+  for (std::string one; std::getline(list, one, ';');) {
+    const std::size_t digits = std::min(one.find_first_not_of("0123456789"), one.size());
+    const std::string rest = one.substr(digits);
+    if (digits == 0 || (!rest.empty() && rest != "-real" && rest != "-virtual")) return "";
+    const int built_for = std::stoi(one.substr(0, digits));
+    const bool same_major = built_for / 10 == compute_capability / 10;
+    if (built_for <= compute_capability && (same_major || rest != "-real")) return "";
+  }
+  return "its compute capability is " + dotted(compute_capability, 10, 1) + ", this build's kernels are for " +
+         architectures + "; build again on a host with this GPU, or with -DCMAKE_CUDA_ARCHITECTURES=" +
+         std::to_string(compute_capability) + " (OPSCHED_CMAKE_ARGS for ./opsched)";
+}
+
 CudaDevices cuda_devices() {
   CudaDevices found;
   int count = 0;
@@ -66,15 +83,18 @@ CudaDevices cuda_devices() {
   const std::string driver = driver_version();
   for (int id = 0; id < count; ++id) {
     cudaDeviceProp properties{};
-    if (const cudaError_t broken = cudaGetDeviceProperties(&properties, id); broken != cudaSuccess) {
+    const cudaError_t asked = cudaGetDeviceProperties(&properties, id);
+    const int capability = properties.major * 10 + properties.minor;
+    const std::string broken =
+        asked != cudaSuccess ? cudaGetErrorString(asked) : why_no_kernels(OPSCHED_CUDA_ARCHITECTURES, capability);
+    if (!broken.empty()) {
       (void)cudaGetLastError();
-      found.reason +=
-          (found.reason.empty() ? "GPU " : "; GPU ") + std::to_string(id) + ": " + cudaGetErrorString(broken);
+      found.reason += (found.reason.empty() ? "GPU " : "; GPU ") + std::to_string(id) + ": " + broken;
       continue;
     }
     found.usable.push_back({.id = id,
                             .name = properties.name,
-                            .compute_capability = properties.major * 10 + properties.minor,
+                            .compute_capability = capability,
                             .multiprocessors = properties.multiProcessorCount,
                             .memory_bytes = static_cast<std::int64_t>(properties.totalGlobalMem),
                             .l2_bytes = properties.l2CacheSize,

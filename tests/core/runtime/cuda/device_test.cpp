@@ -11,9 +11,12 @@
 #include "core/runtime/cuda/device/why_no_gpu.hpp"
 #include "core/runtime/cuda/kernels/kernel_check.hpp"
 #include "core/runtime/cuda/library/cudnn_graph.hpp"
+#include "tests/support/contains.hpp"
 
 namespace opsched {
 namespace {
+
+using test::contains;
 
 TEST(CudaCheck, TellsDevicesThatFailedFromCallsThatDid) {
   EXPECT_NO_THROW(cuda_check(cudaSuccess, "f()"));
@@ -73,15 +76,24 @@ TEST(CudaDevices, AreThereOrSayWhyNot) {
 }
 
 TEST(CudaDevices, ReasonsNameWhatHidesThem) {
-  const auto says = [](const std::string& reason, const std::string& text) {
-    return reason.find(text) != std::string::npos;
-  };
   EXPECT_EQ(why_no_gpu(cudaErrorInsufficientDriver, "", true), cudaGetErrorString(cudaErrorInsufficientDriver));
-  EXPECT_TRUE(says(why_no_gpu(cudaErrorNoDevice, "", false), "CUDA_VISIBLE_DEVICES is empty"));
-  EXPECT_TRUE(says(why_no_gpu(cudaErrorNoDevice, "7", false), "CUDA_VISIBLE_DEVICES is '7'"));
-  EXPECT_TRUE(says(why_no_gpu(cudaErrorNoDevice, nullptr, true), "MIG is on"));
-  EXPECT_TRUE(says(why_no_gpu(cudaSuccess, nullptr, false), "finds none"));
-  EXPECT_FALSE(says(why_no_gpu(cudaErrorNoDevice, nullptr, false), "MIG"));
+  EXPECT_TRUE(contains(why_no_gpu(cudaErrorNoDevice, "", false), "CUDA_VISIBLE_DEVICES is empty"));
+  EXPECT_TRUE(contains(why_no_gpu(cudaErrorNoDevice, "7", false), "CUDA_VISIBLE_DEVICES is '7'"));
+  EXPECT_TRUE(contains(why_no_gpu(cudaErrorNoDevice, nullptr, true), "MIG is on"));
+  EXPECT_TRUE(contains(why_no_gpu(cudaSuccess, nullptr, false), "finds none"));
+  EXPECT_FALSE(contains(why_no_gpu(cudaErrorNoDevice, nullptr, false), "MIG"));
+}
+
+TEST(WhyNoGpu, KernelsMustBeForTheGpu) {
+  EXPECT_EQ(why_no_kernels("90", 90), "");
+  EXPECT_EQ(why_no_kernels("90", 100), "");
+  EXPECT_EQ(why_no_kernels("80-real", 89), "");
+  EXPECT_EQ(why_no_kernels("75-virtual;90-real", 80), "");
+  EXPECT_EQ(why_no_kernels("native", 60), "");
+  EXPECT_EQ(why_no_kernels("90a-real", 60), "");
+  EXPECT_TRUE(contains(why_no_kernels("90", 89), "-DCMAKE_CUDA_ARCHITECTURES=89"));
+  EXPECT_TRUE(contains(why_no_kernels("80-real;90-real", 100), "compute capability is 10.0"));
+  EXPECT_TRUE(contains(why_no_kernels("86", 80), "kernels are for 86"));
 }
 
 }  // namespace
