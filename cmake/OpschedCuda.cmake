@@ -22,8 +22,7 @@ if(NOT OPSCHED_CUDA STREQUAL "OFF")
 endif()
 
 if(OPSCHED_WITH_CUDA)
-  # For the GPUs of this machine. Without any, for Hopper and what can run its code, not for all that may come: each
-  # further one costs minutes.
+  # For the GPUs of this machine, as that builds fastest; without any, for those that may come.
   if(NOT CMAKE_CUDA_ARCHITECTURES)
     execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
                     OUTPUT_VARIABLE capabilities RESULT_VARIABLE ignored ERROR_QUIET)
@@ -32,7 +31,7 @@ if(OPSCHED_WITH_CUDA)
     list(REMOVE_DUPLICATES capabilities)
     list(TRANSFORM capabilities APPEND "-real" OUTPUT_VARIABLE CMAKE_CUDA_ARCHITECTURES)
     if(NOT CMAKE_CUDA_ARCHITECTURES)
-      set(CMAKE_CUDA_ARCHITECTURES 90)
+      set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
     endif()
   endif()
   set(CMAKE_CUDA_STANDARD 17)

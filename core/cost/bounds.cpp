@@ -6,6 +6,8 @@
 
 namespace opsched {
 
+const char* bound_name(bool bounds_hold) { return bounds_hold ? "lower bound" : "estimated bound"; }
+
 double Bounds::lower() const { return std::max(critical_path, work); }
 
 double Bounds::gap(double makespan) const { return lower() > 0 ? makespan / lower() - 1 : 0; }

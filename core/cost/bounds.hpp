@@ -7,6 +7,9 @@
 
 namespace opsched {
 
+/// What a bound is called in tables: "lower bound" where Capabilities::bounds_hold, else "estimated bound".
+const char* bound_name(bool bounds_hold);
+
 /// All in ms. Where Capabilities::bounds_hold, no schedule can be shorter. For measured and recorded costs
 /// they are estimates: a solo latency includes a barrier that a long group or a dataflow schedule
 /// does not pay for each operator.

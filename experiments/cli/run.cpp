@@ -52,9 +52,9 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
                              (latency.throttled ? ", THROTTLED" : "")});
   const Bounds bounds = lower_bounds(*costs, gpus, schedule.mode);
   const double gap = 100 * bounds.gap(latency.median);
-  table.add({costs->bounds_hold() ? "lower bound" : "estimated bound",
-             fixed(bounds.lower(), 4) + " ms; the latency is " + fixed(std::abs(gap), 1) + "% " +
-                 (gap < 0 ? "below" : "above") + " it"});
+  table.add({bound_name(costs->bounds_hold()), fixed(bounds.lower(), 4) + " ms; the latency is " +
+                                                   fixed(std::abs(gap), 1) + "% " + (gap < 0 ? "below" : "above") +
+                                                   " it"});
   table.add({"activations", human_bytes(static_cast<double>(peak_bytes(*executor, gpus))) + " at most on a device"});
   device.save();
 }

@@ -86,9 +86,9 @@ void print_summary(std::ostream& out, const Graph& graph, const Outcome& outcome
   table.add({"stages", std::to_string(stage_count(schedule)) + " on " + counted(schedule.devices.size(), "device")});
   table.add({"found in", human_seconds(outcome.seconds)});
   table.add({"makespan", fixed(outcome.ms, 4) + " ms, " + outcome.source});
-  table.add({outcome.bounds_hold ? "lower bound" : "estimated bound",
-             fixed(outcome.bounds.lower(), 4) + " ms (critical path " + fixed(outcome.bounds.critical_path, 4) +
-                 ", work " + fixed(outcome.bounds.work, 4) + ")"});
+  table.add({bound_name(outcome.bounds_hold), fixed(outcome.bounds.lower(), 4) + " ms (critical path " +
+                                                  fixed(outcome.bounds.critical_path, 4) + ", work " +
+                                                  fixed(outcome.bounds.work, 4) + ")"});
   table.add({"gap", fixed(100 * outcome.bounds.gap(outcome.ms), 1) + "%"});
   out << table.text();
 }

@@ -15,7 +15,7 @@ cp "$source/opsched" "$tree/opsched"
 touch "$tree/CMakeLists.txt" "$tree/core/a.cpp" "$tree/schedulers/b.cpp"
 cat >"$work/bin/cmake" <<'CMAKE'
 #!/usr/bin/env bash
-[[ $1 == --build ]] || { echo "-- CUDA runtime: off"; exit 0; }
+[[ $1 == --build ]] || { echo "$*" >"$BUILDS.arguments"; echo "-- CUDA runtime: off"; exit 0; }
 echo "$$ begins" >>"$BUILDS"
 sleep "${BUILD_SECONDS:-0}"
 [[ ! -e $2/fails ]] || exit 1
@@ -47,6 +47,10 @@ for i in 1 2; do [[ $(<"$work/$i.out") == "ran list" ]] || fail "launcher $i of 
 expect_builds 1 "two launchers at once"
 grep -q "waiting for another" "$work"/[12].err || fail "nobody said that it waits"
 
+choice=OFF
+[[ ! -e /dev/nvidiactl && ! -e /dev/dxg ]] || choice=AUTO
+grep -q -- "-DOPSCHED_CUDA=$choice" "$BUILDS.arguments" || fail "CUDA should be $choice here"
+
 launch show x
 expect_builds 1 "nothing changed"
 sleep 0.01
@@ -64,6 +68,7 @@ launch show x
 expect_builds 5 "the program was deleted"
 OPSCHED_CMAKE_ARGS=-DOPSCHED_CUDA=OFF launch show x
 expect_builds 6 "other arguments for CMake"
+grep -q -- "-DOPSCHED_CUDA=AUTO .*-DOPSCHED_CUDA=OFF" "$BUILDS.arguments" || fail "the arguments for CMake do not win"
 launch show x
 expect_builds 7 "the usual arguments again"
 

@@ -5,7 +5,7 @@
 namespace opsched {
 
 std::string why_no_gpu() {
-  return "this build has no CUDA runtime (no CUDA toolkit or cuDNN was found when it was configured)";
+  return "this build has no CUDA runtime (it was configured without a CUDA toolkit, cuDNN or a GPU)";
 }
 
 std::unique_ptr<Device> open_gpu(const DeviceOptions&) {

@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/round_up.hpp"
+#include "core/runtime/cuda/kernels/cluster_sum.cuh"
 #include "core/runtime/cuda/kernels/conv_mma.hpp"
 #include "core/runtime/cuda/kernels/conv_mma_device.cuh"
 #include "core/runtime/cuda/kernels/copy_async.cuh"
@@ -32,6 +33,11 @@ struct Params {
   bool wide_output;  // four channels can be stored at once
 };
 
+constexpr int pitch_of(int columns) { return columns + 4; }  // of a partial tile, floats
+
+/// Partial tiles of all teams, bytes; what other blocks send lies behind them.
+constexpr int partial_bytes(int rows, int columns, int slices) { return slices * rows * pitch_of(columns) * 4; }
+
 /// Tile of BM pixels x BN output channels on WM x WN warps; `Vector` bytes are fetched at once.
 /// `Slices` teams of WM x WN warps take turns at the steps, each with a partial tile of its own: more
 /// warps to hide latency behind.
@@ -41,14 +47,20 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   constexpr int kTileM = BM / WM, kTileN = BN / WN;  // of a warp
   constexpr int kFetches = BM * kChunks / kTeam;     // chunks of the input that a thread fetches a step
   constexpr int kElement = sizeof(T), kDepth = kRowBytes / kElement;
-  static_assert(kTileM % 16 == 0 && kTileN % 16 == 0 && BM * kChunks % kTeam == 0);
+  constexpr int kParts = BM * BN / 4 / kThreads;  // of the tile, four channels a thread
+  static_assert(kTileM % 16 == 0 && kTileN % 16 == 0 && BM * kChunks % kTeam == 0 && kParts * kThreads * 4 == BM * BN);
   extern __shared__ __align__(128) char memory[];
+  __shared__ std::uint64_t counter;
 
   const ConvGeometry& g = params.g;
   const int slice = threadIdx.x / kTeam, tid = threadIdx.x % kTeam, warp = tid / 32;
   const int pixels = g.batch * g.p * g.q;
   const int first_pixel = blockIdx.x * BM, first_row = blockIdx.y * BN;
   const int split = blockIdx.z, splits = gridDim.z;
+
+  const native::ClusterSum<kParts, kThreads> shared_sum(
+      counter, reinterpret_cast<float4*>(memory + partial_bytes(BM, BN, Slices)), split, splits);
+  shared_sum.open();
 
   // The pixels whose inputs this thread fetches.
   const int chunk = tid % kChunks;
@@ -146,25 +158,29 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   }
 
   native::release_successor();
-  // Every team of every block of the cluster leaves its partial tile in shared memory; each block adds
-  // up its part of all.
-  constexpr int kPitch = BN + 4;
+  // Every team leaves its partial tile in shared memory; their sums go to the block of the cluster that finishes them.
+  constexpr int kPitch = pitch_of(BN);
   float* partial = reinterpret_cast<float*>(memory);
   native::await_copies<0>();
   __syncthreads();
+  shared_sum.ready();
   mma::store_product(sum, partial + (slice * BM + warp_m) * kPitch + warp_n, kPitch);
-  mma::sync_splits(splits);
-  for (int i = split * kThreads + threadIdx.x; i < BM * (BN / 4); i += splits * kThreads) {
-    const int m = i / (BN / 4), n = i % (BN / 4) * 4;
+  __syncthreads();
+  const auto sum_of_teams = [&](int part) {
+    const int i = part * kThreads + threadIdx.x, m = i / (BN / 4), n = i % (BN / 4) * 4;
     float4 value = make_float4(0.f, 0.f, 0.f, 0.f);
-    for (int other = 0; other < splits; ++other) {
-      const float* from = mma::in_split(partial, other, splits);
 #pragma unroll
-      for (int team = 0; team < Slices; ++team) {
-        const float4 v = *reinterpret_cast<const float4*>(from + (team * BM + m) * kPitch + n);
-        value.x += v.x, value.y += v.y, value.z += v.z, value.w += v.w;
-      }
-    }
+    for (int team = 0; team < Slices; ++team)
+      native::add(value, *reinterpret_cast<const float4*>(partial + (team * BM + m) * kPitch + n));
+    return value;
+  };
+  if (splits > 1) shared_sum.exchange(sum_of_teams);
+  for (int part = split; part < kParts; part += splits) {
+    const int i = part * kThreads + threadIdx.x, m = i / (BN / 4), n = i % (BN / 4) * 4;
+    float4 value = make_float4(0.f, 0.f, 0.f, 0.f);
+    if (splits == 1) value = sum_of_teams(part);
+    for (int other = 0; splits > 1 && other < splits; ++other)
+      native::add(value, shared_sum.chunk_of(part, other)[threadIdx.x]);
     const int row = first_row + n, pixel = first_pixel + m;
     if (row >= g.k || pixel >= pixels) continue;
     const float4 bias = *reinterpret_cast<const float4*>(params.bias + row);  // padded
@@ -175,26 +191,34 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
              static_cast<std::int64_t>(pixel - image * g.p * g.q) * g.out_stride + row;
     mma::store_four(out, result, g.k - row, params.wide_output);
   }
-  if (splits > 1) mma::sync_splits(splits);  // shared memory must outlive its readers
 }
+
+constexpr int kMostSplits = 8;
 
 struct Variant {
   ConvTile tile;
-  int threads, shared_bytes;
+  int threads;
+  int shared_bytes[kMostSplits + 1];  ///< by splits
   /// By precision (tf32, fp16) and fetch width (4, 8, 16 bytes).
   void (*functions[2][3])(Params);
 };
 
 template <int BM, int BN, int WM, int WN, int Slices>
 Variant variant() {
-  const int pipeline = kStages * Slices * (BM + BN) * kRowBytes, tile = Slices * BM * (BN + 4) * 4;
-  return {{BN, BM, 1},
-          Slices * WM * WN * 32,
-          std::max(pipeline, tile),
-          {{conv_mma_kernel<float, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<float, BM, BN, WM, WN, Slices, 8>,
-            conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16>},
-           {conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 8>,
-            conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16>}}};
+  constexpr int kThreads = Slices * WM * WN * 32;
+  Variant v{{BN, BM, 1},
+            kThreads,
+            {},
+            {{conv_mma_kernel<float, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<float, BM, BN, WM, WN, Slices, 8>,
+              conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16>},
+             {conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 8>,
+              conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16>}}};
+  const int pipeline = kStages * Slices * (BM + BN) * kRowBytes, partial = partial_bytes(BM, BN, Slices);
+  for (int splits = 1; splits <= kMostSplits; ++splits) {
+    const int received = splits > 1 ? native::ClusterSum<BM * BN / 4 / kThreads, kThreads>::received_bytes(splits) : 0;
+    v.shared_bytes[splits] = std::max(pipeline, partial + received);
+  }
+  return v;
 }
 
 const std::vector<Variant>& variants() {
@@ -225,7 +249,7 @@ std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Pr
   const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
   std::vector<int> splits{1};
   // More blocks than a few waves, or less than four steps a block, cannot pay.
-  for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g, precision) >= 4 * s;
+  for (int s = 2; clusters && s <= kMostSplits && blocks * s <= 6 * multiprocessors && steps_of(g, precision) >= 4 * s;
        s += s < 4 ? 1 : 2)
     splits.push_back(s);
   return splits;
@@ -262,6 +286,7 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
   const auto chosen = std::ranges::find_if(
       variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
   if (chosen == variants().end()) throw Error("conv_mma: no such tile");
+  if (tile.splits < 1 || tile.splits > kMostSplits) throw Error("conv_mma: no such number of splits");
   if (input_alignment < kConvMmaAlignment) throw Error("conv_mma: the input is not aligned to 4 bytes");
   const bool half = precision == Precision::fp16;
   Params params{.g = g,
@@ -277,13 +302,15 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
   params.bias =
       reinterpret_cast<const float*>(params.weights + std::size_t(params.rows_padded) * params.steps * kRowBytes);
   auto* function = chosen->functions[half ? 1 : 0][input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0];
-  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, chosen->shared_bytes));
+  // Of a variant always the same limit: a lower one would break nodes of graphs that need more.
+  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    *std::ranges::max_element(chosen->shared_bytes)));
+  const int shared_bytes = chosen->shared_bytes[tile.splits];
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
   const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
                     (g.k + tile.rows - 1) / tile.rows, tile.splits);
   native::launch_overlapping(
-      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(chosen->shared_bytes), tile.splits}, stream,
-      params);
+      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits}, stream, params);
 }
 
 }  // namespace opsched

@@ -34,6 +34,10 @@ struct alignas(sizeof(T) * V) Vec {
   T v[V];
 };
 
+__device__ __forceinline__ void add(float4& sum, const float4& x) {
+  sum.x += x.x, sum.y += x.y, sum.z += x.z, sum.w += x.w;
+}
+
 template <class T, int V>
 __device__ __forceinline__ Vec<T, V> load(const T* p) {
   return *reinterpret_cast<const Vec<T, V>*>(p);

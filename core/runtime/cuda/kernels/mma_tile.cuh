@@ -1,7 +1,6 @@
 // Tiles of 64-byte rows in shared memory for the matrix units, in tf32 and fp16.
 #pragma once
 
-#include <cooperative_groups.h>
 #include <cuda_fp16.h>
 
 namespace opsched::mma {
@@ -74,26 +73,6 @@ __device__ __forceinline__ void store_product(const float (&sum)[Rows][Columns][
       *reinterpret_cast<float2*>(at) = make_float2(sum[i][j][0], sum[i][j][1]);
       *reinterpret_cast<float2*>(at + 8 * pitch) = make_float2(sum[i][j][2], sum[i][j][3]);
     }
-}
-
-/// A barrier of the cluster that shares a sum, or of the block if it does not share. What was
-/// written to shared memory before it may be read after it.
-__device__ __forceinline__ void sync_splits(int splits) {
-#if __CUDA_ARCH__ >= 900
-  if (splits > 1) {
-    cooperative_groups::this_cluster().sync();
-    return;
-  }
-#endif
-  __syncthreads();
-}
-
-/// The block's shared memory `p` in block `other` of the cluster.
-__device__ __forceinline__ const float* in_split(float* p, int other, int splits) {
-#if __CUDA_ARCH__ >= 900
-  if (splits > 1) return cooperative_groups::this_cluster().map_shared_rank(p, other);
-#endif
-  return p;
 }
 
 template <class T>

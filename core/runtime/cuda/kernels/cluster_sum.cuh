@@ -1,0 +1,95 @@
+// A sum shared by the blocks of a thread block cluster: every block sends its partial results to the block that adds
+// them up. A barrier of the cluster before reading from each other would wait until all that was written reaches the
+// GPU's memory (MEMBAR.ALL.GPU), twice a kernel; here numbers go from registers into the other block's shared memory,
+// which counts the bytes that arrive (PTX: st.async, mbarrier).
+#pragma once
+
+#include <cstdint>
+
+#include "core/runtime/cuda/kernels/copy_async.cuh"
+
+namespace opsched::native {
+
+/// A tile in chunks of one float4 a thread; chunk c is added up by block c % blocks of the cluster.
+/// Before sm_90 there are no clusters: then it is used with one block only, and does nothing.
+template <int Chunks, int Threads>
+class ClusterSum {
+ public:
+  /// Shared memory that a block receives into, bytes.
+  static constexpr int received_bytes(int blocks) { return (Chunks + blocks - 1) / blocks * blocks * Threads * 16; }
+
+  /// `received`: so much shared memory, the same place in every block. `counter`: in shared memory, too.
+  __device__ __forceinline__ ClusterSum(std::uint64_t& counter, float4* received, int block, int blocks)
+      : counter_(shared_address(&counter)), received_(received), block_(block), blocks_(blocks) {}
+
+  /// At the start of the kernel, by all threads.
+  __device__ __forceinline__ void open() const {
+#if __CUDA_ARCH__ >= 900
+    if (blocks_ == 1 || threadIdx.x > 0) return;
+    const int chunks = (Chunks - block_ + blocks_ - 1) / blocks_;  // that this block adds up
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(counter_) : "memory");
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(counter_),
+                 "r"(chunks * blocks_ * Threads * 16)
+                 : "memory");
+#endif
+  }
+
+  /// By all threads, once the block needs what lies at `received` no more, behind a barrier of the block. The others
+  /// may send from then on.
+  __device__ __forceinline__ void ready() const {
+#if __CUDA_ARCH__ >= 900
+    if (blocks_ > 1) asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+#endif
+  }
+
+  /// Calls partial(c) for this thread's part of every chunk and sends it; then waits for what the others send.
+  template <class Partial>
+  __device__ __forceinline__ void exchange(const Partial& partial) const {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+    int owner = 0, place = block_;
+#pragma unroll 4
+    for (int c = 0; c < Chunks; ++c) {
+      send(owner, place, partial(c));
+      if (++owner == blocks_) owner = 0, place += blocks_;
+    }
+    await();
+#endif
+  }
+
+  /// Chunk c of `block`, after exchange(); c is one of those that this block adds up.
+  __device__ __forceinline__ const float4* chunk_of(int c, int block) const {
+    return received_ + (c / blocks_ * blocks_ + block) * Threads;
+  }
+
+ private:
+#if __CUDA_ARCH__ >= 900
+  __device__ __forceinline__ void send(int owner, int place, float4 value) const {
+    unsigned to = 0, counter = 0;
+    asm("mapa.shared::cluster.u32 %0, %1, %2;"
+        : "=r"(to)
+        : "r"(shared_address(received_ + place * Threads + threadIdx.x)), "r"(owner));
+    asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(counter) : "r"(counter_), "r"(owner));
+    asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(to),
+                 "f"(value.x), "f"(value.y), "f"(value.z), "f"(value.w), "r"(counter)
+                 : "memory");
+  }
+
+  __device__ __forceinline__ void await() const {
+    asm volatile(
+        "{\n"
+        ".reg .pred done;\n"
+        "again: mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], 0;\n"
+        "@!done bra again;\n"
+        "}" ::"r"(counter_)
+        : "memory");
+  }
+#endif
+
+  unsigned counter_;
+  float4* received_;
+  int block_, blocks_;
+};
+
+}  // namespace opsched::native
