@@ -2,14 +2,15 @@
 
 # opsched_objects(NAME FOLDERS folder... [TOGETHER folder...] [LINK library...]): the .cpp files of these folders
 # (without their subfolders) as one object library. Folders are relative to the caller. Those of a folder in TOGETHER
-# are compiled as one file, which spares parsing and instantiating the same templates (JSON's above all) in each.
+# are compiled as one file, which spares parsing and instantiating the same templates (JSON's above all) in each. With
+# OPSCHED_TOGETHER every folder is: fastest for who builds once and changes nothing, as CI's tools do.
 function(opsched_objects name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FOLDERS;TOGETHER;LINK")
   set(sources)
   foreach(folder ${arg_FOLDERS} ${arg_TOGETHER})
     file(GLOB found CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
     list(APPEND sources ${found})
-    if(folder IN_LIST arg_TOGETHER)
+    if(folder IN_LIST arg_TOGETHER OR OPSCHED_TOGETHER)
       set_source_files_properties(${found} PROPERTIES UNITY_GROUP ${folder})
     endif()
   endforeach()

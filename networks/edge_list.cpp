@@ -22,9 +22,9 @@ std::string text_of(const std::string& path) {
 }
 
 /// Lines of a file, with what it takes to complain about them.
-class Lines {
+class EdgeListLines {
  public:
-  explicit Lines(const std::string& path) : path_(path), in_(text_of(path)) {}
+  explicit EdgeListLines(const std::string& path) : path_(path), in_(text_of(path)) {}
   /// The next line that is not blank; false at the end.
   bool next() {
     while (std::getline(in_, text_)) {
@@ -64,7 +64,7 @@ class Lines {
 }  // namespace
 
 Wiring read_edge_list(const std::string& path) {
-  Lines lines(path);
+  EdgeListLines lines(path);
   const auto header = [&](const std::string& what, int least, int most) {
     if (!lines.next()) throw Error("edge list '" + path + "': ends before " + what);
     const int value = lines.integers(1, what).front();

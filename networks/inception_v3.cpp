@@ -99,7 +99,7 @@ OpId block_e(NetworkBuilder& b, const std::string& name, OpId x) {
   return out;
 }
 
-Graph make(const NetworkOptions& options) {
+Graph make_inception_v3(const NetworkOptions& options) {
   Graph graph("inception_v3", options.batch);
   NetworkBuilder b(graph);
   OpId x = stem(b, graph.add_input("input", {3, options.image, options.image}));
@@ -123,7 +123,7 @@ Graph make(const NetworkOptions& options) {
 }  // namespace
 
 NetworkInfo inception_v3_network() {
-  return {"inception_v3", "Inception V3 (Szegedy et al. 2016): 119 operators in 13 blocks", 299, make};
+  return {"inception_v3", "Inception V3 (Szegedy et al. 2016): 119 operators in 13 blocks", 299, make_inception_v3};
 }
 
 }  // namespace opsched

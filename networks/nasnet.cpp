@@ -117,7 +117,7 @@ OpId normal_cell(NetworkBuilder& b, const std::string& name, OpId x, OpId before
                {b.sum({c0l, c0r}), b.sum({c1l, c1r}), b.sum({c2l, left}), b.sum({c3l, c3r}), b.sum({c4l, right})}, {});
 }
 
-Graph make(const NetworkOptions& options) {
+Graph make_nasnet(const NetworkOptions& options) {
   Graph graph("nasnet", options.batch);
   NetworkBuilder b(graph);
   const OpId input = graph.add_input("input", {3, options.image, options.image});
@@ -153,7 +153,7 @@ Graph make(const NetworkOptions& options) {
 }  // namespace
 
 NetworkInfo nasnet_network() {
-  return {"nasnet", "NasNet-A Large, 6 @ 4032 (Zoph et al. 2018): 374 operators in 25 parts", 331, make};
+  return {"nasnet", "NasNet-A Large, 6 @ 4032 (Zoph et al. 2018): 374 operators in 25 parts", 331, make_nasnet};
 }
 
 }  // namespace opsched

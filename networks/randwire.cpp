@@ -69,7 +69,7 @@ OpId stage(NetworkBuilder& b, const std::string& name, OpId x, const Wiring& wir
 }
 
 /// `wirings`: of the stages, in order.
-Graph make(const std::string& name, const NetworkOptions& options, const std::vector<Wiring>& wirings) {
+Graph make_randwire(const std::string& name, const NetworkOptions& options, const std::vector<Wiring>& wirings) {
   Graph graph(name, options.batch);
   NetworkBuilder b(graph);
   OpId x = graph.add_input("input", {3, options.image, options.image});
@@ -86,15 +86,15 @@ Graph make(const std::string& name, const NetworkOptions& options, const std::ve
 }
 
 Graph make_random(const NetworkOptions& options) {
-  return make("randwire", options,
-              options.edge_lists.empty() ? draw_wirings(options.seed) : load_wirings(options.edge_lists));
+  return make_randwire("randwire", options,
+                       options.edge_lists.empty() ? draw_wirings(options.seed) : load_wirings(options.edge_lists));
 }
 
 Graph make_paper(const NetworkOptions& options) {
   if (!options.edge_lists.empty())
     throw Error("network 'randwire-paper' has the paper's edges; edge lists from '" + options.edge_lists +
                 "' are for network 'randwire'");
-  return make("randwire-paper", options, randwire_paper_wirings());
+  return make_randwire("randwire-paper", options, randwire_paper_wirings());
 }
 
 }  // namespace

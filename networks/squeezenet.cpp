@@ -26,7 +26,7 @@ OpId pool(NetworkBuilder& b, const std::string& name, OpId x) {
   return x;
 }
 
-Graph make(const NetworkOptions& options) {
+Graph make_squeezenet(const NetworkOptions& options) {
   Graph graph("squeezenet", options.batch);
   NetworkBuilder b(graph);
   OpId x = graph.add_input("input", {3, options.image, options.image});
@@ -54,7 +54,8 @@ Graph make(const NetworkOptions& options) {
 }  // namespace
 
 NetworkInfo squeezenet_network() {
-  return {"squeezenet", "SqueezeNet with complex bypass (Iandola et al. 2016): 50 operators in 12 blocks", 224, make};
+  return {"squeezenet", "SqueezeNet with complex bypass (Iandola et al. 2016): 50 operators in 12 blocks", 224,
+          make_squeezenet};
 }
 
 }  // namespace opsched

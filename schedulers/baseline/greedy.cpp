@@ -39,7 +39,7 @@ Stage grow(Latencies& cost, OpId first, std::vector<OpId> candidates, std::size_
   return stage;
 }
 
-Schedule make(const SchedulerRequest& request) {
+Schedule make_greedy(const SchedulerRequest& request) {
   const OptionReader options(request.options);
   const std::size_t most = options.limit("groups", 16, 1);
   Latencies& cost = request.cost;
@@ -67,7 +67,7 @@ SchedulerInfo greedy_scheduler() {
           .summary = "a stage grows by the ready operator that gains most, as long as the cost model agrees",
           .max_devices = 1,
           .options = {{"groups", "most operators in a stage: a number (default 16) or 'unlimited'"}},
-          .make = make};
+          .make = make_greedy};
 }
 
 }  // namespace opsched

@@ -4,7 +4,7 @@
 namespace opsched {
 namespace {
 
-Schedule make(const SchedulerRequest& request) {
+Schedule make_sequential(const SchedulerRequest& request) {
   Schedule schedule;
   schedule.devices.resize(1);
   for (OpId op : request.cost.graph().units()) schedule.devices[0].stages.push_back({.groups = {{op}}});
@@ -18,7 +18,7 @@ SchedulerInfo sequential_scheduler() {
           .summary = "one operator a stage, in topological order",
           .max_devices = 1,
           .options = {},
-          .make = make};
+          .make = make_sequential};
 }
 
 }  // namespace opsched

@@ -9,7 +9,7 @@
 namespace opsched {
 namespace {
 
-Schedule make(const SchedulerRequest& request) {
+Schedule make_wavefront(const SchedulerRequest& request) {
   const OptionReader options(request.options);
   const std::size_t most = options.limit("groups", std::numeric_limits<int>::max(), 1);
   Schedule schedule;
@@ -35,7 +35,7 @@ SchedulerInfo wavefront_scheduler() {
           .summary = "every ready operator at once, level by level ('greedy' in the IOS paper)",
           .max_devices = 1,
           .options = {{"groups", "most operators in a stage: a number or 'unlimited' (default)"}},
-          .make = make};
+          .make = make_wavefront};
 }
 
 }  // namespace opsched

@@ -9,7 +9,7 @@
 namespace opsched {
 namespace {
 
-Schedule make(const SchedulerRequest& request) {
+Schedule make_dataflow(const SchedulerRequest& request) {
   const OptionReader options(request.options);
   const std::string allocation = options.choice("allocation", "opara", {"opara", "nimble", "chains"});
   const std::string order = options.choice("order", "critical-path", {"critical-path", "resource", "topological"});
@@ -42,7 +42,7 @@ SchedulerInfo dataflow_scheduler() {
           .options = {{"allocation", "opara (default), nimble, or chains: as few streams as the graph is wide"},
                       {"order", "launch order: critical-path (default), resource (Opara's) or topological"},
                       {"streams", "most streams: a number (default 16) or 'unlimited'"}},
-          .make = make};
+          .make = make_dataflow};
 }
 
 }  // namespace opsched

@@ -201,7 +201,7 @@ class DataflowSearch {
   Fastest best_;
 };
 
-Schedule make(const SchedulerRequest& request) {
+Schedule make_search(const SchedulerRequest& request) {
   const OptionReader options(request.options);
   const Settings settings{.streams = options.integer("streams", 16, 1, 1024),
                           .tries = options.integer("tries", 20, 0, 100'000),
@@ -226,7 +226,7 @@ SchedulerInfo dataflow_search_scheduler() {
                       {"priority", "yes (default): also try priorities of kernels; no"},
                       {"ios", "yes (default): also begin with the stages of ios-both; no"},
                       {"seed", "of the random changes (default 1)"}},
-          .make = make};
+          .make = make_search};
 }
 
 }  // namespace opsched

@@ -211,7 +211,7 @@ Optimum find_optimum(const HiosProblem& problem, int window, const Schedule& sta
 
 namespace {
 
-Schedule make(const SchedulerRequest& request) {
+Schedule make_exact(const SchedulerRequest& request) {
   const OptionReader options(request.options);
   const int window = options.limit("window", std::numeric_limits<int>::max(), 1);
   const int most_nodes = options.limit("nodes", 1'000'000, 1);
@@ -231,7 +231,7 @@ SchedulerInfo exact_scheduler() {
           .max_operators = 12,
           .options = {{"window", "most operators in a stage: a number or 'unlimited' (default)"},
                       {"nodes", "give up after so many partial schedules: a number (default 1000000) or 'unlimited'"}},
-          .make = make};
+          .make = make_exact};
 }
 
 }  // namespace opsched

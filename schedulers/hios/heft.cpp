@@ -40,7 +40,7 @@ DeviceOrders heft_orders(const HiosProblem& problem) {
 
 namespace {
 
-Schedule make(const SchedulerRequest& request) {
+Schedule make_heft(const SchedulerRequest& request) {
   const HiosProblem problem(request.cost, request.devices);
   return staged_or_alone(problem, heft_orders(problem), 1);
 }
@@ -52,7 +52,7 @@ SchedulerInfo heft_scheduler() {
           .summary = "every operator to the device where it finishes first, in gaps, too (HEFT, TPDS 2002)",
           .max_devices = 0,
           .options = {},
-          .make = make};
+          .make = make_heft};
 }
 
 }  // namespace opsched

@@ -55,7 +55,7 @@ namespace {
 using FirstStep = DeviceOrders (*)(const HiosProblem&);
 
 /// A window of 1 leaves out the second step.
-Schedule make(const SchedulerRequest& request, FirstStep place, int window) {
+Schedule make_hios(const SchedulerRequest& request, FirstStep place, int window) {
   const HiosProblem problem(request.cost, request.devices);
   return staged_or_alone(problem, place(problem), window);
 }
@@ -65,7 +65,7 @@ SchedulerInfo inter_gpu(std::string name, std::string summary, FirstStep place) 
           .summary = std::move(summary),
           .max_devices = 0,
           .options = {},
-          .make = [place](const SchedulerRequest& request) { return make(request, place, 1); }};
+          .make = [place](const SchedulerRequest& request) { return make_hios(request, place, 1); }};
 }
 
 SchedulerInfo full(std::string name, std::string summary, FirstStep place) {
@@ -74,7 +74,7 @@ SchedulerInfo full(std::string name, std::string summary, FirstStep place) {
           .max_devices = 0,
           .options = {{"window", "operators in the sliding window, most in a stage (default 2)"}},
           .make = [place](const SchedulerRequest& request) {
-            return make(request, place, OptionReader(request.options).integer("window", 2, 1));
+            return make_hios(request, place, OptionReader(request.options).integer("window", 2, 1));
           }};
 }
 

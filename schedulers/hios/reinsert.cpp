@@ -160,7 +160,7 @@ void prefer_less_traffic(const SchedulerRequest& request, int window, Candidate&
   }
 }
 
-Schedule make(const SchedulerRequest& request) {
+Schedule make_reinsert(const SchedulerRequest& request) {
   const HiosProblem problem(request.cost, request.devices);
   const OptionReader options(request.options);
   const Settings settings{.window = options.integer("window", 3, 1),
@@ -207,7 +207,7 @@ SchedulerInfo reinsert_scheduler() {
                        "moves to try (default 150 an operator, but 2500 to 40000, fewer above 2000 operators)"},
                       {"seconds", "stop after this time; results then depend on the machine (default no limit)"},
                       {"seed", "of the random moves (default 1)"}},
-          .make = make};
+          .make = make_reinsert};
 }
 
 }  // namespace opsched

@@ -4,7 +4,6 @@
 #include <bit>
 #include <boost/multiprecision/cpp_int.hpp>
 #include <chrono>
-#include <nlohmann/json.hpp>
 
 #include "schedulers/ios/explore.hpp"
 
@@ -56,11 +55,6 @@ class PathCounter {
   std::vector<std::uint64_t> paths_;
 };
 
-nlohmann::ordered_json numbers(const IosCount& count) {
-  return {{"operators", count.operators},     {"width", count.width},         {"states", count.states},
-          {"transitions", count.transitions}, {"schedules", count.schedules}, {"stages", count.stages}};
-}
-
 }  // namespace
 
 IosCounts count_graph(const Graph& graph, const IosOptions& options) {
@@ -87,17 +81,6 @@ IosCounts count_graph(const Graph& graph, const IosOptions& options) {
   counts.total.schedules = product.str();
   counts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return counts;
-}
-
-std::string to_json(const IosCounts& counts) {
-  nlohmann::ordered_json blocks = nlohmann::ordered_json::array();
-  for (const IosCount& count : counts.parts) {
-    nlohmann::ordered_json block = {{"block", count.block}, {"part", count.part}};
-    block.update(numbers(count));
-    blocks.push_back(std::move(block));
-  }
-  return nlohmann::ordered_json{{"blocks", blocks}, {"totals", numbers(counts.total)}, {"seconds", counts.seconds}}
-      .dump(2);
 }
 
 }  // namespace opsched

@@ -66,7 +66,7 @@ class Streams {
   std::vector<Tail> tails_;
 };
 
-Schedule make(const SchedulerRequest& request) {
+Schedule make_ios_dataflow(const SchedulerRequest& request) {
   SchedulerOptions search = request.options;
   search.erase("streams");
   const int streams = OptionReader(request.options).integer("streams", 16, 1, 1024);
@@ -94,7 +94,7 @@ SchedulerInfo ios_dataflow_scheduler() {
           .summary = "the stages and merges of ios-both without barriers: order and streams only",
           .max_devices = 1,
           .options = options,
-          .make = make};
+          .make = make_ios_dataflow};
 }
 
 }  // namespace opsched

@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNoPath = std::numeric_limits<double>::infinity();
 constexpr std::uint32_t kUnnumbered = 0xffffffff;
 
 }  // namespace
@@ -24,7 +24,7 @@ std::vector<double> IosTransitions::solve(std::span<const double> ms, std::vecto
   if (choice) choice->resize(cost.size());
   std::size_t end = transitions_.size();
   for (auto state = order_.rbegin(); state != order_.rend(); ++state) {
-    double least = kInfinity;
+    double least = kNoPath;
     std::size_t last = state->first;
     for (std::size_t t = state->first; t < end; ++t) {
       const double sum = cost[transitions_[t].to] + ms[transitions_[t].stage];
@@ -42,8 +42,8 @@ std::vector<double> IosTransitions::solve(std::span<const double> ms, std::vecto
 
 IosTransitions::Path IosTransitions::best(std::span<const double> ms) const {
   std::vector<std::size_t> choice;
-  Path path{.ms = order_.empty() ? kInfinity : solve(ms, &choice)[kWhole], .stages = {}};
-  if (path.ms == kInfinity) return path;
+  Path path{.ms = order_.empty() ? kNoPath : solve(ms, &choice)[kWhole], .stages = {}};
+  if (path.ms == kNoPath) return path;
   for (std::uint32_t at = kWhole; at != kNothing; at = transitions_[choice[at]].to)
     path.stages.push_back(static_cast<int>(transitions_[choice[at]].stage));
   std::ranges::reverse(path.stages);
@@ -52,7 +52,7 @@ IosTransitions::Path IosTransitions::best(std::span<const double> ms) const {
 
 IosTransitions IosTransitions::within(std::span<const double> ms, double limit, std::vector<int>& stages) const {
   const std::vector<double> before = solve(ms, nullptr);
-  std::vector<double> after(before.size(), kInfinity);
+  std::vector<double> after(before.size(), kNoPath);
   std::vector<std::uint32_t> state_number(before.size(), kUnnumbered), stage_number(ms.size(), kUnnumbered);
   state_number[kNothing] = kNothing;
   state_number[kWhole] = kWhole;

@@ -106,7 +106,7 @@ class Verified {
   Fastest best_;
 };
 
-Schedule make(const SchedulerRequest& request) {
+Schedule make_verified(const SchedulerRequest& request) {
   SchedulerOptions search = request.options;
   search.erase("mix");
   const IosSearchOptions options = ios_search_options(search);
@@ -122,7 +122,7 @@ SchedulerInfo ios_verified_scheduler() {
           .summary = "the fastest whole schedule of ios-both, ios-parallel, wavefront, greedy, dataflow and mixes",
           .max_devices = 1,
           .options = options,
-          .make = make};
+          .make = make_verified};
 }
 
 }  // namespace opsched
