@@ -58,9 +58,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   const int first_pixel = blockIdx.x * BM, first_row = blockIdx.y * BN;
   const int split = blockIdx.z, splits = gridDim.z;
 
-  const native::ClusterSum<kParts, kThreads> shared_sum(
-      counter, reinterpret_cast<float4*>(memory + partial_bytes(BM, BN, Slices)), split, splits);
-  shared_sum.open();
+  native::ClusterSum<kParts, kThreads>::open(counter, split, splits);
 
   // The pixels whose inputs this thread fetches.
   const int chunk = tid % kChunks;
@@ -163,6 +161,8 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   float* partial = reinterpret_cast<float*>(memory);
   native::await_copies<0>();
   __syncthreads();
+  const native::ClusterSum<kParts, kThreads> shared_sum(
+      counter, reinterpret_cast<float4*>(memory + partial_bytes(BM, BN, Slices)), split, splits);
   shared_sum.ready();
   mma::store_product(sum, partial + (slice * BM + warp_m) * kPitch + warp_n, kPitch);
   __syncthreads();

@@ -1,6 +1,7 @@
 // Implicit matrix product with small tiles, and the sum over input channels split over the blocks of
 // a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU by itself. Large tiles,
 // where a thread has more arithmetic for each read, for large batches.
+#include <cooperative_groups.h>
 #include <cuda_pipeline_primitives.h>
 
 #include <algorithm>
@@ -11,7 +12,6 @@
 #include "core/error.hpp"
 #include "core/round_up.hpp"
 #include "core/runtime/cuda/device/cuda_handles.hpp"
-#include "core/runtime/cuda/kernels/cluster_sum.cuh"
 #include "core/runtime/cuda/kernels/conv_simt.hpp"
 #include "core/runtime/cuda/kernels/device_math.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
@@ -19,10 +19,9 @@
 namespace opsched {
 namespace {
 
-constexpr int kDepth = 16;   // summands that a tile step takes: input channels of one tap, or, if flat, of any
-constexpr int kStages = 3;   // tile steps in flight
-constexpr int kRowPad = 64;  // of weights
-constexpr int kMostSplits = 8;
+constexpr int kDepth = 16;      // summands that a tile step takes: input channels of one tap, or, if flat, of any
+constexpr int kStages = 3;      // tile steps in flight
+constexpr int kRowPad = 64;     // of weights
 constexpr int kMostRows = 128;  // of a tile; weights are followed by so many more that may be read, and are not used
 
 /// How the kernel reads its input. Few channels make a sum over taps and channels in one (flat): taken tap by
@@ -65,12 +64,6 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   const int pixels = g.batch * g.p * g.q;
   const int first_pixel = blockIdx.x * BN, first_row = blockIdx.y * BM;
   const int split = blockIdx.z, splits = gridDim.z;
-  constexpr int kParts = BM * BN / 4 / kThreads;  // of the tile, four pixels a thread
-  static_assert(kParts * kThreads * 4 == BM * BN && kThreads % BN == 0);
-  __shared__ std::uint64_t counter;
-  const native::ClusterSum<kParts, kThreads> shared_sum(counter, reinterpret_cast<float4*>(memory + Slices * BM * BN),
-                                                        split, splits);
-  shared_sum.open();
 
   // The pixel whose inputs this thread fetches.
   const int column = tid % BN, first_depth = tid / BN;
@@ -194,10 +187,10 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   }
 
   native::release_successor();
-  // Every team leaves its partial tile in shared memory; their sums go to the block of the cluster that finishes them.
+  // Every team of every block of the cluster leaves its partial tile in shared memory; each block adds
+  // up its part of all.
   __pipeline_wait_prior(0);
   __syncthreads();
-  shared_sum.ready();
 #pragma unroll
   for (int i = 0; i < TM; ++i) {
     const int row = (i / 4) * (BM / (TM / 4)) + ty * 4 + i % 4;
@@ -206,42 +199,47 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
       *reinterpret_cast<float4*>(memory + (slice * BM + row) * BN + j * (BN / (TN / 4)) + tx * 4) =
           make_float4(sum[i][4 * j], sum[i][4 * j + 1], sum[i][4 * j + 2], sum[i][4 * j + 3]);
   }
-  __syncthreads();
+#if __CUDA_ARCH__ >= 900
+  namespace cg = cooperative_groups;
+  const cg::cluster_group cluster = cg::this_cluster();
   if (splits > 1)
-    shared_sum.exchange([&](int part) {
-      float4 value = make_float4(0.f, 0.f, 0.f, 0.f);
-#pragma unroll
-      for (int team = 0; team < Slices; ++team)
-        native::add(value, reinterpret_cast<const float4*>(memory + team * BM * BN)[part * kThreads + threadIdx.x]);
-      return value;
-    });
+    cluster.sync();
+  else
+    __syncthreads();
+#else
+  __syncthreads();
+#endif
   // The threads are a multiple of the columns: each stays in its own.
   const int out_pixel = first_pixel + static_cast<int>(threadIdx.x) % BN, n = out_pixel / (g.p * g.q);
-  if (out_pixel >= pixels) return;
   float* const out = params.output + n * g.out_stride_n + out_pixel - n * g.p * g.q;
-  const auto finish = [&](int i, float value) {
+  const auto finish = [&](int i, int parts) {
     const int row = first_row + i / BN;
-    if (row < g.k) out[row * g.out_stride] = native::activate_light(g.act, value + params.bias[row]);
+    if (row >= g.k) return;
+    float value = params.bias[row];
+    for (int other = 0; other < parts; ++other) {
+      const float* partial = memory;
+#if __CUDA_ARCH__ >= 900
+      if (parts > 1) partial = cluster.map_shared_rank(memory, other);
+#endif
+#pragma unroll
+      for (int team = 0; team < Slices; ++team) value += partial[team * BM * BN + i];
+    }
+    out[row * g.out_stride] = native::activate_light(g.act, value);
   };
-  if (splits == 1) {
+  if (out_pixel < pixels) {
+    if (splits == 1) {
 #pragma unroll 8
-    for (int i = threadIdx.x; i < BM * BN; i += kThreads) {
-      float value = 0;
-#pragma unroll
-      for (int team = 0; team < Slices; ++team) value += memory[team * BM * BN + i];
-      finish(i, value);
-    }
-    return;
-  }
-  for (int part = split; part < kParts; part += splits) {
-#pragma unroll
-    for (int i = threadIdx.x; i < 4 * kThreads; i += kThreads) {
-      float value = 0;
-      for (int other = 0; other < splits; ++other)
-        value += reinterpret_cast<const float*>(shared_sum.chunk_of(part, other))[i];
-      finish(part * 4 * kThreads + i, value);
+      for (int i = threadIdx.x; i < BM * BN; i += kThreads) finish(i, 1);
+    } else {
+      for (int i = split * kThreads + threadIdx.x; i < BM * BN; i += splits * kThreads) finish(i, splits);
     }
   }
+#if __CUDA_ARCH__ >= 900
+  if (splits > 1) {  // shared memory must outlive its readers; what was written is nobody's business here
+    asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+    asm volatile("barrier.cluster.wait.aligned;" ::: "memory");
+  }
+#endif
 }
 
 using KernelFunction = void (*)(Params);
@@ -249,24 +247,17 @@ using KernelFunction = void (*)(Params);
 struct Variant {
   ConvTile tile;
   int threads, shared_bytes;
-  int sum_bytes[kMostSplits + 1];  ///< shared memory for the sum over so many blocks
   KernelFunction plain, pre_relu, flat;
 };
 
 template <int BM, int BN, int TM, int TN, int Slices>
 Variant variant() {
-  constexpr int kThreads = Slices * (BM / TM) * (BN / TN);
-  Variant v{{BM, BN, 1},
-            kThreads,
-            shared_floats(BM, BN, Slices) * static_cast<int>(sizeof(float)),
-            {},
-            conv_simt_kernel<BM, BN, TM, TN, Slices, Input::plain>,
-            conv_simt_kernel<BM, BN, TM, TN, Slices, Input::pre_relu>,
-            conv_simt_kernel<BM, BN, TM, TN, Slices, Input::flat>};
-  for (int splits = 2; splits <= kMostSplits; ++splits)
-    v.sum_bytes[splits] = Slices * BM * BN * static_cast<int>(sizeof(float)) +
-                          native::ClusterSum<BM * BN / 4 / kThreads, kThreads>::received_bytes(splits);
-  return v;
+  return {{BM, BN, 1},
+          Slices * (BM / TM) * (BN / TN),
+          shared_floats(BM, BN, Slices) * static_cast<int>(sizeof(float)),
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::plain>,
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::pre_relu>,
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::flat>};
 }
 
 const std::vector<Variant>& variants() {
@@ -301,8 +292,7 @@ std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, i
   const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
   std::vector<int> splits{1};
   // More blocks than a few waves, or less than four steps a block, cannot pay.
-  for (int s = 2; clusters && s <= kMostSplits && blocks * s <= 6 * multiprocessors && steps_of(g) >= 4 * s;
-       s += s < 4 ? 1 : 2)
+  for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g) >= 4 * s; s += s < 4 ? 1 : 2)
     splits.push_back(s);
   return splits;
 }
@@ -329,7 +319,6 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
   const auto chosen = std::ranges::find_if(
       variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
   if (chosen == variants().end()) throw Error("conv_simt: no such tile");
-  if (tile.splits < 1 || tile.splits > kMostSplits) throw Error("conv_simt: no such number of splits");
   Params params{.g = g,
                 .rows_padded = round_up(g.k, kRowPad),
                 .depth_tiles = depth_of(g) / kDepth,
@@ -342,11 +331,10 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
   params.bias = params.weights + std::size_t(params.steps) * kDepth * params.rows_padded;
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
   const KernelFunction function = is_flat(g) ? chosen->flat : g.pre_relu ? chosen->pre_relu : chosen->plain;
-  const int table_bytes = is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0;
-  const int shared_bytes = std::max(chosen->shared_bytes + table_bytes, chosen->sum_bytes[tile.splits]);
+  const int shared_bytes =
+      chosen->shared_bytes + (is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0);
   // Of a variant always the same limit: a lower one would break nodes of graphs that need more.
-  const int limit = is_flat(g) ? device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) - int{sizeof(std::uint64_t)}
-                               : std::max(chosen->shared_bytes, *std::ranges::max_element(chosen->sum_bytes));
+  const int limit = is_flat(g) ? device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) : chosen->shared_bytes;
   OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, limit));
   const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
                     (g.k + tile.rows - 1) / tile.rows, tile.splits);
