@@ -1,4 +1,4 @@
-// Writes small ONNX models, so that a test holds its case itself.
+// Writes ONNX models, node by node.
 #pragma once
 
 #include <bit>
@@ -9,29 +9,29 @@
 #include <variant>
 #include <vector>
 
-namespace opsched::test {
+namespace opsched {
 
-/// The wire format of protocol buffers, as much as ONNX needs.
-class Message {
+/// The wire format of protocol buffers (https://protobuf.dev/programming-guides/encoding), as much as ONNX needs.
+class ProtobufMessage {
  public:
-  Message& number(int field, std::uint64_t value) {
+  ProtobufMessage& number(int field, std::uint64_t value) {
     varint(std::uint64_t(field) << 3);
     varint(value);
     return *this;
   }
-  Message& real(int field, float value) {
+  ProtobufMessage& real(int field, float value) {
     varint(std::uint64_t(field) << 3 | 5);
     for (auto bits = std::bit_cast<std::uint32_t>(value); const int shift : {0, 8, 16, 24})
       bytes_ += static_cast<char>(bits >> shift);
     return *this;
   }
-  Message& bytes(int field, const std::string& value) {
+  ProtobufMessage& bytes(int field, const std::string& value) {
     varint(std::uint64_t(field) << 3 | 2);
     varint(value.size());
     bytes_ += value;
     return *this;
   }
-  Message& message(int field, const Message& value) { return bytes(field, value.bytes_); }
+  ProtobufMessage& message(int field, const ProtobufMessage& value) { return bytes(field, value.bytes_); }
   const std::string& text() const { return bytes_; }
 
  private:
@@ -50,6 +50,7 @@ class OnnxWriter {
   using Attribute = std::variant<std::int64_t, float, std::string, Dims>;
   using Attributes = std::map<std::string, Attribute>;
 
+  /// `opset`: version of ONNX's own operators.
   explicit OnnxWriter(int opset = 17) : opset_(opset) {}
 
   /// A dimension of -1 is symbolic.
@@ -57,19 +58,24 @@ class OnnxWriter {
     graph_.message(11, value(name, dims, type));
     return *this;
   }
-  OnnxWriter& output(const std::string& name) {
-    graph_.message(12, value(name, {}, onnx_float));
+  OnnxWriter& output(const std::string& name, const Dims& dims = {}) {
+    graph_.message(12, value(name, dims, onnx_float));
+    return *this;
+  }
+  OnnxWriter& name(const std::string& graph) {
+    graph_.bytes(2, graph);
     return *this;
   }
   OnnxWriter& node(const std::string& type, const std::vector<std::string>& inputs,
                    const std::vector<std::string>& outputs, const Attributes& attributes = {},
                    const std::string& domain = "") {
-    Message node;
+    ProtobufMessage node;
     for (const std::string& name : inputs) node.bytes(1, name);
     for (const std::string& name : outputs) node.bytes(2, name);
     node.bytes(4, type);
+    if (!outputs.empty()) node.bytes(3, outputs.front());  // its name
     for (const auto& [name, given] : attributes) {
-      Message attribute;
+      ProtobufMessage attribute;
       attribute.bytes(1, name);
       if (const auto* i = std::get_if<std::int64_t>(&given)) attribute.number(3, *i).number(20, 2);
       if (const auto* f = std::get_if<float>(&given)) attribute.real(2, *f).number(20, 1);
@@ -86,6 +92,7 @@ class OnnxWriter {
   }
   OnnxWriter& floats(const std::string& name, const Dims& dims, const std::vector<float>& values) {
     std::string raw;
+    raw.reserve(4 * values.size());
     for (const float v : values)
       for (const auto bits = std::bit_cast<std::uint32_t>(v); const int shift : {0, 8, 16, 24})
         raw += static_cast<char>(bits >> shift);
@@ -102,41 +109,42 @@ class OnnxWriter {
     return *this;
   }
   OnnxWriter& external(const std::string& name, const Dims& dims, const std::string& file, std::int64_t offset) {
-    Message constant = tensor(name, dims, onnx_float);
-    constant.message(13, Message().bytes(1, "location").bytes(2, file));
-    constant.message(13, Message().bytes(1, "offset").bytes(2, std::to_string(offset)));
+    ProtobufMessage constant = tensor(name, dims, onnx_float);
+    constant.message(13, ProtobufMessage().bytes(1, "location").bytes(2, file));
+    constant.message(13, ProtobufMessage().bytes(1, "offset").bytes(2, std::to_string(offset)));
     graph_.message(5, constant.number(14, 1));
     return *this;
   }
   /// A constant as the file may say it; for fields that the rest of this class does not write.
-  OnnxWriter& constant(const Message& message) {
+  OnnxWriter& constant(const ProtobufMessage& message) {
     graph_.message(5, message);
     return *this;
   }
-  static Message tensor(const std::string& name, const Dims& dims, int type) {
-    Message message;
+  static ProtobufMessage tensor(const std::string& name, const Dims& dims, int type) {
+    ProtobufMessage message;
     for (std::int64_t dim : dims) message.number(1, dim);
     return std::move(message.number(2, type).bytes(8, name));
   }
 
   std::string bytes() const {
-    Message model;
-    model.number(1, 8).message(7, graph_).message(8, Message().number(2, opset_));
+    ProtobufMessage model;
+    model.number(1, 8).bytes(2, "opsched").message(7, graph_).message(8, ProtobufMessage().number(2, opset_));
     return model.text();
   }
 
  private:
-  static Message value(const std::string& name, const Dims& dims, int type) {
-    Message shape;
+  static ProtobufMessage value(const std::string& name, const Dims& dims, int type) {
+    ProtobufMessage shape;
     for (std::int64_t dim : dims)
-      shape.message(1, dim < 0 ? Message().bytes(2, "N") : Message().number(1, static_cast<std::uint64_t>(dim)));
-    Message tensor;
+      shape.message(
+          1, dim < 0 ? ProtobufMessage().bytes(2, "N") : ProtobufMessage().number(1, static_cast<std::uint64_t>(dim)));
+    ProtobufMessage tensor;
     tensor.number(1, type).message(2, shape);
-    return Message().bytes(1, name).message(2, Message().message(1, tensor));
+    return ProtobufMessage().bytes(1, name).message(2, ProtobufMessage().message(1, tensor));
   }
 
   int opset_;
-  Message graph_;
+  ProtobufMessage graph_;
 };
 
-}  // namespace opsched::test
+}  // namespace opsched
