@@ -8,6 +8,7 @@
 #include "core/npy.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "experiments/cli/options.hpp"
+#include "experiments/studies/scratch_folder.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -133,7 +134,11 @@ std::vector<Tensor> compute(const InferOptions& options, const Graph& graph, con
   if (!given) choice.scheduler.name = "sequential";
   const ScheduleChoice::Request request = choice.request(graph);
   StatusLine status;
-  const GraphOnDevice on(graph, options.run, options.run.device_options(request.gpus, status));
+  // Nothing is timed, so nothing that was measured with other kernels stands in the way.
+  const ScratchFolder nothing_measured("infer");
+  DeviceOptions device = options.run.device_options(request.gpus, status);
+  if (device.profile.empty()) device.profile = nothing_measured.path();
+  const GraphOnDevice on(graph, options.run, device);
   const Schedule schedule = choice.find(*on.costs, request, {});
   return on.device->executor(*on.costs, schedule, precision, options.weight_seed)->run(inputs);
 }

@@ -33,13 +33,16 @@ class Search {
       : cost_(cost), options_(options), progress_(progress), found_(found), signer_(cost.graph()) {}
 
   IosResult run() {
-    enumerate();
     try {
+      enumerate();
       if (options_.exhaustive)
         ask_everything();
       else if (cost_.measures())
         measure();
-    } catch (...) {
+    } catch (const Error&) {
+      throw;
+    } catch (...) {  // stopped
+      for (; !open_.empty(); open_.pop_back()) parts_.push_back({std::move(open_.back()), kNotSearched});
       if (found_) found_(finish().schedule);
       throw;
     }
@@ -49,7 +52,7 @@ class Search {
  private:
   struct Part {
     IosPart part;
-    std::size_t search;  ///< parts that are built and wired alike share one
+    std::size_t search;  ///< parts that are built and wired alike share one; or kNotSearched
   };
   struct Asked {
     IosPartSearch* part;
@@ -75,11 +78,10 @@ class Search {
     if (!(options_.tolerance >= 0)) throw Error("the tolerance must be at least 0");
     std::unordered_map<std::string, std::size_t> twins;
     std::unordered_set<std::string> wide;
-    std::vector<IosPart> open = ios_parts(cost_.graph(), options_.space.max_part_size);
-    std::ranges::reverse(open);
-    while (!open.empty()) {
-      IosPart part = std::move(open.back());
-      open.pop_back();
+    open_ = ios_parts(cost_.graph(), options_.space.max_part_size);
+    std::ranges::reverse(open_);
+    while (!open_.empty()) {
+      IosPart part = open_.back();
       IosOptions space = options_.space;
       space.may_split = options_.split_transitions > 0 && part.size() > 1;
       if (space.may_split && part.made != IosPart::Made::named)
@@ -107,10 +109,11 @@ class Search {
           wide.insert(key);
           ++result_.stats.cuts;
           auto [first, second] = halves(cost_.graph(), part);
-          open.push_back(std::move(second));
-          open.push_back(std::move(first));
+          open_.back() = std::move(second);
+          open_.push_back(std::move(first));
           continue;
         }
+      open_.pop_back();
       parts_.push_back({std::move(part), twin});
       SearchStats& stats = result_.stats;
       const IosPartSearch& search = searches_[twin];
@@ -227,6 +230,10 @@ class Search {
       paths.push_back(found ? std::move(known) : std::move(cautious));
     }
     for (const Part& part : parts_) {
+      if (part.search == kNotSearched) {
+        add_level_by_level(part.part, schedule.devices[0].stages);
+        continue;
+      }
       const IosSpace& space = searches_[part.search].space();
       result_.ms += paths[part.search].ms;
       result_.bound_ms += bounds[part.search];
@@ -237,12 +244,28 @@ class Search {
     return std::move(result_);
   }
 
+  /// All that can run side by side, or where that is not allowed one operator after another.
+  void add_level_by_level(const IosPart& part, std::vector<Stage>& stages) const {
+    std::vector<int> level(part.size(), 0);
+    std::vector<Stage> levels;
+    for (int v = 0; v < part.size(); ++v) {
+      for (int p : part.preds[v]) level[v] = std::max(level[v], level[p] + 1);
+      if (!options_.space.concurrent) level[v] = v;
+      levels.resize(std::max<std::size_t>(levels.size(), level[v] + 1));
+      levels[level[v]].groups.push_back({part.ops[v]});
+    }
+    std::ranges::move(levels, std::back_inserter(stages));
+  }
+
+  static constexpr std::size_t kNotSearched = ~std::size_t{0};
+
   CostModel& cost_;
   const IosSearchOptions& options_;
   const Progress& progress_;
   const std::function<void(const Schedule&)>& found_;
   StageSigner signer_;
   std::vector<IosPartSearch> searches_;
+  std::vector<IosPart> open_;  ///< still to be enumerated, the next one last
   std::vector<Part> parts_;
   IosResult result_;
   std::int64_t asked_ = 0, next_estimate_ = kFirstEstimate;

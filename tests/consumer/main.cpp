@@ -1,5 +1,6 @@
 // A program of its own with the installed library: a graph file under a schedule, loaded once and run twice. Exits with
 // 0 if the numbers are right.
+#include <core/error.hpp>
 #include <core/graph/algorithms.hpp>
 #include <core/graph/files/graph_io.hpp>
 #include <core/runtime/inference.hpp>

@@ -308,6 +308,26 @@ TEST(IosSearch, TheBestScheduleSoFarIsToldWhenItIsStopped) {
   EXPECT_NO_THROW(validate(graph, best));
 }
 
+TEST(IosSearch, WhatWasNotLookedAtYetRunsLevelByLevelWhenItIsStopped) {
+  struct Stop {};
+  for (const Graph& graph : {make_network("squeezenet"), test::layered(6, 4, 2)})
+    for (const char* strategies : {"concurrent", "merge", "concurrent,merge"})
+      for (int parts : {0, 1, 3}) {
+        TestCost cost(graph, 1);
+        IosSearchOptions options = search_options(Enumeration::single_source, 3, 8, strategies);
+        int left = parts;
+        options.space.poll = [&] {
+          if (left-- == 0) throw Stop{};
+        };
+        Schedule best;
+        try {
+          ios_search(cost, options, {}, [&](const Schedule& schedule) { best = schedule; });
+        } catch (const Stop&) {
+          EXPECT_NO_THROW(validate(graph, best)) << strategies << ", " << parts;
+        }
+      }
+}
+
 TEST(IosDataflow, KeepsStagesAndSavesWaits) {
   // Two chains: with barriers they are stages of two groups; without, each chain stays on its stream.
   const Graph two = test::disconnected(2, 6);
