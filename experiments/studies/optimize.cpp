@@ -87,6 +87,7 @@ class Optimizer {
       add(what, found);
       tried_.back().notes = std::move(notes);
     } catch (const OutOfTime&) {
+      spent_[scheduler] = since(begin);
       return false;
     } catch (const DeviceLost&) {
       throw;
@@ -100,7 +101,7 @@ class Optimizer {
     const auto it = so_far_.find(scheduler);
     if (it == so_far_.end()) return miss(scheduler, "its search did not end in time; give a larger --budget");
     const Case what = case_of(scheduler);
-    Found found{.schedule = it->second};
+    Found found{.schedule = it->second, .seconds = spent_[scheduler]};
     found.schedule.graph = costs_.graph().name();
     found.schedule.scheduler = scheduler;
     found.schedule.devices.resize(what.gpus);
@@ -182,6 +183,7 @@ class Optimizer {
   const Report& report_;
   const Clock::time_point begin_ = Clock::now();
   std::vector<Attempt> tried_;
+  std::map<std::string, double> spent_;     ///< seconds of searches that were cut off
   std::map<std::string, Schedule> so_far_;  ///< the best of searches that are under way or were cut off
 };
 

@@ -99,14 +99,15 @@ class Search {
       const std::string key = cost_.structural()
                                   ? signature(part)
                                   : std::to_string(part.ops.front()) + "-" + std::to_string(part.ops.back());
+      const std::string limit = " " + std::to_string(space.max_transitions);
       const auto known = twins.find(key);
       const std::size_t twin = known == twins.end() ? searches_.size() : known->second;
       if (known == twins.end()) try {
-          if (wide.contains(key)) throw TooWide(part.name());
+          if (wide.contains(key + limit)) throw TooWide(part.name());
           searches_.emplace_back(part, cost_, space);
           twins.emplace(key, twin);
         } catch (const TooWide&) {
-          wide.insert(key);
+          wide.insert(key + limit);
           ++result_.stats.cuts;
           auto [first, second] = halves(cost_.graph(), part);
           open_.back() = std::move(second);

@@ -28,7 +28,9 @@ class Verified {
       try_seed(merge ? "ios-both" : "ios-parallel", [&] {
         IosSearchOptions search = options_;
         search.space.merge = merge;
-        IosResult result = ios_search(request_, search, [&](const Schedule& s) { consider(s); });
+        IosResult result = ios_search(request_, search, [&](const Schedule& s) {
+          if (!consider(s) && best_.empty() && request_.found) request_.found(s);
+        });
         consider(std::move(result.schedule), result.ms);
       });
     for (const char* other : {"wavefront", "greedy"}) try_seed(other, [&] { consider(plain(other)); });
