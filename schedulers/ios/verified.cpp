@@ -29,7 +29,7 @@ class Verified {
         IosSearchOptions search = options_;
         search.space.merge = merge;
         IosResult result = ios_search(request_, search, [&](const Schedule& s) {
-          if (!consider(s) && best_.empty() && request_.found) request_.found(s);
+          if (best_.empty() && request_.found) request_.found(s);  // it is being stopped
         });
         consider(std::move(result.schedule), result.ms);
       });
