@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from page import BASELINES, PRECISIONS, Marks, bold, distinct, fastest, grouped, name_of, ratio_text, table
-from records import Provenance, Record, Records
+from records import Provenance, Record, Records, pixels
 
 # What is shown at batch 1: software, way to run, and the schedule of ours that does the same.
 COLUMNS = {("pytorch", "eager"): None, ("pytorch", "compile"): None, ("pytorch", "sequential"): "sequential",
@@ -17,7 +17,7 @@ class Case:
     network: str
     precision: str
     batch: int
-    image: int  # 0: the network's own
+    image: int | str  # 0: the network's own
 
     def __str__(self) -> str:
         return (f"{self.network} {self.precision}" + (f" batch {self.batch}" if self.batch > 1 or not self.image else "")
@@ -95,7 +95,7 @@ def comparisons(records: Records) -> list[Comparison]:
                      for s, there in grouped(by_case.get(case, []), lambda r: r.scheduler).items()}
         if schedules:
             found.append(Comparison(case, others, schedules))
-    return sorted(found, key=lambda c: (c.case.network, PRECISIONS.index(c.case.precision), c.case.batch, c.case.image))
+    return sorted(found, key=lambda c: (c.case.network, PRECISIONS.index(c.case.precision), c.case.batch, pixels(c.case.image)))
 
 
 def batch_1(found: list[Comparison], marks: Marks) -> str:

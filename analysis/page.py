@@ -10,8 +10,17 @@ from records import Provenance, Record, Run, comparable
 
 PRECISIONS = ["fp32", "tf32", "fp16"]
 STOPPED = 130  # exit code after Ctrl-C
-NETWORKS = {"inception_v3": "Inception V3", "randwire": "RandWire", "randwire-paper": "RandWire of the paper",
-            "nasnet": "NasNet-A", "squeezenet": "SqueezeNet"}
+
+
+class Names(dict[str, str]):
+    """Names for readers; who has none is called as in records."""
+
+    def __missing__(self, key: str) -> str:
+        return key
+
+
+NETWORKS = Names({"inception_v3": "Inception V3", "randwire": "RandWire", "randwire-paper": "RandWire of the paper",
+                  "nasnet": "NasNet-A", "squeezenet": "SqueezeNet"})
 SCHEDULERS = {"sequential": "sequential", "wavefront": "wavefront (the paper's greedy)", "greedy": "greedy",
               "ios-merge": "IOS-Merge", "ios-parallel": "IOS-Parallel", "ios-both": "IOS-Both",
               "ios-dataflow": "IOS without barriers", "dataflow": "dataflow"}  # of one GPU

@@ -86,11 +86,12 @@ class Record:
     """A number, or several that belong together. Names and meaning of the fields: docs/records.md."""
 
     network: str = ""
+    file: str = ""  # of a graph that is no network by name
     software: str = "opsched"
     scheduler: str = ""
     options: Texts = field(default_factory=dict)
     batch: int = 1
-    image: int = 0
+    image: int | str = 0  # "480x640", height first, where it is not square
     precision: str = "fp32"
     gpus: int = 1
     quantity: str = "latency"
@@ -133,6 +134,12 @@ class Record:
 
 
 _FIELDS = {f.name: f for f in fields(Record)}
+
+
+def pixels(image: int | str) -> tuple[int, ...]:
+    """Height and width, to sort by."""
+    sides = tuple(int(side) for side in str(image).split("x"))
+    return sides if len(sides) == 2 else sides * 2
 
 
 def utc(seconds: float | None = None) -> str:

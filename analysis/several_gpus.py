@@ -3,7 +3,7 @@
 import statistics
 
 from page import Marks, bold, fastest, grouped, number, plural, ratio_text, source, table, titled
-from records import Provenance, Record
+from records import Provenance, Record, pixels
 
 
 def size_of(record: Record) -> str:
@@ -13,7 +13,7 @@ def size_of(record: Record) -> str:
 def gains(found: list[Record], marks: Marks) -> str:
     """The fastest schedule on several GPUs beside the fastest on one, of the same folder."""
     rows, slower = [], []
-    for (network, _, precision, _), same in sorted(grouped(found, lambda r: (r.network, r.image, r.precision, r.batch)).items()):
+    for (network, _, precision, _), same in sorted(grouped(found, lambda r: (r.network, pixels(r.image), r.precision, r.batch)).items()):
         by_gpus = {gpus: fastest(there) for gpus, there in sorted(grouped(same, lambda r: r.gpus).items())}
         one = by_gpus.pop(1, None)
         for gpus, best in by_gpus.items() if one else ():
@@ -41,9 +41,9 @@ def foreseen(found: list[Record], marks: Marks) -> str:
     if not known:
         return ""
     rows = []
-    for (network, gpus, image), there in sorted(grouped(known, lambda r: (r.network, r.gpus, r.image)).items()):
+    for (network, gpus, _), there in sorted(grouped(known, lambda r: (r.network, r.gpus, pixels(r.image))).items()):
         errors = [off(r) for r in there]
-        rows.append([network, str(gpus), str(image or "own"), str(len(errors)),
+        rows.append([network, str(gpus), size_of(there[0]), str(len(errors)),
                      f"{statistics.median(abs(e) for e in errors):.1f}%", f"{statistics.median(errors):+.1f}%"])
     median = statistics.median(abs(off(r)) for r in known)
     intro = ("The simulated makespan that a schedule was chosen by, before anything of it had run on several GPUs. Median "

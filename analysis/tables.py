@@ -17,7 +17,7 @@ import several_gpus
 import simulations
 import simulator
 from page import PRECISIONS, Marks, commands, fastest, grouped, plural, put, run, source, table, titled, where_from
-from records import BadRecords, Provenance, Record, Records, Run
+from records import BadRecords, Provenance, Record, Records, Run, pixels
 
 SEARCHES = ["greedy", "ios-merge", "ios-parallel", "ios-both", "ios-dataflow", "ios-verified"]
 ABLATIONS = ["pruning", "strategies", "enumerations", "measuring", "barriers"]
@@ -27,7 +27,8 @@ def schedules(found: list[Record], marks: Marks) -> str:
     """One table for each batch, image size and device count: latency in ms by network and scheduler."""
     base = {(r.network, r.image, r.batch, r.precision): r for r in found if r.scheduler == "sequential" and r.gpus == 1}
     text = ""
-    for (gpus, image, batch), chosen in sorted(grouped(found, lambda r: (r.gpus, r.image, r.batch)).items()):
+    for (gpus, _, batch), chosen in sorted(grouped(found, lambda r: (r.gpus, pixels(r.image), r.batch)).items()):
+        image = chosen[0].image
         rows: dict[tuple[str, str], dict[str, str]] = {}
         for r in chosen:
             sequential = base.get((r.network, image, batch, r.precision))

@@ -102,7 +102,7 @@ OpId block_e(NetworkBuilder& b, const std::string& name, OpId x) {
 Graph make_inception_v3(const NetworkOptions& options) {
   Graph graph("inception_v3", options.batch);
   NetworkBuilder b(graph);
-  OpId x = stem(b, graph.add_input("input", {3, options.image, options.image}));
+  OpId x = stem(b, graph.add_input("input", {3, options.image.height, options.image.width}));
   x = block_a(b, "a1", x, 32);
   x = block_a(b, "a2", x, 64);
   x = block_a(b, "a3", x, 64);

@@ -120,7 +120,7 @@ OpId normal_cell(NetworkBuilder& b, const std::string& name, OpId x, OpId before
 Graph make_nasnet(const NetworkOptions& options) {
   Graph graph("nasnet", options.batch);
   NetworkBuilder b(graph);
-  const OpId input = graph.add_input("input", {3, options.image, options.image});
+  const OpId input = graph.add_input("input", {3, options.image.height, options.image.width});
   b.begin_part("stem");
   const OpId stem = b.conv("conv", input, {.out_channels = stem_filters, .kernel = {3, 3}, .stride = {2, 2}});
   OpId before = stem_cell_0(b, stem, filters / 4);

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "core/graph/graph.hpp"
+#include "core/graph/image_size.hpp"
 
 namespace opsched {
 
 struct NetworkOptions {
   int batch = 1;
-  int image = 0;           ///< height and width of the input; 0: the network's own
+  ImageSize image{};       ///< of the input; 0: the network's own
   std::uint64_t seed = 1;  ///< random networks: which one is drawn
   std::string edge_lists;  ///< random networks: a folder of edge lists to load instead
 };

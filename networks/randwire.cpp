@@ -72,7 +72,7 @@ OpId stage(NetworkBuilder& b, const std::string& name, OpId x, const Wiring& wir
 Graph make_randwire(const std::string& name, const NetworkOptions& options, const std::vector<Wiring>& wirings) {
   Graph graph(name, options.batch);
   NetworkBuilder b(graph);
-  OpId x = graph.add_input("input", {3, options.image, options.image});
+  OpId x = graph.add_input("input", {3, options.image.height, options.image.width});
   b.begin("stem");
   x = b.conv("conv", x, {.out_channels = base_channels / 2, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
   b.end();

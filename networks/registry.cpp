@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/names.hpp"
 #include "networks/network.hpp"
 
@@ -28,7 +30,7 @@ const NetworkInfo& find_network(const std::string& name) {
 namespace {
 
 /// Does the network exist at this image size?
-bool fits(const NetworkInfo& info, NetworkOptions options, int image) {
+bool fits(const NetworkInfo& info, NetworkOptions options, ImageSize image) {
   options.image = image;
   try {
     info.make(options);
@@ -40,8 +42,9 @@ bool fits(const NetworkInfo& info, NetworkOptions options, int image) {
 
 /// Where an image is too small: "; the least image size is 75".
 std::string least_size(const NetworkInfo& info, const NetworkOptions& options) {
-  if (options.image >= info.image || !fits(info, options, info.image)) return "";
-  int least = options.image + 1;
+  const int smaller = std::min(options.image.height, options.image.width);
+  if (smaller >= info.image || !fits(info, options, info.image)) return "";
+  int least = smaller + 1;
   while (!fits(info, options, least)) ++least;
   return "; the least image size is " + std::to_string(least);
 }
@@ -53,13 +56,14 @@ Graph make_network(const std::string& name, const NetworkOptions& options) {
   NetworkOptions filled = options;
   if (filled.image == 0) filled.image = info.image;
   constexpr int largest = 1 << 14;
-  if (filled.image < 1 || filled.image > largest)
+  const auto [smaller, larger] = std::minmax({filled.image.height, filled.image.width});
+  if (smaller < 1 || larger > largest)
     throw Error("network '" + name + "': the image size must be between 1 and " + std::to_string(largest) + ", not " +
-                std::to_string(filled.image));
+                to_string(filled.image));
   try {
     return info.make(filled);
   } catch (const Error& e) {
-    throw Error("network '" + name + "' at image size " + std::to_string(filled.image) + ": " + e.what() +
+    throw Error("network '" + name + "' at image size " + to_string(filled.image) + ": " + e.what() +
                 least_size(info, filled));
   }
 }

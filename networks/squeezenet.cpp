@@ -29,7 +29,7 @@ OpId pool(NetworkBuilder& b, const std::string& name, OpId x) {
 Graph make_squeezenet(const NetworkOptions& options) {
   Graph graph("squeezenet", options.batch);
   NetworkBuilder b(graph);
-  OpId x = graph.add_input("input", {3, options.image, options.image});
+  OpId x = graph.add_input("input", {3, options.image.height, options.image.width});
   b.begin("stem");
   x = b.conv("conv", x, conv_relu(96, {7, 7}, {2, 2}, {3, 3}));
   x = b.pool("pool", x, max_pool(3, 2));

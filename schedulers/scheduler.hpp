@@ -24,6 +24,10 @@ struct SchedulerRequest {
   int devices = 1;
   SchedulerOptions options;
   Progress progress;  ///< may be empty
+  /// Told by long searches of the best schedule so far: what there is if `progress` stops them. May be empty.
+  std::function<void(const Schedule&)> found{};
+  /// Told in a line what a search left out, and why. May be empty.
+  std::function<void(const std::string&)> note{};
 };
 
 /// One entry of the list. A scheduler sees a graph and costs, nothing of CUDA.

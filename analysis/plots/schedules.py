@@ -8,18 +8,23 @@ from plots.paper import RANDWIRE, networks_with
 OF_THE_PAPER = ["sequential", "wavefront", "ios-merge", "ios-parallel", "ios-both"]
 
 
+def compared(figure: Figure) -> dict[str, str]:
+    """Ours, and those that `opsched reproduce --scheduler` adds."""
+    return SCHEDULERS | {s: s for s in figure.names("scheduler") if s not in SCHEDULERS}
+
+
 def draw(figure: Figure, paper: Paper) -> Picture:
-    return baselines.draw_relative(figure, SCHEDULERS, lambda n: fastest(figure.all(network=n)), "throughput / best", 4,
+    return baselines.draw_relative(figure, compared(figure), lambda n: fastest(figure.all(network=n)), "throughput / best", 4,
                                    width=8)
 
 
 def compare(figure: Figure, paper: Paper) -> Comparison:
-    rows, faster, slower, beaten, free = [], [], [], [], []
+    rows, faster, slower, beaten, free, schedulers = [], [], [], [], [], compared(figure)
     for network in networks_with(paper, figure):
-        ours = {s: figure.ours(network=network, scheduler=s) for s in SCHEDULERS}
+        ours = {s: figure.ours(network=network, scheduler=s) for s in schedulers}
         theirs = paper["ios"]["latency_ms"].get(network, {})
         rows.append([NETWORKS[network], *(figure.marks.cell(r, ours["sequential"]) for r in ours.values())])
-        rows.append(["the paper's", *(ms_text(theirs.get(s)) for s in SCHEDULERS)])
+        rows.append(["the paper's", *(ms_text(theirs.get(s)) for s in schedulers)])
         gain = ratio(ours["sequential"], ours["ios-both"])
         if gain is None:
             continue
@@ -40,4 +45,4 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
         differs += (f"What has no barriers at all (dataflow) runs between {min(free):.2f} and {max(free):.2f} times as fast as "
                     "IOS-Both: a barrier on this GPU costs microseconds while its stages are much shorter than on the V100, and "
                     "stage latencies measured one by one leave out how neighbouring stages overlap.")
-    return Comparison(["network, ms", *SCHEDULERS.values()], rows, agrees, differs.strip(), RANDWIRE)
+    return Comparison(["network, ms", *schedulers.values()], rows, agrees, differs.strip(), RANDWIRE)

@@ -1,6 +1,7 @@
 #include "core/graph/graph.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/error.hpp"
@@ -31,6 +32,7 @@ OpId Graph::insert(Operator op) {
   preds_.push_back(std::move(preds));
   succs_.emplace_back();
   ops_.push_back(std::move(op));
+  output_names_.clear();  // other outputs may be there now
   return id;
 }
 
@@ -165,8 +167,46 @@ Graph Graph::with_batch(int batch) const {
   return graph;
 }
 
+namespace {
+
+/// The factor of a resizing stays, not its size.
+int resized(int size, double scale, int before, int after) {
+  if (scale > 0) return static_cast<int>(after * scale);
+  return static_cast<int>(std::int64_t{size} * after / before);
+}
+
+}  // namespace
+
+Graph Graph::with_image(const ImageSize& image) const {
+  Graph graph(name_, batch_);
+  std::optional<Shape> first;
+  for (const Operator& op : ops_) {
+    if (op.is_input()) {
+      if (!first) first = op.output;
+      if (op.output.h != first->h || op.output.w != first->w)
+        throw Error("graph '" + name_ + "': its inputs are of several sizes, so no one image size fits them all");
+      graph.add_input(op.name, {op.output.c, image.height, image.width});
+      continue;
+    }
+    std::vector<Layer> layers = op.layers;
+    Shape before = op.input, after = graph.combined_shape(op);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      if (auto* resize = std::get_if<Resize2d>(&layers[i]))
+        resize->size = {resized(resize->size[0], resize->scale[0], before.h, after.h),
+                        resized(resize->size[1], resize->scale[1], before.w, after.w)};
+      before = infer_shape(op.layers[i], before);
+      if (i + 1 < layers.size()) after = infer_shape(layers[i], after);
+    }
+    graph.add(op.name, op.terms, std::move(layers), op.combine);
+  }
+  graph.set_blocks(blocks_);
+  graph.weights_ = weights_;
+  graph.output_names_ = output_names_;
+  return graph;
+}
+
 void Graph::set_weights(std::shared_ptr<const WeightTable> weights) {
-  for (OpId id : units()) {
+  for (OpId id : weights ? units() : std::vector<OpId>{}) {
     Shape shape = ops_[id].input;
     for (std::size_t layer = 0; layer < ops_[id].layers.size(); ++layer) {
       if (const auto* conv = std::get_if<Conv2d>(&ops_[id].layers[layer])) {
@@ -212,6 +252,20 @@ std::vector<OpId> Graph::outputs() const {
   for (OpId id : units())  // an input that nobody reads is no output
     if (succs_[id].empty()) ids.push_back(id);
   return ids;
+}
+
+std::vector<std::string> Graph::output_names() const {
+  std::vector<std::string> names = output_names_;
+  if (names.empty())
+    for (OpId id : outputs()) names.push_back(ops_[id].name);
+  return names;
+}
+
+void Graph::set_output_names(std::vector<std::string> names) {
+  if (names.size() != outputs().size())
+    throw Error("graph '" + name_ + "' has " + std::to_string(outputs().size()) + " outputs, not " +
+                std::to_string(names.size()));
+  output_names_ = std::move(names);
 }
 
 namespace {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/graph/image_size.hpp"
 #include "core/graph/operator.hpp"
 #include "core/graph/weights.hpp"
 
@@ -42,6 +43,9 @@ class Graph {
   int batch() const { return batch_; }
   /// The same graph for another batch.
   Graph with_batch(int batch) const;
+  /// The same layers and weights on images of another size: a resizing keeps its factor, a convolution over the whole
+  /// image its kernel. Throws Error naming the operator that does not fit, and for inputs of several sizes.
+  Graph with_image(const ImageSize& image) const;
   int size() const { return static_cast<int>(ops_.size()); }
   const Operator& op(OpId id) const { return ops_[id]; }
   /// Whole output of an operator, as a term of one value.
@@ -60,8 +64,14 @@ class Graph {
   /// Operators whose output nobody reads: the outputs of the graph.
   std::vector<OpId> outputs() const;
 
+  /// What outputs() are called, one name each: by default their operators' names; in an ONNX model outputs have names
+  /// of their own.
+  std::vector<std::string> output_names() const;
+  /// Throws Error unless there is a name for each output.
+  void set_output_names(std::vector<std::string> names);
+
   /// Weights that came with the graph, for all of its convolutions. Throws Error naming the operator
-  /// where they are missing or of another size. Without them, runtimes draw their own.
+  /// where they are missing or of another size. Without them (nullptr), runtimes draw their own.
   void set_weights(std::shared_ptr<const WeightTable> weights);
   /// nullptr if the graph came without.
   const ConvWeights* weights(OpId id, int layer) const;
@@ -88,6 +98,7 @@ class Graph {
   std::vector<Block> blocks_;
   OpId block_begin_ = 0;
   std::shared_ptr<const WeightTable> weights_;
+  std::vector<std::string> output_names_;  ///< empty: those of operators
 };
 
 }  // namespace opsched

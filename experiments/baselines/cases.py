@@ -21,15 +21,20 @@ class Wrong(Exception):
 class Case:
     network: str
     batch: int
-    image: int  # height and width; 0: the network's own
+    image: int | str  # as in records; 0: the network's own
     precision: str
+    file: str = ""  # a graph file; else a network by name
+
+    def given(self, option: str) -> list[str]:
+        """How a command of ours is told of it."""
+        return ["--graph", self.file] if self.file else [*([option] if option else []), self.network]
 
     def __str__(self) -> str:
         size = f", image {self.image}" if self.image else ""
         return f"{self.network}, batch {self.batch}{size}, {self.precision}"
 
     def record(self, software: str, scheduler: str, **more: Any) -> Record:
-        return Record(network=self.network, batch=self.batch, image=self.image, precision=self.precision, software=software,
+        return Record(network=self.network, file=self.file, batch=self.batch, image=self.image, precision=self.precision, software=software,
                       scheduler=scheduler, **more)
 
 

@@ -21,6 +21,7 @@ class Operator:
     layers: list  # as in the file
     output: tuple  # channels, height, width
     preds: list
+    multiplied: bool = False  # terms, instead of concatenated
 
     @property
     def is_input(self):
@@ -28,7 +29,8 @@ class Operator:
 
     @property
     def input_channels(self):
-        return sum(term[0].end - term[0].begin for term in self.terms)
+        channels = [term[0].end - term[0].begin for term in self.terms]
+        return max(channels) if self.multiplied else sum(channels)
 
 
 @dataclasses.dataclass
@@ -73,6 +75,7 @@ def load_graph(path):
                 layers=item.get("layers", []),
                 output=tuple(item["shape"] if "shape" in item else item["output"]),
                 preds=sorted({v.op for term in terms for v in term}),
+                multiplied=item.get("combine") == "product",
             )
         )
     return Graph(data["name"], data["batch"], operators)

@@ -40,6 +40,8 @@ class Network:
         def value(v):
             return lax.slice_in_dim(values[v.op], v.begin, v.end, axis=self.axis)
 
+        if op.multiplied:
+            raise NotImplementedError("products")
         terms = [sum((value(v) for v in term[1:]), start=value(term[0])) for term in op.terms]
         return terms[0] if len(terms) == 1 else jnp.concatenate(terms, self.axis)
 
@@ -59,6 +61,8 @@ class Network:
 
     def layer(self, x: Any, layer: dict[str, Any], weights: Any) -> Any:
         activation = layer.get("activation", "none")
+        if layer["type"] == "resize2d" or {"dilation", "more_padding"} & layer.keys() or activation not in ("none", "relu", "tanh"):
+            raise NotImplementedError(f"{layer}")
         if layer["type"] == "pool2d":
             return self.pool(x, layer)
         if layer["type"] == "conv2d":

@@ -19,10 +19,12 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import functools
+import glob
 import json
 import math
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -33,7 +35,7 @@ import gpu
 from cases import Case, Entry, Record, RecordFile, Run, Task, Wrong, is_wanted, record_of, run_of
 from page import grouped
 from processes import Died, Process, last_words
-from records import BadRecords, Records
+from records import BadRecords, Records, pixels
 
 HERE = pathlib.Path(__file__).resolve().parent
 PRECISIONS = ["fp32", "tf32", "fp16"]
@@ -88,7 +90,7 @@ def make_files(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path
     """Once each, side by side, for the reference of a large image takes the CPU some seconds."""
     work: dict[str, list[str]] = {}
     for case in cases:
-        size, files = [case.network, "--image", str(case.image), "--batch"], files_of(case, folder)
+        size, files = [*case.given(""), "--image", str(case.image), "--batch"], files_of(case, folder)
         work[files["graph"]] = ["show", *size, str(case.batch), "--format", "json", "-o", files["graph"]]
         work[files["expected"]] = ["infer", *size, "1", "--save-weights", files["weights"], "-o", files["expected"]]
     todo = [words for file, words in work.items() if not os.path.exists(file)]
@@ -156,17 +158,17 @@ def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> d
     found: dict[Case, list[tuple[Record, Run]]] = {}
     for number, together in enumerate(min(by_image, by_batch, key=len).values()):
         out = pathlib.Path(tempfile.mkdtemp(prefix=f"ours{number}-", dir=folder))
-        network, precision = together[0].network, together[0].precision
+        precision = together[0].precision
         batches, images = ({getattr(c, key) for c in together} for key in ("batch", "image"))
-        words = ["bench", "--network", network, "--precision", precision,
-                 "--batch", ",".join(map(str, sorted(batches))), "--image", ",".join(map(str, sorted(images))),
+        words = ["bench", *together[0].given("--network"), "--precision", precision,
+                 "--batch", ",".join(map(str, sorted(batches))), "--image", ",".join(map(str, sorted(images, key=pixels))),
                  "--scheduler", ",".join(args.ours), "--max-seconds", str(args.max_seconds), "--out", str(out)]
         if (args.out / f"profile-{precision}.json").exists() or device_name() != "no GPU":
             words += ["--profile", str(args.out)]
         opsched(args, *words)
         records = Records.read(out)
         for r in records.standing():
-            case = Case(r.network, r.batch, r.image, r.precision)
+            case = Case(r.network, r.batch, r.image, r.precision, r.file)
             if case in together and r.gpus == 1:
                 found.setdefault(case, []).append((r, records.run_of(r)))
     return found
@@ -191,12 +193,20 @@ def tasks_of(case: Case, args: argparse.Namespace, file: RecordFile) -> list[Tas
     return tasks
 
 
-def networks_of(args: argparse.Namespace) -> list[str]:
+def networks_of(args: argparse.Namespace) -> list[tuple[str, str]]:
+    """Names, each with its graph file if it has one."""
     listed = [line.split()[0] for line in opsched(args, "list", "networks").splitlines()[2:] if line.strip()]
     unknown = [n for n in args.network if n not in listed]
     if unknown:
         raise Wrong(f"unknown network {', '.join(unknown)}; there are: {', '.join(listed)}")
-    return args.network or listed
+    files = []
+    for pattern in args.graph:  # as `opsched bench --graph` reads it
+        patterns = [f"{pattern}/*.onnx", f"{pattern}/*.json"] if os.path.isdir(pattern) else [pattern]
+        found = sorted(path for p in patterns for path in glob.glob(p))
+        if not found:
+            raise Wrong(f"--graph {pattern}: there is no such file, and no graph file that matches")
+        files += [(pathlib.Path(path).stem, path) for path in found]
+    return [(n, "") for n in args.network or ([] if files else listed)] + files
 
 
 def show(record: Record) -> str:
@@ -262,7 +272,7 @@ def measure(args: argparse.Namespace, file: RecordFile, folder: pathlib.Path) ->
             print(f"{software}: absent: {why}")
     if all(absent.values()):
         print(f"no baseline is installed in {args.python}; give --python the interpreter that has them")
-    cases = [Case(n, b, i, p) for n in networks_of(args) for p in args.precision for i in args.image for b in args.batch]
+    cases = [Case(n, b, i, p, file) for n, file in networks_of(args) for p in args.precision for i in args.image for b in args.batch]
     todo = [(case, tasks) for case in cases if (tasks := tasks_of(case, args, file))]
     print(f"{len(cases)} cases, {len(cases) - len(todo)} of them known already, into {file.path}")
     work = []
@@ -289,11 +299,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--opsched", default=str(HERE.parent.parent / "opsched"), help="our program")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has the baselines")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="results folder; records go there")
-    parser.add_argument("--network", type=words_of, default=[], help="as in a,b (default: all)")
+    parser.add_argument("--network", type=words_of, default=[], help="as in a,b (default: all, or only those of --graph)")
+    parser.add_argument("--graph", type=words_of, default=[],
+                        help="graph files, folders of them, or patterns such as 'models/*.onnx', as in a,b")
     parser.add_argument("--precision", type=words_of, default=PRECISIONS, help="as in fp32,fp16 (default: all)")
     parser.add_argument("--batch", type=words_of, default=["1"], help="as in 1,16 (default: 1)")
     parser.add_argument("--image", type=words_of, default=["0"],
-                        help="as in 512,1024; 0: the network's own (default: 0)")
+                        help="as in 512,480x640 (height first); 0: the network's own (default: 0)")
     parser.add_argument("--baselines", type=words_of, default=list(MODULE), help=f"of {', '.join(MODULE)} (default: all)")
     parser.add_argument("--modes", type=words_of, default=MODES[:-1],
                         help=f"of PyTorch: {', '.join(MODES)}, graph (sequential), opara (dataflow); "
@@ -318,13 +330,13 @@ def parse() -> argparse.Namespace:
             parser.error(f"unknown {what} {', '.join(unknown)}; there are: {', '.join(known)}")
     if not all(b.isdigit() and int(b) > 0 for b in args.batch):
         parser.error(f"--batch {','.join(args.batch)}: write numbers of at least 1, as in 1,16")
-    if not all(i.isdigit() for i in args.image):
-        parser.error(f"--image {','.join(args.image)}: write sizes, as in 512,1024; 0 is the network's own")
+    if not all(re.fullmatch(r"[0-9]+(x[0-9]+)?", i) for i in args.image):
+        parser.error(f"--image {','.join(args.image)}: write sizes, as in 512,480x640; 0 is the network's own")
     for option in ("runs", "max_seconds", "compile_jobs"):
         if getattr(args, option) <= 0:
             parser.error(f"--{option.replace('_', '-')} {getattr(args, option)}: write a number above 0")
     args.command = shlex.join(["python3", "experiments/baselines/run_baselines.py", *sys.argv[1:]])
-    args.batch, args.image = [int(b) for b in args.batch], [int(i) for i in args.image]
+    args.batch, args.image = [int(b) for b in args.batch], [int(i) if i.isdigit() else i for i in args.image]
     return args
 
 

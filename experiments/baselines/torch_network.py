@@ -16,32 +16,61 @@ Values = dict[int, torch.Tensor]
 Weights = tuple[torch.Tensor, torch.Tensor]  # and bias, of a convolution
 
 
-def joined(terms: list[list[torch.Tensor]]) -> torch.Tensor:
-    """The input of an operator: what stands in a term is added, the terms are concatenated."""
+ACTIVATIONS: dict[str, Callable[..., torch.Tensor]] = {
+    "relu": F.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "leaky_relu": F.leaky_relu, "elu": F.elu,
+    "clip": torch.clamp, "hard_sigmoid": lambda x, a, b: torch.clamp(a * x + b, 0, 1), "hard_swish": F.hardswish,
+    "silu": F.silu, "gelu": F.gelu, "softplus": F.softplus, "none": lambda x: x}
+
+
+def activated(x: torch.Tensor, text: str) -> torch.Tensor:
+    """text: "relu", "clip(0,6)"."""
+    name, _, parameters = text.partition("(")
+    return ACTIVATIONS[name](x, *(float(p) for p in parameters.rstrip(")").split(",") if p))
+
+
+def joined(terms: list[list[torch.Tensor]], multiplied: bool = False) -> torch.Tensor:
+    """The input of an operator: what stands in a term is added, the terms are concatenated or multiplied."""
     sums = [sum(term[1:], start=term[0]) for term in terms]
+    if multiplied:
+        return math.prod(sums[1:], start=sums[0])
     return sums[0] if len(sums) == 1 else torch.cat(sums, 1)
 
 
 def run_layer(layer: dict[str, Any], x: torch.Tensor, weights: Weights | None, fuses: bool = False) -> torch.Tensor:
     """weights: of a convolution; fuses: its activation goes into the same kernel of cuDNN."""
-    activation = layer.get("activation", "none")
+    activation, dilation = layer.get("activation", "none"), layer.get("dilation", [1, 1])
+    below, right = layer.get("more_padding", [0, 0])
+    if below or right:
+        lowest = -math.inf if layer.get("pool") == "max" else 0.0
+        if layer.get("pool") == "avg" and not layer["count_padding"]:
+            raise ValueError(f"PyTorch has no pool that pads like {layer}")
+        x = F.pad(x, (0, right, 0, below), value=lowest)
     if layer["type"] == "conv2d":
         stride, padding, groups = layer["stride"], layer["padding"], layer["groups"]
         if activation == "relu" and fuses and not torch.compiler.is_compiling():
-            return torch.cudnn_convolution_relu(x, *weights, stride, padding, [1, 1], groups)
-        x = F.conv2d(x, *weights, stride, padding, 1, groups)
+            return torch.cudnn_convolution_relu(x, *weights, stride, padding, dilation, groups)
+        x = F.conv2d(x, *weights, stride, padding, dilation, groups)
+    elif layer["type"] == "resize2d":
+        return resized(x, layer)
     elif layer["type"] == "pool2d":
         window, ceil = (layer["kernel"], layer["stride"], layer["padding"]), layer.get("ceil", False)
         if layer["pool"] == "max":
-            return F.max_pool2d(x, *window, ceil_mode=ceil)
+            return F.max_pool2d(x, *window, dilation, ceil_mode=ceil)
         if layer["pool"] == "avg":
             return F.avg_pool2d(x, *window, ceil_mode=ceil, count_include_pad=layer["count_padding"])
         return F.adaptive_avg_pool2d(x, 1)
     elif layer["type"] != "activation":
         raise ValueError(f"unknown layer {layer}")
-    if activation == "relu":
-        return F.relu(x)
-    return torch.tanh(x) if activation == "tanh" else x
+    return activated(x, activation)
+
+
+def resized(x: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    size, corners = layer["size"], layer["coordinates"] == "align_corners"
+    if layer["interpolation"] == "linear" and layer["coordinates"] != "asymmetric":
+        return F.interpolate(x, size, mode="bilinear", align_corners=corners)
+    if layer["interpolation"] == "nearest" and not corners and all(n % m == 0 for n, m in zip(size, x.shape[2:])):
+        return F.interpolate(x, size, mode="nearest")
+    raise ValueError(f"PyTorch has no resizing like {layer}")
 
 
 class Network(torch.nn.Module):
@@ -76,7 +105,7 @@ class Network(torch.nn.Module):
             x = values[v.op]
             return x if (v.begin, v.end) == (0, x.shape[1]) else x[:, v.begin : v.end]
 
-        x = joined([[value(v) for v in term] for term in op.terms])
+        x = joined([[value(v) for v in term] for term in op.terms], op.multiplied)
         for i, layer in enumerate(op.layers):
             weights = None
             if layer["type"] == "conv2d":

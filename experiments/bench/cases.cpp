@@ -1,9 +1,13 @@
 #include "experiments/bench/cases.hpp"
 
+#include <glob.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <regex>
 
 #include "core/error.hpp"
+#include "core/graph/files/graph_io.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 
@@ -16,12 +20,32 @@ void require_at_least(const std::vector<int>& values, int least, const std::stri
     if (value < least) throw Error(what + " " + std::to_string(value) + ": must be at least " + std::to_string(least));
 }
 
-std::vector<std::string> chosen_networks(const std::vector<std::string>& names) {
-  std::vector<std::string> chosen = names;
-  for (const std::string& name : names) find_network(name);
-  if (names.empty())
-    for (const NetworkInfo& info : networks()) chosen.push_back(info.name);
+/// Their names, and for a graph file its path.
+std::vector<std::pair<std::string, std::string>> chosen_networks(const Selection& selection) {
+  std::vector<std::pair<std::string, std::string>> chosen;
+  for (const std::string& name : selection.networks) chosen.emplace_back(find_network(name).name, "");
+  for (const auto& [name, path] : graph_files(selection.files)) chosen.emplace_back(name, path);
+  if (chosen.empty())
+    for (const NetworkInfo& info : networks()) chosen.emplace_back(info.name, "");
   return chosen;
+}
+
+/// What a pattern of the shell stands for; of a folder, the graph files in it.
+std::vector<std::string> matching(const std::string& pattern) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> patterns = {pattern};
+  if (fs::is_directory(pattern)) patterns = {(fs::path(pattern) / "*.onnx"), (fs::path(pattern) / "*.json")};
+  std::vector<std::string> paths;
+  for (const std::string& each : patterns) {
+    glob_t found{};
+    if (fs::exists(each))
+      paths.push_back(each);
+    else if (glob(each.c_str(), 0, nullptr, &found) == 0)
+      paths.insert(paths.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    globfree(&found);
+  }
+  if (paths.empty()) throw Error("--graph '" + pattern + "': there is no such file, and no graph file that matches");
+  return paths;
 }
 
 /// Sequential on one device is what all others are compared with; schedulers for several devices are
@@ -71,26 +95,45 @@ class NameFilter {
 
 std::vector<Case> make_cases(const Selection& selection) {
   require_at_least(selection.batches, 1, "--batch");
-  require_at_least(selection.images, 0, "--image");
   require_at_least(selection.gpus, 1, "--gpus");
   const NameFilter filter(selection.filter);
   std::vector<Case> cases;
-  for (const std::string& network : chosen_networks(selection.networks))
+  for (const auto& [network, file] : chosen_networks(selection))
     for (Precision precision : chosen_precisions(selection.precisions))
       for (int batch : selection.batches)
-        for (int image : selection.images)
+        for (const ImageSize& image : selection.images)
           for (int gpus : selection.gpus)
             for (const std::string& scheduler : chosen_schedulers(selection.schedulers, gpus)) {
               Case c{.network = network,
                      .scheduler = scheduler,
                      .batch = batch,
-                     .image = image == find_network(network).image ? 0 : image,
+                     .image = file.empty() && image == find_network(network).image ? ImageSize() : image,
                      .precision = precision,
-                     .gpus = gpus};
+                     .gpus = gpus,
+                     .file = file};
               if (filter.accepts(c.name()) && std::ranges::find(cases, c) == cases.end()) cases.push_back(std::move(c));
             }
   if (cases.empty()) throw Error("no benchmark matches '" + selection.filter + "' (opsched bench --list shows all)");
   return cases;
+}
+
+Graph make_graph(const Case& what) {
+  if (!what.file.empty()) return load_graph(what.file, {.batch = what.batch, .image = what.image});
+  return make_network(what.network, {.batch = what.batch, .image = what.image, .seed = 1, .edge_lists = {}});
+}
+
+std::map<std::string, std::string> graph_files(const std::vector<std::string>& patterns) {
+  std::map<std::string, std::string> files;
+  for (const std::string& pattern : patterns)
+    for (const std::string& path : matching(pattern)) {
+      const std::string name = std::filesystem::path(path).stem().string();
+      const std::string what = "--graph '" + path + "': ";
+      if (std::ranges::find(networks(), name, &NetworkInfo::name) != networks().end())
+        throw Error(what + "'" + name + "' is the name of a network of ours; rename the file");
+      if (const auto [it, fresh] = files.emplace(name, path); !fresh && it->second != path)
+        throw Error(what + "'" + it->second + "' has the same name; rename one of them");
+    }
+  return files;
 }
 
 }  // namespace opsched::bench

@@ -1,9 +1,11 @@
 // Which combinations a benchmark runs: networks x schedulers x batches x precisions x device counts.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "core/graph/graph.hpp"
 #include "experiments/records/record.hpp"
 
 namespace opsched::bench {
@@ -12,17 +14,27 @@ using records::Case;
 
 /// What to combine; names may be empty for the default.
 struct Selection {
-  std::vector<std::string> networks{};    ///< default: all
+  std::vector<std::string> networks{};    ///< default: all, unless there are files
+  std::vector<std::string> files{};       ///< graph files: paths, folders, or patterns such as "models/*.onnx"
   std::vector<std::string> schedulers{};  ///< default: those made for `gpus` devices
   std::vector<int> batches{1};
-  std::vector<int> images{0};
+  std::vector<ImageSize> images{0};
   std::vector<std::string> precisions{};  ///< default: all
   std::vector<int> gpus{1};
   std::string filter{};  ///< a regular expression that a part of the name matches; '-' in front: does not
 };
 
 /// In the order in which they run: what is compared runs close together, sequential first. Throws
-/// Error for an unknown name, a number below its least, and where nothing is left.
+/// Error for an unknown name, a number below its least, and where nothing is left; for graph files that are not there,
+/// or have the name of another one or of a network.
 std::vector<Case> make_cases(const Selection& selection);
+
+/// The graph of a case: its network or graph file, for its batch and image. Throws Error as make_network and load_graph
+/// do.
+Graph make_graph(const Case& what);
+
+/// Paths of graph files, by the names that their cases get: each without its ending. `patterns`: as in Selection.
+/// Throws Error as make_cases does.
+std::map<std::string, std::string> graph_files(const std::vector<std::string>& patterns);
 
 }  // namespace opsched::bench

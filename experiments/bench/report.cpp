@@ -45,7 +45,8 @@ void print_one(std::ostream& out, const std::vector<Record>& results, const std:
 }
 
 /// The cases of one table, a precision each: networks as they came, sequential on top.
-std::vector<Case> rows_of(const std::vector<Record>& results, int gpus, int image, int batch, Precision precision) {
+std::vector<Case> rows_of(const std::vector<Record>& results, int gpus, const ImageSize& image, int batch,
+                          Precision precision) {
   std::vector<Case> rows;
   for (const Record& r : results) {
     Case row = r.what;
@@ -87,7 +88,7 @@ void print_line(std::ostream& out, const Record& record, const Record* baseline)
 }
 
 void print_table(std::ostream& out, const std::vector<Record>& results) {
-  std::set<std::tuple<int, int, int>> groups;
+  std::set<std::tuple<int, ImageSize, int>> groups;
   std::vector<Precision> precisions;
   std::map<std::string, std::vector<std::string>> skipped;  // by reason
   bool throttled = false, simulated = false;
@@ -103,7 +104,7 @@ void print_table(std::ostream& out, const std::vector<Record>& results) {
   }
   for (const auto& [gpus, image, batch] : groups) {
     out << "\nLatency in ms, and speed-up over sequential on one GPU: batch " << batch << ", "
-        << (image == 0 ? "the networks' own image sizes" : "image size " + std::to_string(image)) << ", "
+        << (image == 0 ? "the networks' own image sizes" : "image size " + to_string(image)) << ", "
         << counted(gpus, "GPU") << "\n";
     print_one(out, results, precisions, rows_of(results, gpus, image, batch, precisions.front()));
   }

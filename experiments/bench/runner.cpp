@@ -4,7 +4,6 @@
 #include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/sim/simulate.hpp"
-#include "networks/network.hpp"
 
 namespace opsched::bench {
 
@@ -37,13 +36,12 @@ void put_latency(records::Record& record, const Measurement& latency) {
 }  // namespace
 
 CostModel& Runner::costs(const Case& what) {
-  const bool same_graph =
-      graph_ && what.network == selected_.network && what.batch == selected_.batch && what.image == selected_.image;
+  const bool same_graph = graph_ && what.file == selected_.file && what.network == selected_.network &&
+                          what.batch == selected_.batch && what.image == selected_.image;
   if (same_graph && costs_ && what.precision == selected_.precision) return *costs_;
   costs_.reset();
   if (!same_graph) {
-    const NetworkOptions options{.batch = what.batch, .image = what.image, .seed = 1, .edge_lists = {}};
-    graph_ = std::make_unique<Graph>(make_network(what.network, options));
+    graph_ = std::make_unique<Graph>(make_graph(what));
   }
   selected_ = what;
   costs_ = device_.costs(*graph_, what.precision);

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <utility>
 
+#include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/measurement.hpp"
 #include "core/statistics.hpp"
@@ -87,12 +89,20 @@ class Session {
   }
 
   /// What need not run: made by the interrupted run that this one continues, or recorded where nothing is measured.
-  const Record* known(const Case& what) const {
+  const Record* known(const Case& what) {
     const std::string key = Record{.what = what}.key();
-    if (const Record* made = file_ ? file_->made(key) : nullptr) return made;
+    if (const Record* made = file_ ? file_->made(key) : nullptr; made && same_graph(*made, what)) return made;
     if (device_.measures()) return nullptr;
     const Record* record = recorded_.find(key);
-    return record != nullptr && record->missing.empty() ? record : nullptr;
+    return record != nullptr && record->missing.empty() && same_graph(*record, what) ? record : nullptr;
+  }
+
+  /// Files of one name may hold anything.
+  bool same_graph(const Record& record, const Case& what) {
+    if (what.file.empty() || !record.missing.empty()) return true;
+    const auto [it, fresh] = fingerprints_.try_emplace({what.file, what.batch, to_string(what.image)});
+    if (fresh) it->second = fingerprint(make_graph(what));
+    return record.graph == it->second;
   }
 
   void begin(const Case& what) {
@@ -184,9 +194,10 @@ class Session {
   /// Combinations that cannot be are not registered; why is said once, in the table.
   void choose_cases() {
     for (const Case& what : with_baselines(options_.cases)) {
-      const bool runs = known(what) == nullptr;
+      const bool runs = !what.file.empty() || known(what) == nullptr;
       if (runs) device_.open(what.precision);  // what cannot be opened ends the run before anything is recorded
       try {
+        if (!what.file.empty()) known(what);  // a file that cannot be read is out here
         check_scheduler(what.scheduler, what.gpus, what.options);
         if (runs) device_.require(what.gpus, what.precision);
         cases_.push_back(what);
@@ -261,6 +272,7 @@ class Session {
   Records recorded_;             ///< of the folder that is replayed
   std::vector<Case> cases_;      ///< that can run
   std::vector<Record> results_;  ///< in the order in which they came; skipped ones say why
+  std::map<std::tuple<std::string, int, std::string>, std::string> fingerprints_;  ///< of graph files
   std::unique_ptr<Current> current_;
   std::vector<double> expected_;  ///< seconds of each of them; only proportions matter
   std::size_t done_ = 0;          ///< how many of them

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "experiments/bench/cases.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/device/folders.hpp"
 #include "experiments/studies/compare.hpp"
@@ -13,6 +14,7 @@ using namespace compare;
 
 struct CompareOptions {
   std::string a, b, format = "text", device = "auto";
+  std::vector<std::string> graphs;
   bool no_schedules = false;
 
   void add_to(CLI::App& app) {
@@ -21,6 +23,9 @@ struct CompareOptions {
     app.add_option("--format", format, "text or json")->check(CLI::IsMember({"text", "json"}));
     app.add_option("--device", device, "For A's schedules on B: gpu, sim or auto")
         ->check(CLI::IsMember({"auto", "gpu", "sim"}));
+    app.add_option("--graph", graphs,
+                   "Where graph files are that are not where they were measured: files, folders or patterns, as in a,b")
+        ->delimiter(',');
     app.add_flag("--no-schedules", no_schedules, "Do not run A's schedules on B's device");
   }
 };
@@ -28,7 +33,7 @@ struct CompareOptions {
 /// "fp32, batch 16, image 512, 2 GPUs"; the usual left out.
 std::string setting(const records::Case& c) {
   std::string text = to_string(c.precision) + ", batch " + std::to_string(c.batch);
-  if (c.image != 0) text += ", image " + std::to_string(c.image);
+  if (c.image != 0) text += ", image " + to_string(c.image);
   if (c.gpus > 1) text += ", " + std::to_string(c.gpus) + " GPUs";
   return text;
 }
@@ -108,6 +113,9 @@ std::unique_ptr<Device> device_of(const CompareOptions& options, const Compariso
 void run_compare(const CompareOptions& options) {
   StatusLine status;
   Comparison comparison = compare_folders(options.a, options.b);
+  const std::map<std::string, std::string> files = bench::graph_files(options.graphs);
+  for (Best& best : comparison.best)
+    if (const auto file = files.find(best.a.what.network); file != files.end()) best.a.what.file = file->second;
   std::string device_text;
   if (!options.no_schedules && (options.device == "gpu" || has_gpu() || has_profile(options.b))) {
     const std::unique_ptr<Device> device = device_of(options, comparison, interruptible(status));

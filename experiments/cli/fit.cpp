@@ -86,11 +86,11 @@ records::Record error_record(const ProfileAccuracy& profile, const std::string& 
 
 records::Case case_of(const ScheduleOrigin& origin, Precision precision) {
   const auto known = std::ranges::find(networks(), origin.network, &NetworkInfo::name);
-  const bool usual = known != networks().end() && known->image == origin.image;
+  const bool usual = known != networks().end() && origin.image == known->image;
   return {.network = origin.network,
           .scheduler = origin.scheduler,
           .batch = origin.batch,
-          .image = usual ? 0 : origin.image,
+          .image = usual ? ImageSize() : origin.image,
           .precision = precision,
           .gpus = origin.gpus,
           .options = origin.options};

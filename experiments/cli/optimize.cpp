@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "core/files.hpp"
-#include "core/runtime/tolerance.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/device/check_outputs.hpp"
@@ -38,9 +37,9 @@ struct OptimizeCommandOptions {
 /// What is said of the best schedule's outputs.
 std::string checked(Device& device, CostModel& costs, const Schedule& schedule, Precision precision) {
   if (!device.measures()) return "not checked: nothing is computed without a GPU";
-  const std::unique_ptr<Executor> executor = device.executor(costs, schedule, precision, 1);
-  const double error = check_outputs(costs.graph(), *executor, 1, output_tolerance(precision));
-  return "relative error " + significant(error, 2) + " against the reference";
+  const OutputCheck check = check_outputs(costs.graph(), schedule, &device, precision, 1, [] { check_interrupt(); });
+  return "relative error " + significant(check.outputs, 2) + " against the reference; " + check.operators_text() +
+         (check.remark.empty() ? "" : "\n" + check.remark);
 }
 
 void print_attempts(const std::vector<bench::Attempt>& attempts) {
@@ -50,14 +49,17 @@ void print_attempts(const std::vector<bench::Attempt>& attempts) {
     const records::Record& record = c.timed.record;
     if (!record.missing.empty()) continue;
     std::string remark = record.what.gpus > 1 ? std::to_string(record.what.gpus) + " GPUs" : "";
+    if (c.stopped) remark += (remark.empty() ? "" : ", ") + std::string("stopped early");
     if (!c.same_as.empty()) remark += (remark.empty() ? "" : ", ") + ("the same as " + c.same_as);
     table.add({record.what.scheduler, fixed(*record.value, 4), fixed(sequential / *record.value, 2) + "x",
                fixed(c.bound_ms, 4), human_seconds(record.number_or("search_seconds", 0)), remark});
   }
   std::cout << "\n" << table.text();
-  for (const bench::Attempt& c : attempts)
+  for (const bench::Attempt& c : attempts) {
+    for (const std::string& note : c.notes) std::cout << c.timed.record.what.scheduler << ": " << note << "\n";
     if (!c.timed.record.missing.empty())
       std::cout << c.timed.record.what.scheduler << ": no schedule: " << c.timed.record.missing << "\n";
+  }
 }
 
 /// What was gained, and where the rest is.

@@ -50,7 +50,8 @@ void GraphOptions::add_to(CLI::App& app) {
   app.add_option("NETWORK", network, "A network by name (opsched list networks)");
   app.add_option("--graph", file, "A graph file instead: our JSON, that of IOS's public code, or ONNX");
   app.add_option("--batch", parameters.batch, "Images at once; 0: 1, or what the graph file says");
-  app.add_option("--image", parameters.image, "Height and width of the input; 0: the network's own");
+  app.add_option("--image", image,
+                 "Size of the input: 224, or HEIGHTxWIDTH as in 480x640; 0: the network's own, or what the file says");
   app.add_option("--seed", parameters.seed, "Random networks: which one is drawn");
   app.add_option("--edge-lists", parameters.edge_lists, "Random networks: a folder of edge lists to load instead");
   app.add_option("--block", block, "Only this block of it (opsched show NETWORK names them)");
@@ -71,8 +72,9 @@ records::Case GraphOptions::case_of(const Graph& graph, Precision precision, con
   return {.network = name(),
           .scheduler = scheduler,
           .batch = graph.batch(),
-          .image = parameters.image,
-          .precision = precision};
+          .image = parse_image(image),
+          .precision = precision,
+          .file = file};
 }
 
 Graph GraphOptions::load_whole() const {
@@ -80,27 +82,26 @@ Graph GraphOptions::load_whole() const {
     throw Error(network.empty() ? "which graph? Name a network (opsched list networks) or give --graph FILE"
                                 : "both a network ('" + network + "') and --graph '" + file + "'; give one of them");
   if (parameters.batch < 0) throw Error("--batch " + std::to_string(parameters.batch) + ": must be at least 1");
-  if (!file.empty()) {
-    const NetworkOptions defaults;
-    if (parameters.image != defaults.image || parameters.seed != defaults.seed || !parameters.edge_lists.empty())
-      throw Error("--graph '" + file +
-                  "': --image, --seed and --edge-lists are for networks by name; the file says it");
-    Graph graph = load_graph(file);
-    return parameters.batch == 0 ? graph : graph.with_batch(parameters.batch);
-  }
   NetworkOptions filled = parameters;
+  filled.image = parse_image(image);
+  if (!file.empty()) {
+    if (parameters.seed != NetworkOptions{}.seed || !parameters.edge_lists.empty())
+      throw Error("--graph '" + file + "': --seed and --edge-lists are for random networks by name; the file says it");
+    return load_graph(file, {.batch = filled.batch, .image = filled.image});
+  }
   if (filled.batch == 0) filled.batch = 1;
   return make_network(network, filled);
 }
 
 void CaseOptions::add_to(CLI::App& app, const std::string& networks) {
-  app.add_option(networks, selection.networks, "Networks, as in a,b (default: all)");
+  app.add_option(networks, selection.networks, "Networks, as in a,b (default: all, or only those of --graph)");
+  app.add_option("--graph", selection.files, kGraphsHelp);
   app.add_option("--scheduler", selection.schedulers, "Schedulers, as in a,b (default: all for the device count)");
   app.add_option("--batch", batches, "Batches, as in 1,16; all: 1,16,32,64,128");
-  app.add_option("--image", selection.images, "Image sizes, as in 512,1024; 0: the network's own");
+  app.add_option("--image", images, "Image sizes, as in 512,480x640 (height first); 0: the network's own");
   app.add_option("--precision", selection.precisions, "fp32, tf32, fp16, as in a,b (default: all)");
-  const bool positional = !networks.starts_with("-");
-  if (positional) app.get_option(networks)->required()->description("Networks by name (opsched list networks)");
+  const bool positional = must_name = !networks.starts_with("-");
+  if (positional) app.get_option(networks)->description("Networks by name (opsched list networks), as in a,b");
   for (CLI::Option* option : app.get_options())
     if (option->get_items_expected_max() > 1) {
       option->delimiter(',');
@@ -109,7 +110,11 @@ void CaseOptions::add_to(CLI::App& app, const std::string& networks) {
 }
 
 std::vector<bench::Case> CaseOptions::cases() {
+  if (must_name && selection.networks.empty() && selection.files.empty())
+    throw Error("which NETWORK? Name some (opsched list networks) or give --graph FILE");
   selection.batches = parse_batches(batches);
+  selection.images.clear();
+  for (const std::string& image : images) selection.images.push_back(parse_image(image));
   return make_cases(selection);
 }
 

@@ -17,8 +17,9 @@ namespace opsched::cli {
 
 /// Which graph: NETWORK with its parameters, or --graph FILE; or one block of it.
 struct GraphOptions {
-  std::string network, file, block;
-  NetworkOptions parameters = {.batch = 0, .image = 0, .seed = 1, .edge_lists = {}};  ///< batch 0: see --batch
+  std::string network, file, block, image = "0";
+  NetworkOptions parameters = {.batch = 0, .image = 0, .seed = 1, .edge_lists = {}};  ///< but the image; batch 0: see
+                                                                                      ///< --batch
 
   void add_to(CLI::App& app);
   /// Throws Error unless exactly one of NETWORK and --graph is given, for a parameter that a graph
@@ -35,14 +36,19 @@ struct GraphOptions {
   Graph load_whole() const;
 };
 
-/// Which cases: lists of networks, schedulers, batches, image sizes and precisions.
+/// Of --graph where several may be given.
+inline constexpr const char* kGraphsHelp =
+    "Graph files, folders of them, or patterns such as 'models/*.onnx', as in a,b; they take part by their names";
+
+/// Which cases: lists of networks, graph files, schedulers, batches, image sizes and precisions.
 struct CaseOptions {
   bench::Selection selection;
-  std::vector<std::string> batches = {"1"};
+  std::vector<std::string> batches = {"1"}, images = {"0"};
+  bool must_name = false;  ///< networks are arguments: none does not mean all
 
   /// `networks`: how networks are given. Where they are arguments without a name, a list is one argument.
   void add_to(CLI::App& app, const std::string& networks = "--network");
-  /// Throws Error as make_cases does, and for batches that are neither numbers nor "all".
+  /// Throws Error as make_cases does, for batches that are neither numbers nor "all", and as parse_image does.
   std::vector<bench::Case> cases();
 };
 

@@ -19,6 +19,7 @@ struct ProfileOptions {
     app.add_option("--out", out, "Results folder (default: results/NAME of the GPU)");
     app.add_flag("--quick", plan.quick, "Two networks, fp32, batch 1");
     app.add_option("--network", plan.networks, "Only these, as in a,b")->delimiter(',');
+    app.add_option("--graph", plan.files, kGraphsHelp)->delimiter(',');
     app.add_option("--gpus", plan.gpus, "Use so many GPUs")->check(CLI::Range(1, 64));
     app.add_flag("--plan", only_plan, "Only say what would be measured");
     app.add_flag("--fresh", fresh, "Measure again what the folder holds, forget an interrupted run");
@@ -120,7 +121,8 @@ Command profile_command() {
               "  opsched profile --plan                        what it does and how long it takes; needs no GPU\n"
               "  opsched profile --out results/mygpu --quick   a first impression, some minutes\n"
               "  opsched profile --out results/mygpu           everything; stop it and go on with the same command\n"
-              "  opsched profile --out results/mygpu-x4 --gpus 4",
+              "  opsched profile --out results/mygpu-x4 --gpus 4\n"
+              "  opsched profile --out results/mygpu --graph 'models/*.onnx'   your own models",
           .setup = setup_of(run_profile)};
 }
 

@@ -5,9 +5,9 @@
 #include "core/cost/signature/signature.hpp"
 #include "core/names.hpp"
 #include "core/schedule/schedule_text.hpp"
+#include "experiments/bench/cases.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/records/records.hpp"
-#include "networks/network.hpp"
 
 namespace opsched::cli {
 namespace {
@@ -115,12 +115,10 @@ std::string group_text(const Graph* graph, const Group& group) {
 
 /// The network that a record is of, if it is still the same.
 std::unique_ptr<Graph> graph_of(const Record& record) try {
-  const records::Case& what = record.what;
-  auto graph = std::make_unique<Graph>(
-      make_network(what.network, {.batch = what.batch, .image = what.image, .seed = 1, .edge_lists = {}}));
+  auto graph = std::make_unique<Graph>(bench::make_graph(record.what));
   return fingerprint(*graph) == record.graph ? std::move(graph) : nullptr;
 } catch (const Error&) {
-  return nullptr;  // a block, a part or a file: operators are shown by number
+  return nullptr;  // a block, a part or a file that is gone: operators are shown by number
 }
 
 void print_schedule(const Records& records, const Record& record) {

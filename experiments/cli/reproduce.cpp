@@ -6,7 +6,7 @@ namespace opsched::cli {
 namespace {
 
 struct ReproduceOptions {
-  std::vector<std::string> names;
+  std::vector<std::string> names, networks, graphs, schedulers;
   DeviceOptions device;
   MeasureOptions measure{.max_seconds = 1};
   CacheOptions cache;
@@ -18,6 +18,10 @@ struct ReproduceOptions {
     add_device(app, device);
     app.get_option("--profile")
         ->description("Folder of results: of the profile to replay, or to measure into (default: results/DEVICE)");
+    app.add_option("--network", networks, "Networks of your own beside the papers', as in a,b")->delimiter(',');
+    app.add_option("--graph", graphs, kGraphsHelp)->delimiter(',');
+    app.add_option("--scheduler", schedulers, "Schedulers of your own in the figure that compares them, as in a,b")
+        ->delimiter(',');
     app.add_option("--gpus", device.gpus, "GPUs that may be used")->check(CLI::Range(1, 64));
     app.add_flag("--fresh", fresh, "Make every record anew (replays never replace measurements)");
     cache.add_to(app);
@@ -54,6 +58,9 @@ void draw(const ReproduceOptions& options, const std::string& results, const std
 
 void reproduce(ReproduceOptions& options) {
   const std::vector<figures::Figure> chosen = figures::chosen_figures(options.names);
+  for (const std::string& name : options.networks) find_network(name);
+  for (const std::string& name : options.schedulers) check_scheduler(name, 1, {});
+  const std::map<std::string, std::string> files = bench::graph_files(options.graphs);
   StatusLine status;
   figures::Work work;
   const Countdown countdown;
@@ -76,7 +83,10 @@ void reproduce(ReproduceOptions& options) {
                                   .measures = device->measures(),
                                   .fresh = options.fresh,
                                   .gpus = options.device.gpus,
-                                  .precision = Precision::fp32},
+                                  .precision = Precision::fp32,
+                                  .networks = options.networks,
+                                  .schedulers = options.schedulers,
+                                  .files = files},
                                  *file, report);
   const std::vector<figures::IndexFigure> made = figures::gather(context, chosen, work);
   file->finish();
@@ -97,6 +107,7 @@ Command reproduce_command() {
               "  opsched reproduce --list                 the figures, and where each stands\n"
               "  opsched reproduce batches pruning        two of them\n"
               "  opsched reproduce --device sim --profile results/mygpu\n"
+              "  opsched reproduce schedules --graph 'models/*.onnx' --scheduler mine   beside the papers' networks\n"
               "A figure is a selection of the folder's records (opsched records FOLDER shows them): RESULTS/figures/\n"
               "index.json says of which. What is missing is made and becomes a record like any other; on a GPU what\n"
               "another driver, library or version of our kernels measured is measured again. Ctrl-C is safe.",

@@ -2,8 +2,6 @@
 #include <cmath>
 
 #include "core/cost/bounds.hpp"
-#include "core/runtime/cpu/cpu_executor.hpp"
-#include "core/runtime/tolerance.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/device/check_outputs.hpp"
@@ -24,7 +22,7 @@ struct RunCommandOptions {
     run.add_to(app);
     app.get_option("--device")->description("gpu, sim (replay a profile), cpu (numerics only) or auto");
     app.add_option("--data-seed", data_seed, "Of the weights and the input");
-    app.add_flag("--no-check", no_check, "Do not compare the output with the reference");
+    app.add_flag("--no-check", no_check, "Do not compare what operators compute with the reference");
   }
 };
 
@@ -79,18 +77,13 @@ void run_schedule(const RunCommandOptions& options) {
   if (!options.no_check && options.run.device.kind != "sim") {
     check_interrupt();
     status.show("computing the reference");
-    double error = 0;
     const bool on_gpu = device && device->measures();
-    if (on_gpu) {
-      const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
-      error = check_outputs(graph, *device->executor(*costs, schedule, precision, options.data_seed), options.data_seed,
-                            output_tolerance(precision));
-    } else {
-      error = check_outputs(graph, *make_cpu_executor(graph, schedule, options.data_seed), options.data_seed,
-                            output_tolerance(Precision::fp32));
-    }
-    table.add({"output", "relative error " + significant(error, 2) + " against the reference, computed " +
+    const OutputCheck check = check_outputs(graph, schedule, on_gpu ? device.get() : nullptr, precision,
+                                            options.data_seed, [] { check_interrupt(); });
+    table.add({"output", "relative error " + significant(check.outputs, 2) + " against the reference, computed " +
                              (on_gpu ? "on the GPU in " + to_string(precision) : "on the CPU in fp32")});
+    table.add({"operators", check.operators_text()});
+    if (!check.remark.empty()) table.add({"note", check.remark});
   }
   status.clear();
   std::cout << table.text();

@@ -44,7 +44,8 @@ Outcome find(const ScheduleOptions& options, CostModel& costs, StatusLine& statu
   const SchedulerRequest request{.cost = costs,
                                  .devices = options.scheduler.gpus,
                                  .options = options.scheduler.options(),
-                                 .progress = interruptible(status)};
+                                 .progress = interruptible(status),
+                                 .note = warn};
   Outcome outcome;
   outcome.schedule = make_schedule(options.scheduler.name, request);
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -2,6 +2,8 @@
 #include "core/files.hpp"
 #include "core/graph/describe.hpp"
 #include "core/graph/files/graph_io.hpp"
+#include "core/graph/onnx/onnx_export.hpp"
+#include "core/runtime/tensor.hpp"
 #include "experiments/cli/options.hpp"
 
 namespace opsched::cli {
@@ -11,11 +13,13 @@ struct ShowOptions {
   GraphOptions graph;
   std::string format = "text", output;
   bool operators = false;
+  std::uint64_t weight_seed = 1;
 
   void add_to(CLI::App& app) {
     graph.add_to(app);
-    app.add_option("--format", format, "text, json (ours), ios (IOS's) or dot (Graphviz)")
-        ->check(CLI::IsMember({"text", "json", "ios", "dot"}));
+    app.add_option("--format", format, "text, json (ours), ios (IOS's), dot (Graphviz) or onnx (with weights)")
+        ->check(CLI::IsMember({"text", "json", "ios", "dot", "onnx"}));
+    app.add_option("--weight-seed", weight_seed, "With --format onnx: of the weights, where the graph brings none");
     app.add_flag("--operators", operators, "With --format text: a line an operator, too");
     app.add_option("-o,--output", output, "Write to this file instead of standard output");
   }
@@ -25,6 +29,8 @@ std::string render(const Graph& graph, const ShowOptions& options) {
   if (options.format == "json") return graph_to_json(graph);
   if (options.format == "ios") return graph_to_ios_json(graph);
   if (options.format == "dot") return graph_to_dot(graph);
+  if (options.format == "onnx")
+    return export_onnx(graph, [&](OpId op, int layer) { return make_weights(graph, op, layer, options.weight_seed); });
   return describe(graph, options.operators);
 }
 
@@ -46,7 +52,10 @@ Command show_command() {
               "  opsched show squeezenet --operators                    every operator\n"
               "  opsched show randwire --seed 7 --format json -o g.json the graph as a file, for --graph\n"
               "  opsched show --graph g.json --format dot | dot -Tsvg   a picture, with Graphviz\n"
-              "  opsched show inception_v3 --format ios                 the graph file of IOS's public code",
+              "  opsched show inception_v3 --format ios                 the graph file of IOS's public code\n"
+              "  opsched show nasnet --image 224 --format onnx -o nasnet.onnx   for any other runtime; its weights are "
+              "those\n"
+              "                                                         that opsched infer computes with",
           .setup = setup_of(show)};
 }
 

@@ -20,6 +20,9 @@ struct FigureSettings {
   bool fresh = false;                     ///< make anew what is there
   int gpus = 1;                           ///< that may be used
   Precision precision = Precision::fp32;  ///< the papers'
+  /// The user's own, beside those of the papers where all networks, or schedulers, are compared.
+  std::vector<std::string> networks{}, schedulers{};
+  std::map<std::string, std::string> files{};  ///< graph files by name (bench::graph_files)
 
   /// Can this be measured here?
   bool measurable(const records::Case& what) const { return measures && what.gpus <= gpus; }

@@ -1,4 +1,6 @@
 // Figures that are only selections: latencies of schedules and of other software, and what other commands recorded.
+#include <algorithm>
+
 #include "core/error.hpp"
 #include "experiments/figures/figure.hpp"
 
@@ -37,15 +39,27 @@ Figure latency_figure(const std::string& name, const std::string& title, const s
                       const std::vector<std::string>& schedulers) {
   return {.name = name, .title = title, .paper = "IOS: " + paper, .items = [=](const FigureSettings& settings) {
             const Precision precision = settings.precision;
+            std::vector<std::pair<std::string, std::string>> shown;  // with their files
+            for (const std::string& network : networks) shown.emplace_back(network, "");
+            if (networks == ios_networks()) {
+              for (const std::string& network : settings.networks)
+                if (std::ranges::count(networks, network) == 0) shown.emplace_back(network, "");
+              shown.insert(shown.end(), settings.files.begin(), settings.files.end());
+            }
+            std::vector<std::string> compared = schedulers;
+            if (name == "schedules")
+              std::ranges::copy_if(settings.schedulers, std::back_inserter(compared),
+                                   [&](const std::string& s) { return std::ranges::count(schedulers, s) == 0; });
             std::vector<Item> items;
-            for (const std::string& network : networks)
+            for (const auto& [network, file] : shown)
               for (const int batch : batches)
-                for (const std::string& scheduler : schedulers)
-                  items.push_back(
-                      scheduler == kOthers
-                          ? baseline_item(network, batch, precision)
-                          : latency_item(
-                                {.network = network, .scheduler = scheduler, .batch = batch, .precision = precision}));
+                for (const std::string& scheduler : compared)
+                  items.push_back(scheduler == kOthers ? baseline_item(network, batch, precision)
+                                                       : latency_item({.network = network,
+                                                                       .scheduler = scheduler,
+                                                                       .batch = batch,
+                                                                       .precision = precision,
+                                                                       .file = file}));
             return items;
           }};
 }

@@ -36,7 +36,7 @@ void fields(auto& each, Of<Clocks> auto& c) {
 }
 
 void fields(auto& each, Of<Record> auto& r) {
-  each("network", r.what.network), each("software", r.what.software, "opsched");
+  each("network", r.what.network), each("file", r.what.file), each("software", r.what.software, "opsched");
   each("scheduler", r.what.scheduler), each("options", r.what.options);
   each("batch", r.what.batch, 1), each("image", r.what.image);
   each.stated("precision", r.what.precision), each("gpus", r.what.gpus, 1);

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "core/error.hpp"
 #include "core/hash.hpp"
 #include "core/names.hpp"
 
@@ -29,7 +30,7 @@ std::string Case::name() const {
   std::string name = (software == "opsched" ? "" : software + ":") + network + "/" + scheduler;
   for (const auto& [option, value] : options) name.append(",").append(option).append("=").append(value);
   name += "/batch:" + std::to_string(batch);
-  if (image != 0) name += "/image:" + std::to_string(image);
+  if (image != 0) name += "/image:" + to_string(image);
   return name + "/" + to_string(precision) + "/gpus:" + std::to_string(gpus);
 }
 
@@ -50,7 +51,11 @@ std::optional<Case> parse_case(const std::string& name) {
       what.options[scheduler[i].substr(0, equals)] = scheduler[i].substr(equals + 1);
   }
   read_number(words[2], "batch", what.batch);
-  read_number(words[3], "image", what.image);
+  if (words[3].starts_with("image:")) try {
+      what.image = parse_image(words[3].substr(6));
+    } catch (const Error&) {
+      return std::nullopt;
+    }
   const std::string& precision = words[words.size() - 2];
   for (const Precision known : kPrecisions)
     if (precision == to_string(known)) what.precision = known;

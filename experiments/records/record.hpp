@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/graph/image_size.hpp"
 #include "core/precision.hpp"
 #include "core/provenance.hpp"
 
@@ -18,18 +19,24 @@ namespace opsched::records {
 struct Case {
   std::string network, scheduler;  ///< of other software: its way to run ("eager")
   int batch = 1;
-  int image = 0;  ///< 0: the network's own
+  ImageSize image{};  ///< 0: the network's own
   Precision precision = Precision::fp32;
   int gpus = 1;
   std::map<std::string, std::string> options{};  ///< of the scheduler
   std::string software = "opsched";              ///< or a baseline: "pytorch"
+  std::string file{};                            ///< graph file that is read; empty: a network by name
 
-  /// inception_v3/wavefront/batch:1/fp32/gpus:1; with /image:512 behind the batch if it is not the network's
-  /// own, options behind the scheduler (ios-both,r=1,s=3), other software in front (pytorch:inception_v3/...).
+  /// inception_v3/wavefront/batch:1/fp32/gpus:1; with /image:512 or /image:480x640 behind the batch if it is not the
+  /// network's own, options behind the scheduler (ios-both,r=1,s=3), other software in front
+  /// (pytorch:inception_v3/...).
   std::string name() const;
-  bool operator==(const Case&) const = default;
   /// Sorted by this, cases of one graph and precision are neighbours: its costs are made once for all of them.
   auto neighbourhood() const { return std::tie(gpus, network, batch, image, precision); }
+  /// Of the same name: wherever a graph file lies.
+  bool operator==(const Case& other) const {
+    return neighbourhood() == other.neighbourhood() &&
+           std::tie(scheduler, options, software) == std::tie(other.scheduler, other.options, other.software);
+  }
 };
 
 /// The case of a name (Case::name); nothing for a text that is none.

@@ -9,7 +9,7 @@
 #include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/schedule/schedule_text.hpp"
-#include "networks/network.hpp"
+#include "experiments/bench/cases.hpp"
 
 namespace opsched::compare {
 namespace {
@@ -76,9 +76,8 @@ std::vector<Best> best_of(const std::vector<Pair>& pairs) {
 
 void run_on_b(Transplant& t, const Records& records, Device& device) {
   const Case& what = t.a.what;
-  const Graph graph =
-      make_network(what.network, {.batch = what.batch, .image = what.image, .seed = 1, .edge_lists = {}});
-  if (fingerprint(graph) != t.a.graph) throw Error("the network has changed since it was measured");
+  const Graph graph = bench::make_graph(what);
+  if (fingerprint(graph) != t.a.graph) throw Error("the network is another one than that which was measured");
   const records::ScheduleLine* line = records.schedule(t.a.schedule);
   if (line == nullptr) throw Error("its records do not hold the schedule");
   device.require(what.gpus, what.precision);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "core/cost/bounds.hpp"
 #include "core/error.hpp"
@@ -35,8 +36,7 @@ class Optimizer {
       if (name != "sequential" && !search(name, options_.budget_seconds / 10)) cut_off.push_back(name);
     for (std::size_t i = 0; i < cut_off.size(); ++i) {
       const double left = std::max(0.0, options_.budget_seconds - since(begin_));
-      if (!search(cut_off[i], left / static_cast<double>(cut_off.size() - i)))
-        miss(cut_off[i], "its search did not end in time; give a larger --budget");
+      if (!search(cut_off[i], left / static_cast<double>(cut_off.size() - i))) take_best_so_far(cut_off[i]);
     }
     std::ranges::stable_sort(tried_.begin() + 1, tried_.end(), {}, [](const Attempt& c) { return ms(c); });
     time_finalists();
@@ -73,14 +73,21 @@ class Optimizer {
       if (report_) report_(scheduler + ": " + state + best());
       if (since(begin) > seconds) throw OutOfTime();
     };
+    std::vector<std::string> notes;
     try {
       Found found;
-      found.schedule = make_schedule(
-          scheduler, {.cost = costs_, .devices = what.gpus, .options = what.options, .progress = progress});
+      found.schedule = make_schedule(scheduler, {.cost = costs_,
+                                                 .devices = what.gpus,
+                                                 .options = what.options,
+                                                 .progress = progress,
+                                                 .found = [&](const Schedule& s) { so_far_[scheduler] = s; },
+                                                 .note = [&](const std::string& text) { notes.push_back(text); }});
       found.seconds = since(begin);
       if (report_) report_(scheduler + ": latency" + best());
       add(what, found);
+      tried_.back().notes = std::move(notes);
     } catch (const OutOfTime&) {
+      spent_[scheduler] = since(begin);
       return false;
     } catch (const DeviceLost&) {
       throw;
@@ -90,12 +97,32 @@ class Optimizer {
     return true;
   }
 
+  void take_best_so_far(const std::string& scheduler) {
+    const auto it = so_far_.find(scheduler);
+    if (it == so_far_.end()) return miss(scheduler, "its search did not end in time; give a larger --budget");
+    const Case what = case_of(scheduler);
+    Found found{.schedule = it->second, .seconds = spent_[scheduler]};
+    found.schedule.graph = costs_.graph().name();
+    found.schedule.scheduler = scheduler;
+    found.schedule.devices.resize(what.gpus);
+    try {
+      add(what, found);
+      tried_.back().stopped = true;
+    } catch (const DeviceLost&) {
+      throw;
+    } catch (const Error& e) {
+      miss(scheduler, e.what());
+    }
+  }
+
   void add(const Case& what, const Found& found) {
     const std::string text = to_text(found.schedule);
     const auto same = std::ranges::find(tried_, text, [](const Attempt& c) { return to_text(c.timed.schedule); });
     Attempt attempt;
     if (same != tried_.end()) {
       attempt = *same;
+      attempt.stopped = false;
+      attempt.notes.clear();
       attempt.same_as = same->same_as.empty() ? same->timed.record.what.scheduler : same->same_as;
       attempt.timed.record.what = what;
       attempt.timed.record.numbers["search_seconds"] = found.seconds;
@@ -156,6 +183,8 @@ class Optimizer {
   const Report& report_;
   const Clock::time_point begin_ = Clock::now();
   std::vector<Attempt> tried_;
+  std::map<std::string, double> spent_;     ///< seconds of searches that were cut off
+  std::map<std::string, Schedule> so_far_;  ///< the best of searches that are under way or were cut off
 };
 
 }  // namespace

@@ -21,12 +21,15 @@ struct Attempt {
   std::string same_as{};  ///< the first scheduler that found the very same schedule
   double bound_ms = 0;    ///< no schedule in its mode is faster, as far as costs say
   bool timed_in_turns = false;
+  bool stopped = false;              ///< the best of a search that had no more time
+  std::vector<std::string> notes{};  ///< what its search left out
 };
 
 /// Every search gets a tenth of the budget at first; those that were cut off share what is left afterwards, so that
-/// cheap schedulers all have their say. Whole schedules are then timed, and the best few again in turns, so that no
-/// drift of the device chooses the winner. Sequential comes first, the others fastest first, without a schedule last.
-/// Throws what `report` throws, DeviceLost, and Error where not even sequential can run.
+/// cheap schedulers all have their say. Of a search that is cut off again, the best schedule that it had takes part.
+/// Whole schedules are then timed, and the best few again in turns, so that no drift of the device chooses the winner.
+/// Sequential comes first, the others fastest first, without a schedule last. Throws what `report` throws, DeviceLost,
+/// and Error where not even sequential can run.
 std::vector<Attempt> optimize(Device& device, CostModel& costs, records::Case what, const OptimizeOptions& options,
                               const Report& report);
 

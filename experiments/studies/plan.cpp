@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "core/error.hpp"
 #include "networks/network.hpp"
 
 namespace opsched::profile {
@@ -67,18 +68,33 @@ std::vector<Draft> full_plan(int gpus) {
   return drafts;
 }
 
+Draft own_graphs(const PlanOptions& options) {
+  std::vector<std::string> schedulers = kSimple;
+  std::ranges::copy_if(kIos, std::back_inserter(schedulers),
+                       [](const std::string& name) { return std::ranges::count(kSimple, name) == 0; });
+  const std::vector<std::string> precisions =
+      options.quick ? std::vector<std::string>{"fp32"} : std::vector<std::string>{};
+  return {"Graph files, batch 1",
+          "your own graphs in bench and reproduce --graph",
+          {{.files = options.files, .schedulers = schedulers, .precisions = precisions}}};
+}
+
 }  // namespace
 
 std::vector<Step> make_plan(const PlanOptions& options) {
   for (const std::string& name : options.networks) find_network(name);
+  std::vector<Draft> drafts;
+  if (!options.files.empty()) drafts = {own_graphs(options)};
+  if (options.files.empty() || !options.networks.empty())
+    std::ranges::move(options.quick ? quick_plan() : full_plan(options.gpus), std::back_inserter(drafts));
   std::vector<Step> steps;
   std::vector<Case> planned;
-  for (const Draft& draft : options.quick ? quick_plan() : full_plan(options.gpus)) {
+  for (const Draft& draft : drafts) {
     Step step{draft.title, draft.needed_for, {}};
     for (const Selection& selection : draft.selections)
       for (const Case& c : bench::make_cases(selection)) {
-        const bool wanted =
-            options.networks.empty() || std::ranges::find(options.networks, c.network) != options.networks.end();
+        const bool wanted = !c.file.empty() || options.networks.empty() ||
+                            std::ranges::find(options.networks, c.network) != options.networks.end();
         if (!wanted || std::ranges::find(planned, c) != planned.end()) continue;
         planned.push_back(c);
         step.cases.push_back(c);
@@ -90,13 +106,16 @@ std::vector<Step> make_plan(const PlanOptions& options) {
 
 std::vector<double> expected_seconds(const std::vector<Case>& cases) {
   constexpr double kLatency = 1.2, kTuneAnOperator = 0.25, kSearchAnOperator = 0.15;
-  std::set<std::tuple<std::string, Precision, int, int>> tuned, searched;
+  std::set<std::tuple<std::string, Precision, int, ImageSize>> tuned, searched;
   std::map<std::string, int> operators;
   std::vector<double> seconds;
   for (const Case& c : cases) {
     const auto graph = std::tuple(c.network, c.precision, c.batch, c.image);
     const auto [count, unknown] = operators.try_emplace(c.network);
-    if (unknown) count->second = static_cast<int>(make_network(c.network).units().size());
+    if (unknown) try {
+        count->second = static_cast<int>(bench::make_graph(c).units().size());
+      } catch (const Error&) {  // a graph file that cannot be read; says so when it runs
+      }
     const int units = count->second;
     double& expected = seconds.emplace_back(kLatency);
     if (tuned.insert(graph).second) expected += kTuneAnOperator * units;

@@ -11,7 +11,8 @@ namespace opsched::profile {
 struct PlanOptions {
   bool quick = false;                 ///< a first impression: two networks, one precision, batch 1
   int gpus = 1;                       ///< that may be used
-  std::vector<std::string> networks;  ///< empty: all
+  std::vector<std::string> networks;  ///< empty: all, unless there are files
+  std::vector<std::string> files{};   ///< graph files, as in bench::Selection
 };
 
 /// Cases that belong together, and which figures need them.

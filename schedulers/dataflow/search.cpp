@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/cost/signature/signature.hpp"
+#include "core/error.hpp"
 #include "core/runtime/sim/simulate.hpp"
 #include "schedulers/cost_snapshot.hpp"
 #include "schedulers/dataflow/launch_order.hpp"
@@ -47,6 +48,7 @@ class DataflowSearch {
 
   Schedule run() {
     plain_ = ask("dataflow", {{"streams", std::to_string(settings_.streams)}});
+    offer(plain_);
     const bool measures = settings_.verify > 0 && request_.cost.measures();
     if (measures) {
       propose();
@@ -64,8 +66,15 @@ class DataflowSearch {
 
  private:
   Schedule ask(const std::string& scheduler, const SchedulerOptions& options) {
-    return make_schedule(scheduler,
-                         {.cost = request_.cost, .devices = 1, .options = options, .progress = request_.progress});
+    return make_schedule(scheduler, {.cost = request_.cost,
+                                     .devices = 1,
+                                     .options = options,
+                                     .progress = request_.progress,
+                                     .note = request_.note});
+  }
+
+  void offer(const Schedule& schedule) const {
+    if (request_.found) request_.found(schedule);
   }
 
   void report(const std::string& what) const {
@@ -100,6 +109,7 @@ class DataflowSearch {
     if (settings_.ios) add_stages();
     const auto by_ms = [](const Proposal& c) { return c.ms; };
     std::ranges::stable_sort(proposals_, {}, by_ms);
+    if (best_.empty()) offer(schedule_of(graph_, proposals_.front().plan));
     // One of each family climbs before a second one does.
     const std::vector<std::size_t> starts = mixed(kClimbs);
     const int tries = settings_.tries * static_cast<int>(graph_.units().size()) / kClimbs;
@@ -115,7 +125,15 @@ class DataflowSearch {
 
   /// The stages of IOS without their barriers, if they need no more streams than are allowed.
   void add_stages() {
-    const Schedule stages = ask("ios-dataflow", {{"streams", std::to_string(std::min(settings_.streams, 1024))}});
+    Schedule stages;
+    try {
+      stages = ask("ios-dataflow", {{"streams", std::to_string(std::min(settings_.streams, 1024))}});
+    } catch (const DeviceLost&) {
+      throw;
+    } catch (const Error& e) {  // one seed less
+      if (request_.note) request_.note(std::string("without the stages of ios-dataflow: ") + e.what());
+      return;
+    }
     DataflowPlan plan = plan_of(graph_, stages);
     if (*std::ranges::max_element(plan.stream) >= settings_.streams) return;
     const double ms = simulated(plan);
@@ -145,7 +163,8 @@ class DataflowSearch {
     report("comparing whole schedules: " + std::to_string(compared_) +
            (best_.empty() ? "" : ", best " + std::to_string(best_.ms()) + " ms"));
     request_.cost.prefetch_schedules(fresh);
-    for (Schedule& schedule : fresh) best_.offer(std::move(schedule));
+    for (Schedule& schedule : fresh)
+      if (best_.offer(std::move(schedule))) offer(best_.schedule());
   }
 
   void verify_plans() {

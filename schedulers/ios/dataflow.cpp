@@ -70,8 +70,11 @@ Schedule make_ios_dataflow(const SchedulerRequest& request) {
   SchedulerOptions search = request.options;
   search.erase("streams");
   const int streams = OptionReader(request.options).integer("streams", 16, 1, 1024);
-  const Schedule barrier = ios_search(request.cost, ios_search_options(search), request.progress).schedule;
-  return without_barriers(request.cost.graph(), barrier, streams);
+  const Graph& graph = request.cost.graph();
+  const auto found = [&](const Schedule& barrier) {
+    if (request.found) request.found(without_barriers(graph, barrier, streams));
+  };
+  return without_barriers(graph, ios_search(request, ios_search_options(search), found).schedule, streams);
 }
 
 }  // namespace

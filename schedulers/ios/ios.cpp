@@ -7,6 +7,8 @@ namespace opsched {
 namespace {
 
 constexpr int kPatience = 200;
+// Enumerated in a second or two, in some hundred megabytes.
+constexpr std::int64_t kSplit = 40'000'000;
 
 SchedulerInfo info(const std::string& name, const std::string& summary, bool concurrent, bool merge) {
   return {.name = name,
@@ -17,7 +19,7 @@ SchedulerInfo info(const std::string& name, const std::string& summary, bool con
             IosSearchOptions options = ios_search_options(request.options);
             options.space.concurrent = concurrent;
             options.space.merge = merge;
-            const IosResult result = ios_search(request.cost, options, request.progress);
+            const IosResult result = ios_search(request, options, request.found);
             if (result.stats.gave_up && request.progress)
               request.progress("stopped early: stages add up to " + std::to_string(result.ms) +
                                " ms, others perhaps to " + std::to_string(result.bound_ms) + " ms");
@@ -32,7 +34,9 @@ std::map<std::string, std::string> ios_option_texts() {
       {"r", "most operators in a group, or unlimited (3)"},
       {"s", "most groups in a stage, or unlimited (8)"},
       {"enumeration", "endings that may be stages: single-source (as the paper's code) or components (as its text)"},
-      {"max-part-size", "a block without parts is cut into runs of this many operators (100)"},
+      {"max-part-size",
+       "a block without parts is cut into runs of this many operators, those that are too wide into smaller ones "
+       "(100)"},
       {"tolerance", "how far from the best schedule the search may stop measuring, as a fraction (0.01)"},
       {"max-measured", "stages after which the search stops measuring and takes what it has, or unlimited (unlimited)"},
       {"patience",
@@ -53,6 +57,7 @@ IosSearchOptions ios_search_options(const SchedulerOptions& options) {
   result.max_measured = reader.limit("max-measured", kUnlimited, 0);
   result.patience = reader.limit("patience", kPatience, 1);
   result.tolerance = reader.real("tolerance", result.tolerance, 0);
+  result.split_transitions = kSplit;
   result.exhaustive = reader.choice("exhaustive", "no", {"yes", "no"}) == "yes";
   return result;
 }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "core/error.hpp"
 #include "schedulers/scheduler.hpp"
 
 namespace opsched {
@@ -19,6 +20,12 @@ std::string to_string(Enumeration enumeration);
 /// Throws Error listing the known names.
 Enumeration parse_enumeration(const std::string& name);
 
+/// A part has more states or transitions than a search may have.
+class TooWide : public Error {
+ public:
+  using Error::Error;
+};
+
 inline constexpr int kUnlimited = std::numeric_limits<int>::max();
 
 struct IosOptions {
@@ -30,6 +37,7 @@ struct IosOptions {
   /// Where the search gives up with an Error (a part that is too wide to enumerate).
   std::int64_t max_states = 20'000'000;
   std::int64_t max_transitions = 1'000'000'000;
+  bool may_split = false;  ///< such a part can be cut: TooWide instead, at once, without counting what it has
   /// Called about every tenth of a second of enumeration, and between parts; may be empty, may throw.
   std::function<void()> poll = {};
 };

@@ -1,6 +1,7 @@
 #include "schedulers/ios/part.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -8,9 +9,9 @@
 namespace opsched {
 namespace {
 
-IosPart make_part(const Graph& graph, const Block& block, int index, std::vector<OpId> ops) {
+IosPart make_part(const Graph& graph, const std::string& block, int index, std::vector<OpId> ops) {
   std::ranges::sort(ops);
-  IosPart part{.block = block.name, .index = index, .ops = std::move(ops), .preds = {}, .succs = {}, .merge_class = {}};
+  IosPart part{.block = block, .index = index, .ops = std::move(ops), .preds = {}, .succs = {}};
   const int n = part.size();
   part.preds.resize(n);
   part.succs.resize(n);
@@ -47,12 +48,16 @@ std::vector<IosPart> ios_parts(const Graph& graph, int max_part_size) {
   for (const Block& block : graph.blocks()) {
     int index = 0;
     if (!block.parts.empty()) {
-      for (const auto& ops : block.parts) parts.push_back(make_part(graph, block, index++, ops));
+      for (const auto& ops : block.parts) {
+        parts.push_back(make_part(graph, block.name, index++, ops));
+        parts.back().made = IosPart::Made::named;
+      }
       continue;
     }
     for (std::size_t at = 0; at < block.ops.size(); at += max_part_size) {
       const std::size_t end = std::min(block.ops.size(), at + static_cast<std::size_t>(max_part_size));
-      parts.push_back(make_part(graph, block, index++, {block.ops.begin() + at, block.ops.begin() + end}));
+      parts.push_back(make_part(graph, block.name, index++, {block.ops.begin() + at, block.ops.begin() + end}));
+      if (end - at == block.ops.size()) parts.back().made = IosPart::Made::whole_block;
     }
   }
   std::vector<int> part_of(graph.size(), -1);
@@ -64,6 +69,20 @@ std::vector<IosPart> ios_parts(const Graph& graph, int max_part_size) {
         throw Error(parts[part_of[id]].name() + ": operator '" + graph.op(id).name + "' reads '" + graph.op(pred).name +
                     "' of a later part; order the blocks and parts by what they read");
   return parts;
+}
+
+std::pair<IosPart, IosPart> halves(const Graph& graph, const IosPart& part) {
+  const int n = part.size();
+  int best = n / 2, fewest = n + 1;
+  for (int at = std::max(1, n / 3); at <= std::max(1, n - n / 3 - 1); ++at) {
+    int passing = 0;  // outputs of the first half that the second reads
+    for (int v = 0; v < at; ++v) passing += std::ranges::any_of(part.succs[v], [&](int s) { return s >= at; });
+    if (passing > fewest || (passing == fewest && std::abs(at - n / 2) >= std::abs(best - n / 2))) continue;
+    fewest = passing;
+    best = at;
+  }
+  return {make_part(graph, part.block, part.index, {part.ops.begin(), part.ops.begin() + best}),
+          make_part(graph, part.block, part.index, {part.ops.begin() + best, part.ops.end()})};
 }
 
 Stage make_stage(const IosPart& part, Strategy strategy, const std::vector<int>& vertices) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "schedulers/ios/options.hpp"
@@ -15,6 +16,7 @@ struct IosPart {
   std::vector<OpId> ops;                ///< vertex -> operator
   std::vector<std::vector<int>> preds;  ///< within the part
   std::vector<std::vector<int>> succs;
+  enum class Made { named, whole_block, piece } made = Made::piece;  ///< by the graph; or out of a block, by size
   /// Vertices of one class may be merged, in any choice (can_merge is an equivalence).
   std::vector<int> merge_class;
 
@@ -27,6 +29,9 @@ struct IosPart {
 /// runs of at most max_part_size operators. Throws Error where a part reads from a later one: their
 /// stages could not be run one part after another.
 std::vector<IosPart> ios_parts(const Graph& graph, int max_part_size);
+
+/// A part of several operators in two, one after the other, where few values pass from the first to the second.
+std::pair<IosPart, IosPart> halves(const Graph& graph, const IosPart& part);
 
 /// The number of non-empty sets of vertices closed under predecessors: the states of the search,
 /// whatever its pruning, since a state may always give up one of its last operators. A decimal

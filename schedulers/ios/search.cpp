@@ -1,5 +1,6 @@
 #include "schedulers/ios/search.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -27,22 +28,31 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 class Search {
  public:
-  Search(CostModel& cost, const IosSearchOptions& options, const Progress& progress)
-      : cost_(cost), options_(options), progress_(progress), signer_(cost.graph()) {}
+  Search(CostModel& cost, const IosSearchOptions& options, const Progress& progress,
+         const std::function<void(const Schedule&)>& found)
+      : cost_(cost), options_(options), progress_(progress), found_(found), signer_(cost.graph()) {}
 
   IosResult run() {
-    enumerate();
-    if (options_.exhaustive)
-      ask_everything();
-    else if (cost_.measures())
-      measure();
+    try {
+      enumerate();
+      if (options_.exhaustive)
+        ask_everything();
+      else if (cost_.measures())
+        measure();
+    } catch (const Error&) {
+      throw;
+    } catch (...) {  // stopped
+      for (; !open_.empty(); open_.pop_back()) parts_.push_back({std::move(open_.back()), kNotSearched});
+      if (found_) found_(finish().schedule);
+      throw;
+    }
     return finish();
   }
 
  private:
   struct Part {
     IosPart part;
-    std::size_t search;  ///< parts that are built and wired alike share one
+    std::size_t search;  ///< parts that are built and wired alike share one; or kNotSearched
   };
   struct Asked {
     IosPartSearch* part;
@@ -67,8 +77,17 @@ class Search {
     check(options_.space);
     if (!(options_.tolerance >= 0)) throw Error("the tolerance must be at least 0");
     std::unordered_map<std::string, std::size_t> twins;
-    for (IosPart& part : ios_parts(cost_.graph(), options_.space.max_part_size)) {
+    std::unordered_set<std::string> wide;
+    open_ = ios_parts(cost_.graph(), options_.space.max_part_size);
+    std::ranges::reverse(open_);
+    while (!open_.empty()) {
+      IosPart part = open_.back();
       IosOptions space = options_.space;
+      space.may_split = options_.split_transitions > 0 && part.size() > 1;
+      if (space.may_split && part.made != IosPart::Made::named)
+        space.max_transitions =
+            std::min(space.max_transitions,
+                     part.made == IosPart::Made::piece ? options_.split_transitions / 10 : options_.split_transitions);
       space.poll = [&] {
         if (options_.space.poll) options_.space.poll();
         if (!progress_ || seconds_since(reported_) < kReportSeconds) return;
@@ -77,9 +96,25 @@ class Search {
       };
       space.poll();
       const auto begin = Clock::now();
-      const std::size_t twin =
-          cost_.structural() ? twins.emplace(signature(part), searches_.size()).first->second : searches_.size();
-      if (twin == searches_.size()) searches_.emplace_back(part, cost_, space);
+      const std::string key = cost_.structural()
+                                  ? signature(part)
+                                  : std::to_string(part.ops.front()) + "-" + std::to_string(part.ops.back());
+      const std::string limit = " " + std::to_string(space.max_transitions);
+      const auto known = twins.find(key);
+      const std::size_t twin = known == twins.end() ? searches_.size() : known->second;
+      if (known == twins.end()) try {
+          if (wide.contains(key + limit)) throw TooWide(part.name());
+          searches_.emplace_back(part, cost_, space);
+          twins.emplace(key, twin);
+        } catch (const TooWide&) {
+          wide.insert(key + limit);
+          ++result_.stats.cuts;
+          auto [first, second] = halves(cost_.graph(), part);
+          open_.back() = std::move(second);
+          open_.push_back(std::move(first));
+          continue;
+        }
+      open_.pop_back();
       parts_.push_back({std::move(part), twin});
       SearchStats& stats = result_.stats;
       const IosPartSearch& search = searches_[twin];
@@ -185,7 +220,7 @@ class Search {
       }
       const double hopeful = part.solve(-kDeviations).ms;
       bounds.push_back(std::min(known.ms, hopeful));
-      if (cost_.measures()) {
+      if (cost_.measures() && std::isfinite(known.ms)) {
         paths.push_back(std::move(known));
         continue;
       }
@@ -196,6 +231,10 @@ class Search {
       paths.push_back(found ? std::move(known) : std::move(cautious));
     }
     for (const Part& part : parts_) {
+      if (part.search == kNotSearched) {
+        add_level_by_level(part.part, schedule.devices[0].stages);
+        continue;
+      }
       const IosSpace& space = searches_[part.search].space();
       result_.ms += paths[part.search].ms;
       result_.bound_ms += bounds[part.search];
@@ -206,11 +245,28 @@ class Search {
     return std::move(result_);
   }
 
+  /// All that can run side by side, or where that is not allowed one operator after another.
+  void add_level_by_level(const IosPart& part, std::vector<Stage>& stages) const {
+    std::vector<int> level(part.size(), 0);
+    std::vector<Stage> levels;
+    for (int v = 0; v < part.size(); ++v) {
+      for (int p : part.preds[v]) level[v] = std::max(level[v], level[p] + 1);
+      if (!options_.space.concurrent) level[v] = v;
+      levels.resize(std::max<std::size_t>(levels.size(), level[v] + 1));
+      levels[level[v]].groups.push_back({part.ops[v]});
+    }
+    std::ranges::move(levels, std::back_inserter(stages));
+  }
+
+  static constexpr std::size_t kNotSearched = ~std::size_t{0};
+
   CostModel& cost_;
   const IosSearchOptions& options_;
   const Progress& progress_;
+  const std::function<void(const Schedule&)>& found_;
   StageSigner signer_;
   std::vector<IosPartSearch> searches_;
+  std::vector<IosPart> open_;  ///< still to be enumerated, the next one last
   std::vector<Part> parts_;
   IosResult result_;
   std::int64_t asked_ = 0, next_estimate_ = kFirstEstimate;
@@ -220,8 +276,18 @@ class Search {
 
 }  // namespace
 
-IosResult ios_search(CostModel& cost, const IosSearchOptions& options, const Progress& progress) {
-  return Search(cost, options, progress).run();
+IosResult ios_search(CostModel& cost, const IosSearchOptions& options, const Progress& progress,
+                     const std::function<void(const Schedule&)>& found) {
+  return Search(cost, options, progress, found).run();
+}
+
+IosResult ios_search(const SchedulerRequest& request, const IosSearchOptions& options,
+                     const std::function<void(const Schedule&)>& found) {
+  IosResult result = ios_search(request.cost, options, request.progress, found);
+  if (result.stats.cuts > 0 && request.note)
+    request.note("parts of the graph are too wide for one search: cut in two " + std::to_string(result.stats.cuts) +
+                 " times, into " + std::to_string(result.stats.parts) + " parts that stages do not reach across");
+  return result;
 }
 
 }  // namespace opsched

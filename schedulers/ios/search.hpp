@@ -13,6 +13,9 @@ struct IosSearchOptions {
   /// the tolerance meanwhile.
   int patience = kUnlimited;
   bool exhaustive = false;  ///< ask the latency of every stage
+  /// A part that is too wide is halved until it is not. A part that the graph names may have max_transitions; a block
+  /// without parts may have so many, a piece of one a tenth, which is enough for what was cut. 0: it is an Error.
+  std::int64_t split_transitions = 0;
 };
 
 /// The options of the ios schedulers, read and checked: r, s, enumeration, max-part-size, tolerance,
@@ -29,6 +32,7 @@ struct SearchStats {
   std::int64_t known = 0;     ///< stages whose latency the cost model knew beforehand
   std::int64_t measured = 0;  ///< stages that it did not know and was asked for, equal ones once
   int rounds = 0;             ///< of measuring
+  int cuts = 0;               ///< of parts that were too wide: no stage reaches across one
   bool gave_up = false;       ///< at max_measured or out of patience: the best may be more than the tolerance away
   double enumerate_seconds = 0, seconds = 0;
 };
@@ -51,7 +55,13 @@ struct IosResult {
 ///   left, that one's schedule. Else stages that it does not know count as their corrected estimate two
 ///   deviations up.
 /// Throws Error for bad options and for parts that are too wide. `progress` is called between
-/// measurements and may throw; what was measured is then in the cost model.
-IosResult ios_search(CostModel& cost, const IosSearchOptions& options, const Progress& progress = {});
+/// measurements and may throw; what was measured is then in the cost model, and `found` is told the best schedule so
+/// far before that is passed on.
+IosResult ios_search(CostModel& cost, const IosSearchOptions& options, const Progress& progress = {},
+                     const std::function<void(const Schedule&)>& found = {});
+
+/// The search of a scheduler: its request's `note` is told what was left out.
+IosResult ios_search(const SchedulerRequest& request, const IosSearchOptions& options,
+                     const std::function<void(const Schedule&)>& found);
 
 }  // namespace opsched

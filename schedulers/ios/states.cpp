@@ -109,12 +109,14 @@ std::string count_states(const IosPart& part) { return text(ClosedSets(part, 20'
 void check_width(const IosPart& part, const IosOptions& options) {
   if (part.size() < 63 && (std::int64_t{1} << part.size()) - 1 <= options.max_states) return;
   const ClosedSets sets(part, 2'000);
+  if (options.may_split && sets.states() > options.max_states) throw TooWide(part.name() + " is too wide");
   if (sets.states() > options.max_states)
     fail(part, sets.exact() ? text(sets) : count_states(part),
          "more than the limit of " + std::to_string(options.max_states));
 }
 
 void too_wide(const IosPart& part, const IosOptions& options, const std::string& what) {
+  if (options.may_split) throw TooWide(part.name() + " is too wide");
   const bool states = what == "states";
   fail(part, count_states(part),
        "more than " + std::to_string(states ? options.max_states : options.max_transitions) + " " + what);

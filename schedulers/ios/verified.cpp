@@ -24,24 +24,43 @@ class Verified {
       : request_(request), options_(options), graph_(request.cost.graph()), best_(request.cost) {}
 
   Schedule run(bool mix) {
-    for (const bool merge : {true, false}) {
-      IosSearchOptions search = options_;
-      search.space.merge = merge;
-      IosResult result = ios_search(request_.cost, search, request_.progress);
-      consider(std::move(result.schedule), result.ms);
-    }
-    for (const char* other : {"wavefront", "greedy"}) consider(plain(other));
-    if (mix) mix_parts();
-    const Schedule stages = best_.schedule();
-    consider(without_barriers(graph_, stages));
-    consider(plain("dataflow"));
-    return best_.schedule();
+    for (const bool merge : {true, false})
+      try_seed(merge ? "ios-both" : "ios-parallel", [&] {
+        IosSearchOptions search = options_;
+        search.space.merge = merge;
+        IosResult result = ios_search(request_, search, [&](const Schedule& s) {
+          if (best_.empty() && request_.found) request_.found(s);  // it is being stopped
+        });
+        consider(std::move(result.schedule), result.ms);
+      });
+    for (const char* other : {"wavefront", "greedy"}) try_seed(other, [&] { consider(plain(other)); });
+    if (!best_.empty())
+      try_seed("ios-dataflow", [&] {
+        if (mix) mix_parts();
+        const Schedule stages = best_.schedule();
+        consider(without_barriers(graph_, stages));
+      });
+    Schedule dataflow = plain("dataflow");
+    consider(dataflow);
+    return best_.empty() ? dataflow : best_.schedule();
   }
 
  private:
   Schedule plain(const std::string& scheduler) {
     return make_schedule(scheduler,
                          {.cost = request_.cost, .devices = 1, .options = {}, .progress = request_.progress});
+  }
+
+  /// One that fails takes no part.
+  template <class Seed>
+  void try_seed(const std::string& name, const Seed& seed) {
+    try {
+      seed();
+    } catch (const DeviceLost&) {
+      throw;
+    } catch (const Error& e) {
+      if (request_.note) request_.note("without " + name + ": " + e.what());
+    }
   }
 
   /// Fastest::offer() for schedules that were not offered before.
@@ -53,7 +72,9 @@ class Verified {
     if (request_.progress)
       request_.progress("comparing whole schedules: " + std::to_string(seen_.size()) +
                         (best_.empty() ? "" : ", best " + std::to_string(best_.ms()) + " ms"));
-    return best_.offer(std::move(schedule), otherwise, margin);
+    const bool better = best_.offer(std::move(schedule), otherwise, margin);
+    if (better && request_.found) request_.found(best_.schedule());
+    return better;
   }
 
   /// Stages by part; nothing if one lies in several.

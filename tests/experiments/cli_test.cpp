@@ -70,11 +70,13 @@ TEST(Cli, WhichGraphMustBeClear) {
   expect_refused("show", {"--graph"});
   expect_refused("show squeezenet --graph g.json", {"'squeezenet'", "g.json"});
   expect_refused("show squeezenet --batch -1", {"--batch -1"});
-  expect_refused("show squeezenet --image -7", {"-7"});
+  for (const char* image : {"-7", "64x", "x64", "64x-1", "0x64", "64x48x3", "064"})
+    expect_refused("show squeezenet --image " + std::string(image), {"'" + std::string(image) + "'", "480x640"});
   expect_refused("show squeezenet --batch many", {"many"});
-  expect_refused("show --graph g.json --image 64", {"g.json", "--image"});
+  expect_refused("show --graph g.json --seed 2", {"g.json", "--seed"});
   expect_refused("show randwire --edge-lists /no/such/folder", {"/no/such/folder"});
   expect_refused("show squeezenet --image 16", {"'pool8/pool'", "least image size is 29"});
+  expect_refused("show squeezenet --image 99x16", {"99x16", "'pool8/pool'", "least image size is 29"});
 }
 
 TEST(Cli, BrokenGraphFilesAreNamed) {
@@ -103,6 +105,10 @@ TEST(Cli, GraphFilesRoundTrip) {
   EXPECT_EQ(output_of("show --graph " + file + " --format json"), json);
   EXPECT_TRUE(contains(output_of("show --graph " + file + " --batch 5"), "batch 5"));
   EXPECT_TRUE(output_of("show --graph " + file + " --format dot").starts_with("digraph"));
+  EXPECT_TRUE(contains(output_of("show squeezenet --image 96x128"), "input 3x96x128"));
+  EXPECT_EQ(output_of("show --graph " + file + " --image 96x128 --format json"),
+            output_of("show squeezenet --image 96x128 --batch 2 --format json"));
+  expect_refused("show --graph " + file + " --image 16", {"g.json", "'pool8/pool'"});
   EXPECT_EQ(output_of("show squeezenet --image 96 --batch 2 --format json -o " + dir.file("o.json")), "");
   EXPECT_EQ(read_file(dir.file("o.json")), json);
 }

@@ -47,7 +47,7 @@ Record drawn(std::mt19937_64& random) {
   Record r;
   r.what = {.network = "net" + std::to_string(some(3)), .scheduler = "s\"ä," + std::to_string(some(3))};
   r.what.batch = 1 + some(3);
-  r.what.image = 512 * some(2);
+  r.what.image = some(3) == 0 ? ImageSize(480, 640) : ImageSize(512 * some(2));
   r.what.gpus = 1 + some(2);
   r.what.precision = some(2) == 0 ? Precision::fp32 : Precision::fp16;
   if (some(2) == 0) r.what.options = {{"r", "1"}, {"s", "8"}};

@@ -37,7 +37,7 @@ def random_record(rng: random.Random) -> Record:
 
     return record(
         rng.choice([None, rng.random() * 1e3]), network=rng.choice(["", "nasnet"]), software=rng.choice(["opsched", "jax"]),
-        options=texts(), batch=rng.randint(1, 128), image=rng.choice([0, 512]), gpus=rng.randint(1, 4),
+        options=texts(), batch=rng.randint(1, 128), image=rng.choice([0, 512, "480x640"]), gpus=rng.randint(1, 4),
         precision=rng.choice(["fp32", "tf32", "fp16"]), quantity=rng.choice(["latency", "roofline"]), labels=texts(),
         spread=rng.choice([Spread(), Spread(min=0.1, max=2.5, mad_ratio=0.01, runs=36)]),
         numbers={"stages": 3, "bound_ms": rng.random()}, texts=texts(), series=rng.choice([{}, {"at_ms": [0.0, 1e-9]}]),

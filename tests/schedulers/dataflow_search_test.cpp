@@ -74,6 +74,38 @@ Schedule search(CostModel& cost, const SchedulerOptions& options) {
   return make_schedule("dataflow-search", {.cost = cost, .devices = 1, .options = options, .progress = {}});
 }
 
+/// A device that cannot run stages of several groups: IOS fails on it, everything else does not need them.
+struct NoStages : PretendedDevice {
+  using PretendedDevice::PretendedDevice;
+  double stage_ms(const Stage& stage) override {
+    if (stage.groups.size() > 1) throw Error("no stages of several groups here");
+    return PretendedDevice::stage_ms(stage);
+  }
+};
+
+TEST(Searches, DoNotFailBecauseOneSeedDid) {
+  const Graph graph = test::fork_join(3, 3);
+  for (const Provenance provenance : {Provenance::measured, Provenance::recorded})
+    for (const char* scheduler : {"dataflow-search", "ios-verified"}) {
+      NoStages cost(graph, 1);
+      cost.pretended = provenance;
+      std::vector<std::string> notes;
+      Schedule told;
+      const Schedule schedule =
+          make_schedule(scheduler, {.cost = cost,
+                                    .devices = 1,
+                                    .options = {},
+                                    .progress = {},
+                                    .found = [&](const Schedule& s) { told = s; },
+                                    .note = [&](const std::string& text) { notes.push_back(text); }});
+      EXPECT_NO_THROW(validate(graph, schedule));
+      ASSERT_FALSE(notes.empty()) << scheduler;
+      EXPECT_NE(notes.front().find("no stages of several groups here"), std::string::npos) << notes.front();
+      if (provenance == Provenance::measured) EXPECT_NO_THROW(validate(graph, told)) << scheduler;
+      EXPECT_THROW(make_schedule("ios-both", {.cost = cost, .devices = 1, .options = {}, .progress = {}}), Error);
+    }
+}
+
 TEST(DataflowPlan, ComesFromAScheduleAndGoesBack) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const Graph graph = test::RandomCnn(seed).draw(1);

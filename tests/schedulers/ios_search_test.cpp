@@ -272,6 +272,62 @@ TEST(IosSearch, ReportsProgressAndStopsWhenToldTo) {
   EXPECT_NE(line.find("s to go"), std::string::npos) << line;
 }
 
+TEST(IosSearch, PartsThatAreTooWideAreCutUntilTheyAreNot) {
+  for (const Graph& graph : {test::wide(8), test::layered(6, 3, 3), test::disconnected(3, 4)}) {
+    TestCost cost(graph, 1);
+    IosSearchOptions options = search_options(Enumeration::components, kUnlimited, kUnlimited, "concurrent,merge");
+    const IosResult whole = ios_search(cost, options);
+    EXPECT_EQ(whole.stats.cuts, 0);
+    options.space.max_transitions = 60;
+    EXPECT_THROW(ios_search(cost, options), Error);
+    options.split_transitions = 600;
+    const IosResult cut = ios_search(cost, options);
+    EXPECT_GT(cut.stats.cuts, 0);
+    EXPECT_GT(cut.stats.parts, whole.stats.parts);
+    EXPECT_NO_THROW(validate(graph, cut.schedule));
+    EXPECT_GE(cut.ms, whole.ms - 1e-9);
+    double sequential = 0;
+    for (OpId op : graph.units()) sequential += cost.operator_ms(op);
+    EXPECT_LE(cut.ms, sequential + 1e-9);
+  }
+}
+
+TEST(IosSearch, TheBestScheduleSoFarIsToldWhenItIsStopped) {
+  const Graph graph = make_network("squeezenet");
+  struct Stop {};
+  struct Stopping : NoisyCost {
+    using NoisyCost::NoisyCost;
+    int left = 5;
+    void prefetch(std::span<const Stage> stages) override {
+      if (left-- == 0) throw Stop{};
+      NoisyCost::prefetch(stages);
+    }
+  } stopping(graph, 0.05);
+  Schedule best;
+  EXPECT_THROW(ios_search(stopping, {}, {}, [&](const Schedule& schedule) { best = schedule; }), Stop);
+  EXPECT_NO_THROW(validate(graph, best));
+}
+
+TEST(IosSearch, WhatWasNotLookedAtYetRunsLevelByLevelWhenItIsStopped) {
+  struct Stop {};
+  for (const Graph& graph : {make_network("squeezenet"), test::layered(6, 4, 2)})
+    for (const char* strategies : {"concurrent", "merge", "concurrent,merge"})
+      for (int parts : {0, 1, 3}) {
+        TestCost cost(graph, 1);
+        IosSearchOptions options = search_options(Enumeration::single_source, 3, 8, strategies);
+        int left = parts;
+        options.space.poll = [&] {
+          if (left-- == 0) throw Stop{};
+        };
+        Schedule best;
+        try {
+          ios_search(cost, options, {}, [&](const Schedule& schedule) { best = schedule; });
+        } catch (const Stop&) {
+          EXPECT_NO_THROW(validate(graph, best)) << strategies << ", " << parts;
+        }
+      }
+}
+
 TEST(IosDataflow, KeepsStagesAndSavesWaits) {
   // Two chains: with barriers they are stages of two groups; without, each chain stays on its stream.
   const Graph two = test::disconnected(2, 6);

@@ -10,7 +10,7 @@ namespace opsched::test {
 
 /// Measures, as far as its users can tell. `before_run(n)` is called before the n-th request for latencies, from 1 on;
 /// what it throws comes out of there, as a GPU's errors do.
-class FailingDevice final : public Device {
+class FailingDevice : public Device {
  public:
   FailingDevice(const std::string& profile, std::function<void(int)> before_run)
       : inner_(open_recorded({.profile = profile})), before_run_(std::move(before_run)) {}

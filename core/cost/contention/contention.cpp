@@ -105,6 +105,7 @@ struct ContentionModel::State {
   std::vector<Sample> samples;
   Parameters parameters;
   Regression latency{{}, {}};
+  double least = 0;  ///< ms, of any kernel that was measured: none that was not is faster
 
   double predict(const Sample& sample, const Parameters& with) const {
     std::vector<std::vector<Task>> groups(sample.groups.size());
@@ -184,6 +185,7 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
           s.index.try_emplace(solo_key(stage.signatures[0], stage.batch), static_cast<int>(s.entries.size()));
       if (!fresh) continue;  // the same operator, wired to one value twice
       s.entries.push_back({ms, utilisation_features(f, ms), 0});
+      if (!stage.ops[0].is_join() && ms >= kLeast) s.least = s.least > 0 ? std::min(s.least, ms) : ms;
       learn(f, ms);
     } else if (stage.strategy == Strategy::merge) {
       learn(operator_features(merged_operator(stage.ops), stage.batch, s.element_bytes), ms);
@@ -238,14 +240,14 @@ Task ContentionModel::operator_task(const Operator& op, const std::string& signa
     return {entry.ms, s.parameters.utilisation(entry.x, entry.correction)};
   }
   const OperatorFeatures f = operator_features(op, batch, s.element_bytes);
-  const double ms = std::exp(s.latency.predict(regression_features(f)));
+  const double ms = std::max(std::exp(s.latency.predict(regression_features(f))), op.is_join() ? 0 : s.least);
   return {ms, s.parameters.utilisation(utilisation_features(f, ms), 0)};
 }
 
 Task ContentionModel::merged_task(std::span<const Operator> ops, int batch) const {
   const State& s = *state_;
   const OperatorFeatures f = operator_features(merged_operator(ops), batch, s.element_bytes);
-  const double ms = std::exp(s.latency.predict(regression_features(f)));
+  const double ms = std::max(std::exp(s.latency.predict(regression_features(f))), s.least);
   return {ms, s.parameters.utilisation(utilisation_features(f, ms), 0)};
 }
 

@@ -4,7 +4,8 @@
 // operator keeps busy (its utilisation) is a logistic function of its features and solo latency, with a
 // correction of its own where it was measured beside others; the function's parameters, the corrections
 // and the contention law are fitted to the measured stages, in logarithms, so that relative errors count.
-// An operator or merge that was never measured gets a latency from the most similar ones that were.
+// An operator or merge that was never measured gets a latency from the most similar ones that were, but none less than
+// the fastest kernel that was measured: starting one takes time, however little it does.
 #pragma once
 
 #include <functional>

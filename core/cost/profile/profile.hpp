@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/graph/image_size.hpp"
 #include "core/precision.hpp"
 
 namespace opsched {
@@ -41,7 +42,7 @@ struct ScheduleOrigin {
   std::string scheduler;  ///< its name; "search": a schedule that a scheduler compared with others
   std::map<std::string, std::string> options{};  ///< of the scheduler
   int batch = 1;
-  int image = 0;  ///< height of the graph's first input
+  ImageSize image{};  ///< of the graph's first input
   int gpus = 1;
   auto operator<=>(const ScheduleOrigin&) const = default;
 };

@@ -104,7 +104,7 @@ ScheduleOrigin read_origin(const json& j) {
           .scheduler = j.at("scheduler"),
           .options = j.value("options", std::map<std::string, std::string>{}),
           .batch = integer<int>(j.at("batch")),
-          .image = integer<int>(j.at("image")),
+          .image = j.at("image").get<ImageSize>(),
           .gpus = integer<int>(j.at("gpus"))};
 }
 

@@ -56,11 +56,12 @@ std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& prof
 
 ScheduleOrigin origin_of(const Graph& graph, const Schedule& schedule, std::string scheduler,
                          std::map<std::string, std::string> options) {
+  const Shape input = graph.inputs().empty() ? Shape{} : graph.op(graph.inputs().front()).output;
   return {.network = graph.name(),
           .scheduler = std::move(scheduler),
           .options = std::move(options),
           .batch = graph.batch(),
-          .image = graph.inputs().empty() ? 0 : graph.op(graph.inputs().front()).output.h,
+          .image = {input.h, input.w},
           .gpus = static_cast<int>(schedule.devices.size())};
 }
 

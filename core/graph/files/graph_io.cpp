@@ -55,15 +55,19 @@ Graph parse_graph(const std::string& text, const std::string& source) {
   }
 }
 
-Graph load_graph(const std::string& path) {
-  if (!is_onnx(path)) {
-    check_named_onnx(path);
-    return parse_graph(read_file(path, max_json_bytes), path);
-  }
+Graph load_graph(const std::string& path, const InputSize& size) {
+  const bool onnx = is_onnx(path);
+  if (!onnx) check_named_onnx(path);
+  Graph graph = onnx ? Graph("") : parse_graph(read_file(path, max_json_bytes), path);
   try {
-    const MappedFile model(path);
-    const std::filesystem::path file(path);
-    return import_onnx(model.bytes(), file.stem().string(), file.parent_path().string());
+    if (onnx) {
+      const MappedFile model(path);
+      const std::filesystem::path file(path);
+      graph = import_onnx(model.bytes(), file.stem().string(), file.parent_path().string(), size);
+    } else if (size.image != 0) {
+      graph = graph.with_image(size.image);
+    }
+    return size.batch == 0 || size.batch == graph.batch() ? graph : graph.with_batch(size.batch);
   } catch (const Error& e) {
     throw Error("graph '" + path + "': " + e.what());
   }

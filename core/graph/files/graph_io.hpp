@@ -4,14 +4,17 @@
 #include <string>
 
 #include "core/graph/graph.hpp"
+#include "core/graph/onnx/onnx_import.hpp"
 
 namespace opsched {
 
 /// Reads a graph file of any kind that is known here: our own JSON ("format": "opsched-graph"), the
 /// graph file of IOS's public code, or an ONNX model (onnx_import.hpp). In JSON, operators and blocks
 /// may stand in any order; they are sorted. A graph file without blocks gets natural_blocks().
+/// `size`: batch and image instead of those of the file (Graph::with_batch, Graph::with_image), and for what an ONNX
+/// model leaves open; an ONNX model that says its image size keeps it.
 /// Throws Error naming the file, the operator and what is wrong.
-Graph load_graph(const std::string& path);
+Graph load_graph(const std::string& path, const InputSize& size = {});
 
 /// The same from JSON text; `source` names it in errors.
 Graph parse_graph(const std::string& text, const std::string& source);

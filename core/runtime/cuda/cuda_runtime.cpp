@@ -16,6 +16,7 @@
 #include "core/runtime/cuda/device/nvtx_range.hpp"
 #include "core/runtime/cuda/device/peer_access.hpp"
 #include "core/runtime/cuda/graph/device_context.hpp"
+#include "core/runtime/cuda/graph/graph_inference.hpp"
 #include "core/runtime/cuda/graph/weight_store.hpp"
 #include "core/runtime/cuda/measure/co_run_tuner.hpp"
 #include "core/runtime/cuda/measure/graph_timer.hpp"
@@ -190,6 +191,17 @@ struct CudaRuntime::Impl {
   }
   /// The first `count` devices, with access to each other's memory unless `route` goes through the host.
   std::vector<DeviceContext*> connected(int count);
+  /// Of the last graph and seed that was asked for: schedules of one graph share them.
+  const std::shared_ptr<WeightStore>& weights_for(const Graph& graph, std::uint64_t seed) {
+    // Two models of one structure have one fingerprint. The table lives as long as the store of its graph.
+    const auto table = reinterpret_cast<std::uintptr_t>(graph.weights().get());
+    const std::string key = fingerprint(graph) + " " + std::to_string(seed) + " " + std::to_string(table);
+    if (key != weights_of) {
+      weights = std::make_shared<WeightStore>(graph, seed);
+      weights_of = key;
+    }
+    return weights;
+  }
   DeviceContext& context(int device) {
     while (static_cast<int>(contexts.size()) <= device)
       contexts.push_back(std::make_unique<DeviceContext>(gpu_of(static_cast<int>(contexts.size())), options.precision,
@@ -239,14 +251,24 @@ Precision CudaRuntime::precision() const { return impl_->options.precision; }
 std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed,
                                                      Waits waits) {
   const std::vector<DeviceContext*> devices = impl_->connected(static_cast<int>(schedule.devices.size()));
-  const std::string key = fingerprint(graph) + " " + std::to_string(seed);
-  if (key != impl_->weights_of) {
-    impl_->weights = std::make_shared<WeightStore>(graph, seed);
-    impl_->weights_of = key;
-  }
   const NvtxRange range("capture " + graph.name() + "/" + schedule.scheduler);
   return std::make_unique<CudaExecutor>(graph, schedule, impl_->options.precision, waits, devices, impl_->route,
-                                        impl_->weights, impl_->device.name, impl_->options.progress);
+                                        impl_->weights_for(graph, seed), impl_->device.name, impl_->options.progress);
+}
+
+std::unique_ptr<CudaInference> CudaRuntime::make_inference(const Graph& graph, const Schedule& schedule,
+                                                           std::uint64_t seed) {
+  const std::vector<DeviceContext*> devices = impl_->connected(static_cast<int>(schedule.devices.size()));
+  const std::shared_ptr<WeightStore> weights = impl_->weights_for(graph, seed);
+  const Precision precision = impl_->options.precision;
+  const auto source = [&](const Step& step, const Kernel& kernel, DeviceContext& device) {
+    return weights->get(step, kernel, device);
+  };
+  return make_graph_inference(graph,
+                              std::make_unique<CapturedProgram>(
+                                  lower(graph, schedule, lowering_for(precision, Waits::needed)), graph.batch(),
+                                  precision, MemoryUse::own, devices, impl_->route, source, impl_->options.progress),
+                              weights);
 }
 
 std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile) {

@@ -8,6 +8,7 @@
 
 #include "core/cost/cost_model.hpp"
 #include "core/precision.hpp"
+#include "core/runtime/cuda/cuda_inference.hpp"
 #include "core/runtime/executor.hpp"
 #include "core/runtime/kernel_refinement.hpp"
 
@@ -45,8 +46,8 @@ struct CudaOptions {
   std::function<void(const std::string&)> progress;  ///< may be empty
 };
 
-/// Owns what executors on the same GPUs share: kernel choices, packed weights, streams. Executors
-/// and cost models made by it must not outlive it.
+/// Owns what executors on the same GPUs share: kernel choices, packed weights, streams. What it makes must not outlive
+/// it.
 class CudaRuntime {
  public:
   /// Throws Error if there is no such GPU.
@@ -62,6 +63,11 @@ class CudaRuntime {
   /// operator.
   std::unique_ptr<Executor> make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed,
                                           Waits waits = Waits::needed);
+
+  /// The same, to be run with the caller's buffers on the caller's stream. Neither graph nor schedule is needed
+  /// afterwards. Throws Error as make_executor does, and where an input or output is on a GPU that the first one cannot
+  /// access.
+  std::unique_ptr<CudaInference> make_inference(const Graph& graph, const Schedule& schedule, std::uint64_t seed = 1);
 
   /// Costs measured on device 0, in barrier mode inside CUDA graphs, as schedules run. What
   /// `profile` knows is not measured again; what is measured goes into it. Both must outlive it.

@@ -39,6 +39,28 @@ void expect_refused(const OnnxWriter& model, const std::string& about) {
   }
 }
 
+// ---- what a model leaves open
+
+TEST(OnnxValues, BatchAndImageFillWhatAModelLeavesOpen) {
+  const auto model = [](std::int64_t height, std::int64_t width) {
+    OnnxWriter writer;
+    writer.input("x", {-1, 3, height, width}).output("y").floats("w", {4, 3, 3, 3}, ramp(108));
+    return writer.node("Conv", {"x", "w"}, {"y"}).bytes();
+  };
+  const auto import_at = [](const std::string& bytes, const InputSize& size) {
+    return import_onnx(bytes, "model", ".", size);
+  };
+  const Graph graph = import_at(model(-1, -1), {.batch = 3, .image = {9, 12}});
+  EXPECT_EQ(graph.batch(), 3);
+  EXPECT_EQ(graph.op(graph.inputs().front()).output, (Shape{3, 9, 12}));
+  EXPECT_EQ(import_at(model(9, -1), {.image = {9, 12}}).op(0).output, (Shape{3, 9, 12}));
+  EXPECT_EQ(import_at(model(9, 12), {.image = {9, 12}}).batch(), 1);
+  for (const auto& [bytes, size] : {std::pair{model(-1, 12), InputSize{}},
+                                    {model(-1, 12), InputSize{.image = 9}},
+                                    {model(9, 12), InputSize{.image = {9, 13}}}})
+    EXPECT_THROW(import_at(bytes, size), Error);
+}
+
 // ---- readers that an alias hides
 
 /// Adds nodes that compute `y` from the input, rank 4 but for Gemm.

@@ -354,6 +354,24 @@ void CapturedProgram::upload(const View& view, const Tensor& tensor) {
   host.write_back();
 }
 
+DenseSlice CapturedProgram::slice(const View& view) const {
+  const Shape& whole = program_.buffers[view.buffer].shape;
+  const TensorLayout strides =
+      slice_layout(whole, view.channel, view.channels, batch_, preferred_format(precision_), 1);
+  return {.data = address(view),
+          .half = precision_ == Precision::fp16,
+          .batch = batch_,
+          .shape = shape_of(view, program_),
+          .n = whole.size(),
+          .c = strides.c,
+          .h = strides.h,
+          .w = strides.w};
+}
+
+bool CapturedProgram::reaches(const View& view) const {
+  return program_.buffers[view.buffer].device == 0 || !route_.through_host;
+}
+
 Tensor CapturedProgram::download(const View& view) const {
   const Buffer& buffer = program_.buffers[view.buffer];
   devices_[buffer.device]->activate();

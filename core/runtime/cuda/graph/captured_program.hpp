@@ -9,6 +9,7 @@
 
 #include "core/runtime/cuda/device/cuda_handles.hpp"
 #include "core/runtime/cuda/graph/device_context.hpp"
+#include "core/runtime/cuda/kernels/dense_copy.hpp"
 #include "core/runtime/cuda/kernels/peer_copy.hpp"
 #include "core/runtime/cuda/library/kernel_library.hpp"
 #include "core/runtime/executor.hpp"
@@ -51,8 +52,15 @@ class CapturedProgram {
 
   /// Fills every arena with NaNs, so that reading before writing shows in the outputs.
   void poison();
+  /// Both wait until the GPU has done it.
   void upload(const View& view, const Tensor& tensor);
   Tensor download(const View& view) const;
+
+  /// GPU of device 0, which launches the graph.
+  int gpu() const { return devices_.front()->gpu(); }
+  /// Where a view lies, for kernels of that GPU; can they get there?
+  DenseSlice slice(const View& view) const;
+  bool reaches(const View& view) const;
 
  private:
   struct Prepared {

@@ -29,9 +29,10 @@ def arguments():
     return parser.parse_args()
 
 
-def run_elsewhere(options):
-    if options.python and os.path.exists(options.python) and not os.environ.get("OPSCHED_ELSEWHERE"):
-        os.execve(options.python, [options.python, *sys.argv], {**os.environ, "OPSCHED_ELSEWHERE": "1"})
+def run_elsewhere(python):
+    """Runs this script with a Python that has onnx; without one it ends as skipped."""
+    if python and os.path.exists(python) and not os.environ.get("OPSCHED_ELSEWHERE"):
+        os.execve(python, [python, *sys.argv], {**os.environ, "OPSCHED_ELSEWHERE": "1"})
     print("skipped: the Python package onnx is not installed (pip install onnx onnxruntime)")
     sys.exit(SKIPPED)
 
@@ -76,7 +77,7 @@ def main():
     try:
         import onnx  # noqa: F401
     except ImportError:
-        run_elsewhere(options)
+        run_elsewhere(options.python)
     begin, seed, models, status = time.monotonic(), options.seed * 100000, 0, 0
     while models < options.count and time.monotonic() - begin < options.seconds:
         with tempfile.TemporaryDirectory() as scratch:

@@ -1,0 +1,123 @@
+// What a schedule computes is compared operator by operator, and what a comparison cannot tell is said.
+#include "experiments/device/check_outputs.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "core/runtime/cpu/cpu_executor.hpp"
+#include "networks/network.hpp"
+#include "tests/experiments/program.hpp"
+#include "tests/support/contains.hpp"
+#include "tests/support/failing_device.hpp"
+#include "tests/support/random_cnn.hpp"
+
+namespace opsched::test {
+namespace {
+
+/// Computes on the CPU, and spoils what an operator's output is.
+class WrongDevice final : public FailingDevice {
+ public:
+  WrongDevice(std::string op, float by) : FailingDevice(made_up_profile(), [](int) {}), op_(std::move(op)), by_(by) {}
+
+  std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision, std::uint64_t seed,
+                                     Waits) override {
+    return std::make_unique<WrongExecutor>(make_cpu_executor(costs.graph(), schedule, seed), costs.graph(), op_, by_);
+  }
+
+ private:
+  class WrongExecutor final : public Executor {
+   public:
+    WrongExecutor(std::unique_ptr<Executor> inner, const Graph& graph, const std::string& op, float by)
+        : inner_(std::move(inner)), by_(by) {
+      const std::vector<OpId> outputs = graph.outputs();
+      for (std::size_t i = 0; i < outputs.size(); ++i)
+        if (graph.op(outputs[i]).name.starts_with(op)) spoilt_ = i;
+    }
+    std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
+      std::vector<Tensor> outputs = inner_->run(inputs);
+      if (spoilt_ < outputs.size())
+        for (float& value : outputs[spoilt_].data) value *= 1 + by_;
+      return outputs;
+    }
+    std::vector<double> sample(int count) override { return inner_->sample(count); }
+    Measurement measure(const MeasureOptions& options) override { return inner_->measure(options); }
+    std::int64_t activation_bytes(int device) const override { return inner_->activation_bytes(device); }
+    std::int64_t transfer_bytes() const override { return inner_->transfer_bytes(); }
+
+   private:
+    std::unique_ptr<Executor> inner_;
+    float by_;
+    std::size_t spoilt_ = ~std::size_t{0};
+  };
+
+  std::string op_;
+  float by_;
+};
+
+TEST(CheckOutputs, EveryOperatorOfAnyScheduleIsCompared) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE(seed);
+    const Graph graph = RandomCnn(seed).draw(4);
+    const int devices = 1 + static_cast<int>(seed % 3);
+    for (const Mode mode : {Mode::barrier, Mode::dataflow}) {
+      const Schedule schedule = random_schedule(graph, devices, mode, seed);
+      const OutputCheck check = check_outputs(graph, schedule, nullptr, Precision::fp32, seed);
+      EXPECT_EQ(check.compared, static_cast<int>(graph.units().size()));
+      EXPECT_LE(check.outputs, 1e-5);
+      EXPECT_LE(check.operators, 3e-5);
+      EXPECT_GE(graph.find(check.worst), 0);
+      EXPECT_EQ(check.remark, "");
+    }
+  }
+}
+
+TEST(CheckOutputs, AnOperatorThatIsWrongIsNamed) {
+  const Graph graph = make_network("squeezenet", {.batch = 1, .image = 64});
+  const Schedule schedule = random_schedule(graph, 1, Mode::dataflow, 1);
+  for (const char* op : {"fire5/squeeze", "tail/pool"}) {
+    WrongDevice device(op, 0.01f);
+    try {
+      check_outputs(graph, schedule, &device, Precision::fp32, 1);
+      ADD_FAILURE() << op;
+    } catch (const std::runtime_error& e) {
+      EXPECT_TRUE(contains(e.what(), "'" + std::string(op) + "'")) << e.what();
+      EXPECT_TRUE(contains(e.what(), "0.01")) << e.what();
+    }
+  }
+  WrongDevice right("no such operator", 1);
+  EXPECT_LE(check_outputs(graph, schedule, &right, Precision::fp32, 1).operators, 1e-5);
+}
+
+/// A model whose own weights let nothing of the input through.
+TEST(CheckOutputs, OutputsThatCannotTellAreNamedAndCheckedWithOtherWeights) {
+  Graph graph("dead");
+  const OpId in = graph.add_input("in", {3, 8, 8});
+  const OpId dead = graph.add("dead", {graph.all(in)}, {Conv2d{.out_channels = 2, .act = Activation::relu}});
+  const OpId last = graph.add("last", {graph.all(dead)}, {Conv2d{.out_channels = 2}});
+  graph.end_block("all");
+  Graph drawn = graph;
+  WeightTable table;
+  table[{dead, 0}] = std::make_shared<const ConvWeights>(ConvWeights{std::vector<float>(6, 0.0f), {-1, 0}});
+  table[{last, 0}] = std::make_shared<const ConvWeights>(ConvWeights{std::vector<float>(4, 1.0f), {1, 2}});
+  graph.set_weights(std::make_shared<const WeightTable>(std::move(table)));
+  Schedule schedule;
+  schedule.devices.resize(1);
+  schedule.devices[0].stages = {{.groups = {{dead}}}, {.groups = {{last}}}};
+  const OutputCheck check = check_outputs(graph, schedule, nullptr, Precision::fp32, 1);
+  EXPECT_TRUE(contains(check.remark, "'last'") && contains(check.remark, "drawn weights")) << check.remark;
+  EXPECT_EQ(check_outputs(drawn, schedule, nullptr, Precision::fp32, 1).remark, "");
+}
+
+TEST(CheckOutputs, RandomWeightsKeepTheInputVisibleInEveryNetwork) {
+  for (const NetworkInfo& info : networks()) {
+    const Graph graph = make_network(info.name, {.batch = 1, .image = 96});
+    Schedule schedule;
+    schedule.devices.resize(1);
+    for (OpId op : graph.units()) schedule.devices[0].stages.push_back({.groups = {{op}}});
+    EXPECT_EQ(check_outputs(graph, schedule, nullptr, Precision::fp32, 1).remark, "") << info.name;
+  }
+}
+
+}  // namespace
+}  // namespace opsched::test
