@@ -55,7 +55,7 @@ void add_layer(std::string& text, const Layer& layer) {
     text += std::to_string(resize->size[0]) + "x" + std::to_string(resize->size[1]);
   } else if (const auto* pixels = std::get_if<DepthToSpace>(&layer)) {
     text += pixels->phase_first ? 'q' : 'Q';
-    add_pair(text, 'k', pixels->block, 1);
+    text += std::to_string(pixels->block[0]) + "x" + std::to_string(pixels->block[1]);
     add_pair(text, 'p', pixels->crop, 0);
     add_pair(text, 'e', pixels->crop_end, 0);
   } else if (const auto* softmax = std::get_if<Softmax>(&layer)) {
@@ -176,7 +176,9 @@ Layer read_layer(Reader& in) {
   const bool phase_first = in.take('q');
   if (phase_first || in.take('Q')) {
     DepthToSpace pixels{.phase_first = phase_first};
-    pixels.block = in.pair('k', 1);
+    pixels.block[0] = in.number();
+    in.expect('x');
+    pixels.block[1] = in.number();
     pixels.crop = in.pair('p', 0);
     pixels.crop_end = in.pair('e', 0);
     return pixels;
