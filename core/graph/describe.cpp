@@ -65,6 +65,11 @@ std::string describe(const Layer& layer) {
   if (const auto* r = std::get_if<Resize2d>(&layer))
     return (r->interpolation == Interpolation::nearest ? "resize to " : "resize linearly to ") +
            std::to_string(r->size[0]) + "x" + std::to_string(r->size[1]);
+  if (const auto* d = std::get_if<DepthToSpace>(&layer)) return "depth to space " + pair_text(d->block);
+  if (const auto* s = std::get_if<Softmax>(&layer)) return "softmax over " + std::to_string(s->size);
+  if (const auto* n = std::get_if<Normalize>(&layer))
+    return std::string("normalize ") + (n->per_pixel ? "pixels" : "images") +
+           (n->groups > 1 ? " in " + std::to_string(n->groups) + " groups" : "");
   return to_string(std::get<Activate>(layer).act);
 }
 

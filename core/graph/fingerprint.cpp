@@ -42,6 +42,13 @@ class Hash {
     add("resize").add(r.size).add(r.interpolation).add(r.coordinates).add(r.rounding);
     return add(std::bit_cast<std::int64_t>(r.scale[0])).add(std::bit_cast<std::int64_t>(r.scale[1]));
   }
+  Hash& add(const DepthToSpace& d) {
+    return add("depth_to_space").add(d.block).add(d.phase_first ? 1 : 0).add(d.crop).add(d.crop_end);
+  }
+  Hash& add(const Softmax& s) { return add("softmax").add(s.size).add(s.inner); }
+  Hash& add(const Normalize& n) {
+    return add("normalize").add(n.groups).add(n.per_pixel ? 1 : 0).add(std::bit_cast<std::int32_t>(n.epsilon));
+  }
   /// Parameters count where there are any, so that fingerprints from before there were any hold.
   Hash& add(const Activation& act) {
     add(act.kind);

@@ -21,11 +21,11 @@ int window(const Window& w, int d, bool ceil, const char* what, const Shape& inp
   const std::int64_t size = d == 0 ? input.h : input.w, stride = w.stride[d], padding = w.padding[d];
   const std::int64_t kernel = std::int64_t{w.dilation[d]} * (w.kernel[d] - 1) + 1;
   const std::int64_t end_padding = padding + w.more_padding[d];
-  if (w.kernel[d] < 1 || stride < 1 || w.dilation[d] < 1 || padding < 0 || padding > max_axis || end_padding < 0 ||
-      end_padding > max_axis)
-    throw Error(std::string(what) +
-                ": kernel, stride and dilation must be at least 1, padding at least 0 and at most " +
-                std::to_string(max_axis));
+  const auto too_much = [](std::int64_t p) { return p < -max_axis || p > max_axis; };
+  if (w.kernel[d] < 1 || stride < 1 || w.dilation[d] < 1 || too_much(padding) || too_much(end_padding))
+    throw Error(std::string(what) + ": kernel, stride and dilation must be at least 1, padding between -" +
+                std::to_string(max_axis) + " and " + std::to_string(max_axis));
+  if (ceil && end_padding < 0) throw Error(std::string(what) + ": what is cut off cannot be rounded up into");
   const std::int64_t room = size + padding + end_padding - kernel;
   if (room < 0) throw Error(std::string(what) + ": the kernel is larger than the padded input " + to_string(input));
   const std::int64_t floor = room / stride + 1;
@@ -69,6 +69,36 @@ Shape shape_of(const Resize2d& r, const Shape& in) {
   return out;
 }
 
+Shape shape_of(const DepthToSpace& d, const Shape& in) {
+  const std::int64_t phases = std::int64_t{d.block[0]} * d.block[1];
+  if (d.block[0] < 1 || d.block[1] < 1 || phases > in.c || in.c % phases != 0)
+    throw Error("depth_to_space: blocks of " + std::to_string(d.block[0]) + "x" + std::to_string(d.block[1]) +
+                " pixels must divide the channels (" + std::to_string(in.c) + ")");
+  std::array<std::int64_t, 2> size{in.h, in.w};
+  for (int i : {0, 1}) {
+    if (d.crop[i] < 0 || d.crop_end[i] < 0) throw Error("depth_to_space: what is left out must be at least 0");
+    size[i] = std::clamp<std::int64_t>(size[i] * d.block[i] - d.crop[i] - d.crop_end[i], 0, max_axis + 1);
+  }
+  const Shape out{static_cast<int>(in.c / phases), static_cast<int>(size[0]), static_cast<int>(size[1])};
+  check_shape(out);
+  return out;
+}
+
+Shape shape_of(const Softmax& s, const Shape& in) {
+  if (s.size < 1 || s.inner < 1 || in.c % (std::int64_t{s.size} * s.inner) != 0)
+    throw Error("softmax: size (" + std::to_string(s.size) + ") times inner (" + std::to_string(s.inner) +
+                ") must divide the channels (" + std::to_string(in.c) + ")");
+  return in;
+}
+
+Shape shape_of(const Normalize& n, const Shape& in) {
+  if (n.groups < 1 || in.c % n.groups != 0)
+    throw Error("normalize: groups (" + std::to_string(n.groups) + ") must divide the channels (" +
+                std::to_string(in.c) + ")");
+  if (!(n.epsilon >= 0) || !std::isfinite(n.epsilon)) throw Error("normalize: epsilon must be at least 0");
+  return in;
+}
+
 bool is_depthwise(const Layer& layer) {
   const auto* conv = std::get_if<Conv2d>(&layer);
   return conv && conv->groups > 1 && conv->groups == conv->out_channels;
@@ -92,10 +122,7 @@ void check_shape(const Shape& shape) {
 Shape infer_shape(const Layer& layer, const Shape& input) {
   check_shape(input);
   return std::visit(
-      Overloaded{[&](const Conv2d& c) { return shape_of(c, input); },
-                 [&](const Pool2d& p) { return shape_of(p, input); }, [&](const Activate&) { return input; },
-                 [&](const Resize2d& r) { return shape_of(r, input); }},
-      layer);
+      Overloaded{[&](const Activate&) { return input; }, [&](const auto& l) { return shape_of(l, input); }}, layer);
 }
 
 std::string kind_name(const Operator& op) {
@@ -107,10 +134,12 @@ std::string kind_name(const Operator& op) {
       if (is_depthwise(layer)) return "sepconv";
     return "chain";
   }
-  return std::visit(Overloaded{[](const Conv2d&) { return "conv2d"; }, [](const Pool2d&) { return "pool2d"; },
-                               [](const Activate& a) { return activation_name(a.act.kind); },
-                               [](const Resize2d&) { return "resize"; }},
-                    op.layers.front());
+  return std::visit(
+      Overloaded{[](const Conv2d&) { return "conv2d"; }, [](const Pool2d&) { return "pool2d"; },
+                 [](const Activate& a) { return activation_name(a.act.kind); },
+                 [](const Resize2d&) { return "resize"; }, [](const DepthToSpace&) { return "depth_to_space"; },
+                 [](const Softmax&) { return "softmax"; }, [](const Normalize&) { return "normalize"; }},
+      op.layers.front());
 }
 
 std::int64_t values_read(const Operator& op) {

@@ -35,7 +35,8 @@ std::string to_string(const Shape& shape);
 inline constexpr std::int64_t max_axis = std::int64_t{1} << 24, max_elements = std::int64_t{1} << 31,
                               max_layer_macs = std::int64_t{1} << 42, max_batch = std::int64_t{1} << 16;
 
-/// Convolution with bias; pairs are (vertical, horizontal). groups == in == out channels is depthwise.
+/// Convolution with bias; pairs are (vertical, horizontal). groups == in == out channels is depthwise. Padding may be
+/// negative: so many rows or columns at that end are not there.
 struct Conv2d {
   int out_channels = 0;
   std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
@@ -46,7 +47,7 @@ struct Conv2d {
   bool operator==(const Conv2d&) const = default;
 };
 
-/// Pooling; global_avg ignores the geometry and gives 1 x 1.
+/// Pooling; global_avg ignores the geometry and gives 1 x 1. Padding may be negative, as in Conv2d.
 struct Pool2d {
   PoolType type = PoolType::max;
   std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
@@ -83,7 +84,31 @@ struct Resize2d {
   bool operator==(const Resize2d&) const = default;
 };
 
-using Layer = std::variant<Conv2d, Pool2d, Activate, Resize2d>;
+/// Channels become pixels: of C * block[0] * block[1] channels, those that differ in their phase alone become a
+/// block of pixels of one of C channels. Rows and columns at the edges of the result may be left out.
+struct DepthToSpace {
+  std::array<int, 2> block{1, 1};
+  bool phase_first = true;  ///< channel (phase, c); else (c, phase); phases are row by row
+  std::array<int, 2> crop{0, 0}, crop_end{0, 0};
+  bool operator==(const DepthToSpace&) const = default;
+};
+
+/// exp(x) / sum of exp(x) at each pixel, over channels seen as [groups][size][inner]: over `size`.
+struct Softmax {
+  int size = 1, inner = 1;
+  bool operator==(const Softmax&) const = default;
+};
+
+/// (x - mean) / sqrt(variance + epsilon): mean and variance of each of `groups` equal groups of channels, over all
+/// pixels of an image or at each pixel alone.
+struct Normalize {
+  int groups = 1;
+  bool per_pixel = false;
+  float epsilon = 1e-5f;  ///< at least 0
+  bool operator==(const Normalize&) const = default;
+};
+
+using Layer = std::variant<Conv2d, Pool2d, Activate, Resize2d, DepthToSpace, Softmax, Normalize>;
 
 /// Channels [begin, end) of an operator's output.
 struct Value {
@@ -127,8 +152,8 @@ void check_shape(const Shape& shape);
 /// Output of a layer on an input of this shape. Throws Error where it does not fit.
 Shape infer_shape(const Layer& layer, const Shape& input);
 
-/// Short name of what an operator is: input, join, conv2d, pool2d, relu (or another activation), resize, product,
-/// sepconv, chain.
+/// Short name of what an operator is: input, join, conv2d, pool2d, relu (or another activation), resize,
+/// depth_to_space, softmax, normalize, product, sepconv, chain.
 std::string kind_name(const Operator& op);
 
 /// Values that an operator reads of one image: all of a sum; what a product repeats once.

@@ -81,7 +81,12 @@ double weight_scale(const Conv2d& conv, const Shape& in, const Shape& out, const
 Moments after_layer(Moments m, const Layer& layer, const Shape& in, const Shape& out) {
   if (const auto* conv = std::get_if<Conv2d>(&layer)) return activated({0, 1 + bias_scale * bias_scale}, conv->act);
   if (const auto* pool = std::get_if<Pool2d>(&layer)) return pooled(m, *pool, in, out);
-  if (std::holds_alternative<Resize2d>(layer)) return m;
+  if (std::holds_alternative<Resize2d>(layer) || std::holds_alternative<DepthToSpace>(layer)) return m;
+  if (std::holds_alternative<Normalize>(layer)) return {0, 1};
+  if (const auto* softmax = std::get_if<Softmax>(&layer)) {
+    const double each = 1.0 / softmax->size;
+    return {each, each * each};
+  }
   return activated(m, std::get<Activate>(layer).act);
 }
 

@@ -53,6 +53,16 @@ void add_layer(std::string& text, const Layer& layer) {
   } else if (const auto* resize = std::get_if<Resize2d>(&layer)) {
     text += resize->interpolation == Interpolation::nearest ? "z" : "zl";
     text += std::to_string(resize->size[0]) + "x" + std::to_string(resize->size[1]);
+  } else if (const auto* pixels = std::get_if<DepthToSpace>(&layer)) {
+    text += pixels->phase_first ? 'q' : 'Q';
+    text += std::to_string(pixels->block[0]) + "x" + std::to_string(pixels->block[1]);
+    add_pair(text, 'p', pixels->crop, 0);
+    add_pair(text, 'e', pixels->crop_end, 0);
+  } else if (const auto* softmax = std::get_if<Softmax>(&layer)) {
+    text += "x" + std::to_string(softmax->size);
+    if (softmax->inner != 1) text += "x" + std::to_string(softmax->inner);
+  } else if (const auto* normalize = std::get_if<Normalize>(&layer)) {
+    text += (normalize->per_pixel ? "v" : "V") + std::to_string(normalize->groups);
   } else {
     text += suffix(std::get<Activate>(layer).act);
   }
@@ -138,7 +148,7 @@ Layer read_layer(Reader& in) {
     conv.out_channels = in.number();
     conv.kernel = in.pair('k', 1);
     conv.stride = in.pair('s', 1);
-    conv.padding = in.pair('p', 0);
+    conv.padding = in.signed_pair('p', 0);
     if (in.take('g')) conv.groups = in.number();
     read_rare(in, conv);
     conv.act = in.activation();
@@ -151,7 +161,7 @@ Layer read_layer(Reader& in) {
     if (!max) pool.count_padding = !in.take('n');
     pool.kernel = in.pair('k', 1);
     pool.stride = in.pair('s', 1);
-    pool.padding = in.pair('p', 0);
+    pool.padding = in.signed_pair('p', 0);
     pool.ceil = in.take('u');
     read_rare(in, pool);
     return pool;
@@ -163,6 +173,22 @@ Layer read_layer(Reader& in) {
     resize.size[1] = in.number();
     return resize;
   }
+  const bool phase_first = in.take('q');
+  if (phase_first || in.take('Q')) {
+    DepthToSpace pixels{.phase_first = phase_first};
+    pixels.block[0] = in.number();
+    in.expect('x');
+    pixels.block[1] = in.number();
+    pixels.crop = in.pair('p', 0);
+    pixels.crop_end = in.pair('e', 0);
+    return pixels;
+  }
+  if (in.take('x')) {
+    const int size = in.number();
+    return Softmax{size, in.take('x') ? in.number() : 1};
+  }
+  const bool per_pixel = in.take('v');
+  if (per_pixel || in.take('V')) return Normalize{.groups = in.number(), .per_pixel = per_pixel};
   return Activate{in.activation()};
 }
 

@@ -88,6 +88,19 @@ Json to_json(const Resize2d& r) {
   return json;
 }
 
+Json to_json(const DepthToSpace& d) {
+  Json json{{"type", "depth_to_space"}, {"block", d.block}, {"phase_first", d.phase_first}};
+  if (d.crop != std::array{0, 0}) json["crop"] = d.crop;
+  if (d.crop_end != std::array{0, 0}) json["crop_end"] = d.crop_end;
+  return json;
+}
+
+Json to_json(const Softmax& s) { return {{"type", "softmax"}, {"size", s.size}, {"inner", s.inner}}; }
+
+Json to_json(const Normalize& n) {
+  return {{"type", "normalize"}, {"groups", n.groups}, {"per_pixel", n.per_pixel}, {"epsilon", n.epsilon}};
+}
+
 Json to_json(const Shape& s) { return Json::array({s.c, s.h, s.w}); }
 
 Json to_json(const Graph& graph, const Operator& op) {
@@ -123,7 +136,7 @@ template <class Window>
 void read_window(const JsonReader& json, Window& w) {
   if (json.has("kernel")) w.kernel = json.at("kernel").pair(1);
   if (json.has("stride")) w.stride = json.at("stride").pair(1);
-  if (json.has("padding")) w.padding = json.at("padding").pair(0);
+  if (json.has("padding")) w.padding = json.at("padding").pair(-static_cast<int>(max_axis));
   if (json.has("dilation")) w.dilation = json.at("dilation").pair(1);
   if (json.has("more_padding")) w.more_padding = json.at("more_padding").pair(-static_cast<int>(max_axis));
 }
@@ -140,6 +153,31 @@ Resize2d read_resize(const JsonReader& json) {
     r.scale = {list[0].number(), list[1].number()};
   }
   return r;
+}
+
+DepthToSpace read_depth_to_space(const JsonReader& json) {
+  json.check_keys({"type", "block", "phase_first", "crop", "crop_end"});
+  DepthToSpace d{.block = json.at("block").pair(1)};
+  if (json.has("phase_first")) d.phase_first = json.at("phase_first").boolean();
+  if (json.has("crop")) d.crop = json.at("crop").pair(0);
+  if (json.has("crop_end")) d.crop_end = json.at("crop_end").pair(0);
+  return d;
+}
+
+Softmax read_softmax(const JsonReader& json) {
+  json.check_keys({"type", "size", "inner"});
+  Softmax s{.size = json.at("size").integer(1)};
+  if (json.has("inner")) s.inner = json.at("inner").integer(1);
+  return s;
+}
+
+Normalize read_normalize(const JsonReader& json) {
+  json.check_keys({"type", "groups", "per_pixel", "epsilon"});
+  Normalize n;
+  if (json.has("groups")) n.groups = json.at("groups").integer(1);
+  if (json.has("per_pixel")) n.per_pixel = json.at("per_pixel").boolean();
+  if (json.has("epsilon")) n.epsilon = static_cast<float>(json.at("epsilon").number());
+  return n;
 }
 
 Layer read_layer(const JsonReader& json) {
@@ -167,7 +205,11 @@ Layer read_layer(const JsonReader& json) {
     return Activate{read_activation(json.at("activation"))};
   }
   if (type == "resize2d") return read_resize(json);
-  json.fail("unknown layer type '" + type + "'; known: conv2d, pool2d, activation, resize2d");
+  if (type == "depth_to_space") return read_depth_to_space(json);
+  if (type == "softmax") return read_softmax(json);
+  if (type == "normalize") return read_normalize(json);
+  json.fail("unknown layer type '" + type +
+            "'; known: conv2d, pool2d, activation, resize2d, depth_to_space, softmax, normalize");
 }
 
 OperatorSpec read_operator(const JsonReader& item) {

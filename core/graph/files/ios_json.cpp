@@ -152,9 +152,13 @@ void check_ios_has(const Operator& op) {
   if (op.is_product()) refuse("product with a place for layers");
   for (const Layer& layer : op.layers) {
     if (std::holds_alternative<Resize2d>(layer)) refuse("resizing");
+    if (std::holds_alternative<DepthToSpace>(layer)) refuse("channels that become pixels");
+    if (std::holds_alternative<Softmax>(layer)) refuse("softmax");
+    if (std::holds_alternative<Normalize>(layer)) refuse("normalisation by an image's own mean and variance");
     const auto check_window = [&](const auto& w) {
       if (w.dilation != std::array{1, 1}) refuse("dilation");
       if (w.more_padding != std::array{0, 0}) refuse("padding that differs at the two ends");
+      if (w.padding[0] < 0 || w.padding[1] < 0) refuse("negative padding");
     };
     const auto check_act = [&](const Activation& act) {
       if (!act.is_basic() && act != Activation::sigmoid) refuse("activation " + to_string(act));

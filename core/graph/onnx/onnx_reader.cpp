@@ -16,6 +16,12 @@ const OnnxOperators& operators() {
     OnnxOperators list;
     add_onnx_layers(list);
     add_onnx_elementwise(list);
+    add_onnx_arithmetic(list);
+    add_onnx_images(list);
+    add_onnx_normalisation(list);
+    add_onnx_reductions(list);
+    add_onnx_slices(list);
+    add_onnx_steps(list);
     add_onnx_shapes(list);
     add_onnx_folding(list);
     return list;
@@ -31,13 +37,14 @@ std::string title(const OnnxNode& node) {
          ")";
 }
 
-}  // namespace
-
-std::string to_string(const std::vector<std::int64_t>& dims) {
-  std::string text = "[";
-  for (std::int64_t dim : dims) text += (text.size() > 1 ? ", " : "") + std::to_string(dim);
-  return text + "]";
+/// "Sinh (1 node)"
+std::string counted(const std::map<std::string, int>& operators) {
+  return joined(operators, [](const auto& entry) {
+    return entry.first + " (" + std::to_string(entry.second) + (entry.second == 1 ? " node)" : " nodes)");
+  });
 }
+
+}  // namespace
 
 /// Nodes that an output depends on. A model lists its nodes in the order of their dependences.
 std::vector<char> OnnxReader::needed_nodes() const {
@@ -55,7 +62,7 @@ std::vector<char> OnnxReader::needed_nodes() const {
 
 /// Throws Error naming everything that cannot be read, not only the first.
 void OnnxReader::check_operators(const std::vector<char>& needed) const {
-  std::map<std::string, int> unknown;
+  std::map<std::string, int> unknown, attention;
   std::unordered_set<std::string> constants;  // those that are worked out
   const auto is_constant = [&](const std::string& name) {
     return name.empty() || model_.constants.contains(name) || constants.contains(name);
@@ -66,14 +73,18 @@ void OnnxReader::check_operators(const std::vector<char>& needed) const {
                                                       (node.type == "CastLike" && is_constant(node.input(0))) ||
                                                       std::ranges::all_of(node.inputs, is_constant));
     if (of_constants) constants.insert(node.outputs.begin(), node.outputs.end());
-    if (needed[i] && !is_known(node) && !(of_constants && folds_onnx(node)))
+    const bool multiplies_values = is_own_domain(node) && node.type == "MatMul" && node.inputs.size() == 2 &&
+                                   !is_constant(node.inputs[0]) && !is_constant(node.inputs[1]);
+    if (needed[i] && (multiplies_values || node.type.ends_with("Attention")))
+      ++attention[multiplies_values ? "MatMul of two computed values" : node.type];
+    else if (needed[i] && !is_known(node) && !(of_constants && folds_onnx(node)))
       ++unknown[(is_own_domain(node) ? "" : node.domain + "::") + node.type];
   }
+  if (!attention.empty())
+    throw Error("attention is not supported: " + counted(attention) +
+                (unknown.empty() ? "" : "; nor are: " + counted(unknown)));
   if (unknown.empty()) return;
-  const std::string list = joined(unknown, [](const auto& entry) {
-    return entry.first + " (" + std::to_string(entry.second) + (entry.second == 1 ? " node)" : " nodes)");
-  });
-  throw Error("these operators are not supported: " + list +
+  throw Error("these operators are not supported: " + counted(unknown) +
               "; supported are: " + joined(operators(), [](const auto& entry) { return entry.first; }));
 }
 
@@ -105,7 +116,8 @@ Graph OnnxReader::read(const std::string& name) {
 void OnnxReader::add_input(const OnnxValue& input) {
   const std::string where = "input '" + input.name + "': ";
   const auto& d = input.dims;
-  const bool fixed = d.size() == 4 && std::all_of(d.begin() + 1, d.end(), [](std::int64_t n) { return n > 0; });
+  const bool fixed =
+      d.size() >= 2 && d.size() <= 4 && std::all_of(d.begin() + 1, d.end(), [](std::int64_t n) { return n > 0; });
   if (!is_onnx_float(input.type))
     throw Error(where + "has values of type " + onnx_type_name(input.type) + "; only images of float are read");
   if (!fixed || *std::max_element(d.begin(), d.end()) > max_axis)
@@ -116,15 +128,21 @@ void OnnxReader::add_input(const OnnxValue& input) {
   const int batch = d[0] > 0 ? static_cast<int>(d[0]) : 1;
   if (!values_.empty() && batch != batch_) throw Error(where + "another batch than the inputs before it");
   batch_ = batch;
-  const Shape shape{static_cast<int>(d[1]), static_cast<int>(d[2]), static_cast<int>(d[3])};
+  const auto size = [&](std::size_t axis) { return axis < d.size() ? static_cast<int>(d[axis]) : 1; };
+  const Shape shape = d.size() == 3 ? Shape{size(1), 1, size(2)} : Shape{size(1), size(2), size(3)};
+  std::vector<std::int64_t> dims = d;
+  dims[0] = batch_;
   const int unit = units_.add_input({input.name}, shape);
-  values_[input.name] = {{units_.all(unit)}, shape, {batch_, d[1], d[2], d[3]}};
+  values_[input.name] = {{units_.all(unit)}, shape, std::move(dims)};
 }
 
 OnnxOutput OnnxReader::output(const OnnxValue& value) const {
   const auto found = values_.find(value.name);
   if (found == values_.end()) throw Error("output '" + value.name + "' is computed by no node");
   const OnnxData& data = found->second;
+  if (data.pieces.empty() || data.channels_last)
+    throw Error("output '" + value.name + "': " +
+                (data.channels_last ? "channels last are not supported there" : "a step of a function on its own"));
   if (data.dims.empty() || data.dims[0] != batch_)
     throw Error("output '" + value.name + "' has the shape " + to_string(data.dims) +
                 ", which does not begin with the batch of " + std::to_string(batch_));
@@ -133,11 +151,32 @@ OnnxOutput OnnxReader::output(const OnnxValue& value) const {
   return output;
 }
 
-const OnnxData& OnnxReader::data(const OnnxNode& node, std::size_t i) const {
+const OnnxData* OnnxReader::found(const OnnxNode& node, std::size_t i) const {
+  return constant(node, i) ? nullptr : &value(node, i);
+}
+
+const OnnxData& OnnxReader::value(const OnnxNode& node, std::size_t i) const {
   const std::string& name = node.input(i);
   if (const auto found = values_.find(name); found != values_.end()) return found->second;
   if (model_.constants.contains(name)) throw Error("input '" + name + "' is a constant, which is not supported here");
   throw Error("input '" + name + "' is not there, or comes later");
+}
+
+const OnnxData& OnnxReader::computed(const OnnxNode& node, std::size_t i) const {
+  const OnnxData& data = value(node, i);
+  if (!data.pieces.empty()) return data;
+  if (data.meaning->kind == OnnxMeaning::low_padded)
+    throw Error("input '" + node.input(i) + "' is padded with -inf, which only a max pool may read");
+  throw Error("input '" + node.input(i) +
+              "' is a step of a normalisation or of GELU, which is only supported as a whole");
+}
+
+const OnnxData& OnnxReader::data(const OnnxNode& node, std::size_t i) const {
+  const OnnxData& data = computed(node, i);
+  if (data.channels_last)
+    throw Error("input '" + node.input(i) + "' has its channels last, as " + to_string(data.dims) +
+                ", which is not supported here");
+  return data;
 }
 
 const OnnxData& OnnxReader::channels(const OnnxNode& node, std::size_t i) const {
@@ -244,6 +283,16 @@ void OnnxReader::define(const OnnxNode& node, int unit, std::vector<std::int64_t
 void OnnxReader::define(const OnnxNode& node, OnnxData data, std::size_t output) {
   values_[node.outputs.at(output)] = std::move(data);
 }
+OnnxData OnnxReader::data_like(int unit, const OnnxData& from) const {
+  return {{units_.all(unit)}, units_[unit].output, from.dims, from.channels_last};
+}
+void OnnxReader::define_like(const OnnxNode& node, int unit, const OnnxData& from) {
+  define(node, data_like(unit, from));
+}
+void OnnxReader::define_step(const OnnxNode& node, OnnxMeaning meaning, const OnnxData& like) {
+  define(node,
+         {{}, like.shape, like.dims, like.channels_last, std::make_shared<const OnnxMeaning>(std::move(meaning))});
+}
 void OnnxReader::define(const OnnxNode& node, std::shared_ptr<const OnnxTensor> constant) {
   model_.constants[node.outputs[0]] = std::move(constant);
 }
@@ -254,7 +303,7 @@ void OnnxReader::define_same(const OnnxNode& node) {
   if (constant(node, 0))
     define(node, model_.constants.at(node.inputs[0]));
   else
-    define(node, OnnxData(data(node, 0)));
+    define(node, OnnxData(value(node, 0)));
 }
 
 }  // namespace opsched

@@ -4,27 +4,18 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/graph/onnx/onnx_data.hpp"
 #include "core/graph/onnx/onnx_model.hpp"
 #include "core/graph/onnx/onnx_numbers.hpp"
 #include "core/graph/onnx/onnx_units.hpp"
 
 namespace opsched {
-
-/// A value of the model: channels of units, one after another, all of one height and width. `dims` is how
-/// ONNX sees the same numbers in the same order: [batch, c, h, w], flattened, or otherwise reshaped.
-struct OnnxData {
-  std::vector<Value> pieces;
-  Shape shape;  ///< of all pieces
-  std::vector<std::int64_t> dims;
-};
-
-/// "[1, 3, 8, 8]"
-std::string to_string(const std::vector<std::int64_t>& dims);
 
 class OnnxReader {
  public:
@@ -35,14 +26,22 @@ class OnnxReader {
   // ---- for the operators
 
   int batch() const { return batch_; }
+  std::int64_t opset() const { return model_.opset; }
   const OnnxUnits& units() const { return units_; }
 
-  /// Input `i`, computed from the model's inputs. Throws Error if it is a constant, or not there.
+  /// Input `i`, computed from the model's inputs; it may be a step of something, or have its channels last. Throws
+  /// Error if it is a constant, or not there.
+  const OnnxData& value(const OnnxNode& node, std::size_t i) const;
+  /// The same, computed as such.
+  const OnnxData& computed(const OnnxNode& node, std::size_t i) const;
+  /// The same, with its channels not last.
   const OnnxData& data(const OnnxNode& node, std::size_t i) const;
   /// The same as [batch, channels, ...]: `dims` beyond the second together are height and width.
   const OnnxData& channels(const OnnxNode& node, std::size_t i) const;
   /// The same as [batch, channels, height, width].
   const OnnxData& image(const OnnxNode& node, std::size_t i) const;
+  /// nullptr if input `i` is a constant.
+  const OnnxData* found(const OnnxNode& node, std::size_t i) const;
   /// nullptr if input `i` is no constant.
   const OnnxTensor* constant(const OnnxNode& node, std::size_t i) const;
   const OnnxTensor& needed_constant(const OnnxNode& node, std::size_t i) const;
@@ -65,8 +64,9 @@ class OnnxReader {
   void append(int unit, const Conv2d& layer, std::shared_ptr<const ConvWeights> weights) {
     units_.append(unit, layer, std::move(weights));
   }
-  void append_padding(int unit, std::array<int, 2> before, std::array<int, 2> more) {
-    units_.append_padding(unit, before, more);
+  void append_padding(int unit, std::array<int, 2> before, std::array<int, 2> more,
+                      std::array<int, 2> stride = {1, 1}) {
+    units_.append_padding(unit, before, more, stride);
   }
   void append_affine(int unit, std::vector<float> factor, std::vector<float> bias) {
     units_.append_affine(unit, std::move(factor), std::move(bias));
@@ -78,6 +78,11 @@ class OnnxReader {
   void define(const OnnxNode& node, int unit);
   void define(const OnnxNode& node, int unit, std::vector<std::int64_t> dims);
   void define(const OnnxNode& node, OnnxData data, std::size_t output = 0);
+  /// The same, seen as `from` is.
+  void define_like(const OnnxNode& node, int unit, const OnnxData& from);
+  OnnxData data_like(int unit, const OnnxData& from) const;
+  /// Only a step of something.
+  void define_step(const OnnxNode& node, OnnxMeaning meaning, const OnnxData& like);
   void define(const OnnxNode& node, std::shared_ptr<const OnnxTensor> constant);
   void define(const OnnxNode& node, OnnxTensor constant);
   /// Output 0 of the node is its first input, constant or not.
@@ -101,12 +106,30 @@ class OnnxReader {
 using OnnxOperators = std::map<std::string, void (*)(OnnxReader&, const OnnxNode&)>;
 void add_onnx_layers(OnnxOperators& operators);
 void add_onnx_elementwise(OnnxOperators& operators);
+void add_onnx_arithmetic(OnnxOperators& operators);
+void add_onnx_images(OnnxOperators& operators);
+void add_onnx_normalisation(OnnxOperators& operators);
+void add_onnx_reductions(OnnxOperators& operators);
+void add_onnx_slices(OnnxOperators& operators);
+void add_onnx_steps(OnnxOperators& operators);
 void add_onnx_shapes(OnnxOperators& operators);
 void add_onnx_folding(OnnxOperators& operators);
 /// Works out a node that reads constants alone; false if it does not, or cannot be worked out.
 bool fold_onnx(OnnxReader& reader, const OnnxNode& node);
 /// Could it be?
 bool folds_onnx(const OnnxNode& node);
+
+/// Steps of normalisations and GELUs: false if the node is none.
+bool recognise_onnx_add(OnnxReader& reader, const OnnxNode& node);
+bool recognise_onnx_sub(OnnxReader& reader, const OnnxNode& node);
+bool recognise_onnx_mul(OnnxReader& reader, const OnnxNode& node);
+bool recognise_onnx_div(OnnxReader& reader, const OnnxNode& node);
+/// A constant that is one number.
+std::optional<double> onnx_scalar(OnnxReader& reader, const OnnxNode& node, std::size_t i);
+
+/// A value, each of whose axes of 1 may have been repeated to these dims: as channels of units, and as images.
+OnnxData onnx_repeated(OnnxReader& reader, const OnnxNode& node, const OnnxData& from,
+                       const std::vector<std::int64_t>& dims, bool pixels_too);
 
 /// What Slice does to an axis: every `step`th from `begin` on, `end` not included.
 struct OnnxCut {

@@ -1,6 +1,5 @@
-// Operators that only name, cut or join what is there, and those that work on constants.
+// Operators that only name what is there or see it otherwise, and constants.
 #include <algorithm>
-#include <map>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -60,65 +59,35 @@ void reshape(OnnxReader& reader, const OnnxNode& node) {
     other.dims = reshaped(other.dims, reader.integers(node, 1), node.integer("allowzero", 0) != 0);
     return reader.define(node, std::move(other));
   }
-  OnnxData value = reader.data(node, 0);
+  OnnxData value = reader.value(node, 0);
   value.dims = reshaped(value.dims, reader.integers(node, 1), node.integer("allowzero", 0) != 0);
+  value.meaning = nullptr;
+  if (value.pieces.empty() || (value.channels_last && value.dims.back() != value.shape.c)) reader.data(node, 0);
   reader.define(node, std::move(value));
 }
 
-/// Channels [begin, end) of a value.
-OnnxData slice_of(const OnnxData& from, std::int64_t begin, std::int64_t end) {
-  OnnxData part{{}, {static_cast<int>(end - begin), from.shape.h, from.shape.w}, from.dims};
-  part.dims[1] = end - begin;
-  std::int64_t at = 0;
-  for (const Value& piece : from.pieces) {
-    const std::int64_t a = std::max(begin - at, std::int64_t{0}),
-                       b = std::min(end - at, std::int64_t{piece.channels()});
-    if (a < b) part.pieces.push_back({piece.op, piece.begin + static_cast<int>(a), piece.begin + static_cast<int>(b)});
-    at += piece.channels();
+/// Channels that become the last axis, or the second one again; other axes keep their order.
+bool turned(OnnxData& value, const std::vector<std::int64_t>& order) {
+  const auto last = static_cast<std::int64_t>(order.size()) - 1;
+  if (last < 2 || order[0] != 0) return false;
+  std::vector<std::int64_t> to_last{0}, to_first{0, last};
+  for (std::int64_t d = 2; d <= last; ++d) to_last.push_back(d);
+  to_last.push_back(1);
+  for (std::int64_t d = 1; d < last; ++d) to_first.push_back(d);
+  if (value.channels_last && order == to_first) {
+    value = channels_first(value);
+    return true;
   }
-  return part;
-}
-
-void split(OnnxReader& reader, const OnnxNode& node) {
-  const OnnxData from = reader.channels(node, 0);
-  if (onnx_axis(node.integer("axis", 0), from.dims.size(), from.dims.size() - 1) != 1)
-    throw Error("only channels (axis 1) can be split");
-  std::vector<std::int64_t> sizes;
-  const auto count = static_cast<std::int64_t>(node.outputs.size());
-  if (const auto* given = node.integers("split")) {
-    sizes = *given;
-  } else if (node.has_input(1)) {
-    sizes = reader.integers(node, 1);
-  } else {
-    const std::int64_t each = (from.shape.c + count - 1) / count;  // the last one may be smaller
-    for (std::int64_t i = 0; i < count; ++i) sizes.push_back(std::min(each, from.shape.c - i * each));
-  }
-  std::int64_t at = 0;
-  for (std::int64_t size : sizes) {
-    if (size < 1 || size > from.shape.c - at) throw Error("a part of " + std::to_string(size) + " channels");
-    at += size;
-  }
-  if (at != from.shape.c || sizes.size() != node.outputs.size()) throw Error("its parts are not all of its input");
-  at = 0;
-  for (std::size_t i = 0; i < sizes.size(); at += sizes[i++])
-    if (!node.outputs[i].empty()) reader.define(node, slice_of(from, at, at + sizes[i]), i);
-}
-
-void slice(OnnxReader& reader, const OnnxNode& node) {
-  OnnxData value = reader.data(node, 0);
-  for (const auto& [axis, cut] : onnx_cuts(reader, node, value.dims)) {
-    if (cut.begin == 0 && cut.end == value.dims[axis] && cut.step == 1) continue;
-    if (axis != 1 || cut.step != 1 || cut.begin >= cut.end)
-      throw Error("only channels (axis 1) can be cut out, in order");
-    value = slice_of(reader.channels(node, 0), cut.begin, cut.end);
-  }
-  reader.define(node, std::move(value));
+  if (value.channels_last || order != to_last || value.dims[1] != value.shape.c || value.pixels() == 1) return false;
+  value = channels_last(value);
+  return true;
 }
 
 /// Channels in another order, as in a shuffle: seen as several axes that together are the channels, these change
 /// places. Other axes must stay.
 void transpose(OnnxReader& reader, const OnnxNode& node) {
-  OnnxData value = reader.data(node, 0);
+  OnnxData value = reader.computed(node, 0);
+  value.meaning = nullptr;
   const std::size_t rank = value.dims.size();
   std::vector<std::int64_t> order;
   if (const auto* given = node.integers("perm"))
@@ -131,6 +100,8 @@ void transpose(OnnxReader& reader, const OnnxNode& node) {
     if (seen[axis]++) throw Error("an axis twice");
   }
   if (order.size() != rank) throw Error("perm has another number of axes than its input");
+  if (turned(value, order)) return reader.define(node, std::move(value));
+  if (value.channels_last) reader.data(node, 0);
   std::vector<std::int64_t> dims;
   for (std::int64_t axis : order) dims.push_back(value.dims[axis]);
   std::size_t first = 0, last = rank;  // axes [first, last) change places; those of size 1 may be anywhere
@@ -215,26 +186,6 @@ void with_axes(OnnxReader& reader, const OnnxNode& node) {
   value.dims = change(value.dims, axes);
   reader.define(node, std::move(value));
 }
-void concat(OnnxReader& reader, const OnnxNode& node) {
-  std::vector<Term> terms;
-  std::vector<std::int64_t> dims;
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    const OnnxData& part = reader.channels(node, i);
-    for (const Value& piece : part.pieces) terms.push_back({piece});
-    std::vector<std::int64_t> others = part.dims;
-    if (!dims.empty()) others[1] = dims[1];
-    if (!dims.empty() && others != dims)
-      throw Error("its inputs " + to_string(dims) + " and " + to_string(part.dims) + " do not fit together");
-    dims = part.dims;
-  }
-  if (terms.empty()) throw Error("has no input");
-  if (onnx_axis(node.integer("axis", 1), dims.size(), dims.size() - 1) != 1)
-    throw Error("only concatenation along channels (axis 1) is supported");
-  const int unit = reader.add_unit(node, std::move(terms));
-  dims[1] = reader.units()[unit].output.c;
-  reader.define(node, unit, std::move(dims));
-}
-
 void constant(OnnxReader& reader, const OnnxNode& node) {
   const auto& given = node.attributes;
   if (const auto found = given.find("value"); found != given.end())
@@ -256,42 +207,12 @@ void constant(OnnxReader& reader, const OnnxNode& node) {
 
 }  // namespace
 
-std::map<std::size_t, OnnxCut> onnx_cuts(OnnxReader& reader, const OnnxNode& node,
-                                         const std::vector<std::int64_t>& dims) {
-  const auto list = [&](std::size_t i, const char* name) {  // attributes before version 10
-    const auto* given = node.integers(name);
-    return given ? *given : node.has_input(i) ? reader.integers(node, i) : std::vector<std::int64_t>{};
-  };
-  const auto starts = list(1, "starts"), ends = list(2, "ends");
-  auto axes = list(3, "axes"), steps = list(4, "steps");
-  if (axes.empty())
-    for (std::size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
-  if (steps.empty()) steps.assign(starts.size(), 1);
-  if (starts.size() != ends.size() || axes.size() != starts.size() || steps.size() != starts.size())
-    throw Error("starts, ends, axes and steps of different lengths");
-  std::map<std::size_t, OnnxCut> cuts;
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::size_t axis = onnx_axis(axes[i], dims.size(), dims.size() - 1);
-    const std::int64_t size = dims[axis], step = steps[i];
-    if (step == 0) throw Error("a step of 0");
-    const auto inside = [&](std::int64_t at) {
-      if (at < 0) at = at < -size ? -1 : at + size;  // far below is before the first one
-      return step > 0 ? std::clamp(at, std::int64_t{0}, size) : std::clamp(at, std::int64_t{-1}, size - 1);
-    };
-    cuts.insert_or_assign(axis, OnnxCut{inside(starts[i]), inside(ends[i]), step});
-  }
-  return cuts;
-}
-
 void add_onnx_shapes(OnnxOperators& operators) {
-  operators["Concat"] = concat;
   operators["Constant"] = constant;
   operators["Dropout"] = dropout;
   operators["Flatten"] = flatten;
   operators["Identity"] = identity;
   operators["Reshape"] = reshape;
-  operators["Slice"] = slice;
-  operators["Split"] = split;
   operators["Squeeze"] = with_axes<squeeze>;
   operators["Transpose"] = transpose;
   operators["Unsqueeze"] = with_axes<unsqueeze>;

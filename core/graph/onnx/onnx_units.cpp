@@ -18,9 +18,11 @@ int whole_unit(const std::vector<Term>& terms, const std::vector<OnnxUnit>& unit
 
 }  // namespace
 
-Conv2d* OnnxUnit::open_conv() {
-  auto* conv = layers.empty() ? nullptr : std::get_if<Conv2d>(&layers.back());
-  return conv && conv->act == Activation::none ? conv : nullptr;
+int OnnxUnit::open_conv() const {
+  int last = static_cast<int>(layers.size()) - 1;
+  if (last > 0 && std::holds_alternative<DepthToSpace>(layers[last])) --last;
+  const auto* conv = last < 0 ? nullptr : std::get_if<Conv2d>(&layers[last]);
+  return conv && conv->act == Activation::none ? last : -1;
 }
 
 std::string OnnxUnits::free_name(const std::vector<std::string>& names) {
@@ -73,11 +75,14 @@ int OnnxUnits::add_product(const std::vector<std::string>& names, std::vector<Te
   return size() - 1;
 }
 
-void OnnxUnits::append_padding(int unit, std::array<int, 2> before, std::array<int, 2> more) {
+void OnnxUnits::append_padding(int unit, std::array<int, 2> before, std::array<int, 2> more,
+                               std::array<int, 2> stride) {
   const int channels = units_[unit].output.c;
-  append(unit, Conv2d{.out_channels = channels, .padding = before, .groups = channels, .more_padding = more},
-         std::make_shared<const ConvWeights>(
-             ConvWeights{std::vector<float>(channels, 1.0f), std::vector<float>(channels, 0.0f)}));
+  append(
+      unit,
+      Conv2d{.out_channels = channels, .stride = stride, .padding = before, .groups = channels, .more_padding = more},
+      std::make_shared<const ConvWeights>(
+          ConvWeights{std::vector<float>(channels, 1.0f), std::vector<float>(channels, 0.0f)}));
   units_[unit].is_padding = true;
 }
 
@@ -98,46 +103,139 @@ void OnnxUnits::append_affine(int unit, std::vector<float> factor, std::vector<f
   units_[unit].is_affine = true;
 }
 
+/// Scales and shifts the convolution that a unit ends in; one that ends in a normalisation does so itself from now on.
+bool OnnxUnits::fuse_affine(OnnxUnit& into, const OnnxUnit& affine) {
+  const ConvWeights& by = *affine.weights.at(0);
+  const int open = into.open_conv();
+  if (open < 0) {
+    if (into.layers.empty() || !std::holds_alternative<Normalize>(into.layers.back())) return false;
+    into.weights[static_cast<int>(into.layers.size())] = affine.weights.at(0);
+    into.layers.push_back(affine.layers.front());
+    return true;
+  }
+  if (into.is_padding) return false;
+  const auto* pixels = std::get_if<DepthToSpace>(&into.layers.back());
+  const std::size_t phases = pixels ? std::size_t(pixels->block[0]) * pixels->block[1] : 1;
+  const auto channel = [&](std::size_t c) {
+    return !pixels ? c : pixels->phase_first ? c % by.bias.size() : c / phases;
+  };
+  std::shared_ptr<const ConvWeights>& weights = into.weights.at(open);
+  ConvWeights scaled = *weights;
+  const std::size_t each = scaled.weight.size() / scaled.bias.size();
+  for (std::size_t i = 0; i < scaled.weight.size(); ++i) scaled.weight[i] *= by.weight[channel(i / each)];
+  for (std::size_t c = 0; c < scaled.bias.size(); ++c)
+    scaled.bias[c] = scaled.bias[c] * by.weight[channel(c)] + by.bias[channel(c)];
+  weights = std::make_shared<const ConvWeights>(std::move(scaled));
+  return true;
+}
+
 /// Makes `unit`'s layer part of its producer, which nobody else reads, if that can be.
 bool OnnxUnits::fuse_into(int producer, OnnxUnit& unit) {
   OnnxUnit& into = units_[producer];
-  if (into.is_input() || unit.layers.size() != 1) return false;
-  Conv2d* conv = into.open_conv();
-  if (unit.is_affine && conv && !into.is_padding) {
-    std::shared_ptr<const ConvWeights>& weights = into.weights.at(static_cast<int>(into.layers.size()) - 1);
-    const ConvWeights& affine = *unit.weights.at(0);
-    ConvWeights scaled = *weights;
-    const std::size_t each = scaled.weight.size() / scaled.bias.size();
-    for (std::size_t i = 0; i < scaled.weight.size(); ++i) scaled.weight[i] *= affine.weight[i / each];
-    for (std::size_t c = 0; c < scaled.bias.size(); ++c)
-      scaled.bias[c] = scaled.bias[c] * affine.weight[c] + affine.bias[c];
-    weights = std::make_shared<const ConvWeights>(std::move(scaled));
-    return true;
-  }
+  if (into.is_input() || unit.layers.size() != 1 || unit.is_product()) return false;
+  if (unit.is_affine && fuse_affine(into, unit)) return true;
   const auto* activate = std::get_if<Activate>(&unit.layers.front());
   if (!activate) return false;
-  if (conv)
-    conv->act = activate->act;
-  else if (into.is_join() || (into.is_product() && into.layers.empty()))
+  if (const int open = into.open_conv(); open >= 0)
+    std::get<Conv2d>(into.layers[open]).act = activate->act;
+  else if (into.layers.empty() || std::holds_alternative<Normalize>(into.layers.back()))
     into.layers.push_back(*activate);
   else
     return false;
   return true;
 }
 
-/// A convolution pads by itself what a unit before it would pad.
+/// A normalisation's factors and biases become part of the convolution that alone reads it, where it pads nothing.
+void OnnxUnits::fold_affine(OnnxUnit& from, OnnxUnit& unit) {
+  auto* conv = unit.layers.empty() || unit.is_product() ? nullptr : std::get_if<Conv2d>(&unit.layers.front());
+  const std::size_t last = from.layers.size() - 1;
+  if (!conv || from.layers.size() < 2 || !std::holds_alternative<Normalize>(from.layers[last - 1])) return;
+  const auto* affine = std::get_if<Conv2d>(&from.layers[last]);
+  for (int d : {0, 1})
+    if (conv->padding[d] > 0 || conv->padding[d] + conv->more_padding[d] > 0) return;
+  if (!affine || affine->act != Activation::none) return;
+  const ConvWeights& by = *from.weights.at(static_cast<int>(last));
+  ConvWeights own = *unit.weights.at(0);
+  const std::size_t taps = std::size_t(conv->kernel[0]) * conv->kernel[1], outs = own.bias.size(),
+                    ins = by.bias.size() / conv->groups, group_outs = outs / conv->groups;
+  for (std::size_t o = 0; o < outs; ++o) {
+    double bias = own.bias[o];
+    for (std::size_t i = 0; i < ins; ++i)
+      for (std::size_t t = 0; t < taps; ++t) {
+        const std::size_t c = o / group_outs * ins + i;
+        float& weight = own.weight[(o * ins + i) * taps + t];
+        bias += double(weight) * by.bias[c];
+        weight *= by.weight[c];
+      }
+    own.bias[o] = static_cast<float>(bias);
+  }
+  unit.weights[0] = std::make_shared<const ConvWeights>(std::move(own));
+  from.layers.pop_back();
+  from.weights.erase(static_cast<int>(last));
+}
+
+/// Do two windows in a row read what one with the sum of their paddings reads? Not where the second would pad what
+/// the first has cut off.
+bool paddings_add_up(int first, int second) { return first >= 0 || second <= 0; }
+
+/// What a unit before a window would pad, cut off or leave out, the window does by itself.
 void OnnxUnits::fuse_padding(OnnxUnit& unit) {
   const int producer = whole_unit(unit.terms, units_);
-  auto* conv = unit.layers.empty() || unit.is_product() ? nullptr : std::get_if<Conv2d>(&unit.layers.front());
-  if (!conv || producer < 0 || !units_[producer].is_padding) return;
-  const Conv2d& around = std::get<Conv2d>(units_[producer].layers.front());
-  if (around.act != Activation::none) return;
-  for (int d : {0, 1}) {
-    conv->padding[d] += around.padding[d];
-    conv->more_padding[d] += around.more_padding[d];
+  if (unit.layers.empty() || unit.is_product() || producer < 0 || !units_[producer].is_padding) return;
+  const Conv2d around = std::get<Conv2d>(units_[producer].layers.front());
+  const std::array<int, 2> after{around.padding[0] + around.more_padding[0],
+                                 around.padding[1] + around.more_padding[1]};
+  const auto add_up = [&](auto& window) {
+    for (int d : {0, 1}) {
+      const int end = window.padding[d] + window.more_padding[d];
+      if (!paddings_add_up(around.padding[d], window.padding[d]) || !paddings_add_up(after[d], end)) return false;
+    }
+    for (int d : {0, 1}) {
+      window.padding[d] += around.padding[d];
+      window.more_padding[d] += around.more_padding[d];
+    }
+    return true;
+  };
+  bool fused = false;
+  constexpr std::array<int, 2> one{1, 1}, none{0, 0};
+  if (auto* conv = std::get_if<Conv2d>(&unit.layers.front())) {
+    if (around.stride == one) {
+      fused = add_up(*conv);
+    } else if (conv->kernel == one && conv->padding == none && conv->more_padding == none) {
+      for (int d : {0, 1}) {
+        const Shape &in = units_[producer].output, &from = units_[units_[producer].terms[0][0].op].output;
+        const int picked = ((d == 0 ? in.h : in.w) - 1) / conv->stride[d], size = d == 0 ? from.h : from.w;
+        conv->stride[d] *= around.stride[d];
+        conv->padding[d] = around.padding[d];
+        conv->more_padding[d] = picked * conv->stride[d] + 1 - size - 2 * around.padding[d];
+      }
+      fused = true;
+    }
+  } else if (auto* pool = std::get_if<Pool2d>(&unit.layers.front())) {
+    const bool cuts_only = std::max({around.padding[0], around.padding[1], after[0], after[1]}) <= 0;
+    fused = around.stride == one && cuts_only && !pool->ceil && pool->type != PoolType::global_avg && add_up(*pool);
   }
+  if (!fused) return;
   unit.terms = units_[producer].terms;
   unit.is_affine = false;  // it has an image of another size
+}
+
+/// A factor that was repeated to the size of a product's image is repeated by the product.
+void OnnxUnits::fuse_repeats(OnnxUnit& unit) {
+  if (!unit.is_product()) return;
+  for (Term& term : unit.terms) {
+    const int producer = whole_unit({term}, units_);
+    if (producer < 0 || units_[producer].layers.size() != 1 || units_[producer].is_product()) continue;
+    const OnnxUnit& repeats = units_[producer];
+    const auto* resize = std::get_if<Resize2d>(&repeats.layers.front());
+    if (!resize || repeats.terms.size() != 1) continue;
+    const Shape& from = units_[repeats.terms[0][0].op].output;
+    const bool other_is_whole = std::ranges::any_of(unit.terms, [&](const Term& other) {
+      const Shape& shape = units_[other[0].op].output;
+      return &other != &term && shape.h == unit.output.h && shape.w == unit.output.w;
+    });
+    if (from.h == 1 && from.w == 1 && other_is_whole) term = repeats.terms[0];
+  }
 }
 
 /// x sigmoid(x) and x hard_sigmoid(x) are activations of x.
@@ -174,7 +272,11 @@ std::vector<OnnxOutput> OnnxUnits::fuse(std::vector<OnnxOutput> outputs) {
     for (Term& term : units_[u].terms)
       for (Value& value : term) value.op = instead[value.op];
     const int producer = whole_unit(units_[u].terms, units_);
-    if (producer < 0 || readers[producer] != 1 || !fuse_into(producer, units_[u])) continue;
+    if (producer < 0 || readers[producer] != 1) continue;
+    if (!fuse_into(producer, units_[u])) {
+      fold_affine(units_[producer], units_[u]);
+      continue;
+    }
     readers[producer] = readers[u];
     instead[u] = producer;
     needed_[u] = 0;
@@ -210,7 +312,7 @@ Graph OnnxUnits::finish(const std::string& name, int batch, const std::vector<On
     for (const Term& term : terms)
       for (const Value& value : term) needed_[value.op] = 1;
   };
-  for (OnnxUnit& unit : units_) fuse_gate(unit), fuse_padding(unit);
+  for (OnnxUnit& unit : units_) fuse_gate(unit), fuse_padding(unit), fuse_repeats(unit);
   needed_.assign(units_.size(), 0);
   for (const OnnxOutput& output : outputs) need(output.terms);
   for (int u = size() - 1; u >= 0; --u)

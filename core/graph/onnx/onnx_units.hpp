@@ -19,15 +19,17 @@ struct OnnxUnit {
   std::vector<Layer> layers;
   std::map<int, std::shared_ptr<const ConvWeights>> weights;  ///< of each convolution, by layer
   Shape output;
-  bool is_affine = false;   ///< its only layer scales and shifts channels (as a depthwise 1x1 convolution)
-  bool is_padding = false;  ///< its only layer adds zeros around (as a depthwise 1x1 convolution)
+  bool is_affine = false;  ///< its only layer scales and shifts channels (as a depthwise 1x1 convolution)
+  /// Its only layer picks pixels, or adds zeros around (as a depthwise 1x1 convolution).
+  bool is_padding = false;
   Combine combine = Combine::concat;
 
   bool is_input() const { return terms.empty(); }
   bool is_product() const { return combine == Combine::product; }
   bool is_join() const { return !terms.empty() && layers.empty() && !is_product(); }
-  /// The last layer, if it is a convolution without activation; else nullptr.
-  Conv2d* open_conv();
+  /// The layer whose results the unit gives, perhaps as other pixels, if it is a convolution without activation; else
+  /// -1.
+  int open_conv() const;
 };
 
 /// An output of the model, by name.
@@ -50,8 +52,9 @@ class OnnxUnits {
   /// Appends channel * factor + bias to a unit without layers.
   void append_affine(int unit, std::vector<float> factor, std::vector<float> bias);
 
-  /// Appends zeros around a unit without layers; `before` and `more` as in Conv2d.
-  void append_padding(int unit, std::array<int, 2> before, std::array<int, 2> more);
+  /// Appends zeros around a unit without layers, or cuts off: `before` and `more` as in Conv2d; then takes every
+  /// `stride`th pixel.
+  void append_padding(int unit, std::array<int, 2> before, std::array<int, 2> more, std::array<int, 2> stride);
 
   const OnnxUnit& operator[](int unit) const { return units_[unit]; }
   int size() const { return static_cast<int>(units_.size()); }
@@ -67,8 +70,11 @@ class OnnxUnits {
   /// The outputs, read from where they then are.
   std::vector<OnnxOutput> fuse(std::vector<OnnxOutput> outputs);
   bool fuse_into(int producer, OnnxUnit& unit);
+  bool fuse_affine(OnnxUnit& into, const OnnxUnit& affine);
+  void fold_affine(OnnxUnit& from, OnnxUnit& unit);
   void fuse_padding(OnnxUnit& unit);
   void fuse_gate(OnnxUnit& unit);
+  void fuse_repeats(OnnxUnit& unit);
 
   std::vector<OnnxUnit> units_;
   std::vector<char> needed_;

@@ -94,6 +94,22 @@ OnnxWindow window_of(const OnnxNode& node, const std::vector<std::int64_t>& kern
 
 }  // namespace
 
+OnnxNode onnx_in_two_dimensions(const OnnxNode& node) {
+  OnnxNode flat = node;
+  for (const auto& [name, otherwise] : {std::pair{"kernel_shape", 1}, {"strides", 1}, {"dilations", 1}, {"pads", 0}}) {
+    const auto found = flat.attributes.find(name);
+    if (found == flat.attributes.end() || found->second.integers.empty()) continue;
+    std::vector<std::int64_t>& list = found->second.integers;
+    if (list.size() == 1)
+      list = {otherwise, list[0]};
+    else if (list.size() == 2 && otherwise == 0)
+      list = {0, list[0], 0, list[1]};
+    else
+      throw Error(std::string(name) + ": only one dimension fits here");
+  }
+  return flat;
+}
+
 OnnxWindow convolution_window(const OnnxNode& node, const std::vector<std::int64_t>& weight_dims, const Shape& in) {
   const std::vector<std::int64_t> kernel(weight_dims.begin() + 2, weight_dims.end());
   if (integers(node, "kernel_shape", kernel, 1) != kernel) throw Error("kernel_shape and the weights' shape differ");

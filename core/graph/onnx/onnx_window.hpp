@@ -14,6 +14,9 @@ struct OnnxWindow {
   bool ceil = false;
 };
 
+/// The node as if its windows had two dimensions, a row high, where they have one.
+OnnxNode onnx_in_two_dimensions(const OnnxNode& node);
+
 /// Throw Error where ours cannot say the same, as with other than two dimensions.
 OnnxWindow convolution_window(const OnnxNode& node, const std::vector<std::int64_t>& weight_dims, const Shape& in);
 OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padding);

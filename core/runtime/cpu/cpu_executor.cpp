@@ -135,12 +135,15 @@ class CpuExecutor : public Executor {
       gather(inputs, step.pre, to, 1);
       in = to;
     }
-    if (step.kind == Step::Kind::pool)
-      pool(in, std::get<Pool2d>(step.layer), out, 1);
-    else if (step.kind == Step::Kind::resize)
-      resize(in, std::get<Resize2d>(step.layer), out, 1);
-    else
-      convolve(in, std::get<Conv2d>(step.layer), weights, out, 1);
+    std::visit(
+        [&](const auto& layer) {
+          using Kind = std::decay_t<decltype(layer)>;
+          if constexpr (std::is_same_v<Kind, Conv2d>)
+            convolve(in, layer, weights, out, 1);
+          else if constexpr (!std::is_same_v<Kind, std::monostate>)
+            apply(in, layer, out, 1);
+        },
+        step.layer);
   }
 
   int batch_;

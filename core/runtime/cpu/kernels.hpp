@@ -32,6 +32,15 @@ void multiply(std::span<const TensorView<const float>> inputs, Activation act, T
 
 void resize(TensorView<const float> in, const Resize2d& resize, TensorView<float> out, int threads);
 
+void depth_to_space(TensorView<const float> in, const DepthToSpace& pixels, TensorView<float> out, int threads);
+
+void softmax(TensorView<const float> in, const Softmax& softmax, TensorView<float> out, int threads);
+
+void normalize(TensorView<const float> in, const Normalize& normalize, TensorView<float> out, int threads);
+
+/// The layer, whatever it is but a convolution.
+void apply(TensorView<const float> in, const Layer& layer, TensorView<float> out, int threads);
+
 void pool(TensorView<const float> in, const Pool2d& pool, TensorView<float> out, int threads);
 
 }  // namespace opsched

@@ -61,12 +61,8 @@ Tensor compute(const Graph& graph, OpId id, const std::vector<Tensor>& values, s
     const TensorView<const float> in = all(x);
     if (const auto* conv = std::get_if<Conv2d>(&op.layers[layer]))
       convolve(in, *conv, make_weights(graph, id, layer, seed), all(y), threads);
-    else if (const auto* window = std::get_if<Pool2d>(&op.layers[layer]))
-      pool(in, *window, all(y), threads);
-    else if (const auto* size = std::get_if<Resize2d>(&op.layers[layer]))
-      resize(in, *size, all(y), threads);
     else
-      gather({&in, 1}, std::get<Activate>(op.layers[layer]).act, all(y), threads);
+      apply(in, op.layers[layer], all(y), threads);
     x = std::move(y);
   }
   return x;

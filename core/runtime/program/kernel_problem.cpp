@@ -22,6 +22,12 @@ const char* name(Step::Kind kind) {
       return "multiply";
     case Step::Kind::resize:
       return "resize";
+    case Step::Kind::depth_to_space:
+      return "depth_to_space";
+    case Step::Kind::softmax:
+      return "softmax";
+    case Step::Kind::normalize:
+      return "normalize";
     case Step::Kind::transfer:
       return "transfer";
   }
@@ -124,6 +130,15 @@ std::string Problem::key() const {
     }
   } else if (const auto* resize = std::get_if<Resize2d>(&layer)) {
     write_resize(out, *resize);
+  } else if (const auto* pixels = std::get_if<DepthToSpace>(&layer)) {
+    out << (pixels->phase_first ? " phase_first" : " phase_last");
+    write_pair(out, 'k', pixels->block);
+    write_pair(out, 'p', pixels->crop);
+  } else if (const auto* softmax = std::get_if<Softmax>(&layer)) {
+    out << ' ' << softmax->size << 'x' << softmax->inner;
+  } else if (const auto* normalize = std::get_if<Normalize>(&layer)) {
+    out << (normalize->per_pixel ? " pixels g" : " images g") << normalize->groups << std::hexfloat << " e"
+        << normalize->epsilon << std::defaultfloat;
   }
   out << " pre:" << to_string(pre) << " in:";
   for (std::size_t i = 0; i < inputs.size(); ++i) {

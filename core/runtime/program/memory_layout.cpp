@@ -200,6 +200,14 @@ bool MemoryLayout::reads_padding(OpId id) const {
          std::ranges::all_of(terms.front(), [&](const Value& v) { return is_padded(value(v, device_[id])); });
 }
 
+namespace {
+/// Do channels of the output depend on the same channel of the input alone?
+bool keeps_channels_apart(const Layer& layer) {
+  return !std::holds_alternative<DepthToSpace>(layer) && !std::holds_alternative<Softmax>(layer) &&
+         !std::holds_alternative<Normalize>(layer);
+}
+}  // namespace
+
 /// Does an operator write finite numbers behind its output if such are behind its inputs?
 bool MemoryLayout::writes_padding(OpId id) const {
   const Operator& op = graph_.op(id);
@@ -208,6 +216,8 @@ bool MemoryLayout::writes_padding(OpId id) const {
   for (const Layer& layer : op.layers) {
     if (const auto* conv = std::get_if<Conv2d>(&layer))
       padded = conv->groups == 1 || (padded && conv->groups == shape.c && conv->out_channels == shape.c);
+    else if (!keeps_channels_apart(layer))
+      padded = false;
     shape = infer_shape(layer, shape);
   }
   return padded;

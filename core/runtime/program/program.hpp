@@ -38,7 +38,7 @@ struct WeightRef {
   bool operator==(const WeightRef&) const = default;
 };
 
-using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d>;
+using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d, DepthToSpace, Softmax, Normalize>;
 
 /// One kernel (or few): output = layer(pre(sum of inputs)).
 struct Step {
@@ -49,6 +49,9 @@ struct Step {
     gather,    ///< no layer: sums, activations, copies into a slice
     multiply,  ///< no layer: pre(product of inputs), those of one channel, row or column repeated
     resize,
+    depth_to_space,  ///< this and the next two read and write exactly their channels, no padding
+    softmax,
+    normalize,
     transfer,  ///< one input, on another device; output on `device`
   };
   Kind kind = Kind::gather;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
 
 #include "core/round_up.hpp"
 #include "core/schedule/merge_copies.hpp"
@@ -29,6 +30,29 @@ Activation ends_in(const Operator& op) {
   return activate ? activate->act : Activation::none;
 }
 
+StepLayer step_layer(const Layer& layer) {
+  return std::visit(
+      [](const auto& l) -> StepLayer {
+        if constexpr (std::is_same_v<decltype(l), const Activate&>)
+          return std::monostate{};
+        else
+          return l;
+      },
+      layer);
+}
+
+/// What a layer that is no activation becomes.
+Step::Kind kind_of(const Layer& layer, const Shape& in) {
+  if (const auto* conv = std::get_if<Conv2d>(&layer))
+    return conv->groups > 1 && conv->groups == in.c && conv->groups == conv->out_channels ? Step::Kind::depthwise
+                                                                                          : Step::Kind::conv;
+  if (std::holds_alternative<Resize2d>(layer)) return Step::Kind::resize;
+  if (std::holds_alternative<DepthToSpace>(layer)) return Step::Kind::depth_to_space;
+  if (std::holds_alternative<Softmax>(layer)) return Step::Kind::softmax;
+  if (std::holds_alternative<Normalize>(layer)) return Step::Kind::normalize;
+  return Step::Kind::pool;
+}
+
 View slice(const View& view, int begin, int channels) { return {view.buffer, view.channel + begin, channels}; }
 
 /// The first so many channels of a flow.
@@ -41,6 +65,7 @@ void fit(Step& step, int channels) {
   auto* conv = std::get_if<Conv2d>(&step.layer);
   if (conv) conv->out_channels = channels;
   if (conv && step.kind == Step::Kind::conv) return;
+  if (step.kind == Step::Kind::depth_to_space) return;  // never pads
   if (conv) conv->groups = channels;
   narrow(step.inputs, channels);
 }
@@ -218,6 +243,9 @@ bool ProgramBuilder::fits(const Step& step, const Flow& flow) const {
       return (!sum || f.depthwise_sum) && (!act || f.depthwise_pre);
     case Step::Kind::pool:
     case Step::Kind::resize:
+    case Step::Kind::depth_to_space:
+    case Step::Kind::softmax:
+    case Step::Kind::normalize:
       return (!sum || f.pool_sum) && (!act || f.pool_pre);
     default:
       return true;
@@ -231,12 +259,14 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
   const auto blank = [&](Step::Kind kind) {
     return Step{.kind = kind, .op = id, .device = device_, .stream = stream_};
   };
-  // The flow passes through this step; what it gives, of so many channels, becomes the flow. Its buffer comes later.
-  const auto pass = [&](Step step, int channels) {
+  // The flow passes through this step, which reads the first `reads` channels of it (0: all); what it gives, of so
+  // many channels, becomes the flow. Its buffer comes later.
+  const auto pass = [&](Step step, int channels, int reads = 0) {
     step.inputs = flow.views;
     step.pre = flow.act;
     flow = {{View{-1, 0, channels}}, Activation::none};
     if (!steps.empty()) steps.back().output = step.inputs.front();
+    if (reads > 0) narrow(step.inputs, reads);
     steps.push_back(std::move(step));
   };
   // Temporaries get their buffers as soon as a next step reads them.
@@ -261,13 +291,12 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
       flow.act = both.value_or(activate->act);
       continue;
     }
-    Step step = blank(Step::Kind::pool);
+    Step step = blank(kind_of(op.layers[layer], shape));
     Activation rest = Activation::none;  // what the step cannot do itself
+    bool exact = false;                  // reads and writes no padding
     if (const auto* conv = std::get_if<Conv2d>(&op.layers[layer])) {
       Conv2d c = *conv;
-      const bool depthwise = c.groups > 1 && c.groups == shape.c && c.groups == c.out_channels;
-      step.kind = depthwise ? Step::Kind::depthwise : Step::Kind::conv;
-      if (c.groups > 1 && !depthwise) narrow(flow.views, shape.c);
+      exact = c.groups > 1 && step.kind != Step::Kind::depthwise;
       step.weights = {{id, layer}};
       if (merge >= 0) {
         c = merged_conv(graph_, layout_->merge(merge));
@@ -276,20 +305,19 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
       }
       if (c.act != Activation::relu && !options_.fusion.conv_act) std::swap(c.act, rest);
       step.layer = c;
-    } else if (const auto* resize = std::get_if<Resize2d>(&op.layers[layer])) {
-      step.kind = Step::Kind::resize;
-      step.layer = *resize;
     } else {
-      step.layer = std::get<Pool2d>(op.layers[layer]);
+      exact = step.kind != Step::Kind::pool && step.kind != Step::Kind::resize;
+      step.layer = step_layer(op.layers[layer]);
     }
     settle();
     if (!fits(step, flow)) {
       gather();
       settle();
     }
+    const int reads = exact ? shape.c : 0;
     shape = infer_shape(op.layers[layer], shape);
     if (merge >= 0) shape.c = output.channels;
-    int channels = flow.views.front().channels;
+    int channels = exact ? shape.c : flow.views.front().channels;
     if (auto* conv = std::get_if<Conv2d>(&step.layer)) {
       if (step.kind == Step::Kind::depthwise)
         conv->groups = channels;
@@ -297,7 +325,7 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
         channels = conv->groups == 1 ? padded_channels(shape.c, options_.vector_channels) : shape.c;
       conv->out_channels = channels;
     }
-    pass(std::move(step), channels);
+    pass(std::move(step), channels, reads);
     flow.act = rest;
   }
   if (steps.empty() || flow.act != Activation::none) {

@@ -178,7 +178,8 @@ TEST(Onnx, BadModelsAreErrorsNamingTheNode) {
   expect_complaint(good, "bn2_scale", "bn2_SCALE",
                    "node 'bn2' (BatchNormalization): input 'bn2_SCALE' must be a constant");
   expect_complaint(good, "probabilities", "PROBABILITIES", "output 'probabilities' is computed by no node");
-  expect_complaint(good, "axis\x18\x01", "axis\x18\x02", "node 'cat' (Concat): only concatenation along channels");
+  expect_complaint(good, "axis\x18\x01", "axis\x18\x02",
+                   "node 'cat' (Concat): along axis 2 of [1, 6, 2, 4]; only along channels");
   expect_complaint(good, std::string(8, '\xff'), std::string(8, '\x03'), "node 'reshape' (Reshape): no reshape of");
 }
 

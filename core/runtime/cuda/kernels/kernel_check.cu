@@ -40,6 +40,18 @@ struct ResizeCheck {
   double scale[2];
 };
 
+/// A layer whose results depend on several channels.
+struct ChannelCheck {
+  enum Kind { none, depth_to_space, softmax, normalize };
+  Kind kind;
+  int bh, bw, crop_y, crop_x;  // depth to space
+  bool phase_first;
+  int size, inner;  // softmax
+  int groups;       // normalize
+  bool per_pixel;
+  double epsilon;
+};
+
 struct CheckArgs {
   native::Window window;  // c: input channels
   int k;                  // output channels
@@ -47,6 +59,7 @@ struct CheckArgs {
   bool pool, global_avg, max, count_padding;
   bool product;
   ResizeCheck resize;
+  ChannelCheck channels;
   Activation pre, post;
   Strides in[native::kMaxSources], out;
   std::int64_t outputs;
@@ -118,6 +131,39 @@ __device__ void place_of(const ResizeCheck& r, int d, int o, int in, int out, in
 }
 
 template <class T>
+__device__ double over_channels(const native::Sources& sources, const CheckArgs& a, std::int64_t n, int k, int y,
+                                int x) {
+  const ChannelCheck& layer = a.channels;
+  const native::Window& g = a.window;
+  if (layer.kind == ChannelCheck::depth_to_space) {
+    const int from_y = y + layer.crop_y, from_x = x + layer.crop_x;
+    const int phase = from_y % layer.bh * layer.bw + from_x % layer.bw;
+    const int channel = layer.phase_first ? phase * a.k + k : k * layer.bh * layer.bw + phase;
+    return input_at<T>(sources, a, n, channel, from_y / layer.bh, from_x / layer.bw);
+  }
+  const double own = input_at<T>(sources, a, n, k, y, x);
+  if (layer.kind == ChannelCheck::softmax) {
+    const int all = layer.size * layer.inner, first = k / all * all + k % layer.inner;
+    double sum = 0;
+    for (int i = 0; i < layer.size; ++i) sum += exp(input_at<T>(sources, a, n, first + i * layer.inner, y, x) - own);
+    return 1 / sum;
+  }
+  const int channels = g.c / layer.groups, first = k / channels * channels;
+  const int top = layer.per_pixel ? y : 0, bottom = layer.per_pixel ? y + 1 : g.h;
+  const int left = layer.per_pixel ? x : 0, right = layer.per_pixel ? x + 1 : g.w;
+  double sum = 0, squares = 0;
+  for (int c = first; c < first + channels; ++c)
+    for (int h = top; h < bottom; ++h)
+      for (int w = left; w < right; ++w) {
+        const double value = input_at<T>(sources, a, n, c, h, w);
+        sum += value;
+        squares += value * value;
+      }
+  const double count = double{1} * channels * (bottom - top) * (right - left), mean = sum / count;
+  return (own - mean) / sqrt(squares / count - mean * mean + layer.epsilon);
+}
+
+template <class T>
 __device__ double resized(const native::Sources& sources, const CheckArgs& a, std::int64_t n, int k, int y, int x) {
   const native::Window& g = a.window;
   int rows[2], columns[2];
@@ -142,6 +188,7 @@ __device__ double expected(const native::Sources& sources, const CheckArgs& a, c
     }
     return sum / (double{1} * g.h * g.w);
   }
+  if (a.channels.kind != ChannelCheck::none) return over_channels<T>(sources, a, n, k, y, x);
   if (a.resize.active) return resized<T>(sources, a, n, k, y, x);
   if (!a.pool && a.groups == 0) return input_at<T>(sources, a, n, k, y, x);
   double result = a.groups > 0 ? bias[k] : a.max ? -INFINITY : 0.0;
@@ -252,6 +299,20 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
     for (int d : {0, 1})
       a.resize.scale[d] = resize->scale[d] > 0 ? resize->scale[d] : static_cast<double>(out[d]) / in[d];
   }
+  if (const auto* pixels = std::get_if<DepthToSpace>(&problem.layer))
+    a.channels = {.kind = ChannelCheck::depth_to_space,
+                  .bh = pixels->block[0],
+                  .bw = pixels->block[1],
+                  .crop_y = pixels->crop[0],
+                  .crop_x = pixels->crop[1],
+                  .phase_first = pixels->phase_first};
+  if (const auto* softmax = std::get_if<Softmax>(&problem.layer))
+    a.channels = {.kind = ChannelCheck::softmax, .size = softmax->size, .inner = softmax->inner};
+  if (const auto* normalize = std::get_if<Normalize>(&problem.layer))
+    a.channels = {.kind = ChannelCheck::normalize,
+                  .groups = normalize->groups,
+                  .per_pixel = normalize->per_pixel,
+                  .epsilon = normalize->epsilon};
   for (int s = 0; s < inputs.count; ++s) a.in[s] = strides(problem.inputs[s]);
   a.out = strides(problem.result);
   a.outputs = problem.batch * problem.output.size();

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "core/graph/activation.hpp"
+#include "core/graph/operator.hpp"
 #include "core/graph/pool_type.hpp"
 #include "core/tensor_format.hpp"
 
@@ -130,5 +131,19 @@ struct ResizeCall {
 /// `taps`: of the rows, then of the columns; device memory.
 void resize(cudaStream_t stream, const ResizeCall& call, const void* in, std::int64_t in_stride, const ResizeTap* taps,
             void* out, std::int64_t out_stride);
+
+/// Elements from image to image, channel to channel, row to row and pixel to pixel.
+struct Strides {
+  std::int64_t n, c, h, w;
+};
+/// A layer of an input of this shape.
+struct ChannelCall {
+  bool half;
+  int n, c, h, w;
+  Strides in, out;
+};
+void depth_to_space(cudaStream_t stream, const ChannelCall& call, const DepthToSpace& how, const void* in, void* out);
+void softmax(cudaStream_t stream, const ChannelCall& call, const Softmax& how, const void* in, void* out);
+void normalize(cudaStream_t stream, const ChannelCall& call, const Normalize& how, const void* in, void* out);
 
 }  // namespace opsched::native

@@ -241,6 +241,10 @@ std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSi
                                           const cudnn::Handle& builder) {
   const auto notes = unwanted_notes(problem.precision);
   std::vector<std::string> names, small;
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  for (int d : {0, 1})
+    if (conv.padding[d] < 0 || conv.padding[d] + conv.more_padding[d] < 0)
+      return names;  // cuDNN has only more, not less
   for (const auto& [pattern, pattern_name] : kPatterns) {
     if (pattern != Pattern::bare && !can_fuse(problem)) continue;
     Descriptor graph;

@@ -100,6 +100,9 @@ std::unique_ptr<Kernel> build_gemm_conv(const Problem& problem, const std::strin
 std::unique_ptr<Kernel> build_product(const Problem& problem, const std::string& name);
 std::vector<std::string> list_resizes(const Problem& problem);
 std::unique_ptr<Kernel> build_resize(const Problem& problem, const std::string& name);
+/// Softmax, normalisation and depth to space, of one input without an activation; parts of the same.
+std::vector<std::string> list_channel_layers(const Problem& problem);
+std::unique_ptr<Kernel> build_channel_layer(const Problem& problem, const std::string& name);
 
 // Shared by the providers.
 

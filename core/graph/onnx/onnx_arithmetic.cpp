@@ -1,0 +1,273 @@
+// Sums, differences, products and quotients, of values and constants.
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/graph/onnx/onnx_reader.hpp"
+
+namespace opsched {
+namespace {
+
+using Dims = std::vector<std::int64_t>;
+
+/// The values that a node reads. Where one has its channels last, all have, and are seen with channels first.
+struct Operands {
+  std::vector<OnnxData> values;
+  bool last = false;
+
+  Operands(const OnnxReader& reader, const OnnxNode& node, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) values.push_back(reader.computed(node, i));
+    last = std::ranges::any_of(values, &OnnxData::channels_last);
+    if (!last) return;
+    for (OnnxData& value : values) {
+      if (value.dims.size() != values[0].dims.size())
+        throw Error("its inputs " + to_string(values[0].dims) + " and " + to_string(value.dims) +
+                    " do not fit together");
+      value = channels_first(value);
+    }
+  }
+  void define(OnnxReader& reader, const OnnxNode& node, OnnxData result) const {
+    reader.define(node, last ? channels_last(result) : std::move(result));
+  }
+};
+
+/// The dims that all become after ONNX's broadcasting.
+Dims common_dims(const std::vector<OnnxData>& values) {
+  Dims dims = values[0].dims;
+  for (const OnnxData& value : values) {
+    bool fits = value.dims.size() == dims.size();
+    for (std::size_t d = 0; fits && d < dims.size(); ++d) {
+      fits = dims[d] == value.dims[d] || dims[d] == 1 || value.dims[d] == 1;
+      dims[d] = std::max(dims[d], value.dims[d]);
+    }
+    if (!fits)
+      throw Error("its inputs " + to_string(values[0].dims) + " and " + to_string(value.dims) +
+                  " do not fit together: only values of as many dimensions are supported here");
+  }
+  return dims;
+}
+
+void add_up(OnnxReader& reader, const OnnxNode& node, Operands operands) {
+  const Dims dims = common_dims(operands.values);
+  for (OnnxData& value : operands.values) value = onnx_repeated(reader, node, value, dims, true);
+  for (const OnnxData& value : operands.values)
+    if (value.shape != operands.values[0].shape)
+      throw Error("its inputs do not fit together: they have been reshaped in different ways");
+  const int unit = reader.add_unit(node, sum_terms(operands.values));
+  operands.define(reader, node, {{reader.units().all(unit)}, operands.values[0].shape, dims});
+}
+
+void sum(OnnxReader& reader, const OnnxNode& node) {
+  if (node.inputs.empty()) throw Error("has no input");
+  add_up(reader, node, Operands(reader, node, node.inputs.size()));
+}
+
+/// A constant that is one number for each channel of `data`, after ONNX's broadcasting.
+std::vector<float> by_channel(OnnxReader& reader, const OnnxTensor& constant, const OnnxData& data) {
+  const std::size_t rank = constant.dims.size();
+  std::vector<float> values = reader.floats(constant), each(data.shape.c);
+  for (float value : values)
+    if (!std::isfinite(value)) throw Error("constant '" + constant.name + "' is not finite");
+  std::vector<std::pair<OnnxAxis, std::int64_t>> axes;  // with the constant's stride
+  bool fits = rank <= data.dims.size();
+  for (std::size_t d = rank, step = 1; fits && d-- > 0; step *= constant.dims[d]) {
+    if (constant.dims[d] == 1) continue;
+    const std::size_t axis = data.dims.size() - rank + d;
+    const auto what =
+        data.channels_last ? std::optional(OnnxAxis{1, data.shape.c, 1}) : channel_axis(data, axis, reader.batch());
+    fits = what && what->size == constant.dims[d] && (!data.channels_last || axis == data.dims.size() - 1);
+    if (fits) axes.emplace_back(*what, step);
+  }
+  if (!fits)
+    throw Error("a constant of the shape " + to_string(constant.dims) + " with a value of the shape " +
+                to_string(data.dims) + "; only one number, or one for each channel, is supported");
+  for (std::int64_t c = 0; c < data.shape.c; ++c) {
+    std::int64_t at = 0;
+    for (const auto& [axis, step] : axes) at += c / axis.inner % axis.size * step;
+    each[c] = values[at];
+  }
+  return each;
+}
+
+void affine(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, std::vector<float> factor,
+            std::vector<float> bias) {
+  const int unit = reader.add_unit(node, from);
+  reader.append_affine(unit, std::move(factor), std::move(bias));
+  reader.define_like(node, unit, from);
+}
+
+/// Times a constant; what GELU may be made of remembers it.
+void scale(OnnxReader& reader, const OnnxNode& node, std::size_t value, std::vector<float> factor) {
+  const OnnxData from = reader.computed(node, value);
+  const int unit = reader.add_unit(node, from);
+  const float first = factor.front();
+  const bool one = std::ranges::all_of(factor, [&](float f) { return f == first; });
+  reader.append_affine(unit, std::move(factor), std::vector<float>(from.shape.c, 0.0f));
+  OnnxData scaled = reader.data_like(unit, from);
+  if (one) scaled.meaning = std::make_shared<const OnnxMeaning>(OnnxMeaning{OnnxMeaning::scaled, from, first});
+  reader.define(node, std::move(scaled));
+}
+
+/// Which of the two inputs is a constant; -1: none.
+int constant_input(OnnxReader& reader, const OnnxNode& node) {
+  for (int i : {0, 1})
+    if (reader.constant(node, i)) return i;
+  return -1;
+}
+
+void add(OnnxReader& reader, const OnnxNode& node) {
+  if (recognise_onnx_add(reader, node)) return;
+  const int constant = constant_input(reader, node);
+  if (constant < 0) return add_up(reader, node, Operands(reader, node, 2));
+  const OnnxData from = reader.computed(node, 1 - constant);
+  affine(reader, node, from, std::vector<float>(from.shape.c, 1.0f),
+         by_channel(reader, *reader.constant(node, constant), from));
+}
+
+void subtract(OnnxReader& reader, const OnnxNode& node) {
+  if (recognise_onnx_sub(reader, node)) return;
+  const int constant = constant_input(reader, node);
+  if (constant < 0) {
+    Operands operands(reader, node, 2);
+    OnnxData& right = operands.values[1];
+    const int negative = reader.add_unit(node, right);
+    reader.append_affine(negative, std::vector<float>(right.shape.c, -1.0f), std::vector<float>(right.shape.c, 0.0f));
+    right.pieces = {reader.units().all(negative)};
+    return add_up(reader, node, std::move(operands));
+  }
+  const OnnxData from = reader.computed(node, 1 - constant);
+  std::vector<float> bias = by_channel(reader, *reader.constant(node, constant), from);
+  if (constant == 1)
+    for (float& b : bias) b = -b;
+  affine(reader, node, from, std::vector<float>(from.shape.c, constant == 1 ? 1.0f : -1.0f), std::move(bias));
+}
+
+void multiply(OnnxReader& reader, const OnnxNode& node) {
+  if (recognise_onnx_mul(reader, node)) return;
+  const int constant = constant_input(reader, node);
+  if (constant >= 0)
+    return scale(reader, node, 1 - constant,
+                 by_channel(reader, *reader.constant(node, constant), reader.computed(node, 1 - constant)));
+  Operands operands(reader, node, 2);
+  const Dims dims = common_dims(operands.values);
+  const auto is_image = [](const OnnxData& value) {
+    const std::size_t rank = value.dims.size();
+    return rank > 3 && value.dims[rank - 2] == value.shape.h && value.dims[rank - 1] == value.shape.w;
+  };
+  const bool alike = operands.values[0].dims == operands.values[1].dims;
+  if (alike ? operands.values[0].shape != operands.values[1].shape : !std::ranges::all_of(operands.values, is_image))
+    throw Error("its inputs " + to_string(operands.values[0].dims) + " and " + to_string(operands.values[1].dims) +
+                " do not fit together: only images, or values of one shape, are supported here");
+  std::vector<Term> factors;
+  for (OnnxData& value : operands.values) {
+    value = onnx_repeated(reader, node, value, dims, false);
+    factors.push_back(reader.term_of(node, value));
+  }
+  const int unit = reader.add_product(node, std::move(factors));
+  operands.define(reader, node, {{reader.units().all(unit)}, reader.units()[unit].output, dims});
+}
+
+void divide(OnnxReader& reader, const OnnxNode& node) {
+  if (recognise_onnx_div(reader, node)) return;
+  if (constant_input(reader, node) != 1) throw Error("only a division by a constant is supported");
+  std::vector<float> factor = by_channel(reader, *reader.constant(node, 1), reader.computed(node, 0));
+  for (float& f : factor) {
+    if (f == 0) throw Error("divides by zero");
+    f = 1 / f;
+  }
+  scale(reader, node, 0, std::move(factor));
+}
+
+void negate(OnnxReader& reader, const OnnxNode& node) {
+  scale(reader, node, 0, std::vector<float>(reader.computed(node, 0).shape.c, -1.0f));
+}
+
+void expand(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData from = reader.data(node, 0);
+  Dims dims = reader.integers(node, 1);
+  while (dims.size() < from.dims.size()) dims.insert(dims.begin(), 1);
+  if (dims.size() > from.dims.size()) throw Error("further dimensions are not supported");
+  for (std::size_t d = 0; d < dims.size(); ++d) {
+    if (dims[d] == 1) dims[d] = from.dims[d];
+    if (dims[d] < 1 || (from.dims[d] != 1 && from.dims[d] != dims[d]))
+      throw Error(to_string(from.dims) + " cannot become " + to_string(dims));
+  }
+  reader.define(node, onnx_repeated(reader, node, from, dims, true));
+}
+
+/// The channels of a value, repeated along axes [1, last).
+OnnxData repeat_channels(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, const Dims& dims,
+                         std::size_t last) {
+  OnnxData result{{}, from.shape, dims};
+  std::int64_t channels = 1;
+  for (std::size_t d = 1; d < last; ++d) channels *= dims[d];
+  if (channels > max_axis) throw Error("repeated to " + std::to_string(channels) + " channels");
+  result.shape.c = static_cast<int>(channels);
+  if (from.shape.c == 1 && channels > 8) {
+    const int unit = reader.add_unit(node, from);
+    reader.append(unit, Conv2d{.out_channels = result.shape.c},
+                  std::make_shared<const ConvWeights>(
+                      ConvWeights{std::vector<float>(channels, 1.0f), std::vector<float>(channels, 0.0f)}));
+    result.pieces = {reader.units().all(unit)};
+    return result;
+  }
+  for (std::int64_t c = 0; c < channels; ++c) {
+    std::int64_t at = 0, step = 1, rest = c;
+    for (std::size_t d = last; d-- > 1; rest /= dims[d]) {
+      if (from.dims[d] != 1) at += rest % dims[d] * step;
+      step *= from.dims[d];
+    }
+    append_channels(result.pieces, from, at, at + 1);
+  }
+  return result;
+}
+
+}  // namespace
+
+OnnxData onnx_repeated(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, const Dims& dims,
+                       bool pixels_too) {
+  if (from.dims == dims) return from;
+  const std::size_t rank = dims.size();
+  const auto refuse = [&] {
+    throw Error("a value of the shape " + to_string(from.dims) + " cannot be repeated to " + to_string(dims) + " here");
+  };
+  if (rank < 3 || from.dims[0] != dims[0] || dims[0] != reader.batch()) refuse();
+  const bool image = rank > 3 && from.dims[rank - 2] == from.shape.h && from.dims[rank - 1] == from.shape.w;
+  std::size_t last = rank - 2;
+  if (!image) {  // channels alone are repeated, where it is sure which axes these are
+    last = rank;
+    while (last > 1 && from.dims[last - 1] == dims[last - 1]) --last;
+    if (last < 2 || !channel_axis(from, last - 1, reader.batch())) refuse();
+  }
+  OnnxData result = from;
+  result.meaning = nullptr;
+  const bool widens = !std::equal(dims.begin() + 1, dims.begin() + last, from.dims.begin() + 1);
+  if (widens && (image ? from.shape.c > 1 || pixels_too : true)) {
+    std::int64_t inner = 1;
+    for (std::size_t d = last; d < rank; ++d) inner *= from.dims[d];
+    if (inner != from.pixels()) refuse();
+    result = repeat_channels(reader, node, from, dims, last);
+  }
+  result.dims = dims;
+  if (!image || !pixels_too) return result;
+  const std::array<int, 2> size{static_cast<int>(std::min<std::int64_t>(dims[rank - 2], max_axis)),
+                                static_cast<int>(std::min<std::int64_t>(dims[rank - 1], max_axis))};
+  if (size == std::array{from.shape.h, from.shape.w}) return result;
+  const int unit = reader.add_unit(node, result);
+  reader.append(unit, Resize2d{.size = size, .coordinates = Coordinates::asymmetric, .rounding = Rounding::floor});
+  result.pieces = {reader.units().all(unit)};
+  result.shape = reader.units()[unit].output;
+  return result;
+}
+
+void add_onnx_arithmetic(OnnxOperators& operators) {
+  operators["Add"] = add;
+  operators["Div"] = divide;
+  operators["Expand"] = expand;
+  operators["Mul"] = multiply;
+  operators["Neg"] = negate;
+  operators["Sub"] = subtract;
+  operators["Sum"] = sum;
+}
+
+}  // namespace opsched

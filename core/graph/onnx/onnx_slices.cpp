@@ -1,0 +1,187 @@
+// Operators that cut values apart and join them: channels for free, rows and columns as windows of one pixel.
+#include <algorithm>
+#include <map>
+
+#include "core/error.hpp"
+#include "core/graph/graph_spec.hpp"
+#include "core/graph/onnx/onnx_reader.hpp"
+
+namespace opsched {
+namespace {
+
+OnnxAxis needed_channels(OnnxReader& reader, const OnnxData& from, std::size_t axis) {
+  const std::optional<OnnxAxis> what = channel_axis(from, axis, reader.batch());
+  if (!what)
+    throw Error("along axis " + std::to_string(axis) + " of " + to_string(from.dims) +
+                "; only along channels is supported here");
+  return *what;
+}
+
+void split(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData from = reader.data(node, 0);
+  const std::size_t axis = onnx_axis(node.integer("axis", 0), from.dims.size(), from.dims.size() - 1);
+  const OnnxAxis what = needed_channels(reader, from, axis);
+  std::vector<std::int64_t> sizes;
+  const auto count = static_cast<std::int64_t>(node.outputs.size());
+  if (const auto* given = node.integers("split")) {
+    sizes = *given;
+  } else if (node.has_input(1)) {
+    sizes = reader.integers(node, 1);
+  } else {
+    const std::int64_t each = (what.size + count - 1) / count;  // the last one may be smaller
+    for (std::int64_t i = 0; i < count; ++i) sizes.push_back(std::min(each, what.size - i * each));
+  }
+  std::int64_t at = 0;
+  for (std::int64_t size : sizes) {
+    if (size < 1 || size > what.size - at) throw Error("a part of " + std::to_string(size) + " channels");
+    at += size;
+  }
+  if (at != what.size || sizes.size() != node.outputs.size()) throw Error("its parts are not all of its input");
+  at = 0;
+  for (std::size_t i = 0; i < sizes.size(); at += sizes[i++])
+    if (!node.outputs[i].empty()) reader.define(node, cut_axis(from, axis, what, at, at + sizes[i]), i);
+}
+
+/// Every so many rows and columns of an image from some on.
+OnnxData cut_pixels(OnnxReader& reader, const OnnxNode& node, const OnnxData& from,
+                    const std::array<OnnxCut, 2>& cuts) {
+  std::array<int, 2> before{}, more{}, stride{};
+  const std::array<int, 2> size{from.shape.h, from.shape.w};
+  for (int d : {0, 1}) {
+    if (cuts[d].step < 1 || cuts[d].count() < 1) throw Error("only rows and columns in their order can be cut out");
+    const std::int64_t last = cuts[d].begin + (cuts[d].count() - 1) * cuts[d].step;
+    before[d] = -static_cast<int>(cuts[d].begin);
+    more[d] = static_cast<int>(last + 1 - size[d]) - before[d];
+    stride[d] = static_cast<int>(std::min<std::int64_t>(cuts[d].step, size[d]));
+  }
+  const int unit = reader.add_unit(node, from);
+  reader.append_padding(unit, before, more, stride);
+  const Shape& shape = reader.units()[unit].output;
+  return {{reader.units().all(unit)}, shape, {reader.batch(), shape.c, shape.h, shape.w}};
+}
+
+void slice(OnnxReader& reader, const OnnxNode& node) {
+  OnnxData value = reader.data(node, 0);
+  value.meaning = nullptr;
+  std::array<OnnxCut, 2> pixels{OnnxCut{0, value.shape.h}, OnnxCut{0, value.shape.w}};
+  bool cuts_pixels = false;
+  for (const auto& [axis, cut] : onnx_cuts(reader, node, value.dims)) {
+    if (cut.begin == 0 && cut.end == value.dims[axis] && cut.step == 1) continue;
+    if (const auto what = channel_axis(value, axis, reader.batch()); what && what->size > 1) {
+      if (cut.step != 1 || cut.begin >= cut.end) throw Error("only channels in their order can be cut out");
+      value = cut_axis(value, axis, *what, cut.begin, cut.end);
+      continue;
+    }
+    if (axis < 2 || value.dims.size() != 4 || value.dims[1] != value.shape.c || value.dims[2] != value.shape.h ||
+        value.dims[3] != value.shape.w) {
+      needed_channels(reader, value, axis);  // says why not
+      throw Error("leaves nothing of axis " + std::to_string(axis));
+    }
+    pixels[axis - 2] = cut;
+    cuts_pixels = true;
+  }
+  reader.define(node, cuts_pixels ? cut_pixels(reader, node, value, pixels) : std::move(value));
+}
+
+/// Places along channels, by constant numbers.
+void gather(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData from = reader.data(node, 0);
+  const std::size_t axis = onnx_axis(node.integer("axis", 0), from.dims.size(), from.dims.size() - 1);
+  const OnnxAxis what = needed_channels(reader, from, axis);
+  const OnnxTensor& places = reader.needed_constant(node, 1);
+  std::vector<std::int64_t> at = reader.integers(places);
+  if (at.empty() || what.outer * static_cast<std::int64_t>(at.size()) * what.inner > max_axis)
+    throw Error("takes " + std::to_string(at.size()) + " places");
+  for (std::int64_t& place : at) place = static_cast<std::int64_t>(onnx_axis(place, what.size, what.size - 1));
+  OnnxData result{{}, from.shape, from.dims};
+  for (std::int64_t o = 0; o < what.outer; ++o)
+    for (std::int64_t place : at)
+      append_channels(result.pieces, from, (o * what.size + place) * what.inner,
+                      (o * what.size + place + 1) * what.inner);
+  result.shape.c = static_cast<int>(what.outer * static_cast<std::int64_t>(at.size()) * what.inner);
+  result.dims.erase(result.dims.begin() + axis);
+  result.dims.insert(result.dims.begin() + axis, places.dims.begin(), places.dims.end());
+  reader.define(node, std::move(result));
+}
+
+void concat(OnnxReader& reader, const OnnxNode& node) {
+  std::vector<OnnxData> parts;
+  std::vector<OnnxAxis> axes;
+  std::size_t axis = 0;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    const OnnxData& part = parts.emplace_back(reader.data(node, i));
+    axis = onnx_axis(node.integer("axis", 1), part.dims.size(), part.dims.size() - 1);
+    axes.push_back(needed_channels(reader, part, axis));
+    std::vector<std::int64_t> others = part.dims;
+    if (others.size() == parts[0].dims.size()) others[axis] = parts[0].dims[axis];
+    if (others != parts[0].dims || axes[i].inner != axes[0].inner || axes[i].outer != axes[0].outer ||
+        part.shape.h != parts[0].shape.h || part.shape.w != parts[0].shape.w)
+      throw Error("its inputs " + to_string(parts[0].dims) + " and " + to_string(part.dims) + " do not fit together");
+  }
+  if (parts.empty()) throw Error("has no input");
+  std::vector<Term> terms;
+  for (std::int64_t o = 0; o < axes[0].outer; ++o)
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      std::vector<Value> pieces;
+      append_channels(pieces, parts[i], o * axes[i].size * axes[i].inner, (o + 1) * axes[i].size * axes[i].inner);
+      for (const Value& piece : pieces) terms.push_back({piece});
+    }
+  std::vector<std::int64_t> dims = parts[0].dims;
+  dims[axis] = 0;
+  for (const OnnxAxis& part : axes) dims[axis] += part.size;
+  reader.define(node, reader.add_unit(node, std::move(terms)), std::move(dims));
+}
+
+/// Blocks of pixels become channels: one image for each place in a block, side by side.
+void space_to_depth(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData from = reader.image(node, 0);
+  const std::int64_t block = node.integer("blocksize", 0);
+  if (block < 1 || from.shape.h % block != 0 || from.shape.w % block != 0 || block * block > max_file_values)
+    throw Error("blocks of " + std::to_string(block) + " pixels do not divide " + to_string(from.shape));
+  std::vector<Term> terms;
+  for (std::int64_t y = 0; y < block; ++y)
+    for (std::int64_t x = 0; x < block; ++x)
+      for (const Value& piece :
+           cut_pixels(reader, node, from, {OnnxCut{y, from.shape.h, block}, OnnxCut{x, from.shape.w, block}}).pieces)
+        terms.push_back({piece});
+  reader.define(node, reader.add_unit(node, std::move(terms)));
+}
+
+}  // namespace
+
+std::map<std::size_t, OnnxCut> onnx_cuts(OnnxReader& reader, const OnnxNode& node,
+                                         const std::vector<std::int64_t>& dims) {
+  const auto list = [&](std::size_t i, const char* name) {  // attributes before version 10
+    const auto* given = node.integers(name);
+    return given ? *given : node.has_input(i) ? reader.integers(node, i) : std::vector<std::int64_t>{};
+  };
+  const auto starts = list(1, "starts"), ends = list(2, "ends");
+  auto axes = list(3, "axes"), steps = list(4, "steps");
+  if (axes.empty())
+    for (std::size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
+  if (steps.empty()) steps.assign(starts.size(), 1);
+  if (starts.size() != ends.size() || axes.size() != starts.size() || steps.size() != starts.size())
+    throw Error("starts, ends, axes and steps of different lengths");
+  std::map<std::size_t, OnnxCut> cuts;
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const std::size_t axis = onnx_axis(axes[i], dims.size(), dims.size() - 1);
+    const std::int64_t size = dims[axis], step = steps[i];
+    if (step == 0) throw Error("a step of 0");
+    const auto inside = [&](std::int64_t at) {
+      if (at < 0) at = at < -size ? -1 : at + size;  // far below is before the first one
+      return step > 0 ? std::clamp(at, std::int64_t{0}, size) : std::clamp(at, std::int64_t{-1}, size - 1);
+    };
+    cuts.insert_or_assign(axis, OnnxCut{inside(starts[i]), inside(ends[i]), step});
+  }
+  return cuts;
+}
+
+void add_onnx_slices(OnnxOperators& operators) {
+  operators["Concat"] = concat;
+  operators["Gather"] = gather;
+  operators["Slice"] = slice;
+  operators["SpaceToDepth"] = space_to_depth;
+  operators["Split"] = split;
+}
+
+}  // namespace opsched

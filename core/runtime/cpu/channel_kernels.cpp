@@ -1,0 +1,84 @@
+// Layers whose results depend on several channels, but on no weights.
+#include <algorithm>
+#include <cmath>
+
+#include "core/parallel.hpp"
+#include "core/runtime/cpu/kernels.hpp"
+
+namespace opsched {
+namespace {
+
+/// Mean and 1 / deviation of numbers that each(f) calls f with.
+template <class Each>
+std::pair<double, double> moments_of(double count, float epsilon, const Each& each) {
+  double sum = 0, squares = 0;
+  each([&](float x) { sum += x; });
+  const double mean = sum / count;
+  each([&](float x) { squares += (x - mean) * (x - mean); });
+  return {mean, 1 / std::sqrt(squares / count + epsilon)};
+}
+
+}  // namespace
+
+void depth_to_space(TensorView<const float> in, const DepthToSpace& pixels, TensorView<float> out, int threads) {
+  const auto [bh, bw] = pixels.block;
+  parallel_for(out.n * out.shape.c, threads, [&](int job) {
+    const int image = job / out.shape.c, c = job % out.shape.c;
+    float* to = out.plane(image, c);
+    for (int y = 0; y < out.shape.h; ++y)
+      for (int x = 0; x < out.shape.w; ++x) {
+        const int from_y = y + pixels.crop[0], from_x = x + pixels.crop[1];
+        const int phase = from_y % bh * bw + from_x % bw;
+        const int channel = pixels.phase_first ? phase * out.shape.c + c : c * bh * bw + phase;
+        *to++ = in.plane(image, channel)[std::int64_t{from_y / bh} * in.shape.w + from_x / bw];
+      }
+  });
+}
+
+void softmax(TensorView<const float> in, const Softmax& softmax, TensorView<float> out, int threads) {
+  const std::int64_t plane = std::int64_t{in.shape.h} * in.shape.w, step = softmax.inner * plane;
+  const int outer = in.shape.c / (softmax.size * softmax.inner);
+  parallel_for(in.n * outer, threads, [&](int job) {
+    const int first = job % outer * softmax.size * softmax.inner;
+    const float* from = in.plane(job / outer, first);
+    float* to = out.plane(job / outer, first);
+    for (std::int64_t at = 0; at < step; ++at) {
+      float largest = from[at];
+      for (int i = 1; i < softmax.size; ++i) largest = std::max(largest, from[at + i * step]);
+      double sum = 0;
+      for (int i = 0; i < softmax.size; ++i) sum += to[at + i * step] = std::exp(from[at + i * step] - largest);
+      for (int i = 0; i < softmax.size; ++i) to[at + i * step] = static_cast<float>(to[at + i * step] / sum);
+    }
+  });
+}
+
+void normalize(TensorView<const float> in, const Normalize& normalize, TensorView<float> out, int threads) {
+  const std::int64_t plane = std::int64_t{in.shape.h} * in.shape.w;
+  const int channels = in.shape.c / normalize.groups;
+  parallel_for(in.n * normalize.groups, threads, [&](int job) {
+    const int image = job / normalize.groups, first = job % normalize.groups * channels;
+    const float* from = in.plane(image, first);
+    float* to = out.plane(image, first);
+    // As many times `step` apart as there are numbers alike, at `places` places.
+    const std::int64_t places = normalize.per_pixel ? plane : 1, step = normalize.per_pixel ? plane : 1;
+    const std::int64_t count = normalize.per_pixel ? channels : channels * plane;
+    for (std::int64_t at = 0; at < places; ++at) {
+      const auto [mean, factor] = moments_of(static_cast<double>(count), normalize.epsilon, [&](const auto& take) {
+        for (std::int64_t i = 0; i < count; ++i) take(from[at + i * step]);
+      });
+      for (std::int64_t i = 0; i < count; ++i)
+        to[at + i * step] = static_cast<float>((from[at + i * step] - mean) * factor);
+    }
+  });
+}
+
+void apply(TensorView<const float> in, const Layer& layer, TensorView<float> out, int threads) {
+  if (const auto* window = std::get_if<Pool2d>(&layer)) return pool(in, *window, out, threads);
+  if (const auto* size = std::get_if<Resize2d>(&layer)) return resize(in, *size, out, threads);
+  if (const auto* pixels = std::get_if<DepthToSpace>(&layer)) return depth_to_space(in, *pixels, out, threads);
+  if (const auto* over = std::get_if<Softmax>(&layer)) return softmax(in, *over, out, threads);
+  if (const auto* by = std::get_if<Normalize>(&layer)) return normalize(in, *by, out, threads);
+  gather({&in, 1}, std::get<Activate>(layer).act, out, threads);
+}
+
+}  // namespace opsched
