@@ -134,6 +134,33 @@ TEST_P(GraphsOnTheGpu, WithGatesComputeWhatTheReferenceComputes) {
   check(Mobile(10, Activation::gelu, 1).graph(), 4);
 }
 
+/// Normalisations, softmax, pixels made of channels, and crops by negative padding, as in ConvNeXt, ResNeSt and U-Net.
+Graph over_channels(int channels, int batch) {
+  Graph graph("channels", batch);
+  const auto add = [&](std::vector<Term> terms, std::vector<Layer> layers, Combine combine = Combine::concat) {
+    return graph.all(graph.add("op" + std::to_string(graph.size()), std::move(terms), std::move(layers), combine));
+  };
+  const Term x = graph.all(graph.add_input("in", {channels, 9, 7}));
+  const Term wide = add({x}, {Conv2d{.out_channels = 4 * channels, .kernel = {3, 3}, .padding = {1, 1}}});
+  const Term groups = add({wide}, {Normalize{.groups = 4}});
+  const Term each = add({wide}, {Normalize{.groups = 4 * channels, .epsilon = 1e-3f}, Activate{Activation::gelu}});
+  const Term pixels = add({wide}, {Normalize{.per_pixel = true}, Conv2d{.out_channels = channels}});
+  const Term share = add({groups}, {Softmax{.size = 2, .inner = 2 * channels}});
+  const Term gated = add({groups, share}, {}, Combine::product);
+  const Term large = add({gated}, {DepthToSpace{.block = {2, 2}, .crop = {1, 0}, .crop_end = {0, 1}}});
+  const Term other = add({each}, {DepthToSpace{.block = {2, 2}, .phase_first = false}});
+  add({large}, {Softmax{.size = channels}});
+  add({other}, {Conv2d{.out_channels = 5, .kernel = {3, 3}, .padding = {-1, -2}, .more_padding = {2, 0}}});
+  add({other}, {Pool2d{.type = PoolType::max, .kernel = {1, 1}, .padding = {-1, 0}, .more_padding = {0, -1}}});
+  add({pixels}, {Conv2d{.out_channels = channels, .kernel = {3, 3}, .padding = {-1, -1}, .groups = channels}});
+  graph.end_block("all");
+  return graph;
+}
+
+TEST_P(GraphsOnTheGpu, WithLayersOverChannelsComputeWhatTheReferenceComputes) {
+  for (const int channels : {2, 8, 31}) check(over_channels(channels, channels % 2 ? 3 : 1), channels);
+}
+
 INSTANTIATE_TEST_SUITE_P(, GraphsOnTheGpu, testing::ValuesIn(kPrecisions),
                          [](const auto& info) { return to_string(info.param); });
 
