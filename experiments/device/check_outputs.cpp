@@ -1,8 +1,10 @@
 #include "experiments/device/check_outputs.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
+#include "core/error.hpp"
 #include "core/names.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/tolerance.hpp"
@@ -59,6 +61,21 @@ void require(double error, double allowed, const std::string& what) {
                              ", rounding explains " + significant(allowed, 2));
 }
 
+/// Throws Error where an operator's output is beyond what fp16 holds: then there is nothing to compare.
+void require_range(const Graph& graph, const std::vector<OpId>& of, const std::vector<Tensor>& expected) {
+  constexpr float kLargest = 65504;
+  OpId first = -1;
+  float reached = 0;
+  for (std::size_t i = 0; i < of.size(); ++i) {
+    float largest = 0;
+    for (float value : expected[i].data) largest = std::max(largest, std::abs(value));
+    if (largest > kLargest && (first < 0 || of[i] < first)) first = of[i], reached = largest;
+  }
+  if (first >= 0)
+    throw Error("graph '" + graph.name() + "' with these weights does not fit fp16: operator '" + graph.op(first).name +
+                "' reaches " + significant(reached, 2) + ", fp16 ends at 65504; use tf32 or fp32");
+}
+
 /// One check; `silent`: outputs in which the input hardly shows.
 OutputCheck check_once(const Graph& graph, const Schedule& schedule, Device* device, Precision precision,
                        std::uint64_t seed, const std::function<void()>& poll, std::vector<std::string>& silent) {
@@ -67,6 +84,7 @@ OutputCheck check_once(const Graph& graph, const Schedule& schedule, Device* dev
   const Observed all(graph, schedule);
   const std::vector<Tensor> inputs = inputs_from(graph, seed);
   const std::vector<Tensor> expected = reference_outputs(all.graph, inputs, seed);
+  if (device && precision == Precision::fp16) require_range(graph, all.of, expected);
   if (poll) poll();
   OutputCheck check{.compared = static_cast<int>(all.of.size())};
   const auto name = [&](std::size_t i) { return "'" + graph.op(all.of[i]).name + "'"; };

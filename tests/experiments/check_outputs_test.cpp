@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "core/error.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "networks/network.hpp"
 #include "tests/experiments/program.hpp"
@@ -87,6 +88,26 @@ TEST(CheckOutputs, AnOperatorThatIsWrongIsNamed) {
   }
   WrongDevice right("no such operator", 1);
   EXPECT_LE(check_outputs(graph, schedule, &right, Precision::fp32, 1).operators, 1e-5);
+}
+
+TEST(CheckOutputs, WhatDoesNotFitFp16IsSaid) {
+  Graph graph("large");
+  const OpId in = graph.add_input("in", {2, 8, 8});
+  const OpId near = graph.add("near", {graph.all(in)}, {Conv2d{.out_channels = 2}});
+  const OpId far = graph.add("far", {graph.all(near)}, {Conv2d{.out_channels = 2}});
+  graph.end_block("all");
+  WeightTable table;
+  table[{near, 0}] = table[{far, 0}] = std::make_shared<const ConvWeights>(ConvWeights{{900, 0, 0, 900}, {0, 0}});
+  graph.set_weights(std::make_shared<const WeightTable>(std::move(table)));
+  const Schedule schedule = random_schedule(graph, 1, Mode::barrier, 1);
+  WrongDevice right("no such operator", 1);
+  EXPECT_LE(check_outputs(graph, schedule, &right, Precision::tf32, 1).outputs, 1e-5);
+  try {
+    check_outputs(graph, schedule, &right, Precision::fp16, 1);
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_TRUE(contains(e.what(), "operator 'far' reaches")) << e.what();
+  }
 }
 
 /// A model whose own weights let nothing of the input through.

@@ -9,8 +9,8 @@
 //             r relu, t tanh; k kernel, s stride, p padding (3 or 1x7; left out: 1, 1, 0), g groups,
 //             u a pool's size rounded up, d dilation, e more padding at the end (1 or -1x0), z resized to
 //             (zl linearly), q depth to space (block; Q: phases last; p, e left out at the edges),
-//             xSIZExINNER softmax, vGROUPS normalised per pixel (V: per image), ~NAME~ or ~NAME(a;b)~ any other activation;
-//             a conv ends in r, t or ~NAME~ if that activation is fused
+//             xSIZExINNER softmax, vGROUPS normalised per pixel (V: per image), ~NAME~ or ~NAME(a;b)~ any other
+//             activation; a conv ends in r, t or ~NAME~ if that activation is fused
 //     product (x32+32hw) instead of (32+32); h, w: the term is repeated along height, width
 //   stage     bBATCH op op | op ...       groups separated by '|', operators in their order
 //             bBATCH merge op op          one merged convolution (of a single one: as if concurrent);
