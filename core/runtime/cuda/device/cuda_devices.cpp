@@ -56,7 +56,7 @@ std::string why_no_gpu(cudaError_t status, const char* visible_devices, bool mig
 
 std::string why_no_kernels(const std::string& architectures, int compute_capability) {
   std::istringstream list(architectures);
-  for (std::string one; std::getline(list, one, ';');) {
+  for (std::string one; list >> one;) {
     const std::size_t digits = std::min(one.find_first_not_of("0123456789"), one.size());
     const std::string rest = one.substr(digits);
     if (digits == 0 || (!rest.empty() && rest != "-real" && rest != "-virtual")) return "";

@@ -88,11 +88,11 @@ TEST(WhyNoGpu, KernelsMustBeForTheGpu) {
   EXPECT_EQ(why_no_kernels("90", 90), "");
   EXPECT_EQ(why_no_kernels("90", 100), "");
   EXPECT_EQ(why_no_kernels("80-real", 89), "");
-  EXPECT_EQ(why_no_kernels("75-virtual;90-real", 80), "");
+  EXPECT_EQ(why_no_kernels("75-virtual 90-real", 80), "");
   EXPECT_EQ(why_no_kernels("native", 60), "");
   EXPECT_EQ(why_no_kernels("90a-real", 60), "");
   EXPECT_TRUE(contains(why_no_kernels("90", 89), "-DCMAKE_CUDA_ARCHITECTURES=89"));
-  EXPECT_TRUE(contains(why_no_kernels("80-real;90-real", 100), "compute capability is 10.0"));
+  EXPECT_TRUE(contains(why_no_kernels("80-real 90-real", 100), "compute capability is 10.0"));
   EXPECT_TRUE(contains(why_no_kernels("86", 80), "kernels are for 86"));
 }
 
