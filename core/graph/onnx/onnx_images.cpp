@@ -108,9 +108,9 @@ struct Transposed {
   std::array<int, 2> taps{}, padding{}, more{}, crop{}, crop_end{};
 
   Transposed(const OnnxNode& node, const std::vector<std::int64_t>& weight, const Shape& in) {
-    const auto list = [&](const char* name, std::vector<std::int64_t> otherwise) {
+    const auto list = [&](const char* name, const std::vector<std::int64_t>& otherwise) {
       const auto* given = node.integers(name);
-      const std::vector<std::int64_t> values = given && !given->empty() ? *given : std::move(otherwise);
+      const std::vector<std::int64_t> values = given && !given->empty() ? *given : otherwise;
       if (std::ranges::any_of(values, [](std::int64_t n) { return n < 0 || n > max_axis; }))
         throw Error(std::string(name) + ": a number that is not supported");
       return values;
