@@ -10,8 +10,8 @@
 
 namespace opsched::native {
 
-/// Used where registers are not what limits the blocks on a multiprocessor: in conv_simt it takes 55 instead of 47, and
-/// is 3 to 6% slower than barriers there.
+/// For kernels whose blocks on a multiprocessor are not limited by registers. conv_simt does without: there it took 55
+/// registers instead of 47 and was 3 to 6% slower than barriers.
 /// A tile in chunks of one float4 a thread; chunk c is added up by block c % blocks of the cluster.
 /// Before sm_90 there are no clusters: then it is used with one block only, and does nothing.
 template <int Chunks, int Threads>

@@ -235,7 +235,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     }
   }
 #if __CUDA_ARCH__ >= 900
-  if (splits > 1) {  // shared memory must outlive its readers; what was written is nobody's business here
+  if (splits > 1) {  // shared memory must outlive its readers; nothing written before is read after
     asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
     asm volatile("barrier.cluster.wait.aligned;" ::: "memory");
   }
