@@ -20,6 +20,7 @@ struct MeasureOptions {
 struct Clocks {
   int sm_mhz = 0, memory_mhz = 0;  ///< lowest seen; 0: unknown
   bool throttled = false;          ///< slowed by power, heat or hardware protection
+  bool operator==(const Clocks&) const = default;
 };
 
 /// Latency of a schedule, ms.

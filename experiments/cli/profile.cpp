@@ -43,16 +43,17 @@ std::vector<bench::Case> known_cases(const std::string& out, const records::Run&
   return known;
 }
 
-void show_plan(const std::vector<profile::Step>& steps, const std::vector<bench::Case>& known, const std::string& out) {
+void show_plan(const std::vector<profile::PlanStep>& steps, const std::vector<bench::Case>& known,
+               const std::string& out) {
   std::vector<bench::Case> all;
-  for (const profile::Step& step : steps) all.insert(all.end(), step.cases.begin(), step.cases.end());
+  for (const profile::PlanStep& step : steps) all.insert(all.end(), step.cases.begin(), step.cases.end());
   const std::vector<double> seconds = profile::expected_seconds(all);
   std::cout << "What will be measured into " << out << ", and about how long it takes the first time\n";
   TextTable table({Align::left, Align::right, Align::right, Align::right, Align::left},
                   {"step", "schedules", "known", "time", " needed for"});
   double total = 0;
   std::size_t at = 0;
-  for (const profile::Step& step : steps) {
+  for (const profile::PlanStep& step : steps) {
     double here = 0;
     int old = 0;
     for (const bench::Case& c : step.cases) {
@@ -90,12 +91,12 @@ void run_profile(const ProfileOptions& options) {
                                                              std::filesystem::weakly_canonical(options.replayed)))
     throw Error("--device sim: give an --out folder of its own, so that replayed numbers never mix with measured ones");
 
-  const std::vector<profile::Step> steps = profile::make_plan(options.plan);
+  const std::vector<profile::PlanStep> steps = profile::make_plan(options.plan);
   const std::vector<bench::Case> known = options.fresh ? std::vector<bench::Case>{} : known_cases(out, device->run());
   std::cout << device->heading() << "\n";
   show_plan(steps, known, out);
   bench::SessionOptions session;
-  for (const profile::Step& step : steps)
+  for (const profile::PlanStep& step : steps)
     std::ranges::copy_if(step.cases, std::back_inserter(session.cases),
                          [&](const bench::Case& c) { return std::ranges::find(known, c) == known.end(); });
   if (session.cases.empty()) {

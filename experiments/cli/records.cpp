@@ -101,7 +101,7 @@ std::string value_text(const Record& record) {
   return text;
 }
 
-std::string clocks_text(const records::Clocks& clocks) {
+std::string clocks_text(const Clocks& clocks) {
   return "SM " + std::to_string(clocks.sm_mhz) + " MHz, memory " + std::to_string(clocks.memory_mhz) + " MHz" +
          (clocks.throttled ? ", throttled" : "");
 }

@@ -12,6 +12,7 @@
 #include "core/graph/image_size.hpp"
 #include "core/precision.hpp"
 #include "core/provenance.hpp"
+#include "core/runtime/measurement.hpp"
 
 namespace opsched::records {
 
@@ -51,13 +52,6 @@ struct Spread {
   double mad_ratio = 0;                                   ///< median absolute deviation over the median
   int runs = 0;                                           ///< samples
   bool operator==(const Spread&) const = default;
-};
-
-/// Lowest clocks seen while measuring; 0: unknown.
-struct Clocks {
-  int sm_mhz = 0, memory_mhz = 0;
-  bool throttled = false;
-  bool operator==(const Clocks&) const = default;
 };
 
 /// Where, with what and by which command records were made. Written once, referred to by id.

@@ -81,16 +81,16 @@ Draft own_graphs(const PlanOptions& options) {
 
 }  // namespace
 
-std::vector<Step> make_plan(const PlanOptions& options) {
+std::vector<PlanStep> make_plan(const PlanOptions& options) {
   for (const std::string& name : options.networks) find_network(name);
   std::vector<Draft> drafts;
   if (!options.files.empty()) drafts = {own_graphs(options)};
   if (options.files.empty() || !options.networks.empty())
     std::ranges::move(options.quick ? quick_plan() : full_plan(options.gpus), std::back_inserter(drafts));
-  std::vector<Step> steps;
+  std::vector<PlanStep> steps;
   std::vector<Case> planned;
   for (const Draft& draft : drafts) {
-    Step step{draft.title, draft.needed_for, {}};
+    PlanStep step{draft.title, draft.needed_for, {}};
     for (const Selection& selection : draft.selections)
       for (const Case& c : bench::make_cases(selection)) {
         const bool wanted = !c.file.empty() || options.networks.empty() ||

@@ -16,13 +16,13 @@ struct PlanOptions {
 };
 
 /// Cases that belong together, and which figures need them.
-struct Step {
+struct PlanStep {
   std::string title, needed_for;
   std::vector<bench::Case> cases;  ///< none is in an earlier step
 };
 
 /// The documented list (docs/new_gpu.md), without steps that come out empty. Throws Error for unknown names.
-std::vector<Step> make_plan(const PlanOptions& options);
+std::vector<PlanStep> make_plan(const PlanOptions& options);
 
 /// About how long each case takes, in seconds, in the order in which they run: the first on a graph tunes
 /// kernels and measures solo latencies (counted by operators), the first search measures stages. Fitted

@@ -43,7 +43,7 @@ void add_stages_of_several(const ScheduleCase& c, Keys& keys) {
 }
 
 /// The calibration knows the schedules of `seen`; both know what `visible` holds.
-std::vector<Comparison> predict(Profile visible, const ContentionModel& model, std::span<const ScheduleCase> seen,
+std::vector<Prediction> predict(Profile visible, const ContentionModel& model, std::span<const ScheduleCase> seen,
                                 std::span<const ScheduleCase> held) {
   calibrate(visible, model, seen);
   return compare_with_measured(visible, model, held);
@@ -64,10 +64,10 @@ std::vector<HeldOutSchedule> hold_out_schedulers(const Profile& profile, std::sp
     for (const auto& [other, its] : by_scheduler)
       if (other != scheduler) seen.insert(seen.end(), its.begin(), its.end());
     for (const ScheduleCase& c : held) add_stages_of_several(c, hidden);
-    const std::vector<Comparison> replayed = predict(without(profile, {}), of_all, seen, held);
+    const std::vector<Prediction> replayed = predict(without(profile, {}), of_all, seen, held);
     Profile part = without(profile, hidden);
     const ContentionModel of_part = ContentionModel::fit(part);
-    const std::vector<Comparison> unseen = predict(std::move(part), of_part, seen, held);
+    const std::vector<Prediction> unseen = predict(std::move(part), of_part, seen, held);
     for (std::size_t i = 0; i < held.size(); ++i)
       list.push_back(
           {replayed[i].origin, replayed[i].mode, replayed[i].measured, replayed[i].predicted, unseen[i].predicted});

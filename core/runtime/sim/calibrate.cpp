@@ -18,7 +18,7 @@ struct MeasuredCase {
   std::unique_ptr<RecordedCost> cost;
 
   double predict(const ContentionLaw& law) const { return simulated_ms(*cost, law, schedule->schedule); }
-  Comparison compare(const ContentionLaw& law) const {
+  Prediction compare(const ContentionLaw& law) const {
     return {record->origin, schedule->schedule.mode, predict(law), record->record.ms};
   }
 };
@@ -83,9 +83,9 @@ std::vector<ScheduleCase> recorded_cases(
   return cases;
 }
 
-std::vector<Comparison> compare_with_measured(const Profile& profile, const ContentionModel& model,
+std::vector<Prediction> compare_with_measured(const Profile& profile, const ContentionModel& model,
                                               std::span<const ScheduleCase> cases) {
-  std::vector<Comparison> list;
+  std::vector<Prediction> list;
   const ContentionLaw law = calibrated(model.contention_law(), profile);
   for (const MeasuredCase& c : measured_cases(profile, model, cases)) list.push_back(c.compare(law));
   return list;
@@ -101,9 +101,9 @@ int calibrate(Profile& profile, const ContentionModel& model, std::span<const Sc
   return static_cast<int>(measured.size());
 }
 
-ErrorStats error_stats(std::span<const Comparison> comparisons) {
+ErrorStats error_stats(std::span<const Prediction> comparisons) {
   std::vector<double> predicted, measured;
-  for (const Comparison& c : comparisons) {
+  for (const Prediction& c : comparisons) {
     predicted.push_back(c.predicted);
     measured.push_back(c.measured);
   }

@@ -16,7 +16,8 @@ struct ScheduleCase {
   Schedule schedule;
 };
 
-struct Comparison {
+/// Of a measured schedule.
+struct Prediction {
   ScheduleOrigin origin;
   Mode mode = Mode::barrier;
   double predicted = 0, measured = 0;  ///< ms
@@ -28,7 +29,7 @@ std::vector<ScheduleCase> recorded_cases(
     const Profile& profile, const std::function<std::shared_ptr<const Graph>(const ScheduleOrigin&)>& graph_of);
 
 /// Simulates every case that the profile holds a measurement of; the others are left out.
-std::vector<Comparison> compare_with_measured(const Profile& profile, const ContentionModel& model,
+std::vector<Prediction> compare_with_measured(const Profile& profile, const ContentionModel& model,
                                               std::span<const ScheduleCase> cases);
 
 /// Fits what single stages do not show (the launch, dependences between streams, what is saved
@@ -36,6 +37,6 @@ std::vector<Comparison> compare_with_measured(const Profile& profile, const Cont
 /// it changes nothing. Returns how many were used.
 int calibrate(Profile& profile, const ContentionModel& model, std::span<const ScheduleCase> cases);
 
-ErrorStats error_stats(std::span<const Comparison> comparisons);
+ErrorStats error_stats(std::span<const Prediction> comparisons);
 
 }  // namespace opsched
