@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from page import BASELINES, PRECISIONS, Marks, bold, distinct, fastest, grouped, name_of, ratio_text, table
+from page import BASELINES, PRECISIONS, Marks, bold, distinct, fastest, grouped, name_of, ratio_text, table, way_of
 from records import Provenance, Record, Records, pixels
 
 # What is shown at batch 1: software, way to run, and the schedule of ours that does the same.
@@ -101,7 +101,7 @@ def comparisons(records: Records) -> list[Comparison]:
 def batch_1(found: list[Comparison], marks: Marks) -> str:
     rows = []
     for c in found:
-        by_way = {(r.software, r.scheduler): r for r in c.theirs}
+        by_way = {way: fastest(there) for way, there in grouped(c.theirs, lambda r: (r.software, way_of(r.scheduler))).items()}
         cells = [marks.cell(by_way.get(way), digits=3) +
                  (f" / {c.ours[same].text(marks)}" if same in c.ours else "") for way, same in COLUMNS.items()]
         rows.append([c.case.network, c.case.precision, str(c.case.batch), *cells,

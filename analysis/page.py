@@ -34,6 +34,8 @@ BASELINES = {
     ("jax", "xla"): "JAX/XLA",
     ("tensorrt", "engine"): "TensorRT",
 }
+# Behind a way to run: another layout of tensors than the usual one (channels-last in fp16, else channels-first).
+LAYOUTS = {"-nchw": ", channels-first", "-nhwc": ", channels-last"}
 
 
 class Marks:
@@ -78,11 +80,19 @@ class Marks:
         return "".join(f"`{sign}` {meaning}. " for sign, meaning in self.MEANING.items() if sign in self.used).strip()
 
 
+def way_of(scheduler: str) -> str:
+    """How other software ran, without the layout of its tensors: that of "compile-nhwc" is "compile"."""
+    return scheduler[:-5] if scheduler[-5:] in LAYOUTS else scheduler
+
+
+def baseline_name(software: str, scheduler: str) -> str:
+    way = way_of(scheduler)
+    return BASELINES.get((software, way), f"{software} {way}") + LAYOUTS.get(scheduler[len(way):], "")
+
+
 def name_of(record: Record) -> str:
     """Other software by name, ours by scheduler."""
-    if record.software == "opsched":
-        return record.scheduler
-    return BASELINES.get((record.software, record.scheduler), f"{record.software} {record.scheduler}")
+    return record.scheduler if record.software == "opsched" else baseline_name(record.software, record.scheduler)
 
 
 def fastest(records: Iterable[Record]) -> Record | None:

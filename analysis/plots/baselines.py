@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from page import BASELINES, NETWORKS, distinct, fastest
+from page import BASELINES, NETWORKS, baseline_name, distinct, fastest, way_of
 from plots import charts
 from plots.figure import Figure, Picture
 from records import Record
@@ -19,8 +19,12 @@ def keys(figure: Figure) -> list[tuple[str, str]]:
 
 
 def absent(figure: Figure) -> list[str]:
-    known = keys(figure)
+    known = [(software, way_of(scheduler)) for software, scheduler in keys(figure)]
     return [BASELINES[k] for k in EXPECTED if k not in known and (k[0] == "pytorch" or k[0] not in dict(known))]
+
+
+def names(known: list[tuple[str, str]]) -> list[str]:
+    return [baseline_name(*key) for key in known]
 
 
 def best(figure: Figure, **conditions: object) -> Record | None:

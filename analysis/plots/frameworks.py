@@ -1,6 +1,6 @@
 """Frameworks compared: what a user would run instead, beside ours."""
 
-from page import BASELINES, NETWORKS, join, name_of, ratio, ratio_text
+from page import NETWORKS, baseline_name, join, name_of, ratio, ratio_text
 from plots import baselines
 from plots.figure import Comparison, Figure, Paper, Picture
 
@@ -9,7 +9,7 @@ PAPER = ["TensorRT", "TVM-cuDNN", "TASO", "TensorFlow", "TensorFlow XLA"]
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
-    series = {k: BASELINES[k] for k in baselines.keys(figure)} | OURS
+    series = {k: baseline_name(*k) for k in baselines.keys(figure)} | OURS
     return baselines.draw_relative(figure, series, lambda n: figure.ours(network=n, scheduler="ios-both"),
                                    "throughput / that of IOS-Both", 3, width=8.5, height=3.8)
 
@@ -39,4 +39,4 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
     if alone:
         differs += (" Part of our lead is kernels, not schedules: both sequential in one CUDA graph, ours against PyTorch's "
                     f"gains {join(alone)}.")
-    return Comparison(["network, ms", *(BASELINES[k] for k in known), *OURS.values()], rows, agrees, differs)
+    return Comparison(["network, ms", *baselines.names(known), *OURS.values()], rows, agrees, differs)

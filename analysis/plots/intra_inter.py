@@ -1,6 +1,6 @@
 """A tuned compiler, which makes every operator fast, against IOS, which runs operators side by side."""
 
-from page import BASELINES, NETWORKS, fastest, join, ms_text, ratio, ratio_text
+from page import NETWORKS, baseline_name, fastest, join, ms_text, ratio, ratio_text
 from plots import baselines, charts
 from plots.figure import Comparison, Figure, Paper, Picture
 from plots.paper import RANDWIRE, networks_with
@@ -14,7 +14,7 @@ def compilers(figure: Figure) -> list[tuple[str, str]]:
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
-    series = {k: BASELINES[k] for k in compilers(figure)} | OURS
+    series = {k: baseline_name(*k) for k in compilers(figure)} | OURS
     picture = baselines.draw_relative(figure, series, lambda n: figure.ours(network=n, scheduler="sequential"),
                                       "speed-up over our sequential", 4)
     charts.line_at_one(picture.axes[0])
@@ -34,7 +34,7 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
         best = fastest(r for k in tuned if (r := baselines.find(figure, network, k)))
         if gain := ratio(best, figure.ours(network=network, scheduler="ios-both")):
             (faster if gain >= 1 else slower).append(f"{name} ({ratio_text(gain)})")
-    head = ["network, ms", *(BASELINES[k] for k in tuned), *OURS.values(), "paper: TVM-cuDNN", "paper: IOS"]
+    head = ["network, ms", *baselines.names(tuned), *OURS.values(), "paper: TVM-cuDNN", "paper: IOS"]
     if not tuned:
         return Comparison(head, rows, "Nothing can be said: no tuned compiler was measured here.",
                           f"In the paper IOS is faster than TVM-cuDNN on {join(paper_faster)}; absent here: "

@@ -42,6 +42,8 @@ PRECISIONS = ["fp32", "tf32", "fp16"]
 CUDA_GRAPHS = ["eager", "sequential", "wavefront", "dataflow"]  # one request
 MODES = [*CUDA_GRAPHS, "compile", "compile-max-autotune"]
 ALIASES = {"graph": "sequential", "opara": "dataflow"}
+LAYOUTS = ["-nchw", "-nhwc"]  # behind a mode
+OTHER_LAYOUT = {"fp32": "-nhwc", "tf32": "-nhwc", "fp16": "-nchw"}  # than the usual one of a precision
 SIDE_BY_SIDE = "compile"  # may be compiled while others are: nothing is tuned by measurement before it runs
 MODULE = {"pytorch": "torch", "jax": "jax", "tensorrt": "tensorrt"}
 SCRIPT = {"pytorch": "torch_baseline.py", "jax": "jax_baseline.py"}
@@ -181,15 +183,34 @@ def keep_ours(file: RecordFile, found: list[tuple[Record, Run]], software: str, 
         file.add(beside, dataclasses.replace(run, id="", begin="", command=command))
 
 
+def way_of(mode: str) -> str:
+    """The mode without its layout."""
+    return mode[:-5] if mode[-5:] in LAYOUTS else mode
+
+
+def known_mode(mode: str) -> str:
+    """The mode without aliases."""
+    way = way_of(mode)
+    return ALIASES.get(way, way) + mode[len(way):]
+
+
+def modes_of(args: argparse.Namespace, case: Case) -> list[str]:
+    """PyTorch's modes: those asked for, or each in both layouts."""
+    if args.modes:
+        return args.modes
+    return [mode + layout for layout in ("", OTHER_LAYOUT[case.precision]) for mode in MODES[:-1]]
+
+
 def tasks_of(case: Case, args: argparse.Namespace, file: RecordFile) -> list[Task]:
-    """What is still to be measured; PyTorch's compiled modes are requests of their own."""
+    """What is still to be measured; what PyTorch compiles are requests of their own."""
     tasks = []
     for software in args.baselines:
-        modes = args.modes if software == "pytorch" else [ONLY_MODE[software]]
+        modes = modes_of(args, case) if software == "pytorch" else [ONLY_MODE[software]]
         modes = [m for m in modes if is_wanted(file, case, software, m, args.retry)]
-        together = tuple(m for m in modes if m in CUDA_GRAPHS)
-        tasks += [Task(case, software, together)] if together else []
-        tasks += [Task(case, software, (m,)) for m in modes if m not in CUDA_GRAPHS]
+        for ways in (CUDA_GRAPHS, [SIDE_BY_SIDE]):
+            together = tuple(m for m in modes if way_of(m) in ways)
+            tasks += [Task(case, software, together)] if together else []
+        tasks += [Task(case, software, (m,)) for m in modes if way_of(m) not in [*CUDA_GRAPHS, SIDE_BY_SIDE]]
     return tasks
 
 
@@ -250,7 +271,7 @@ def measure_together(args: argparse.Namespace, file: RecordFile, work: list[tupl
         return found
 
     make_files(args, cases, baselines.folder)
-    if slow := [t for t in tasks if t.modes == (SIDE_BY_SIDE,)][: len(baselines.compiling)]:
+    if slow := [t for t in tasks if way_of(t.modes[0]) == SIDE_BY_SIDE][: len(baselines.compiling)]:
         progress.line(f"compiling {len(slow)} networks side by side")
         baselines.compile(slow)
     before = measure_ours("before")
@@ -307,9 +328,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--image", type=words_of, default=["0"],
                         help="as in 512,480x640 (height first); 0: the network's own (default: 0)")
     parser.add_argument("--baselines", type=words_of, default=list(MODULE), help=f"of {', '.join(MODULE)} (default: all)")
-    parser.add_argument("--modes", type=words_of, default=MODES[:-1],
-                        help=f"of PyTorch: {', '.join(MODES)}, graph (sequential), opara (dataflow); "
-                             "default: all but the last")
+    parser.add_argument("--modes", type=words_of, default=[],
+                        help=f"of PyTorch: {', '.join(MODES)}, graph (sequential), opara (dataflow), each with -nchw or "
+                             "-nhwc behind it for a layout; default: all but the last in both layouts")
     parser.add_argument("--ours", type=words_of, default=["sequential", "dataflow"],
                         help="our schedulers measured before and after, as in sequential,ios-both; '' for none")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: to try it out")
@@ -322,9 +343,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--timeout", type=float, default=900, help="seconds that a baseline may take for a case (default: 900)")
     parser.add_argument("--retry", action="store_true", help="measure again what failed earlier")
     args = parser.parse_args()
-    args.modes = [ALIASES.get(m, m) for m in args.modes]
+    args.modes = [known_mode(m) for m in args.modes]
     for given, known, what in ((args.precision, PRECISIONS, "precision"), (args.baselines, list(MODULE), "baseline"),
-                               (args.modes, MODES, "mode")):
+                               ([way_of(m) for m in args.modes], MODES, "mode")):
         unknown = [word for word in given if word not in known]
         if unknown:
             parser.error(f"unknown {what} {', '.join(unknown)}; there are: {', '.join(known)}")

@@ -5,7 +5,8 @@
 
 Modes: eager; sequential (also called graph), wavefront and dataflow (also called opara: Opara's stream
 allocation, an operator waits only for what it reads), each one CUDA graph with fused convolution + bias +
-relu; compile (torch.compile, mode reduce-overhead); compile-max-autotune (takes many minutes).
+relu; compile (torch.compile, mode reduce-overhead); compile-max-autotune (takes many minutes). Tensors lie
+channels-last in fp16, else channels-first; with -nchw or -nhwc behind a mode, as that says.
 
 cuDNN picks its convolutions by measurement (torch.backends.cudnn.benchmark, of the first 10 plans that its
 heuristics propose: PyTorch's own limit).
@@ -44,6 +45,22 @@ WHAT = {
     "compile-max-autotune": "torch.compile, mode max-autotune",
 }
 COMPILED = {"compile": "reduce-overhead", "compile-max-autotune": "max-autotune"}
+LAYOUTS = {"-nchw": "channels-first", "-nhwc": "channels-last"}
+
+
+def way_of(mode: str) -> str:
+    """The mode without its layout."""
+    return mode[:-5] if mode[-5:] in LAYOUTS else mode
+
+
+def what_of(mode: str) -> str:
+    return WHAT[way_of(mode)] + (f", {LAYOUTS[mode[-5:]]}" if mode != way_of(mode) else "")
+
+
+def known_mode(mode: str) -> str:
+    """The mode without aliases."""
+    way = way_of(mode)
+    return ALIASES.get(way, way) + mode[len(way):]
 
 
 def timed_on_gpu(run: Callable[[], Any], count: int) -> list[float]:
@@ -84,14 +101,20 @@ class Loaded:
         self.key = (graph, precision)
         self.graph, self.precision, self.device = load_graph(graph), precision, device
         self.reference: Reference | None = load_reference(self.graph, weights, expected) if weights else None
-        half = precision == "fp16"
-        dtype = torch.half if half else torch.float32
-        self.network = Network(self.graph, dtype, channels_last=half, device=device, reference=self.reference)
-        self.inputs: Values = {
-            i: x.to(dtype).contiguous(memory_format=self.network.format)
-            for i, x in random_inputs(self.graph, device).items()
-        }
+        self.placed: dict[str, tuple[Network, Values]] = {}  # by layout
         self.compiled: dict[str, tuple[Callable[[], Any], float]] = {}
+
+    def lay_out(self, mode: str) -> tuple[Network, Values]:
+        """The network and its input in the layout of a mode."""
+        half = self.precision == "fp16"
+        layout = mode[-5:] if mode != way_of(mode) else "-nhwc" if half else "-nchw"
+        if layout not in self.placed:
+            dtype = torch.half if half else torch.float32
+            network = Network(self.graph, dtype, layout == "-nhwc", self.device, self.reference)
+            inputs = {i: x.to(dtype).contiguous(memory_format=network.format)
+                      for i, x in random_inputs(self.graph, self.device).items()}
+            self.placed[layout] = network, inputs
+        return self.placed[layout]
 
     def use(self) -> None:
         """PyTorch keeps the precision for the whole process."""
@@ -100,27 +123,29 @@ class Loaded:
 
     def compile(self, mode: str) -> Callable[[], Any]:
         begin = time.perf_counter()
-        run = compiled(self.network, self.inputs, COMPILED[mode])
+        run = compiled(*self.lay_out(mode), COMPILED[way_of(mode)])
         self.compiled[mode] = run, time.perf_counter() - begin
         return run
 
     def prepare(self, mode: str) -> Callable[[], Any]:
         if mode in self.compiled:
             return self.compiled[mode][0]
-        if mode in COMPILED:
+        way = way_of(mode)
+        if way in COMPILED:
             return self.compile(mode)
-        if mode == "eager":
-            return lambda: self.network(self.inputs)
+        network, inputs = self.lay_out(mode)
+        if way == "eager":
+            return lambda: network(inputs)
         forward = {
-            "sequential": lambda: self.network(self.inputs),
-            "wavefront": wavefront(self.network, self.inputs),
-            "dataflow": dataflow(self.network, self.inputs),
-        }[mode]
+            "sequential": lambda: network(inputs),
+            "wavefront": wavefront(network, inputs),
+            "dataflow": dataflow(network, inputs),
+        }[way]
         return capture(forward)[0]
 
     def measure(self, mode: str, budget: Budget) -> dict[str, Any]:
-        entry: dict[str, Any] = {"what": WHAT[mode]}
-        if self.device == "cpu" and mode not in ("eager", "compile"):
+        entry: dict[str, Any] = {"what": what_of(mode)}
+        if self.device == "cpu" and way_of(mode) not in ("eager", "compile"):
             return entry | {"failed": "a CPU has no CUDA graphs"}
         earlier = self.compiled[mode][1] if mode in self.compiled else 0
         begin = time.perf_counter()
@@ -130,7 +155,7 @@ class Loaded:
         entry |= judged(outputs, self.reference, self.precision) if self.reference else {}
         if "failed" in entry:
             return entry
-        if mode in COMPILED:
+        if way_of(mode) in COMPILED:
             for _ in range(3):  # it records its CUDA graph in the second run
                 run()
         return entry | timed(run, budget, self.device)
@@ -183,7 +208,7 @@ class Baseline:
             try:
                 latency[mode] = loaded.measure(mode, self.budget)
             except Exception as error:  # whatever a framework throws: the result of this mode, the others go on
-                latency[mode] = {"what": WHAT[mode], "failed": words_of(error)}
+                latency[mode] = {"what": what_of(mode), "failed": words_of(error)}
             self.free()
         result = {
             "software": "pytorch",
@@ -205,12 +230,13 @@ class Baseline:
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--modes", default="eager,sequential,wavefront,dataflow",
-                        help=f"of {', '.join(WHAT)}; {', '.join(f'{a} is {b}' for a, b in ALIASES.items())}")
+                        help=f"of {', '.join(WHAT)}; {', '.join(f'{a} is {b}' for a, b in ALIASES.items())}; "
+                             "-nchw or -nhwc behind one: tensors lie like this")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: eager and compile only")
     args = parse(parser)
-    modes = [ALIASES.get(m, m) for m in args.modes.split(",")]
-    if unknown := [m for m in modes if m not in WHAT]:
-        parser.error(f"unknown mode {', '.join(unknown)}; known: {', '.join([*WHAT, *ALIASES])}")
+    modes = [known_mode(m) for m in args.modes.split(",")]
+    if unknown := [m for m in modes if way_of(m) not in WHAT]:
+        parser.error(f"unknown mode {', '.join(unknown)}; known: {', '.join([*WHAT, *ALIASES])}, each with -nchw or -nhwc, too")
     if args.device == "cuda" and not torch.cuda.is_available():
         sys.exit("torch_baseline: PyTorch sees no GPU (--device cpu runs eager and compile)")
     baseline = Baseline(args.device, Budget(args.runs, args.max_seconds))

@@ -40,28 +40,59 @@ def run_layer(layer: dict[str, Any], x: torch.Tensor, weights: Weights | None, f
     """weights: of a convolution; fuses: its activation goes into the same kernel of cuDNN."""
     activation, dilation = layer.get("activation", "none"), layer.get("dilation", [1, 1])
     below, right = layer.get("more_padding", [0, 0])
-    if below or right:
+    padding = layer.get("padding", [0, 0])
+    if below or right or min(padding) < 0:
         lowest = -math.inf if layer.get("pool") == "max" else 0.0
-        if layer.get("pool") == "avg" and not layer["count_padding"]:
+        if layer.get("pool") == "avg" and not layer["count_padding"] and max(*padding, padding[0] + below, padding[1] + right) > 0:
             raise ValueError(f"PyTorch has no pool that pads like {layer}")
-        x = F.pad(x, (0, right, 0, below), value=lowest)
+        (top, left), padding = padding, [0, 0]
+        x = F.pad(x, (left, left + right, top, top + below), value=lowest)
     if layer["type"] == "conv2d":
-        stride, padding, groups = layer["stride"], layer["padding"], layer["groups"]
+        stride, groups = layer["stride"], layer["groups"]
         if activation == "relu" and fuses and not torch.compiler.is_compiling():
             return torch.cudnn_convolution_relu(x, *weights, stride, padding, dilation, groups)
         x = F.conv2d(x, *weights, stride, padding, dilation, groups)
     elif layer["type"] == "resize2d":
         return resized(x, layer)
     elif layer["type"] == "pool2d":
-        window, ceil = (layer["kernel"], layer["stride"], layer["padding"]), layer.get("ceil", False)
+        window, ceil = (layer["kernel"], layer["stride"], padding), layer.get("ceil", False)
         if layer["pool"] == "max":
             return F.max_pool2d(x, *window, dilation, ceil_mode=ceil)
         if layer["pool"] == "avg":
             return F.avg_pool2d(x, *window, ceil_mode=ceil, count_include_pad=layer["count_padding"])
         return F.adaptive_avg_pool2d(x, 1)
+    elif layer["type"] in CHANNEL_LAYERS:
+        return CHANNEL_LAYERS[layer["type"]](x, layer)
     elif layer["type"] != "activation":
         raise ValueError(f"unknown layer {layer}")
     return activated(x, activation)
+
+
+def softmax(x: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    size, inner = layer["size"], layer["inner"]
+    return x.unflatten(1, (-1, size, inner)).softmax(2).flatten(1, 3)
+
+
+def normalized(x: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    if not layer["per_pixel"]:
+        return F.group_norm(x, layer["groups"], eps=layer["epsilon"])
+    grouped = x.unflatten(1, (layer["groups"], -1)).movedim(2, -1)
+    return F.layer_norm(grouped, grouped.shape[-1:], eps=layer["epsilon"]).movedim(-1, 2).flatten(1, 2)
+
+
+def depth_to_space(x: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    (rows, columns), n = layer["block"], x.shape[0]
+    channels, h, w = x.shape[1] // (rows * columns), x.shape[2], x.shape[3]
+    if layer["phase_first"]:
+        x = x.reshape(n, rows, columns, channels, h, w).permute(0, 3, 4, 1, 5, 2)
+    else:
+        x = x.reshape(n, channels, rows, columns, h, w).permute(0, 1, 4, 2, 5, 3)
+    x = x.reshape(n, channels, h * rows, w * columns)
+    (top, left), (below, right) = layer.get("crop", (0, 0)), layer.get("crop_end", (0, 0))
+    return x[:, :, top : x.shape[2] - below, left : x.shape[3] - right]
+
+
+CHANNEL_LAYERS = {"softmax": softmax, "normalize": normalized, "depth_to_space": depth_to_space}
 
 
 def resized(x: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:

@@ -1,5 +1,6 @@
 #include "core/runtime/cuda/library/cudnn_graph.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/error.hpp"
@@ -114,6 +115,12 @@ EngineChoice read_choice(const Descriptor& config, const Descriptor& engine) {
   return choice;
 }
 
+bool is_compiled_late(const Descriptor& engine) {
+  const auto notes = engine.get_list<cudnnBackendBehaviorNote_t>(
+      CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE, CUDNN_BEHAVIOR_NOTE_TYPE_COUNT);
+  return std::ranges::find(notes, CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) != notes.end();
+}
+
 bool has_note(const Descriptor& engine, std::span<const cudnnBackendNumericalNote_t> notes) {
   const auto present = engine.get_list<cudnnBackendNumericalNote_t>(
       CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
@@ -127,7 +134,7 @@ bool has_note(const Descriptor& engine, std::span<const cudnnBackendNumericalNot
 
 }  // namespace
 
-std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_t mode, int limit,
+std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_t mode, Most most,
                                   std::span<const cudnnBackendNumericalNote_t> unwanted, std::int32_t multiprocessors) {
   std::vector<EngineChoice> choices;
   std::vector<Descriptor> configs;
@@ -138,18 +145,21 @@ std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_
     if (multiprocessors > 0)
       heuristic.set(CUDNN_ATTR_ENGINEHEUR_SM_COUNT_TARGET, CUDNN_TYPE_INT32, 1, &multiprocessors);
     heuristic.finalize();
-    configs = heuristic.get_descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, 4 * limit);
+    configs =
+        heuristic.get_descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, 4 * most.all);
   } catch (const DeviceLost&) {
     throw;
   } catch (const Error&) {
     return choices;  // cuDNN's way to say that it knows no engine
   }
+  int compiled = 0;
   for (const Descriptor& config : configs) {
-    if (static_cast<int>(choices.size()) == limit) break;
+    if (static_cast<int>(choices.size()) == most.all) break;
     try {
       const Descriptor engine =
           config.get_descriptors(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR, 1).at(0);
       if (has_note(engine, unwanted)) continue;
+      if (is_compiled_late(engine) && ++compiled > most.compiled) continue;
       choices.push_back(read_choice(config, engine));
       choices.back().multiprocessors = multiprocessors;
     } catch (const DeviceLost&) {

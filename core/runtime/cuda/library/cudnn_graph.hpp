@@ -73,10 +73,15 @@ std::string to_string(const EngineChoice& choice);
 /// Throws Error if the text is not what to_string gives.
 EngineChoice parse_engine_choice(const std::string& text);
 
+/// How many engines are wanted: in all, and of those that cuDNN compiles when a plan is built.
+struct Most {
+  int all = 0, compiled = 0;
+};
+
 /// Engines that the heuristics of `mode` propose for a finalized operation graph, best first, less
 /// those with a numerical note in `unwanted`. Empty if the mode knows none for so many `multiprocessors`
 /// (0: all).
-std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_t mode, int limit,
+std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_t mode, Most most,
                                   std::span<const cudnnBackendNumericalNote_t> unwanted,
                                   std::int32_t multiprocessors = 0);
 
