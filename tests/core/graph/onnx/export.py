@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Graphs that opsched exports as ONNX models, through onnx.checker and onnxruntime (or ONNX's reference evaluator).
 
-  export.py --check PROGRAM [--python PYTHON]
+  export.py --export PROGRAM [--python PYTHON]
 
-PROGRAM is opsched_onnx_check, which writes models, inputs and the outputs of our reference. Where this Python has no
+PROGRAM is opsched_onnx_export, which writes models, inputs and the outputs of our reference. Where this Python has no
 package onnx, --python is tried; without it the test is skipped (exit code 77).
 """
 import argparse
@@ -41,7 +41,7 @@ def largest_error(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", required=True)
+    parser.add_argument("--export", required=True)
     parser.add_argument("--python", help="another Python, tried where this one has no onnx")
     options = parser.parse_args()
     try:
@@ -50,7 +50,7 @@ def main():
         run_elsewhere(options.python)
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([options.check, "--export", folder], check=True)
+        subprocess.run([options.export, folder], check=True)
         models = sorted(Path(folder).glob("*.onnx"))
         for path in models:
             error, name = largest_error(path)

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""ONNX models, any that there are: what onnxruntime computes against what opsched computes, on the CPU.
+
+  compare.py --check PROGRAM [--schedulers A,B] [--limit 1e-5] [--batch N] [--image HxW] [--csv FILE] MODEL...
+
+PROGRAM is opsched_onnx_check. Each model runs on random inputs, by the reference and under the schedulers (default:
+sequential, wavefront, dataflow, ios-both), and each output must lie within --limit of its largest value. --batch and
+--image say what a model leaves open (default: batch 1). A line a model says what came of it: right, wrong, refused, or
+not run by onnxruntime; --csv keeps them. Ends with 1 if a model is wrong. Needs the packages onnx and onnxruntime.
+"""
+import argparse
+import csv
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+COLUMNS = ["model", "result", "operators", "error", "output", "under", "seconds", "why"]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", required=True)
+    parser.add_argument("--schedulers", default="sequential,wavefront,dataflow,ios-both")
+    parser.add_argument("--limit", default="1e-5")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--image")
+    parser.add_argument("--csv")
+    parser.add_argument("models", nargs="+", type=Path)
+    return parser.parse_args()
+
+
+def random_inputs(session, batch, image):
+    """Open dims are the batch, then height and width: of [batch, ...] the first, of the others as many as are open."""
+    values, random = {}, np.random.default_rng(1)
+    for x in session.get_inputs():
+        sides = list(image)
+        shape = []
+        for axis, d in enumerate(x.shape):
+            if not isinstance(d, int) or d < 1:
+                d = batch if axis == 0 else sides.pop(0) if sides else None
+            if d is None:
+                raise ValueError(f"input '{x.name}' leaves {x.shape} open: say --image")
+            shape.append(d)
+        values[x.name] = random.standard_normal(shape).astype(np.float32)
+    return values
+
+
+def expect(model, folder, options):
+    """The model in `folder`, with inputs and expected outputs beside it."""
+    settings = onnxruntime.SessionOptions()
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    settings.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(model), settings, providers=["CPUExecutionProvider"])
+    image = [int(side) for side in options.image.split("x")] if options.image else []
+    feeds = random_inputs(session, options.batch, image * 2 if len(image) == 1 else image)
+    outputs = session.run(None, feeds)
+    for other in model.resolve().parent.glob(model.name + "*"):  # external data lies beside its model
+        (folder / other.name).symlink_to(other)
+    for suffix, arrays in (("in", feeds.values()), ("out", outputs)):
+        with open(folder / f"{model.stem}.{suffix}", "wb") as file:
+            for array in arrays:
+                file.write(np.ascontiguousarray(array, np.float32).tobytes())
+    return folder / model.name
+
+
+def compare(model, options):
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = expect(model, Path(folder), options)
+        except Exception as error:  # whatever onnxruntime says
+            return {"result": "not run", "why": " ".join(str(error).split())[:300]}
+        command = [options.check, "--schedulers", options.schedulers, "--limit", options.limit, "--table"]
+        command += ["--batch", str(options.batch)] + (["--image", options.image] if options.image else [])
+        run = subprocess.run([*command, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines = run.stdout.strip().split("\n")
+    if run.returncode:
+        why = lines[0].removeprefix(model.name + ": ")
+        result = "refused" if why.startswith("refused: ") else "wrong"
+        return {"result": result, "why": why.removeprefix("refused: ").replace(f"graph '{path}': ", "")}
+    _, operators, output, _, error, under = max((line.split("\t") for line in lines[:-1]), key=lambda l: float(l[4]))
+    return {"result": "right", "operators": operators, "error": error, "output": output, "under": under}
+
+
+def main():
+    options = arguments()
+    results = []
+    for model in options.models:
+        begin = time.monotonic()
+        result = {"model": model.name, **compare(model, options), "seconds": f"{time.monotonic() - begin:.1f}"}
+        results.append(result)
+        print("  ".join(str(result[c]) for c in COLUMNS if c in result), flush=True)
+    if options.csv:
+        with open(options.csv, "w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(results)
+    counts = {kind: sum(r["result"] == kind for r in results) for kind in ("right", "refused", "not run", "wrong")}
+    print(", ".join(f"{count} {kind}" for kind, count in counts.items()))
+    sys.exit(1 if counts["wrong"] else 0)
+
+
+if __name__ == "__main__":
+    main()
