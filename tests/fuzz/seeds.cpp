@@ -1,14 +1,18 @@
 // Writes the files that the fuzzers begin with: fuzz_seeds FOLDER makes FOLDER/TARGET/....
+#include <cmath>
 #include <iostream>
 
 #include "core/cost/profile/profile.hpp"
 #include "core/cost/signature/signature.hpp"
 #include "core/files.hpp"
 #include "core/graph/files/graph_io.hpp"
+#include "core/graph/onnx/onnx_export.hpp"
+#include "core/runtime/tensor.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/records/record.hpp"
 #include "networks/dag_file.hpp"
 #include "tests/fuzz/fuzz.hpp"
+#include "tests/support/every_layer.hpp"
 #include "tests/support/onnx_writer.hpp"
 
 namespace {
@@ -23,6 +27,35 @@ std::string onnx_model() {
   m.node("GlobalAveragePool", {"p"}, {"g"}).node("Identity", {"w"}, {"v"}).node("Conv", {"x", "v"}, {"e"});
   m.integers("s", {1, 4}).node("Reshape", {"g", "s"}, {"f"}).external("far", {4}, "weights.bin", 0);
   return m.output("f").output("e").bytes();
+}
+
+/// What the importer makes of several nodes, or of one in its own way.
+std::string onnx_patterns() {
+  using Dims = test::OnnxWriter::Dims;
+  test::OnnxWriter m(18);
+  m.input("x", {1, 4, 4, 4}).floats("w", {4, 2, 3, 3}, std::vector<float>(72, 0.5f)).floats("c", {4}, {1, 2, 3, 4});
+  m.floats("two", {}, {2}).floats("half", {}, {0.5f}).floats("one", {}, {1}).floats("root", {}, {1.4142135f});
+  m.integers("channels", {1}).floats("low", {}, {-HUGE_VALF}).floats("scale", {4}, {1, 1, 2, 1.5f});
+  m.node("ConvTranspose", {"x", "w"}, {"t"}, {{"strides", Dims{2, 1}}, {"pads", Dims{1, 0, 0, 1}}});
+  m.node("InstanceNormalization", {"x", "c", "c"}, {"i"}).node("Resize", {"i", "", "scale"}, {"r"});
+  m.node("ReduceMean", {"x", "channels"}, {"mean"}).node("Sub", {"x", "mean"}, {"centred"});
+  m.node("Pow", {"centred", "two"}, {"squares"}).node("ReduceMean", {"squares", "channels"}, {"variance"});
+  m.node("Add", {"variance", "half"}, {"v"}).node("Sqrt", {"v"}, {"d"}).node("Div", {"centred", "d"}, {"n"});
+  m.node("Div", {"n", "root"}, {"s"}).node("Erf", {"s"}, {"e"}).node("Add", {"e", "one"}, {"a"});
+  m.node("Mul", {"n", "a"}, {"b"}).node("Mul", {"b", "half"}, {"gelu"});
+  m.node("Transpose", {"gelu"}, {"last"}, {{"perm", Dims{0, 2, 3, 1}}}).floats("m", {4, 4}, std::vector<float>(16, 1));
+  m.node("LayerNormalization", {"last", "c", "c"}, {"l"}).node("MatMul", {"l", "m"}, {"p"});
+  m.node("Transpose", {"p"}, {"q"}, {{"perm", Dims{0, 3, 1, 2}}}).node("Softmax", {"q"}, {"soft"}, {{"axis", 1}});
+  m.node("DepthToSpace", {"soft"}, {"wide"}, {{"blocksize", 2}})
+      .node("SpaceToDepth", {"wide"}, {"deep"}, {{"blocksize", 2}});
+  m.node("Split", {"deep"}, {"left", "right"}, {{"axis", 1}, {"num_outputs", 2}})
+      .node("Concat", {"right", "left"}, {"j"});
+  m.node("GlobalMaxPool", {"j"}, {"top"}).node("HardSigmoid", {"top"}, {"gate"}).node("Mul", {"j", "gate"}, {"gated"});
+  m.integers("pads", {0, 0, 1, 1, 0, 0, 1, 1}).node("Pad", {"gated", "pads", "low"}, {"padded"});
+  m.node("MaxPool", {"padded"}, {"pooled"}, {{"kernel_shape", Dims{3, 3}}});
+  m.integers("from", {3, 1}).integers("to", {4, 9}).integers("axes", {1, 3}).integers("steps", {1, 2});
+  m.node("Slice", {"x", "from", "to", "axes", "steps"}, {"cut"});
+  return m.output("t").output("r").output("pooled").output("cut").bytes();
 }
 
 std::string profile_text(bool journal) {
@@ -83,7 +116,12 @@ int main(int argc, char** argv) {
   const Graph small = fuzz::small_graph();
   write("graph/ours.json", graph_to_json(small));
   write("graph/ios.json", graph_to_ios_json(small));
+  const Graph layers = test::every_layer();
+  write("graph/layers.json", graph_to_json(layers));
   write("onnx/model.onnx", onnx_model());
+  write("onnx/patterns.onnx", onnx_patterns());
+  write("onnx/layers.onnx",
+        export_onnx(layers, [&](OpId op, int layer) { return make_weights(layers, op, layer, 1); }));
   write("schedule/barrier.json", schedule_to_json(small, schedule_of(small, Mode::barrier)));
   write("schedule/dataflow.json", schedule_to_json(small, schedule_of(small, Mode::dataflow)));
   write("records/records.jsonl", records_text());

@@ -108,6 +108,12 @@ class OnnxExport {
         value = pooled(value, *pool, shape, out);
       else if (const auto* resize = std::get_if<Resize2d>(&op.layers[layer]))
         value = resized(value, *resize, shape, out);
+      else if (const auto* blocks = std::get_if<DepthToSpace>(&op.layers[layer]))
+        value = spread(value, *blocks, shape, out);
+      else if (const auto* softmax = std::get_if<Softmax>(&op.layers[layer]))
+        value = shares(value, *softmax, shape);
+      else if (const auto* how = std::get_if<Normalize>(&op.layers[layer]))
+        value = normalised(value, *how, shape);
       else
         value = activated(value, std::get<Activate>(op.layers[layer]).act);
       shape = out;
@@ -183,6 +189,57 @@ class OnnxExport {
     };
     return node("Resize", {value, "", floats("scale", {4}, {1, 1, scale(0, in.h, out.h), scale(1, in.w, out.w)})},
                 attributes);
+  }
+
+  std::string reshaped(const std::string& value, const OnnxWriter::Dims& to) {
+    return node("Reshape", {value, integers("dims", to)});
+  }
+
+  /// Blocks that are no squares by a convolution whose every tap puts one channel at one place.
+  std::string spread(const std::string& value, const DepthToSpace& layer, const Shape& in, const Shape& out) {
+    const std::int64_t n = graph_.batch(), bh = layer.block[0], bw = layer.block[1], phases = bh * bw;
+    const std::int64_t channels = in.c / phases;
+    std::string image = value;
+    if (bh == bw) {
+      image = node("DepthToSpace", {value}, {{"blocksize", bh}, {"mode", layer.phase_first ? "DCR" : "CRD"}});
+    } else {
+      if (layer.phase_first) {
+        image = reshaped(image, {n, phases, channels, in.h, in.w});
+        image = reshaped(node("Transpose", {image}, {{"perm", OnnxWriter::Dims{0, 2, 1, 3, 4}}}), dims(in));
+      }
+      std::vector<float> places(in.c * phases, 0.0f);
+      for (std::int64_t c = 0; c < in.c; ++c) places[c * phases + c % phases] = 1;
+      image = node("ConvTranspose", {image, floats("places", {in.c, 1, bh, bw}, places)},
+                   {{"group", channels}, {"strides", OnnxWriter::Dims{bh, bw}}});
+    }
+    if (layer.crop == std::array{0, 0} && layer.crop_end == std::array{0, 0}) return image;
+    return node("Slice", {image, integers("begin", pair(layer.crop)),
+                          integers("end", {layer.crop[0] + out.h, layer.crop[1] + out.w}), integers("axis", {2, 3})});
+  }
+
+  std::string shares(const std::string& value, const Softmax& layer, const Shape& in) {
+    if (layer.size == in.c) return node("Softmax", {value}, {{"axis", 1}});
+    const std::int64_t groups = in.c / (layer.size * layer.inner);
+    const std::string apart =
+        reshaped(value, {graph_.batch(), groups, layer.size, std::int64_t{layer.inner} * in.h * in.w});
+    return reshaped(node("Softmax", {apart}, {{"axis", 2}}), dims(in));
+  }
+
+  std::string normalised(const std::string& value, const Normalize& how, const Shape& in) {
+    if (!how.per_pixel) {
+      const std::string apart = reshaped(value, {graph_.batch(), how.groups, -1});
+      const std::string factor = floats("factor", {how.groups}, std::vector<float>(how.groups, 1.0f));
+      const std::string bias = floats("bias", {how.groups}, std::vector<float>(how.groups, 0.0f));
+      return reshaped(node("InstanceNormalization", {apart, factor, bias}, {{"epsilon", how.epsilon}}), dims(in));
+    }
+    const auto mean = [&](const std::string& of) {
+      return node("ReduceMean", {of}, {{"axes", OnnxWriter::Dims{2}}, {"keepdims", 1}});
+    };
+    const std::string apart =
+        reshaped(value, {graph_.batch(), how.groups, in.c / how.groups, std::int64_t{in.h} * in.w});
+    const std::string centred = node("Sub", {apart, mean(apart)});
+    const std::string variance = node("Add", {mean(node("Mul", {centred, centred})), number("epsilon", how.epsilon)});
+    return reshaped(node("Div", {centred, node("Sqrt", {variance})}), dims(in));
   }
 
   std::string activated(const std::string& x, const Activation& act) {

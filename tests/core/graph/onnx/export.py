@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Graphs that opsched exports as ONNX models, through onnx.checker and onnxruntime (or ONNX's reference evaluator).
 
-  export.py --export PROGRAM [--python PYTHON]
+  export.py --export PROGRAM --check PROGRAM [--python PYTHON]
 
-PROGRAM is opsched_onnx_export, which writes models, inputs and the outputs of our reference. Where this Python has no
-package onnx, --python is tried; without it the test is skipped (exit code 77).
+opsched_onnx_export writes models, inputs and the outputs of our reference; opsched_onnx_check reads them back. Where
+this Python has no package onnx, --python is tried; without it the test is skipped (exit code 77).
 """
 import argparse
 import subprocess
@@ -42,6 +42,7 @@ def largest_error(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--export", required=True)
+    parser.add_argument("--check", required=True)
     parser.add_argument("--python", help="another Python, tried where this one has no onnx")
     options = parser.parse_args()
     try:
@@ -57,6 +58,8 @@ def main():
             if error > 1e-5:
                 failed += 1
                 print(f"{path.stem}: output '{name}' differs by {error:.1e} of its largest value")
+        back = [options.check, "--schedulers", "sequential,greedy", "--limit", "1e-5", folder]
+        failed += subprocess.run(back).returncode
     print(f"{len(models)} models, {failed} wrong")
     sys.exit(1 if failed or not models else 0)
 
