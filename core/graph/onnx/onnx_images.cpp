@@ -48,43 +48,63 @@ void pad(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, unit);
 }
 
+/// What a node says of each axis, or of those that its attribute "axes" names.
+template <class T>
+std::array<T, 4> by_axis(const OnnxNode& node, const std::vector<T>& given, std::array<T, 4> otherwise) {
+  std::vector<std::int64_t> axes{0, 1, 2, 3};
+  if (const auto* named = node.integers("axes")) axes = *named;
+  if (given.size() != axes.size()) throw Error("a number of sizes or scales that does not fit");
+  for (std::size_t i = 0; i < axes.size(); ++i) otherwise[onnx_axis(axes[i], 4, 3)] = given[i];
+  return otherwise;
+}
+
+/// The size that a node gives to an image.
+void resize_to(OnnxReader& reader, const OnnxNode& node, const Shape& from, Resize2d& layer) {
+  const std::array<int, 2> size{from.h, from.w};
+  const std::size_t scales_at = node.type == "Upsample" ? 1 : 2;
+  if (node.has_input(3)) {
+    const auto wish = by_axis<std::int64_t>(node, reader.integers(node, 3), {reader.batch(), from.c, from.h, from.w});
+    if (wish[0] != reader.batch() || wish[1] != from.c)
+      throw Error("only height and width may change; the sizes are " + to_string({wish.begin(), wish.end()}));
+    for (int d : {0, 1}) layer.size[d] = static_cast<int>(std::clamp<std::int64_t>(wish[d + 2], 0, max_axis + 1));
+    return;
+  }
+  if (!node.has_input(scales_at)) throw Error("needs scales or sizes");
+  const auto scales =
+      by_axis<double>(node, reader.numbers(reader.needed_constant(node, scales_at)).values, {1, 1, 1, 1});
+  if (scales[0] != 1 || scales[1] != 1 || !(scales[2] > 0) || !(scales[3] > 0))
+    throw Error("needs one scale for height and one for width, and 1 for batch and channels");
+  for (int d : {0, 1}) {
+    layer.size[d] = static_cast<int>(std::min(std::floor(size[d] * scales[d + 2]), double(max_axis) + 1));
+    if (layer.size[d] == size[d] * scales[d + 2]) continue;
+    layer.scale[d] = scales[d + 2];
+    // ONNX takes corners of the size before rounding, onnxruntime and PyTorch those after.
+    if (layer.coordinates == Coordinates::align_corners)
+      throw Error("scales that give no whole size cannot align corners; export the model with sizes");
+  }
+}
+
 /// Height and width of an image in another size; also Upsample, its older name.
 void resize(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData& from = reader.image(node, 0);
   const bool upsample = node.type == "Upsample";
-  const std::array<int, 2> size{from.shape.h, from.shape.w};
-  Resize2d layer{.size = size};
-  const std::size_t scales_at = upsample ? 1 : 2;
-  if (node.integers("axes")) throw Error("axes are not supported");
   if (const std::string p = node.text("keep_aspect_ratio_policy", "stretch"); p != "stretch")
     throw Error("keep_aspect_ratio_policy '" + p + "' is not supported");
   if (node.integer("antialias", 0) != 0) throw Error("antialias is not supported");
-  if (!upsample && node.has_input(3)) {
-    const auto wish = reader.integers(node, 3);
-    if (wish.size() != 4 || wish[0] != reader.batch() || wish[1] != from.shape.c)
-      throw Error("only height and width may change; the sizes are " + to_string(wish));
-    for (int d : {0, 1}) layer.size[d] = static_cast<int>(std::clamp<std::int64_t>(wish[d + 2], 0, max_axis + 1));
-  } else {
-    std::vector<double> scales;
-    if (node.has_input(scales_at)) scales = reader.numbers(reader.needed_constant(node, scales_at)).values;
-    if (scales.size() != 4 || scales[0] != 1 || scales[1] != 1 || !(scales[2] > 0) || !(scales[3] > 0))
-      throw Error("needs one scale for height and one for width, and 1 for batch and channels");
-    for (int d : {0, 1}) {
-      layer.size[d] = static_cast<int>(std::min(std::floor(size[d] * scales[d + 2]), double(max_axis) + 1));
-      if (layer.size[d] != size[d] * scales[d + 2]) layer.scale[d] = scales[d + 2];
-    }
-  }
-  const std::string mode = node.text("mode", "nearest");
-  if (mode != "nearest" && mode != "linear" && mode != "bilinear")
-    throw Error("mode '" + mode + "' is not supported; nearest and linear are");
-  layer.interpolation = mode == "nearest" ? Interpolation::nearest : Interpolation::linear;
+  Resize2d layer{.size = {from.shape.h, from.shape.w}};
   const std::string where = node.text("coordinate_transformation_mode", upsample ? "asymmetric" : "half_pixel");
   if (where == "asymmetric")
     layer.coordinates = Coordinates::asymmetric;
   else if (where == "align_corners")
     layer.coordinates = Coordinates::align_corners;
-  else if (where != "half_pixel" && (where != "pytorch_half_pixel" || layer.size[0] == 1 || layer.size[1] == 1))
+  resize_to(reader, node, from.shape, layer);
+  if (where != "asymmetric" && where != "align_corners" && where != "half_pixel" &&
+      (where != "pytorch_half_pixel" || layer.size[0] == 1 || layer.size[1] == 1))
     throw Error("coordinate_transformation_mode '" + where + "' is not supported");
+  const std::string mode = node.text("mode", "nearest");
+  if (mode != "nearest" && mode != "linear" && mode != "bilinear")
+    throw Error("mode '" + mode + "' is not supported; nearest and linear are");
+  layer.interpolation = mode == "nearest" ? Interpolation::nearest : Interpolation::linear;
   const std::string rounding = node.text("nearest_mode", upsample ? "floor" : "round_prefer_floor");
   if (rounding == "floor")
     layer.rounding = Rounding::floor;

@@ -9,7 +9,9 @@
 namespace opsched {
 namespace {
 
-constexpr std::int64_t oldest_opset = 7;
+// Of ONNX's operators, versions between which what is read here means the same. A newer one may have given an operator
+// an attribute that nobody here looks at.
+constexpr std::int64_t oldest_opset = 7, newest_opset = 28;
 
 const OnnxOperators& operators() {
   static const OnnxOperators all = [] {
@@ -94,6 +96,9 @@ Graph OnnxReader::read(const std::string& name) {
   if (model_.opset < oldest_opset)
     throw Error("written for version " + std::to_string(model_.opset) + " of ONNX's operators; at least " +
                 std::to_string(oldest_opset) + " is needed (onnx.version_converter raises it)");
+  if (model_.opset > newest_opset)
+    throw Error("written for version " + std::to_string(model_.opset) + " of ONNX's operators; those up to " +
+                std::to_string(newest_opset) + " are known (export the model for one of these)");
   if (model_.outputs.empty()) throw Error("the model has no output");
   const std::vector<char> needed = needed_nodes();
   check_operators(needed);

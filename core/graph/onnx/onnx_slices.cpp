@@ -132,18 +132,25 @@ void concat(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, reader.add_unit(node, std::move(terms)), std::move(dims));
 }
 
-/// Blocks of pixels become channels: one image for each place in a block, side by side.
+/// Blocks of pixels become channels: an image for each place in a block, side by side, or channel by channel.
 void space_to_depth(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.image(node, 0);
   const std::int64_t block = node.integer("blocksize", 0);
   if (block < 1 || from.shape.h % block != 0 || from.shape.w % block != 0 || block * block > max_file_values)
     throw Error("blocks of " + std::to_string(block) + " pixels do not divide " + to_string(from.shape));
-  std::vector<Term> terms;
+  const std::string mode = node.text("mode", "DCR");
+  if (mode != "DCR" && mode != "CRD") throw Error("mode '" + mode + "' is unknown");
+  std::vector<OnnxData> places;
   for (std::int64_t y = 0; y < block; ++y)
     for (std::int64_t x = 0; x < block; ++x)
-      for (const Value& piece :
-           cut_pixels(reader, node, from, {OnnxCut{y, from.shape.h, block}, OnnxCut{x, from.shape.w, block}}).pieces)
-        terms.push_back({piece});
+      places.push_back(
+          cut_pixels(reader, node, from, {OnnxCut{y, from.shape.h, block}, OnnxCut{x, from.shape.w, block}}));
+  std::vector<Value> pieces;
+  const int together = mode == "DCR" ? from.shape.c : 1;
+  for (int c = 0; c < from.shape.c; c += together)
+    for (const OnnxData& place : places) append_channels(pieces, place, c, c + together);
+  std::vector<Term> terms;
+  for (const Value& piece : pieces) terms.push_back({piece});
   reader.define(node, reader.add_unit(node, std::move(terms)));
 }
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from differential import evaluate, run_elsewhere
+from differential import evaluator, run_elsewhere
 
 
 def values_of(file, infos):
@@ -34,7 +34,7 @@ def largest_error(path):
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     expected = values_of(path.with_suffix(".out"), model.graph.output)
-    got = evaluate(model, values_of(path.with_suffix(".in"), model.graph.input))
+    got = evaluator(model)(values_of(path.with_suffix(".in"), model.graph.input))
     errors = {name: np.abs(a - b).max() / max(np.abs(b).max(), 1e-3) for a, (name, b) in zip(got, expected.items())}
     return max((error if np.isfinite(error) else np.inf, name) for name, error in errors.items())
 

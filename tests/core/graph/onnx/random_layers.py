@@ -134,7 +134,6 @@ def resize(m):
         return
     mode = m.draw("nearest", "linear")
     where = m.draw("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel")
-    m.may_be_refused |= where == "pytorch_half_pixel"  # for an output of one row or column
     attributes = {"mode": mode, "coordinate_transformation_mode": where}
     if mode == "nearest":
         attributes["nearest_mode"] = m.draw("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
@@ -144,10 +143,12 @@ def resize(m):
         return
     if m.chance(0.5):
         inputs = [source, "", m.constant([1, 1, *scales])]
+        m.may_be_refused |= where == "align_corners" and size[2:] != (h * scales[0], w * scales[1])
     else:
         if mode == "linear":
             size = (n, c, m.number(1, 2 * h), m.number(1, 2 * w))
         inputs = [source, "", "", m.constant(size, np.int64)]
+    m.may_be_refused |= where == "pytorch_half_pixel" and 1 in size[2:]
     m.node("Resize", inputs, size, **attributes)
 
 
