@@ -7,7 +7,6 @@
 #include "core/files.hpp"
 #include "core/graph/files/graph_io.hpp"
 #include "core/graph/onnx/onnx_export.hpp"
-#include "core/runtime/tensor.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/records/record.hpp"
 #include "networks/dag_file.hpp"
@@ -120,8 +119,12 @@ int main(int argc, char** argv) {
   write("graph/layers.json", graph_to_json(layers));
   write("onnx/model.onnx", onnx_model());
   write("onnx/patterns.onnx", onnx_patterns());
-  write("onnx/layers.onnx",
-        export_onnx(layers, [&](OpId op, int layer) { return make_weights(layers, op, layer, 1); }));
+  write("onnx/layers.onnx", export_onnx(layers, [&](OpId op, int layer) {
+          const auto& conv = std::get<Conv2d>(layers.op(op).layers[layer]);  // the first layer
+          const int taps = layers.op(op).input.c / conv.groups * conv.kernel[0] * conv.kernel[1];
+          return ConvWeights{std::vector<float>(conv.out_channels * taps, 0.5f),
+                             std::vector<float>(conv.out_channels, 1.0f)};
+        }));
   write("schedule/barrier.json", schedule_to_json(small, schedule_of(small, Mode::barrier)));
   write("schedule/dataflow.json", schedule_to_json(small, schedule_of(small, Mode::dataflow)));
   write("records/records.jsonl", records_text());
