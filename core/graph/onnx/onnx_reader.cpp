@@ -62,6 +62,17 @@ std::vector<char> OnnxReader::needed_nodes() const {
   return needed;
 }
 
+/// By node, which values no later node reads.
+std::vector<std::vector<std::string>> OnnxReader::last_reads(const std::vector<char>& needed) const {
+  std::unordered_set<std::string> read_later;
+  std::vector<std::vector<std::string>> last(model_.nodes.size());
+  for (std::size_t i = model_.nodes.size(); i-- > 0;)
+    if (needed[i])
+      for (const std::string& name : model_.nodes[i].inputs)
+        if (read_later.insert(name).second) last[i].push_back(name);
+  return last;
+}
+
 /// Throws Error naming everything that cannot be read, not only the first.
 void OnnxReader::check_operators(const std::vector<char>& needed) const {
   std::map<std::string, int> unknown, attention;
@@ -103,19 +114,25 @@ Graph OnnxReader::read(const std::string& name) {
   const std::vector<char> needed = needed_nodes();
   check_operators(needed);
   for (const OnnxValue& input : model_.inputs) add_input(input);
-  for (std::size_t i = 0; i < model_.nodes.size(); ++i) {
-    if (!needed[i]) continue;
-    const OnnxNode& node = model_.nodes[i];
-    try {
-      if (node.outputs.empty() || node.outputs[0].empty()) throw Error("has no first output");
-      if (!fold_onnx(*this, node)) operators().at(node.type)(*this, node);
-    } catch (const Error& e) {
-      throw Error(title(node) + ": " + e.what());
-    }
-  }
+  const std::vector<std::vector<std::string>> last_read = last_reads(needed);
+  for (std::size_t i = 0; i < model_.nodes.size(); ++i)
+    if (needed[i]) read(model_.nodes[i], last_read[i]);
   std::vector<OnnxOutput> outputs;
   for (const OnnxValue& value : model_.outputs) outputs.push_back(output(value));
+  weights_.clear();  // what is folded then frees what it was
   return units_.finish(name, batch_, outputs);
+}
+
+void OnnxReader::read(const OnnxNode& node, const std::vector<std::string>& last_read) {
+  try {
+    if (node.outputs.empty() || node.outputs[0].empty()) throw Error("has no first output");
+    if (!fold_onnx(*this, node)) operators().at(node.type)(*this, node);
+  } catch (const Error& e) {
+    throw Error(title(node) + ": " + e.what());
+  }
+  for (const std::string& name : last_read)
+    if (const auto found = model_.constants.find(name); found != model_.constants.end() && found->second->computed)
+      model_.constants.erase(found);
 }
 
 void OnnxReader::add_input(const OnnxValue& input) {
@@ -268,14 +285,17 @@ std::size_t onnx_axis(std::int64_t axis, std::size_t rank, std::size_t last) {
 
 std::shared_ptr<const ConvWeights> OnnxReader::weights(const OnnxTensor& weight, const OnnxTensor* bias,
                                                        int out_channels) {
-  std::shared_ptr<const ConvWeights>& shared = weights_[{&weight, bias}];
-  if (shared) return shared;
+  // What was worked out is freed when it has been read, and another constant may then have its address.
+  const bool lasting = !weight.computed && !(bias && bias->computed);
+  if (const auto found = weights_.find({&weight, bias}); lasting && found != weights_.end()) return found->second;
   ConvWeights own{weight.floats(files_), std::vector<float>(out_channels, 0.0f)};
   if (bias) own.bias = bias->floats(files_);
   if (own.bias.size() != static_cast<std::size_t>(out_channels))
     throw Error("constant '" + bias->name + "' has " + std::to_string(own.bias.size()) + " values where " +
                 std::to_string(out_channels) + " are needed");
-  return shared = std::make_shared<const ConvWeights>(std::move(own));
+  auto weights = std::make_shared<const ConvWeights>(std::move(own));
+  if (lasting) weights_[{&weight, bias}] = weights;
+  return weights;
 }
 
 void OnnxReader::define(const OnnxNode& node, int unit) {
@@ -287,6 +307,14 @@ void OnnxReader::define(const OnnxNode& node, int unit, std::vector<std::int64_t
 }
 void OnnxReader::define(const OnnxNode& node, OnnxData data, std::size_t output) {
   values_[node.outputs.at(output)] = std::move(data);
+}
+void OnnxReader::define_sequence(const OnnxNode& node, std::vector<OnnxData> values) {
+  sequences_[node.outputs.at(0)] = std::move(values);
+}
+const std::vector<OnnxData>& OnnxReader::sequence(const OnnxNode& node, std::size_t i) const {
+  const auto found = sequences_.find(node.input(i));
+  if (found == sequences_.end()) throw Error("input '" + node.input(i) + "' is no list of values");
+  return found->second;
 }
 OnnxData OnnxReader::data_like(int unit, const OnnxData& from) const {
   return {{units_.all(unit)}, units_[unit].output, from.dims, from.channels_last};

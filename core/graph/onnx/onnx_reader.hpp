@@ -40,6 +40,8 @@ class OnnxReader {
   const OnnxData& channels(const OnnxNode& node, std::size_t i) const;
   /// The same as [batch, channels, height, width].
   const OnnxData& image(const OnnxNode& node, std::size_t i) const;
+  /// Input `i`, a list of values; never empty.
+  const std::vector<OnnxData>& sequence(const OnnxNode& node, std::size_t i) const;
   /// nullptr if input `i` is a constant.
   const OnnxData* found(const OnnxNode& node, std::size_t i) const;
   /// nullptr if input `i` is no constant.
@@ -81,6 +83,7 @@ class OnnxReader {
   /// The same, seen as `from` is.
   void define_like(const OnnxNode& node, int unit, const OnnxData& from);
   OnnxData data_like(int unit, const OnnxData& from) const;
+  void define_sequence(const OnnxNode& node, std::vector<OnnxData> values);
   /// Only a step of something.
   void define_step(const OnnxNode& node, OnnxMeaning meaning, const OnnxData& like);
   void define(const OnnxNode& node, std::shared_ptr<const OnnxTensor> constant);
@@ -91,6 +94,9 @@ class OnnxReader {
  private:
   void add_input(const OnnxValue& input);
   std::vector<char> needed_nodes() const;
+  std::vector<std::vector<std::string>> last_reads(const std::vector<char>& needed) const;
+  /// Reads a node, and frees the constants worked out of which it is the last reader.
+  void read(const OnnxNode& node, const std::vector<std::string>& last_read);
   void check_operators(const std::vector<char>& needed) const;
   OnnxOutput output(const OnnxValue& value) const;
 
@@ -99,7 +105,9 @@ class OnnxReader {
   int batch_ = 1;
   OnnxUnits units_;
   std::unordered_map<std::string, OnnxData> values_;
-  std::map<std::pair<const OnnxTensor*, const OnnxTensor*>, std::shared_ptr<const ConvWeights>> weights_;
+  std::unordered_map<std::string, std::vector<OnnxData>> sequences_;
+  std::map<std::pair<const OnnxTensor*, const OnnxTensor*>, std::shared_ptr<const ConvWeights>>
+      weights_;  ///< of the file's own constants
 };
 
 /// How to read the nodes of a type.

@@ -17,29 +17,63 @@ OnnxAxis needed_channels(OnnxReader& reader, const OnnxData& from, std::size_t a
   return *what;
 }
 
+/// Parts of these sizes along an axis.
+std::vector<OnnxData> parts_of(const OnnxData& from, std::size_t axis, const OnnxAxis& what,
+                               const std::vector<std::int64_t>& sizes) {
+  std::vector<OnnxData> parts;
+  std::int64_t at = 0;
+  for (std::int64_t size : sizes) {
+    if (size < 1 || size > what.size - at) throw Error("a part of " + std::to_string(size) + " channels");
+    parts.push_back(cut_axis(from, axis, what, at, at + size));
+    at += size;
+  }
+  if (at != what.size) throw Error("its parts are not all of its input");
+  return parts;
+}
+
+/// Parts of one size; the last one may be smaller.
+std::vector<std::int64_t> equal_parts(std::int64_t all, std::int64_t each) {
+  if (each < 1) throw Error("parts of " + std::to_string(each) + " channels");
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t at = 0; at < all; at += each) sizes.push_back(std::min(each, all - at));
+  return sizes;
+}
+
 void split(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.data(node, 0);
   const std::size_t axis = onnx_axis(node.integer("axis", 0), from.dims.size(), from.dims.size() - 1);
   const OnnxAxis what = needed_channels(reader, from, axis);
-  std::vector<std::int64_t> sizes;
   const auto count = static_cast<std::int64_t>(node.outputs.size());
-  if (const auto* given = node.integers("split")) {
-    sizes = *given;
-  } else if (node.has_input(1)) {
-    sizes = reader.integers(node, 1);
-  } else {
-    const std::int64_t each = (what.size + count - 1) / count;  // the last one may be smaller
-    for (std::int64_t i = 0; i < count; ++i) sizes.push_back(std::min(each, what.size - i * each));
+  const auto* const given = node.integers("split");
+  const std::vector<std::int64_t> sizes = given               ? *given
+                                          : node.has_input(1) ? reader.integers(node, 1)
+                                                              : equal_parts(what.size, (what.size + count - 1) / count);
+  std::vector<OnnxData> parts = parts_of(from, axis, what, sizes);
+  if (parts.size() != node.outputs.size()) throw Error("its parts are not all of its input");
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (!node.outputs[i].empty()) reader.define(node, std::move(parts[i]), i);
+}
+
+/// The same as a list, of which SequenceAt takes one.
+void split_to_sequence(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData from = reader.data(node, 0);
+  const std::size_t axis = onnx_axis(node.integer("axis", 0), from.dims.size(), from.dims.size() - 1);
+  const OnnxAxis what = needed_channels(reader, from, axis);
+  if (!node.has_input(1)) {
+    std::vector<OnnxData> parts = parts_of(from, axis, what, equal_parts(what.size, 1));
+    if (node.integer("keepdims", 1) == 0)
+      for (OnnxData& part : parts) part.dims.erase(part.dims.begin() + static_cast<std::ptrdiff_t>(axis));
+    return reader.define_sequence(node, std::move(parts));
   }
-  std::int64_t at = 0;
-  for (std::int64_t size : sizes) {
-    if (size < 1 || size > what.size - at) throw Error("a part of " + std::to_string(size) + " channels");
-    at += size;
-  }
-  if (at != what.size || sizes.size() != node.outputs.size()) throw Error("its parts are not all of its input");
-  at = 0;
-  for (std::size_t i = 0; i < sizes.size(); at += sizes[i++])
-    if (!node.outputs[i].empty()) reader.define(node, cut_axis(from, axis, what, at, at + sizes[i]), i);
+  std::vector<std::int64_t> sizes = reader.integers(node, 1);
+  if (reader.needed_constant(node, 1).dims.empty()) sizes = equal_parts(what.size, sizes.at(0));
+  reader.define_sequence(node, parts_of(from, axis, what, sizes));
+}
+
+void sequence_at(OnnxReader& reader, const OnnxNode& node) {
+  const std::vector<OnnxData>& parts = reader.sequence(node, 0);
+  const auto place = static_cast<std::int64_t>(reader.number(node, 1, 0));
+  reader.define(node, OnnxData(parts[onnx_axis(place, parts.size(), parts.size() - 1)]));
 }
 
 /// Every so many rows and columns of an image from some on.
@@ -85,8 +119,13 @@ void slice(OnnxReader& reader, const OnnxNode& node) {
 
 /// Places along channels, by constant numbers.
 void gather(OnnxReader& reader, const OnnxNode& node) {
-  const OnnxData from = reader.data(node, 0);
-  const std::size_t axis = onnx_axis(node.integer("axis", 0), from.dims.size(), from.dims.size() - 1);
+  OnnxData from = reader.data(node, 0);
+  std::size_t axis = onnx_axis(node.integer("axis", 0), from.dims.size(), from.dims.size() - 1);
+  const bool batchless = reader.batch() == 1 && from.dims[0] != 1;  // an image on its own
+  if (batchless) {
+    from.dims.insert(from.dims.begin(), 1);
+    ++axis;
+  }
   const OnnxAxis what = needed_channels(reader, from, axis);
   const OnnxTensor& places = reader.needed_constant(node, 1);
   std::vector<std::int64_t> at = reader.integers(places);
@@ -101,6 +140,7 @@ void gather(OnnxReader& reader, const OnnxNode& node) {
   result.shape.c = static_cast<int>(what.outer * static_cast<std::int64_t>(at.size()) * what.inner);
   result.dims.erase(result.dims.begin() + axis);
   result.dims.insert(result.dims.begin() + axis, places.dims.begin(), places.dims.end());
+  if (batchless) result.dims.erase(result.dims.begin());
   reader.define(node, std::move(result));
 }
 
@@ -186,9 +226,11 @@ std::map<std::size_t, OnnxCut> onnx_cuts(OnnxReader& reader, const OnnxNode& nod
 void add_onnx_slices(OnnxOperators& operators) {
   operators["Concat"] = concat;
   operators["Gather"] = gather;
+  operators["SequenceAt"] = sequence_at;
   operators["Slice"] = slice;
   operators["SpaceToDepth"] = space_to_depth;
   operators["Split"] = split;
+  operators["SplitToSequence"] = split_to_sequence;
 }
 
 }  // namespace opsched

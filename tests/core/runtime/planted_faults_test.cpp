@@ -158,22 +158,22 @@ TEST(PlantedFaults, ASliceThatIsReadElsewhereIsFound) {
   EXPECT_EQ(tally.harmless, 0);
 }
 
+/// Of convolutions: two copies may be of the same.
 TEST(PlantedFaults, SwappedSlicesOfAJoinAreFound) {
   const Tally tally = planted([](const Program& program, Random& random) -> std::optional<Program> {
     Program faulty = program;
     std::vector<std::pair<Step*, Step*>> pairs;
     for (Step& a : faulty.steps)
       for (Step& b : faulty.steps)
-        if (a.output.buffer == b.output.buffer && a.output.channels == b.output.channels &&
-            a.output.channel < b.output.channel &&
-            !std::ranges::is_permutation(a.inputs, b.inputs))  // else the same sum
+        if (a.kind == Step::Kind::conv && b.kind == Step::Kind::conv && a.output.buffer == b.output.buffer &&
+            a.output.channels == b.output.channels && a.output.channel < b.output.channel)
           pairs.emplace_back(&a, &b);
     if (pairs.empty()) return std::nullopt;
     const auto [a, b] = random.pick(pairs);
     std::swap(a->output, b->output);
     return faulty;
   });
-  EXPECT_GT(tally.by_numbers + tally.by_check, 100);
+  EXPECT_GT(tally.by_numbers + tally.by_check, 60);
   EXPECT_EQ(tally.harmless, 0);
 }
 
