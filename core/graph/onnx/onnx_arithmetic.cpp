@@ -182,6 +182,25 @@ void negate(OnnxReader& reader, const OnnxNode& node) {
   scale(reader, node, 0, std::vector<float>(reader.computed(node, 0).shape.c, -1.0f));
 }
 
+/// One slope is that of a leaky relu. One for each channel: slope * x + (1 - slope) * relu(x).
+void p_relu(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxData from = reader.computed(node, 0);
+  std::vector<float> slope = by_channel(reader, reader.needed_constant(node, 1), from);
+  const bool one = std::ranges::all_of(slope, [&](float f) { return f == slope.front(); });
+  const int rectified = reader.add_unit(node, from);
+  reader.append(rectified, Activate{one ? Activation{Activation::leaky_relu, slope.front()} : Activation::relu});
+  if (one) return reader.define_like(node, rectified, from);
+  const std::vector<float> none(slope.size(), 0.0f);
+  std::vector<float> rest;
+  for (float f : slope) rest.push_back(1 - f);
+  const int positive = reader.add_unit(node, std::vector<Term>{{reader.units().all(rectified)}});
+  reader.append_affine(positive, std::move(rest), none);
+  const int all = reader.add_unit(node, from);
+  reader.append_affine(all, std::move(slope), none);
+  const int sum = reader.add_unit(node, std::vector<Term>{{reader.units().all(positive), reader.units().all(all)}});
+  reader.define_like(node, sum, from);
+}
+
 void expand(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.data(node, 0);
   Dims dims = reader.integers(node, 1);
@@ -266,6 +285,7 @@ void add_onnx_arithmetic(OnnxOperators& operators) {
   operators["Expand"] = expand;
   operators["Mul"] = multiply;
   operators["Neg"] = negate;
+  operators["PRelu"] = p_relu;
   operators["Sub"] = subtract;
   operators["Sum"] = sum;
 }

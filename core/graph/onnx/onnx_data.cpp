@@ -53,8 +53,8 @@ bool same_value(const OnnxData& a, const OnnxData& b) {
 
 OnnxData channels_first(const OnnxData& data) {
   OnnxData first = data;
-  if (!data.channels_last &&
-      ((data.pixels() > 1 && data.shape.c > 1) || data.dims.size() < 2 || data.dims.back() != data.shape.c))
+  if ((!data.channels_last && data.pixels() > 1 && data.shape.c > 1) || data.dims.size() < 2 ||
+      data.dims.back() != data.shape.c)
     throw Error("a value of the shape " + to_string(data.dims) + " has no channels in its last axis");
   std::rotate(first.dims.begin() + 1, first.dims.end() - 1, first.dims.end());
   first.channels_last = false;

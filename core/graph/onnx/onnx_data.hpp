@@ -17,7 +17,7 @@ struct OnnxMeaning;
 
 /// A value of the model: channels of units, one after another, all of one height and width. `dims` is how
 /// ONNX sees the same numbers in the same order: [batch, c, h, w], flattened, or otherwise reshaped. With
-/// `channels_last` the order is another one: [batch, pixels ..., c].
+/// `channels_last` the order is another one: [batch, pixels ..., c], or all of that flattened.
 struct OnnxData {
   std::vector<Value> pieces;  ///< none: a step of something that is only computed as a whole (`meaning`)
   Shape shape;                ///< of all pieces

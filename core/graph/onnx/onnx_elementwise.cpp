@@ -36,11 +36,6 @@ void clip(OnnxReader& reader, const OnnxNode& node) {
                high = reader.number(node, 2, node.real("max", static_cast<float>(most)));
   activation(reader, node, {Activation::clip, static_cast<float>(low), static_cast<float>(high)});
 }
-/// One slope for all channels is that of a leaky relu.
-void p_relu(OnnxReader& reader, const OnnxNode& node) {
-  activation(reader, node, {Activation::leaky_relu, static_cast<float>(reader.number(node, 1, 0))});
-}
-
 }  // namespace
 
 void add_onnx_elementwise(OnnxOperators& operators) {
@@ -50,7 +45,6 @@ void add_onnx_elementwise(OnnxOperators& operators) {
   operators["HardSigmoid"] = hard_sigmoid;
   operators["HardSwish"] = plain<Activation::hard_swish>;
   operators["LeakyRelu"] = leaky_relu;
-  operators["PRelu"] = p_relu;
   operators["Relu"] = plain<Activation::relu>;
   operators["Sigmoid"] = plain<Activation::sigmoid>;
   operators["Softplus"] = plain<Activation::softplus>;

@@ -1,5 +1,6 @@
 #include "core/graph/onnx/onnx_import.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/error.hpp"
@@ -9,18 +10,32 @@
 namespace opsched {
 namespace {
 
+/// Is this [batch, height, width, channels], as models of TensorFlow have it: turned to channels first by all readers?
+bool has_channels_last(const OnnxModel& model, const OnnxValue& input) {
+  static const std::vector<std::int64_t> to_first{0, 3, 1, 2};
+  bool read = false;
+  for (const OnnxNode& node : model.nodes) {
+    if (std::ranges::find(node.inputs, input.name) == node.inputs.end()) continue;
+    const auto* const order = node.integers("perm");
+    if (node.type != "Transpose" || !order || *order != to_first) return false;
+    read = true;
+  }
+  return read && input.dims.size() == 4;
+}
+
 /// Puts numbers where an image's batch, height and width are symbols.
 void fill(OnnxValue& input, const InputSize& size) {
   if (input.dims.size() != 4) return;  // refused by the reader
   const std::string where = "input '" + input.name + "': ";
   if (input.dims[0] < 0 && size.batch > 0) input.dims[0] = size.batch;
-  const bool open = input.dims[2] < 0 || input.dims[3] < 0;
+  const std::size_t h = input.channels_last ? 1 : 2, w = h + 1;
+  const bool open = input.dims[h] < 0 || input.dims[w] < 0;
   if (open && size.image == 0)
     throw Error(where + "the model leaves its height or width open; give an image size (--image HEIGHTxWIDTH)");
-  for (const auto& [axis, pixels] : {std::pair{2, size.image.height}, {3, size.image.width}}) {
+  for (const auto& [axis, pixels] : {std::pair{h, size.image.height}, {w, size.image.width}}) {
     if (input.dims[axis] < 0) input.dims[axis] = pixels;
     if (size.image != 0 && input.dims[axis] != pixels)
-      throw Error(where + "the model says " + std::to_string(input.dims[2]) + "x" + std::to_string(input.dims[3]) +
+      throw Error(where + "the model says " + std::to_string(input.dims[h]) + "x" + std::to_string(input.dims[w]) +
                   ", not " + to_string(size.image) + "; export it with dynamic height and width");
   }
 }
@@ -29,7 +44,10 @@ void fill(OnnxValue& input, const InputSize& size) {
 
 Graph import_onnx(std::string_view bytes, const std::string& name, const std::string& folder, const InputSize& size) {
   OnnxModel model = parse_onnx(bytes);
-  for (OnnxValue& input : model.inputs) fill(input, size);
+  for (OnnxValue& input : model.inputs) {
+    input.channels_last = has_channels_last(model, input);
+    fill(input, size);
+  }
   std::vector<std::string> names;
   for (const OnnxValue& output : model.outputs) names.push_back(valid_utf8(output.name));
   Graph graph = OnnxReader(std::move(model), folder).read(name);

@@ -146,7 +146,7 @@ std::vector<float> gemm_bias(OnnxReader& reader, const OnnxNode& node, std::int6
 void matrix_product(OnnxReader& reader, const OnnxNode& node, bool transposed, float alpha, float beta) {
   const OnnxData from = reader.computed(node, 0);
   const OnnxTensor& matrix = reader.needed_constant(node, 1);
-  const bool flat = from.dims == std::vector<std::int64_t>{reader.batch(), from.shape.size()} && !from.channels_last;
+  const bool flat = from.dims == std::vector<std::int64_t>{reader.batch(), from.shape.size()};
   const bool by_pixel = !flat && (from.channels_last || from.pixels() == 1) && from.dims.size() > 2 &&
                         from.dims[0] == reader.batch() && from.dims.back() == from.shape.c;
   const std::int64_t ins = by_pixel ? from.shape.c : from.shape.size();
@@ -158,10 +158,14 @@ void matrix_product(OnnxReader& reader, const OnnxNode& node, bool transposed, f
   const std::int64_t rows = matrix.dims[0], columns = matrix.dims[1], outputs = transposed ? rows : columns;
   if (outputs < 1 || outputs > max_axis) throw Error("a matrix of an impossible shape");
   ConvWeights weights{reader.floats(matrix), gemm_bias(reader, node, outputs, beta)};
-  if (!transposed) {
+  if (const bool last = flat && from.channels_last; !transposed || last) {
+    // By output and input; an input that is flattened with its channels last is pixel * channels + channel there.
     std::vector<float> turned(weights.weight.size());
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t c = 0; c < columns; ++c) turned[c * rows + r] = weights.weight[r * columns + c];
+    for (std::int64_t i = 0; i < ins; ++i) {
+      const std::int64_t in = last ? i % from.shape.c * from.pixels() + i / from.shape.c : i;
+      for (std::int64_t o = 0; o < outputs; ++o)
+        turned[o * ins + in] = weights.weight[transposed ? o * ins + i : i * outputs + o];
+    }
     weights.weight = std::move(turned);
   }
   if (alpha != 1)
@@ -178,7 +182,7 @@ void matrix_product(OnnxReader& reader, const OnnxNode& node, bool transposed, f
 
 void gemm(OnnxReader& reader, const OnnxNode& node) {
   if (node.integer("transA", 0) != 0) throw Error("a transposed first input is not supported");
-  reader.data(node, 0);
+  if (reader.computed(node, 0).dims.size() != 2) throw Error("of a value that has other than two dimensions");
   matrix_product(reader, node, node.integer("transB", 0) != 0, node.real("alpha", 1), node.real("beta", 1));
 }
 void mat_mul(OnnxReader& reader, const OnnxNode& node) { matrix_product(reader, node, false, 1, 1); }

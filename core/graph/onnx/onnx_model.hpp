@@ -78,6 +78,8 @@ struct OnnxValue {
   std::string name;
   int type = 0;  ///< TensorProto.DataType
   std::vector<std::int64_t> dims;
+  /// Of an input that all of its readers turn to channels first: [batch, height, width, channels].
+  bool channels_last = false;
 };
 
 struct OnnxModel {

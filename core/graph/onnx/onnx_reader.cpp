@@ -13,6 +13,9 @@ namespace {
 // an attribute that nobody here looks at.
 constexpr std::int64_t oldest_opset = 7, newest_opset = 28;
 
+// Each costs an operator.
+constexpr int most_channels_last = 16;
+
 const OnnxOperators& operators() {
   static const OnnxOperators all = [] {
     OnnxOperators list;
@@ -150,6 +153,7 @@ void OnnxReader::add_input(const OnnxValue& input) {
   const int batch = d[0] > 0 ? static_cast<int>(d[0]) : 1;
   if (!values_.empty() && batch != batch_) throw Error(where + "another batch than the inputs before it");
   batch_ = batch;
+  if (input.channels_last) return add_channels_last(input);
   const auto size = [&](std::size_t axis) { return axis < d.size() ? static_cast<int>(d[axis]) : 1; };
   const Shape shape = d.size() == 3 ? Shape{size(1), 1, size(2)} : Shape{size(1), size(2), size(3)};
   std::vector<std::int64_t> dims = d;
@@ -158,13 +162,38 @@ void OnnxReader::add_input(const OnnxValue& input) {
   values_[input.name] = {{units_.all(unit)}, shape, std::move(dims)};
 }
 
-OnnxOutput OnnxReader::output(const OnnxValue& value) const {
+/// Its numbers lie as those of an image of one channel, of whose columns each channel is every so manieth.
+void OnnxReader::add_channels_last(const OnnxValue& input) {
+  const int h = static_cast<int>(input.dims[1]), w = static_cast<int>(input.dims[2]),
+            c = static_cast<int>(input.dims[3]);
+  if (c > most_channels_last || std::int64_t{w} * c > max_axis)
+    throw Error("input '" + input.name + "': " + std::to_string(c) + " channels that are last are not supported");
+  const int image = units_.add_input({input.name}, {1, h, w * c});
+  OnnxData data{{}, {c, h, w}, {batch_, h, w, c}, true};
+  for (int k = 0; k < c; ++k) {
+    data.pieces.push_back(units_.all(image));
+    if (c == 1) break;
+    const int channel = units_.add({input.name + "/" + std::to_string(k)}, {{units_.all(image)}});
+    units_.append_padding(channel, {0, -k}, {0, 2 * k + 1 - c}, {1, c});
+    data.pieces.back() = units_.all(channel);
+  }
+  values_[input.name] = std::move(data);
+}
+
+/// The reverse.
+OnnxData OnnxReader::as_one_channel(const OnnxData& data) {
+  std::vector<Term> terms;
+  for (const Value& piece : data.pieces) terms.push_back({piece});
+  const int unit = units_.add({"channels last"}, std::move(terms));
+  units_.append(unit, DepthToSpace{.block = {1, data.shape.c}});
+  return {{units_.all(unit)}, units_[unit].output, data.dims};
+}
+
+OnnxOutput OnnxReader::output(const OnnxValue& value) {
   const auto found = values_.find(value.name);
   if (found == values_.end()) throw Error("output '" + value.name + "' is computed by no node");
-  const OnnxData& data = found->second;
-  if (data.pieces.empty() || data.channels_last)
-    throw Error("output '" + value.name + "': " +
-                (data.channels_last ? "channels last are not supported there" : "a step of a function on its own"));
+  if (found->second.pieces.empty()) throw Error("output '" + value.name + "': a step of a function on its own");
+  const OnnxData data = found->second.channels_last ? as_one_channel(found->second) : found->second;
   if (data.dims.empty() || data.dims[0] != batch_)
     throw Error("output '" + value.name + "' has the shape " + to_string(data.dims) +
                 ", which does not begin with the batch of " + std::to_string(batch_));

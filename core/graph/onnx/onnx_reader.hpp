@@ -98,7 +98,9 @@ class OnnxReader {
   /// Reads a node, and frees the constants worked out of which it is the last reader.
   void read(const OnnxNode& node, const std::vector<std::string>& last_read);
   void check_operators(const std::vector<char>& needed) const;
-  OnnxOutput output(const OnnxValue& value) const;
+  void add_channels_last(const OnnxValue& input);
+  OnnxData as_one_channel(const OnnxData& data);
+  OnnxOutput output(const OnnxValue& value);
 
   OnnxModel model_;
   OnnxFiles files_;

@@ -165,8 +165,9 @@ void global_average_pool(OnnxReader& reader, const OnnxNode& node) {
 void softmax(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData given = reader.computed(node, 0);
   const std::size_t rank = given.dims.size();
-  const bool one_axis = reader.opset() >= 13;
-  std::size_t axis = onnx_axis(node.integer("axis", one_axis ? -1 : 1), rank, rank - 1);
+  const std::int64_t said = node.integer("axis", reader.opset() >= 13 ? -1 : 1);
+  std::size_t axis = onnx_axis(said, rank, rank - 1);
+  const bool one_axis = reader.opset() >= 13 || (given.channels_last && axis == rank - 1);
   OnnxData from = given;
   if (given.channels_last) {
     from = channels_first(given);
@@ -176,8 +177,8 @@ void softmax(OnnxReader& reader, const OnnxNode& node) {
   std::optional<OnnxAxis> what = channel_axis(from, axis, reader.batch());
   if (what && !one_axis && what->inner > 1) what = OnnxAxis{what->outer, what->size * what->inner, 1};
   if (!what || (!one_axis && from.pixels() > 1))
-    throw Error("along axis " + std::to_string(node.integer("axis", one_axis ? -1 : 1)) + " of " +
-                to_string(given.dims) + "; only along channels is supported");
+    throw Error("along axis " + std::to_string(said) + " of " + to_string(given.dims) +
+                "; only along channels is supported");
   const int unit = reader.add_unit(node, given);
   reader.append(unit, Softmax{static_cast<int>(what->size), static_cast<int>(what->inner)});
   reader.define_like(node, unit, given);

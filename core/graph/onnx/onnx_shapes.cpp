@@ -23,10 +23,16 @@ void dropout(OnnxReader& reader, const OnnxNode& node) {
   reader.define_same(node);
 }
 
+bool is_flat(const OnnxReader& reader, const OnnxData& value) {
+  return value.dims == std::vector<std::int64_t>{reader.batch(), value.shape.size()};
+}
+
 void flatten(OnnxReader& reader, const OnnxNode& node) {
-  OnnxData value = reader.data(node, 0);
+  OnnxData value = reader.computed(node, 0);
+  value.meaning = nullptr;
   const std::size_t rank = value.dims.size(), axis = onnx_axis(node.integer("axis", 1), rank, rank);
   value.dims = {product(value.dims, 0, axis), product(value.dims, axis, rank)};
+  if (value.channels_last && !is_flat(reader, value)) reader.data(node, 0);
   reader.define(node, std::move(value));
 }
 
@@ -62,7 +68,8 @@ void reshape(OnnxReader& reader, const OnnxNode& node) {
   OnnxData value = reader.value(node, 0);
   value.dims = reshaped(value.dims, reader.integers(node, 1), node.integer("allowzero", 0) != 0);
   value.meaning = nullptr;
-  if (value.pieces.empty() || (value.channels_last && value.dims.back() != value.shape.c)) reader.data(node, 0);
+  if (value.pieces.empty() || (value.channels_last && value.dims.back() != value.shape.c && !is_flat(reader, value)))
+    reader.data(node, 0);
   reader.define(node, std::move(value));
 }
 

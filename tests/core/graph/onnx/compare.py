@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 
 COLUMNS = ["model", "result", "operators", "error", "output", "under", "seconds", "why"]
@@ -34,18 +35,21 @@ def arguments():
     return parser.parse_args()
 
 
-def random_inputs(session, batch, image):
-    """Open dims are the batch, then height and width: of [batch, ...] the first, of the others as many as are open."""
+def has_channels_last(model, name):
+    """Do all that read this input turn it to channels first?"""
+    readers = [node for node in model.graph.node if name in node.input]
+    orders = [list(a.ints) for node in readers if node.op_type == "Transpose" for a in node.attribute if a.name == "perm"]
+    return bool(readers) and orders == [[0, 3, 1, 2]] * len(readers)
+
+
+def random_inputs(session, model, batch, image):
+    """Of what is open, the first dim is the batch, the others are height and width."""
     values, random = {}, np.random.default_rng(1)
     for x in session.get_inputs():
-        sides = list(image)
-        shape = []
-        for axis, d in enumerate(x.shape):
-            if not isinstance(d, int) or d < 1:
-                d = batch if axis == 0 else sides.pop(0) if sides else None
-            if d is None:
-                raise ValueError(f"input '{x.name}' leaves {x.shape} open: say --image")
-            shape.append(d)
+        sides = {1: image[0], 2: image[1]} if has_channels_last(model, x.name) else {2: image[0], 3: image[1]}
+        shape = [d if isinstance(d, int) and d > 0 else ({0: batch} | sides).get(i) for i, d in enumerate(x.shape)]
+        if None in shape:
+            raise ValueError(f"input '{x.name}' leaves {x.shape} open: say --image")
         values[x.name] = random.standard_normal(shape).astype(np.float32)
     return values
 
@@ -56,8 +60,9 @@ def expect(model, folder, options):
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     settings.log_severity_level = 4
     session = onnxruntime.InferenceSession(str(model), settings, providers=["CPUExecutionProvider"])
-    image = [int(side) for side in options.image.split("x")] if options.image else []
-    feeds = random_inputs(session, options.batch, image * 2 if len(image) == 1 else image)
+    image = [int(side) for side in options.image.split("x")] if options.image else [None]
+    graph = onnx.load(str(model), load_external_data=False)
+    feeds = random_inputs(session, graph, options.batch, image * 2 if len(image) == 1 else image)
     outputs = session.run(None, feeds)
     for other in model.resolve().parent.glob(model.name + "*"):  # external data lies beside its model
         (folder / other.name).symlink_to(other)

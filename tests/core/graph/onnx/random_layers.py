@@ -63,12 +63,12 @@ def batch_norm(m):
 
 def any_activation(m):
     source = m.pick(lambda shape: True)
-    kind, inputs, attributes = activation(m)
+    kind, inputs, attributes = activation(m, m.values[source])
     stem = "gemm" if m.is_flat_image(source) else None
     m.node(kind, [source, *inputs], m.values[source], stem=stem, **attributes)
 
 
-def activation(m):
+def activation(m, shape):
     """Node, further inputs, attributes."""
     kinds = "Relu Relu Tanh Sigmoid LeakyRelu Elu HardSigmoid HardSwish Softplus Clip PRelu".split()
     kind = m.draw(*[k for k in kinds if k != "HardSwish" or m.opset >= 14])
@@ -78,7 +78,8 @@ def activation(m):
     if kind == "HardSigmoid" and m.chance(0.3):
         attributes["beta"] = 0.3
     if kind == "PRelu":
-        inputs = [m.constant([0.2])]
+        slopes = [m.constant([0.2])] + ([m.weights(shape[1], 1, 1)] if len(shape) == 4 else [])
+        inputs = [m.draw(*slopes)]
     if kind == "Clip":
         inputs = m.draw([], [""], ["low"], ["low", "high"], ["", "high"])
         limits = {"": lambda: "", "low": lambda: m.constant(-0.5), "high": lambda: m.constant(1.5)}
@@ -330,7 +331,14 @@ def layer_norm(m):
         x = m.step("LayerNormalization", inputs, last, axis=m.draw(-1, 3), epsilon=m.draw(1e-5, 1e-3))
         if m.chance(0.5):
             x = m.step("MatMul", [x, m.weights(c, c)], last)
-        m.node("Transpose", [x], shape, perm=[0, 3, 1, 2])
+        if m.chance(0.2):
+            x = m.step("Flatten", [x], (n, h * w * c))
+            m.node("Gemm", [x, m.weights(h * w * c, 3)], (n, 3))
+        elif m.chance(0.2):
+            m.node("Identity", [x], last, stem="nhwc")
+            m.may_be_refused = True  # if others read it
+        else:
+            m.node("Transpose", [x], shape, perm=[0, 3, 1, 2])
         return
 
     def mean(x):

@@ -51,6 +51,11 @@ class RandomModel:
     def add_input(self):
         shape = (self.batch, self.number(1, 5), self.number(1, 9), self.number(1, 9))
         name = f"in{len(self.inputs)}"
+        if self.chance(0.1):  # channels last
+            n, c, h, w = shape
+            self.inputs.append((name, (n, h, w, c)))
+            self.node("Transpose", [name], shape, perm=[0, 3, 1, 2])
+            return
         self.inputs.append((name, shape))
         self.values[name] = shape
 
@@ -105,7 +110,7 @@ class RandomModel:
     # ---- the model
 
     def finish(self):
-        computed = [name for name in self.values if name not in dict(self.inputs)] or [self.inputs[0][0]]
+        computed = [name for name in self.values if name not in dict(self.inputs)] or [list(self.values)[0]]
         read = {name for node in self.nodes for name in node.input}
         ends = [name for name in computed if name not in read]
         outputs = ends if self.chance(0.7) else []
