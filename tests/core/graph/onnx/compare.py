@@ -4,8 +4,9 @@
   compare.py --check PROGRAM [--schedulers A,B] [--limit 1e-5] [--batch N] [--image HxW] [--csv FILE] MODEL...
 
 PROGRAM is opsched_onnx_check. Each model runs on random inputs, by the reference and under the schedulers (default:
-sequential, wavefront, dataflow, ios-both), and each output must lie within --limit of its largest value. --batch and
---image say what a model leaves open (default: batch 1). A line a model says what came of it: right, wrong, refused, or
+sequential, wavefront, dataflow, ios-both), and each output must lie within --limit of its largest value, or
+within twice of what onnxruntime's outputs change with the inputs' last digits. --batch and --image say what a model
+leaves open (default: batch 1). A line a model says what came of it: right, wrong, refused, or
 not run by onnxruntime; --csv keeps them. Ends with 1 if a model is wrong. Needs the packages onnx and onnxruntime.
 """
 import argparse
@@ -20,7 +21,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
-COLUMNS = ["model", "result", "operators", "error", "output", "under", "seconds", "why"]
+from differential import change
+
+COLUMNS = ["model", "result", "operators", "error", "limit", "output", "under", "seconds", "why"]
 
 
 def arguments():
@@ -38,8 +41,8 @@ def arguments():
 def has_channels_last(model, name):
     """Do all that read this input turn it to channels first?"""
     readers = [node for node in model.graph.node if name in node.input]
-    orders = [list(a.ints) for node in readers if node.op_type == "Transpose" for a in node.attribute if a.name == "perm"]
-    return bool(readers) and orders == [[0, 3, 1, 2]] * len(readers)
+    turns = [n for n in readers if n.op_type == "Transpose" and any(list(a.ints) == [0, 3, 1, 2] for a in n.attribute)]
+    return bool(readers) and len(turns) == len(readers)
 
 
 def random_inputs(session, model, batch, image):
@@ -55,7 +58,7 @@ def random_inputs(session, model, batch, image):
 
 
 def expect(model, folder, options):
-    """The model in `folder`, with inputs and expected outputs beside it."""
+    """The model in `folder`, with inputs and expected outputs beside it, and how far these may be missed."""
     settings = onnxruntime.SessionOptions()
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     settings.log_severity_level = 4
@@ -63,23 +66,27 @@ def expect(model, folder, options):
     image = [int(side) for side in options.image.split("x")] if options.image else [None]
     graph = onnx.load(str(model), load_external_data=False)
     feeds = random_inputs(session, graph, options.batch, image * 2 if len(image) == 1 else image)
-    outputs = session.run(None, feeds)
+    evaluate = lambda feeds: session.run(None, feeds)  # noqa: E731
+    outputs = evaluate(feeds)
+    limit = max(float(options.limit), 2 * change(evaluate, feeds, outputs))
+    if not limit < 1e-3:
+        raise ValueError("cannot tell: its outputs change with the last digits of its inputs")
     for other in model.resolve().parent.glob(model.name + "*"):  # external data lies beside its model
         (folder / other.name).symlink_to(other)
     for suffix, arrays in (("in", feeds.values()), ("out", outputs)):
         with open(folder / f"{model.stem}.{suffix}", "wb") as file:
             for array in arrays:
                 file.write(np.ascontiguousarray(array, np.float32).tobytes())
-    return folder / model.name
+    return folder / model.name, limit
 
 
 def compare(model, options):
     with tempfile.TemporaryDirectory() as folder:
         try:
-            path = expect(model, Path(folder), options)
-        except Exception as error:  # whatever onnxruntime says
+            path, limit = expect(model, Path(folder), options)
+        except Exception as error:  # whatever onnxruntime says, or too little is said
             return {"result": "not run", "why": " ".join(str(error).split())[:300]}
-        command = [options.check, "--schedulers", options.schedulers, "--limit", options.limit, "--table"]
+        command = [options.check, "--schedulers", options.schedulers, "--limit", str(limit), "--table"]
         command += ["--batch", str(options.batch)] + (["--image", options.image] if options.image else [])
         run = subprocess.run([*command, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = run.stdout.strip().split("\n")
@@ -88,7 +95,8 @@ def compare(model, options):
         result = "refused" if why.startswith("refused: ") else "wrong"
         return {"result": result, "why": why.removeprefix("refused: ").replace(f"graph '{path}': ", "")}
     _, operators, output, _, error, under = max((line.split("\t") for line in lines[:-1]), key=lambda l: float(l[4]))
-    return {"result": "right", "operators": operators, "error": error, "output": output, "under": under}
+    right = {"result": "right", "operators": operators, "error": error, "limit": f"{limit:.1e}"}
+    return {**right, "output": output, "under": under}
 
 
 def main():
