@@ -89,7 +89,7 @@ class Lowering {
 
   void add_transfers(const MemoryLayout& layout, OpId op) {
     for (const Import& import : layout.imports(op))
-      builder_.add_transfer(import.value, device_[op], import.device, copy_stream(device_[op], import.device));
+      builder_.add_transfer(op, import, device_[op], copy_stream(device_[op], import.device));
   }
 
   /// Steps that must have ended before any of this stage begins: those of the stage before it on the
@@ -105,10 +105,13 @@ class Lowering {
       for (OpId op : group)
         for (const Term& term : graph_.op(op).terms)
           for (const Value& v : term)
-            if (device_[v.op] != slot.device)
-              for (int step : builder_.writers(builder_.view(layout.value(v, slot.device))))
-                entry.after.push_back(step);
+            if (receives(op, v))
+              for (int step : builder_.writers(builder_.view(layout.value(v, op)))) entry.after.push_back(step);
     return entry.after;
+  }
+
+  bool receives(OpId op, const Value& v) const {
+    return std::ranges::any_of(graph_.producers(graph_.op(op), v), [&](OpId p) { return device_[p] != device_[op]; });
   }
 
   struct Entry {
@@ -132,17 +135,16 @@ class Lowering {
 }  // namespace
 
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options) {
-  validate(graph, schedule);
-  return Lowering(graph, schedule, options).run();
+  const std::shared_ptr<const Graph> scheduled = scheduled_graph(graph, schedule);
+  validate(*scheduled, schedule);
+  return Lowering(*scheduled, schedule, options).run();
 }
 
 std::int64_t transfer_bytes(const Program& program, int element_bytes, int batch) {
   std::int64_t elements = 0;
   for (const Step& step : program.steps) {
     if (step.kind != Step::Kind::transfer) continue;
-    const View& view = step.inputs.front();
-    const Shape& whole = program.buffers[view.buffer].shape;
-    elements += std::int64_t{view.channels} * whole.h * whole.w;
+    elements += shape_of(program, step.inputs.front()).size();
   }
   return elements * element_bytes * batch;
 }
