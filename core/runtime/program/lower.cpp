@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "core/error.hpp"
 #include "core/runtime/program/arena.hpp"
@@ -79,17 +81,18 @@ class Lowering {
     return MemoryLayout(graph_, device_, std::move(merges), vector_channels_);
   }
 
-  /// Transfers have a stream of their own for every pair of devices, so that they overlap with
-  /// computation and with one another.
-  int copy_stream(int from, int to) {
-    const auto [it, fresh] = copy_streams_.try_emplace({from, to}, builder_.program().streams[to]);
+  /// Transfers have a stream of their own for every stream whose outputs go to a device, so that they overlap with
+  /// computation and with one another, and none waits for the output of another stream.
+  int copy_stream(int from, int stream, int to) {
+    const auto [it, fresh] = copy_streams_.try_emplace({from, stream, to}, builder_.program().streams[to]);
     if (fresh) ++builder_.program().streams[to];
     return it->second;
   }
 
   void add_transfers(const MemoryLayout& layout, OpId op) {
     for (const Import& import : layout.imports(op))
-      builder_.add_transfer(op, import, device_[op], copy_stream(device_[op], import.device));
+      builder_.add_transfer(op, import, device_[op],
+                            copy_stream(device_[op], std::max(0, slots_[op].group), import.device));
   }
 
   /// Steps that must have ended before any of this stage begins: those of the stage before it on the
@@ -129,7 +132,7 @@ class Lowering {
   ProgramBuilder builder_;
   std::vector<Entry> entry_;  ///< a device
   std::vector<int> groups_;   ///< streams that compute, a device
-  std::map<std::pair<int, int>, int> copy_streams_;
+  std::map<std::tuple<int, int, int>, int> copy_streams_;
 };
 
 }  // namespace
