@@ -28,7 +28,7 @@ Graph chain() {
   return graph;
 }
 
-std::string message_of(const auto& call) {
+std::string refusal_of(const auto& call) {
   try {
     call();
   } catch (const Error& e) {
@@ -88,7 +88,7 @@ TEST(Strips, MakeAGraphThatReadsTheStack) {
 TEST(Strips, AreRefusedByName) {
   const Graph graph = chain();
   const auto refused = [&](std::vector<Split> splits) {
-    return message_of([&] { graph.with_splits(std::move(splits)); });
+    return refusal_of([&] { graph.with_splits(std::move(splits)); });
   };
   const OpId a = graph.find("a"), b = graph.find("b");
   EXPECT_PRED2(test::contains, refused({{graph.find("g"), {1}}}), "'g' cannot be split into rows: it has one row");
@@ -100,7 +100,7 @@ TEST(Strips, AreRefusedByName) {
   EXPECT_PRED2(test::contains, refused({{b, {4}}, {a, {4}}}), "ascending order");
   EXPECT_PRED2(test::contains, refused({{99, {4}}}), "no operator 99");
   const Graph split = graph.with_splits({{a, {8}}});
-  EXPECT_PRED2(test::contains, message_of([&] { split.with_splits({{a, {8}}}); }), "split already");
+  EXPECT_PRED2(test::contains, refusal_of([&] { split.with_splits({{a, {8}}}); }), "split already");
 }
 
 TEST(Strips, AreOfNearlyEqualHeight) {
