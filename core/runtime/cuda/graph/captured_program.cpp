@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/round_up.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/graph/transfer_copies.hpp"
 #include "core/runtime/cuda/measure/graph_timer.hpp"
 #include "core/statistics.hpp"
 
@@ -212,35 +213,7 @@ void CapturedProgram::enqueue_transfer(const Step& step, const Prepared& prepare
 }
 
 std::vector<PeerCopy> CapturedProgram::copies_of(const Step& step) const {
-  // A copy is equal pieces, contiguous in themselves, equally far apart: images, channels of an image, or pixels of a
-  // slice of channels. Where only some rows of the images go, each image is a copy of its own.
-  const View &from = step.inputs.front(), &to = step.output;
-  const Shape source = program_.buffers[from.buffer].shape, target = program_.buffers[to.buffer].shape;
-  const std::size_t element = element_bytes(precision_);
-  const bool nhwc = preferred_format(precision_) == TensorFormat::nhwc;
-  const bool all_rows = from.rows.size() == source.h;
-  const std::size_t images = all_rows ? batch_ : 1;  // a copy
-  const std::size_t pixels = std::size_t(from.rows.size()) * source.w;
-  PeerCopy copy{.target = address(to), .source = address(from)};
-  if (nhwc) {
-    copy.rows = images * pixels;
-    copy.width = element * from.channels;
-    copy.source_pitch = element * source.c;
-    copy.target_pitch = element * target.c;
-  } else {
-    const std::size_t together = all_rows ? from.channels : 1;  // channels in a piece
-    copy.rows = all_rows ? images : from.channels;
-    copy.width = element * together * pixels;
-    copy.source_pitch = element * (all_rows ? source.size() : std::int64_t{source.h} * source.w);
-    copy.target_pitch = element * (all_rows ? target.size() : std::int64_t{target.h} * target.w);
-  }
-  std::vector<PeerCopy> copies;
-  for (std::size_t i = 0; i < batch_ / images; ++i) {
-    copies.push_back(copy);
-    copies.back().target = static_cast<char*>(copy.target) + i * element * target.size();
-    copies.back().source = static_cast<const char*>(copy.source) + i * element * source.size();
-  }
-  return copies;
+  return transfer_copies(program_, step, batch_, precision_, address(step.output), address(step.inputs.front()));
 }
 
 CudaGraph CapturedProgram::capture(StepNodes& nodes) const {
