@@ -21,6 +21,7 @@ namespace opsched {
   ADD(hios_mr_inter_scheduler)   \
   ADD(heft_scheduler)            \
   ADD(reinsert_scheduler)        \
+  ADD(split_scheduler)           \
   ADD(exact_scheduler)
 
 #define OPSCHED_DECLARE(function) SchedulerInfo function();

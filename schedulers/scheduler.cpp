@@ -30,7 +30,7 @@ Schedule make_schedule(const std::string& scheduler, const SchedulerRequest& req
   if (info.max_operators > 0 && operators > info.max_operators)
     throw Error("scheduler '" + info.name + "' schedules at most " + std::to_string(info.max_operators) +
                 " operators; graph '" + graph.name() + "' has " + std::to_string(operators));
-  Schedule schedule = info.make(request);
+  Schedule schedule = stated(graph, info.make(request));
   schedule.graph = graph.name();
   schedule.scheduler = info.name;
   if (static_cast<int>(schedule.devices.size()) > request.devices)

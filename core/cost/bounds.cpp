@@ -17,7 +17,7 @@ std::vector<double> remaining_ms(Latencies& cost) {
   std::vector<double> remaining(graph.size(), 0.0);
   for (OpId op = graph.size() - 1; op >= 0; --op) {
     for (OpId reader : graph.succs(op)) remaining[op] = std::max(remaining[op], remaining[reader]);
-    if (!graph.op(op).is_input()) remaining[op] += cost.operator_ms(op);
+    if (graph.op(op).is_unit()) remaining[op] += cost.operator_ms(op);
   }
   return remaining;
 }
@@ -32,6 +32,11 @@ Bounds lower_bounds(Latencies& cost, int devices, Mode mode) {
     bounds.work += ms / devices;
   }
   return bounds;
+}
+
+Bounds lower_bounds(CostModel& cost, const Schedule& schedule) {
+  const ScheduledCosts costs(cost, schedule);
+  return lower_bounds(*costs, static_cast<int>(schedule.devices.size()), schedule.mode);
 }
 
 std::vector<double> slack_ms(Latencies& cost) {

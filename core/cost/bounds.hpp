@@ -25,6 +25,8 @@ struct Bounds {
 /// utilisation if that is less, for the contention law lets operators share a device perfectly at best. Throws Error if
 /// `devices` is below 1.
 Bounds lower_bounds(Latencies& cost, int devices, Mode mode = Mode::barrier);
+/// Those of schedules with the splits, mode and number of devices of this one.
+Bounds lower_bounds(CostModel& cost, const Schedule& schedule);
 
 /// For every operator (by OpId) the longest chain of solo latencies from its start to the end of the
 /// graph, ms; inputs take no time.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -90,6 +91,23 @@ class CostModel : public Latencies, public Capabilities, public ScheduleLatencie
  public:
   /// Of its latencies; for those who show them, not for schedulers.
   virtual Provenance provenance() const = 0;
+  /// Costs on the same devices of another graph: graph() with splits. This model and the graph must outlive them.
+  /// Default: throws Error, for costs that know one graph only.
+  virtual std::unique_ptr<CostModel> of(const Graph& graph);
+};
+
+/// Costs of the graph that a schedule's operators are those of (scheduled_graph).
+class ScheduledCosts {
+ public:
+  /// `whole`: costs of the graph with or without the schedule's splits; must outlive this.
+  ScheduledCosts(CostModel& whole, const Schedule& schedule);
+  CostModel& operator*() const { return *costs_; }
+  CostModel* operator->() const { return costs_; }
+
+ private:
+  std::shared_ptr<const Graph> graph_;
+  std::unique_ptr<CostModel> own_;
+  CostModel* costs_;
 };
 
 }  // namespace opsched

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/cost/transfer.hpp"
 #include "core/error.hpp"
 
 namespace opsched {
@@ -19,7 +20,7 @@ SyntheticCost::SyntheticCost(Graph graph, std::vector<double> ms, std::vector<do
   first_.push_back(0);
   for (OpId id = 0; id < graph_.size(); ++id) {
     first_.push_back(first_.back() + static_cast<int>(graph_.preds(id).size()));
-    if (graph_.op(id).is_input()) {
+    if (!graph_.op(id).is_unit()) {
       ms_[id] = 0;
       utilisation_[id] = 1;
     }
@@ -42,6 +43,26 @@ SyntheticCost::SyntheticCost(Graph graph, std::vector<double> ms, std::vector<do
                   "' must be a number that is not negative");
     transfer_[first_[consumer] + (it - preds.begin())] = cost;
   }
+}
+
+std::unique_ptr<CostModel> SyntheticCost::of(const Graph& graph) {
+  if (!graph_.splits().empty() || graph.unsplit().size() != graph_.size())
+    throw Error("synthetic costs of graph '" + graph_.name() + "' say nothing of graph '" + graph.name() + "'");
+  std::vector<double> ms, utilisation;
+  std::vector<SyntheticTransfer> transfers;
+  for (OpId id = 0; id < graph.size(); ++id) {
+    const Operator& op = graph.op(id);
+    const OpId whole = graph.origin(id);
+    const double share = op.is_strip() ? static_cast<double>(op.rows.size()) / graph_.op(whole).output.h : 1;
+    ms.push_back(ms_[whole] * share);
+    utilisation.push_back(utilisation_[whole]);
+    for (OpId p : graph.preds(id)) {
+      const double bytes = static_cast<double>(transfer_bytes(graph, p, id, Precision::fp32));
+      const double all = static_cast<double>(transfer_bytes(graph_, graph.origin(p), whole, Precision::fp32));
+      transfers.push_back({p, id, transfer_ms(graph.origin(p), whole, 0, 1) * bytes / all});
+    }
+  }
+  return std::make_unique<SyntheticCost>(graph, std::move(ms), std::move(utilisation), transfers);
 }
 
 double SyntheticCost::stage_ms(const Stage& stage) {

@@ -27,6 +27,8 @@ class SyntheticCost : public CostModel {
 
   const Graph& graph() const override { return graph_; }
   Provenance provenance() const override { return Provenance::synthetic; }
+  /// Operators are divisible: a strip takes its share of the rows, and so do transfers; utilisations stay.
+  std::unique_ptr<CostModel> of(const Graph& graph) override;
   double operator_ms(OpId op) override { return ms_[op]; }
   double utilisation(OpId op) override { return utilisation_[op]; }
   /// Each operator adds at least this to its stage, so the sum is a true lower bound.

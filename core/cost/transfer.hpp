@@ -8,7 +8,8 @@
 
 namespace opsched {
 
-/// Bytes of the producer's channels that the consumer reads, whole batch, each channel once.
+/// Bytes of the producer's channels and rows that the consumer reads, whole batch, each channel once. Of a strip only
+/// its own rows.
 std::int64_t transfer_bytes(const Graph& graph, OpId producer, OpId consumer, Precision precision);
 
 }  // namespace opsched

@@ -18,7 +18,7 @@ std::vector<Block> natural_blocks(const Graph& graph) {
   std::vector<OpId> chain, region;
   OpId last_reader = -1;  // of anything before the current operator
   for (OpId id = 0; id < graph.size(); ++id) {
-    const bool unit = !graph.op(id).is_input();
+    const bool unit = graph.op(id).is_unit();
     if (unit) region.push_back(id);
     if (unit && last_reader <= id) {
       if (region.size() == 1) {

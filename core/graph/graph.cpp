@@ -25,12 +25,17 @@ OpId Graph::insert(Operator op) {
   if (!ids_.emplace(op.name, id).second) throw Error(in_quotes(op.name) + ": the name is used twice");
   std::vector<OpId> preds;
   for (const Term& term : op.terms)
-    for (const Value& value : term) preds.push_back(value.op);
+    for (const Value& value : term) {
+      const std::vector<OpId> from = producers(op, value);
+      preds.insert(preds.end(), from.begin(), from.end());
+    }
   std::ranges::sort(preds);
   preds.erase(std::unique(preds.begin(), preds.end()), preds.end());
   for (OpId p : preds) succs_[p].push_back(id);
   preds_.push_back(std::move(preds));
   succs_.emplace_back();
+  strips_.emplace_back();
+  if (op.is_strip()) strips_[op.stack].push_back(id);
   ops_.push_back(std::move(op));
   output_names_.clear();  // other outputs may be there now
   return id;
@@ -45,8 +50,22 @@ OpId Graph::add_input(const std::string& name, Shape shape) {
   return insert({.name = name, .terms = {}, .layers = {}, .input = shape, .output = shape});
 }
 
-/// The shape of a sum. Throws Error where it reads what is not there, or values of different shapes.
-Shape Graph::shape_of(const Term& term) const {
+Rows Graph::rows_read(const Operator& reader, const Value& value) const {
+  const int height = ops_[value.op].output.h;
+  return reader.reads.empty() || (reader.is_product() && height == 1) ? Rows{0, height} : reader.reads;
+}
+
+std::vector<OpId> Graph::producers(const Operator& reader, const Value& value) const {
+  if (!ops_[value.op].is_stack()) return {value.op};
+  std::vector<OpId> strips;
+  for (OpId strip : strips_[value.op])
+    if (!common(ops_[strip].rows, rows_read(reader, value)).empty()) strips.push_back(strip);
+  return strips;
+}
+
+/// The shape of a sum, of the rows that are read. Throws Error where it reads what is not there, or values of different
+/// shapes.
+Shape Graph::shape_of(const Operator& reader, const Term& term) const {
   if (term.empty()) throw Error("an empty term");
   const auto extent = [&](const Value& v) { return std::pair(ops_[v.op].output.h, ops_[v.op].output.w); };
   for (const Value& v : term) {
@@ -63,14 +82,17 @@ Shape Graph::shape_of(const Term& term) const {
                   " where its other inputs are " + std::to_string(extent(term.front()).first) + "x" +
                   std::to_string(extent(term.front()).second));
   }
-  const auto [h, w] = extent(term.front());
-  return {term.front().channels(), h, w};
+  const Rows rows = rows_read(reader, term.front());
+  if (const auto [h, w] = extent(term.front()); rows.begin < 0 || rows.end > h)
+    throw Error("reads rows [" + std::to_string(rows.begin) + ", " + std::to_string(rows.end) + ") of '" +
+                ops_[term.front().op].name + "', which has " + std::to_string(h));
+  return {term.front().channels(), rows.size(), extent(term.front()).second};
 }
 
 Shape Graph::combined_shape(const Operator& op) const {
-  Shape all = shape_of(op.terms.front());
+  Shape all = shape_of(op, op.terms.front());
   for (const Term& term : std::span(op.terms).subspan(1)) {
-    const Shape one = shape_of(term);
+    const Shape one = shape_of(op, term);
     if (op.is_product()) {
       for (int Shape::*axis : {&Shape::c, &Shape::h, &Shape::w}) {
         if (all.*axis != one.*axis && all.*axis != 1 && one.*axis != 1)
@@ -90,22 +112,25 @@ Shape Graph::combined_shape(const Operator& op) const {
 
 OpId Graph::add(const std::string& name, std::vector<Term> terms, std::vector<Layer> layers, Combine combine) {
   if (terms.empty()) throw Error(in_quotes(name) + ": reads nothing");
-  Operator op{.name = name,
+  return add({.name = name,
               .terms = std::move(terms),
               .layers = std::move(layers),
               .input = {},
               .output = {},
-              .combine = combine};
+              .combine = combine});
+}
+
+OpId Graph::add(Operator op) {
   try {
     op.input = combined_shape(op);
     if (op.is_product())
-      for (const Term& term : op.terms) op.factors.push_back(shape_of(term));
+      for (const Term& term : op.terms) op.factors.push_back(shape_of(op, term));
     check_shape(op.input);
     op.output = op.input;
     for (const Layer& layer : op.layers) op.output = infer_shape(layer, op.output);
     check_shape(op.output);
   } catch (const Error& e) {
-    throw Error(in_quotes(name) + ": " + e.what());
+    throw Error(in_quotes(op.name) + ": " + e.what());
   }
   return insert(std::move(op));
 }
@@ -114,7 +139,7 @@ void Graph::check_block(const Block& block) const {
   const std::string where = "block '" + block.name + "': ";
   if (block.ops.empty()) throw Error(where + "no operators");
   for (OpId id : block.ops)
-    if (id < 0 || id >= size() || ops_[id].is_input()) throw Error(where + "not an operator: " + std::to_string(id));
+    if (id < 0 || id >= size() || !ops_[id].is_unit()) throw Error(where + "not an operator: " + std::to_string(id));
   if (block.parts.empty()) return;
   std::vector<OpId> in_parts;
   std::unordered_map<OpId, std::size_t> part_of;
@@ -134,7 +159,7 @@ void Graph::check_block(const Block& block) const {
 void Graph::end_block(const std::string& name, std::vector<std::vector<OpId>> parts) {
   Block block{.name = name, .ops = {}, .parts = std::move(parts)};
   for (OpId id = block_begin_; id < size(); ++id)
-    if (!ops_[id].is_input()) block.ops.push_back(id);
+    if (ops_[id].is_unit()) block.ops.push_back(id);
   check_block(block);
   block_begin_ = size();
   blocks_.push_back(std::move(block));
@@ -164,6 +189,7 @@ void Graph::set_blocks(std::vector<Block> blocks) {
 Graph Graph::with_batch(int batch) const {
   Graph graph = *this;
   graph.batch_ = Graph(name_, batch).batch_;  // checked there
+  if (unsplit_) graph.unsplit_ = std::make_shared<const Graph>(unsplit_->with_batch(batch));
   return graph;
 }
 
@@ -178,6 +204,7 @@ int resized(int size, double scale, int before, int after) {
 }  // namespace
 
 Graph Graph::with_image(const ImageSize& image) const {
+  if (unsplit_) throw Error("graph '" + name_ + "' is split into rows, which say nothing of another image size");
   Graph graph(name_, batch_);
   std::optional<Shape> first;
   for (const Operator& op : ops_) {
@@ -206,6 +233,8 @@ Graph Graph::with_image(const ImageSize& image) const {
 }
 
 void Graph::set_weights(std::shared_ptr<const WeightTable> weights) {
+  if (unsplit_)
+    throw Error("graph '" + name_ + "' is split: its weights are those of the graph that it was split from");
   for (OpId id : weights ? units() : std::vector<OpId>{}) {
     Shape shape = ops_[id].input;
     for (std::size_t layer = 0; layer < ops_[id].layers.size(); ++layer) {
@@ -223,6 +252,7 @@ void Graph::set_weights(std::shared_ptr<const WeightTable> weights) {
 }
 
 const ConvWeights* Graph::weights(OpId id, int layer) const {
+  if (unsplit_) return unsplit_->weights(origin(id), layer);
   if (!weights_) return nullptr;
   const auto found = weights_->find({id, layer});
   return found == weights_->end() ? nullptr : found->second.get();
@@ -236,7 +266,7 @@ OpId Graph::find(const std::string& name) const {
 std::vector<OpId> Graph::units() const {
   std::vector<OpId> ids;
   for (OpId id = 0; id < size(); ++id)
-    if (!ops_[id].is_input()) ids.push_back(id);
+    if (ops_[id].is_unit()) ids.push_back(id);
   return ids;
 }
 
@@ -249,8 +279,8 @@ std::vector<OpId> Graph::inputs() const {
 
 std::vector<OpId> Graph::outputs() const {
   std::vector<OpId> ids;
-  for (OpId id : units())  // an input that nobody reads is no output
-    if (succs_[id].empty()) ids.push_back(id);
+  for (OpId id : units())  // an input that nobody reads is no output; nor is a strip
+    if (succs_[id].empty() && !ops_[id].is_strip()) ids.push_back(id);
   return ids;
 }
 

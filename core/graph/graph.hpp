@@ -21,6 +21,13 @@ struct Block {
   std::vector<std::vector<OpId>> parts;  ///< disjoint, ascending, together `ops`; or empty
 };
 
+/// How an operator is split into strips of rows.
+struct Split {
+  OpId op = -1;           ///< in the graph that is not split
+  std::vector<int> rows;  ///< first row of each strip but the first, ascending
+  bool operator==(const Split&) const = default;
+};
+
 /// An acyclic graph of operators for a given batch. Operators are added after those they read, so
 /// ids are a topological order.
 class Graph {
@@ -46,6 +53,17 @@ class Graph {
   /// The same layers and weights on images of another size: a resizing keeps its factor, a convolution over the whole
   /// image its kernel. Throws Error naming the operator that does not fit, and for inputs of several sizes.
   Graph with_image(const ImageSize& image) const;
+  /// The same computation with these operators split, ascending by operator. Strips are called "NAME/0", "NAME/1" and
+  /// so on, belong to the block of their operator, and have its weights. Throws Error naming an operator that cannot be
+  /// split so (core/graph/strips.hpp), and for a graph that is split already.
+  Graph with_splits(std::vector<Split> splits) const;
+  /// Empty: not split.
+  const std::vector<Split>& splits() const { return splits_; }
+  /// The graph that this one was split from, or this one.
+  const Graph& unsplit() const { return unsplit_ ? *unsplit_ : *this; }
+  /// The operator of unsplit() that this one is, or is a strip or the stack of.
+  OpId origin(OpId id) const { return unsplit_ ? origin_[id] : id; }
+
   int size() const { return static_cast<int>(ops_.size()); }
   const Operator& op(OpId id) const { return ops_[id]; }
   /// Whole output of an operator, as a term of one value.
@@ -53,12 +71,20 @@ class Graph {
   /// Id by name; -1 if there is none.
   OpId find(const std::string& name) const;
 
-  /// Distinct operators that this one reads, or that read it; ascending.
+  /// Rows of `value.op` that this operator reads.
+  Rows rows_read(const Operator& reader, const Value& value) const;
+  /// Units or inputs that compute what this operator reads as `value`: strips where it is a stack's.
+  std::vector<OpId> producers(const Operator& reader, const Value& value) const;
+  /// Strips of a stack, from the first row to the last; else none.
+  const std::vector<OpId>& strips(OpId stack) const { return strips_[stack]; }
+  /// What holds an operator's output: itself, or the stack of a strip.
+  OpId holder(OpId id) const { return ops_[id].stack >= 0 ? ops_[id].stack : id; }
+  /// Distinct units and inputs that this one reads, or that read it; ascending. A stack has none.
   std::span<const OpId> preds(OpId id) const { return preds_[id]; }
   std::span<const OpId> succs(OpId id) const { return succs_[id]; }
 
   const std::vector<Block>& blocks() const { return blocks_; }
-  /// Schedulable operators: all but the inputs, ascending.
+  /// Schedulable operators: all but inputs and stacks, ascending.
   std::vector<OpId> units() const;
   std::vector<OpId> inputs() const;
   /// Operators whose output nobody reads: the outputs of the graph.
@@ -71,7 +97,8 @@ class Graph {
   void set_output_names(std::vector<std::string> names);
 
   /// Weights that came with the graph, for all of its convolutions. Throws Error naming the operator
-  /// where they are missing or of another size. Without them (nullptr), runtimes draw their own.
+  /// where they are missing or of another size, and for a graph that is split. Without them (nullptr), runtimes draw
+  /// their own.
   void set_weights(std::shared_ptr<const WeightTable> weights);
   /// nullptr if the graph came without.
   const ConvWeights* weights(OpId id, int layer) const;
@@ -86,7 +113,9 @@ class Graph {
 
  private:
   OpId insert(Operator op);
-  Shape shape_of(const Term& term) const;
+  OpId add(Operator op);
+  std::vector<OpId> insert_split(const Operator& op, const std::vector<int>& cuts);
+  Shape shape_of(const Operator& reader, const Term& term) const;
   Shape combined_shape(const Operator& op) const;
   void check_block(const Block& block) const;
 
@@ -99,6 +128,10 @@ class Graph {
   OpId block_begin_ = 0;
   std::shared_ptr<const WeightTable> weights_;
   std::vector<std::string> output_names_;  ///< empty: those of operators
+  std::vector<Split> splits_;
+  std::shared_ptr<const Graph> unsplit_;  ///< with its origin_, where this one is split
+  std::vector<OpId> origin_;
+  std::vector<std::vector<OpId>> strips_;  ///< of a stack
 };
 
 }  // namespace opsched

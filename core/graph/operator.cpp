@@ -127,6 +127,7 @@ Shape infer_shape(const Layer& layer, const Shape& input) {
 
 std::string kind_name(const Operator& op) {
   if (op.is_input()) return "input";
+  if (op.is_stack()) return "stack";
   if (op.is_join()) return "join";
   if (op.is_product()) return "product";
   if (op.layers.size() > 1) {

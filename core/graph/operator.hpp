@@ -110,6 +110,22 @@ struct Normalize {
 
 using Layer = std::variant<Conv2d, Pool2d, Activate, Resize2d, DepthToSpace, Softmax, Normalize>;
 
+/// Rows [begin, end) of a tensor.
+struct Rows {
+  int begin = 0, end = 0;
+  int size() const { return end - begin; }
+  bool empty() const { return end <= begin; }
+  bool operator==(const Rows&) const = default;
+};
+/// Those that lie in both.
+constexpr Rows common(const Rows& a, const Rows& b) {
+  return {a.begin > b.begin ? a.begin : b.begin, a.end < b.end ? a.end : b.end};
+}
+/// The fewest that hold both.
+constexpr Rows hull(const Rows& a, const Rows& b) {
+  return {a.begin < b.begin ? a.begin : b.begin, a.end > b.end ? a.end : b.end};
+}
+
 /// Channels [begin, end) of an operator's output.
 struct Value {
   OpId op = -1;
@@ -127,7 +143,10 @@ enum class Combine {
   product,  ///< multiplied; a term of one channel, one row or one column is repeated to the others' size
 };
 
-/// One schedulable unit. No terms: an input of the graph. No layers and no product: a join (identity).
+/// One schedulable unit. No terms: an input of the graph, or a stack. No layers and no product: a join (identity).
+///
+/// A split operator (Graph::with_splits) is several *strips*, which compute rows of its output, and a *stack*, a name
+/// for all of its rows: it is read like any operator, and is no unit.
 struct Operator {
   std::string name;
   std::vector<Term> terms;    ///< put together as `combine` says
@@ -136,8 +155,14 @@ struct Operator {
   Shape output;
   Combine combine = Combine::concat;
   std::vector<Shape> factors{};  ///< of a product: its terms, before they are repeated
+  OpId stack = -1;               ///< of a strip; a stack is its own
+  Rows rows{};                   ///< of the stack's output that a strip computes
+  Rows reads{};                  ///< what a strip reads of its terms; of one row that a product repeats: that row
 
-  bool is_input() const { return terms.empty(); }
+  bool is_unit() const { return !terms.empty(); }
+  bool is_stack() const { return !is_unit() && stack >= 0; }
+  bool is_strip() const { return is_unit() && stack >= 0; }
+  bool is_input() const { return !is_unit() && stack < 0; }
   bool is_product() const { return combine == Combine::product; }
   bool is_join() const { return !terms.empty() && layers.empty() && !is_product(); }
   /// The only layer, if it is a convolution (of no product); else nullptr.
@@ -152,7 +177,7 @@ void check_shape(const Shape& shape);
 /// Output of a layer on an input of this shape. Throws Error where it does not fit.
 Shape infer_shape(const Layer& layer, const Shape& input);
 
-/// Short name of what an operator is: input, join, conv2d, pool2d, relu (or another activation), resize,
+/// Short name of what an operator is: input, stack, join, conv2d, pool2d, relu (or another activation), resize,
 /// depth_to_space, softmax, normalize, product, sepconv, chain.
 std::string kind_name(const Operator& op);
 

@@ -127,6 +127,7 @@ Moments input_moments(const Operator& op, const std::vector<Moments>& outputs) {
 }  // namespace
 
 ConvWeights make_weights(const Graph& graph, OpId id, int layer, std::uint64_t seed) {
+  if (!graph.splits().empty()) return make_weights(graph.unsplit(), graph.origin(id), layer, seed);
   if (const ConvWeights* imported = graph.weights(id, layer)) return *imported;
   std::vector<Moments> outputs;
   Moments m;

@@ -9,11 +9,11 @@ std::vector<JoinSlot> join_slots(const Graph& graph) {
   std::vector<JoinSlot> slots(graph.size());
   for (OpId reader = 0; reader < graph.size(); ++reader) {
     const std::vector<Term>& terms = graph.op(reader).terms;
-    if (terms.size() < 2 || graph.op(reader).is_product()) continue;
+    if (terms.size() < 2 || graph.op(reader).is_product() || graph.op(reader).is_strip()) continue;
     for (std::size_t t = 0; t < terms.size(); ++t) {
       const Value& v = terms[t].front();
       if (terms[t].size() == 1 && v.begin == 0 && v.channels() == graph.op(v.op).output.c && slots[v.op].reader < 0 &&
-          !graph.op(v.op).is_input())
+          graph.op(v.op).is_unit())
         slots[v.op] = {reader, static_cast<int>(t)};
     }
   }

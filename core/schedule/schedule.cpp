@@ -6,6 +6,17 @@
 
 namespace opsched {
 
+std::shared_ptr<const Graph> scheduled_graph(const Graph& graph, const Schedule& schedule) {
+  const auto as_it_is = [](const Graph& g) { return std::shared_ptr<const Graph>(std::shared_ptr<void>(), &g); };
+  if (schedule.splits.empty() || schedule.splits == graph.splits()) return as_it_is(graph);
+  return std::make_shared<const Graph>(graph.unsplit().with_splits(schedule.splits));
+}
+
+Schedule stated(const Graph& graph, Schedule schedule) {
+  if (schedule.splits.empty()) schedule.splits = graph.splits();
+  return schedule;
+}
+
 std::vector<Slot> slots_of(const Graph& graph, const Schedule& schedule) {
   std::vector<Slot> slots(graph.size());
   for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d) {
@@ -26,7 +37,7 @@ bool can_merge(const Graph& graph, std::span<const OpId> ops) {
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const Operator& op = graph.op(ops[i]);
     const Conv2d* conv = op.as_conv();
-    if (!conv || conv->groups != 1 || conv->stride != like->stride || conv->act != like->act ||
+    if (!conv || op.is_strip() || conv->groups != 1 || conv->stride != like->stride || conv->act != like->act ||
         conv->dilation != like->dilation || conv->more_padding != like->more_padding)
       return false;
     if (op.terms != first.terms || op.output.h != first.output.h || op.output.w != first.output.w) return false;
@@ -54,8 +65,10 @@ Conv2d merged_conv(const Graph& graph, std::span<const OpId> ops) {
   return merged;
 }
 
-std::vector<OpId> issue_order(const Graph& graph, const Schedule& schedule) {
+std::vector<OpId> issue_order(const Graph& of, const Schedule& schedule) {
   if (!schedule.launch_order.empty()) return schedule.launch_order;
+  const std::shared_ptr<const Graph> scheduled = scheduled_graph(of, schedule);
+  const Graph& graph = *scheduled;
   const OrderGraph order = order_graph(graph, schedule);
   std::vector<OpId> ops;
   for (int v : topological_order(order.dag, [&](int u) { return graph.op(order.operators[u].front()).name; }))

@@ -1,6 +1,7 @@
 // The schedule: one type for every strategy and any number of devices.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,8 +49,18 @@ struct Schedule {
   /// Which of several operators that could run gets a device's multiprocessors: by OpId from 0 to
   /// kMostPriority, larger first; empty: all alike. A hint: no back end's results depend on it.
   std::vector<int> priority{};
+  /// Operators that run as strips of rows; all ids above are those of scheduled_graph().
+  std::vector<Split> splits{};
   bool operator==(const Schedule&) const = default;
 };
+
+/// The graph whose operators a schedule names: `graph`; with the schedule's splits, if it has any that `graph` lacks.
+/// validate(), issue_order(), lower() and whatever says so take the graph with or without them. `graph` must outlive
+/// it.
+std::shared_ptr<const Graph> scheduled_graph(const Graph& graph, const Schedule& schedule);
+
+/// The schedule as it is without its graph: with the splits of `graph`, if it states none.
+Schedule stated(const Graph& graph, Schedule schedule);
 
 /// Where an operator sits in a schedule.
 struct Slot {
@@ -57,7 +68,8 @@ struct Slot {
   bool placed() const { return device >= 0; }
 };
 
-/// Slot of every operator, indexed by OpId; inputs are not placed. Assumes a valid schedule.
+/// Slot of every operator of the scheduled graph, indexed by OpId; inputs and stacks are not placed. Assumes a valid
+/// schedule.
 std::vector<Slot> slots_of(const Graph& graph, const Schedule& schedule);
 
 /// Throws Error naming operator and stage unless every unit runs exactly once, no dependence points
@@ -65,7 +77,7 @@ std::vector<Slot> slots_of(const Graph& graph, const Schedule& schedule);
 /// legal. Every executor calls it first.
 void validate(const Graph& graph, const Schedule& schedule);
 
-/// May these operators become one convolution? All read the same terms, have the same stride, input
+/// May these operators become one convolution? None is a strip. All read the same terms, have the same stride, input
 /// and output size, group count 1 and activation, and odd kernels padded alike (centre to centre).
 bool can_merge(const Graph& graph, std::span<const OpId> ops);
 /// The merged convolution: out-channels add up in order, kernel and padding are the element-wise

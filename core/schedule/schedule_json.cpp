@@ -1,5 +1,6 @@
 #include "core/schedule/schedule_json.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -124,6 +125,22 @@ std::vector<int> priority_of(const Graph& graph, const Node& node) {
   return priority;
 }
 
+/// Ascending by operator, as JSON's members are by name.
+std::vector<Split> splits_of(const Graph& graph, const Node& node) {
+  std::vector<Split> splits;
+  for (const auto& [name, rows] : node.members()) {
+    Split& split = splits.emplace_back();
+    split.op = graph.find(name);
+    if (split.op < 0) rows.fail("is for no operator of graph '" + graph.name() + "'");
+    for (const Node& row : rows.items()) {
+      if (row.integer() < 1 || row.integer() > max_axis) row.fail("must be a row from 1 on");
+      split.rows.push_back(static_cast<int>(row.integer()));
+    }
+  }
+  std::ranges::sort(splits, {}, &Split::op);
+  return splits;
+}
+
 json names_of(const Graph& graph, const std::vector<OpId>& ops) {
   json names = json::array();
   for (OpId op : ops) names.push_back(graph.op(op).name);
@@ -132,10 +149,13 @@ json names_of(const Graph& graph, const std::vector<OpId>& ops) {
 
 }  // namespace
 
-std::string schedule_to_json(const Graph& graph, const Schedule& schedule) {
+std::string schedule_to_json(const Graph& of, const Schedule& schedule) {
+  const Graph& whole = of.unsplit();
+  const std::shared_ptr<const Graph> scheduled = scheduled_graph(of, schedule);
+  const Graph& graph = *scheduled;
   // By hand, so that a stage takes one line.
   std::string text = "{\"format\": " + json(kFormat).dump() + ", \"version\": " + std::to_string(kVersion) + ",\n";
-  const json made_for = {{"name", graph.name()}, {"batch", graph.batch()}, {"fingerprint", named_fingerprint(graph)}};
+  const json made_for = {{"name", graph.name()}, {"batch", graph.batch()}, {"fingerprint", named_fingerprint(whole)}};
   text += " \"graph\": " + made_for.dump() + ",\n";
   text += " \"scheduler\": " + json(schedule.scheduler).dump() +
           ", \"mode\": " + json(to_string(schedule.mode)).dump() + ",\n \"devices\": [";
@@ -157,16 +177,22 @@ std::string schedule_to_json(const Graph& graph, const Schedule& schedule) {
       if (schedule.priority[op] > 0) priority[graph.op(op).name] = schedule.priority[op];
     text += ",\n \"priority\": " + priority.dump();
   }
+  if (!schedule.splits.empty()) {
+    json splits = json::object();
+    for (const Split& split : schedule.splits) splits[whole.op(split.op).name] = split.rows;
+    text += ",\n \"splits\": " + splits.dump();
+  }
   text += ",\n \"operators\": {";
   const char* separator = "\n  ";
-  for (OpId op : graph.units()) {
-    text += separator + json(graph.op(op).name).dump() + ": \"" + operator_fingerprint(graph, op) + "\"";
+  for (OpId op : whole.units()) {
+    text += separator + json(whole.op(op).name).dump() + ": \"" + operator_fingerprint(whole, op) + "\"";
     separator = ",\n  ";
   }
   return text + "}}\n";
 }
 
-Schedule schedule_from_json(const Graph& graph, const std::string& text, const std::string& where) {
+Schedule schedule_from_json(const Graph& of, const std::string& text, const std::string& where) {
+  const Graph& whole = of.unsplit();
   const json file = parse(text, where);
   const Node root(file, where + ": schedule");
   if (root.at("format").text() != kFormat)
@@ -174,8 +200,16 @@ Schedule schedule_from_json(const Graph& graph, const std::string& text, const s
   if (const std::int64_t version = root.at("version").integer(); version != kVersion)
     throw Error(where + ": a schedule file of version " + std::to_string(version) + "; this program reads version " +
                 std::to_string(kVersion) + ". Make the schedule again");
-  check_fit(graph, root, where);
+  check_fit(whole, root, where);
   Schedule schedule;
+  if (const auto splits = root.find("splits")) schedule.splits = splits_of(whole, *splits);
+  std::shared_ptr<const Graph> scheduled;
+  try {
+    scheduled = scheduled_graph(of, schedule);
+  } catch (const Error& e) {
+    throw Error(where + ": " + e.what());
+  }
+  const Graph& graph = *scheduled;
   schedule.graph = root.at("graph").at("name").text();
   schedule.scheduler = root.at("scheduler").text();
   const std::string mode = root.at("mode").text();

@@ -7,6 +7,8 @@
 //      {"strategy": "concurrent", "groups": [["a", "b"], ["c"]]},
 //      {"strategy": "merge", "groups": [["d", "e"]]}]}],
 //    "launch_order": [],                                                   // or every operator
+//    "splits": {"f": [56]},                       // where there are any: first rows of the strips f/1, f/2, ...; f/0
+//                                                 // begins at 0. Stages and orders name strips, not f
 //    "operators": {"a": "...", ...}}                                       // operator_fingerprint of each
 #pragma once
 
@@ -16,6 +18,7 @@
 
 namespace opsched {
 
+/// `graph`: with or without the schedule's splits.
 std::string schedule_to_json(const Graph& graph, const Schedule& schedule);
 
 /// Reads a schedule for this graph, and validates it. It fits any graph that has the same operators,

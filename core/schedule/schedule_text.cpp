@@ -1,6 +1,7 @@
 #include "core/schedule/schedule_text.hpp"
 
 #include <charconv>
+#include <span>
 #include <string_view>
 
 #include "core/error.hpp"
@@ -66,12 +67,17 @@ std::string to_text(const Schedule& schedule) {
     text += '!';
     add_numbers(text, schedule.priority);
   }
+  for (const Split& split : schedule.splits) {
+    text += '%' + std::to_string(split.op) + ':';
+    add_numbers(text, split.rows);
+  }
   return text;
 }
 
 Schedule schedule_from_text(const std::string& text) {
   Schedule schedule;
-  const std::vector<std::string_view> with_priority = split(text, '!');
+  const std::vector<std::string_view> with_splits = split(text, '%');
+  const std::vector<std::string_view> with_priority = split(with_splits[0], '!');
   const std::vector<std::string_view> halves = split(with_priority[0], '@');
   const std::vector<std::string_view> devices = split(halves[0], ';');
   if (with_priority.size() > 2 || halves.size() > 2 || (devices[0] != "b" && devices[0] != "d"))
@@ -91,6 +97,13 @@ Schedule schedule_from_text(const std::string& text) {
   }
   if (halves.size() == 2) schedule.launch_order = read_numbers(halves[1]);
   if (with_priority.size() == 2) schedule.priority = read_numbers(with_priority[1]);
+  for (std::string_view words : std::span(with_splits).subspan(1)) {
+    const std::vector<std::string_view> both = split(words, ':');
+    const std::vector<int> op = read_numbers(both[0]);
+    if (both.size() != 2 || op.size() != 1)
+      throw Error("not the text of a schedule: '" + std::string(words.substr(0, 60)) + "' is no split");
+    schedule.splits.push_back({op[0], read_numbers(both[1])});
+  }
   return schedule;
 }
 

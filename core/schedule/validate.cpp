@@ -47,8 +47,10 @@ class Validator {
             if (op < 0 || op >= graph_.size())
               fail(place(d, s) + ": there is no operator " + std::to_string(op) + "; the graph has " +
                    std::to_string(graph_.size()));
-            if (graph_.op(op).is_input())
-              fail(place(d, s) + ": " + name(op) + " is an input of the graph; inputs are not scheduled");
+            if (!graph_.op(op).is_unit())
+              fail(place(d, s) + ": " + name(op) +
+                   (graph_.op(op).is_stack() ? " is split; its strips are scheduled, not it"
+                                             : " is an input of the graph; inputs are not scheduled"));
             if (seen[op].placed())
               fail("operator " + name(op) + " is scheduled twice: in " + place(seen[op].device, seen[op].stage) +
                    " and in " + place(d, s));
@@ -59,7 +61,7 @@ class Validator {
       }
     }
     for (OpId op = 0; op < graph_.size(); ++op)
-      if (!graph_.op(op).is_input() && !seen[op].placed()) fail("operator " + name(op) + " is not scheduled");
+      if (graph_.op(op).is_unit() && !seen[op].placed()) fail("operator " + name(op) + " is not scheduled");
   }
 
   void check_merges() const {
@@ -75,10 +77,11 @@ class Validator {
         std::size_t n = 1;
         while (can_merge(graph_, std::span(group).first(n))) ++n;
         fail(place(d, s) + ": " + name(group[n - 1]) +
-             (n == 1 ? " cannot be merged: it must be a plain convolution of group count 1 with odd kernels"
-                     : " cannot be merged with " + name(group[0]) +
-                           ": merged convolutions must read the same input and agree in stride, output size, "
-                           "activation and centre"));
+             (n == 1
+                  ? " cannot be merged: it must be a plain convolution of group count 1 with odd kernels, and no strip"
+                  : " cannot be merged with " + name(group[0]) +
+                        ": merged convolutions must read the same input and agree in stride, output size, "
+                        "activation and centre"));
       }
     }
   }
@@ -123,7 +126,8 @@ class Validator {
     for (int i = 0; i < static_cast<int>(launch.size()); ++i) {
       const OpId op = launch[i];
       if (op < 0 || op >= graph_.size()) fail("launch order: there is no operator " + std::to_string(op));
-      if (graph_.op(op).is_input()) fail("launch order: " + name(op) + " is an input of the graph");
+      if (!graph_.op(op).is_unit())
+        fail("launch order: " + name(op) + (graph_.op(op).is_stack() ? " is split" : " is an input of the graph"));
       if (at[op] >= 0) fail("launch order: operator " + name(op) + " comes twice");
       at[op] = i;
     }
@@ -175,6 +179,8 @@ class Validator {
 
 }  // namespace
 
-void validate(const Graph& graph, const Schedule& schedule) { Validator(graph, schedule).run(); }
+void validate(const Graph& graph, const Schedule& schedule) {
+  Validator(*scheduled_graph(graph, schedule), schedule).run();
+}
 
 }  // namespace opsched

@@ -11,9 +11,10 @@ namespace {
 
 /// Nothing where some stage was never measured: a guess would not say how good the costs are.
 std::optional<double> predicted_ms(CostModel& costs, const Schedule& schedule) {
+  const ScheduledCosts scheduled(costs, schedule);
   for (const DeviceSchedule& device : schedule.devices)
     for (const Stage& stage : device.stages)
-      if (schedule.mode == Mode::barrier && !costs.stage_known(stage)) return std::nullopt;
+      if (schedule.mode == Mode::barrier && !scheduled->stage_known(stage)) return std::nullopt;
   return simulate(costs, schedule).timeline.makespan;
 }
 
@@ -89,7 +90,7 @@ Timed timed(const Case& what, CostModel& costs, const Found& found, const Execut
   put_latency(record, latency);
   record.numbers = {
       {"stages", stage_count(found.schedule)},
-      {"bound_ms", lower_bounds(costs, what.gpus, found.schedule.mode).lower()},
+      {"bound_ms", lower_bounds(costs, found.schedule).lower()},
       {"peak_bytes", static_cast<double>(peak_bytes(executor, static_cast<int>(found.schedule.devices.size())))},
       {"transfer_bytes", static_cast<double>(executor.transfer_bytes())}};
   if (const std::optional<double> ms = predicted_ms(costs, found.schedule)) record.numbers["predicted_ms"] = *ms;

@@ -129,8 +129,10 @@ void print_schedule(const Records& records, const Record& record) {
   }
   const Schedule schedule = schedule_from_text(line->text);
   const std::unique_ptr<Graph> graph = graph_of(record);
+  const std::shared_ptr<const Graph> scheduled = graph ? scheduled_graph(*graph, schedule) : nullptr;
   std::cout << "  schedule " << line->schedule << ": " << stage_count(schedule) << " stages on "
             << counted(schedule.devices.size(), "device") << ", " << to_string(schedule.mode) << " mode"
+            << (schedule.splits.empty() ? "" : ", " + counted(schedule.splits.size(), "split operator"))
             << (graph ? "" : "; operators by number") << "\n";
   TextTable table({Align::right, Align::right, Align::left});
   table.add({"device", "stage", " groups, side by side; in each one operator after another"});
@@ -138,7 +140,7 @@ void print_schedule(const Records& records, const Record& record) {
     for (std::size_t s = 0; s < schedule.devices[d].stages.size(); ++s) {
       const Stage& stage = schedule.devices[d].stages[s];
       const std::string groups = joined(
-          stage.groups, [&](const Group& group) { return group_text(graph.get(), group); }, " | ");
+          stage.groups, [&](const Group& group) { return group_text(scheduled.get(), group); }, " | ");
       table.add({std::to_string(d), std::to_string(s + 1),
                  " " + std::string(stage.strategy == Strategy::merge ? "merged: " : "") + groups});
     }

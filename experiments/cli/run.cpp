@@ -48,7 +48,7 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
     table.add({"clocks", "SM " + std::to_string(latency.sm_clock_mhz) + " MHz, memory " +
                              std::to_string(latency.memory_clock_mhz) + " MHz" +
                              (latency.throttled ? ", THROTTLED" : "")});
-  const Bounds bounds = lower_bounds(*costs, gpus, schedule.mode);
+  const Bounds bounds = lower_bounds(*costs, schedule);
   const double gap = 100 * bounds.gap(latency.median);
   table.add({bound_name(costs->bounds_hold()), fixed(bounds.lower(), 4) + " ms; the latency is " +
                                                    fixed(std::abs(gap), 1) + "% " + (gap < 0 ? "below" : "above") +

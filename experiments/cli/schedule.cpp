@@ -49,7 +49,7 @@ Outcome find(const ScheduleOptions& options, CostModel& costs, StatusLine& statu
   Outcome outcome;
   outcome.schedule = make_schedule(options.scheduler.name, request);
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  outcome.bounds = lower_bounds(costs, options.scheduler.gpus, outcome.schedule.mode);
+  outcome.bounds = lower_bounds(costs, outcome.schedule);
   outcome.bounds_hold = costs.bounds_hold();
   status.clear();
   return outcome;

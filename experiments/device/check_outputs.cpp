@@ -18,27 +18,36 @@ constexpr double kInside = 3;
 
 /// A graph and schedule in which every operator's output is one of the graph: a join of its own reads it, and all of
 /// them are a last stage. A join of one value is only a name for it, so the same kernels run at the same places, but
-/// that no memory is used again.
+/// that no memory is used again. What is split is observed whole.
 struct Observed {
   Graph graph;
   Schedule schedule;
   std::vector<OpId> of;  ///< by output of the graph: the operator whose output it is
 
   Observed(const Graph& from, const Schedule& s) : graph(from), schedule(s), of(from.outputs()) {
-    const std::vector<Slot> slots = slots_of(from, s);
-    std::vector<Group> names(s.devices.size());
     for (OpId op : from.units()) {
       if (from.succs(op).empty()) continue;
-      names[slots[op].device].push_back(graph.add(from.op(op).name + " (observed)", {graph.all(op)}, {}));
+      graph.add(observer(from, op), {graph.all(op)}, {});
       of.push_back(op);
     }
     if (graph.size() > from.size()) graph.end_block("observed");
+    const std::shared_ptr<const Graph> scheduled = scheduled_graph(graph, s);
+    const std::vector<Slot> slots = slots_of(*scheduled, s);
+    std::vector<Group> names(s.devices.size());
+    for (OpId op : from.units()) {
+      const OpId now = scheduled->find(from.op(op).name);
+      const OpId first = scheduled->op(now).is_stack() ? scheduled->strips(now).front() : now;
+      if (!from.succs(op).empty()) names[slots[first].device].push_back(scheduled->find(observer(from, op)));
+    }
     for (std::size_t d = 0; d < names.size(); ++d) {
       if (!s.launch_order.empty()) std::ranges::copy(names[d], std::back_inserter(schedule.launch_order));
       if (!names[d].empty()) schedule.devices[d].stages.push_back({.groups = {std::move(names[d])}});
     }
-    if (!schedule.priority.empty()) schedule.priority.resize(graph.size(), 0);
+    if (!schedule.priority.empty()) schedule.priority.resize(scheduled->size(), 0);
   }
+
+ private:
+  static std::string observer(const Graph& from, OpId op) { return from.op(op).name + " (observed)"; }
 };
 
 std::vector<Tensor> inputs_from(const Graph& graph, std::uint64_t seed) {

@@ -132,7 +132,7 @@ class Optimizer {
       const Measurement latency = executor->measure({.max_seconds = 0.5});
       device_.keep(costs_, found.schedule, what, latency);
       attempt.timed = bench::timed(what, costs_, found, *executor, latency);
-      attempt.bound_ms = lower_bounds(costs_, what.gpus, found.schedule.mode).lower();
+      attempt.bound_ms = lower_bounds(costs_, found.schedule).lower();
     }
     tried_.push_back(std::move(attempt));
   }

@@ -3,6 +3,7 @@
 
 #include "schedulers/hios/hios.hpp"
 #include "schedulers/scheduler.hpp"
+#include "schedulers/split/rows_option.hpp"
 
 namespace opsched {
 
@@ -48,11 +49,12 @@ Schedule make_heft(const SchedulerRequest& request) {
 }  // namespace
 
 SchedulerInfo heft_scheduler() {
-  return {.name = "heft",
-          .summary = "every operator to the device where it finishes first, in gaps, too (HEFT, TPDS 2002)",
-          .max_devices = 0,
-          .options = {},
-          .make = make_heft};
+  return with_rows_option(
+      {.name = "heft",
+       .summary = "every operator to the device where it finishes first, in gaps, too (HEFT, TPDS 2002)",
+       .max_devices = 0,
+       .options = {},
+       .make = make_heft});
 }
 
 }  // namespace opsched

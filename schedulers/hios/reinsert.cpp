@@ -16,6 +16,7 @@
 #include "schedulers/hios/hios.hpp"
 #include "schedulers/options.hpp"
 #include "schedulers/scheduler.hpp"
+#include "schedulers/split/rows_option.hpp"
 
 namespace opsched {
 namespace {
@@ -199,15 +200,16 @@ Schedule make_reinsert(const SchedulerRequest& request) {
 }  // namespace
 
 SchedulerInfo reinsert_scheduler() {
-  return {.name = "reinsert",
-          .summary = "starts from hios-lp, hios-mr and heft and moves operators one at a time, by annealing",
-          .max_devices = 0,
-          .options = {{"window", "most operators in a stage (default 3)"},
-                      {"iterations",
-                       "moves to try (default 150 an operator, but 2500 to 40000, fewer above 2000 operators)"},
-                      {"seconds", "stop after this time; results then depend on the machine (default no limit)"},
-                      {"seed", "of the random moves (default 1)"}},
-          .make = make_reinsert};
+  return with_rows_option(
+      {.name = "reinsert",
+       .summary = "starts from hios-lp, hios-mr and heft and moves operators one at a time, by annealing",
+       .max_devices = 0,
+       .options = {{"window", "most operators in a stage (default 3)"},
+                   {"iterations",
+                    "moves to try (default 150 an operator, but 2500 to 40000, fewer above 2000 operators)"},
+                   {"seconds", "stop after this time; results then depend on the machine (default no limit)"},
+                   {"seed", "of the random moves (default 1)"}},
+       .make = make_reinsert});
 }
 
 }  // namespace opsched

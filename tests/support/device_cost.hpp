@@ -11,7 +11,9 @@ namespace opsched::test {
 
 class TrueStopwatch : public Stopwatch {
  public:
-  TrueStopwatch(const Graph& graph, std::uint64_t seed) : graph_(graph), device_(seed) {}
+  TrueStopwatch(const Graph& graph, std::uint64_t seed) : graph_(graph), seed_(seed), device_(seed) {}
+
+  std::unique_ptr<Stopwatch> of(const Graph& graph) override { return std::make_unique<TrueStopwatch>(graph, seed_); }
 
   void time_stages(std::span<const StageRequest> requests, const Done& done) override {
     for (std::size_t i = 0; i < requests.size(); ++i) done(i, device_.stage(graph_, requests[i].stage));
@@ -25,6 +27,7 @@ class TrueStopwatch : public Stopwatch {
 
  private:
   const Graph& graph_;
+  std::uint64_t seed_;
   TrueDevice device_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/cost/cost_model.hpp"
@@ -28,6 +29,9 @@ class TestCost : public CostModel {
 
   const Graph& graph() const override { return graph_; }
   Provenance provenance() const override { return Provenance::synthetic; }
+  std::unique_ptr<CostModel> of(const Graph& graph) override {
+    return std::make_unique<TestCost>(graph, seed_, ratio_);
+  }
   double operator_ms(OpId op) override { return solo_[op]; }
   double utilisation(OpId op) override { return use_[op]; }
   double work_ms(OpId op) override { return 0.5 * solo_[op] * (1 + use_[op]); }

@@ -6,6 +6,7 @@
 
 #include "core/cost/signature/signature.hpp"
 #include "core/cost/transfer.hpp"
+#include "core/error.hpp"
 #include "core/schedule/schedule_text.hpp"
 
 namespace opsched {
@@ -15,9 +16,19 @@ Stage alone(OpId op) { return {.strategy = Strategy::concurrent, .groups = {{op}
 
 }  // namespace
 
+std::unique_ptr<Stopwatch> Stopwatch::of(const Graph& graph) {
+  throw Error("nothing times operators of graph '" + graph.name() + "' that are split into rows");
+}
+
 MeasuredCost::MeasuredCost(const Graph& graph, Profile& profile, std::unique_ptr<Stopwatch> stopwatch,
                            double macs_per_ms)
     : graph_(graph), profile_(profile), stopwatch_(std::move(stopwatch)), macs_per_ms_(macs_per_ms), signer_(graph) {}
+
+std::unique_ptr<CostModel> MeasuredCost::of(const Graph& graph) {
+  auto other = std::make_unique<MeasuredCost>(graph, profile_, stopwatch_->of(graph), macs_per_ms_);
+  other->fit_ = fit_;
+  return other;
+}
 
 double MeasuredCost::operator_ms(OpId op) { return stage_ms(alone(op)); }
 
@@ -47,7 +58,8 @@ double MeasuredCost::transfer_ms(OpId producer, OpId consumer, int from, int to)
   return profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, profile_.precision()));
 }
 
-std::optional<double> MeasuredCost::schedule_ms(const Schedule& schedule) {
+std::optional<double> MeasuredCost::schedule_ms(const Schedule& asked) {
+  const Schedule schedule = stated(graph_, asked);
   const std::string graph = fingerprint(graph_), key = fingerprint(schedule);
   if (!profile_.find_schedule(graph, key)) record(schedule, stopwatch_->time_schedule(schedule));
   return profile_.find_schedule(graph, key)->record.ms;
@@ -56,9 +68,11 @@ std::optional<double> MeasuredCost::schedule_ms(const Schedule& schedule) {
 void MeasuredCost::prefetch_schedules(std::span<const Schedule> schedules) {
   std::vector<Schedule> unknown;
   std::unordered_set<std::string> distinct;
-  for (const Schedule& schedule : schedules) {
+  for (const Schedule& asked : schedules) {
+    Schedule schedule = stated(graph_, asked);
     const std::string key = fingerprint(schedule);
-    if (!profile_.find_schedule(fingerprint(graph_), key) && distinct.insert(key).second) unknown.push_back(schedule);
+    if (!profile_.find_schedule(fingerprint(graph_), key) && distinct.insert(key).second)
+      unknown.push_back(std::move(schedule));
   }
   if (unknown.empty()) return;
   const std::vector<ProfileEntry> records = stopwatch_->time_in_turn(unknown);
@@ -87,11 +101,12 @@ RecordedCost& MeasuredCost::estimator() {
     prefetch(stages);
   }
   const std::size_t known = profile_.stages().size();
-  if (!estimator_ || 2 * known > 3 * fitted_to_) {
+  if (!fit_->model || 2 * known > 3 * fit_->stages)
+    *fit_ = {std::make_shared<const ContentionModel>(ContentionModel::fit(profile_)), known};
+  if (!estimator_ || model_ != fit_->model) {
     estimator_.reset();
-    model_.emplace(ContentionModel::fit(profile_));
+    model_ = fit_->model;
     estimator_.emplace(graph_, profile_, *model_);
-    fitted_to_ = known;
   }
   return *estimator_;
 }

@@ -27,6 +27,8 @@ class Stopwatch {
   virtual ProfileEntry time_schedule(const Schedule& schedule) = 0;
   /// Several in turn, to be compared.
   virtual std::vector<ProfileEntry> time_in_turn(std::span<const Schedule> schedules) = 0;
+  /// A stopwatch of another graph on the same device; the graph must outlive it. Default: throws Error.
+  virtual std::unique_ptr<Stopwatch> of(const Graph& graph);
 };
 
 /// What the profile holds is answered from it; the rest is measured and recorded there at once.
@@ -41,6 +43,7 @@ class MeasuredCost : public CostModel {
 
   const Graph& graph() const override { return graph_; }
   Provenance provenance() const override { return Provenance::measured; }
+  std::unique_ptr<CostModel> of(const Graph& graph) override;
 
   double operator_ms(OpId op) override;
   double stage_ms(const Stage& stage) override;
@@ -77,9 +80,14 @@ class MeasuredCost : public CostModel {
   std::unique_ptr<Stopwatch> stopwatch_;
   double macs_per_ms_;
   StageSigner signer_;
-  std::optional<ContentionModel> model_;
+  /// Shared with the costs of other graphs that this model has made.
+  struct Fit {
+    std::shared_ptr<const ContentionModel> model;
+    std::size_t stages = 0;  ///< in the profile when it was fitted
+  };
+  std::shared_ptr<Fit> fit_ = std::make_shared<Fit>();
+  std::shared_ptr<const ContentionModel> model_;  ///< of the estimator
   std::optional<RecordedCost> estimator_;
-  std::size_t fitted_to_ = 0;  ///< stages in the profile at the last fit
 };
 
 }  // namespace opsched

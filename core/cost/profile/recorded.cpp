@@ -46,7 +46,7 @@ std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& prof
        ++it) {
     if (it->second.schedule.empty()) continue;
     Schedule schedule = schedule_from_text(it->second.schedule);
-    if (static_cast<int>(schedule.devices.size()) > devices) continue;
+    if (static_cast<int>(schedule.devices.size()) > devices || schedule.splits != graph.splits()) continue;
     schedule.graph = graph.name();
     validate(graph, schedule);
     schedules.push_back(std::move(schedule));
@@ -73,7 +73,7 @@ RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const Con
       signer_(graph) {
   for (OpId op = 0; op < graph.size(); ++op) {
     Task task;
-    if (!graph.op(op).is_input()) {
+    if (graph.op(op).is_unit()) {
       task = model.operator_task(graph.op(op), operator_signature(graph, op), graph.batch());
       if (const ProfileEntry* record = profile.find_stage(signer_.solo(op))) task.ms = record->ms;
     }
@@ -135,7 +135,7 @@ double RecordedCost::transfer_ms(OpId producer, OpId consumer, int from, int to)
 }
 
 std::optional<double> RecordedCost::schedule_ms(const Schedule& schedule) {
-  const ScheduleRecord* known = profile_.find_schedule(fingerprint(graph_), fingerprint(schedule));
+  const ScheduleRecord* known = profile_.find_schedule(fingerprint(graph_), fingerprint(stated(graph_, schedule)));
   return known ? std::optional(known->record.ms) : std::nullopt;
 }
 

@@ -19,8 +19,8 @@ struct Recording {
   static Recording load(const std::string& path);
 };
 
-/// Schedules of this graph on at most so many devices that a profile holds, by fingerprint. Throws Error where one of
-/// them cannot be read as a schedule.
+/// Schedules of this graph, with its splits, on at most so many devices that a profile holds, by fingerprint. Throws
+/// Error where one of them cannot be read as a schedule.
 std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile, int devices);
 
 /// A schedule of this graph on as many GPUs as it has devices.
@@ -37,6 +37,9 @@ class RecordedCost : public CostModel {
 
   const Graph& graph() const override { return graph_; }
   Provenance provenance() const override { return Provenance::recorded; }
+  std::unique_ptr<CostModel> of(const Graph& graph) override {
+    return std::make_unique<RecordedCost>(graph, profile_, model_);
+  }
   double operator_ms(OpId op) override { return tasks_[op].ms; }
   double utilisation(OpId op) override { return tasks_[op].utilisation; }
   double stage_ms(const Stage& stage) override;

@@ -75,12 +75,12 @@ void add_terms(std::string& text, const Graph& graph, const Operator& op) {
   };
   if (!op.is_product() && terms.size() == 1 && terms[0].size() == 1 && slices(terms[0]) == 0) return;
   std::string separator = op.is_product() ? "(x" : "(";
-  for (const Term& term : terms) {
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    const Term& term = terms[t];
     text += separator + std::to_string(term.front().channels());
     separator = "+";
-    const Shape& from = graph.op(term.front().op).output;
-    if (from.h != op.input.h) text += 'h';
-    if (from.w != op.input.w) text += 'w';
+    if (op.is_product() && op.factors[t].h != op.input.h) text += 'h';
+    if (op.is_product() && op.factors[t].w != op.input.w) text += 'w';
     if (term.size() > 1) text += "*" + std::to_string(term.size());
     if (const auto n = slices(term)) text += "/" + std::to_string(n);
   }
@@ -225,7 +225,7 @@ void read_terms(Reader& in, Operator& op) {
 std::string operator_signature(const Graph& graph, OpId id) {
   const Operator& op = graph.op(id);
   std::string text = std::to_string(op.input.c) + "x" + std::to_string(op.input.h) + "x" + std::to_string(op.input.w);
-  if (!op.is_input()) add_terms(text, graph, op);
+  if (op.is_unit()) add_terms(text, graph, op);
   for (const Layer& layer : op.layers) add_layer(text, layer);
   return text;
 }

@@ -191,10 +191,17 @@ class Hash {
 
 StageSigner::StageSigner(const Graph& graph) : prefix_("b" + std::to_string(graph.batch())), slots_(join_slots(graph)) {
   for (OpId id = 0; id < graph.size(); ++id) {
-    terms_.push_back(graph.op(id).terms);
+    std::vector<std::vector<Read>>& reads = reads_.emplace_back();
+    for (const Term& term : graph.op(id).terms) {
+      reads.emplace_back();
+      for (const Value& v : term) {
+        const Rows rows = graph.rows_read(graph.op(id), v);
+        reads.back().push_back({graph.producers(graph.op(id), v), {v.op, v.begin, v.end, rows.begin}});
+      }
+    }
     signatures_.push_back(operator_signature(graph, id));
     std::string key;
-    if (!graph.op(id).is_input()) key = this->stage({Strategy::concurrent, {{id}}});
+    if (graph.op(id).is_unit()) key = this->stage({Strategy::concurrent, {{id}}});
     solo_.push_back(std::move(key));
   }
   for (OpId id = 0; id < graph.size(); ++id) {
@@ -236,14 +243,21 @@ std::string StageSigner::stage(const Stage& stage) const {
     return it != places.end() && it->first == id ? &it->second : nullptr;
   };
 
+  // The first of the stage's operators that compute what is read.
+  const auto inside = [&](const Read& read) -> const Place* {
+    for (OpId from : read.from)
+      if (const Place* place = place_of(from)) return place;
+    return nullptr;
+  };
+
   // What is read from outside, how often.
-  std::vector<std::tuple<OpId, int, int>> outside;
+  std::vector<std::tuple<OpId, int, int, int>> outside;
   for (const auto& [id, place] : places)
-    for (const Term& term : terms_[id])
-      for (const Value& v : term)
-        if (!place_of(v.op)) outside.emplace_back(v.op, v.begin, v.end);
+    for (const std::vector<Read>& term : reads_[id])
+      for (const Read& read : term)
+        if (!inside(read)) outside.push_back(read.what);
   std::ranges::sort(outside);
-  std::vector<std::tuple<OpId, int, int>> shared;
+  std::vector<std::tuple<OpId, int, int, int>> shared;
   for (std::size_t i = 1; i < outside.size(); ++i)
     if (outside[i] == outside[i - 1] && (shared.empty() || shared.back() != outside[i])) shared.push_back(outside[i]);
 
@@ -254,16 +268,16 @@ std::string StageSigner::stage(const Stage& stage) const {
       const int position = static_cast<int>(encoding.ops.size());
       GroupEncoding::Op op{.id = id, .local = {}};
       encoding.text += ' ' + signatures_[id] + '@';
-      for (std::size_t t = 0; t < terms_[id].size(); ++t) {
+      for (std::size_t t = 0; t < reads_[id].size(); ++t) {
         std::vector<std::string> local;
         int stars = 0;
-        for (const Value& v : terms_[id][t]) {
-          if (const Place* place = place_of(v.op)) {
+        for (const Read& read : reads_[id][t]) {
+          if (const Place* place = inside(read)) {
             if (place->group != static_cast<int>(g))
               throw Error("the groups of a stage depend on each other: they have no latency side by side");
             local.push_back(std::to_string(place->position));
-          } else if (const auto it = std::ranges::lower_bound(shared, std::tuple(v.op, v.begin, v.end));
-                     it != shared.end() && *it == std::tuple(v.op, v.begin, v.end)) {
+          } else if (const auto it = std::ranges::lower_bound(shared, read.what);
+                     it != shared.end() && *it == read.what) {
             encoding.uses.push_back({position, static_cast<int>(t), static_cast<int>(it - shared.begin())});
             ++stars;
           } else {
@@ -315,7 +329,8 @@ SignedStage parse_stage_key(const std::string& key) {
   return stage;
 }
 
-std::string fingerprint(const Graph& graph) {
+std::string fingerprint(const Graph& of) {
+  const Graph& graph = of.unsplit();
   Hash hash;
   hash.add(graph.batch());
   for (OpId id = 0; id < graph.size(); ++id) {

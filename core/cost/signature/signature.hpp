@@ -23,6 +23,7 @@
 
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/schedule/merge_copies.hpp"
@@ -48,8 +49,14 @@ class StageSigner {
   const std::string& solo(OpId op) const { return solo_[op]; }
 
  private:
+  /// What an operator reads as one value.
+  struct Read {
+    std::vector<OpId> from;                ///< those that compute it
+    std::tuple<OpId, int, int, int> what;  ///< equal: the same channels and rows
+  };
+
   std::string prefix_;
-  std::vector<std::vector<Term>> terms_;
+  std::vector<std::vector<std::vector<Read>>> reads_;  ///< by operator and term
   std::vector<JoinSlot> slots_;
   std::vector<std::string> signatures_, solo_;
   std::vector<std::string> readers_;  ///< by operator: hash of those that would read it as a part of a merge
@@ -71,9 +78,10 @@ SignedStage parse_stage_key(const std::string& key);
 /// The operator of an operator_signature. Throws Error where the text is none.
 Operator parse_operator_signature(const std::string& signature);
 
-/// Hash of a graph's structure and batch, names left out; 16 hex digits.
+/// Hash of a graph's structure and batch, names left out; 16 hex digits. Splits make no difference: they belong to
+/// schedules.
 std::string fingerprint(const Graph& graph);
-/// Hash of what a schedule makes a device do: mode, placement, order, streams; names left out.
+/// Hash of what a schedule makes a device do: splits, mode, placement, order, streams; names left out.
 std::string fingerprint(const Schedule& schedule);
 
 }  // namespace opsched

@@ -36,18 +36,20 @@ void depth_to_space(TensorView<const float> in, const DepthToSpace& pixels, Tens
 }
 
 void softmax(TensorView<const float> in, const Softmax& softmax, TensorView<float> out, int threads) {
-  const std::int64_t plane = std::int64_t{in.shape.h} * in.shape.w, step = softmax.inner * plane;
+  const std::int64_t plane = std::int64_t{in.shape.h} * in.shape.w;
+  const std::int64_t in_step = softmax.inner * in.channel_stride, out_step = softmax.inner * out.channel_stride;
   const int outer = in.shape.c / (softmax.size * softmax.inner);
-  parallel_for(in.n * outer, threads, [&](int job) {
-    const int first = job % outer * softmax.size * softmax.inner;
-    const float* from = in.plane(job / outer, first);
-    float* to = out.plane(job / outer, first);
-    for (std::int64_t at = 0; at < step; ++at) {
-      float largest = from[at];
-      for (int i = 1; i < softmax.size; ++i) largest = std::max(largest, from[at + i * step]);
+  parallel_for(in.n * outer * softmax.inner, threads, [&](int job) {
+    const int image = job / softmax.inner / outer;
+    const int first = job / softmax.inner % outer * softmax.size * softmax.inner + job % softmax.inner;
+    const float* from = in.plane(image, first);
+    float* to = out.plane(image, first);
+    for (std::int64_t at = 0; at < plane; ++at, ++from, ++to) {
+      float largest = *from;
+      for (int i = 1; i < softmax.size; ++i) largest = std::max(largest, from[i * in_step]);
       double sum = 0;
-      for (int i = 0; i < softmax.size; ++i) sum += to[at + i * step] = std::exp(from[at + i * step] - largest);
-      for (int i = 0; i < softmax.size; ++i) to[at + i * step] = static_cast<float>(to[at + i * step] / sum);
+      for (int i = 0; i < softmax.size; ++i) sum += to[i * out_step] = std::exp(from[i * in_step] - largest);
+      for (int i = 0; i < softmax.size; ++i) to[i * out_step] = static_cast<float>(to[i * out_step] / sum);
     }
   });
 }
@@ -57,17 +59,17 @@ void normalize(TensorView<const float> in, const Normalize& normalize, TensorVie
   const int channels = in.shape.c / normalize.groups;
   parallel_for(in.n * normalize.groups, threads, [&](int job) {
     const int image = job / normalize.groups, first = job % normalize.groups * channels;
-    const float* from = in.plane(image, first);
-    float* to = out.plane(image, first);
-    // As many times `step` apart as there are numbers alike, at `places` places.
-    const std::int64_t places = normalize.per_pixel ? plane : 1, step = normalize.per_pixel ? plane : 1;
-    const std::int64_t count = normalize.per_pixel ? channels : channels * plane;
-    for (std::int64_t at = 0; at < places; ++at) {
-      const auto [mean, factor] = moments_of(static_cast<double>(count), normalize.epsilon, [&](const auto& take) {
-        for (std::int64_t i = 0; i < count; ++i) take(from[at + i * step]);
-      });
-      for (std::int64_t i = 0; i < count; ++i)
-        to[at + i * step] = static_cast<float>((from[at + i * step] - mean) * factor);
+    // Numbers are alike at each pixel, or all together.
+    const std::int64_t together = normalize.per_pixel ? 1 : plane;
+    for (std::int64_t at = 0; at < plane; at += together) {
+      const auto [mean, factor] =
+          moments_of(static_cast<double>(channels * together), normalize.epsilon, [&](const auto& take) {
+            for (int c = 0; c < channels; ++c)
+              for (std::int64_t i = at; i < at + together; ++i) take(in.plane(image, first + c)[i]);
+          });
+      for (int c = 0; c < channels; ++c)
+        for (std::int64_t i = at; i < at + together; ++i)
+          out.plane(image, first + c)[i] = static_cast<float>((in.plane(image, first + c)[i] - mean) * factor);
     }
   });
 }

@@ -81,9 +81,8 @@ class CpuExecutor : public Executor {
  private:
   TensorView<float> view(const View& v) {
     const Buffer& buffer = program_.buffers[v.buffer];
-    const std::int64_t plane = std::int64_t{buffer.shape.h} * buffer.shape.w;
     float* data = arenas_[buffer.device].data() + buffer.offset / static_cast<std::int64_t>(sizeof(float));
-    return {data + v.channel * plane, buffer.shape.size(), batch_, {v.channels, buffer.shape.h, buffer.shape.w}};
+    return part_of(data, batch_, buffer.shape, v.channel, v.channels, v.rows);
   }
 
   void clear_padding(const Buffer& buffer) {

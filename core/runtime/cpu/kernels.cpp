@@ -67,11 +67,12 @@ void depthwise(TensorView<const float> in, const Conv2d& conv, const ConvWeights
 }
 
 /// Pixels [begin, end) of the output as columns: one row an input channel and tap, zero in the padding.
-Matrix columns(const float* image, int channels, const Conv2d& conv, const Shape& in, const Shape& out, int begin,
-               int end) {
+Matrix columns(TensorView<const float> source, int image, int first, int channels, const Conv2d& conv, const Shape& out,
+               int begin, int end) {
+  const Shape& in = source.shape;
   Matrix matrix(channels * conv.kernel[0] * conv.kernel[1], end - begin);
   float* to = matrix.data();
-  for (int c = 0; c < channels; ++c, image += std::int64_t{in.h} * in.w)
+  for (int c = 0; c < channels; ++c)
     for (int ky = 0; ky < conv.kernel[0]; ++ky)
       for (int kx = 0; kx < conv.kernel[1]; ++kx) {
         const Range xs(conv, 1, kx, in.w, out.w);
@@ -80,7 +81,8 @@ Matrix columns(const float* image, int channels, const Conv2d& conv, const Shape
           const int y = oy * conv.stride[0] - conv.padding[0] + ky * conv.dilation[0];
           const bool inside = y >= 0 && y < in.h;
           const int a = inside ? std::clamp(xs.begin, from, until) : until, b = std::clamp(xs.end, a, until);
-          const float* row = image + std::int64_t{y} * in.w - conv.padding[1] + kx * conv.dilation[1];
+          const float* row =
+              source.plane(image, first + c) + std::int64_t{y} * in.w - conv.padding[1] + kx * conv.dilation[1];
           std::fill(to, to + (a - from), 0.0f);
           for (int x = a; x < b; ++x) to[x - from] = row[x * conv.stride[1]];
           std::fill(to + (b - from), to + (until - from), 0.0f);
@@ -94,7 +96,7 @@ Matrix columns(const float* image, int channels, const Conv2d& conv, const Shape
 /// Weights times columns, for every image, group, tile of pixels and block of output channels.
 void dense(TensorView<const float> in, const Conv2d& conv, const ConvWeights& weights, TensorView<float> out,
            int threads) {
-  const int pixels = out.shape.h * out.shape.w, in_pixels = in.shape.h * in.shape.w;
+  const int pixels = out.shape.h * out.shape.w;
   const int channels = in.shape.c / conv.groups, outs = conv.out_channels / conv.groups;
   const int depth = channels * conv.kernel[0] * conv.kernel[1];
   // Columns of about 512 KiB stay in the second-level cache.
@@ -111,13 +113,13 @@ void dense(TensorView<const float> in, const Conv2d& conv, const ConvWeights& we
     const int channel = g * outs + first;
     const Eigen::Map<const Matrix> kernel(weights.weight.data() + std::int64_t{channel} * depth, count, depth);
     const Eigen::Map<const Eigen::VectorXf> bias(weights.bias.data() + channel, count);
-    Eigen::Map<Matrix, 0, Stride> result(out.plane(image, channel) + begin, count, end - begin, Stride(pixels));
-    const float* source = in.plane(image, g * channels);
+    Eigen::Map<Matrix, 0, Stride> result(out.plane(image, channel) + begin, count, end - begin,
+                                         Stride(out.channel_stride));
     if (direct)
-      result.noalias() =
-          kernel * Eigen::Map<const Matrix, 0, Stride>(source + begin, depth, end - begin, Stride(in_pixels));
+      result.noalias() = kernel * Eigen::Map<const Matrix, 0, Stride>(in.plane(image, g * channels) + begin, depth,
+                                                                      end - begin, Stride(in.channel_stride));
     else
-      result.noalias() = kernel * columns(source, channels, conv, in.shape, out.shape, begin, end);
+      result.noalias() = kernel * columns(in, image, g * channels, channels, conv, out.shape, begin, end);
     result.colwise() += bias;
     for (int m = 0; m < count; ++m) activate(&result(m, 0), end - begin, conv.act);
   });
@@ -141,7 +143,7 @@ void multiply(std::span<const TensorView<const float>> inputs, Activation act, T
     const int image = job / out.shape.c, c = job % out.shape.c;
     float* const to = out.plane(image, c);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const auto& [data, stride, n, shape] = inputs[i];
+      const Shape& shape = inputs[i].shape;
       const float* const from = inputs[i].plane(image, shape.c == 1 ? 0 : c);
       for (int y = 0; y < out.shape.h; ++y)
         for (int x = 0; x < out.shape.w; ++x) {

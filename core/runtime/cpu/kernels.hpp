@@ -7,18 +7,30 @@
 
 namespace opsched {
 
-/// A batch of images, NCHW, dense but for the stride from image to image: a slice of channels of a
-/// larger tensor is a view.
+/// A batch of images, NCHW, dense but for the strides from image to image and from channel to channel: channels and
+/// rows of a larger tensor are a view.
 template <class T>
 struct TensorView {
   T* data = nullptr;
   std::int64_t batch_stride = 0;
   int n = 0;
   Shape shape;
+  std::int64_t channel_stride = std::int64_t{shape.h} * shape.w;
   T* image(int i) const { return data + i * batch_stride; }
-  T* plane(int i, int c) const { return image(i) + std::int64_t{c} * shape.h * shape.w; }
-  operator TensorView<const T>() const { return {data, batch_stride, n, shape}; }
+  T* plane(int i, int c) const { return image(i) + c * channel_stride; }
+  operator TensorView<const T>() const { return {data, batch_stride, n, shape, channel_stride}; }
 };
+
+/// Channels from `channel` on and rows of a dense tensor of shape `whole` at `data`.
+template <class T>
+TensorView<T> part_of(T* data, int n, const Shape& whole, int channel, int channels, const Rows& rows) {
+  const std::int64_t plane = std::int64_t{whole.h} * whole.w;
+  return {data + channel * plane + std::int64_t{rows.begin} * whole.w,
+          whole.size(),
+          n,
+          {channels, rows.size(), whole.w},
+          plane};
+}
 
 /// out = act(sum of inputs). A NaN anywhere stays a NaN, here and below.
 void gather(std::span<const TensorView<const float>> inputs, Activation act, TensorView<float> out, int threads);

@@ -10,52 +10,48 @@ namespace {
 
 Tensor empty_tensor(int n, const Shape& shape) { return {n, shape, std::vector<float>(n * shape.size())}; }
 
-/// Channels [begin, end) of a tensor.
-template <class T>
-TensorView<T> channels(T* data, int n, Shape shape, int begin, int end) {
-  const std::int64_t plane = std::int64_t{shape.h} * shape.w;
-  return {data + begin * plane, shape.size(), n, {end - begin, shape.h, shape.w}};
-}
-TensorView<float> all(Tensor& t) { return channels(t.data.data(), t.n, t.shape, 0, t.shape.c); }
+TensorView<float> all(Tensor& t) { return part_of(t.data.data(), t.n, t.shape, 0, t.shape.c, {0, t.shape.h}); }
 
-Tensor multiplied(const Operator& op, int batch, const std::vector<Tensor>& values, int threads) {
+/// What an operator reads as one term, from everything that was computed.
+std::vector<TensorView<const float>> read(const Graph& graph, const Operator& op, const Term& term,
+                                          const std::vector<Tensor>& values) {
+  std::vector<TensorView<const float>> inputs;
+  for (const Value& v : term) {
+    const Tensor& from = values[v.op];
+    inputs.push_back(part_of(from.data.data(), from.n, from.shape, v.begin, v.channels(), graph.rows_read(op, v)));
+  }
+  return inputs;
+}
+
+Tensor multiplied(const Graph& graph, const Operator& op, const std::vector<Tensor>& values, int threads) {
   std::vector<Tensor> sums;
   std::vector<TensorView<const float>> factors;
   for (const Term& term : op.terms) {
-    std::vector<TensorView<const float>> inputs;
-    for (const Value& v : term) {
-      const Tensor& from = values[v.op];
-      inputs.push_back(channels(from.data.data(), from.n, from.shape, v.begin, v.end));
-    }
-    sums.push_back(empty_tensor(batch, inputs.front().shape));
+    const std::vector<TensorView<const float>> inputs = read(graph, op, term, values);
+    sums.push_back(empty_tensor(graph.batch(), inputs.front().shape));
     gather(inputs, Activation::none, all(sums.back()), threads);
   }
   for (Tensor& sum : sums) factors.push_back(all(sum));
-  Tensor x = empty_tensor(batch, op.input);
+  Tensor x = empty_tensor(graph.batch(), op.input);
   multiply(factors, Activation::none, all(x), threads);
   return x;
 }
 
-Tensor joined(const Operator& op, int batch, const std::vector<Tensor>& values, int threads) {
-  Tensor x = empty_tensor(batch, op.input);
+Tensor joined(const Graph& graph, const Operator& op, const std::vector<Tensor>& values, int threads) {
+  Tensor x = empty_tensor(graph.batch(), op.input);
   int channel = 0;
   for (const Term& term : op.terms) {
-    std::vector<TensorView<const float>> inputs;
-    for (const Value& v : term) {
-      const Tensor& from = values[v.op];
-      inputs.push_back(channels(from.data.data(), from.n, from.shape, v.begin, v.end));
-    }
-    const int end = channel + term.front().channels();
-    gather(inputs, Activation::none, channels(x.data.data(), x.n, x.shape, channel, end), threads);
-    channel = end;
+    const int channels = term.front().channels();
+    gather(read(graph, op, term, values), Activation::none,
+           part_of(x.data.data(), x.n, x.shape, channel, channels, {0, x.shape.h}), threads);
+    channel += channels;
   }
   return x;
 }
 
 Tensor compute(const Graph& graph, OpId id, const std::vector<Tensor>& values, std::uint64_t seed, int threads) {
   const Operator& op = graph.op(id);
-  Tensor x =
-      op.is_product() ? multiplied(op, graph.batch(), values, threads) : joined(op, graph.batch(), values, threads);
+  Tensor x = op.is_product() ? multiplied(graph, op, values, threads) : joined(graph, op, values, threads);
   for (int layer = 0; layer < static_cast<int>(op.layers.size()); ++layer) {
     Tensor y = empty_tensor(x.n, infer_shape(op.layers[layer], x.shape));
     const TensorView<const float> in = all(x);
@@ -86,14 +82,28 @@ std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tens
   check_inputs(graph, inputs);
   const int threads = processors();
   std::vector<Tensor> values(graph.size());
-  std::vector<std::size_t> readers(graph.size());
+  std::vector<int> uses(graph.size());  // of an output
+  for (OpId op = 0; op < graph.size(); ++op)
+    for (const Term& term : graph.op(op).terms)
+      for (const Value& v : term) ++uses[v.op];
   std::size_t next_input = 0;
   for (OpId op = 0; op < graph.size(); ++op) {
-    readers[op] = graph.succs(op).size();
-    values[op] = graph.op(op).is_input() ? inputs[next_input++] : compute(graph, op, values, seed, threads);
-    if (observe) observe(op, values[op]);
-    for (OpId p : graph.preds(op))
-      if (--readers[p] == 0) values[p] = {};
+    const Operator& what = graph.op(op);
+    if (what.is_stack())
+      values[op] = empty_tensor(graph.batch(), what.output);
+    else
+      values[op] = what.is_input() ? inputs[next_input++] : compute(graph, op, values, seed, threads);
+    if (what.is_strip()) {
+      Tensor& whole = values[what.stack];
+      const TensorView<const float> strip = all(values[op]);
+      gather({&strip, 1}, Activation::none,
+             part_of(whole.data.data(), whole.n, whole.shape, 0, whole.shape.c, what.rows), threads);
+    }
+    if (observe && !what.is_stack()) observe(op, values[op]);
+    for (const Term& term : what.terms)
+      for (const Value& v : term)
+        if (--uses[v.op] == 0) values[v.op] = {};
+    if (what.is_strip()) values[op] = {};
   }
   std::vector<Tensor> outputs;
   for (OpId op : graph.outputs()) outputs.push_back(std::move(values[op]));

@@ -84,10 +84,12 @@ TensorLayout dense_layout(const Shape& shape, TensorFormat layout) {
 }
 
 TensorLayout slice_layout(const Shape& whole, int channel, int channels, int batch, TensorFormat layout,
-                          int element_bytes) {
+                          int element_bytes, Rows rows) {
+  if (rows.empty()) rows = {0, whole.h};
   const std::int64_t plane = std::int64_t{whole.h} * whole.w;
   TensorLayout t;
-  t.n = (batch == 1 && layout == TensorFormat::nchw ? channels : whole.c) * plane;
+  t.n = whole.c * plane;
+  if (batch == 1) t.n = layout == TensorFormat::nchw ? channels * plane : std::int64_t{whole.c} * rows.size() * whole.w;
   if (layout == TensorFormat::nchw) {
     t.c = plane;
     t.h = whole.w;
@@ -97,15 +99,16 @@ TensorLayout slice_layout(const Shape& whole, int channel, int channels, int bat
     t.h = std::int64_t{whole.w} * whole.c;
     t.w = whole.c;
   }
-  const std::int64_t offset = slice_offset(whole, channel, layout, element_bytes);
+  const std::int64_t offset = slice_offset(whole, channel, layout, element_bytes, rows.begin);
   t.alignment = 16;
   while (offset % t.alignment != 0) t.alignment /= 2;
   return t;
 }
 
-std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes) {
-  return layout == TensorFormat::nchw ? std::int64_t{channel} * whole.h * whole.w * element_bytes
-                                      : std::int64_t{channel} * element_bytes;
+std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes, int row) {
+  const std::int64_t first = layout == TensorFormat::nchw ? (std::int64_t{channel} * whole.h + row) * whole.w
+                                                          : std::int64_t{row} * whole.w * whole.c + channel;
+  return first * element_bytes;
 }
 
 std::string Problem::key() const {
@@ -154,13 +157,12 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
   if (step.kind == Step::Kind::transfer)
     throw Error("a transfer between devices is not a problem of the kernel library");
   const auto place = [&](const View& view) {
+    if (batch > 1 && view.rows.size() < program.buffers[view.buffer].shape.h)
+      throw Error("kernels compute rows of one image only: run split operators at batch 1");
     return slice_layout(program.buffers[view.buffer].shape, view.channel, view.channels, batch, layout,
-                        element_bytes(precision));
+                        element_bytes(precision), view.rows);
   };
-  const auto shape = [&](const View& view) {
-    const Shape& whole = program.buffers[view.buffer].shape;
-    return Shape{view.channels, whole.h, whole.w};
-  };
+  const auto shape = [&](const View& view) { return shape_of(program, view); };
   Problem p;
   p.kind = step.kind;
   p.precision = precision;

@@ -22,12 +22,12 @@ struct TensorLayout {
 
 /// Layout of a dense tensor that is aligned to 16 bytes.
 TensorLayout dense_layout(const Shape& shape, TensorFormat layout);
-/// Layout of channels [channel, channel + channels) of a buffer of shape `whole`. The batch stride of
-/// a batch of 1 says nothing and is that of a dense tensor, so that equal problems look equal.
+/// Layout of channels [channel, channel + channels) and rows (default: all) of a buffer of shape `whole`. The batch
+/// stride of a batch of 1 says nothing and is that of a dense tensor, so that equal problems look equal.
 TensorLayout slice_layout(const Shape& whole, int channel, int channels, int batch, TensorFormat layout,
-                          int element_bytes);
+                          int element_bytes, Rows rows = {});
 /// Where the slice begins: bytes after the start of the buffer.
-std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes);
+std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes, int row = 0);
 
 /// output = layer(pre(sum of inputs)), or pre(product of inputs). Two equal problems share kernels and measurements.
 struct Problem {
@@ -46,7 +46,8 @@ struct Problem {
   std::string key() const;
 };
 
-/// The problem that a step (not a transfer) poses. Throws Error for a transfer.
+/// The problem that a step (not a transfer) poses. Throws Error for a transfer, and for rows of several images: kernels
+/// know one image of which they read or write only some.
 Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout, int batch);
 
 }  // namespace opsched

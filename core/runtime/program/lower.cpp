@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "core/error.hpp"
 #include "core/runtime/program/arena.hpp"
@@ -79,17 +81,18 @@ class Lowering {
     return MemoryLayout(graph_, device_, std::move(merges), vector_channels_);
   }
 
-  /// Transfers have a stream of their own for every pair of devices, so that they overlap with
-  /// computation and with one another.
-  int copy_stream(int from, int to) {
-    const auto [it, fresh] = copy_streams_.try_emplace({from, to}, builder_.program().streams[to]);
+  /// Transfers have a stream of their own for every stream whose outputs go to a device, so that they overlap with
+  /// computation and with one another, and none waits for the output of another stream.
+  int copy_stream(int from, int stream, int to) {
+    const auto [it, fresh] = copy_streams_.try_emplace({from, stream, to}, builder_.program().streams[to]);
     if (fresh) ++builder_.program().streams[to];
     return it->second;
   }
 
   void add_transfers(const MemoryLayout& layout, OpId op) {
     for (const Import& import : layout.imports(op))
-      builder_.add_transfer(import.value, device_[op], import.device, copy_stream(device_[op], import.device));
+      builder_.add_transfer(op, import, device_[op],
+                            copy_stream(device_[op], std::max(0, slots_[op].group), import.device));
   }
 
   /// Steps that must have ended before any of this stage begins: those of the stage before it on the
@@ -105,10 +108,13 @@ class Lowering {
       for (OpId op : group)
         for (const Term& term : graph_.op(op).terms)
           for (const Value& v : term)
-            if (device_[v.op] != slot.device)
-              for (int step : builder_.writers(builder_.view(layout.value(v, slot.device))))
-                entry.after.push_back(step);
+            if (receives(op, v))
+              for (int step : builder_.writers(builder_.view(layout.value(v, op)))) entry.after.push_back(step);
     return entry.after;
+  }
+
+  bool receives(OpId op, const Value& v) const {
+    return std::ranges::any_of(graph_.producers(graph_.op(op), v), [&](OpId p) { return device_[p] != device_[op]; });
   }
 
   struct Entry {
@@ -126,23 +132,22 @@ class Lowering {
   ProgramBuilder builder_;
   std::vector<Entry> entry_;  ///< a device
   std::vector<int> groups_;   ///< streams that compute, a device
-  std::map<std::pair<int, int>, int> copy_streams_;
+  std::map<std::tuple<int, int, int>, int> copy_streams_;
 };
 
 }  // namespace
 
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options) {
-  validate(graph, schedule);
-  return Lowering(graph, schedule, options).run();
+  const std::shared_ptr<const Graph> scheduled = scheduled_graph(graph, schedule);
+  validate(*scheduled, schedule);
+  return Lowering(*scheduled, schedule, options).run();
 }
 
 std::int64_t transfer_bytes(const Program& program, int element_bytes, int batch) {
   std::int64_t elements = 0;
   for (const Step& step : program.steps) {
     if (step.kind != Step::Kind::transfer) continue;
-    const View& view = step.inputs.front();
-    const Shape& whole = program.buffers[view.buffer].shape;
-    elements += std::int64_t{view.channels} * whole.h * whole.w;
+    elements += shape_of(program, step.inputs.front()).size();
   }
   return elements * element_bytes * batch;
 }

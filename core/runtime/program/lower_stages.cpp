@@ -74,7 +74,7 @@ class StageLowering {
       throw Error("lower_stages: a merge stage whose operators cannot be merged");
     for (const Group& group : stage_.groups)
       for (OpId op : group) {
-        if (op < 0 || op >= graph_.size() || graph_.op(op).is_input() || inside[op])
+        if (op < 0 || op >= graph_.size() || !graph_.op(op).is_unit() || inside[op])
           throw Error("lower_stages: operator " + std::to_string(op) + " is unknown, an input, or there twice");
         inside[op] = true;
       }

@@ -11,9 +11,14 @@ namespace opsched {
 MemoryLayout::MemoryLayout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges,
                            int vector_channels)
     : graph_(graph), device_(std::move(device)), merges_(std::move(merges)) {
+  home_.assign(graph_.size(), -1);
   for (OpId op = 0; op < graph_.size(); ++op) {
-    home_.push_back(add_node(device_[op], graph_.op(op).output));
-    nodes_.back().fixed = graph_.op(op).is_input();
+    if (graph_.op(op).is_stack()) continue;
+    const OpId holder = graph_.holder(op);
+    const auto [it, fresh] = instances_.try_emplace({holder, device_[op]}, 0);
+    if (fresh) it->second = add_node(device_[op], graph_.op(holder).output);
+    home_[op] = it->second;
+    nodes_[home_[op]].fixed = graph_.op(op).is_input();
   }
   joined_.assign(graph_.size(), -1);
   imports_.resize(graph_.size());
@@ -29,12 +34,10 @@ int MemoryLayout::add_node(int device, Shape shape) {
   return static_cast<int>(nodes_.size()) - 1;
 }
 
-int MemoryLayout::instance(OpId op, int device) const {
-  return device == device_[op] ? home_[op] : imported_.at({op, device});
-}
+int MemoryLayout::instance(OpId op, int device) const { return instances_.at({op, device}); }
 
 Place MemoryLayout::place(int node) const {
-  Place place{node, 0, nodes_[node].what.shape.c};
+  Place place{node, 0, nodes_[node].what.shape.c, {0, nodes_[node].what.shape.h}};
   while (nodes_[place.root].parent >= 0) {
     place.channel += nodes_[place.root].channel;
     place.root = nodes_[place.root].parent;
@@ -42,35 +45,95 @@ Place MemoryLayout::place(int node) const {
   return place;
 }
 
-Place MemoryLayout::value(const Value& value, int device) const {
+Place MemoryLayout::output(OpId op) const {
+  Place p = place(home_[op]);
+  if (graph_.op(op).is_strip()) p.rows = graph_.op(op).rows;
+  return p;
+}
+
+Place MemoryLayout::value(const Value& value, const Rows& rows, int device) const {
   const int node = instance(value.op, device);
   Place p = place(node);
   p.channel += value.begin - first_channel_[node];
   p.channels = value.channels();
+  p.rows = rows;
   return p;
 }
 
-Place MemoryLayout::joined(OpId op) const { return place(joined_[op]); }
+Place MemoryLayout::value(const Value& v, OpId reader) const {
+  return value(v, graph_.rows_read(graph_.op(reader), v), device_[reader]);
+}
+
+Place MemoryLayout::joined(OpId op) const {
+  Place p = place(joined_[op]);
+  if (graph_.op(op).is_strip()) p.rows = graph_.op(op).reads;
+  return p;
+}
+
+/// Of what an operator reads, with all rows.
+Shape MemoryLayout::joined_shape(const Operator& op) const {
+  return {op.input.c, graph_.op(op.terms.front().front().op).output.h, op.input.w};
+}
 
 void MemoryLayout::collect_imports() {
-  std::map<std::pair<OpId, int>, Value> received;
+  std::map<std::pair<OpId, int>, Import> received;  // by producer and device
+  std::map<std::pair<OpId, int>, Value> channels;   // of all that a device receives of an output
+  const auto widen = [](Value& to, const Value& by) {
+    to.begin = std::min(to.begin, by.begin);
+    to.end = std::max(to.end, by.end);
+  };
   for (OpId op = 0; op < graph_.size(); ++op)
     for (const Term& term : graph_.op(op).terms)
-      for (const Value& v : term) {
-        if (device_[v.op] == device_[op]) continue;
-        Value& hull = received.try_emplace({v.op, device_[op]}, v).first->second;
-        hull.begin = std::min(hull.begin, v.begin);
-        hull.end = std::max(hull.end, v.end);
-      }
-  for (const auto& [key, value] : received) {
-    const auto [op, device] = key;
-    Shape shape = graph_.op(op).output;
-    shape.c = value.channels();
-    const int node = add_node(device, shape);
-    first_channel_[node] = value.begin;
-    imported_[key] = node;
-    imports_[op].push_back({device, value});
+      for (const Value& v : term)
+        for (OpId from : graph_.producers(graph_.op(op), v)) {
+          if (device_[from] == device_[op]) continue;
+          const Rows read = graph_.rows_read(graph_.op(op), v);
+          const Rows rows = graph_.op(from).is_strip() ? common(read, graph_.op(from).rows) : read;
+          Import& import = received.try_emplace({from, device_[op]}, Import{device_[op], v, rows}).first->second;
+          widen(import.value, v);
+          import.rows = hull(import.rows, rows);
+          widen(channels.try_emplace({v.op, device_[op]}, v).first->second, v);
+        }
+  for (OpId op = 0; op < graph_.size(); ++op)
+    if (home_[op] >= 0) present_[{graph_.holder(op), device_[op]}].push_back(output(op).rows);
+  for (const auto& [key, import] : received) {
+    const std::pair<OpId, int> target{import.value.op, import.device};
+    const auto [it, fresh] = instances_.try_emplace(target, 0);
+    if (fresh) {
+      const Value& all = channels.at(target);
+      const Shape& whole = graph_.op(all.op).output;
+      it->second = add_node(import.device, {all.channels(), whole.h, whole.w});
+      first_channel_[it->second] = all.begin;
+    }
+    present_[target].push_back(import.rows);
+    imports_[key.first].push_back(import);
   }
+}
+
+/// Would strips of a join that other devices send land on rows of its terms that are here anyway?
+bool MemoryLayout::imports_what_is_there(OpId join) const {
+  const int device = device_[join];
+  for (OpId strip : graph_.strips(graph_.op(join).stack))
+    for (const Import& import : imports_[strip])
+      for (const Term& term : graph_.op(join).terms)
+        for (const Value& v : term)
+          if (import.device == device && std::ranges::any_of(present_.at({v.op, device}), [&](const Rows& rows) {
+                return !common(rows, import.rows).empty();
+              }))
+            return true;
+  return false;
+}
+
+/// What is there of a join is there of its terms, and the other way round: they may lie at one place.
+void MemoryLayout::share_rows(OpId join) {
+  std::vector<Rows>& of_join = present_.at({graph_.op(join).stack, device_[join]});
+  for (const Term& term : graph_.op(join).terms)
+    for (const Value& v : term) {
+      std::vector<Rows>& of_value = present_.at({v.op, device_[join]});
+      const std::vector<Rows> before = of_value;
+      of_value.insert(of_value.end(), of_join.begin(), of_join.end());
+      of_join.insert(of_join.end(), before.begin(), before.end());
+    }
 }
 
 bool MemoryLayout::is_padded(const Place& place) const {
@@ -97,8 +160,13 @@ bool MemoryLayout::claim(const Value& value, int device, int parent, int channel
 
 void MemoryLayout::place_terms(OpId id) {
   const Operator& op = graph_.op(id);
-  if (op.is_input() || op.is_product()) return;  // a product reads its factors where they are
+  if (!op.is_unit() || op.is_product()) return;  // a product reads its factors where they are
   const int device = device_[id];
+  if (op.is_join() && op.is_strip()) {
+    // Strips of a join share its home.
+    if (!placed_.emplace(op.stack, device).second || imports_what_is_there(id)) return;
+    share_rows(id);
+  }
   if (op.terms.size() == 1) {
     const Term& term = op.terms.front();
     if (!op.is_join() || term.size() > 1 || claim(term.front(), device, home_[id], 0)) return;
@@ -111,11 +179,12 @@ void MemoryLayout::place_terms(OpId id) {
   int target = home_[id];
   if (!op.is_join()) {
     // Readers of the same concatenation share it. Equal terms are rare, so looking back is cheap.
-    for (OpId other : graph_.succs(op.terms.front().front().op))
-      if (other < id && joined_[other] >= 0 && device_[other] == device && graph_.op(other).terms == op.terms)
-        joined_[id] = joined_[other];
+    std::vector<OpId>& others = concatenated_[{op.terms.front().front().op, device}];
+    for (OpId other : others)
+      if (graph_.op(other).terms == op.terms) joined_[id] = joined_[other];
     if (joined_[id] >= 0) return;
-    target = joined_[id] = add_node(device, op.input);
+    others.push_back(id);
+    target = joined_[id] = add_node(device, joined_shape(op));
   }
   if (place_columns(op, device)) return;
   int channel = 0;
@@ -127,7 +196,7 @@ void MemoryLayout::place_terms(OpId id) {
 
 bool MemoryLayout::side_by_side(const std::vector<Value>& column, int device) const {
   for (std::size_t i = 1; i < column.size(); ++i) {
-    const Place a = value(column[i - 1], device), b = value(column[i], device);
+    const Place a = value(column[i - 1], {}, device), b = value(column[i], {}, device);
     if (a.root != b.root || a.channel + a.channels != b.channel) return false;
   }
   return true;
@@ -151,7 +220,7 @@ bool MemoryLayout::place_columns(const Operator& op, int device) {
     to_claim.push_back(column);
   }
   for (const std::vector<Value>& column : to_claim) {
-    const int group = add_node(device, op.input);
+    const int group = add_node(device, joined_shape(op));
     int channel = 0;
     for (const Value& v : column) {
       claim(v, device, group, channel);
@@ -197,7 +266,7 @@ void MemoryLayout::place_merge(int merge) {
 bool MemoryLayout::reads_padding(OpId id) const {
   const std::vector<Term>& terms = graph_.op(id).terms;
   return terms.size() == 1 && !graph_.op(id).is_product() &&
-         std::ranges::all_of(terms.front(), [&](const Value& v) { return is_padded(value(v, device_[id])); });
+         std::ranges::all_of(terms.front(), [&](const Value& v) { return is_padded(value(v, id)); });
 }
 
 namespace {
@@ -229,15 +298,26 @@ void MemoryLayout::pad_roots(int vector_channels) {
     const Place p = place(static_cast<int>(n));
     if (nodes_[n].fixed || p.channel != 0 || p.channels != nodes_[p.root].what.shape.c) whole[p.root] = false;
   }
-  const auto pad = [&](int node) {
-    const int root = place(node).root;
-    const int channels = nodes_[root].what.shape.c;
+  const auto missing = [&](int node) {
+    const int root = place(node).root, channels = nodes_[root].what.shape.c;
     if (whole[root]) nodes_[root].what.padding = padded_channels(channels, vector_channels) - channels;
   };
-  for (OpId op = 0; op < graph_.size(); ++op) {
-    if (writes_padding(op)) pad(home_[op]);
-    for (const Import& import : imports_[op])
-      if (is_padded(value(import.value, device_[op]))) pad(imported_.at({op, import.device}));
+  for (const auto& [key, node] : instances_) missing(node);
+  // None stays padded into which something comes without.
+  for (bool changed = true; changed;) {
+    changed = false;
+    const auto drop = [&](int node) {
+      int& padding = nodes_[place(node).root].what.padding;
+      changed = changed || padding > 0;
+      padding = 0;
+    };
+    for (OpId op = 0; op < graph_.size(); ++op) {
+      if (home_[op] >= 0 && !writes_padding(op)) drop(home_[op]);
+      for (const Import& import : imports_[op])
+        if (!is_padded(value(import.value, import.rows, device_[op])) ||
+            !is_padded(value(import.value, import.rows, import.device)))
+          drop(instance(import.value.op, import.device));
+    }
   }
 }
 

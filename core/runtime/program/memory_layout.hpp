@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -10,22 +11,25 @@
 
 namespace opsched {
 
-/// Channels [channel, channel + channels) of a root; a root becomes one buffer.
+/// Channels [channel, channel + channels) and rows of a root; a root becomes one buffer.
 struct Place {
   int root = -1;
   int channel = 0, channels = 0;
+  Rows rows{};
 };
 
-/// Channels of an operator that another device reads, and so receives.
+/// Channels and rows of an operator's output that another device reads, and so receives.
 struct Import {
   int device = 0;
-  Value value;
+  Value value;  ///< of what holds the output
+  Rows rows{};
 };
 
 /// Gives every output one home on its device, and one on every device that receives it. A concatenation
 /// claims the homes of its terms as slices of one root, the earliest reader first, so that the
 /// producers write in place; an output has one home, so a second concatenation has to copy.
-/// A join of one value is only a name for it, and merged convolutions lie side by side.
+/// A join of one value is only a name for it, and merged convolutions lie side by side. Homes have all rows, so that
+/// strips write theirs, halos arrive between them, and all of this holds for a split operator as for a whole one.
 class MemoryLayout {
  public:
   struct Root {
@@ -45,12 +49,15 @@ class MemoryLayout {
   /// Is all that an operator reads padded, so that it can read the padding along?
   bool reads_padding(OpId op) const;
   /// Home of an output on the device of its operator.
-  Place output(OpId op) const { return place(home_[op]); }
+  Place output(OpId op) const;
   /// Home of a merged convolution's output.
   Place merged_output(int merge) const { return place(merge_node_[merge]); }
-  /// Where a device reads a value.
-  Place value(const Value& value, int device) const;
-  /// Where the terms of an operator with layers are put side by side, if they do not lie so already.
+  /// Where a device reads rows of a value.
+  Place value(const Value& value, const Rows& rows, int device) const;
+  /// Where an operator reads a value.
+  Place value(const Value& value, OpId reader) const;
+  /// Where the terms of an operator with layers are put side by side, if they do not lie so already: the rows that it
+  /// reads.
   Place joined(OpId op) const;
   /// What other devices receive of this operator's output, by device.
   const std::vector<Import>& imports(OpId op) const { return imports_[op]; }
@@ -66,8 +73,12 @@ class MemoryLayout {
   };
 
   int add_node(int device, Shape shape);
+  /// The node that has an operator's output on a device.
   int instance(OpId op, int device) const;
   Place place(int node) const;
+  Shape joined_shape(const Operator& op) const;
+  bool imports_what_is_there(OpId join) const;
+  void share_rows(OpId join);
   bool is_whole(const Value& value, int node) const;
   bool can_claim(const Value& value, int device) const;
   bool claim(const Value& value, int device, int parent, int channel);
@@ -83,12 +94,15 @@ class MemoryLayout {
   std::vector<int> device_;
   std::vector<std::vector<OpId>> merges_;
   std::vector<Node> nodes_;
-  std::vector<int> home_;        ///< node of an operator on its own device
+  std::vector<int> home_;        ///< node of a unit's or input's output on its own device
   std::vector<int> joined_;      ///< node of an operator's concatenated input, -1: none
   std::vector<int> merge_node_;  ///< a merge
   std::vector<std::vector<Import>> imports_;
-  std::map<std::pair<OpId, int>, int> imported_;  ///< (operator, device) -> node
-  std::vector<int> first_channel_;                ///< of a node: the operator's channel that it begins with
+  std::map<std::pair<OpId, int>, int> instances_;                   ///< (operator that is no strip, device) -> node
+  std::map<std::pair<OpId, int>, std::vector<Rows>> present_;       ///< rows of an instance that are there
+  std::set<std::pair<OpId, int>> placed_;                           ///< stacks of joins that are placed, by device
+  std::map<std::pair<OpId, int>, std::vector<OpId>> concatenated_;  ///< readers, by first operator read and device
+  std::vector<int> first_channel_;                                  ///< of a node: the channel that it begins with
 };
 
 }  // namespace opsched

@@ -31,7 +31,7 @@ ConvWeights side_by_side(const Graph& graph, const Step& step, std::uint64_t see
 }  // namespace
 
 ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t seed) {
-  ConvWeights own = side_by_side(graph, step, seed);
+  ConvWeights own = side_by_side(graph.unsplit(), step, seed);
   const Conv2d& conv = std::get<Conv2d>(step.layer);
   const std::size_t taps = std::size_t(conv.kernel[0]) * conv.kernel[1], outs = conv.out_channels;
   const std::size_t depth = taps * (step.inputs.front().channels / conv.groups);

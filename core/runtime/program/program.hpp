@@ -15,7 +15,8 @@
 
 namespace opsched {
 
-/// A tensor in the arena of a device. A join is one buffer whose slices its producers write.
+/// A tensor in the arena of a device. A join is one buffer whose slices its producers write. What is split has all of
+/// its rows on every device that writes or reads some; only those are used.
 struct Buffer {
   int device = 0;
   Shape shape;              ///< padding included
@@ -24,16 +25,23 @@ struct Buffer {
   std::int64_t offset = 0;  ///< in the arena; buffers that may be live together never overlap
 };
 
-/// Channels [channel, channel + channels) of a buffer.
+/// Channels [channel, channel + channels) and rows of a buffer.
 struct View {
   int buffer = -1;
   int channel = 0, channels = 0;
+  Rows rows{};
   bool operator==(const View&) const = default;
 };
 
+/// Do two views share any element?
+inline bool overlap(const View& a, const View& b) {
+  return a.buffer == b.buffer && a.channel < b.channel + b.channels && b.channel < a.channel + a.channels &&
+         !common(a.rows, b.rows).empty();
+}
+
 /// Where the weights of a step come from.
 struct WeightRef {
-  OpId op = -1;
+  OpId op = -1;  ///< of Graph::unsplit()
   int layer = 0;
   bool operator==(const WeightRef&) const = default;
 };
@@ -99,8 +107,14 @@ struct LoweringOptions {
 /// `channels` and what is missing to a multiple of `vector`.
 constexpr int padded_channels(int channels, int vector) { return round_up(channels, vector); }
 
-/// Lowers a schedule (validated here). Every graph input and output keeps its buffer for the whole run. A merge makes
-/// the copies that it causes in its readers, in its own stage.
+/// The shape of one image of a view.
+inline Shape shape_of(const Program& program, const View& view) {
+  return {view.channels, view.rows.size(), program.buffers[view.buffer].shape.w};
+}
+
+/// Lowers a schedule (validated here; `graph` with or without its splits). Operators of steps are those of the
+/// scheduled graph, weights those of the graph that is not split. Every graph input and output keeps its buffer for the
+/// whole run. A merge makes the copies that it causes in its readers, in its own stage.
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options);
 
 /// Bytes that the program's transfers move in a run, at so many an element and so many images.

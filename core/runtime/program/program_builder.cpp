@@ -20,7 +20,8 @@ std::optional<Activation> compose(Activation first, Activation second) {
 bool continues(const std::vector<View>& a, const std::vector<View>& b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i)
-    if (a[i].buffer != b[i].buffer || a[i].channel + a[i].channels != b[i].channel) return false;
+    if (a[i].buffer != b[i].buffer || a[i].channel + a[i].channels != b[i].channel || a[i].rows != b[i].rows)
+      return false;
   return true;
 }
 
@@ -53,7 +54,22 @@ Step::Kind kind_of(const Layer& layer, const Shape& in) {
   return Step::Kind::pool;
 }
 
-View slice(const View& view, int begin, int channels) { return {view.buffer, view.channel + begin, channels}; }
+View slice(const View& view, int begin, int channels) {
+  return {view.buffer, view.channel + begin, channels, view.rows};
+}
+
+/// What is left of these rows.
+std::vector<Rows> without(const Rows& rows, const std::vector<Rows>& taken) {
+  std::vector<Rows> left{rows};
+  for (const Rows& t : taken) {
+    std::vector<Rows> rest;
+    for (const Rows& r : left)
+      for (const Rows& piece : {Rows{r.begin, std::min(r.end, t.begin)}, Rows{std::max(r.begin, t.end), r.end}})
+        if (!piece.empty()) rest.push_back(piece);
+    left = std::move(rest);
+  }
+  return left;
+}
 
 /// The first so many channels of a flow.
 void narrow(std::vector<View>& views, int channels) {
@@ -91,7 +107,9 @@ int ProgramBuilder::buffer_of(int root) {
   return it->second;
 }
 
-View ProgramBuilder::view(const Place& place) { return {buffer_of(place.root), place.channel, place.channels}; }
+View ProgramBuilder::view(const Place& place) {
+  return {buffer_of(place.root), place.channel, place.channels, place.rows};
+}
 
 View ProgramBuilder::wide_view(const Place& place) {
   View wide = view(place);
@@ -102,8 +120,7 @@ View ProgramBuilder::wide_view(const Place& place) {
 std::vector<int> ProgramBuilder::writers(const View& view) const {
   std::vector<int> steps;
   for (const auto& [written, step] : writes_[view.buffer])
-    if (written.channel < view.channel + view.channels && view.channel < written.channel + written.channels)
-      steps.push_back(step);
+    if (overlap(written, view)) steps.push_back(step);
   return steps;
 }
 
@@ -135,13 +152,14 @@ void ProgramBuilder::add_step(Step step) {
   program_.steps.push_back(std::move(step));
 }
 
-void ProgramBuilder::add_transfer(const Value& value, int from, int device, int stream) {
+void ProgramBuilder::add_transfer(OpId op, const Import& import, int from, int stream) {
   after_ = {};
-  View from_view = wide_view(layout_->value(value, from));
-  const View to_view = wide_view(layout_->value(value, device));
+  const int device = import.device;
+  View from_view = wide_view(layout_->value(import.value, import.rows, from));
+  const View to_view = wide_view(layout_->value(import.value, import.rows, device));
   from_view.channels = to_view.channels;
   add_step({.kind = Step::Kind::transfer,
-            .op = value.op,
+            .op = op,
             .inputs = {from_view},
             .output = to_view,
             .device = device,
@@ -182,7 +200,7 @@ ProgramBuilder::Flow ProgramBuilder::read_terms(OpId id, const View* target) {
   for (const Term& term : op.terms) {
     std::vector<View> views;
     for (const Value& v : term) {
-      const Place place = layout_->value(v, device_);
+      const Place place = layout_->value(v, id);
       views.push_back(wide ? wide_view(place) : view(place));
     }
     if (runs.empty() || !continues(runs.back(), views)) {
@@ -193,17 +211,41 @@ ProgramBuilder::Flow ProgramBuilder::read_terms(OpId id, const View* target) {
   }
   if (!target && runs.size() == 1) return {runs.front()};
   const View joined = target ? *target : view(layout_->joined(id));
-  if (!target && !joined_.insert(joined.buffer).second) return {{joined}};
+  if (target) {
+    put_together(id, runs, joined);
+    return {{joined}};
+  }
+  std::vector<Rows>& done = joined_[joined.buffer];
+  for (const Rows& rows : without(joined.rows, done)) {
+    View part = joined;
+    part.rows = rows;
+    for (std::vector<View>& run : runs)
+      for (View& v : run) v.rows = rows;
+    put_together(id, runs, part);
+  }
+  done.push_back(joined.rows);
+  return {{joined}};
+}
+
+/// Has a merge copied this already?
+bool ProgramBuilder::is_copied(const View& from, const View& to) const {
+  return std::ranges::any_of(copied_, [&](const auto& copy) {
+    View source = copy.first, target = copy.second;
+    if (common(source.rows, from.rows) == from.rows) source.rows = from.rows, target.rows = to.rows;
+    return source == from && target == to;
+  });
+}
+
+/// Gathers side by side what does not lie so already.
+void ProgramBuilder::put_together(OpId id, const std::vector<std::vector<View>>& runs, const View& joined) {
   int channel = 0;
   for (const std::vector<View>& run : runs) {
     const View part = slice(joined, channel, run.front().channels);
     channel += part.channels;
-    if (run.size() == 1 && (run.front() == part || std::ranges::count(copied_, std::pair(run.front(), part)) > 0))
-      continue;
+    if (run.size() == 1 && (run.front() == part || is_copied(run.front(), part))) continue;
     add_step(
         {.kind = Step::Kind::gather, .op = id, .inputs = run, .output = part, .device = device_, .stream = stream_});
   }
-  return {{joined}};
 }
 
 /// The product of an operator's terms, each first added up where it is a sum; with the activation that follows it.
@@ -212,17 +254,17 @@ ProgramBuilder::Flow ProgramBuilder::multiply_terms(OpId id, const View* target)
   std::vector<View> factors;
   for (const Term& term : op.terms) {
     std::vector<View> views;
-    for (const Value& v : term) views.push_back(view(layout_->value(v, device_)));
+    for (const Value& v : term) views.push_back(view(layout_->value(v, id)));
     if (views.size() > 1) {
-      const Shape& like = graph_.op(term.front().op).output;
-      const View sum{add_buffer(device_, {term.front().channels(), like.h, like.w}, 0), 0, term.front().channels()};
+      const Shape shape = op.factors[&term - op.terms.data()];
+      const View sum{add_buffer(device_, shape, 0), 0, shape.c, {0, shape.h}};
       add_step(
           {.kind = Step::Kind::gather, .op = id, .inputs = views, .output = sum, .device = device_, .stream = stream_});
       views = {sum};
     }
     factors.push_back(views.front());
   }
-  const View product = target ? *target : View{add_buffer(device_, op.input, 0), 0, op.input.c};
+  const View product = target ? *target : View{add_buffer(device_, op.input, 0), 0, op.input.c, {0, op.input.h}};
   add_step({.kind = Step::Kind::multiply,
             .op = id,
             .inputs = std::move(factors),
@@ -264,7 +306,7 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
   const auto pass = [&](Step step, int channels, int reads = 0) {
     step.inputs = flow.views;
     step.pre = flow.act;
-    flow = {{View{-1, 0, channels}}, Activation::none};
+    flow = {{View{-1, 0, channels, {}}}, Activation::none};
     if (!steps.empty()) steps.back().output = step.inputs.front();
     if (reads > 0) narrow(step.inputs, reads);
     steps.push_back(std::move(step));
@@ -272,7 +314,9 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
   // Temporaries get their buffers as soon as a next step reads them.
   const auto settle = [&] {
     View& view = flow.views.front();
-    if (view.buffer < 0) view.buffer = add_buffer(device_, shape, view.channels - shape.c);
+    if (view.buffer >= 0) return;
+    view.buffer = add_buffer(device_, shape, view.channels - shape.c);
+    view.rows = {0, shape.h};
   };
   const auto gather = [&] { pass(blank(Step::Kind::gather), flow.views.front().channels); };
   for (int layer = first; layer < static_cast<int>(op.layers.size()); ++layer) {
@@ -297,11 +341,11 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
     if (const auto* conv = std::get_if<Conv2d>(&op.layers[layer])) {
       Conv2d c = *conv;
       exact = c.groups > 1 && step.kind != Step::Kind::depthwise;
-      step.weights = {{id, layer}};
+      step.weights = {{graph_.origin(id), layer}};
       if (merge >= 0) {
         c = merged_conv(graph_, layout_->merge(merge));
         step.weights.clear();
-        for (OpId member : layout_->merge(merge)) step.weights.push_back({member, 0});
+        for (OpId member : layout_->merge(merge)) step.weights.push_back({graph_.origin(member), 0});
       }
       if (c.act != Activation::relu && !options_.fusion.conv_act) std::swap(c.act, rest);
       step.layer = c;

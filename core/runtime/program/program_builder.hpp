@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -31,9 +30,9 @@ class ProgramBuilder {
   /// also happens after the steps `after`. A join that costs nothing appends none. A merge makes the copies that
   /// its readers on the device need of it (merge_copies.hpp): they are part of its stage's latency.
   void add_unit(OpId op, int merge, int device, int stream, std::span<const int> after);
-  /// Appends a transfer of `value` to `device`.
-  void add_transfer(const Value& value, int from, int device, int stream);
-  /// Steps that wrote any of these channels.
+  /// Appends the transfer of an operator's output that a device receives.
+  void add_transfer(OpId op, const Import& import, int from, int stream);
+  /// Steps that wrote anything of this view.
   std::vector<int> writers(const View& view) const;
   /// Last step of a stream; -1: none yet.
   int last_step(int device, int stream) const;
@@ -51,6 +50,8 @@ class ProgramBuilder {
   /// A place, with its padding if it has any.
   View wide_view(const Place& place);
   Flow read_terms(OpId op, const View* target);
+  void put_together(OpId op, const std::vector<std::vector<View>>& runs, const View& joined);
+  bool is_copied(const View& from, const View& to) const;
   Flow multiply_terms(OpId op, const View* target);
   /// Layers from `first` on.
   void add_layers(OpId op, int first, int merge, Flow flow, const View& output);
@@ -63,7 +64,7 @@ class ProgramBuilder {
   Program program_;
   Order order_;
   std::map<int, int> buffers_;                             ///< root -> buffer
-  std::set<int> joined_;                                   ///< buffers of concatenations already put together
+  std::map<int, std::vector<Rows>> joined_;                ///< rows of concatenations already put together, by buffer
   std::vector<std::pair<View, View>> copied_;              ///< by merges: from, to
   std::vector<std::vector<std::pair<View, int>>> writes_;  ///< of a buffer
   std::map<std::pair<int, int>, int> last_;                ///< (device, stream) -> last step

@@ -6,9 +6,11 @@
 
 namespace opsched {
 
-Trace program_trace(const Graph& graph, const Schedule& schedule, const Program& program, int element_bytes,
+Trace program_trace(const Graph& of, const Schedule& schedule, const Program& program, int element_bytes,
                     const std::vector<StepActivity>& activities) {
   if (activities.empty()) throw Error("nothing was traced");
+  const std::shared_ptr<const Graph> scheduled = scheduled_graph(of, schedule);
+  const Graph& graph = *scheduled;
   Trace trace = empty_trace(graph, schedule);
   const std::vector<Slot> slots = slots_of(graph, schedule);
   const double zero = std::ranges::min(activities, {}, &StepActivity::start).start;
@@ -35,7 +37,7 @@ Trace program_trace(const Graph& graph, const Schedule& schedule, const Program&
       event.kind = TraceEvent::Kind::transfer;
       event.row = trace.row(step.device, "from device " + std::to_string(source.device));
       event.name += ": " + std::to_string(source.device) + " -> " + std::to_string(step.device);
-      event.bytes = std::int64_t{from.channels} * source.shape.h * source.shape.w * graph.batch() * element_bytes;
+      event.bytes = shape_of(program, from).size() * graph.batch() * element_bytes;
     } else {
       event.row = trace.row(step.device, "stream " + std::to_string(step.stream));
     }

@@ -16,13 +16,33 @@ struct Access {
 
 std::string text(int step) { return "step " + std::to_string(step); }
 std::string text(const View& v) {
-  return "channels [" + std::to_string(v.channel) + ", " + std::to_string(v.channel + v.channels) + ") of buffer " +
-         std::to_string(v.buffer);
+  return "channels [" + std::to_string(v.channel) + ", " + std::to_string(v.channel + v.channels) + "), rows [" +
+         std::to_string(v.rows.begin) + ", " + std::to_string(v.rows.end) + ") of buffer " + std::to_string(v.buffer);
 }
 
-bool overlap(const View& a, const View& b) {
-  return a.buffer == b.buffer && a.channel < b.channel + b.channels && b.channel < a.channel + a.channels;
-}
+/// Which channels and rows of a buffer are set.
+class Area {
+ public:
+  explicit Area(const Shape& shape) : rows_(shape.h), set_(std::size_t(shape.c) * shape.h, false) {}
+  void set(const View& view) {
+    for_each(view, [&](std::size_t at) { set_[at] = true; });
+  }
+  bool has(const View& view) const {
+    bool all = true;
+    for_each(view, [&](std::size_t at) { all = all && set_[at]; });
+    return all;
+  }
+
+ private:
+  template <class F>
+  void for_each(const View& view, const F& f) const {
+    for (int c = view.channel; c < view.channel + view.channels; ++c)
+      for (int row = view.rows.begin; row < view.rows.end; ++row) f(std::size_t(c) * rows_ + row);
+  }
+
+  std::size_t rows_;
+  std::vector<bool> set_;
+};
 
 /// A table of who happens before whom, from one walk back from every step.
 class Before {
@@ -73,21 +93,19 @@ void verify_order(const Program& program) {
       for (const Access& y : accesses[b])
         if (x.step < y.step && (x.write || y.write) && overlap(x.view, y.view) && !before(x.step, y.step))
           throw Error(text(x.step) + " and " + text(y.step) + " race for " + text(y.view));
-    std::vector<bool> given(program.buffers[b].shape.c, false);
+    const Buffer& buffer = program.buffers[b];
+    Area given(buffer.shape);
     for (const View& input : program.inputs) {
       if (input.buffer != static_cast<int>(b)) continue;
-      for (int c = 0; c < input.channels; ++c) given[input.channel + c] = true;
-      for (int c = 0; c < program.buffers[b].padding; ++c) given[given.size() - 1 - c] = true;
+      given.set(input);
+      given.set({input.buffer, buffer.shape.c - buffer.padding, buffer.padding, {0, buffer.shape.h}});
     }
     const auto check = [&](const View& view, int reader) {
-      std::vector<bool> ready = given;
+      Area ready = given;
       for (const Access& w : accesses[b])
-        for (int c = 0; c < w.view.channels && w.write && (reader < 0 || before(w.step, reader)); ++c)
-          ready[w.view.channel + c] = true;
-      for (int c = 0; c < view.channels; ++c)
-        if (!ready[view.channel + c])
-          throw Error((reader < 0 ? "the end" : text(reader)) + " reads " + text(view) +
-                      " before all of it is written");
+        if (w.write && (reader < 0 || before(w.step, reader))) ready.set(w.view);
+      if (!ready.has(view))
+        throw Error((reader < 0 ? "the end" : text(reader)) + " reads " + text(view) + " before all of it is written");
     };
     for (const Access& x : accesses[b])
       if (!x.write) check(x.view, x.step);

@@ -15,6 +15,7 @@ namespace {
 struct MeasuredCase {
   const ScheduleCase* schedule;
   const ScheduleRecord* record;
+  std::shared_ptr<const Graph> graph;  ///< scheduled
   std::unique_ptr<RecordedCost> cost;
 
   double predict(const ContentionLaw& law) const { return simulated_ms(*cost, law, schedule->schedule); }
@@ -28,8 +29,11 @@ std::vector<MeasuredCase> measured_cases(const Profile& profile, const Contentio
   std::vector<MeasuredCase> list;
   for (const ScheduleCase& c : cases) {
     validate(*c.graph, c.schedule);
-    if (const ScheduleRecord* record = profile.find_schedule(fingerprint(*c.graph), fingerprint(c.schedule)))
-      list.push_back({&c, record, std::make_unique<RecordedCost>(*c.graph, profile, model)});
+    const ScheduleRecord* record = profile.find_schedule(fingerprint(*c.graph), fingerprint(c.schedule));
+    if (!record) continue;
+    std::shared_ptr<const Graph> graph = scheduled_graph(*c.graph, c.schedule);
+    auto cost = std::make_unique<RecordedCost>(*graph, profile, model);
+    list.push_back({&c, record, std::move(graph), std::move(cost)});
   }
   return list;
 }

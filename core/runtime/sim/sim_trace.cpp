@@ -65,7 +65,9 @@ void add_operators(Trace& trace, CostModel& cost, const Schedule& schedule, cons
 
 }  // namespace
 
-Trace simulated_trace(CostModel& cost, const Schedule& schedule) {
+Trace simulated_trace(CostModel& whole, const Schedule& schedule) {
+  const ScheduledCosts costs(whole, schedule);
+  CostModel& cost = *costs;
   const Simulation simulation = simulate(cost, schedule);
   Trace trace = empty_trace(cost.graph(), schedule);
   trace.makespan = simulation.timeline.makespan;

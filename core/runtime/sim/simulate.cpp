@@ -367,8 +367,9 @@ Simulation run(Latencies& cost, const ContentionLaw& law, const Schedule& schedu
 }  // namespace
 
 Simulation simulate(CostModel& cost, const Schedule& schedule) {
-  validate(cost.graph(), schedule);
-  return run(cost, cost.contention_law(), schedule);
+  const ScheduledCosts costs(cost, schedule);
+  validate(costs->graph(), schedule);
+  return run(*costs, costs->contention_law(), schedule);
 }
 
 double simulated_ms(Latencies& cost, const ContentionLaw& law, const Schedule& schedule) {

@@ -20,7 +20,8 @@ struct Simulation {
   std::vector<Transfer> transfers;  ///< in the order of their start
 };
 
-/// Any valid schedule, in its own mode; validated here.
+/// Any valid schedule, in its own mode; validated here. `cost`: of the graph with or without the schedule's splits;
+/// operators of the result are those of the scheduled graph.
 ///
 /// Both: the first operators start after contention_law().launch_ms; an operator takes switch_ms or, with several
 /// kernels, chain_switch_ms longer; a barrier stage as much as its longest group. The makespan includes
@@ -34,7 +35,8 @@ struct Simulation {
 /// ports as in barrier mode.
 Simulation simulate(CostModel& cost, const Schedule& schedule);
 
-/// The makespan of simulate(), ms, of a schedule that the caller knows to be valid: for searches.
+/// The makespan of simulate(), ms, of a schedule that the caller knows to be valid: for searches. `cost`: of
+/// the scheduled graph.
 double simulated_ms(Latencies& cost, const ContentionLaw& law, const Schedule& schedule);
 
 }  // namespace opsched

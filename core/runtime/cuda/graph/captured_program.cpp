@@ -11,16 +11,12 @@
 #include "core/error.hpp"
 #include "core/round_up.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/graph/transfer_copies.hpp"
 #include "core/runtime/cuda/measure/graph_timer.hpp"
 #include "core/statistics.hpp"
 
 namespace opsched {
 namespace {
-
-Shape shape_of(const View& view, const Program& program) {
-  const Shape& whole = program.buffers[view.buffer].shape;
-  return {view.channels, whole.h, whole.w};
-}
 
 constexpr std::size_t kAlignment = 256;  // of the arena and of workspaces, bytes
 
@@ -29,11 +25,11 @@ std::string text(const Shape& s) { return std::to_string(s.c) + "x" + std::to_st
 /// Calls f(index in a dense NCHW tensor, index in the buffer) for every element of a view.
 template <class F>
 void for_each_element(const View& view, const Program& program, int batch, Precision precision, F f) {
-  const Shape shape = shape_of(view, program);
+  const Shape shape = shape_of(program, view);
   const Shape& whole = program.buffers[view.buffer].shape;
   const TensorFormat layout = preferred_format(precision);
-  const TensorLayout strides = slice_layout(whole, view.channel, view.channels, batch, layout, 1);
-  const std::int64_t first = slice_offset(whole, view.channel, layout, 1);
+  const TensorLayout strides = slice_layout(whole, view.channel, view.channels, batch, layout, 1, view.rows);
+  const std::int64_t first = slice_offset(whole, view.channel, layout, 1, view.rows.begin);
   std::int64_t dense = 0;
   for (int n = 0; n < batch; ++n)
     for (int c = 0; c < shape.c; ++c)
@@ -117,8 +113,11 @@ CapturedProgram::CapturedProgram(Program program, int batch, Precision precision
   prepare(weights, progress);
   place(memory);
   for (std::size_t i = 0; route_.through_host && i < prepared_.size(); ++i)
-    if (program_.steps[i].kind == Step::Kind::transfer)
-      prepared_[i].staging = HostBuffer(copy_of(program_.steps[i]).bytes());
+    if (program_.steps[i].kind == Step::Kind::transfer) {
+      std::size_t bytes = 0;
+      for (const PeerCopy& copy : copies_of(program_.steps[i])) bytes += copy.bytes();
+      prepared_[i].staging = HostBuffer(bytes);
+    }
   origin_ = devices_.front()->stream(0);
   exec_ = instantiate(capture(nullptr), instantiate_flags());
   OPSCHED_CUDA(cudaGraphUpload(exec_.get(), origin_));
@@ -181,7 +180,8 @@ void CapturedProgram::place(MemoryUse memory) {
 char* CapturedProgram::address(const View& view) const {
   const Buffer& buffer = program_.buffers[view.buffer];
   return arenas_[buffer.device] + buffer.offset +
-         slice_offset(buffer.shape, view.channel, preferred_format(precision_), element_bytes(precision_));
+         slice_offset(buffer.shape, view.channel, preferred_format(precision_), element_bytes(precision_),
+                      view.rows.begin);
 }
 
 void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
@@ -196,31 +196,24 @@ void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaSt
 }
 
 void CapturedProgram::enqueue_transfer(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
-  const PeerCopy copy = copy_of(step);
-  if (!route_.through_host) {
-    enqueue_copy(copy, route_.method(copy.bytes()), stream);
-    return;
-  }
   // A stream of the source's GPU that no step uses.
   const int source = program_.buffers[step.inputs.front().buffer].device;
-  const cudaStream_t from = devices_[source]->stream(program_.streams[source]);
-  enqueue_copy_through_host(copy, prepared.staging.data(), {devices_[source]->gpu(), from},
-                            {devices_[step.device]->gpu(), stream});
-  devices_[step.device]->activate();
+  std::size_t staged = 0;
+  for (const PeerCopy& copy : copies_of(step)) {
+    if (!route_.through_host) {
+      enqueue_copy(copy, route_.method(copy.bytes()), stream);
+      continue;
+    }
+    const cudaStream_t from = devices_[source]->stream(program_.streams[source]);
+    enqueue_copy_through_host(copy, prepared.staging.data() + staged, {devices_[source]->gpu(), from},
+                              {devices_[step.device]->gpu(), stream});
+    staged += copy.bytes();
+    devices_[step.device]->activate();
+  }
 }
 
-PeerCopy CapturedProgram::copy_of(const Step& step) const {
-  // A view is `rows` equal pieces, contiguous in themselves: images, or pixels of a channel slice.
-  const View& from = step.inputs.front();
-  const Shape source = program_.buffers[from.buffer].shape, target = program_.buffers[step.output.buffer].shape;
-  const std::size_t element = element_bytes(precision_);
-  const bool nhwc = preferred_format(precision_) == TensorFormat::nhwc;
-  const std::size_t pixels = std::size_t(source.h) * source.w;
-  const std::size_t rows = nhwc ? batch_ * pixels : batch_;
-  const std::size_t width = element * from.channels * (nhwc ? 1 : pixels);
-  const std::size_t source_pitch = element * source.c * (nhwc ? 1 : pixels);
-  const std::size_t target_pitch = element * target.c * (nhwc ? 1 : pixels);
-  return {address(step.output), address(from), rows, width, target_pitch, source_pitch};
+std::vector<PeerCopy> CapturedProgram::copies_of(const Step& step) const {
+  return transfer_copies(program_, step, batch_, precision_, address(step.output), address(step.inputs.front()));
 }
 
 CudaGraph CapturedProgram::capture(StepNodes& nodes) const {
@@ -342,13 +335,13 @@ void CapturedProgram::poison() {
 void CapturedProgram::upload(const View& view, const Tensor& tensor) {
   const Buffer& buffer = program_.buffers[view.buffer];
   devices_[buffer.device]->activate();
-  if (tensor.n != batch_ || tensor.shape != shape_of(view, program_))
-    throw Error("input tensor: expected batch " + std::to_string(batch_) + " of " + text(shape_of(view, program_)) +
+  if (tensor.n != batch_ || tensor.shape != shape_of(program_, view))
+    throw Error("input tensor: expected batch " + std::to_string(batch_) + " of " + text(shape_of(program_, view)) +
                 ", got batch " + std::to_string(tensor.n) + " of " + text(tensor.shape));
   HostCopy host(buffer, arenas_[buffer.device], batch_, precision_);
   for_each_element(view, program_, batch_, precision_,
                    [&](std::int64_t dense, std::int64_t placed) { host.set(placed, tensor.data[dense]); });
-  const View padding{view.buffer, buffer.shape.c - buffer.padding, buffer.padding};
+  const View padding{view.buffer, buffer.shape.c - buffer.padding, buffer.padding, {0, buffer.shape.h}};
   for_each_element(padding, program_, batch_, precision_,
                    [&](std::int64_t, std::int64_t placed) { host.set(placed, 0); });
   host.write_back();
@@ -357,11 +350,11 @@ void CapturedProgram::upload(const View& view, const Tensor& tensor) {
 DenseSlice CapturedProgram::slice(const View& view) const {
   const Shape& whole = program_.buffers[view.buffer].shape;
   const TensorLayout strides =
-      slice_layout(whole, view.channel, view.channels, batch_, preferred_format(precision_), 1);
+      slice_layout(whole, view.channel, view.channels, batch_, preferred_format(precision_), 1, view.rows);
   return {.data = address(view),
           .half = precision_ == Precision::fp16,
           .batch = batch_,
-          .shape = shape_of(view, program_),
+          .shape = shape_of(program_, view),
           .n = whole.size(),
           .c = strides.c,
           .h = strides.h,
@@ -376,7 +369,7 @@ Tensor CapturedProgram::download(const View& view) const {
   const Buffer& buffer = program_.buffers[view.buffer];
   devices_[buffer.device]->activate();
   const HostCopy host(buffer, arenas_[buffer.device], batch_, precision_);
-  Tensor tensor{.n = batch_, .shape = shape_of(view, program_), .data = {}};
+  Tensor tensor{.n = batch_, .shape = shape_of(program_, view), .data = {}};
   tensor.data.resize(static_cast<std::size_t>(batch_ * tensor.shape.size()));
   for_each_element(view, program_, batch_, precision_,
                    [&](std::int64_t dense, std::int64_t placed) { tensor.data[dense] = host.get(placed); });

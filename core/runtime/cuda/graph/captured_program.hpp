@@ -76,7 +76,7 @@ class CapturedProgram {
   bool prioritised() const;
   void enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const;
   void enqueue_transfer(const Step& step, const Prepared& prepared, cudaStream_t stream) const;
-  PeerCopy copy_of(const Step& step) const;
+  std::vector<PeerCopy> copies_of(const Step& step) const;
 
   Program program_;
   int batch_;

@@ -48,7 +48,7 @@ __global__ void generic_kernel(const __grid_constant__ Sources sources, const T*
       for (int s = 0; s < sources.count; ++s) {
         const auto& source = sources.list[s];
         const std::int64_t at = kChannelsLast ? ((n * g.h + iy) * g.w + ix) * source.stride + c
-                                              : n * source.stride + (std::int64_t{c} * g.h + iy) * g.w + ix;
+                                              : n * source.stride + c * g.in_plane + std::int64_t{iy} * g.w + ix;
         const auto value = load<T, V>(static_cast<const T*>(source.data) + at);
 #pragma unroll
         for (int v = 0; v < V; ++v) in[v] += to_float(value.v[v]);
@@ -62,7 +62,7 @@ __global__ void generic_kernel(const __grid_constant__ Sources sources, const T*
   }
   activate_all(args.post, acc);
   store<T, V>(out + (kChannelsLast ? ((n * g.oh + y) * g.ow + x) * out_stride + c
-                                   : n * out_stride + (std::int64_t{c} * g.oh + y) * g.ow + x),
+                                   : n * out_stride + c * g.out_plane + std::int64_t{y} * g.ow + x),
               acc);
 }
 

@@ -63,7 +63,7 @@ __global__ void tiled_kernel(const __grid_constant__ Sources sources, const floa
       const int iy = in_y0 + static_cast<int>(row), ix = in_x0 + col;
       const bool inside = wanted && static_cast<unsigned>(iy) < static_cast<unsigned>(g.h) &&
                           static_cast<unsigned>(ix) < static_cast<unsigned>(g.w);
-      at[b] = inside ? ((channel0 + static_cast<int>(plane)) * g.h + iy) * g.w + ix : -1;
+      at[b] = inside ? (channel0 + static_cast<int>(plane)) * static_cast<int>(g.in_plane) + iy * g.w + ix : -1;
       value[b] = 0.f;
     }
     for (int s = 0; s < sources.count; ++s) {
@@ -98,7 +98,7 @@ __global__ void tiled_kernel(const __grid_constant__ Sources sources, const floa
   }
   activate_light(args.post, acc);
   float* to =
-      out + image * out_stride + (std::int64_t{channel0} + c) * g.oh * g.ow + (out_y0 + group * R) * g.ow + out_x0 + x;
+      out + image * out_stride + (std::int64_t{channel0} + c) * g.out_plane + (out_y0 + group * R) * g.ow + out_x0 + x;
 #pragma unroll
   for (int r = 0; r < R; ++r) {
     if (out_y0 + group * R + r < g.oh) to[r * g.ow] = acc[r];

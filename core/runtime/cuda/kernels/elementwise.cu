@@ -41,7 +41,8 @@ __global__ void gather_kernel(const __grid_constant__ Sources sources, T* out, s
 /// vectors, a block's threads apart.
 template <class T, int V, bool kChannelsLast, int Each, Known kAct>
 __global__ void bias_act_kernel(const T* in, std::int64_t in_stride, const float* bias, T* out, std::int64_t out_stride,
-                                FastDiv row_vectors, FastDiv channels, std::uint32_t total, Activation act) {
+                                std::int64_t out_plane, FastDiv row_vectors, FastDiv channels, std::uint32_t total,
+                                Activation act) {
   await_predecessor();
 #pragma unroll
   for (int each = 0; each < Each; ++each) {
@@ -57,7 +58,7 @@ __global__ void bias_act_kernel(const T* in, std::int64_t in_stride, const float
       const std::uint32_t length = row_vectors.divisor * V;
       channel = channels.split(row);
       in_at += row * in_stride + std::int64_t{channel} * length;
-      out_at += row * out_stride + std::int64_t{channel} * length;
+      out_at += row * out_stride + channel * out_plane;
     }
     const auto x = load<T, V>(in + in_at);
     float y[V];
@@ -85,7 +86,7 @@ void gather(cudaStream_t stream, const GatherCall& call, const Sources& sources,
 }
 
 void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::int64_t in_stride, const float* bias,
-              void* out, std::int64_t out_stride) {
+              void* out, std::int64_t out_stride, std::int64_t out_plane) {
   const std::int64_t plane = std::int64_t{call.h} * call.w;
   const bool last = call.layout == TensorFormat::nhwc;
   const std::int64_t length = last ? call.c : plane;
@@ -101,7 +102,8 @@ void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::
                           : several ? bias_act_kernel<T, vector.value, false, kEach, act.value>
                                     : bias_act_kernel<T, vector.value, false, 1, act.value>;
       launch_overlapping(kernel, {dim3(blocks), dim3(kThreads)}, stream, static_cast<const T*>(in), in_stride, bias,
-                         static_cast<T*>(out), out_stride, FastDiv(static_cast<std::uint32_t>(length / call.vector)),
+                         static_cast<T*>(out), out_stride, out_plane,
+                         FastDiv(static_cast<std::uint32_t>(length / call.vector)),
                          FastDiv(static_cast<std::uint32_t>(call.c)), static_cast<std::uint32_t>(total), call.act);
     });
   });

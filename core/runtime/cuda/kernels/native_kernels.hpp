@@ -1,9 +1,9 @@
 // Kernels of this project: launches; the caller chooses the variant.
 //
-// Tensors are NCHW or NHWC with any channel slice of a wider buffer. Within one such tensor all
-// strides but one follow from its shape: NCHW has a free batch stride, NHWC a free pixel stride.
-// That one is what `stride` means below; it is in elements. Elements are float, or half in NHWC.
-// Sums run in fp32. Launches throw Error if CUDA refuses them.
+// Tensors are NCHW or NHWC with any channel slice of a wider buffer, and any rows of a higher one. Within one such
+// tensor most strides follow from its shape: NHWC has a free pixel stride, NCHW a free batch stride and a free channel
+// stride. `stride` below is the pixel's or the batch's, a plane the channel's; in elements. Rows of NHWC: a batch of 1.
+// Elements are float, or half in NHWC. Sums run in fp32. Launches throw Error if CUDA refuses them.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -46,7 +46,8 @@ struct Window {
   int n, c, h, w;  ///< input
   int oh, ow;      ///< output height and width
   int kh, kw, sh, sw, ph, pw;
-  int dh = 1, dw = 1;  ///< from tap to tap
+  int dh = 1, dw = 1;                ///< from tap to tap
+  std::int64_t in_plane, out_plane;  ///< NCHW: of every input, of the output
 };
 
 /// Bytes moved at a time in gathers, epilogues and pools: a vector of `vector` elements; every
@@ -58,12 +59,12 @@ struct GatherCall {
   int n, c, h, w;
   Activation act;
 };
-/// out = act(sum of sources); `out` may be one of them.
+/// out = act(sum of sources); `out` may be one of them. In NCHW the planes of an image lie behind one another.
 void gather(cudaStream_t stream, const GatherCall& call, const Sources& sources, void* out, std::int64_t out_stride);
 
-/// out = act(in + bias per channel); `in` may be `out`. bias is float.
+/// out = act(in + bias per channel); `in` has dense planes. bias is float. `out_plane`: NCHW.
 void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::int64_t in_stride, const float* bias,
-              void* out, std::int64_t out_stride);
+              void* out, std::int64_t out_stride, std::int64_t out_plane);
 
 struct PoolCall {
   TensorFormat layout;

@@ -40,7 +40,7 @@ template <bool kChannelsLast>
 __device__ __forceinline__ std::int64_t input_index(const Window& g, const Place& at, std::int64_t stride, int y,
                                                     int x) {
   return kChannelsLast ? ((at.n * g.h + y) * g.w + x) * stride + at.c
-                       : at.n * stride + (std::int64_t{at.c} * g.h + y) * g.w + x;
+                       : at.n * stride + at.c * g.in_plane + std::int64_t{y} * g.w + x;
 }
 
 /// Takes one input of the window into the result. (The largest is activated in the end.)
@@ -81,7 +81,7 @@ __device__ __forceinline__ void finish(const PoolArgs& args, const Place& at, in
     for (int v = 0; v < V; ++v) result[v] *= part;
   }
   const std::int64_t to = kChannelsLast ? ((at.n * g.oh + y) * g.ow + at.x) * out_stride + at.c
-                                        : at.n * out_stride + (std::int64_t{at.c} * g.oh + y) * g.ow + at.x;
+                                        : at.n * out_stride + at.c * g.out_plane + std::int64_t{y} * g.ow + at.x;
   store<T, V>(out + to, result);
 }
 

@@ -51,9 +51,9 @@ struct Product {
       check(cublasLtMatrixLayoutInit(&b, type, c, pixels, in.w), "cublasLtMatrixLayoutInit");
       check(cublasLtMatrixLayoutInit(&d, type, k, pixels, out.w), "cublasLtMatrixLayoutInit");
     } else {
-      check(cublasLtMatrixLayoutInit(&a, type, plane, c, plane), "cublasLtMatrixLayoutInit");
+      check(cublasLtMatrixLayoutInit(&a, type, plane, c, in.c), "cublasLtMatrixLayoutInit");
       check(cublasLtMatrixLayoutInit(&b, type, c, k, c), "cublasLtMatrixLayoutInit");
-      check(cublasLtMatrixLayoutInit(&d, type, plane, k, plane), "cublasLtMatrixLayoutInit");
+      check(cublasLtMatrixLayoutInit(&d, type, plane, k, out.c), "cublasLtMatrixLayoutInit");
       batched(a, p.batch, in.n);
       batched(b, p.batch, 0);
       batched(d, p.batch, out.n);

@@ -134,6 +134,18 @@ int row_alignment(const TensorLayout& t, const Problem& problem) {
   return alignment;
 }
 
+int plane_alignment(const TensorLayout& t, const Problem& problem) {
+  int alignment = row_alignment(t, problem);
+  while (t.c * element_bytes(problem.precision) % alignment != 0) alignment /= 2;
+  return alignment;
+}
+
+bool has_dense_planes(const Problem& problem) {
+  const auto dense = [](const TensorLayout& t, const Shape& s) { return t.c == std::int64_t{s.h} * s.w; };
+  return dense(problem.result, problem.output) &&
+         std::ranges::all_of(problem.inputs, [&](const TensorLayout& t) { return dense(t, problem.input); });
+}
+
 int common_vector(const Problem& problem, std::int64_t extent) {
   int bytes = row_alignment(problem.result, problem);
   for (const TensorLayout& t : problem.inputs) bytes = std::min(bytes, row_alignment(t, problem));
@@ -185,7 +197,8 @@ void finish_conv(cudaStream_t stream, const Problem& problem, const void* dense,
   const Shape& s = problem.output;
   const int element = element_bytes(problem.precision);
   // In NCHW the kernel's rows are planes, which must be aligned too.
-  std::int64_t vector = row_alignment(problem.result, problem) / element;
+  const int alignment = nhwc ? row_alignment(problem.result, problem) : plane_alignment(problem.result, problem);
+  std::int64_t vector = alignment / element;
   const std::int64_t extent = nhwc ? s.c : std::int64_t{s.h} * s.w;
   while (extent % vector != 0) vector /= 2;
   const native::GatherCall call{problem.layout,
@@ -197,7 +210,7 @@ void finish_conv(cudaStream_t stream, const Problem& problem, const void* dense,
                                 s.w,
                                 std::get<Conv2d>(problem.layer).act};
   native::bias_act(stream, call, dense, nhwc ? s.c : s.size(), bias, output,
-                   free_stride(problem.result, problem.layout));
+                   free_stride(problem.result, problem.layout), problem.result.c);
 }
 
 }  // namespace opsched

@@ -122,6 +122,10 @@ std::int64_t free_stride(const TensorLayout& t, TensorFormat layout);
 /// Power of two of bytes, at most 16, that the address of every contiguous row of a tensor is a multiple
 /// of. Rows are images in NCHW, pixels in NHWC.
 int row_alignment(const TensorLayout& t, const Problem& problem);
+/// The same of every channel of an image, in NCHW.
+int plane_alignment(const TensorLayout& t, const Problem& problem);
+/// NCHW: do the channels of every tensor lie right behind one another? Not where only rows of them are read or written.
+bool has_dense_planes(const Problem& problem);
 /// Elements that can be moved at once in all tensors of a problem, if rows are `extent` long.
 int common_vector(const Problem& problem, std::int64_t extent);
 bool is_dense(const TensorLayout& t, const Shape& shape, TensorFormat layout);

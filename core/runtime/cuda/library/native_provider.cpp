@@ -32,7 +32,15 @@ class Gather : public Native {
                            });
     const Shape& s = problem.output;
     call_ = {problem.layout, is_half(problem), 1, problem.batch, s.c, s.h, s.w, problem.pre};
-    if (all_dense) {  // one long row
+    if (problem.layout == TensorFormat::nchw && !has_dense_planes(problem)) {  // a row a channel
+      if (problem.batch > 1) throw Error("rows of a batch of NCHW images are gathered image by image");
+      call_ = {problem.layout, is_half(problem), 1, s.c, 1, s.h, s.w, problem.pre};
+      int bytes = plane_alignment(problem.result, problem);
+      for (const TensorLayout& t : problem.inputs) bytes = std::min(bytes, plane_alignment(t, problem));
+      call_.vector = bytes / element_bytes(problem.precision);
+      while (std::int64_t{s.h} * s.w % call_.vector != 0) call_.vector /= 2;
+      by_channel_ = true;
+    } else if (all_dense) {  // one long row
       const std::int64_t size = problem.batch * s.size();
       if (size >= std::int64_t{1} << 31) throw Error("a tensor of 2^31 or more elements is too large");
       call_ = {TensorFormat::nchw, is_half(problem), 1, 1, static_cast<int>(size), 1, 1, problem.pre};
@@ -46,11 +54,14 @@ class Gather : public Native {
   }
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void*,
               void*) const override {
-    native::gather(stream, call_, sources_of(problem_, inputs), output, out_stride());
+    native::Sources sources = sources_of(problem_, inputs);
+    for (int i = 0; by_channel_ && i < sources.count; ++i) sources.list[i].stride = problem_.inputs[i].c;
+    native::gather(stream, call_, sources, output, by_channel_ ? problem_.result.c : out_stride());
   }
 
  private:
   native::GatherCall call_;
+  bool by_channel_ = false;
 };
 
 native::Window window_of(const Problem& p) {
@@ -58,6 +69,9 @@ native::Window window_of(const Problem& p) {
   g.n = p.batch, g.c = p.input.c, g.h = p.input.h, g.w = p.input.w;
   g.oh = p.output.h, g.ow = p.output.w;
   g.kh = g.kw = g.sh = g.sw = 1;
+  g.in_plane = p.inputs.front().c, g.out_plane = p.result.c;
+  for (const TensorLayout& t : p.inputs)
+    if (p.layout == TensorFormat::nchw && t.c != g.in_plane) throw Error("reads tensors of several channel strides");
   return g;
 }
 
@@ -75,6 +89,8 @@ class Pooling : public Native {
  public:
   Pooling(const Problem& problem, const std::string& name, int vector) : Native(problem, name) {
     const auto& pool = std::get<Pool2d>(problem.layer);
+    if (pool.type == PoolType::global_avg && problem.layout == TensorFormat::nchw && !has_dense_planes(problem))
+      throw Error("a global average reads whole images");
     const native::Window window = pool.type == PoolType::global_avg ? window_of(problem) : window_of(problem, pool);
     call_ = {problem.layout, is_half(problem), vector, window, pool.type, pool.count_padding, problem.pre};
   }

@@ -9,15 +9,21 @@ namespace {
 
 class CudaStopwatch final : public Stopwatch {
  public:
-  CudaStopwatch(const Graph& graph, const Connect& connect, Precision precision) : timer_(graph, connect, precision) {}
+  CudaStopwatch(const Graph& graph, const Connect& connect, Precision precision)
+      : connect_(connect), precision_(precision), timer_(graph, connect, precision) {}
 
   void time_stages(std::span<const StageRequest> requests, const Done& done) override { timer_.time(requests, done); }
   ProfileEntry time_schedule(const Schedule& schedule) override { return timer_.time(schedule); }
   std::vector<ProfileEntry> time_in_turn(std::span<const Schedule> schedules) override {
     return timer_.time_in_turn(schedules);
   }
+  std::unique_ptr<Stopwatch> of(const Graph& graph) override {
+    return std::make_unique<CudaStopwatch>(graph, connect_, precision_);
+  }
 
  private:
+  Connect connect_;
+  Precision precision_;
   StageTimer timer_;
 };
 

@@ -33,8 +33,8 @@ int replicas_of(double about_ms) {
 }
 
 std::size_t weight_bytes(const Graph& graph, Precision precision) {
-  std::int64_t scalars = 0;
-  for (OpId op : graph.units()) scalars += graph.parameters(op);
+  std::int64_t scalars = 0;  // strips of an operator share them
+  for (OpId op : graph.unsplit().units()) scalars += graph.unsplit().parameters(op);
   return static_cast<std::size_t>(scalars * element_bytes(precision));
 }
 

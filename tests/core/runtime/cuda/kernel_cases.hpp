@@ -54,10 +54,20 @@ struct Case {
   std::vector<double> expected;  ///< NCHW
 };
 
-inline TensorLayout random_slice(Rng& rng, const Shape& shape, const Problem& p) {
+/// Can a problem read and write rows of higher tensors? What averages or resizes an image reads all of it.
+inline bool takes_rows(const Problem& p) {
+  const auto* pool = std::get_if<Pool2d>(&p.layer);
+  return p.batch == 1 && p.kind != Step::Kind::resize && p.kind != Step::Kind::depth_to_space &&
+         (!pool || pool->type != PoolType::global_avg);
+}
+
+/// Channels of a wider tensor; some of `more` rows more, where a problem takes rows. All inputs are as high.
+inline TensorLayout random_slice(Rng& rng, const Shape& shape, const Problem& p, int more = 0) {
   const int before = pick(rng, {0, 0, 1, 8}), after = pick(rng, {0, 0, 3, 8});
-  return slice_layout({shape.c + before + after, shape.h, shape.w}, before, shape.c, p.batch, p.layout,
-                      element_bytes(p.precision));
+  if (!takes_rows(p)) more = 0;
+  const int row = std::uniform_int_distribution<int>(0, more)(rng);
+  return slice_layout({shape.c + before + after, shape.h + more, shape.w}, before, shape.c, p.batch, p.layout,
+                      element_bytes(p.precision), {row, row + shape.h});
 }
 
 inline Activation activation(int kind) {
@@ -162,18 +172,19 @@ inline Case finish(Rng& rng, Problem p, int inputs) {
   if (const auto* pool = std::get_if<Pool2d>(&p.layer)) p.output = infer_shape(*pool, p.input);
   if (const auto* resize = std::get_if<Resize2d>(&p.layer)) p.output = infer_shape(*resize, p.input);
   const bool product = p.kind == Step::Kind::multiply;
+  const int more = pick(rng, {0, 0, 0, 3});
   for (int i = 0; i < inputs; ++i) {
     Shape shape = p.input;
     const int repeated = product ? pick(rng, {0, 0, 6, 6, 1, 2, 4, 7}) : 0;  // axes: 1 c, 2 h, 4 w
     if (repeated & 1) shape.c = 1;
     if (repeated & 2) shape.h = 1;
     if (repeated & 4) shape.w = 1;
-    TensorLayout& t = p.inputs.emplace_back(random_slice(rng, shape, p));
+    TensorLayout& t = p.inputs.emplace_back(random_slice(rng, shape, p, more));
     if (shape.c < p.input.c) t.c = 0;
     if (shape.h < p.input.h) t.h = 0;
     if (shape.w < p.input.w) t.w = 0;
   }
-  p.result = random_slice(rng, p.output, p);
+  p.result = random_slice(rng, p.output, p, pick(rng, {0, 0, 0, 5}));
   Case c{p, {}, {}, {}};
   std::normal_distribution<float> normal;
   const auto draw = [&](float scale) {

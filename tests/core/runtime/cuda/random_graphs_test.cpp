@@ -10,6 +10,7 @@
 #include "core/runtime/tolerance.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/random_graph.hpp"
+#include "tests/support/random_splits.hpp"
 
 namespace opsched {
 namespace {
@@ -39,12 +40,17 @@ class GraphsOnTheGpu : public testing::TestWithParam<Precision> {
         CudaOptions{.precision = GetParam(), .cache_file = "", .device_ids = {}, .progress = {}});
   }
 
-  void check(const Graph& graph, std::uint64_t seed) {
+  /// `percent`: of the operators that can be split, those that are; over all GPUs there are, up to 4.
+  void check(const Graph& graph, std::uint64_t seed, int percent = 0) {
+    const std::vector<Split> splits = percent > 0 ? test::random_splits(graph, percent, seed) : std::vector<Split>{};
+    const Graph scheduled = graph.with_splits(splits);
+    const int gpus = percent > 0 ? std::min<int>(4, static_cast<int>(cuda_devices().usable.size())) : 1;
     std::vector<Tensor> inputs;
     for (OpId id : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(id).output, seed + 100));
     const std::vector<Tensor> want = reference_outputs(graph, inputs, seed);
     for (Mode mode : {Mode::barrier, Mode::dataflow}) {
-      const Schedule schedule = test::random_schedule(graph, 1, mode, seed);
+      Schedule schedule = test::random_schedule(scheduled, gpus, mode, seed);
+      schedule.splits = splits;
       const auto executor = runtime_->make_executor(graph, schedule, seed);
       const std::vector<Tensor> got = executor->run(inputs);
       ASSERT_EQ(got.size(), want.size());
@@ -65,6 +71,19 @@ TEST_P(GraphsOnTheGpu, WithOperatorsOfEveryKindComputeWhatTheReferenceComputes) 
 
 TEST_P(GraphsOnTheGpu, OfBranchesAndCellsComputeWhatTheReferenceComputes) {
   for (int seed = 0; seed < graphs(2); ++seed) check(test::RandomCnn(seed, 4).draw(2), seed);
+}
+
+TEST_P(GraphsOnTheGpu, SplitIntoStripsComputeWhatTheReferenceComputes) {
+  for (int seed = 0; seed < graphs(6); ++seed) check(test::RandomGraph(seed).draw(12).with_batch(1), seed, 60);
+  for (int seed = 0; seed < graphs(2); ++seed) check(test::RandomCnn(seed, 4).draw(2).with_batch(1), seed, 80);
+}
+
+TEST_P(GraphsOnTheGpu, SplitOfSeveralImagesIsRefused) {
+  const Graph graph = test::RandomCnn(1, 4).draw(1).with_batch(2);
+  const std::vector<Split> splits = test::random_splits(graph, 100, 1);
+  Schedule schedule = test::random_schedule(graph.with_splits(splits), 1, Mode::dataflow, 1);
+  schedule.splits = splits;
+  EXPECT_THROW(runtime_->make_executor(graph, schedule, 1), Error);
 }
 
 /// Inverted residuals with a gate and any activation, as in MobileNet V3, EfficientNet and GhostNet.

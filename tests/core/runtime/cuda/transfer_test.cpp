@@ -6,6 +6,7 @@
 
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/device/cuda_handles.hpp"
+#include "core/runtime/cuda/graph/transfer_copies.hpp"
 #include "core/runtime/cuda/kernels/peer_copy.hpp"
 #include "core/runtime/cuda/measure/transfer_timer.hpp"
 #include "tests/core/runtime/cuda/kernel_cases.hpp"
@@ -34,6 +35,59 @@ TEST(CopyRoutes, TakeTheKernelInItsRangeOnly) {
   EXPECT_EQ(route.method(100), CopyMethod::kernel);
   EXPECT_EQ(route.method(200), CopyMethod::kernel);
   EXPECT_EQ(route.method(201), CopyMethod::engine);
+}
+
+/// Bytes of a view in its buffer, marked.
+std::vector<char> bytes_of(const Program& program, const View& view, int batch, Precision precision) {
+  const Shape whole = program.buffers[view.buffer].shape, part = shape_of(program, view);
+  const TensorFormat format = preferred_format(precision);
+  const int element = element_bytes(precision);
+  std::vector<char> marked(static_cast<std::size_t>(batch * whole.size() * element), 0);
+  const TensorLayout t = slice_layout(whole, view.channel, view.channels, batch, format, element, view.rows);
+  for (int n = 0; n < batch; ++n)
+    for (int c = 0; c < part.c; ++c)
+      for (int h = 0; h < part.h; ++h)
+        for (int w = 0; w < part.w; ++w) {
+          const std::int64_t at = n * whole.size() + c * t.c + h * t.h + w * t.w;
+          std::fill_n(
+              marked.begin() + slice_offset(whole, view.channel, format, element, view.rows.begin) + at * element,
+              element, 1);
+        }
+  return marked;
+}
+
+TEST(TransferCopies, AreTheChannelsAndRowsOfTheViews) {
+  Rng rng(5);
+  for (int i = 0; i < 500; ++i) {
+    const int batch = pick(rng, {1, 1, 2, 3}), height = pick(rng, {4, 7}), width = pick(rng, {3, 5});
+    const int channels = pick(rng, {1, 4}), row = pick(rng, {0, 0, 2}), rows = pick(rng, {height, 1, 2});
+    const Precision precision = kPrecisions[pick(rng, {0, 1, 2})];
+    Program program;
+    Step step{.kind = Step::Kind::transfer};
+    for (int buffer : {0, 1}) {
+      const int before = pick(rng, {0, 2}), after = pick(rng, {0, 3});
+      program.buffers.push_back({.device = buffer, .shape = {before + channels + after, height, width}});
+      const View view{buffer, before, channels, rows == height ? Rows{0, height} : Rows{row, row + rows}};
+      (buffer == 0 ? step.inputs.emplace_back() : step.output) = view;
+    }
+    const auto address = [&](std::vector<char>& memory, const View& view) {
+      return memory.data() + slice_offset(program.buffers[view.buffer].shape, view.channel, preferred_format(precision),
+                                          element_bytes(precision), view.rows.begin);
+    };
+    std::vector<char> source = bytes_of(program, step.inputs.front(), batch, precision);
+    const std::vector<char> want = bytes_of(program, step.output, batch, precision);
+    std::vector<char> target(want.size(), 0);
+    std::size_t bytes = 0;
+    for (const PeerCopy& copy : transfer_copies(program, step, batch, precision, address(target, step.output),
+                                                address(source, step.inputs.front()))) {
+      for (std::size_t r = 0; r < copy.rows; ++r)
+        std::copy_n(static_cast<const char*>(copy.source) + r * copy.source_pitch, copy.width,
+                    static_cast<char*>(copy.target) + r * copy.target_pitch);
+      bytes += copy.bytes();
+    }
+    ASSERT_EQ(target, want) << "case " << i;
+    ASSERT_EQ(bytes, static_cast<std::size_t>(std::ranges::count(want, 1)));
+  }
 }
 
 class PeerCopies : public OnGpu {};

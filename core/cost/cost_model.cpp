@@ -1,0 +1,18 @@
+#include "core/cost/cost_model.hpp"
+
+#include "core/error.hpp"
+
+namespace opsched {
+
+std::unique_ptr<CostModel> CostModel::of(const Graph&) {
+  throw Error("the costs of graph '" + graph().name() + "' say nothing of its operators split into rows");
+}
+
+ScheduledCosts::ScheduledCosts(CostModel& whole, const Schedule& schedule)
+    : graph_(scheduled_graph(whole.graph(), schedule)), costs_(&whole) {
+  if (graph_.get() == &whole.graph()) return;
+  own_ = whole.of(*graph_);
+  costs_ = own_.get();
+}
+
+}  // namespace opsched

@@ -1,0 +1,18 @@
+// A transfer between devices as copies of equal pieces.
+#pragma once
+
+#include <vector>
+
+#include "core/precision.hpp"
+#include "core/runtime/cuda/kernels/peer_copy.hpp"
+#include "core/runtime/program/program.hpp"
+
+namespace opsched {
+
+/// The copies of a transfer step from one address to another, those of its views. A copy is equal pieces, contiguous in
+/// themselves, equally far apart: images, channels of an image, or pixels of a slice of channels. Where only some rows
+/// of the images go, each image is a copy of its own.
+std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, int batch, Precision precision,
+                                      char* target_address, const char* source_address);
+
+}  // namespace opsched

@@ -1,0 +1,154 @@
+// Splits blocks of operators into strips of rows, a strip a device, where that is faster.
+//
+// A block is split or it is not. What is split runs as the schedule of one device would run it, on every device; what
+// is whole goes where it ends first. The search begins with nothing split, everything, and everything up to some block,
+// and goes on by changing its mind about one block at a time, as long as the simulator likes it better.
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include "core/graph/blocks.hpp"
+#include "core/runtime/sim/simulate.hpp"
+#include "schedulers/fastest.hpp"
+#include "schedulers/options.hpp"
+#include "schedulers/split/spread.hpp"
+
+namespace opsched {
+namespace {
+
+class SplitSearch {
+ public:
+  /// `bases`: schedules of one device.
+  SplitSearch(const SchedulerRequest& request, std::vector<Schedule> bases, int strips)
+      : request_(request),
+        graph_(request.cost.graph()),
+        bases_(std::move(bases)),
+        strips_(strips),
+        blocks_(graph_.blocks().empty() ? natural_blocks(graph_) : graph_.blocks()) {
+    std::erase_if(blocks_, [&](const Block& block) { return row_splits(graph_, members({block}), strips_).empty(); });
+  }
+
+  /// The best first: on all bases and placements that there are, then what other choices gave.
+  std::vector<Candidate> run(int rounds) {
+    const std::size_t n = blocks_.size();
+    for (std::size_t split = 0; split <= n; ++split) {
+      Choice first(n, false);
+      std::fill_n(first.begin(), split, true);
+      offer(first);
+    }
+    for (int round = 0; round < rounds; ++round) {
+      const Choice before = best_;
+      for (std::size_t b = 0; b < n; ++b) {
+        Choice other = best_;
+        other[b] = !other[b];
+        offer(other);
+      }
+      if (best_ == before) break;
+    }
+    std::vector<Candidate> candidates = variants(best_), others;
+    for (auto& [choice, candidate] : known_)
+      if (choice != best_) others.push_back(std::move(candidate));
+    for (std::vector<Candidate>* list : {&candidates, &others})
+      std::ranges::stable_sort(*list, {}, &Candidate::makespan);
+    std::ranges::move(others, std::back_inserter(candidates));
+    return candidates;
+  }
+
+ private:
+  using Choice = std::vector<bool>;  ///< is a block split?
+
+  void offer(const Choice& choice) {
+    const auto [it, fresh] = known_.try_emplace(choice);
+    if (!fresh) return;
+    it->second = std::ranges::min(variants(choice), {}, &Candidate::makespan);
+    if (!std::exchange(any_, true) || it->second.makespan < known_.at(best_).makespan) {
+      best_ = choice;
+      if (request_.found) request_.found(it->second.schedule);
+    }
+    if (request_.progress)
+      request_.progress("split: " + std::to_string(known_.size()) + " choices of blocks, " +
+                        std::to_string(known_.at(best_).makespan) + " ms");
+  }
+
+  std::vector<bool> members(const std::vector<Block>& blocks) const {
+    std::vector<bool> which(graph_.size(), false);
+    for (const Block& block : blocks)
+      for (OpId op : block.ops) which[op] = true;
+    return which;
+  }
+
+  std::vector<Candidate> variants(const Choice& choice) {
+    std::vector<Block> chosen;
+    for (std::size_t b = 0; b < blocks_.size(); ++b)
+      if (choice[b]) chosen.push_back(blocks_[b]);
+    const Graph split = graph_.with_splits(row_splits(graph_, members(chosen), strips_));
+    const std::unique_ptr<CostModel> own = split.splits().empty() ? nullptr : request_.cost.of(split);
+    CostModel& cost = own ? *own : request_.cost;
+    std::vector<int> on_first(split.size(), 0),
+        placed = place_strips(cost, bases_.front().launch_order, request_.devices);
+    for (OpId op = 0; op < split.size(); ++op)
+      if (split.op(op).is_strip()) on_first[op] = placed[op];
+    std::vector<Candidate> list;
+    for (const Schedule& base : bases_)
+      for (const std::vector<int>& device_of : {on_first, placed}) {
+        Candidate& one = list.emplace_back(Candidate{spread(split, base, device_of, request_.devices)});
+        one.makespan = simulated_ms(cost, cost.contention_law(), one.schedule);
+      }
+    return list;
+  }
+
+  const SchedulerRequest& request_;
+  const Graph& graph_;
+  const std::vector<Schedule> bases_;
+  int strips_;
+  std::vector<Block> blocks_;
+  std::map<Choice, Candidate> known_;
+  Choice best_;
+  bool any_ = false;  ///< is there a best one? (Without blocks it is empty.)
+};
+
+Schedule make_split(const SchedulerRequest& request) {
+  const OptionReader options(request.options);
+  const int strips = options.integer("strips", request.devices, 1);
+  const int rounds = options.integer("rounds", 2, 0), measured = options.integer("measured", 6, 1);
+  std::vector<Schedule> bases;
+  const auto add_base = [&](const SchedulerOptions& its) {
+    bases.push_back(make_schedule("dataflow", {.cost = request.cost, .devices = 1, .options = its}));
+  };
+  if (const auto streams = request.options.find("streams"); streams != request.options.end()) {
+    add_base({*streams});
+  } else {
+    add_base({});
+    add_base({{"streams", "1"}});
+  }
+  Fastest choice(request.cost);
+  for (const Schedule& base : bases)
+    choice.offer(base, simulated_ms(request.cost, request.cost.contention_law(), base));
+  if (request.devices > 1) {
+    std::vector<Candidate> found = SplitSearch(request, std::move(bases), strips).run(rounds);
+    found.resize(std::min<std::size_t>(found.size(), measured));
+    for (Candidate& candidate : found) choice.offer(std::move(candidate.schedule), candidate.makespan);
+  }
+  if (request.cost.measures())
+    for (Schedule& known : request.cost.known_schedules(1)) choice.offer(std::move(known));
+  Schedule answer = choice.schedule();
+  answer.scheduler.clear();
+  return answer;
+}
+
+}  // namespace
+
+SchedulerInfo split_scheduler() {
+  return {
+      .name = "split",
+      .summary = "splits blocks into strips of rows over the devices, where that is faster; no slower than dataflow",
+      .max_devices = 0,
+      .options = {{"strips", "of a split operator (default: as many as devices)"},
+                  {"rounds", "over all blocks, to change the choice of each (default 2)"},
+                  {"streams", "most streams of a device, as dataflow's (default: the better of 16 and 1)"},
+                  {"measured", "best candidates that are timed, where schedules are measured (default 6)"}},
+      .make = make_split};
+}
+
+}  // namespace opsched

@@ -1,0 +1,118 @@
+// Schedulers that split operators into strips.
+#include <gtest/gtest.h>
+
+#include "core/cost/synthetic.hpp"
+#include "core/graph/strips.hpp"
+#include "core/runtime/sim/simulate.hpp"
+#include "schedulers/scheduler.hpp"
+#include "schedulers/split/spread.hpp"
+#include "tests/support/random_cnn.hpp"
+
+namespace opsched {
+namespace {
+
+double makespan(CostModel& cost, const Schedule& schedule) { return simulate(cost, schedule).timeline.makespan; }
+
+Schedule ask(CostModel& cost, const std::string& scheduler, int devices, const SchedulerOptions& options = {}) {
+  return make_schedule(scheduler, {.cost = cost, .devices = devices, .options = options});
+}
+
+/// Operators fill a device for a millisecond; the whole output of one travels in `transfer_ms`.
+SyntheticCost divisible(const Graph& graph, double transfer_ms) {
+  std::vector<SyntheticTransfer> transfers;
+  for (OpId op : graph.units())
+    for (OpId p : graph.preds(op)) transfers.push_back({p, op, transfer_ms});
+  return {graph, std::vector<double>(graph.size(), 1.0), std::vector<double>(graph.size(), 1.0), transfers};
+}
+
+Graph chain_of(int operators) {
+  Graph graph("chain");
+  OpId last = graph.add_input("in", {4, 32, 32});
+  for (int i = 0; i < operators; ++i) {
+    std::string name = "c";
+    name += std::to_string(i);
+    last = graph.add(name, {graph.all(last)}, {Conv2d{.out_channels = 4, .kernel = {3, 3}, .padding = {1, 1}}});
+    if (i % 3 == 2) graph.end_block("b" + std::to_string(i));
+  }
+  return graph;
+}
+
+TEST(SplitScheduler, SharesAChainBetweenDevices) {
+  const Graph graph = chain_of(9);
+  SyntheticCost cost = divisible(graph, 0.32);  // 0.01 a row
+  for (int devices : {2, 4}) {
+    const Schedule schedule = ask(cost, "split", devices);
+    EXPECT_EQ(schedule.splits.size(), 8u);  // the output stays whole
+    // Strips of eight operators with a halo each between them, the last one whole.
+    const double strips = 8.0 / devices + 7 * 0.01;
+    EXPECT_NEAR(makespan(cost, schedule), strips + 1 + 0.32 / devices, 0.02) << devices;
+    // Without splits a chain gains nothing.
+    EXPECT_NEAR(makespan(cost, ask(cost, "reinsert", devices, {{"iterations", "100"}})), 9, 1e-9);
+    for (const char* other : {"heft", "hios-lp", "hios-mr", "hios-lp-inter", "hios-mr-inter"})
+      EXPECT_LT(makespan(cost, ask(cost, other, devices, {{"split", "rows"}})), 7) << other;
+    EXPECT_LT(makespan(cost, ask(cost, "reinsert", devices, {{"split", "rows"}, {"iterations", "100"}})), 7);
+  }
+}
+
+TEST(SplitScheduler, LeavesOperatorsWholeWhereTransfersCostMore) {
+  const Graph graph = chain_of(9);
+  SyntheticCost cost = divisible(graph, 1000);
+  const Schedule schedule = ask(cost, "split", 2);
+  EXPECT_TRUE(schedule.splits.empty());
+  EXPECT_NEAR(makespan(cost, schedule), 9, 1e-9);
+  EXPECT_TRUE(ask(cost, "heft", 2, {{"split", "rows"}}).splits.empty());
+}
+
+TEST(SplitScheduler, IsNeverSlowerThanOneDeviceOrThanWholeOperators) {
+  int split = 0;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    const Graph graph = test::RandomCnn(seed).draw(1 + seed % 3);
+    SyntheticCost cost = divisible(graph, 0.1 * static_cast<double>(seed % 7));
+    const int devices = 2 + seed % 3;
+    const Schedule schedule = ask(cost, "split", devices);
+    split += !schedule.splits.empty();
+    EXPECT_LE(makespan(cost, schedule), makespan(cost, ask(cost, "dataflow", 1)) + 1e-9) << "seed " << seed;
+    for (const char* other : {"heft", "hios-lp"})
+      EXPECT_LE(makespan(cost, ask(cost, other, devices, {{"split", "rows"}})),
+                makespan(cost, ask(cost, other, devices)) + 1e-9)
+          << other << ", seed " << seed;
+  }
+  EXPECT_GT(split, 10);
+}
+
+TEST(SplitScheduler, FindsTheBestOfAllChoicesOfTwoBlocks) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Graph graph = test::RandomCnn(seed).draw(2);
+    SyntheticCost cost = divisible(graph, 0.5 * static_cast<double>(seed % 5));
+    const Schedule base = ask(cost, "dataflow", 1);
+    double best = makespan(cost, base);
+    for (int choice = 0; choice < 4; ++choice) {
+      std::vector<bool> which(graph.size(), false);
+      for (int b : {0, 1})
+        for (OpId op : graph.blocks()[b].ops) which[op] = (choice >> b & 1) != 0;
+      const Graph split = graph.with_splits(row_splits(graph, which, 2));
+      const auto costs = split.splits().empty() ? nullptr : cost.of(split);
+      CostModel& its = costs ? *costs : static_cast<CostModel&>(cost);
+      const std::vector<int> placed = place_strips(its, base.launch_order, 2);
+      best = std::min(best, makespan(its, spread(split, base, placed, 2)));
+    }
+    EXPECT_LE(makespan(cost, ask(cost, "split", 2)), best + 1e-9) << "seed " << seed;
+  }
+}
+
+TEST(RowSplits, LeaveWholeWhatCannotBeSplit) {
+  Graph graph("mixed");
+  const OpId in = graph.add_input("in", {4, 8, 8});
+  const Conv2d edge{.out_channels = 4, .padding = {2, 0}};  // its first rows are padding alone
+  const OpId padded = graph.add("padded", {graph.all(in)}, {edge});
+  const OpId pool = graph.add("pool", {graph.all(padded)}, {Pool2d{.type = PoolType::global_avg}});
+  graph.add("out", {graph.all(pool)}, {});
+  graph.end_block("all");
+  const std::vector<bool> all(graph.size(), true);
+  EXPECT_EQ(row_splits(graph, all, 2).size(), 1u);
+  EXPECT_TRUE(row_splits(graph, all, 12).empty());
+  EXPECT_TRUE(row_splits(graph, std::vector<bool>(graph.size(), false), 2).empty());
+}
+
+}  // namespace
+}  // namespace opsched
