@@ -39,6 +39,11 @@ def x_of(record: Record) -> float:
     return float(record.labels["x"])
 
 
+def algorithm_of(record: Record) -> str:
+    """The scheduler with its options: "heft split=rows"."""
+    return " ".join([record.scheduler, *(f"{k}={v}" for k, v in sorted(record.options.items()))])
+
+
 def point(record: Record, optimum: Record | None) -> Point:
     makespans = record.series["makespan_ms"]
     measure = record.texts["measure"]
@@ -63,11 +68,11 @@ class Study:
         self.title, self.parameter, self.measure = (first.texts[k] for k in ("title", "parameter", "measure"))
         self.label, self.digits = MEASURES[self.measure]
         self.points = distinct((x_of(r), r.gpus) for r in records)
-        self.algorithms = [a for a in distinct(r.scheduler for r in records)
+        self.algorithms = [a for a in distinct(algorithm_of(r) for r in records)
                            if a != "lower-bound" or self.measure in ("makespan", "share")]
         optimum = {(x_of(r), r.gpus): r for r in records if r.scheduler == "exact"}
-        self.values = {(x_of(r), r.gpus, r.scheduler): point(r, optimum.get((x_of(r), r.gpus))) for r in records
-                       if r.scheduler in self.algorithms and (self.measure != "gap" or (x_of(r), r.gpus) in optimum)}
+        self.values = {(x_of(r), r.gpus, algorithm_of(r)): point(r, optimum.get((x_of(r), r.gpus))) for r in records
+                       if algorithm_of(r) in self.algorithms and (self.measure != "gap" or (x_of(r), r.gpus) in optimum)}
 
     def cell(self, x: float, gpus: int, algorithm: str) -> str:
         found = self.values.get((x, gpus, algorithm))

@@ -40,6 +40,7 @@ void check(const RandomDagOptions& o) {
            std::to_string(std::int64_t{10} * o.layers * (o.layers - 2) + 2) + " operators, not " +
            std::to_string(o.operators));
   if (!(o.ratio >= 0 && std::isfinite(o.ratio))) refuse("ratio must be a number that is not negative");
+  if (o.rows < 1) refuse("rows must be at least 1, not " + std::to_string(o.rows));
 }
 
 std::vector<std::vector<int>> draw_layers(const RandomDagOptions& o, Random& random) {
@@ -90,6 +91,8 @@ WeightedDag random_dag(const RandomDagOptions& o) {
   const auto layers = draw_layers(o, random);
   WeightedDag dag;
   dag.name = "random_dag_" + std::to_string(o.seed);
+  dag.rows = o.rows;
+  dag.divisible = o.divisible;
   for (int v = 0; v < o.operators; ++v) {
     dag.ms.push_back(random.uniform(0.1, 4));
     dag.utilisation.push_back(random.uniform(0.6, 1));
@@ -130,7 +133,9 @@ SyntheticCost synthetic_cost(const WeightedDag& dag) {
   const auto order = topological_order(edges, [](int v) { return std::to_string(v); });
 
   Graph graph(dag.name);
-  const OpId x = graph.add_input("x", {1, 1, 1});
+  const OpId x = graph.add_input("x", {1, dag.rows, 1});
+  std::vector<Layer> layers;
+  if (dag.rows > 1) layers.push_back(Pool2d{.type = PoolType::max, .kernel = {3, 1}, .padding = {1, 0}});
   std::vector<OpId> id(n);
   std::vector<double> ms{0}, utilisation{1};
   for (int v : order) {
@@ -138,7 +143,7 @@ SyntheticCost synthetic_cost(const WeightedDag& dag) {
     for (auto [it, end] = boost::in_edges(v, edges); it != end; ++it)
       term.push_back({id[boost::source(*it, edges)], 0, 1});
     if (term.empty()) term.push_back({x, 0, 1});
-    id[v] = graph.add(std::to_string(v), {std::move(term)}, {});
+    id[v] = graph.add(std::to_string(v), {std::move(term)}, layers);
     ms.push_back(dag.ms[v]);
     utilisation.push_back(dag.utilisation[v]);
   }
@@ -146,7 +151,7 @@ SyntheticCost synthetic_cost(const WeightedDag& dag) {
   std::vector<SyntheticTransfer> transfers;
   transfers.reserve(dag.edges.size());
   for (const auto& e : dag.edges) transfers.push_back({id[e.from], id[e.to], e.ms});
-  return SyntheticCost(std::move(graph), std::move(ms), std::move(utilisation), transfers);
+  return SyntheticCost(std::move(graph), std::move(ms), std::move(utilisation), transfers, dag.divisible);
 }
 
 }  // namespace opsched

@@ -20,6 +20,8 @@ struct WeightedDag {
   std::vector<double> ms;           ///< t: latency alone
   std::vector<double> utilisation;  ///< u: in (0, 1]
   std::vector<Edge> edges;
+  int rows = 1;          ///< of every output; more than one: operators are windows of three rows, and can be split
+  double divisible = 1;  ///< share of an operator's latency that its strips divide among them; each has the rest
 
   int size() const { return static_cast<int>(ms.size()); }
 };
@@ -30,6 +32,8 @@ struct RandomDagOptions {
   int dependencies = 400;  ///< edges; 2 * operators is always enough to join the layers
   double ratio = 0.8;      ///< of an edge's transfer to its consumer's latency; at least 0.1 ms
   std::uint64_t seed = 1;
+  int rows = 1;          ///< as in WeightedDag
+  double divisible = 1;  ///< as in WeightedDag
 };
 
 /// The options of a mixed population: 20 to 200 operators, two dependencies an operator, ratio 0.4 to 1.2,
@@ -44,8 +48,8 @@ RandomDagOptions mixed_dag(std::uint64_t seed);
 /// Throws Error naming the option that cannot be met.
 WeightedDag random_dag(const RandomDagOptions& options);
 
-/// The DAG as a graph with its costs: vertices are joins of one channel, named by their number, and
-/// those without predecessors read one graph input named 'x'. One block holds all.
+/// The DAG as a graph with its costs: vertices are joins of one channel, or max pools of three rows, named by their
+/// number, and those without predecessors read one graph input named 'x'. One block holds all.
 /// Throws Error naming the vertex where a value is out of range or the edges form a cycle.
 SyntheticCost synthetic_cost(const WeightedDag& dag);
 

@@ -10,8 +10,10 @@
 namespace opsched {
 
 SyntheticCost::SyntheticCost(Graph graph, std::vector<double> ms, std::vector<double> utilisation,
-                             const std::vector<SyntheticTransfer>& transfers)
-    : graph_(std::move(graph)), ms_(std::move(ms)), utilisation_(std::move(utilisation)) {
+                             const std::vector<SyntheticTransfer>& transfers, double divisible)
+    : graph_(std::move(graph)), ms_(std::move(ms)), utilisation_(std::move(utilisation)), divisible_(divisible) {
+  if (!(divisible >= 0 && divisible <= 1))
+    throw Error("synthetic costs of graph '" + graph_.name() + "': the divisible share must be between 0 and 1");
   const std::size_t n = graph_.size();
   if (ms_.size() != n || utilisation_.size() != n)
     throw Error("synthetic costs of graph '" + graph_.name() + "': " + std::to_string(n) + " operators, but " +
@@ -54,7 +56,7 @@ std::unique_ptr<CostModel> SyntheticCost::of(const Graph& graph) {
     const Operator& op = graph.op(id);
     const OpId whole = graph.origin(id);
     const double share = op.is_strip() ? static_cast<double>(op.rows.size()) / graph_.op(whole).output.h : 1;
-    ms.push_back(ms_[whole] * share);
+    ms.push_back(ms_[whole] * (1 - divisible_ + divisible_ * share));
     utilisation.push_back(utilisation_[whole]);
     for (OpId p : graph.preds(id)) {
       const double bytes = static_cast<double>(transfer_bytes(graph, p, id, Precision::fp32));

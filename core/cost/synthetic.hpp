@@ -20,14 +20,15 @@ struct SyntheticTransfer {
 class SyntheticCost : public CostModel {
  public:
   /// `ms` (t, at least 0) and `utilisation` (u, in (0, 1]) are indexed by OpId; values of graph inputs
-  /// are ignored. Edges without a transfer cost nothing. Throws Error naming the operator where a
+  /// are ignored. Edges without a transfer cost nothing. `divisible`: share of a latency, in [0, 1], that strips of
+  /// the operator divide among them by their rows; each has the rest whole. Throws Error naming the operator where a
   /// value is out of range or a transfer is not an edge of the graph.
   SyntheticCost(Graph graph, std::vector<double> ms, std::vector<double> utilisation,
-                const std::vector<SyntheticTransfer>& transfers);
+                const std::vector<SyntheticTransfer>& transfers, double divisible = 1);
 
   const Graph& graph() const override { return graph_; }
   Provenance provenance() const override { return Provenance::synthetic; }
-  /// Operators are divisible: a strip takes its share of the rows, and so do transfers; utilisations stay.
+  /// Transfers cost by their share of the rows; utilisations stay.
   std::unique_ptr<CostModel> of(const Graph& graph) override;
   double operator_ms(OpId op) override { return ms_[op]; }
   double utilisation(OpId op) override { return utilisation_[op]; }
@@ -42,6 +43,7 @@ class SyntheticCost : public CostModel {
  private:
   Graph graph_;
   std::vector<double> ms_, utilisation_;
+  double divisible_;
   std::vector<int> first_;        ///< of an operator's predecessors in transfer_
   std::vector<double> transfer_;  ///< in the order of graph_.preds
 };

@@ -18,10 +18,8 @@ void make(FigureContext& context, const SimulationStudy& study) {
 
 std::vector<Item> items_of(const SimulationStudy& study) {
   Item item{.name = "simulation " + study.name, .keys = {}, .folder = kFolder, .seconds = 60};
-  std::vector<std::string> algorithms = study.algorithms;
-  algorithms.emplace_back("lower-bound");
   for (const SimulationStudy::Point& point : study.points)
-    for (const std::string& algorithm : algorithms)
+    for (const std::string& algorithm : study.lines())
       item.keys.push_back(simulation_record(study, point, algorithm).key());
   item.make = [&study](FigureContext& context) { make(context, study); };
   return {std::move(item)};

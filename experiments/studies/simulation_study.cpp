@@ -4,6 +4,7 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <ctime>
+#include <sstream>
 #include <utility>
 
 #include "core/cost/bounds.hpp"
@@ -90,16 +91,58 @@ std::vector<SimulationStudy> make_studies() {
   speed.dags = 3;
   speed.algorithms = {"hios-lp-inter", "hios-lp", "hios-mr", "heft", "reinsert"};
   studies.push_back(std::move(speed));
+
+  // HIOS has no such operators. Of 64 rows, so that 64 GPUs have one each; halos are a row on each side.
+  const auto of_strips = [](std::string name, std::string title, std::string parameter, std::vector<double> values,
+                            auto change) {
+    SimulationStudy study = varied(std::move(name), std::move(title), std::move(parameter), std::move(values),
+                                   [=](double x, RandomDagOptions& dag, int& gpus) {
+                                     dag.rows = 64;
+                                     dag.divisible = 0.9;
+                                     change(x, dag, gpus);
+                                   });
+    study.measure = Measure::share;
+    study.bound = false;
+    study.algorithms = {"hios-lp", "heft", "hios-lp split=rows", "heft split=rows"};
+    return study;
+  };
+  studies.push_back(of_strips("divisible", "Operators in strips of rows, by the share of their latency that divides",
+                              "divisible share", {0, 0.25, 0.5, 0.75, 0.9, 1},
+                              [](double x, RandomDagOptions& dag, int&) { dag.divisible = x; }));
+  studies.push_back(of_strips("strips", "Operators in strips of rows, nine tenths of their latency divide", "GPUs",
+                              {2, 4, 8, 16, 32, 64},
+                              [](double x, RandomDagOptions&, int& gpus) { gpus = static_cast<int>(x); }));
   return studies;
+}
+
+/// A scheduler with options: "heft split=rows".
+struct Algorithm {
+  std::string scheduler;
+  SchedulerOptions options;
+};
+
+Algorithm algorithm_of(const std::string& text) {
+  std::istringstream words(text);
+  Algorithm algorithm;
+  words >> algorithm.scheduler;
+  for (std::string word; words >> word;) {
+    const std::size_t equals = word.find('=');
+    algorithm.options[word.substr(0, equals)] = word.substr(equals + 1);
+  }
+  return algorithm;
 }
 
 /// IOS's search is exponential in the width: parts of 16 operators keep it fast, and cost next to nothing
 /// here (its makespan is within a percent of the lower bound of one device).
-SchedulerOptions options_of(const std::string& algorithm, int window) {
+SchedulerOptions options_of(const Algorithm& algorithm, int window) {
+  SchedulerOptions options = algorithm.options;
   const std::string width = std::to_string(window);
-  if (algorithm.starts_with("ios-")) return {{"max-part-size", "16"}, {"s", width}};
-  return find_scheduler(algorithm).options.contains("window") ? SchedulerOptions{{"window", width}}
-                                                              : SchedulerOptions{};
+  if (algorithm.scheduler.starts_with("ios-")) {
+    options["max-part-size"] = "16";
+    options["s"] = width;
+  }
+  if (find_scheduler(algorithm.scheduler).options.contains("window")) options["window"] = width;
+  return options;
 }
 
 /// To a tenth of a microsecond: more digits say nothing and fill the files.
@@ -107,27 +150,27 @@ double rounded(double ms) { return std::round(ms * 1e4) / 1e4; }
 
 using Columns = std::map<std::string, std::vector<double>>;
 
-/// The values of one DAG, a line for each algorithm and one for the lower bound.
+/// The values of one DAG, a column for each of the study's lines.
 void add_dag(std::vector<Columns>& columns, SyntheticCost& cost, const SimulationStudy& study, int gpus, int window,
              const std::function<void(const std::string&)>& progress) {
   double sequential = 0;
   for (OpId op : cost.graph().units()) sequential += cost.operator_ms(op);
-  const double lower = lower_bounds(cost, gpus).lower();
   for (std::size_t a = 0; a < study.algorithms.size(); ++a) {
-    const std::string& algorithm = study.algorithms[a];
-    progress(algorithm);
-    const int most = find_scheduler(algorithm).max_devices;
+    const Algorithm algorithm = algorithm_of(study.algorithms[a]);
+    progress(study.algorithms[a]);
+    const int most = find_scheduler(algorithm.scheduler).max_devices;
     const SchedulerRequest request{.cost = cost,
                                    .devices = most == 0 ? gpus : std::min(most, gpus),
                                    .options = options_of(algorithm, window),
-                                   .progress = [&](const std::string&) { progress(algorithm); }};
+                                   .progress = [&](const std::string&) { progress(study.algorithms[a]); }};
     const std::clock_t begin = std::clock();
-    const Schedule schedule = make_schedule(algorithm, request);
+    const Schedule schedule = make_schedule(algorithm.scheduler, request);
     columns[a]["cpu_ms"].push_back(rounded(1e3 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC));
-    columns[a]["makespan_ms"].push_back(rounded(evaluate(cost, schedule).makespan));
+    columns[a]["makespan_ms"].push_back(rounded(evaluate(*ScheduledCosts(cost, schedule), schedule).makespan));
     columns[a]["sequential_ms"].push_back(rounded(sequential));
   }
-  columns.back()["makespan_ms"].push_back(rounded(lower));
+  if (!study.bound) return;
+  columns.back()["makespan_ms"].push_back(rounded(lower_bounds(cost, gpus).lower()));
   columns.back()["sequential_ms"].push_back(rounded(sequential));
 }
 
@@ -183,9 +226,16 @@ const std::vector<SimulationStudy>& simulation_studies() {
   return studies;
 }
 
+std::vector<std::string> SimulationStudy::lines() const {
+  std::vector<std::string> all = algorithms;
+  if (bound) all.emplace_back("lower-bound");
+  return all;
+}
+
 records::Record simulation_record(const SimulationStudy& study, const SimulationStudy::Point& point,
                                   const std::string& algorithm) {
-  return {.what = {.network = "random-dag", .scheduler = algorithm, .gpus = point.gpus},
+  const auto [scheduler, options] = algorithm_of(algorithm);
+  return {.what = {.network = "random-dag", .scheduler = scheduler, .gpus = point.gpus, .options = options},
           .quantity = "makespan",
           .labels = {{"study", study.name}, {"x", significant(point.x, 6)}},
           .unit = "ms",
@@ -213,8 +263,7 @@ void run_simulation(const SimulationStudy& study, const SimulationOptions& optio
       return same_settings(*there);
     });
   };
-  std::vector<std::string> lines = study.algorithms;
-  lines.emplace_back("lower-bound");
+  const std::vector<std::string> lines = study.lines();
   for (std::size_t i = 0; i < study.points.size(); ++i) {
     const SimulationStudy::Point& point = study.points[i];
     if (known(point)) continue;

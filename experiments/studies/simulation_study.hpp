@@ -1,4 +1,5 @@
-// HIOS's simulation studies, and three of our own: against the optimum, on a mixed population, and of speed.
+// HIOS's simulation studies, and some of our own: against the optimum, on a mixed population, of speed, and of
+// operators in strips.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +24,13 @@ struct SimulationStudy {
   };
   std::string name, title, parameter;
   Measure measure = Measure::makespan;
-  int dags = 30;  ///< a point
-  std::vector<std::string> algorithms;
+  int dags = 30;                        ///< a point
+  std::vector<std::string> algorithms;  ///< schedulers, some with options: "heft split=rows"
   std::vector<Point> points;
+  bool bound = true;  ///< does the lower bound hold, of operators that run on one device each?
+
+  /// The algorithms and, where it holds, "lower-bound".
+  std::vector<std::string> lines() const;
 };
 
 const std::vector<SimulationStudy>& simulation_studies();
@@ -42,7 +47,7 @@ records::Record simulation_record(const SimulationStudy& study, const Simulation
                                   const std::string& algorithm);
 
 /// Runs a study and adds a record for every point and algorithm, with the values of every DAG in its series:
-/// makespan_ms, cpu_ms (processor time that scheduling took), sequential_ms; and one for the algorithm "lower-bound".
+/// makespan_ms, cpu_ms (processor time that scheduling took), sequential_ms; and one for "lower-bound" where it holds.
 /// What is there already from the same settings is not run again. Throws Error where the file holds other settings,
 /// unless `replace`.
 void run_simulation(const SimulationStudy& study, const SimulationOptions& options, records::RecordFile& file,

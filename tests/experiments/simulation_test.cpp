@@ -107,6 +107,26 @@ TEST(Simulation, BadDagFilesAndWindowsAreRefused) {
   refused("--scheduler heft --window 2 --dag " + good, "'window'");
 }
 
+TEST(Simulation, StripsAreNeverWorseThanWholeOperators) {
+  const TempDir dir;
+  const ProgramResult result = run_program("simulate divisible --dags 1 --out " + dir.file("out"));
+  ASSERT_EQ(result.code, 0) << result.err;
+  const records::Records records = records::Records::read(dir.file("out"));
+  ASSERT_EQ(records.standing().size(), 6U * 4U);  // no lower bound: strips may beat it
+  bool shorter = false;
+  for (const records::Record* record : records.standing()) {
+    if (record->what.options.empty()) continue;
+    EXPECT_EQ(record->what.options.at("split"), "rows");
+    records::Record whole = *record;
+    whole.what.options.clear();
+    const records::Record* other = records.find(whole.key());
+    ASSERT_NE(other, nullptr) << record->key();
+    EXPECT_LE(*record->value, *other->value) << record->key();
+    shorter = shorter || *record->value < *other->value;
+  }
+  EXPECT_TRUE(shorter);
+}
+
 TEST(Simulation, StudiesGoOnWhereTheyStopped) {
   const TempDir dir;
   const std::string folder = dir.file("out"), file = records::records_file(folder);

@@ -107,6 +107,23 @@ TEST(SyntheticCost, StageLatencyIsTheFormula) {
   EXPECT_THROW(cost.stage_ms({Strategy::merge, {{g.find("0"), g.find("1")}}}), Error);
 }
 
+TEST(SyntheticCost, StripsDivideTheDivisibleShare) {
+  const WeightedDag dag{"chain", {2, 4, 1}, {0.6, 0.9, 1}, {{0, 1, 0.8}, {1, 2, 0.8}}, /*rows=*/8, /*divisible=*/0.5};
+  SyntheticCost whole = synthetic_cost(dag);
+  const Graph& graph = whole.graph();
+  const Graph split = graph.with_splits({{graph.find("0"), {4}}, {graph.find("1"), {2}}});
+  const auto cost = whole.of(split);
+  const auto op = [&](const char* name) { return split.find(name); };
+  EXPECT_DOUBLE_EQ(cost->operator_ms(op("0/0")), 2 * (0.5 + 0.5 * 4 / 8));
+  EXPECT_DOUBLE_EQ(cost->operator_ms(op("1/0")), 4 * (0.5 + 0.5 * 2 / 8));
+  EXPECT_DOUBLE_EQ(cost->operator_ms(op("1/1")), 4 * (0.5 + 0.5 * 6 / 8));
+  EXPECT_DOUBLE_EQ(cost->operator_ms(op("2")), 1);
+  EXPECT_EQ(cost->utilisation(op("1/1")), 0.9);
+  // Rows [1, 8) are read, of which the first strip has [0, 4).
+  EXPECT_DOUBLE_EQ(cost->transfer_ms(op("0/0"), op("1/1"), 0, 1), 0.8 * 3 / 8);
+  EXPECT_DOUBLE_EQ(cost->transfer_ms(op("0/1"), op("1/1"), 0, 1), 0.8 * 4 / 8);
+}
+
 TEST(SyntheticCost, RefusesBadValues) {
   EXPECT_THROW(synthetic_cost({"d", {-1}, {0.5}, {}}), Error);
   EXPECT_THROW(synthetic_cost({"d", {1}, {0}, {}}), Error);
@@ -114,6 +131,7 @@ TEST(SyntheticCost, RefusesBadValues) {
   EXPECT_THROW(synthetic_cost({"d", {1, 1}, {0.5, 0.5}, {{0, 1, -1}}}), Error);
   EXPECT_THROW(synthetic_cost({"d", {1, 1}, {0.5, 0.5}, {{0, 2, 1}}}), Error);
   EXPECT_THROW(synthetic_cost({"d", {1, 1}, {0.5, 0.5}, {{0, 1, 1}, {1, 0, 1}}}), Error);
+  EXPECT_THROW(synthetic_cost({"d", {1}, {0.5}, {}, 8, 1.1}), Error);
 }
 
 }  // namespace
