@@ -42,12 +42,15 @@ def strips(study: Study) -> str:
     """By how much operators in strips shorten the best makespan, point by point."""
     words = []
     for x, gpus in study.points:
-        best = {split: min(v.value for (at, g, a), v in study.values.items() if (at, g) == (x, gpus) and (SPLIT in a) == split)
-                for split in (True, False)}
-        words.append(f"{best[False] / best[True]:.2f} at {x:g}")
+        there = {a: v.value for (at, g, a), v in study.values.items() if (at, g) == (x, gpus)}
+        split, whole = ([ms for a, ms in there.items() if (SPLIT in a) == wanted] for wanted in (True, False))
+        if split and whole:
+            words.append(f"{min(whole) / min(split):.2f} at {x:g}")
+    if not words:
+        return "Nothing can be said: algorithms or points are missing."
     return (f"How many times shorter the best makespan is when operators may run as strips, by {study.parameter}: "
-            f"{join(words)}. Whole operators side by side fill few GPUs already; strips pay where there are more GPUs than "
-            "operators side by side, or where most of the latency divides.")
+            f"{join(words)}. Whole operators side by side fill a few GPUs already; strips pay where there are more GPUs than "
+            "operators side by side, or where all of the latency divides.")
 
 
 def compare(figure: Figure, paper: Paper) -> Comparison:
