@@ -138,7 +138,7 @@ def verdicts(found: list[Comparison]) -> str:
     """How ours stand to what the project means to reach, as a list."""
     more = [c for c in found if not c.case.is_small() and c.case.batch <= 16]
     text = verdict("Never slower than the fastest baseline", found, 1)
-    text += verdict("Batch 1, as much faster as it means to be", [c for c in found if c.case.is_small()], None)
+    text += verdict("Batch 1, as much faster as the project means to be", [c for c in found if c.case.is_small()], None)
     text += verdict("Up to batch 16, larger images too, 1.1 times as fast", more, 1.1)
     if without := [c for c in found if not any(r.scheduler.startswith("compile") for r in c.theirs)]:
         text += f"* torch.compile has no number in {len(without)} of these {len(found)} cases.\n"

@@ -39,7 +39,7 @@ def export(figure: Figure) -> Table:
 
 
 def strips(study: Study) -> str:
-    """By how much operators in strips shorten the best makespan, point by point."""
+    """By how much operators in strips shorten the best makespan, point by point; empty where no point has both."""
     words = []
     for x, gpus in study.points:
         there = {a: v.value for (at, g, a), v in study.values.items() if (at, g) == (x, gpus)}
@@ -47,7 +47,7 @@ def strips(study: Study) -> str:
         if split and whole:
             words.append(f"{min(whole) / min(split):.2f} at {x:g}")
     if not words:
-        return "Nothing can be said: algorithms or points are missing."
+        return ""
     return (f"How many times shorter the best makespan is when operators may run as strips, by {study.parameter}: "
             f"{join(words)}. Whole operators side by side fill a few GPUs already; strips pay where there are more GPUs than "
             "operators side by side, or where all of the latency divides.")
@@ -72,7 +72,7 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
         words = [f"{LABELS[a]} {g:.2f}%" for a, g in sorted(mean.items(), key=lambda item: item[1]) if a != "exact"]
         return Comparison(head, rows, f"Mean distance from the proved optimum: {join(words)}.", ours, note)
     if any(SPLIT in a for a in study.algorithms):
-        return Comparison(head, rows, strips(study), ours, note)
+        return Comparison(head, rows, words, ours, note) if (words := strips(study)) else nothing
     if not {"sequential", "ios-parallel", "hios-lp", "hios-mr", "hios-lp-inter", "hios-mr-inter"} <= set(mean):
         return nothing
     full, inter = min(mean["hios-lp"], mean["hios-mr"]), min(mean["hios-lp-inter"], mean["hios-mr-inter"])

@@ -7,10 +7,22 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
 
+from page import LAYOUTS, way_of  # noqa: E402, F401
 from records import Clocks, Provenance, Record, RecordFile, Run, Spread  # noqa: E402, F401
 
 Entry = dict[str, Any]
 IDLE = 1  # the bit of the reasons for lower clocks that says: nothing runs
+
+
+# PyTorch's modes: another name, and where tensors lie unless "-nchw" or "-nhwc" (LAYOUTS) behind a mode says it.
+ALIASES = {"graph": "sequential", "opara": "dataflow"}
+USUAL_LAYOUT = {"fp32": "-nchw", "tf32": "-nchw", "fp16": "-nhwc"}
+
+
+def known_mode(mode: str) -> str:
+    """The mode without aliases."""
+    way = way_of(mode)
+    return ALIASES.get(way, way) + mode[len(way):]
 
 
 class Wrong(Exception):

@@ -32,7 +32,8 @@ import tempfile
 import time
 
 import gpu
-from cases import Case, Entry, Record, RecordFile, Run, Task, Wrong, is_wanted, record_of, run_of
+from cases import (LAYOUTS, USUAL_LAYOUT, Case, Entry, Record, RecordFile, Run, Task, Wrong, is_wanted, known_mode,
+                   record_of, run_of, way_of)
 from page import grouped
 from processes import Died, Process, last_words
 from records import BadRecords, Records, pixels
@@ -41,9 +42,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 PRECISIONS = ["fp32", "tf32", "fp16"]
 CUDA_GRAPHS = ["eager", "sequential", "wavefront", "dataflow"]  # one request
 MODES = [*CUDA_GRAPHS, "compile", "compile-max-autotune"]
-ALIASES = {"graph": "sequential", "opara": "dataflow"}
-LAYOUTS = ["-nchw", "-nhwc"]  # behind a mode
-OTHER_LAYOUT = {"fp32": "-nhwc", "tf32": "-nhwc", "fp16": "-nchw"}  # than the usual one of a precision
 SIDE_BY_SIDE = "compile"  # may be compiled while others are: nothing is tuned by measurement before it runs
 MODULE = {"pytorch": "torch", "jax": "jax", "tensorrt": "tensorrt"}
 SCRIPT = {"pytorch": "torch_baseline.py", "jax": "jax_baseline.py"}
@@ -183,22 +181,12 @@ def keep_ours(file: RecordFile, found: list[tuple[Record, Run]], software: str, 
         file.add(beside, dataclasses.replace(run, id="", begin="", command=command))
 
 
-def way_of(mode: str) -> str:
-    """The mode without its layout."""
-    return mode[:-5] if mode[-5:] in LAYOUTS else mode
-
-
-def known_mode(mode: str) -> str:
-    """The mode without aliases."""
-    way = way_of(mode)
-    return ALIASES.get(way, way) + mode[len(way):]
-
-
 def modes_of(args: argparse.Namespace, case: Case) -> list[str]:
     """PyTorch's modes: those asked for, or each in both layouts."""
     if args.modes:
         return args.modes
-    return [mode + layout for layout in ("", OTHER_LAYOUT[case.precision]) for mode in MODES[:-1]]
+    other = next(layout for layout in LAYOUTS if layout != USUAL_LAYOUT[case.precision])
+    return [mode + layout for layout in ("", other) for mode in MODES[:-1]]
 
 
 def tasks_of(case: Case, args: argparse.Namespace, file: RecordFile) -> list[Task]:

@@ -29,13 +29,13 @@ from typing import Any
 import torch
 
 import gpu
+from cases import ALIASES, LAYOUTS, USUAL_LAYOUT, known_mode, way_of
 from graph_file import load_graph
 from reference import Reference, judged, load_reference, random_inputs
 from serve import parse, parser_of, run, words_of
 from timing import BURST, Budget, seconds_of, summary
 from torch_network import Network, Values, capture, compiled, dataflow, wavefront
 
-ALIASES = {"graph": "sequential", "opara": "dataflow"}
 WHAT = {
     "eager": "eager",
     "sequential": "one CUDA graph, one stream",
@@ -45,22 +45,10 @@ WHAT = {
     "compile-max-autotune": "torch.compile, mode max-autotune",
 }
 COMPILED = {"compile": "reduce-overhead", "compile-max-autotune": "max-autotune"}
-LAYOUTS = {"-nchw": "channels-first", "-nhwc": "channels-last"}
-
-
-def way_of(mode: str) -> str:
-    """The mode without its layout."""
-    return mode[:-5] if mode[-5:] in LAYOUTS else mode
 
 
 def what_of(mode: str) -> str:
-    return WHAT[way_of(mode)] + (f", {LAYOUTS[mode[-5:]]}" if mode != way_of(mode) else "")
-
-
-def known_mode(mode: str) -> str:
-    """The mode without aliases."""
-    way = way_of(mode)
-    return ALIASES.get(way, way) + mode[len(way):]
+    return WHAT[way_of(mode)] + LAYOUTS.get(mode[len(way_of(mode)):], "")
 
 
 def timed_on_gpu(run: Callable[[], Any], count: int) -> list[float]:
@@ -106,10 +94,9 @@ class Loaded:
 
     def lay_out(self, mode: str) -> tuple[Network, Values]:
         """The network and its input in the layout of a mode."""
-        half = self.precision == "fp16"
-        layout = mode[-5:] if mode != way_of(mode) else "-nhwc" if half else "-nchw"
+        layout = mode[len(way_of(mode)):] or USUAL_LAYOUT[self.precision]
         if layout not in self.placed:
-            dtype = torch.half if half else torch.float32
+            dtype = torch.half if self.precision == "fp16" else torch.float32
             network = Network(self.graph, dtype, layout == "-nhwc", self.device, self.reference)
             inputs = {i: x.to(dtype).contiguous(memory_format=network.format)
                       for i, x in random_inputs(self.graph, self.device).items()}
