@@ -89,6 +89,23 @@ Step* pick(Program& program, Random& random, const std::function<bool(const Step
   return steps.empty() ? nullptr : random.pick(steps);
 }
 
+/// Plants a fault into steps that have what is wanted.
+Tally planted_in_steps(const std::function<bool(const Step&)>& wanted,
+                       const std::function<void(Step&, Random&)>& spoil) {
+  return planted([&](const Program& program, Random& random) -> std::optional<Program> {
+    Program faulty = program;
+    Step* const step = pick(faulty, random, wanted);
+    if (!step) return std::nullopt;
+    spoil(*step, random);
+    return faulty;
+  });
+}
+
+template <class T>
+void erase_one(std::vector<T>& list, Random& random) {
+  list.erase(list.begin() + random.below(static_cast<int>(list.size())));
+}
+
 TEST(PlantedFaults, AReadThatTheMemoryPlanMissesIsFound) {
   // Memory is planned without one reader of a buffer, so that it may be given away before that has read.
   const Tally tally = planted([](const Program& program, Random& random) -> std::optional<Program> {
@@ -119,26 +136,16 @@ TEST(PlantedFaults, ABufferInTheMemoryOfAnotherIsFound) {
 }
 
 TEST(PlantedFaults, ADroppedWaitIsFound) {
-  const Tally tally = planted([](const Program& program, Random& random) -> std::optional<Program> {
-    Program faulty = program;
-    Step* const step = pick(faulty, random, [](const Step& s) { return !s.waits.empty(); });
-    if (!step) return std::nullopt;
-    step->waits.erase(step->waits.begin() + random.below(static_cast<int>(step->waits.size())));
-    return faulty;
-  });
+  const Tally tally = planted_in_steps([](const Step& s) { return !s.waits.empty(); },
+                                       [](Step& s, Random& random) { erase_one(s.waits, random); });
   // A barrier may order more than the data need; NoWaitCanBeDropped (program_test.cpp) looks at these.
   EXPECT_EQ(tally.by_numbers, 0);
   EXPECT_GT(tally.by_check, 100);
 }
 
 TEST(PlantedFaults, ALostSummandIsFound) {
-  const Tally tally = planted([](const Program& program, Random& random) -> std::optional<Program> {
-    Program faulty = program;
-    Step* const step = pick(faulty, random, [](const Step& s) { return s.inputs.size() > 1; });
-    if (!step) return std::nullopt;
-    step->inputs.erase(step->inputs.begin() + random.below(static_cast<int>(step->inputs.size())));
-    return faulty;
-  });
+  const Tally tally = planted_in_steps([](const Step& s) { return s.inputs.size() > 1; },
+                                       [](Step& s, Random& random) { erase_one(s.inputs, random); });
   EXPECT_GT(tally.by_numbers, 100);
   EXPECT_EQ(tally.harmless, 0);
 }
