@@ -11,7 +11,6 @@
 #include "core/error.hpp"
 #include "core/round_up.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
-#include "core/runtime/cuda/graph/captured_streams.hpp"
 #include "core/runtime/cuda/graph/transfer_copies.hpp"
 #include "core/runtime/cuda/measure/graph_timer.hpp"
 #include "core/statistics.hpp"
@@ -230,14 +229,24 @@ CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
 
   devices_.front()->activate();
   Capture capture(origin_);
-  CapturedStreams streams(devices_, program_.streams);
   NewNodes new_nodes;
   const bool with_priorities = prioritised();
+  const Event start = make_event(false);
+  OPSCHED_CUDA(cudaEventRecord(start.get(), origin_));
+
   std::vector<Event> done(steps.size());
+  std::vector<std::vector<bool>> joined(devices_.size());
+  for (std::size_t d = 0; d < devices_.size(); ++d) joined[d].assign(program_.streams[d], false);
+  joined[0].resize(std::max<std::size_t>(1, joined[0].size()));
+  joined[0][0] = true;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];
-    const cudaStream_t stream = streams.enter(step.device, step.stream);
-    if (nodes || with_priorities) new_nodes.take(origin_);  // what entering added belongs to no step
+    devices_[step.device]->activate();
+    const cudaStream_t stream = devices_[step.device]->stream(step.stream);
+    if (!joined[step.device][step.stream]) {
+      OPSCHED_CUDA(cudaStreamWaitEvent(stream, start.get(), 0));
+      joined[step.device][step.stream] = true;
+    }
     for (int w : step.waits) OPSCHED_CUDA(cudaStreamWaitEvent(stream, done[w].get(), 0));
     enqueue(step, prepared_[i], stream);
     if (nodes || with_priorities) {
@@ -250,7 +259,16 @@ CudaGraph CapturedProgram::capture(StepNodes* nodes) const {
       OPSCHED_CUDA(cudaEventRecord(done[i].get(), stream));
     }
   }
-  streams.join();
+  for (std::size_t d = 0; d < devices_.size(); ++d) {
+    devices_[d]->activate();
+    for (std::size_t s = 0; s < joined[d].size(); ++s) {
+      if (!joined[d][s] || (d == 0 && s == 0)) continue;
+      const Event end = make_event(false);
+      OPSCHED_CUDA(cudaEventRecord(end.get(), devices_[d]->stream(static_cast<int>(s))));
+      OPSCHED_CUDA(cudaStreamWaitEvent(origin_, end.get(), 0));
+    }
+  }
+  devices_.front()->activate();
   return capture.end();
 }
 
