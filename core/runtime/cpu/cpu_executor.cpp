@@ -1,6 +1,7 @@
 #include "core/runtime/cpu/cpu_executor.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <limits>
 #include <map>
@@ -36,8 +37,8 @@ class Event {
 
 class CpuExecutor : public Executor {
  public:
-  CpuExecutor(const Graph& graph, Program program, std::uint64_t seed)
-      : batch_(graph.batch()), program_(std::move(program)) {
+  CpuExecutor(const Graph& graph, Program program, std::uint64_t seed, ProcessGroup* processes)
+      : batch_(graph.batch()), program_(std::move(program)), processes_(processes) {
     for (std::int64_t bytes : program_.arena_bytes) arenas_.emplace_back(bytes / sizeof(float));
     for (const Step& step : program_.steps) {
       weights_.push_back(step.weights.empty() ? ConvWeights{} : merged_weights(graph, step, seed));
@@ -70,8 +71,19 @@ class CpuExecutor : public Executor {
     return outputs;
   }
 
-  std::vector<double> sample(int) override {
-    throw Error("the CPU runs schedules for their results; their latencies come from a GPU or a recorded profile");
+  std::vector<double> sample(int count) override {
+    if (!processes_)
+      throw Error("the CPU runs schedules for their results; their latencies come from a GPU or a recorded profile");
+    using Clock = std::chrono::steady_clock;
+    std::vector<double> ms;
+    for (int i = 0; i < count; ++i) {
+      processes_->barrier();
+      const Clock::time_point start = Clock::now();
+      run_streams();
+      processes_->barrier();
+      ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    }
+    return ms;
   }
   Measurement measure(const MeasureOptions&) override { return summarise(sample(1)); }
 
@@ -120,7 +132,9 @@ class CpuExecutor : public Executor {
   void execute(const Step& step, const ConvWeights& weights) {
     std::vector<TensorView<const float>> inputs;
     for (const View& input : step.inputs) inputs.push_back(view(input));
+    if (step.kind == Step::Kind::send) return send(step, inputs.front());
     const TensorView<float> out = view(step.output);
+    if (step.kind == Step::Kind::receive) return receive(step, out);
     if (step.kind == Step::Kind::gather || step.kind == Step::Kind::transfer) {
       gather(inputs, step.pre, out, 1);
       return;
@@ -145,8 +159,23 @@ class CpuExecutor : public Executor {
         step.layer);
   }
 
+  void send(const Step& step, const TensorView<const float>& from) {
+    std::vector<float> dense(static_cast<std::size_t>(from.n * from.shape.size()));
+    gather({&from, 1}, Activation::none, {dense.data(), from.shape.size(), from.n, from.shape}, 1);
+    processes_->send(step.message.process, ProcessGroup::kFirstTag + step.message.id, std::as_bytes(std::span(dense)));
+  }
+
+  void receive(const Step& step, const TensorView<float>& to) {
+    std::vector<float> dense(static_cast<std::size_t>(to.n * to.shape.size()));
+    processes_->receive(step.message.process, ProcessGroup::kFirstTag + step.message.id,
+                        std::as_writable_bytes(std::span(dense)));
+    const TensorView<const float> from{dense.data(), to.shape.size(), to.n, to.shape};
+    gather({&from, 1}, Activation::none, to, 1);
+  }
+
   int batch_;
   Program program_;
+  ProcessGroup* processes_;                                  ///< nullptr: the program sends and receives nothing
   std::vector<std::vector<float>> arenas_;                   ///< a device
   std::vector<ConvWeights> weights_;                         ///< a step
   std::map<std::pair<int, int>, std::vector<int>> streams_;  ///< (device, stream) -> steps
@@ -155,7 +184,12 @@ class CpuExecutor : public Executor {
 }  // namespace
 
 std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program program, std::uint64_t seed) {
-  return std::make_unique<CpuExecutor>(graph, std::move(program), seed);
+  return std::make_unique<CpuExecutor>(graph, std::move(program), seed, nullptr);
+}
+
+std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program part, std::uint64_t seed,
+                                            ProcessGroup& processes) {
+  return std::make_unique<CpuExecutor>(graph, std::move(part), seed, &processes);
 }
 
 std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "core/processes/process_group.hpp"
 #include "core/runtime/executor.hpp"
 #include "core/runtime/program/program.hpp"
 
@@ -15,6 +16,11 @@ namespace opsched {
 std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed);
 /// The same for a program of 4-byte elements, however it was lowered; `inputs` of run() are the program's.
 std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program program, std::uint64_t seed);
+/// The part of a program that this process executes (partition.hpp); the others execute theirs at the same time.
+/// sample() times rounds: from when all processes are ready until all have ended, as process 0 sees it, in ms of a CPU;
+/// elsewhere it gives what passed there. `processes` must outlive it.
+std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program part, std::uint64_t seed,
+                                            ProcessGroup& processes);
 
 /// The reference: every operator in order, one at a time, no memory shared, and independent of the
 /// lowering that the executors use. `inputs` as in Executor::run. `observe` sees every output once,

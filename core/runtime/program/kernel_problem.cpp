@@ -30,6 +30,10 @@ const char* name(Step::Kind kind) {
       return "normalize";
     case Step::Kind::transfer:
       return "transfer";
+    case Step::Kind::send:
+      return "send";
+    case Step::Kind::receive:
+      return "receive";
   }
   return "?";
 }
@@ -154,7 +158,7 @@ std::string Problem::key() const {
 }
 
 Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout, int batch) {
-  if (step.kind == Step::Kind::transfer)
+  if (moves_only(step.kind))
     throw Error("a transfer between devices is not a problem of the kernel library");
   const auto place = [&](const View& view) {
     if (batch > 1 && view.rows.size() < program.buffers[view.buffer].shape.h)

@@ -48,6 +48,13 @@ struct WeightRef {
 
 using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d, DepthToSpace, Softmax, Normalize>;
 
+/// Of a send or receive.
+struct Message {
+  int process = -1;  ///< at the other end
+  int id = -1;       ///< by which both ends know it; from 0
+  bool operator==(const Message&) const = default;
+};
+
 /// One kernel (or few): output = layer(pre(sum of inputs)).
 struct Step {
   enum class Kind {
@@ -61,6 +68,8 @@ struct Step {
     softmax,
     normalize,
     transfer,  ///< one input, on another device; output on `device`
+    send,      ///< of a part (partition.hpp): one input, no output
+    receive,   ///< of a part: no input
   };
   Kind kind = Kind::gather;
   OpId op = -1;                       ///< the operator that it is part of (the first of a merge)
@@ -72,7 +81,13 @@ struct Step {
   int device = 0, stream = 0;
   std::vector<int> waits{};  ///< steps that end before it begins, besides its predecessor on the stream
   int priority = 0;          ///< as in the schedule; 0 for transfers
+  Message message{};
 };
+
+/// Does it only move a tensor? Then no kernel computes it.
+inline bool moves_only(Step::Kind kind) {
+  return kind == Step::Kind::transfer || kind == Step::Kind::send || kind == Step::Kind::receive;
+}
 
 struct Program {
   std::vector<Buffer> buffers;

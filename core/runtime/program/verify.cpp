@@ -77,8 +77,8 @@ std::vector<std::vector<Access>> accesses_of(const Program& program) {
   std::vector<std::vector<Access>> accesses(program.buffers.size());
   for (int s = 0; s < static_cast<int>(program.steps.size()); ++s) {
     for (const View& input : program.steps[s].inputs) accesses[input.buffer].push_back({s, input, false});
-    const View& output = program.steps[s].output;
-    accesses[output.buffer].push_back({s, output, true});
+    if (const View& output = program.steps[s].output; output.buffer >= 0)
+      accesses[output.buffer].push_back({s, output, true});
   }
   return accesses;
 }

@@ -214,6 +214,8 @@ std::vector<std::string> list_native(const Problem& problem) {
       return list_channel_layers(problem);
     case Step::Kind::conv:
     case Step::Kind::transfer:
+    case Step::Kind::send:
+    case Step::Kind::receive:
       break;
   }
   return {};

@@ -1,0 +1,146 @@
+#include "core/runtime/program/partition.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/runtime/program/order.hpp"
+#include "core/text_table.hpp"
+
+namespace opsched {
+namespace {
+
+/// Device that a transfer reads.
+int source_of(const Program& whole, const Step& transfer) {
+  return whole.buffers[transfer.inputs.front().buffer].device;
+}
+
+class PartBuilder {
+ public:
+  PartBuilder(const Program& whole, const Order& order, std::span<const int> process_of, int process)
+      : whole_(whole), order_(order), process_of_(process_of), local_(process_of.size(), -1) {
+    for (std::size_t d = 0; d < process_of.size(); ++d) {
+      if (process_of[d] != process) continue;
+      local_[d] = static_cast<int>(part_.devices.size());
+      part_.devices.push_back(static_cast<int>(d));
+      part_.program.arena_bytes.push_back(whole.arena_bytes[d]);
+      part_.program.streams.push_back(whole.streams[d]);
+    }
+    for (const Buffer& buffer : whole.buffers) {
+      const bool here = local_[buffer.device] >= 0;
+      buffers_.push_back(here ? static_cast<int>(part_.program.buffers.size()) : -1);
+      if (!here) continue;
+      part_.program.buffers.push_back(buffer);
+      part_.program.buffers.back().device = local_[buffer.device];
+    }
+    choose(whole.inputs, part_.program.inputs, part_.inputs);
+    choose(whole.outputs, part_.program.outputs, part_.outputs);
+  }
+
+  ProgramPart build() {
+    for (int s = 0; s < static_cast<int>(whole_.steps.size()); ++s) {
+      const Step& step = whole_.steps[s];
+      const int source = step.kind == Step::Kind::transfer ? source_of(whole_, step) : step.device;
+      const bool from_here = local_[source] >= 0, to_here = local_[step.device] >= 0;
+      if (from_here && to_here) {
+        Step copy = step;
+        copy.device = local_[step.device];
+        add(std::move(copy), s);
+      } else if (from_here) {
+        Step send = step;
+        send.kind = Step::Kind::send;
+        send.output = {};
+        send.device = local_[source];
+        send.stream = send_stream(step, send.device);
+        send.message = {process_of_[step.device], s};
+        add(std::move(send), s);
+      } else if (to_here) {
+        Step receive = step;
+        receive.kind = Step::Kind::receive;
+        receive.inputs.clear();
+        receive.device = local_[step.device];
+        receive.message = {process_of_[source], s};
+        add(std::move(receive), s);
+      }
+    }
+    return std::move(part_);
+  }
+
+ private:
+  /// Those of `all` that lie here, and which they are.
+  void choose(const std::vector<View>& all, std::vector<View>& views, std::vector<int>& which) const {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (buffers_[all[i].buffer] < 0) continue;
+      views.push_back(here(all[i]));
+      which.push_back(static_cast<int>(i));
+    }
+  }
+
+  View here(View view) const {
+    if (view.buffer >= 0) view.buffer = buffers_[view.buffer];
+    return view;
+  }
+
+  /// Transfers of one stream follow each other at both ends.
+  int send_stream(const Step& transfer, int device) {
+    const auto [it, fresh] =
+        send_streams_.try_emplace({transfer.device, transfer.stream}, part_.program.streams[device]);
+    if (fresh) ++part_.program.streams[device];
+    return it->second;
+  }
+
+  /// `step`, but its views and waits are still those of the whole program's step `s`.
+  void add(Step step, int s) {
+    for (View& input : step.inputs) input = here(input);
+    step.output = here(step.output);
+    // The last of those steps here that come before it in the whole program: all of them are among what these wait for.
+    std::vector<int> after;
+    boost::dynamic_bitset<> implied(part_.steps.size());
+    for (int a = static_cast<int>(part_.steps.size()) - 1; a >= 0; --a) {
+      if (implied.test(a) || !order_.before(part_.steps[a], s)) continue;
+      after.push_back(a);
+      boost::dynamic_bitset<> earlier = local_order_.ancestors(a);
+      earlier.resize(implied.size());
+      implied |= earlier;
+    }
+    const auto [last, first] = last_.try_emplace({step.device, step.stream}, -1);
+    local_order_.add(after);
+    std::erase(after, last->second);
+    std::ranges::sort(after);
+    last->second = static_cast<int>(part_.steps.size());
+    step.waits = std::move(after);
+    part_.program.steps.push_back(std::move(step));
+    part_.steps.push_back(s);
+  }
+
+  const Program& whole_;
+  const Order& order_;
+  std::span<const int> process_of_;
+  ProgramPart part_;
+  std::vector<int> local_;    ///< a device of the whole program: here, or -1
+  std::vector<int> buffers_;  ///< a buffer of the whole program: here, or -1
+  Order local_order_;
+  std::map<std::pair<int, int>, int> send_streams_;  ///< (device, stream) of transfers -> stream here
+  std::map<std::pair<int, int>, int> last_;          ///< (device, stream) here -> last step
+};
+
+}  // namespace
+
+std::vector<int> spread_devices(int devices, int processes) {
+  if (processes > devices)
+    throw Error(std::to_string(processes) + " processes for a schedule of " + counted(devices, "device") +
+                ": start at most as many processes as devices");
+  std::vector<int> process_of;
+  for (int d = 0; d < devices; ++d) process_of.push_back(static_cast<int>(std::int64_t{d} * processes / devices));
+  return process_of;
+}
+
+std::vector<ProgramPart> partition(const Program& whole, std::span<const int> process_of, int processes) {
+  const Order order = order_of(whole);
+  std::vector<ProgramPart> parts;
+  for (int p = 0; p < processes; ++p) parts.push_back(PartBuilder(whole, order, process_of, p).build());
+  return parts;
+}
+
+}  // namespace opsched
