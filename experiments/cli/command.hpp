@@ -11,29 +11,50 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/processes/process_group.hpp"
 #include "core/text_table.hpp"
 #include "experiments/console/status_line.hpp"
 
 namespace opsched::cli {
 
+/// What a command does once its options are parsed, on process 0 of these.
+using Action = std::function<void(ProcessGroup& processes)>;
+
+/// How a command begins.
+struct Setup {
+  /// Adds options to `app` and returns what to do once they are parsed. What it returns owns the
+  /// variables that the options are bound to. It throws opsched::Error for what the user can put
+  /// right and calls check_interrupt() in long loops.
+  std::function<Action(CLI::App& app)> add_to;
+  bool several_processes = false;  ///< it makes use of more than one
+};
+
 struct Command {
   std::string name;
   std::string summary;   ///< one line, shown by `opsched --help`
   std::string examples;  ///< shown at the end of `opsched NAME --help`; one a line
-  /// Adds options to `app` and returns what to do once they are parsed. What it returns owns the
-  /// variables that the options are bound to. It throws opsched::Error for what the user can put
-  /// right and calls check_interrupt() in long loops.
-  std::function<std::function<void()>(CLI::App& app)> setup;
+  Setup setup;
 };
 
 /// Of a command whose options are an Options with add_to(app): they are bound, and `run` is what to do.
 template <class Options>
-std::function<std::function<void()>(CLI::App&)> setup_of(void (*run)(Options&)) {
-  return [run](CLI::App& app) -> std::function<void()> {
+Setup setup_of(void (*run)(Options&, ProcessGroup&)) {
+  return {.add_to = [run](CLI::App& app) -> Action {
+            const auto options = std::make_shared<std::remove_const_t<Options>>();
+            options->add_to(app);
+            return [run, options](ProcessGroup& processes) { run(*options, processes); };
+          },
+          .several_processes = true};
+}
+
+/// The same, of a command that runs in one process.
+template <class Options>
+Setup setup_of(void (*run)(Options&)) {
+  return {.add_to = [run](CLI::App& app) -> Action {
     const auto options = std::make_shared<std::remove_const_t<Options>>();
     options->add_to(app);
-    return [run, options] { run(*options); };
-  };
+    return [run, options](ProcessGroup&) { run(*options); };
+  }};
 }
 
 /// All commands, in the order in which they are shown.

@@ -29,6 +29,21 @@ void list_schedulers() {
   std::cout << table.text("  ");
 }
 
+struct ListOptions {
+  std::string kind = "all";
+
+  void add_to(CLI::App& app) {
+    app.add_option("KIND", kind, "all, networks or schedulers")
+        ->check(CLI::IsMember({"all", "networks", "schedulers"}));
+  }
+};
+
+void list(const ListOptions& options) {
+  if (options.kind == "all" || options.kind == "networks") list_networks();
+  if (options.kind == "all") std::cout << "\n";
+  if (options.kind == "all" || options.kind == "schedulers") list_schedulers();
+}
+
 }  // namespace
 
 Command list_command() {
@@ -37,16 +52,7 @@ Command list_command() {
           .examples =
               "  opsched list                 everything\n"
               "  opsched list schedulers      one kind",
-          .setup = [](CLI::App& app) -> std::function<void()> {
-            auto kind = std::make_shared<std::string>("all");
-            app.add_option("KIND", *kind, "all, networks or schedulers")
-                ->check(CLI::IsMember({"all", "networks", "schedulers"}));
-            return [kind] {
-              if (*kind == "all" || *kind == "networks") list_networks();
-              if (*kind == "all") std::cout << "\n";
-              if (*kind == "all" || *kind == "schedulers") list_schedulers();
-            };
-          }};
+          .setup = setup_of(list)};
 }
 
 }  // namespace opsched::cli

@@ -1,13 +1,18 @@
 // The program: reads the command line, runs one command, turns exceptions into exit codes.
 //   0 done; 1 a fault of the program; 2 something that the user can put right; 130 interrupted.
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <thread>
 
 #include "core/names.hpp"
+#include "core/processes/orders.hpp"
 #include "core/utf8.hpp"
 #include "experiments/cli/command.hpp"
+#include "experiments/processes/launcher.hpp"
+#include "experiments/processes/worker.hpp"
 
 namespace {
 
@@ -25,7 +30,16 @@ Latencies are measured where there is a GPU (and this build has the CUDA runtime
 what was recorded; every number says which.
 Exit codes: 0 done, 2 wrong input (the message says what to change), 130 stopped by Ctrl-C.)";
 
-int run(int argc, char** argv) {
+void require_one_process(const std::vector<cli::Command>& commands, const std::string& name) {
+  std::vector<std::string> several;
+  for (const cli::Command& command : commands)
+    if (command.setup.several_processes) several.push_back(command.name);
+  if (std::ranges::find(several, name) == several.end())
+    throw Error("opsched " + name +
+                " runs in one process: start it without mpirun or srun; in several run: " + joined(several));
+}
+
+int run(int argc, char** argv, ProcessGroup& processes) {
   CLI::App app{
       "Inter-operator scheduling of CNN inference: which operators run together, on which stream of which GPU, "
       "in which order.",
@@ -33,12 +47,12 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kExamples);
   app.get_formatter()->column_width(34);
-  std::function<void()> chosen;
+  cli::Action chosen;
   const std::vector<cli::Command> commands = cli::commands();
   for (const cli::Command& command : commands) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
     if (!command.examples.empty()) sub->footer("Examples:\n" + command.examples);
-    sub->callback([&chosen, action = command.setup(*sub)] { chosen = action; });
+    sub->callback([&chosen, action = command.setup.add_to(*sub)] { chosen = action; });
     cli::check_values(*sub);
   }
   if (argc == 1) {
@@ -49,6 +63,7 @@ int run(int argc, char** argv) {
     if (std::ranges::find(commands, name, &cli::Command::name) == commands.end())
       throw Error("unknown command '" + name + "'; there are: " + joined(commands, &cli::Command::name) +
                   " (opsched --help)");
+    if (processes.size() > 1) require_one_process(commands, name);
     cli::check_arguments(*app.get_subcommand(name), argc, argv);
   }
   try {
@@ -56,35 +71,89 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
-  cli::watch_interrupts();
-  chosen();
+  chosen(processes);
   if (!std::cout.flush()) throw Error("standard output: cannot write (is the disk full?)");
   return 0;
 }
 
-/// Messages quote files and options, which may hold anything.
-int wrong_input(const std::exception& e) {
-  std::cerr << "opsched: " << printable(e.what()) << "\n";
-  return 2;
+/// The exit code of `action`, for whose exceptions `say` hears a text.
+int guarded(const std::function<int()>& action, const std::function<void(const std::string&)>& say) {
+  constexpr int kFault = 1, kWrongInput = 2, kStopped = 130;
+  // Messages quote files and options, which may hold anything.
+  try {
+    return action();
+  } catch (const cli::Interrupted&) {
+    say("stopped; what was finished is kept");
+    return kStopped;
+  } catch (const Error& e) {
+    say(printable(e.what()));
+  } catch (const std::filesystem::filesystem_error& e) {
+    say(printable(e.what()));
+  } catch (const std::bad_alloc&) {
+    say("not enough memory on this machine");
+  } catch (const std::exception& e) {
+    say("internal error: " + printable(e.what()));
+    return kFault;
+  }
+  return kWrongInput;
+}
+
+void print_error(const std::string& text) { std::cerr << "opsched: " << text << "\n"; }
+
+/// What the program was given.
+std::string command_line(int argc, char** argv) {
+  std::string line;
+  for (int i = 1; i < argc; ++i) line += std::string(argv[i]) + '\0';
+  return line;
+}
+
+/// Process 0, or the only one.
+int lead(int argc, char** argv, ProcessGroup& processes) {
+  const int code = guarded(
+      [&] {
+        require_same_program(processes, command_line(argc, argv));
+        return run(argc, argv, processes);
+      },
+      print_error);
+  if (processes.size() == 1) return code;
+  std::cerr.flush();
+  if (code != 0) processes.end_all(code);
+  return guarded(
+      [&] {
+        end_orders(processes);
+        return 0;
+      },
+      print_error);
+}
+
+/// Any other: process 0 prints what goes wrong here, and ends all.
+int follow(int argc, char** argv, ProcessGroup& processes) {
+  const int code = guarded(
+      [&] {
+        require_same_program(processes, command_line(argc, argv));
+        work(processes);
+        return 0;
+      },
+      [&](const std::string& text) { processes.fail(text); });
+  if (code == 0) return code;
+  std::this_thread::sleep_for(std::chrono::seconds(10));
+  processes.end_all(code);
+  return code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const opsched::cli::Interrupted&) {
-    std::cerr << "opsched: stopped; what was finished is kept\n";
-    return 130;
-  } catch (const opsched::Error& e) {
-    return wrong_input(e);
-  } catch (const std::filesystem::filesystem_error& e) {
-    return wrong_input(e);
-  } catch (const std::bad_alloc&) {
-    std::cerr << "opsched: not enough memory on this machine\n";
-    return 2;
-  } catch (const std::exception& e) {
-    std::cerr << "opsched: internal error: " << printable(e.what()) << "\n";
-    return 1;
-  }
+  std::unique_ptr<ProcessGroup> processes;
+  const int joined = guarded(
+      [&] {
+        if (launched().rank == 0) cli::watch_interrupts();  // the launcher ends the others
+        processes = join_processes(cli::check_interrupt);
+        return 0;
+      },
+      [](const std::string& text) {
+        if (launched().rank == 0) print_error(text);
+      });
+  if (joined != 0) return joined;
+  return processes->leads() ? lead(argc, argv, *processes) : follow(argc, argv, *processes);
 }

@@ -1,7 +1,9 @@
 // opsched run: executes a schedule from a file, checks what it computes and says how long it takes.
 #include <cmath>
+#include <optional>
 
 #include "core/cost/bounds.hpp"
+#include "core/runtime/distributed/distributed_executor.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/device/check_outputs.hpp"
@@ -57,12 +59,40 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
   device.save();
 }
 
-void run_schedule(const RunCommandOptions& options) {
+/// The schedule on the CPUs of all processes.
+class CpuProcesses {
+ public:
+  explicit CpuProcesses(ProcessGroup& processes) : processes_(processes), parts_(make_cpu_parts(processes)) {}
+
+  std::unique_ptr<Executor> executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed) {
+    return make_distributed_executor(
+        processes_, *parts_,
+        {.back_end = parts_->name(),
+         .graph = graph,
+         .schedule = schedule,
+         .seed = seed,
+         .process_of = spread_devices(static_cast<int>(schedule.devices.size()), processes_.size())});
+  }
+
+ private:
+  ProcessGroup& processes_;
+  std::unique_ptr<PartRuntime> parts_;
+};
+
+/// No latency to keep: it says how processes work together, not how fast a GPU is.
+void add_rounds(TextTable& table, CpuProcesses& cpus, const Graph& graph, const Schedule& schedule) {
+  const Measurement rounds = cpus.executor(graph, schedule, 1)->measure({.warmup = 1, .min_runs = 5, .max_runs = 50});
+  table.add({"round", fixed(rounds.median, 3) + " ms on the CPU, from a common start to the end of the slowest; " +
+                          std::to_string(rounds.runs) + " runs, " + rounds.note});
+}
+
+void run_schedule(const RunCommandOptions& options, ProcessGroup& processes) {
   StatusLine status;
   const Graph graph = options.graph.load();
   const Schedule schedule = load_schedule(options.schedule, graph);
   const Precision precision = parse_precision(options.run.precision);
   const int gpus = static_cast<int>(schedule.devices.size());
+  spread_devices(gpus, processes.size());  // before anything is done
 
   TextTable table({Align::left});
   table.add({"graph", graph.name() + ", batch " + std::to_string(graph.batch())});
@@ -73,15 +103,24 @@ void run_schedule(const RunCommandOptions& options) {
   const bool nothing_recorded = options.run.device.profile.empty() && !has_gpu() && recorded_folders().empty();
   if (options.run.device.kind != "cpu" && !(options.run.device.kind == "auto" && nothing_recorded))
     device = open_device(options.run.device_options(gpus, status));
+  std::optional<CpuProcesses> cpus;
+  if (processes.size() > 1 && !(device && device->measures())) cpus.emplace(processes);
   if (device) add_latency(table, *device, graph, schedule, precision);
+  if (cpus && options.run.device.kind != "sim") add_rounds(table, *cpus, graph, schedule);
   if (!options.no_check && options.run.device.kind != "sim") {
     check_interrupt();
     status.show("computing the reference");
     const bool on_gpu = device && device->measures();
-    const OutputCheck check = check_outputs(graph, schedule, on_gpu ? device.get() : nullptr, precision,
-                                            options.data_seed, [] { check_interrupt(); });
+    const RunOnce on_cpus = [&](const Graph& g, const Schedule& s, std::uint64_t seed, const auto& inputs) {
+      return cpus->executor(g, s, seed)->run(inputs);
+    };
+    const OutputCheck check =
+        cpus ? check_outputs(graph, schedule, on_cpus, Precision::fp32, options.data_seed, check_interrupt)
+             : check_outputs(graph, schedule, on_gpu ? device.get() : nullptr, precision, options.data_seed,
+                             check_interrupt);
     table.add({"output", "relative error " + significant(check.outputs, 2) + " against the reference, computed " +
-                             (on_gpu ? "on the GPU in " + to_string(precision) : "on the CPU in fp32")});
+                             (on_gpu ? "on the GPU in " + to_string(precision) : "on the CPU in fp32") +
+                             (processes.size() > 1 ? " by " + std::to_string(processes.size()) + " processes" : "")});
     table.add({"operators", check.operators_text()});
     if (!check.remark.empty()) table.add({"note", check.remark});
   }

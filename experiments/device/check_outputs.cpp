@@ -57,13 +57,6 @@ std::vector<Tensor> inputs_from(const Graph& graph, std::uint64_t seed) {
   return inputs;
 }
 
-std::vector<Tensor> run_once(const Graph& graph, const Schedule& schedule, Device* device, Precision precision,
-                             std::uint64_t seed, const std::vector<Tensor>& inputs) {
-  if (device == nullptr) return make_cpu_executor(graph, schedule, seed)->run(inputs);
-  const std::unique_ptr<CostModel> costs = device->costs(graph, precision);
-  return device->executor(*costs, schedule, precision, seed)->run(inputs);
-}
-
 void require(double error, double allowed, const std::string& what) {
   if (!(error <= allowed))
     throw std::runtime_error(what + " is wrong: its relative error is " + significant(error, 2) +
@@ -86,25 +79,25 @@ void require_range(const Graph& graph, const std::vector<OpId>& of, const std::v
 }
 
 /// One check; `silent`: outputs in which the input hardly shows.
-OutputCheck check_once(const Graph& graph, const Schedule& schedule, Device* device, Precision precision,
+OutputCheck check_once(const Graph& graph, const Schedule& schedule, const RunOnce& run, Precision precision,
                        std::uint64_t seed, const std::function<void()>& poll, std::vector<std::string>& silent) {
-  const double allowed = output_tolerance(device ? precision : Precision::fp32);
+  const double allowed = output_tolerance(precision);
   const std::size_t outputs = graph.outputs().size();
   const Observed all(graph, schedule);
   const std::vector<Tensor> inputs = inputs_from(graph, seed);
   const std::vector<Tensor> expected = reference_outputs(all.graph, inputs, seed);
-  if (device && precision == Precision::fp16) require_range(graph, all.of, expected);
+  if (precision == Precision::fp16) require_range(graph, all.of, expected);
   if (poll) poll();
   OutputCheck check{.compared = static_cast<int>(all.of.size())};
   const auto name = [&](std::size_t i) { return "'" + graph.op(all.of[i]).name + "'"; };
-  const std::vector<Tensor> plain = run_once(graph, schedule, device, precision, seed, inputs);
+  const std::vector<Tensor> plain = run(graph, schedule, seed, inputs);
   for (std::size_t i = 0; i < outputs; ++i) {
     const double error = relative_error(plain[i], expected[i]);
     require(error, allowed, "output " + name(i));
     check.outputs = std::max(check.outputs, error);
   }
   if (poll) poll();
-  const std::vector<Tensor> observed = run_once(all.graph, all.schedule, device, precision, seed, inputs);
+  const std::vector<Tensor> observed = run(all.graph, all.schedule, seed, inputs);
   // Errors spread: the first operator that is wrong is the fault.
   std::vector<std::size_t> order(all.of.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -129,10 +122,10 @@ std::string OutputCheck::operators_text() const {
          worst + "'";
 }
 
-OutputCheck check_outputs(const Graph& graph, const Schedule& schedule, Device* device, Precision precision,
+OutputCheck check_outputs(const Graph& graph, const Schedule& schedule, const RunOnce& run, Precision precision,
                           std::uint64_t seed, const std::function<void()>& poll) {
   std::vector<std::string> silent;
-  OutputCheck check = check_once(graph, schedule, device, precision, seed, poll, silent);
+  OutputCheck check = check_once(graph, schedule, run, precision, seed, poll, silent);
   if (silent.empty()) return check;
   const std::string which =
       silent.size() == 1 ? "output " + silent.front() + " is" : "outputs " + joined(silent) + " are";
@@ -141,11 +134,23 @@ OutputCheck check_outputs(const Graph& graph, const Schedule& schedule, Device* 
   Graph drawn = graph;
   drawn.set_weights(nullptr);
   silent.clear();
-  OutputCheck again = check_once(drawn, schedule, device, precision, seed, poll, silent);
+  OutputCheck again = check_once(drawn, schedule, run, precision, seed, poll, silent);
   again.remark = "with the model's own weights " + check.remark + "; these numbers are with drawn weights" +
                  (silent.empty() ? "" : ", where " + joined(silent) + " still do not depend on the input");
   again.outputs = std::max(again.outputs, check.outputs);
   return again;
+}
+
+OutputCheck check_outputs(const Graph& graph, const Schedule& schedule, Device* device, Precision precision,
+                          std::uint64_t seed, const std::function<void()>& poll) {
+  const RunOnce on_cpu = [](const Graph& g, const Schedule& s, std::uint64_t weights, const auto& inputs) {
+    return make_cpu_executor(g, s, weights)->run(inputs);
+  };
+  const RunOnce on_device = [&](const Graph& g, const Schedule& s, std::uint64_t weights, const auto& inputs) {
+    const std::unique_ptr<CostModel> costs = device->costs(g, precision);
+    return device->executor(*costs, s, precision, weights)->run(inputs);
+  };
+  return check_outputs(graph, schedule, device ? on_device : on_cpu, device ? precision : Precision::fp32, seed, poll);
 }
 
 }  // namespace opsched

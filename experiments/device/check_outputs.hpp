@@ -22,13 +22,19 @@ struct OutputCheck {
   std::string operators_text() const;
 };
 
+/// Runs a schedule of a graph once, with weights drawn from `seed` where the graph has none: inputs to outputs.
+using RunOnce = std::function<std::vector<Tensor>(const Graph& graph, const Schedule& schedule, std::uint64_t seed,
+                                                  const std::vector<Tensor>& inputs)>;
+
 /// Runs twice on random input: the schedule as it is, whose outputs are compared with the reference; and with every
-/// operator's output kept until the end, all of which are compared. `device` measures, or is nullptr: then the CPU runs
-/// it, in fp32. Weights are the graph's own, or drawn from `seed`. A model's own weights may leave next to nothing of
-/// the input in its outputs; where two inputs give the same outputs, the check is repeated with drawn weights, which
-/// keep the variance from layer to layer. Throws std::runtime_error naming the operator where an error is larger than
-/// rounding explains (tolerance.hpp; three times that for what is no output of the graph). Calls `poll` between its
-/// steps; it may throw.
+/// operator's output kept until the end, all of which are compared. `precision`: that `run` computes in. Weights are
+/// the graph's own, or drawn from `seed`. A model's own weights may leave next to nothing of the input in its outputs;
+/// where two inputs give the same outputs, the check is repeated with drawn weights, which keep the variance from layer
+/// to layer. Throws std::runtime_error naming the operator where an error is larger than rounding explains
+/// (tolerance.hpp; three times that for what is no output of the graph). Calls `poll` between its steps; it may throw.
+OutputCheck check_outputs(const Graph& graph, const Schedule& schedule, const RunOnce& run, Precision precision,
+                          std::uint64_t seed, const std::function<void()>& poll = {});
+/// `device` measures, or is nullptr: then the CPU runs it, in fp32.
 OutputCheck check_outputs(const Graph& graph, const Schedule& schedule, Device* device, Precision precision,
                           std::uint64_t seed, const std::function<void()>& poll = {});
 
