@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""The program in several processes, started by mpirun: the same results as in one, and errors that end all of them.
+
+  tests/processes/mpi_test.py build/release/opsched [TEST...]
+
+Exit code 77 where there is no mpirun. Uses no GPU.
+"""
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = ""
+# As root, on few processors, from wherever; every variable is Open MPI's own.
+ENVIRONMENT = dict(
+    os.environ,
+    OMPI_ALLOW_RUN_AS_ROOT="1",
+    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+    OMPI_MCA_rmaps_base_oversubscribe="1",
+    CUDA_VISIBLE_DEVICES="",
+)
+LIMIT_S = 60
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(w) for w in words],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        stdin=subprocess.DEVNULL,
+        env=ENVIRONMENT | environment,
+    )
+
+
+def said(result: subprocess.CompletedProcess) -> list[str]:
+    """What opsched itself said on standard error: mpirun adds lines of its own."""
+    return [line for line in result.stderr.splitlines() if line.startswith("opsched: ")]
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that mpirun started, by rank."""
+    ranks = {}
+    for task in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            parent = int((task / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            variables = (task / "environ").read_bytes().split(b"\0")
+            rank = [v for v in variables if v.startswith(b"OMPI_COMM_WORLD_RANK=")]
+            if parent == pid and rank:
+                ranks[int(rank[0].split(b"=")[1])] = int(task.name)
+    return [ranks[rank] for rank in sorted(ranks)]
+
+
+def runs(pid: int) -> bool:
+    """It is there, and not only because nobody asked how it ended."""
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
+
+
+class SeveralProcesses(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="opsched-mpi-")
+        self.addCleanup(self.folder.cleanup)
+        self.path = pathlib.Path(self.folder.name)
+
+    def schedule(self, devices: int, network: str = "squeezenet", image: int = 64) -> pathlib.Path:
+        file = self.path / f"{network}-{devices}.json"
+        made = run(PROGRAM, "schedule", network, "--image", image, "--scheduler", "hios-lp", "--gpus", devices,
+                   "--device", "sim", "--profile", ROOT / "results/h200-x4", "-o", file)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        return file
+
+    def words(self, ranks: int, *more: str, network: str = "squeezenet", image: int = 64) -> list:
+        return ["mpirun", "-n", ranks, PROGRAM, "run", network, "--image", image, "--device", "cpu", *more]
+
+    def assert_refused(self, result: subprocess.CompletedProcess, text: str):
+        self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
+        self.assertEqual(len(said(result)), 1, result.stderr)
+        self.assertIn(text, said(result)[0])
+        self.assertEqual(result.stdout, "")
+
+
+class Results(SeveralProcesses):
+    def test_are_those_of_one_process(self):
+        for devices, network in ((2, "squeezenet"), (3, "inception_v3")):
+            image = 64 if network == "squeezenet" else 96
+            file = self.schedule(devices, network, image)
+            alone = run(PROGRAM, "run", network, "--image", image, "--device", "cpu", "--schedule", file)
+            self.assertEqual(alone.returncode, 0, alone.stderr)
+            for ranks in range(2, devices + 1):
+                together = run(*self.words(ranks, "--schedule", file, network=network, image=image))
+                self.assertEqual(together.returncode, 0, together.stderr)
+                lines = [line.replace(f" by {ranks} processes", "") for line in together.stdout.splitlines()]
+                rounds = [line for line in lines if line.startswith("round ")]
+                self.assertEqual(len(rounds), 1)
+                self.assertIn(f"{ranks} processes; of it ", rounds[0])
+                self.assertEqual([" ".join(line.split()) for line in lines if line not in rounds],
+                                 [" ".join(line.split()) for line in alone.stdout.splitlines()])
+
+
+class Errors(SeveralProcesses):
+    def test_more_ranks_than_devices(self):
+        self.assert_refused(run(*self.words(3, "--schedule", self.schedule(2))),
+                            "3 processes for a schedule of 2 devices")
+
+    def test_another_command_line_on_a_rank(self):
+        file = self.schedule(2)
+        first = self.words(1, "--schedule", file)
+        other = self.words(1, "--schedule", file, "--data-seed", "7")
+        self.assert_refused(run(*first, ":", *other[1:]), "rank 1 was started with another command line")
+
+    def test_another_graph_on_a_rank(self):
+        file = self.schedule(2)
+        other = self.words(1, "--schedule", file, image=96)
+        self.assert_refused(run(*self.words(1, "--schedule", file), ":", *other[1:]),
+                            "rank 1 was started with another command line")
+
+    def test_another_build_on_a_rank(self):
+        file = self.schedule(2)
+        build = self.path / "opsched"
+        shutil.copy(PROGRAM, build)
+        with build.open("ab") as bytes_:
+            bytes_.write(b"\0")
+        words = self.words(1, "--schedule", file)
+        other = [build if w == PROGRAM else w for w in words]
+        self.assert_refused(run(*words, ":", *other[1:]), "rank 1 runs another build of opsched")
+
+    def test_a_command_for_one_process(self):
+        self.assert_refused(run("mpirun", "-n", 2, PROGRAM, "count", "squeezenet"), "opsched count runs in one process")
+
+    def test_wrong_options_are_said_once(self):
+        self.assert_refused(run(*self.words(2, "--schedule", self.path / "none.json")), "none.json")
+        self.assert_refused(run("mpirun", "-n", 2, PROGRAM, "dance"), "unknown command 'dance'")
+
+
+class LostRanks(SeveralProcesses):
+    """A rank that dies or stops while a large network runs."""
+
+    def begin(self, **environment: str) -> subprocess.Popen:
+        file = self.schedule(2)
+        run_ = subprocess.Popen(
+            [str(w) for w in self.words(2, "--schedule", file, "--batch", "64", image=224)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT | environment)
+        deadline = time.monotonic() + LIMIT_S
+        while len(children_of(run_.pid)) < 2:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        time.sleep(1.5)  # in the midst of it
+        self.assertIsNone(run_.poll(), "it ended too soon for this test")
+        return run_
+
+    def end(self, run_: subprocess.Popen) -> tuple[str, str]:
+        try:
+            return run_.communicate(timeout=LIMIT_S)
+        finally:
+            run_.kill()
+
+    def assert_gone(self, ranks: list[int]):
+        deadline = time.monotonic() + 5  # for what mpirun killed to end
+        while left := [rank for rank in ranks if runs(rank)]:
+            self.assertLess(time.monotonic(), deadline, f"left: {left}")
+            time.sleep(0.05)
+
+    def test_a_killed_rank_ends_all(self):
+        for killed in (1, 0):
+            run_ = self.begin()
+            ranks = children_of(run_.pid)
+            begin = time.monotonic()
+            os.kill(ranks[killed], signal.SIGKILL)
+            out, _ = self.end(run_)
+            self.assertLess(time.monotonic() - begin, 15)
+            self.assertNotEqual(run_.returncode, 0)
+            self.assertEqual(out, "")
+            self.assert_gone(ranks)
+
+    def test_a_silent_rank_is_named_after_a_limit(self):
+        run_ = self.begin(OPSCHED_SILENCE_SECONDS="2")
+        ranks = children_of(run_.pid)
+        os.kill(ranks[1], signal.SIGSTOP)
+        out, err = self.end(run_)
+        self.assertIn("opsched: rank 1 has given no sign of life for 2.0 s", err)
+        self.assertEqual(run_.returncode, 2, err)
+        self.assertEqual(out, "")
+        self.assert_gone(ranks)
+
+
+if __name__ == "__main__":
+    if shutil.which("mpirun") is None:
+        print("skipped: there is no mpirun")
+        sys.exit(77)
+    PROGRAM = sys.argv.pop(1)
+    unittest.main(verbosity=2)
