@@ -199,6 +199,12 @@ DeviceOptions RunOptions::device_options(int gpus, StatusLine& status, const std
   return options;
 }
 
+DeviceOptions RunOptions::device_options(int gpus, StatusLine& status, ProcessGroup& processes) const {
+  DeviceOptions options = device_options(gpus, status);
+  options.processes = &processes;
+  return options;
+}
+
 void add_device(CLI::App& app, DeviceOptions& device) {
   app.add_option("--device", device.kind, "gpu, sim (replay a profile) or auto");
   app.add_option("--profile", device.profile,

@@ -99,6 +99,8 @@ struct RunOptions {
   void add_to(CLI::App& app);
   /// `results`: where records go. `status` must outlive what they are given to.
   DeviceOptions device_options(int gpus, StatusLine& status, const std::string& results = {}) const;
+  /// For schedules that run in several processes.
+  DeviceOptions device_options(int gpus, StatusLine& status, ProcessGroup& processes) const;
 };
 
 /// --device and --profile.

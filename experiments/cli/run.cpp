@@ -102,7 +102,7 @@ void run_schedule(const RunCommandOptions& options, ProcessGroup& processes) {
   std::unique_ptr<Device> device;
   const bool nothing_recorded = options.run.device.profile.empty() && !has_gpu() && recorded_folders().empty();
   if (options.run.device.kind != "cpu" && !(options.run.device.kind == "auto" && nothing_recorded))
-    device = open_device(options.run.device_options(gpus, status));
+    device = open_device(options.run.device_options(gpus, status, processes));
   std::optional<CpuProcesses> cpus;
   if (processes.size() > 1 && !(device && device->measures())) cpus.emplace(processes);
   if (device) add_latency(table, *device, graph, schedule, precision);

@@ -8,6 +8,7 @@
 
 #include "core/cost/cost_model.hpp"
 #include "core/cost/profile/profile.hpp"
+#include "core/processes/process_group.hpp"
 #include "core/runtime/executor.hpp"
 #include "core/runtime/kernel_refinement.hpp"
 #include "experiments/records/record.hpp"
@@ -77,6 +78,7 @@ struct DeviceOptions {
   int gpus = 1;               ///< how many will be used
   bool through_host = false;  ///< tensors travel between GPUs by way of host memory
   Report report{};            ///< may be empty
+  ProcessGroup* processes = nullptr;  ///< that schedules of several devices run on; nullptr: this one alone
 };
 
 /// Throws Error where there is no such device, or no profile in the folder.

@@ -22,6 +22,7 @@
 #include "core/runtime/cuda/measure/graph_timer.hpp"
 #include "core/runtime/cuda/measure/measured_cost.hpp"
 #include "core/runtime/cuda/measure/transfer_timer.hpp"
+#include "core/runtime/cuda/nccl/cuda_parts.hpp"
 #include "core/runtime/program/gpu_lowering.hpp"
 
 namespace opsched {
@@ -269,6 +270,19 @@ std::unique_ptr<CudaInference> CudaRuntime::make_inference(const Graph& graph, c
                                   lower(graph, schedule, lowering_for(precision, Waits::needed)), graph.batch(),
                                   precision, MemoryUse::own, devices, impl_->route, source, impl_->options.progress),
                               weights);
+}
+
+std::unique_ptr<PartRuntime> CudaRuntime::make_parts(ProcessGroup& processes) {
+  Impl* const impl = impl_.get();
+  return make_cuda_parts(
+      processes, {.precision = impl->options.precision,
+                  .connect =
+                      [impl](int count) {
+                        std::vector<DeviceContext*> devices = impl->connected(count);
+                        return ConnectedDevices{std::move(devices), impl->route};
+                      },
+                  .weights = [impl](const Graph& graph, std::uint64_t seed) { return impl->weights_for(graph, seed); },
+                  .progress = impl->options.progress});
 }
 
 std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile) {

@@ -14,12 +14,15 @@
 
 namespace opsched {
 
+class PartRuntime;
+class ProcessGroup;
 class Profile;
 
 /// A GPU of this host, with what a result must say about where it came from.
 struct CudaDevice {
   int id = 0;
   std::string name;            ///< "NVIDIA H200"
+  std::string uuid;            ///< the same in every process that sees it
   int compute_capability = 0;  ///< 90
   int multiprocessors = 0;
   std::int64_t memory_bytes = 0, l2_bytes = 0;
@@ -68,6 +71,10 @@ class CudaRuntime {
   /// afterwards. Throws Error as make_executor does, and where an input or output is on a GPU that the first one cannot
   /// access.
   std::unique_ptr<CudaInference> make_inference(const Graph& graph, const Schedule& schedule, std::uint64_t seed = 1);
+
+  /// Runs parts of schedules on the GPUs of this process, together with other processes, by NCCL; of a runtime of its
+  /// own in each process, all of one precision. `processes` must outlive it. Throws Error where this build has no NCCL.
+  std::unique_ptr<PartRuntime> make_parts(ProcessGroup& processes);
 
   /// Costs measured on device 0, in barrier mode inside CUDA graphs, as schedules run. What
   /// `profile` knows is not measured again; what is measured goes into it. Both must outlive it.

@@ -17,10 +17,14 @@ class PartRuntime {
   virtual std::string name() const = 0;
   /// How the schedule becomes a program: the same on every process.
   virtual LoweringOptions lowering(const PartRequest& request) const = 0;
-  /// Ready to run, when all processes have called it. `request` must outlive it. Inputs and outputs of run() are the
-  /// part's. sample() times rounds: from when all processes are ready until all have ended, as process 0 sees it. Does
-  /// not throw Error in some processes only once it has begun to wait for the others. A part without steps is one, too:
-  /// its rounds are what the beginning and end of a round cost.
+  /// Between two devices; 0: any number.
+  virtual int most_channels() const { return 0; }
+  /// Throws Error where this process cannot execute such a part. Waits for no other process.
+  virtual void require(const ProgramPart&) {}
+  /// Ready to run, when all processes have called it, once none of them refused in require(). `request` must outlive
+  /// it. Inputs and outputs of run() are the part's. sample() times rounds: from when all processes are ready until all
+  /// have ended, as process 0 sees it. A part without steps is one, too: its rounds are what the beginning and end of a
+  /// round cost.
   virtual std::unique_ptr<Executor> make(const PartRequest& request, const ProgramPart& part) = 0;
 };
 

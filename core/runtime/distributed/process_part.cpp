@@ -34,9 +34,16 @@ std::vector<int> processes_of(const std::vector<View>& views, const Program& pro
 
 ProcessPart::ProcessPart(ProcessGroup& processes, PartRuntime& runtime, PartRequest request)
     : processes_(processes), request_(std::make_unique<PartRequest>(std::move(request))) {
+  agree([&] { divide(runtime); });
+  agree([&] { make_ready(runtime); });
+  hear(processes_.gather(report()));
+}
+
+/// Throws Error in all processes where `action` does in one.
+void ProcessPart::agree(const std::function<void()>& action) {
   std::string why;
   try {
-    make_ready(runtime);
+    action();
   } catch (const DeviceLost&) {
     throw;
   } catch (const Error& e) {
@@ -47,16 +54,20 @@ ProcessPart::ProcessPart(ProcessGroup& processes, PartRuntime& runtime, PartRequ
     if (!reasons[r].empty()) why = "rank " + std::to_string(r) + ": " + reasons[r];
   why = processes_.broadcast(why);
   if (!why.empty()) throw Error(why);
-  hear(processes_.gather(report()));
 }
 
-void ProcessPart::make_ready(PartRuntime& runtime) {
+void ProcessPart::divide(PartRuntime& runtime) {
   whole_ = lower(request_->graph, request_->schedule, runtime.lowering(*request_));
-  const std::vector<ProgramPart> parts = partition(whole_, request_->process_of, processes_.size());
+  const std::vector<ProgramPart> parts =
+      partition(whole_, request_->process_of, processes_.size(), runtime.most_channels());
   verify_messages(parts);
   ports_ = {processes_of(whole_.inputs, whole_, request_->process_of),
             processes_of(whole_.outputs, whole_, request_->process_of)};
   part_ = parts[processes_.rank()];
+  runtime.require(part_);
+}
+
+void ProcessPart::make_ready(PartRuntime& runtime) {
   executor_ = runtime.make(*request_, part_);
   ProgramPart idle = part_;
   idle.program = {.arena_bytes = std::vector<std::int64_t>(part_.devices.size(), 0),

@@ -1,6 +1,7 @@
 // The part of a schedule that this process executes, as process 0 asks for it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -32,6 +33,8 @@ class ProcessPart {
   const std::vector<KernelChoice>& kernels() const { return kernels_; }
 
  private:
+  void agree(const std::function<void()>& action);
+  void divide(PartRuntime& runtime);
   void make_ready(PartRuntime& runtime);
   std::string report() const;
   void hear(const std::vector<std::string>& reports);

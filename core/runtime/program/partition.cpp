@@ -16,10 +16,27 @@ int source_of(const Program& whole, const Step& transfer) {
   return whole.buffers[transfer.inputs.front().buffer].device;
 }
 
+/// Channel of every transfer.
+std::vector<Channel> channels_of(const Program& whole, int most_channels) {
+  std::vector<Channel> channels;
+  std::map<std::pair<int, int>, std::map<int, int>> index;  // devices -> stream -> index
+  for (const Step& step : whole.steps) {
+    Channel& channel = channels.emplace_back();
+    if (step.kind != Step::Kind::transfer) continue;
+    const int from = source_of(whole, step);
+    std::map<int, int>& streams = index[{from, step.device}];
+    const int next = static_cast<int>(streams.size());
+    const int own = streams.try_emplace(step.stream, next).first->second;
+    channel = {from, step.device, most_channels > 0 ? own % most_channels : own};
+  }
+  return channels;
+}
+
 class PartBuilder {
  public:
-  PartBuilder(const Program& whole, const Order& order, std::span<const int> process_of, int process)
-      : whole_(whole), order_(order), process_of_(process_of), local_(process_of.size(), -1) {
+  PartBuilder(const Program& whole, const Order& order, const std::vector<Channel>& channels,
+              std::span<const int> process_of, int process)
+      : whole_(whole), order_(order), channels_(channels), process_of_(process_of), local_(process_of.size(), -1) {
     for (std::size_t d = 0; d < process_of.size(); ++d) {
       if (process_of[d] != process) continue;
       local_[d] = static_cast<int>(part_.devices.size());
@@ -52,15 +69,16 @@ class PartBuilder {
         send.kind = Step::Kind::send;
         send.output = {};
         send.device = local_[source];
-        send.stream = send_stream(step, send.device);
-        send.message = {process_of_[step.device], s};
+        send.stream = stream_of(channels_[s], send.device);
+        send.message = {process_of_[step.device], s, channels_[s]};
         add(std::move(send), s);
       } else if (to_here) {
         Step receive = step;
         receive.kind = Step::Kind::receive;
         receive.inputs.clear();
         receive.device = local_[step.device];
-        receive.message = {process_of_[source], s};
+        receive.stream = stream_of(channels_[s], receive.device);
+        receive.message = {process_of_[source], s, channels_[s]};
         add(std::move(receive), s);
       }
     }
@@ -82,10 +100,9 @@ class PartBuilder {
     return view;
   }
 
-  /// Transfers of one stream follow each other at both ends.
-  int send_stream(const Step& transfer, int device) {
-    const auto [it, fresh] =
-        send_streams_.try_emplace({transfer.device, transfer.stream}, part_.program.streams[device]);
+  /// A stream of its own, on a device here.
+  int stream_of(const Channel& channel, int device) {
+    const auto [it, fresh] = streams_.try_emplace(channel, part_.program.streams[device]);
     if (fresh) ++part_.program.streams[device];
     return it->second;
   }
@@ -104,8 +121,11 @@ class PartBuilder {
       earlier.resize(implied.size());
       implied |= earlier;
     }
+    // What comes before on a channel need not come before in the whole program.
     const auto [last, first] = last_.try_emplace({step.device, step.stream}, -1);
-    local_order_.add(after);
+    std::vector<int> all = after;
+    if (last->second >= 0) all.push_back(last->second);
+    local_order_.add(all);
     std::erase(after, last->second);
     std::ranges::sort(after);
     last->second = static_cast<int>(part_.steps.size());
@@ -116,13 +136,14 @@ class PartBuilder {
 
   const Program& whole_;
   const Order& order_;
+  const std::vector<Channel>& channels_;  ///< a step
   std::span<const int> process_of_;
   ProgramPart part_;
   std::vector<int> local_;    ///< a device of the whole program: here, or -1
   std::vector<int> buffers_;  ///< a buffer of the whole program: here, or -1
   Order local_order_;
-  std::map<std::pair<int, int>, int> send_streams_;  ///< (device, stream) of transfers -> stream here
-  std::map<std::pair<int, int>, int> last_;          ///< (device, stream) here -> last step
+  std::map<Channel, int> streams_;
+  std::map<std::pair<int, int>, int> last_;  ///< (device, stream) here -> last step
 };
 
 }  // namespace
@@ -136,10 +157,12 @@ std::vector<int> spread_devices(int devices, int processes) {
   return process_of;
 }
 
-std::vector<ProgramPart> partition(const Program& whole, std::span<const int> process_of, int processes) {
+std::vector<ProgramPart> partition(const Program& whole, std::span<const int> process_of, int processes,
+                                   int most_channels) {
   const Order order = order_of(whole);
+  const std::vector<Channel> channels = channels_of(whole, most_channels);
   std::vector<ProgramPart> parts;
-  for (int p = 0; p < processes; ++p) parts.push_back(PartBuilder(whole, order, process_of, p).build());
+  for (int p = 0; p < processes; ++p) parts.push_back(PartBuilder(whole, order, channels, process_of, p).build());
   return parts;
 }
 

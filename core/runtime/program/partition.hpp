@@ -24,12 +24,14 @@ struct ProgramPart {
 /// Process of each device: as even as can be, neighbours together. Throws Error for more processes than devices.
 std::vector<int> spread_devices(int devices, int processes);
 
-/// The part of each of `processes` processes; `process_of`: of each device.
-std::vector<ProgramPart> partition(const Program& whole, std::span<const int> process_of, int processes);
+/// The part of each of `processes` processes; `process_of`: of each device. Transfers of one stream share a channel;
+/// between two devices there are `most_channels` at most, 0: one a stream.
+std::vector<ProgramPart> partition(const Program& whole, std::span<const int> process_of, int processes,
+                                   int most_channels = 0);
 
 /// Throws Error naming process and step unless every message is sent once and received once, between processes that
-/// name each other, with one shape; and, even if no message ended before both of its ends had begun, every step of
-/// every part could run in the end.
+/// name each other, with one shape; those of a channel go and come on one stream, in one order; and, even if no message
+/// ended before both of its ends had begun, every step of every part could run in the end.
 void verify_messages(std::span<const ProgramPart> parts);
 
 }  // namespace opsched

@@ -5,6 +5,7 @@
 // synchronisation are tested on the CPU with the code that the GPU runs.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <variant>
 #include <vector>
@@ -48,10 +49,19 @@ struct WeightRef {
 
 using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d, DepthToSpace, Softmax, Normalize>;
 
+/// A way of messages from one device to another, which they go one after another. Devices are those of the whole
+/// program.
+struct Channel {
+  int from = -1, to = -1;
+  int index = 0;  ///< of those between the two
+  auto operator<=>(const Channel&) const = default;
+};
+
 /// Of a send or receive.
 struct Message {
   int process = -1;  ///< at the other end
-  int id = -1;       ///< by which both ends know it; from 0
+  int id = -1;       ///< by which both ends know it; from 0, ascending on a channel
+  Channel channel{};
   bool operator==(const Message&) const = default;
 };
 

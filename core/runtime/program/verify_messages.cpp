@@ -42,6 +42,23 @@ class Rendezvous {
       throw Error(end_of(sent.begin()->second.first, sent.begin()->second.second) + " sends what nobody receives");
   }
 
+  /// Throws Error unless the messages of a channel go and come on one stream each, ascending.
+  void require_channels() const {
+    for (int p = 0; p < static_cast<int>(parts_.size()); ++p) {
+      std::map<std::pair<Channel, Step::Kind>, int> last;
+      for (int s = 0; s < size(p); ++s) {
+        const Step& step = parts_[p].program.steps[s];
+        if (step.kind != Step::Kind::send && step.kind != Step::Kind::receive) continue;
+        const auto [it, first] = last.try_emplace({step.message.channel, step.kind}, s);
+        const Step& before = parts_[p].program.steps[it->second];
+        if (before.device != step.device || before.stream != step.stream ||
+            (!first && before.message.id >= step.message.id))
+          throw Error(end_of(p, s) + " overtakes " + end_of(p, it->second) + " on their channel");
+        it->second = s;
+      }
+    }
+  }
+
   /// Throws Error if some step waits for itself, by whatever way.
   void require_progress() const {
     std::vector<std::vector<int>> next(count_);
@@ -83,6 +100,8 @@ class Rendezvous {
 
   void require_match(int from, int at, int to, int s) const {
     const Step &send = parts_[from].program.steps[at], &receive = parts_[to].program.steps[s];
+    if (send.message.channel != receive.message.channel)
+      throw Error(end_of(from, at) + " and " + end_of(to, s) + " use different channels");
     if (send.message.process != to || receive.message.process != from)
       throw Error(end_of(from, at) + " and " + end_of(to, s) + " name other processes than each other");
     if (shape_of(parts_[from].program, send.inputs.front()) != shape_of(parts_[to].program, receive.output))
@@ -96,6 +115,10 @@ class Rendezvous {
 
 }  // namespace
 
-void verify_messages(std::span<const ProgramPart> parts) { Rendezvous(parts).require_progress(); }
+void verify_messages(std::span<const ProgramPart> parts) {
+  const Rendezvous rendezvous(parts);
+  rendezvous.require_channels();
+  rendezvous.require_progress();
+}
 
 }  // namespace opsched

@@ -1,28 +1,19 @@
 // The GPUs of this host; part of the program only where the CUDA runtime is built.
-#include <algorithm>
-#include <cctype>
 #include <map>
 
 #include "core/cost/profile/recorded.hpp"
 #include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
+#include "core/runtime/distributed/distributed_executor.hpp"
 #include "core/schedule/schedule_text.hpp"
 #include "experiments/device/device.hpp"
 #include "experiments/device/folders.hpp"
+#include "experiments/device/gpu/kernel_cache.hpp"
+#include "experiments/device/gpu_processes.hpp"
 
 namespace opsched {
 namespace {
-
-/// "NVIDIA GeForce RTX 4090" -> "rtx-4090".
-std::string short_name(std::string name) {
-  for (const std::string word : {"NVIDIA ", "GeForce ", "Tesla "})
-    if (name.starts_with(word)) name.erase(0, word.size());
-  std::ranges::transform(name, name.begin(), [](unsigned char c) {
-    return static_cast<char>(std::isalnum(c) != 0 ? std::tolower(c) : '-');
-  });
-  return name;
-}
 
 DeviceFacts facts_of(const CudaDevice& gpu) {
   return {.name = gpu.name,
@@ -39,7 +30,8 @@ DeviceFacts facts_of(const CudaDevice& gpu) {
 /// One precision: its costs, and what runs in it.
 struct PrecisionContext {
   std::unique_ptr<CudaRuntime> runtime;
-  DeviceFacts facts;  ///< with the version tag that kernels had when this was opened
+  std::unique_ptr<PartRuntime> parts;  ///< made when several processes first run something together
+  DeviceFacts facts;                   ///< with the version tag that kernels had when this was opened
   Profile profile;
   std::string file;
 };
@@ -47,12 +39,16 @@ struct PrecisionContext {
 class GpuDevice final : public Device {
  public:
   explicit GpuDevice(const DeviceOptions& options)
-      : used_(options.gpus), through_host_(options.through_host), report_(options.report) {
+      : used_(options.gpus),
+        through_host_(options.through_host),
+        report_(options.report),
+        processes_(options.processes != nullptr && options.processes->size() > 1 ? options.processes : nullptr) {
     CudaDevices found = cuda_devices();
     if (found.usable.empty()) throw Error("no GPU: " + found.reason + "; --device sim replays recorded measurements");
     gpus_ = std::move(found.usable);
-    if (options.gpus > static_cast<int>(gpus_.size()))
-      throw Error(std::to_string(options.gpus) + " GPUs asked for, this host has " + std::to_string(gpus_.size()));
+    count_ = processes_ ? share_gpus(*processes_).total : static_cast<int>(gpus_.size());
+    if (options.gpus > count_)
+      throw Error(std::to_string(options.gpus) + " GPUs asked for, " + here() + " " + std::to_string(count_));
     name_ = short_name(gpus_.front().name) + (options.gpus > 1 ? "-x" + std::to_string(options.gpus) : "");
     if (through_host_ && options.profile.empty())
       throw Error("--through-host needs --profile FOLDER: what it measures must not mix with other transfers");
@@ -71,23 +67,36 @@ class GpuDevice final : public Device {
   void open(Precision precision) override { context_of(precision); }
 
   void require(int gpus, Precision) override {
-    if (gpus > static_cast<int>(gpus_.size()))
-      throw Error("needs " + std::to_string(gpus) + " GPUs, this host has " + std::to_string(gpus_.size()));
+    if (gpus > count_) throw Error("needs " + std::to_string(gpus) + " GPUs, " + here() + " " + std::to_string(count_));
   }
 
   std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) override {
     PrecisionContext& context = context_of(precision);
-    if (used_ > 1) context.runtime->measure_transfers(context.profile, used_);
+    // Between GPUs that process 0 does not see nothing can be measured by itself.
+    if (used_ > 1 && used_ <= static_cast<int>(gpus_.size()))
+      context.runtime->measure_transfers(context.profile, used_);
     return context.runtime->make_cost(graph, context.profile);
   }
 
   std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
                                      std::uint64_t seed, Waits waits) override {
-    return context_of(precision).runtime->make_executor(costs.graph(), schedule, seed, waits);
+    PrecisionContext& context = context_of(precision);
+    const int devices = static_cast<int>(schedule.devices.size());
+    if (!processes_ || devices == 1) return context.runtime->make_executor(costs.graph(), schedule, seed, waits);
+    if (!context.parts) context.parts = context.runtime->make_parts(*processes_);
+    return make_distributed_executor(*processes_, *context.parts,
+                                     {.back_end = context.parts->name(),
+                                      .precision = precision,
+                                      .graph = costs.graph(),
+                                      .schedule = schedule,
+                                      .seed = seed,
+                                      .waits = waits,
+                                      .process_of = spread_devices(devices, processes_->size())});
   }
 
   void keep(CostModel& costs, const Schedule& schedule, const records::Case& what,
             const Measurement& latency) override {
+    if (processes_ && schedule.devices.size() > 1) return;  // what searches compare with runs in one process
     PrecisionContext& context = context_of(what.precision);
     context.profile.record_schedule(
         fingerprint(costs.graph()), fingerprint(schedule),
@@ -109,30 +118,34 @@ class GpuDevice final : public Device {
   }
 
  private:
+  std::string here() const { return processes_ ? "these processes have" : "this host has"; }
+
   PrecisionContext& context_of(Precision precision) {
     std::unique_ptr<PrecisionContext>& context = contexts_[precision];
     if (context) return *context;
-    const std::string cache = user_cache_folder();
     const std::string file = profile_file(folder_, precision);
     CudaOptions options;
     options.precision = precision;
-    if (cache.empty() && report_) report_("kernel choices are not kept: neither XDG_CACHE_HOME nor HOME is set");
-    if (!cache.empty())
-      options.cache_file = cache + "/kernels-" + short_name(facts_.name) + "-" + to_string(precision) + ".txt";
+    options.cache_file = kernel_cache_file(facts_.name, precision);
+    if (options.cache_file.empty() && report_)
+      report_("kernel choices are not kept: neither XDG_CACHE_HOME nor HOME is set");
     options.through_host = through_host_;
     options.progress = report_;
     auto runtime = std::make_unique<CudaRuntime>(options);
     DeviceFacts facts = facts_;
     facts.kernels = runtime->kernels_version_tag();
     Profile profile = Profile::open(file, facts, precision);
-    context = std::make_unique<PrecisionContext>(PrecisionContext{std::move(runtime), facts, std::move(profile), file});
+    context =
+        std::make_unique<PrecisionContext>(PrecisionContext{std::move(runtime), {}, facts, std::move(profile), file});
     return *context;
   }
 
-  std::vector<CudaDevice> gpus_;
-  int used_;  ///< how many of them schedules may use
+  std::vector<CudaDevice> gpus_;  ///< that this process sees
+  int count_ = 0;                 ///< that all processes have
+  int used_;                      ///< how many of them schedules may use
   bool through_host_;
   Report report_;
+  ProcessGroup* processes_;  ///< nullptr: this one is alone
   std::string name_, folder_;
   DeviceFacts facts_;
   std::map<Precision, std::unique_ptr<PrecisionContext>> contexts_;

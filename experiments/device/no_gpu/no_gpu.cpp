@@ -1,6 +1,7 @@
 // Stands in for device/gpu in builds without CUDA.
 #include "core/error.hpp"
 #include "experiments/device/device.hpp"
+#include "experiments/device/gpu_processes.hpp"
 
 namespace opsched {
 
@@ -11,5 +12,19 @@ std::string why_no_gpu() {
 std::unique_ptr<Device> open_gpu(const DeviceOptions&) {
   throw Error("no GPU: " + why_no_gpu() + "; --device sim replays recorded measurements");
 }
+
+namespace {
+
+class NoGpuWorker final : public GpuWorker {
+ public:
+  OrderHandlers handlers() override { return {}; }
+  PartRuntime& runtime_of(const PartRequest& request) override {
+    throw Error("there is no back end '" + request.back_end + "' for parts of schedules: " + why_no_gpu());
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<GpuWorker> make_gpu_worker(ProcessGroup&) { return std::make_unique<NoGpuWorker>(); }
 
 }  // namespace opsched

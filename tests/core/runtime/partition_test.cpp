@@ -93,6 +93,29 @@ TEST(Partition, MessagesNeverWaitInACircle) {
   for (std::uint64_t seed = 0; seed < 150; ++seed) ASSERT_NO_THROW(verify_messages(Divided(seed).parts)) << seed;
 }
 
+TEST(Partition, FewChannelsOrderMoreAndHoldAsWell) {
+  int shared = 0;
+  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+    const Divided d(seed);
+    const std::vector<ProgramPart> parts = partition(d.whole, d.process_of, d.processes, 1);
+    ASSERT_NO_THROW(verify_messages(parts)) << "seed " << seed;
+    const Order order = order_of(d.whole);
+    for (const ProgramPart& part : parts) {
+      ASSERT_NO_THROW(verify_order(part.program)) << "seed " << seed;
+      ASSERT_NO_THROW(verify_arena(part.program)) << "seed " << seed;
+      const Order local = order_of(part.program);
+      for (int b = 0; b < local.size(); ++b)
+        for (int a = 0; a < b; ++a) {
+          const bool before = order.before(part.steps[a], part.steps[b]);
+          ASSERT_TRUE(!before || local.before(a, b)) << "seed " << seed;
+          shared += local.before(a, b) && !before ? 1 : 0;
+        }
+      for (const Step& step : part.program.steps) ASSERT_EQ(step.message.channel.index, 0);
+    }
+  }
+  EXPECT_GT(shared, 100);
+}
+
 std::string complaint(const std::vector<ProgramPart>& parts) {
   try {
     verify_messages(parts);
@@ -137,6 +160,19 @@ TEST(Partition, AMessageWithoutAnotherEndIsFound) {
     if (step.kind != Step::Kind::receive) return false;
     ++step.output.channels;
     return true;
+  });
+}
+
+TEST(Partition, OvertakingOnAChannelIsFound) {
+  expect_complaints("on their channel", [](std::vector<ProgramPart>& parts, std::size_t p, std::size_t s) {
+    std::vector<Step>& steps = parts[p].program.steps;
+    if (steps[s].kind != Step::Kind::send) return false;
+    for (std::size_t later = s + 1; later < steps.size(); ++later)
+      if (steps[later].kind == Step::Kind::send && steps[later].message.channel == steps[s].message.channel) {
+        steps[later].stream = 99;
+        return true;
+      }
+    return false;
   });
 }
 

@@ -69,6 +69,19 @@ std::string why_no_kernels(const std::string& architectures, int compute_capabil
          std::to_string(compute_capability) + " (OPSCHED_CMAKE_ARGS for ./opsched)";
 }
 
+namespace {
+
+std::string in_hex(const cudaUUID_t& uuid) {
+  std::string text;
+  for (const char byte : uuid.bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    text += {"0123456789abcdef"[value / 16], "0123456789abcdef"[value % 16]};
+  }
+  return text;
+}
+
+}  // namespace
+
 CudaDevices cuda_devices() {
   CudaDevices found;
   int count = 0;
@@ -94,6 +107,7 @@ CudaDevices cuda_devices() {
     }
     found.usable.push_back({.id = id,
                             .name = properties.name,
+                            .uuid = in_hex(properties.uuid),
                             .compute_capability = capability,
                             .multiprocessors = properties.multiProcessorCount,
                             .memory_bytes = static_cast<std::int64_t>(properties.totalGlobalMem),

@@ -104,12 +104,14 @@ void set_priority(const std::vector<cudaGraphNode_t>& nodes, int level) {
 
 CapturedProgram::CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
                                  std::span<DeviceContext* const> devices, const CopyRoute& route,
-                                 const WeightSource& weights, const std::function<void(const std::string&)>& progress)
+                                 const WeightSource& weights, const std::function<void(const std::string&)>& progress,
+                                 MessageLink* link)
     : program_(std::move(program)),
       batch_(batch),
       precision_(precision),
       devices_(devices.begin(), devices.end()),
-      route_(route) {
+      route_(route),
+      link_(link) {
   prepare(weights, progress);
   place(memory);
   for (std::size_t i = 0; route_.through_host && i < prepared_.size(); ++i)
@@ -127,7 +129,7 @@ void CapturedProgram::prepare(const WeightSource& weights, const std::function<v
   const TensorFormat layout = preferred_format(precision_);
   std::vector<std::vector<Problem>> problems(devices_.size());
   for (const Step& step : program_.steps)
-    if (step.kind != Step::Kind::transfer)
+    if (!moves_only(step.kind))
       problems[step.device].push_back(make_problem(program_, step, precision_, layout, batch_));
   for (std::size_t d = 0; d < devices_.size(); ++d) {
     devices_[d]->activate();
@@ -135,12 +137,21 @@ void CapturedProgram::prepare(const WeightSource& weights, const std::function<v
   }
   for (const Step& step : program_.steps) {
     Prepared& p = prepared_.emplace_back();
-    if (step.kind == Step::Kind::transfer) continue;
+    if (moves_only(step.kind)) continue;
     DeviceContext& device = *devices_[step.device];
     device.activate();
     p.kernel = device.kernels().get(make_problem(program_, step, precision_, layout, batch_));
     if (!step.weights.empty()) p.weights = weights(step, *p.kernel, device);
   }
+}
+
+/// A message that is not dense where it lies goes through a workspace.
+std::size_t CapturedProgram::workspace_bytes(std::size_t i) const {
+  const Step& step = program_.steps[i];
+  if (prepared_[i].kernel) return prepared_[i].kernel->workspace_bytes();
+  if (step.kind != Step::Kind::send && step.kind != Step::Kind::receive) return 0;
+  const View& view = step.kind == Step::Kind::send ? step.inputs.front() : step.output;
+  return is_dense(program_, view, batch_, precision_) ? 0 : message_bytes(program_, view, batch_, precision_);
 }
 
 void CapturedProgram::place(MemoryUse memory) {
@@ -149,8 +160,7 @@ void CapturedProgram::place(MemoryUse memory) {
     std::vector<std::size_t> sizes(static_cast<std::size_t>(program_.streams[d]), 0);
     for (std::size_t i = 0; i < prepared_.size(); ++i) {
       const Step& step = program_.steps[i];
-      if (step.device == static_cast<int>(d) && prepared_[i].kernel)
-        sizes[step.stream] = std::max(sizes[step.stream], prepared_[i].kernel->workspace_bytes());
+      if (step.device == static_cast<int>(d)) sizes[step.stream] = std::max(sizes[step.stream], workspace_bytes(i));
     }
     std::size_t total = round_up(static_cast<std::size_t>(program_.arena_bytes[d]), kAlignment);
     std::vector<std::size_t> offsets;
@@ -189,6 +199,10 @@ void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaSt
     enqueue_transfer(step, prepared, stream);
     return;
   }
+  if (moves_only(step.kind)) {
+    enqueue_message(step, stream);
+    return;
+  }
   std::vector<const void*> inputs;
   for (const View& view : step.inputs) inputs.push_back(address(view));
   prepared.kernel->launch(stream, inputs, address(step.output), prepared.weights,
@@ -210,6 +224,19 @@ void CapturedProgram::enqueue_transfer(const Step& step, const Prepared& prepare
     staged += copy.bytes();
     devices_[step.device]->activate();
   }
+}
+
+void CapturedProgram::enqueue_message(const Step& step, cudaStream_t stream) const {
+  const bool sends = step.kind == Step::Kind::send;
+  const View& view = sends ? step.inputs.front() : step.output;
+  const std::size_t bytes = message_bytes(program_, view, batch_, precision_);
+  const bool dense = is_dense(program_, view, batch_, precision_);
+  char* const data = dense ? address(view) : workspaces_[step.device][step.stream];
+  if (!sends) link_->enqueue_receive(step.message, data, bytes, stream);
+  if (!dense)
+    for (const PeerCopy& copy : packing_copies(program_, view, batch_, precision_, address(view), data))
+      enqueue_copy(sends ? copy : reversed(copy), CopyMethod::kernel, stream);
+  if (sends) link_->enqueue_send(step.message, data, bytes, stream);
 }
 
 std::vector<PeerCopy> CapturedProgram::copies_of(const Step& step) const {

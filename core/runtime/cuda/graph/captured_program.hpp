@@ -9,6 +9,7 @@
 
 #include "core/runtime/cuda/device/cuda_handles.hpp"
 #include "core/runtime/cuda/graph/device_context.hpp"
+#include "core/runtime/cuda/graph/message_link.hpp"
 #include "core/runtime/cuda/kernels/dense_copy.hpp"
 #include "core/runtime/cuda/kernels/peer_copy.hpp"
 #include "core/runtime/cuda/library/kernel_library.hpp"
@@ -32,10 +33,11 @@ using StepNodes = std::vector<std::vector<cudaGraphNode_t>>;
 class CapturedProgram {
  public:
   /// `devices[d]` runs device d of the program; tensors travel between them by `route`. Throws Error
-  /// naming the GPU where memory does not suffice. `progress` hears of kernels being tuned; may be empty.
+  /// naming the GPU where memory does not suffice. `progress` hears of kernels being tuned; may be empty. `link`: of a
+  /// part, which sends and receives; must outlive it.
   CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
                   std::span<DeviceContext* const> devices, const CopyRoute& route, const WeightSource& weights,
-                  const std::function<void(const std::string&)>& progress = {});
+                  const std::function<void(const std::string&)>& progress = {}, MessageLink* link = nullptr);
 
   const Program& program() const { return program_; }
   cudaGraphExec_t exec() const { return exec_.get(); }
@@ -64,7 +66,7 @@ class CapturedProgram {
 
  private:
   struct Prepared {
-    std::shared_ptr<const Kernel> kernel;  ///< none: a transfer
+    std::shared_ptr<const Kernel> kernel;  ///< none: a transfer or message
     const void* weights = nullptr;
     HostBuffer staging;  ///< of a transfer through host memory
   };
@@ -76,13 +78,16 @@ class CapturedProgram {
   bool prioritised() const;
   void enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const;
   void enqueue_transfer(const Step& step, const Prepared& prepared, cudaStream_t stream) const;
+  void enqueue_message(const Step& step, cudaStream_t stream) const;
   std::vector<PeerCopy> copies_of(const Step& step) const;
+  std::size_t workspace_bytes(std::size_t step) const;
 
   Program program_;
   int batch_;
   Precision precision_;
   std::vector<DeviceContext*> devices_;
   CopyRoute route_;
+  MessageLink* link_;
   std::vector<Prepared> prepared_;  ///< a step
   std::vector<DeviceBuffer> owned_;
   std::vector<char*> arenas_;

@@ -36,4 +36,42 @@ std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, 
   return copies;
 }
 
+std::size_t message_bytes(const Program& program, const View& view, int batch, Precision precision) {
+  return static_cast<std::size_t>(batch * shape_of(program, view).size() * element_bytes(precision));
+}
+
+std::vector<PeerCopy> packing_copies(const Program& program, const View& view, int batch, Precision precision,
+                                     const char* address, char* dense) {
+  const Shape whole = program.buffers[view.buffer].shape, part = shape_of(program, view);
+  const std::size_t element = element_bytes(precision), pixels = std::size_t(part.h) * part.w;
+  const bool nhwc = preferred_format(precision) == TensorFormat::nhwc;
+  std::vector<PeerCopy> copies;
+  for (int i = 0; i < batch; ++i) {
+    PeerCopy& copy = copies.emplace_back();
+    copy.target = dense + i * element * part.size();
+    copy.source = address + i * element * whole.size();
+    copy.rows = nhwc ? pixels : part.c;
+    copy.width = copy.target_pitch = element * (nhwc ? part.c : pixels);
+    copy.source_pitch = element * (nhwc ? whole.c : std::size_t(whole.h) * whole.w);
+  }
+  return copies;
+}
+
+bool is_dense(const Program& program, const View& view, int batch, Precision precision) {
+  const std::vector<PeerCopy> copies = packing_copies(program, view, batch, precision, nullptr, nullptr);
+  const PeerCopy& image = copies.front();
+  const bool one_piece = image.rows == 1 || image.source_pitch == image.width;
+  const Shape whole = program.buffers[view.buffer].shape;
+  return one_piece && (batch == 1 || whole == shape_of(program, view));
+}
+
+PeerCopy reversed(const PeerCopy& copy) {
+  return {.target = const_cast<void*>(copy.source),
+          .source = copy.target,
+          .rows = copy.rows,
+          .width = copy.width,
+          .target_pitch = copy.source_pitch,
+          .source_pitch = copy.target_pitch};
+}
+
 }  // namespace opsched

@@ -15,4 +15,15 @@ namespace opsched {
 std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, int batch, Precision precision,
                                       char* target_address, const char* source_address);
 
+// A message between processes is the values of a view, dense.
+
+std::size_t message_bytes(const Program& program, const View& view, int batch, Precision precision);
+/// Does the view lie as its message?
+bool is_dense(const Program& program, const View& view, int batch, Precision precision);
+/// The copies of a view at `address` into its message at `dense`.
+std::vector<PeerCopy> packing_copies(const Program& program, const View& view, int batch, Precision precision,
+                                     const char* address, char* dense);
+/// From the message into the view.
+PeerCopy reversed(const PeerCopy& copy);
+
 }  // namespace opsched

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 #include "core/runtime/cuda/device/cuda_check.hpp"
@@ -24,6 +25,13 @@ GraphTimer::GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* 
   for (int i = 0; i <= kBurst; ++i) events_.push_back(make_event(true));
 }
 
+GraphTimer::GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks,
+                       std::function<void()> close_round)
+    : GraphTimer(exec, stream, clocks) {
+  close_round_ = std::move(close_round);
+  warm_ = true;
+}
+
 void GraphTimer::warm_up(const MeasureOptions& options) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
@@ -40,6 +48,7 @@ void GraphTimer::append(int count, std::vector<double>& ms) {
   OPSCHED_CUDA(cudaEventRecord(events_[0].get(), stream_));
   for (int i = 1; i <= count + 1; ++i) {
     OPSCHED_CUDA(cudaGraphLaunch(exec_, stream_));
+    if (close_round_) close_round_();
     OPSCHED_CUDA(cudaEventRecord(events_[i].get(), stream_));
   }
   if (monitor_) monitor_->sample();

@@ -22,6 +22,9 @@ class GraphTimer {
  public:
   /// `clocks` may be null. All must outlive it.
   GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks);
+  /// Of a part of a schedule: `close_round` enqueues on `stream` what waits until the other processes have come as far.
+  /// As all must replay equally often, it does not warm up by itself.
+  GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks, std::function<void()> close_round);
 
   /// As `options` say; long graphs in fewer replays, but at least one.
   void warm_up(const MeasureOptions& options = {});
@@ -38,6 +41,7 @@ class GraphTimer {
   cudaGraphExec_t exec_;
   cudaStream_t stream_;
   ClockMonitor* monitor_;
+  std::function<void()> close_round_;
   std::vector<Event> events_;
   Clocks seen_;
   bool warm_ = false;

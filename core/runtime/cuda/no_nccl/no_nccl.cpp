@@ -1,0 +1,13 @@
+// Stands in for nccl/ in builds without NCCL or MPI.
+#include "core/error.hpp"
+#include "core/runtime/cuda/nccl/cuda_parts.hpp"
+
+namespace opsched {
+
+std::unique_ptr<PartRuntime> make_cuda_parts(ProcessGroup&, CudaPartsSource) {
+  throw Error(
+      "GPUs of several processes need NCCL, and this build has none: install it (Debian and Ubuntu: libnccl-dev of "
+      "NVIDIA's repository) beside MPI and configure again");
+}
+
+}  // namespace opsched

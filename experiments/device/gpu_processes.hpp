@@ -1,0 +1,33 @@
+// GPUs of several processes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/processes/orders.hpp"
+#include "core/runtime/distributed/part_runtime.hpp"
+
+namespace opsched {
+
+struct SharedGpus {
+  std::vector<int> own;  ///< of this process
+  int total = 0;         ///< of all
+};
+
+/// On process 0: every process learns which GPUs are its own. Processes of one host that see the same GPUs get equal
+/// shares of them. Throws Error where one gets none.
+SharedGpus share_gpus(ProcessGroup& processes);
+
+/// What the other processes do for the GPUs of process 0's device.
+class GpuWorker {
+ public:
+  virtual ~GpuWorker() = default;
+  virtual OrderHandlers handlers() = 0;
+  /// That runs the part of a request.
+  virtual PartRuntime& runtime_of(const PartRequest& request) = 0;
+};
+/// `processes` must outlive it.
+std::unique_ptr<GpuWorker> make_gpu_worker(ProcessGroup& processes);
+
+}  // namespace opsched
