@@ -70,7 +70,10 @@ class Session {
                                         {"source", device_.describe()}},
                             .before_output = [this] { status_.clear(); }});
     if (ours_) std::cout << device_.heading() << std::endl;
-    search_ahead();
+    if (options_.share)
+      share_cases();
+    else
+      search_ahead();
     std::vector<Benchmark> benchmarks;
     for (const Case& what : cases_) benchmarks.push_back(benchmark_of(what));
     google.run(benchmarks);
@@ -91,6 +94,7 @@ class Session {
   /// What need not run: made by the interrupted run that this one continues, or recorded where nothing is measured.
   const Record* known(const Case& what) {
     const std::string key = Record{.what = what}.key();
+    if (const auto shared = std::ranges::find(shared_, what, &Record::what); shared != shared_.end()) return &*shared;
     if (const Record* made = file_ ? file_->made(key) : nullptr; made && same_graph(*made, what)) return made;
     if (device_.measures()) return nullptr;
     const Record* record = recorded_.find(key);
@@ -111,6 +115,7 @@ class Session {
     auto current = std::make_unique<Current>();
     current->what = what;
     if (const Record* record = known(what)) {
+      if (!record->missing.empty()) throw Error(record->missing);
       current->record = *record;
     } else {
       current->found = runner_.find(what);
@@ -164,10 +169,15 @@ class Session {
   }
 
   void keep(Timed timed) {
-    Record& record = timed.record;
+    const Record& record = timed.record;
     results_.push_back(record);
     status_.clear();
     if (ours_) print_line(std::cout, record, find_result(results_, records::baseline_of(record.what)));
+    write(std::move(timed));
+  }
+
+  void write(Timed timed) {
+    Record& record = timed.record;
     if (!file_ || file_->made(record.key()) != nullptr) return;
     record.replaces = options_.replace;
     if (!device_.measures() && record.provenance == Provenance::measured) record.provenance = Provenance::recorded;
@@ -217,6 +227,20 @@ class Session {
           planned == options_.cases.end() ? 1 : options_.expected_seconds.at(planned - options_.cases.begin()));
     }
     return seconds;
+  }
+
+  /// All that must run, by other processes too; what they made is then known here.
+  void share_cases() {
+    std::vector<Case> unknown;
+    for (const Case& what : cases_)
+      if (known(what) == nullptr) unknown.push_back(what);
+    std::size_t arrived = 0;
+    options_.share(unknown, [&](Timed timed) {
+      shared_.push_back(timed.record);
+      write(std::move(timed));
+      cli::check_interrupt();
+      status_.show("[" + std::to_string(++arrived) + "/" + std::to_string(unknown.size()) + "] shared out");
+    });
   }
 
   /// On a recorded device searches wait for nothing but processors: all of them side by side, before the first case
@@ -271,6 +295,7 @@ class Session {
   Runner runner_;
   Records recorded_;             ///< of the folder that is replayed
   std::vector<Case> cases_;      ///< that can run
+  std::vector<Record> shared_;   ///< that other processes made
   std::vector<Record> results_;  ///< in the order in which they came; skipped ones say why
   std::map<std::tuple<std::string, int, std::string>, std::string> fingerprints_;  ///< of graph files
   std::unique_ptr<Current> current_;

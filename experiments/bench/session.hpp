@@ -1,15 +1,20 @@
 // A benchmark run: every case timed through Google Benchmark, its record kept, a table at the end.
 #pragma once
 
+#include <functional>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "experiments/bench/cases.hpp"
+#include "experiments/bench/runner.hpp"
 #include "experiments/device/device.hpp"
 #include "experiments/records/record_file.hpp"
 
 namespace opsched::bench {
+
+/// Has cases run elsewhere; `arrived` hears of each, or of why it could not run.
+using ShareCases = std::function<void(const std::vector<Case>& cases, const std::function<void(Timed)>& arrived)>;
 
 struct SessionOptions {
   std::vector<Case> cases;                   ///< in the order in which they run (make_cases)
@@ -17,6 +22,7 @@ struct SessionOptions {
   std::string cache;                         ///< folder of schedules; empty: not kept
   bool replace = false;                      ///< records of this run take the place of stronger ones
   double max_seconds = 2;                    ///< to measure one schedule, about
+  ShareCases share{};                        ///< runs all that must run; empty: they run here
   std::vector<std::string> benchmark_flags;  ///< --benchmark_...=..., as Google Benchmark has them
 };
 

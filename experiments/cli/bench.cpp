@@ -13,7 +13,7 @@ struct BenchOptions {
   DeviceOptions device;
   RecordOptions records;
   CacheOptions cache;
-  bool list = false;
+  bool list = false, share_cases = false;
   CLI::App* app = nullptr;  ///< which has the flags of Google Benchmark
 
   void add_to(CLI::App& command) {
@@ -30,11 +30,12 @@ struct BenchOptions {
     cache.add_to(command);
     command.add_option("--max-seconds", session.max_seconds, "About the longest time to measure one schedule")
         ->check(CLI::PositiveNumber);
+    add_share_cases(command, share_cases);
     command.add_flag("--list", list, "Only show the names");
   }
 };
 
-void run_bench(BenchOptions& options) {
+void run_bench(BenchOptions& options, ProcessGroup& processes) {
   bench::SessionOptions& session = options.session;
   for (const std::string& text : options.app->remaining()) {
     if (!text.starts_with("--benchmark_")) throw Error("unknown option '" + text + "' (opsched bench --help)");
@@ -53,7 +54,9 @@ void run_bench(BenchOptions& options) {
   session.cache = options.cache.schedules();
   options.device.gpus = *std::ranges::max_element(options.cases.selection.gpus);
   options.device.results = options.records.out;
+  place_processes(options.device, processes, options.share_cases);
   const std::unique_ptr<Device> device = open_device(options.device);
+  session.share = sharing(processes, options.share_cases, options.device, session, *device);
   const std::unique_ptr<records::RecordFile> file = options.records.open(*device);
   bench::run_session(*device, file.get(), session);
 }
@@ -71,6 +74,8 @@ Command bench_command() {
               "  opsched bench --benchmark_repetitions=5 --benchmark_out=bench.json\n"
               "  opsched bench --benchmark_format=console               Google Benchmark's own table instead of ours\n"
               "  opsched bench --device sim --profile results/h200      replay, even where there is a GPU\n"
+              "  mpirun -n 2 opsched bench --gpus 2                     each process captures its own GPU's part\n"
+              "  mpirun -n 4 opsched bench --share-cases --out r        each process runs cases of its own\n"
               "An iteration is a timed replay of the schedule, a repetition several of them. Without a GPU, what was\n"
               "recorded is read from the records of the profile's folder, and the rest is simulated (marked ~).\n"
               "Counters: speedup (over sequential on one GPU), p90_ms and p99_ms (of all replays).",

@@ -1,5 +1,7 @@
 // opsched list: what there is to choose from.
+#include "core/names.hpp"
 #include "experiments/cli/command.hpp"
+#include "experiments/processes/found_devices.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 
@@ -29,29 +31,43 @@ void list_schedulers() {
   std::cout << table.text("  ");
 }
 
+void list_devices(ProcessGroup& processes) {
+  std::cout << "Devices, by process (rank):\n";
+  TextTable table({Align::right, Align::left, Align::right, Align::left});
+  table.add({"rank", "host", "cores", "GPUs"});
+  const std::vector<FoundDevices> all = found_devices(processes);
+  for (std::size_t rank = 0; rank < all.size(); ++rank)
+    table.add({std::to_string(rank), all[rank].host, std::to_string(all[rank].cores),
+               all[rank].gpus.empty() ? "none: " + all[rank].no_gpu : joined(all[rank].gpus)});
+  std::cout << table.text("  ");
+}
+
 struct ListOptions {
   std::string kind = "all";
 
   void add_to(CLI::App& app) {
-    app.add_option("KIND", kind, "all, networks or schedulers")
-        ->check(CLI::IsMember({"all", "networks", "schedulers"}));
+    app.add_option("KIND", kind, "all, networks, schedulers or devices")
+        ->check(CLI::IsMember({"all", "networks", "schedulers", "devices"}));
   }
 };
 
-void list(const ListOptions& options) {
+void list(const ListOptions& options, ProcessGroup& processes) {
   if (options.kind == "all" || options.kind == "networks") list_networks();
   if (options.kind == "all") std::cout << "\n";
   if (options.kind == "all" || options.kind == "schedulers") list_schedulers();
+  if (options.kind == "all") std::cout << "\n";
+  if (options.kind == "all" || options.kind == "devices") list_devices(processes);
 }
 
 }  // namespace
 
 Command list_command() {
   return {.name = "list",
-          .summary = "What there is: networks, schedulers and their options",
+          .summary = "What there is: networks, schedulers and their options, devices",
           .examples =
               "  opsched list                 everything\n"
-              "  opsched list schedulers      one kind",
+              "  opsched list schedulers      one kind\n"
+              "  mpirun -n 4 opsched list devices   what each process finds",
           .setup = setup_of(list)};
 }
 

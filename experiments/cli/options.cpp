@@ -7,6 +7,8 @@
 #include "core/graph/blocks.hpp"
 #include "core/graph/files/graph_io.hpp"
 #include "core/schedule/schedule_json.hpp"
+#include "experiments/device/gpu_processes.hpp"
+#include "experiments/processes/shared_cases.hpp"
 #include "schedulers/options.hpp"
 
 namespace opsched::cli {
@@ -209,6 +211,36 @@ void add_device(CLI::App& app, DeviceOptions& device) {
   app.add_option("--device", device.kind, "gpu, sim (replay a profile) or auto");
   app.add_option("--profile", device.profile,
                  "Folder of the profile to replay, or to measure into (default: that of --out, else results/DEVICE)");
+}
+
+void add_share_cases(CLI::App& app, bool& share) {
+  app.add_flag("--share-cases", share,
+               "Under mpirun or srun: each process runs cases of its own, instead of all the parts of one");
+}
+
+void place_processes(DeviceOptions& device, ProcessGroup& processes, bool share) {
+  if (processes.size() == 1) return;
+  if (!share)
+    device.processes = &processes;
+  else if (device.kind == "gpu" || (device.kind == "auto" && has_gpu()))
+    device.gpu_ids = share_gpus(processes).own;
+}
+
+bench::ShareCases sharing(ProcessGroup& processes, bool share, const DeviceOptions& options,
+                          const bench::SessionOptions& session, Device& device) {
+  if (share && processes.size() == 1)
+    throw Error("--share-cases: there is one process; start several with mpirun or srun");
+  if (processes.size() > 1 && !share && !device.measures())
+    throw Error("a replay runs in one process: give --share-cases, or start it without mpirun or srun");
+  if (!share) return {};
+  const bench::ShareOptions what{.gpus = options.gpus,
+                                 .through_host = options.through_host,
+                                 .cache = session.cache,
+                                 .max_seconds = session.max_seconds};
+  return [&processes, &device, what](const std::vector<bench::Case>& cases,
+                                     const std::function<void(bench::Timed)>& arrived) {
+    bench::share_cases(processes, device, what, cases, arrived);
+  };
 }
 
 GraphOnDevice::GraphOnDevice(Graph loaded, const RunOptions& run, const DeviceOptions& options)

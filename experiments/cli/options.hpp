@@ -5,6 +5,7 @@
 
 #include "core/graph/graph.hpp"
 #include "experiments/bench/cases.hpp"
+#include "experiments/bench/session.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/device/device.hpp"
 #include "experiments/device/folders.hpp"
@@ -105,6 +106,15 @@ struct RunOptions {
 
 /// --device and --profile.
 void add_device(CLI::App& app, DeviceOptions& device);
+
+/// --share-cases.
+void add_share_cases(CLI::App& app, bool& share);
+/// What a device of these processes is opened with: all run parts of one schedule, or each has cases of its own.
+void place_processes(DeviceOptions& device, ProcessGroup& processes, bool share);
+/// How a session on this device runs in these processes; empty: it runs its cases itself. Throws Error for several that
+/// would have nothing to do. `session`: but for `share`.
+bench::ShareCases sharing(ProcessGroup& processes, bool share, const DeviceOptions& options,
+                          const bench::SessionOptions& session, Device& device);
 
 /// A graph on a device.
 struct GraphOnDevice {

@@ -12,7 +12,7 @@ namespace {
 struct ProfileOptions {
   profile::PlanOptions plan;
   std::string out, device = "gpu", replayed;
-  bool only_plan = false, fresh = false;
+  bool only_plan = false, fresh = false, share_cases = false;
   double max_seconds = 1;
 
   void add_to(CLI::App& app) {
@@ -22,6 +22,7 @@ struct ProfileOptions {
     app.add_option("--graph", plan.files, kGraphsHelp)->delimiter(',');
     app.add_option("--gpus", plan.gpus, "Use so many GPUs")->check(CLI::Range(1, 64));
     app.add_flag("--plan", only_plan, "Only say what would be measured");
+    add_share_cases(app, share_cases);
     app.add_flag("--fresh", fresh, "Measure again what the folder holds, forget an interrupted run");
     app.add_option("--max-seconds", max_seconds, "Longest time to measure one schedule");
     app.add_option("--device", device, "gpu, or sim: a rehearsal that replays --profile")
@@ -75,7 +76,7 @@ void show_plan(const std::vector<profile::PlanStep>& steps, const std::vector<be
             << std::flush;
 }
 
-void run_profile(const ProfileOptions& options) {
+void run_profile(const ProfileOptions& options, ProcessGroup& processes) {
   if (options.only_plan) {
     show_plan(profile::make_plan(options.plan), {}, options.out.empty() ? "results/NAME" : options.out);
     return;
@@ -85,6 +86,7 @@ void run_profile(const ProfileOptions& options) {
         "there is no GPU to profile; --plan shows what would be measured, --device sim --profile FOLDER rehearses it");
   DeviceOptions wanted{.kind = options.device, .profile = options.out, .gpus = options.plan.gpus};
   if (options.device == "sim") wanted.profile = options.replayed;
+  place_processes(wanted, processes, options.share_cases);
   std::unique_ptr<Device> device = open_device(wanted);
   const std::string out = options.out.empty() ? "results/" + device->name() : options.out;
   if (options.device == "sim" && (options.out.empty() || std::filesystem::weakly_canonical(out) ==
@@ -106,6 +108,7 @@ void run_profile(const ProfileOptions& options) {
   session.expected_seconds = profile::expected_seconds(session.cases);
   session.max_seconds = options.max_seconds;
   session.cache = CacheOptions{}.schedules();
+  session.share = sharing(processes, options.share_cases, wanted, session, *device);
   const std::unique_ptr<records::RecordFile> file = RecordOptions{.out = out, .fresh = options.fresh}.open(*device);
   bench::run_session(*device, file.get(), session);
   std::cout << "\nWritten to " << out << ". Next:\n"

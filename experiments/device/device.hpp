@@ -72,12 +72,13 @@ records::Run run_of(const DeviceFacts& device);
 Measurement time_schedule(Device& device, CostModel& costs, const Schedule& schedule, const records::Case& what);
 
 struct DeviceOptions {
-  std::string kind = "auto";  ///< gpu, sim (replay a profile), or auto: gpu where there is one, else sim
-  std::string profile{};      ///< folder with the profiles that are replayed or measured into; empty: a default
-  std::string results{};      ///< folder of the records; where no profile is named, what is measured goes there, too
-  int gpus = 1;               ///< how many will be used
-  bool through_host = false;  ///< tensors travel between GPUs by way of host memory
-  Report report{};            ///< may be empty
+  std::string kind = "auto";   ///< gpu, sim (replay a profile), or auto: gpu where there is one, else sim
+  std::string profile{};       ///< folder with the profiles that are replayed or measured into; empty: a default
+  std::string results{};       ///< folder of the records; where no profile is named, what is measured goes there, too
+  int gpus = 1;                ///< how many will be used
+  bool through_host = false;   ///< tensors travel between GPUs by way of host memory
+  Report report{};             ///< may be empty
+  std::vector<int> gpu_ids{};  ///< GPUs of this host that may be used; empty: all
   ProcessGroup* processes = nullptr;  ///< that schedules of several devices run on; nullptr: this one alone
 };
 
@@ -91,5 +92,7 @@ std::unique_ptr<Device> open_recorded(const DeviceOptions& options);
 bool has_gpu();
 /// Why it cannot, in words; empty if it can.
 std::string why_no_gpu();
+/// Of the GPUs that it finds.
+std::vector<std::string> gpu_names();
 
 }  // namespace opsched

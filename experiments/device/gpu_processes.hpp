@@ -24,6 +24,8 @@ class GpuWorker {
  public:
   virtual ~GpuWorker() = default;
   virtual OrderHandlers handlers() = 0;
+  /// Of this process, once process 0 has shared them.
+  virtual std::vector<int> gpus() const = 0;
   /// That runs the part of a request.
   virtual PartRuntime& runtime_of(const PartRequest& request) = 0;
 };

@@ -2,6 +2,8 @@
 
 #include "core/runtime/distributed/distributed_executor.hpp"
 #include "experiments/device/gpu_processes.hpp"
+#include "experiments/processes/found_devices.hpp"
+#include "experiments/processes/shared_cases.hpp"
 
 namespace opsched {
 
@@ -12,6 +14,8 @@ void work(ProcessGroup& processes) {
   handlers.merge(part_handlers(processes, [&](const PartRequest& request) -> PartRuntime& {
     return request.back_end == cpu->name() ? *cpu : gpu->runtime_of(request);
   }));
+  handlers.merge(bench::share_handlers(processes, [&] { return gpu->gpus(); }));
+  handlers.merge(found_devices_handlers(processes));
   follow_orders(processes, handlers);
 }
 

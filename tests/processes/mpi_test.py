@@ -6,6 +6,7 @@
 Exit code 77 where there is no mpirun. Uses no GPU.
 """
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -104,6 +105,44 @@ class Results(SeveralProcesses):
                 self.assertIn(f"{ranks} processes; of it ", rounds[0])
                 self.assertEqual([" ".join(line.split()) for line in lines if line not in rounds],
                                  [" ".join(line.split()) for line in alone.stdout.splitlines()])
+
+
+class Devices(SeveralProcesses):
+    def test_are_listed_by_rank(self):
+        listed = run("mpirun", "-n", 3, PROGRAM, "list", "devices")
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        rows = [line.split() for line in listed.stdout.splitlines()[2:]]
+        self.assertEqual([row[0] for row in rows], ["0", "1", "2"])
+        self.assertEqual({row[1] for row in rows}, {os.uname().nodename})
+
+
+class SharedCases(SeveralProcesses):
+    WORDS = ("bench", "--network", "squeezenet", "--image", 64, "--batch", "1,2,4", "--precision", "fp32",
+             "--scheduler", "wavefront,greedy", "--device", "sim", "--profile", ROOT / "results/h200", "--no-cache")
+
+    def values(self, folder: pathlib.Path) -> dict[str, tuple]:
+        records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()[1:]]
+        return {
+            json.dumps([r["record"].get(key) for key in ("network", "scheduler", "batch")]): (
+                r["record"]["value"], r["record"]["schedule"], r["record"].get("provenance"))
+            for r in records if "record" in r
+        }
+
+    def test_give_what_one_process_gives(self):
+        alone = run(PROGRAM, *self.WORDS, "--out", self.path / "alone")
+        self.assertEqual(alone.returncode, 0, alone.stderr)
+        for ranks in (2, 4):  # with a rank that has nothing to do
+            together = run("mpirun", "-n", ranks, PROGRAM, *self.WORDS, "--share-cases", "--out", self.path / str(ranks))
+            self.assertEqual(together.returncode, 0, together.stderr)
+            self.assertEqual(together.stdout, alone.stdout)
+            self.assertEqual(len(self.values(self.path / "alone")), 9)
+            self.assertEqual(self.values(self.path / str(ranks)), self.values(self.path / "alone"))
+
+    def test_alone_or_unshared_they_are_refused(self):
+        self.assert_refused(run(PROGRAM, *self.WORDS, "--share-cases"), "there is one process")
+        self.assert_refused(run("mpirun", "-n", 2, PROGRAM, *self.WORDS, "--out", self.path / "none"),
+                            "a replay runs in one process")
+        self.assertFalse((self.path / "none").exists())
 
 
 class Errors(SeveralProcesses):

@@ -58,12 +58,16 @@ void ProcessPart::agree(const std::function<void()>& action) {
 
 void ProcessPart::divide(PartRuntime& runtime) {
   whole_ = lower(request_->graph, request_->schedule, runtime.lowering(*request_));
-  const std::vector<ProgramPart> parts =
-      partition(whole_, request_->process_of, processes_.size(), runtime.most_channels());
-  verify_messages(parts);
+  if (processes_.leads()) {  // what holds for all parts, one process proves
+    std::vector<ProgramPart> parts =
+        partition(whole_, request_->process_of, processes_.size(), runtime.most_channels());
+    verify_messages(parts);
+    part_ = std::move(parts.front());
+  } else {
+    part_ = part_of(whole_, request_->process_of, processes_.rank(), runtime.most_channels());
+  }
   ports_ = {processes_of(whole_.inputs, whole_, request_->process_of),
             processes_of(whole_.outputs, whole_, request_->process_of)};
-  part_ = parts[processes_.rank()];
   runtime.require(part_);
 }
 

@@ -157,6 +157,12 @@ std::vector<int> spread_devices(int devices, int processes) {
   return process_of;
 }
 
+ProgramPart part_of(const Program& whole, std::span<const int> process_of, int process, int most_channels) {
+  const Order order = order_of(whole);
+  const std::vector<Channel> channels = channels_of(whole, most_channels);
+  return PartBuilder(whole, order, channels, process_of, process).build();
+}
+
 std::vector<ProgramPart> partition(const Program& whole, std::span<const int> process_of, int processes,
                                    int most_channels) {
   const Order order = order_of(whole);

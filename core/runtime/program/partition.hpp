@@ -24,8 +24,10 @@ struct ProgramPart {
 /// Process of each device: as even as can be, neighbours together. Throws Error for more processes than devices.
 std::vector<int> spread_devices(int devices, int processes);
 
-/// The part of each of `processes` processes; `process_of`: of each device. Transfers of one stream share a channel;
-/// between two devices there are `most_channels` at most, 0: one a stream.
+/// The part of a process; `process_of`: of each device. Transfers of one stream share a channel; between two devices
+/// there are `most_channels` at most, 0: one a stream.
+ProgramPart part_of(const Program& whole, std::span<const int> process_of, int process, int most_channels = 0);
+/// The parts of all.
 std::vector<ProgramPart> partition(const Program& whole, std::span<const int> process_of, int processes,
                                    int most_channels = 0);
 

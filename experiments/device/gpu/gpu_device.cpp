@@ -42,10 +42,16 @@ class GpuDevice final : public Device {
       : used_(options.gpus),
         through_host_(options.through_host),
         report_(options.report),
+        gpu_ids_(options.gpu_ids),
         processes_(options.processes != nullptr && options.processes->size() > 1 ? options.processes : nullptr) {
     CudaDevices found = cuda_devices();
     if (found.usable.empty()) throw Error("no GPU: " + found.reason + "; --device sim replays recorded measurements");
     gpus_ = std::move(found.usable);
+    if (!options.gpu_ids.empty()) {
+      std::vector<CudaDevice> chosen;
+      for (int id : options.gpu_ids) chosen.push_back(gpus_.at(static_cast<std::size_t>(id)));
+      gpus_ = std::move(chosen);
+    }
     count_ = processes_ ? share_gpus(*processes_).total : static_cast<int>(gpus_.size());
     if (options.gpus > count_)
       throw Error(std::to_string(options.gpus) + " GPUs asked for, " + here() + " " + std::to_string(count_));
@@ -129,6 +135,7 @@ class GpuDevice final : public Device {
     options.cache_file = kernel_cache_file(facts_.name, precision);
     if (options.cache_file.empty() && report_)
       report_("kernel choices are not kept: neither XDG_CACHE_HOME nor HOME is set");
+    options.device_ids = gpu_ids_;
     options.through_host = through_host_;
     options.progress = report_;
     auto runtime = std::make_unique<CudaRuntime>(options);
@@ -145,6 +152,7 @@ class GpuDevice final : public Device {
   int used_;                      ///< how many of them schedules may use
   bool through_host_;
   Report report_;
+  std::vector<int> gpu_ids_;
   ProcessGroup* processes_;  ///< nullptr: this one is alone
   std::string name_, folder_;
   DeviceFacts facts_;
@@ -154,6 +162,12 @@ class GpuDevice final : public Device {
 }  // namespace
 
 std::string why_no_gpu() { return cuda_devices().reason; }
+
+std::vector<std::string> gpu_names() {
+  std::vector<std::string> names;
+  for (const CudaDevice& gpu : cuda_devices().usable) names.push_back(gpu.name);
+  return names;
+}
 
 std::unique_ptr<Device> open_gpu(const DeviceOptions& options) { return std::make_unique<GpuDevice>(options); }
 

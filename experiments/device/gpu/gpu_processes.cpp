@@ -66,6 +66,8 @@ class CudaWorker final : public GpuWorker {
     return {{kGpus, [this](const std::string&) { own_ = agree_on_gpus(processes_).own; }}};
   }
 
+  std::vector<int> gpus() const override { return own_; }
+
   PartRuntime& runtime_of(const PartRequest& request) override {
     Context& context = contexts_[request.precision];
     if (!context.parts) {

@@ -40,10 +40,6 @@ NcclCommunicator::NcclCommunicator(const std::string& id, int rank, int size, in
   OPSCHED_NCCL(ncclCommInitRankConfig(&comm_, size, unique, rank, &config));
 }
 
-NcclCommunicator::~NcclCommunicator() {
-  if (comm_ != nullptr) ncclCommAbort(comm_);  // not ncclCommDestroy: it may wait for the other processes
-}
-
 NcclLink::NcclLink(ProcessGroup& processes, DeviceContext& first)
     : processes_(processes), first_(first), world_([&] {
         first.activate();

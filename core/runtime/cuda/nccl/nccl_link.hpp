@@ -14,15 +14,13 @@ typedef struct ncclComm* ncclComm_t;
 
 namespace opsched {
 
-/// A communicator of some processes' GPUs.
+/// A communicator of some processes' GPUs. It lives until its process ends: to destroy it, NCCL may wait for the other
+/// processes, which may have died.
 class NcclCommunicator {
  public:
-  /// All its processes make it together; `id` is of ncclGetUniqueId, and `gpu` current. At most so many blocks of a GPU
-  /// (0: NCCL's choice) work for it.
+  /// All its processes make it together; `id` is of ncclGetUniqueId, and its GPU is current. At most so many blocks of
+  /// a GPU (0: NCCL's choice) work for it.
   NcclCommunicator(const std::string& id, int rank, int size, int most_blocks);
-  NcclCommunicator(NcclCommunicator&& other) noexcept : comm_(std::exchange(other.comm_, nullptr)) {}
-  NcclCommunicator& operator=(NcclCommunicator&&) = delete;
-  ~NcclCommunicator();
   ncclComm_t get() const { return comm_; }
 
  private:
