@@ -29,6 +29,8 @@ class ProcessGroup {
   /// Throws Error unless exactly so many bytes come.
   virtual void receive(int from, int tag, std::span<std::byte> bytes) = 0;
 
+  /// For those who wait otherwise: throws Error where another process has failed or is silent.
+  virtual void check() = 0;
   /// Tells the other processes that this one cannot go on, and why: what they wait for throws Error with this text.
   virtual void fail(const std::string& why) = 0;
   /// Ends every process at once, this one with them; exit code `code`.

@@ -70,6 +70,10 @@ class ThreadGroups {
       letters.pop_front();
       all_.changed_.notify_all();
     }
+    void check() override {
+      const std::lock_guard lock(all_.lock_);
+      if (!all_.failure_.empty()) throw Error(all_.failure_);
+    }
     void fail(const std::string& why) override {
       const std::lock_guard lock(all_.lock_);
       if (all_.failure_.empty()) all_.failure_ = "rank " + std::to_string(rank_) + ": " + why;

@@ -186,6 +186,11 @@ class MpiGroup final : public ProcessGroup {
     }
   }
 
+  void check() override {
+    life_->check();
+    if (options_.poll) options_.poll();
+  }
+
   void fail(const std::string& why) override { life_->say(why); }
 
   void end_all(int code) override {
@@ -215,8 +220,7 @@ class MpiGroup final : public ProcessGroup {
       if (done) return status;
       const Clock::time_point now = Clock::now();
       if (now > look) {
-        life_->check();
-        if (options_.poll) options_.poll();
+        check();
         look = now + std::chrono::milliseconds(10);
       }
       if (now - start < kBusy)

@@ -25,10 +25,9 @@ GraphTimer::GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* 
   for (int i = 0; i <= kBurst; ++i) events_.push_back(make_event(true));
 }
 
-GraphTimer::GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks,
-                       std::function<void()> close_round)
+GraphTimer::GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks, Rounds rounds)
     : GraphTimer(exec, stream, clocks) {
-  close_round_ = std::move(close_round);
+  rounds_ = std::move(rounds);
   warm_ = true;
 }
 
@@ -48,10 +47,11 @@ void GraphTimer::append(int count, std::vector<double>& ms) {
   OPSCHED_CUDA(cudaEventRecord(events_[0].get(), stream_));
   for (int i = 1; i <= count + 1; ++i) {
     OPSCHED_CUDA(cudaGraphLaunch(exec_, stream_));
-    if (close_round_) close_round_();
+    if (rounds_.close) rounds_.close();
     OPSCHED_CUDA(cudaEventRecord(events_[i].get(), stream_));
   }
   if (monitor_) monitor_->sample();
+  if (rounds_.wait_for) rounds_.wait_for(events_[count + 1].get());
   OPSCHED_CUDA(cudaEventSynchronize(events_[count + 1].get()));
   for (int i = 2; i <= count + 1; ++i) ms.push_back(elapsed_ms(events_[i - 1], events_[i]));
 }

@@ -20,11 +20,16 @@ namespace opsched {
 /// before; they never overlap. A burst's first replay also waits for its own launch, and is left out.
 class GraphTimer {
  public:
+  /// What replays in several processes do besides.
+  struct Rounds {
+    std::function<void()> close;                ///< enqueues what waits until the others have come as far
+    std::function<void(cudaEvent_t)> wait_for;  ///< waits, unless another process fails
+  };
+
   /// `clocks` may be null. All must outlive it.
   GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks);
-  /// Of a part of a schedule: `close_round` enqueues on `stream` what waits until the other processes have come as far.
-  /// As all must replay equally often, it does not warm up by itself.
-  GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks, std::function<void()> close_round);
+  /// Of a part of a schedule. As all processes must replay equally often, it does not warm up by itself.
+  GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks, Rounds rounds);
 
   /// As `options` say; long graphs in fewer replays, but at least one.
   void warm_up(const MeasureOptions& options = {});
@@ -41,7 +46,7 @@ class GraphTimer {
   cudaGraphExec_t exec_;
   cudaStream_t stream_;
   ClockMonitor* monitor_;
-  std::function<void()> close_round_;
+  Rounds rounds_;
   std::vector<Event> events_;
   Clocks seen_;
   bool warm_ = false;

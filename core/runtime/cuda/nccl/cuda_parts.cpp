@@ -32,8 +32,10 @@ class CudaPart final : public Executor {
               return weights_->get(step, kernel, device);
             },
             progress, &link),
+        link_(link),
         timer_(captured_.exec(), captured_.stream(), &devices_.front()->clocks(),
-               [this, &link] { link.enqueue_barrier(captured_.stream()); }) {}
+               {.close = [this] { link_.enqueue_barrier(captured_.stream()); },
+                .wait_for = [this](cudaEvent_t event) { link_.wait_for(event); }}) {}
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
     const Program& program = captured_.program();
@@ -42,7 +44,9 @@ class CudaPart final : public Executor {
     devices_.front()->activate();
     OPSCHED_CUDA(cudaDeviceSynchronize());  // copies from pageable memory may return before they have landed
     OPSCHED_CUDA(cudaGraphLaunch(captured_.exec(), captured_.stream()));
-    OPSCHED_CUDA(cudaStreamSynchronize(captured_.stream()));
+    const Event end = make_event(false);
+    OPSCHED_CUDA(cudaEventRecord(end.get(), captured_.stream()));
+    link_.wait_for(end.get());
     std::vector<Tensor> outputs;
     for (const View& view : program.outputs) outputs.push_back(captured_.download(view));
     return outputs;
@@ -82,6 +86,7 @@ class CudaPart final : public Executor {
   std::shared_ptr<WeightStore> weights_;
   std::vector<DeviceContext*> devices_;
   CapturedProgram captured_;
+  NcclLink& link_;
   GraphTimer timer_;
   bool fed_ = false;
 };

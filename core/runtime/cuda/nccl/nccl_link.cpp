@@ -2,8 +2,11 @@
 
 #include <nccl.h>
 
+#include <chrono>
 #include <cstring>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -39,6 +42,8 @@ NcclCommunicator::NcclCommunicator(const std::string& id, int rank, int size, in
   if (most_blocks > 0) config.minCTAs = 1, config.maxCTAs = most_blocks;
   OPSCHED_NCCL(ncclCommInitRankConfig(&comm_, size, unique, rank, &config));
 }
+
+void NcclCommunicator::abort() { ncclCommAbort(std::exchange(comm_, nullptr)); }
 
 NcclLink::NcclLink(ProcessGroup& processes, DeviceContext& first)
     : processes_(processes), first_(first), world_([&] {
@@ -93,6 +98,20 @@ void NcclLink::enqueue_receive(const Message& message, void* data, std::size_t b
 
 void NcclLink::enqueue_barrier(cudaStream_t stream) {
   OPSCHED_NCCL(ncclAllReduce(token_.data(), token_.data(), 1, ncclFloat, ncclSum, world_.get(), stream));
+}
+
+void NcclLink::wait_for(cudaEvent_t event) {
+  try {
+    for (cudaError_t status; (status = cudaEventQuery(event)) != cudaSuccess;) {
+      if (status != cudaErrorNotReady) OPSCHED_CUDA(status);
+      processes_.check();
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  } catch (...) {
+    for (auto& [channel, communicator] : channels_) communicator.abort();
+    world_.abort();
+    throw;
+  }
 }
 
 }  // namespace opsched

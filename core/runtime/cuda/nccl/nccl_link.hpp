@@ -22,6 +22,8 @@ class NcclCommunicator {
   /// a GPU (0: NCCL's choice) work for it.
   NcclCommunicator(const std::string& id, int rank, int size, int most_blocks);
   ncclComm_t get() const { return comm_; }
+  /// Ends all that it has under way.
+  void abort();
 
  private:
   ncclComm_t comm_ = nullptr;
@@ -39,6 +41,9 @@ class NcclLink final : public MessageLink {
   void enqueue_receive(const Message& message, void* data, std::size_t bytes, cudaStream_t stream) override;
   /// Enqueues on a stream of the first GPU what ends when all processes have come as far.
   void enqueue_barrier(cudaStream_t stream);
+  /// Waits for an event that may depend on other processes. Where one of them fails, what waits for it on the GPU is
+  /// ended, and Error thrown; nothing can be sent any more.
+  void wait_for(cudaEvent_t event);
 
  private:
   ProcessGroup& processes_;
