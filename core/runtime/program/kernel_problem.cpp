@@ -158,8 +158,7 @@ std::string Problem::key() const {
 }
 
 Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout, int batch) {
-  if (moves_only(step.kind))
-    throw Error("a transfer between devices is not a problem of the kernel library");
+  if (moves_only(step.kind)) throw Error("a transfer between devices is not a problem of the kernel library");
   const auto place = [&](const View& view) {
     if (batch > 1 && view.rows.size() < program.buffers[view.buffer].shape.h)
       throw Error("kernels compute rows of one image only: run split operators at batch 1");

@@ -195,14 +195,8 @@ char* CapturedProgram::address(const View& view) const {
 }
 
 void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
-  if (step.kind == Step::Kind::transfer) {
-    enqueue_transfer(step, prepared, stream);
-    return;
-  }
-  if (moves_only(step.kind)) {
-    enqueue_message(step, stream);
-    return;
-  }
+  if (step.kind == Step::Kind::transfer) return enqueue_transfer(step, prepared, stream);
+  if (moves_only(step.kind)) return enqueue_message(step, stream);
   std::vector<const void*> inputs;
   for (const View& view : step.inputs) inputs.push_back(address(view));
   prepared.kernel->launch(stream, inputs, address(step.output), prepared.weights,
