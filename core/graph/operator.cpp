@@ -84,6 +84,15 @@ Shape shape_of(const DepthToSpace& d, const Shape& in) {
   return out;
 }
 
+Shape shape_of(const PixelRow& r, const Shape& in) {
+  if (r.begin < 0 || r.begin + std::int64_t{in.h} * in.w > r.width)
+    throw Error("pixel_row: " + std::to_string(in.h) + "x" + std::to_string(in.w) + " pixels from " +
+                std::to_string(r.begin) + " on do not fit into a row of " + std::to_string(r.width));
+  const Shape out{in.c, 1, r.width};
+  check_shape(out);
+  return out;
+}
+
 Shape shape_of(const Softmax& s, const Shape& in) {
   if (s.size < 1 || s.inner < 1 || in.c % (std::int64_t{s.size} * s.inner) != 0)
     throw Error("softmax: size (" + std::to_string(s.size) + ") times inner (" + std::to_string(s.inner) +
@@ -139,7 +148,8 @@ std::string kind_name(const Operator& op) {
       Overloaded{[](const Conv2d&) { return "conv2d"; }, [](const Pool2d&) { return "pool2d"; },
                  [](const Activate& a) { return activation_name(a.act.kind); },
                  [](const Resize2d&) { return "resize"; }, [](const DepthToSpace&) { return "depth_to_space"; },
-                 [](const Softmax&) { return "softmax"; }, [](const Normalize&) { return "normalize"; }},
+                 [](const PixelRow&) { return "pixel_row"; }, [](const Softmax&) { return "softmax"; },
+                 [](const Normalize&) { return "normalize"; }},
       op.layers.front());
 }
 

@@ -93,6 +93,13 @@ struct DepthToSpace {
   bool operator==(const DepthToSpace&) const = default;
 };
 
+/// The image's pixels, row by row, as pixels `begin` and on of one row of `width`; zeros around them. A sum of such
+/// rows joins images of several sizes.
+struct PixelRow {
+  int begin = 0, width = 1;
+  bool operator==(const PixelRow&) const = default;
+};
+
 /// exp(x) / sum of exp(x) at each pixel, over channels seen as [groups][size][inner]: over `size`.
 struct Softmax {
   int size = 1, inner = 1;
@@ -108,7 +115,7 @@ struct Normalize {
   bool operator==(const Normalize&) const = default;
 };
 
-using Layer = std::variant<Conv2d, Pool2d, Activate, Resize2d, DepthToSpace, Softmax, Normalize>;
+using Layer = std::variant<Conv2d, Pool2d, Activate, Resize2d, DepthToSpace, PixelRow, Softmax, Normalize>;
 
 /// Rows [begin, end) of a tensor.
 struct Rows {
@@ -178,7 +185,7 @@ void check_shape(const Shape& shape);
 Shape infer_shape(const Layer& layer, const Shape& input);
 
 /// Short name of what an operator is: input, stack, join, conv2d, pool2d, relu (or another activation), resize,
-/// depth_to_space, softmax, normalize, product, sepconv, chain.
+/// depth_to_space, pixel_row, softmax, normalize, product, sepconv, chain.
 std::string kind_name(const Operator& op);
 
 /// Values that an operator reads of one image: all of a sum; what a product repeats once.

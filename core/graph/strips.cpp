@@ -16,6 +16,7 @@ std::string reads_all_rows(const Layer& layer) {
     return pool->type == PoolType::global_avg ? "averages the whole image" : "";
   if (std::holds_alternative<Resize2d>(layer)) return "resizes the image";
   if (std::holds_alternative<DepthToSpace>(layer)) return "turns channels into pixels";
+  if (std::holds_alternative<PixelRow>(layer)) return "puts all pixels into one row";
   const auto* normalize = std::get_if<Normalize>(&layer);
   return normalize && !normalize->per_pixel ? "normalises over the whole image" : "";
 }

@@ -46,6 +46,8 @@ void resize(TensorView<const float> in, const Resize2d& resize, TensorView<float
 
 void depth_to_space(TensorView<const float> in, const DepthToSpace& pixels, TensorView<float> out, int threads);
 
+void pixel_row(TensorView<const float> in, const PixelRow& row, TensorView<float> out, int threads);
+
 void softmax(TensorView<const float> in, const Softmax& softmax, TensorView<float> out, int threads);
 
 void normalize(TensorView<const float> in, const Normalize& normalize, TensorView<float> out, int threads);

@@ -24,6 +24,8 @@ const char* name(Step::Kind kind) {
       return "resize";
     case Step::Kind::depth_to_space:
       return "depth_to_space";
+    case Step::Kind::pixel_row:
+      return "pixel_row";
     case Step::Kind::softmax:
       return "softmax";
     case Step::Kind::normalize:
@@ -137,6 +139,8 @@ std::string Problem::key() const {
     out << (pixels->phase_first ? " phase_first" : " phase_last");
     write_pair(out, 'k', pixels->block);
     write_pair(out, 'p', pixels->crop);
+  } else if (const auto* row = std::get_if<PixelRow>(&layer)) {
+    out << " from " << row->begin;
   } else if (const auto* softmax = std::get_if<Softmax>(&layer)) {
     out << ' ' << softmax->size << 'x' << softmax->inner;
   } else if (const auto* normalize = std::get_if<Normalize>(&layer)) {

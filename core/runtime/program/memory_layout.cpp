@@ -270,10 +270,10 @@ bool MemoryLayout::reads_padding(OpId id) const {
 }
 
 namespace {
-/// Do channels of the output depend on the same channel of the input alone?
+/// Do channels of the output depend on the same channel of the input alone, and may there be more of them?
 bool keeps_channels_apart(const Layer& layer) {
-  return !std::holds_alternative<DepthToSpace>(layer) && !std::holds_alternative<Softmax>(layer) &&
-         !std::holds_alternative<Normalize>(layer);
+  return !std::holds_alternative<DepthToSpace>(layer) && !std::holds_alternative<PixelRow>(layer) &&
+         !std::holds_alternative<Softmax>(layer) && !std::holds_alternative<Normalize>(layer);
 }
 }  // namespace
 

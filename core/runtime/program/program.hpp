@@ -46,7 +46,7 @@ struct WeightRef {
   bool operator==(const WeightRef&) const = default;
 };
 
-using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d, DepthToSpace, Softmax, Normalize>;
+using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d, DepthToSpace, PixelRow, Softmax, Normalize>;
 
 /// One kernel (or few): output = layer(pre(sum of inputs)).
 struct Step {
@@ -57,7 +57,8 @@ struct Step {
     gather,    ///< no layer: sums, activations, copies into a slice
     multiply,  ///< no layer: pre(product of inputs), those of one channel, row or column repeated
     resize,
-    depth_to_space,  ///< this and the next two read and write exactly their channels, no padding
+    depth_to_space,  ///< this and the next three read and write exactly their channels, no padding
+    pixel_row,
     softmax,
     normalize,
     transfer,  ///< one input, on another device; output on `device`

@@ -49,6 +49,7 @@ Step::Kind kind_of(const Layer& layer, const Shape& in) {
                                                                                           : Step::Kind::conv;
   if (std::holds_alternative<Resize2d>(layer)) return Step::Kind::resize;
   if (std::holds_alternative<DepthToSpace>(layer)) return Step::Kind::depth_to_space;
+  if (std::holds_alternative<PixelRow>(layer)) return Step::Kind::pixel_row;
   if (std::holds_alternative<Softmax>(layer)) return Step::Kind::softmax;
   if (std::holds_alternative<Normalize>(layer)) return Step::Kind::normalize;
   return Step::Kind::pool;
@@ -286,6 +287,7 @@ bool ProgramBuilder::fits(const Step& step, const Flow& flow) const {
     case Step::Kind::pool:
     case Step::Kind::resize:
     case Step::Kind::depth_to_space:
+    case Step::Kind::pixel_row:
     case Step::Kind::softmax:
     case Step::Kind::normalize:
       return (!sum || f.pool_sum) && (!act || f.pool_pre);

@@ -40,12 +40,13 @@ struct ResizeCheck {
   double scale[2];
 };
 
-/// A layer whose results depend on several channels.
+/// A layer whose results depend on several channels, or lie at other pixels.
 struct ChannelCheck {
-  enum Kind { none, depth_to_space, softmax, normalize };
+  enum Kind { none, depth_to_space, pixel_row, softmax, normalize };
   Kind kind;
   int bh, bw, crop_y, crop_x;  // depth to space
   bool phase_first;
+  int begin;        // pixel row
   int size, inner;  // softmax
   int groups;       // normalize
   bool per_pixel;
@@ -140,6 +141,10 @@ __device__ double over_channels(const native::Sources& sources, const CheckArgs&
     const int phase = from_y % layer.bh * layer.bw + from_x % layer.bw;
     const int channel = layer.phase_first ? phase * a.k + k : k * layer.bh * layer.bw + phase;
     return input_at<T>(sources, a, n, channel, from_y / layer.bh, from_x / layer.bw);
+  }
+  if (layer.kind == ChannelCheck::pixel_row) {
+    const int pixel = x - layer.begin;
+    return pixel < 0 || pixel >= g.h * g.w ? 0 : input_at<T>(sources, a, n, k, pixel / g.w, pixel % g.w);
   }
   const double own = input_at<T>(sources, a, n, k, y, x);
   if (layer.kind == ChannelCheck::softmax) {
@@ -308,6 +313,8 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
                   .crop_y = pixels->crop[0],
                   .crop_x = pixels->crop[1],
                   .phase_first = pixels->phase_first};
+  if (const auto* row = std::get_if<PixelRow>(&problem.layer))
+    a.channels = {.kind = ChannelCheck::pixel_row, .begin = row->begin};
   if (const auto* softmax = std::get_if<Softmax>(&problem.layer))
     a.channels = {.kind = ChannelCheck::softmax, .size = softmax->size, .inner = softmax->inner};
   if (const auto* normalize = std::get_if<Normalize>(&problem.layer))

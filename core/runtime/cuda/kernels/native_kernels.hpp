@@ -144,6 +144,7 @@ struct ChannelCall {
   Strides in, out;
 };
 void depth_to_space(cudaStream_t stream, const ChannelCall& call, const DepthToSpace& how, const void* in, void* out);
+void pixel_row(cudaStream_t stream, const ChannelCall& call, const PixelRow& how, const void* in, void* out);
 void softmax(cudaStream_t stream, const ChannelCall& call, const Softmax& how, const void* in, void* out);
 void normalize(cudaStream_t stream, const ChannelCall& call, const Normalize& how, const void* in, void* out);
 

@@ -209,6 +209,7 @@ std::vector<std::string> list_native(const Problem& problem) {
     case Step::Kind::resize:
       return list_resizes(problem);
     case Step::Kind::depth_to_space:
+    case Step::Kind::pixel_row:
     case Step::Kind::softmax:
     case Step::Kind::normalize:
       return list_channel_layers(problem);
@@ -224,8 +225,8 @@ std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& 
   if (problem.kind == Step::Kind::gather && name == "gather") return std::make_unique<Gather>(problem, name);
   if (problem.kind == Step::Kind::multiply && name == "multiply") return build_product(problem, name);
   if (problem.kind == Step::Kind::resize && name.starts_with("resize/")) return build_resize(problem, name);
-  if (name == "channels" && (problem.kind == Step::Kind::depth_to_space || problem.kind == Step::Kind::softmax ||
-                             problem.kind == Step::Kind::normalize))
+  if (name == "channels" && (problem.kind == Step::Kind::depth_to_space || problem.kind == Step::Kind::pixel_row ||
+                             problem.kind == Step::Kind::softmax || problem.kind == Step::Kind::normalize))
     return build_channel_layer(problem, name);
   if (problem.kind == Step::Kind::pool && name.starts_with("pool/") && native::is_plain(problem.pre))
     return std::make_unique<Pooling>(problem, name, name_number(split_name(name)[1], 'v'));

@@ -169,6 +169,7 @@ Graph over_channels(int channels, int batch) {
   const Term large = add({gated}, {DepthToSpace{.block = {2, 2}, .crop = {1, 0}, .crop_end = {0, 1}}});
   const Term other = add({each}, {DepthToSpace{.block = {2, 2}, .phase_first = false}});
   add({large}, {Softmax{.size = channels}});
+  add({other}, {PixelRow{.begin = 3, .width = 18 * 14 + 7}});
   add({other}, {Conv2d{.out_channels = 5, .kernel = {3, 3}, .padding = {-1, -2}, .more_padding = {2, 0}}});
   add({other}, {Pool2d{.type = PoolType::max, .kernel = {1, 1}, .padding = {-1, 0}, .more_padding = {0, -1}}});
   add({pixels}, {Conv2d{.out_channels = channels, .kernel = {3, 3}, .padding = {-1, -1}, .groups = channels}});
