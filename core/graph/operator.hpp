@@ -177,6 +177,13 @@ void check_shape(const Shape& shape);
 /// Output of a layer on an input of this shape. Throws Error where it does not fit.
 Shape infer_shape(const Layer& layer, const Shape& input);
 
+/// Does a layer scale and shift each channel by itself, as a depthwise 1x1 convolution, and end in ReLU or nothing?
+bool is_affine(const Layer& layer, const Shape& input);
+
+/// Does a layer read one pixel for each pixel that it gives: a 1x1 convolution of one group that pads nothing? What an
+/// affine layer before it does can be done to the numbers that it reads; zeros of a padding come behind that layer.
+bool is_pointwise(const Layer& layer);
+
 /// Short name of what an operator is: input, stack, join, conv2d, pool2d, relu (or another activation), resize,
 /// depth_to_space, softmax, normalize, product, sepconv, chain.
 std::string kind_name(const Operator& op);
