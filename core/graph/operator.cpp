@@ -141,6 +141,10 @@ bool is_pointwise(const Layer& layer) {
   return true;
 }
 
+bool is_done_by_next(const Operator& op, std::size_t i, const Shape& input) {
+  return i + 1 < op.layers.size() && is_affine(op.layers[i], input) && is_pointwise(op.layers[i + 1]);
+}
+
 std::string kind_name(const Operator& op) {
   if (op.is_input()) return "input";
   if (op.is_stack()) return "stack";

@@ -78,8 +78,7 @@ bool ProgramBuilder::fits(const Step& step, const Flow& flow) const {
 bool ProgramBuilder::flows_on(const Operator& op, int layer, const Shape& shape, const Flow& flow) const {
   const Fusion& f = options_.fusion;
   return f.conv_affine && f.conv_pre && (f.conv_sum || flow.views.size() == 1) && flow.act == Activation::none &&
-         layer + 1 < static_cast<int>(op.layers.size()) && is_affine(op.layers[layer], shape) &&
-         is_pointwise(op.layers[layer + 1]);
+         is_done_by_next(op, layer, shape);
 }
 
 void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const View& output) {

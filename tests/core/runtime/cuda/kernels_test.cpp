@@ -184,14 +184,22 @@ TEST_P(Kernels, ConvolutionsBehindAffineLayersMatchTheDefinition) {
   std::map<std::string, int> right;
   for (TensorFormat layout : layouts(GetParam()))
     for (int i = 0; i < cases(16); ++i) check_conv(random_affine(rng, GetParam(), layout), right);
+  // Slices are seldom aligned as kernels that do both want it.
+  const auto aligned = [&] {
+    for (;;)
+      if (Case c = random_affine(rng, GetParam(), preferred_format(GetParam()));
+          !list_own_convs(c.problem, *site_).empty())
+        return c;
+  };
+  for (int i = 0; i < cases(4); ++i) check_conv(aligned(), right);
   // In one kernel, and in two.
   const auto count = [&](bool two) {
     int sum = 0;
     for (const auto& [kind, n] : right) sum += kind.starts_with(kSumPrefix) == two ? n : 0;
     return sum;
   };
-  EXPECT_GT(count(false), cases(16));
-  EXPECT_GT(count(true), cases(16));
+  EXPECT_GE(count(false), cases(4));
+  EXPECT_GE(count(true), cases(4));
 }
 
 class BareKernels : public OnGpu {};
