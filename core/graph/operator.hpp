@@ -7,6 +7,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -183,6 +184,17 @@ void check_shape(const Shape& shape);
 
 /// Output of a layer on an input of this shape. Throws Error where it does not fit.
 Shape infer_shape(const Layer& layer, const Shape& input);
+
+/// Does a layer scale and shift each channel by itself, as a depthwise 1x1 convolution, and end in ReLU or nothing?
+bool is_affine(const Layer& layer, const Shape& input);
+
+/// Does a layer read one pixel for each pixel that it gives: a 1x1 convolution of one group that pads nothing? What an
+/// affine layer before it does can be done to the numbers that it reads; zeros of a padding come behind that layer.
+bool is_pointwise(const Layer& layer);
+
+/// Can the layer behind layer `i`, whose input this is, do it as it reads: an affine one before a pointwise
+/// convolution?
+bool is_done_by_next(const Operator& op, std::size_t i, const Shape& input);
 
 /// Short name of what an operator is: input, stack, join, conv2d, pool2d, relu (or another activation), resize,
 /// depth_to_space, pixel_row, softmax, normalize, product, sepconv, chain.

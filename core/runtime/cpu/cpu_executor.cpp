@@ -128,10 +128,11 @@ class CpuExecutor : public Executor {
     if (step.kind == Step::Kind::multiply) return multiply(inputs, step.pre, out, 1);
     TensorView<const float> in = inputs.front();
     std::vector<float> sum;
-    if (inputs.size() > 1 || step.pre != Activation::none) {
+    if (inputs.size() > 1 || step.affine || step.pre != Activation::none) {
       sum.resize(in.n * in.shape.size());
       const TensorView<float> to{sum.data(), in.shape.size(), in.n, in.shape};
-      gather(inputs, step.pre, to, 1);
+      gather(inputs, step.affine ? Activation::none : step.pre, to, 1);
+      if (step.affine) scale(to, weights.input_factor, weights.input_bias, step.pre, to, 1);
       in = to;
     }
     std::visit(

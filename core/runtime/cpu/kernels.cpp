@@ -138,6 +138,17 @@ void gather(std::span<const TensorView<const float>> inputs, Activation act, Ten
   });
 }
 
+void scale(TensorView<const float> in, std::span<const float> factor, std::span<const float> bias, Activation act,
+           TensorView<float> out, int threads) {
+  const std::int64_t size = std::int64_t{out.shape.h} * out.shape.w;
+  parallel_for(out.n * out.shape.c, threads, [&](int job) {
+    const int image = job / out.shape.c, c = job % out.shape.c;
+    Row to(out.plane(image, c), size);
+    to = ConstRow(in.plane(image, c), size) * factor[c] + bias[c];
+    activate(to.data(), size, act);
+  });
+}
+
 void multiply(std::span<const TensorView<const float>> inputs, Activation act, TensorView<float> out, int threads) {
   parallel_for(out.n * out.shape.c, threads, [&](int job) {
     const int image = job / out.shape.c, c = job % out.shape.c;

@@ -35,6 +35,10 @@ TensorView<T> part_of(T* data, int n, const Shape& whole, int channel, int chann
 /// out = act(sum of inputs). A NaN anywhere stays a NaN, here and below.
 void gather(std::span<const TensorView<const float>> inputs, Activation act, TensorView<float> out, int threads);
 
+/// out = act(factor * in + bias), factor and bias of each channel; out may be in.
+void scale(TensorView<const float> in, std::span<const float> factor, std::span<const float> bias, Activation act,
+           TensorView<float> out, int threads);
+
 /// Convolution of any group count, with bias and activation.
 void convolve(TensorView<const float> in, const Conv2d& conv, const ConvWeights& weights, TensorView<float> out,
               int threads);

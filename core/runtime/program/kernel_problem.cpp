@@ -147,6 +147,7 @@ std::string Problem::key() const {
     out << (normalize->per_pixel ? " pixels g" : " images g") << normalize->groups << std::hexfloat << " e"
         << normalize->epsilon << std::defaultfloat;
   }
+  if (affine) out << " affine";
   out << " pre:" << to_string(pre) << " in:";
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (i > 0) out << '+';
@@ -183,6 +184,7 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
     }
   }
   p.result = place(step.output);
+  p.affine = step.affine.has_value();
   p.pre = step.pre;
   p.layer = step.layer;
   drop_idle(p.layer);

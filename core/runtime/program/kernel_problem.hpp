@@ -29,7 +29,8 @@ TensorLayout slice_layout(const Shape& whole, int channel, int channels, int bat
 /// Where the slice begins: bytes after the start of the buffer.
 std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes, int row = 0);
 
-/// output = layer(pre(sum of inputs)), or pre(product of inputs). Two equal problems share kernels and measurements.
+/// output = layer(pre(affine(sum of inputs))), or pre(product of inputs). Two equal problems share kernels and
+/// measurements.
 struct Problem {
   Step::Kind kind = Step::Kind::gather;
   Precision precision = Precision::fp32;
@@ -38,6 +39,7 @@ struct Problem {
   Shape input, output;               ///< one image
   std::vector<TensorLayout> inputs;  ///< summed; or multiplied: what is repeated along an axis has a stride of 0 there
   TensorLayout result;
+  bool affine = false;  ///< each channel of the sum is scaled and shifted; by ConvWeights::input_factor, input_bias
   Activation pre = Activation::none;
   StepLayer layer;
   bool operator==(const Problem&) const = default;

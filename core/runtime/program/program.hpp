@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -48,7 +49,7 @@ struct WeightRef {
 
 using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d, DepthToSpace, PixelRow, Softmax, Normalize>;
 
-/// One kernel (or few): output = layer(pre(sum of inputs)).
+/// One kernel (or few): output = layer(pre(affine(sum of inputs))).
 struct Step {
   enum class Kind {
     conv,       ///< dense or grouped convolution, bias and activation included
@@ -66,7 +67,8 @@ struct Step {
   Kind kind = Kind::gather;
   OpId op = -1;                       ///< the operator that it is part of (the first of a merge)
   std::vector<View> inputs{};         ///< summed, all of one shape; or multiplied
-  Activation pre = Activation::none;  ///< applied to the sum
+  std::optional<WeightRef> affine{};  ///< conv only: an affine layer applied to the sum; `pre` is its activation
+  Activation pre = Activation::none;  ///< applied to the sum, or behind the affine layer
   StepLayer layer{};
   std::vector<WeightRef> weights{};  ///< several: a merged convolution, in channel order
   View output{};
@@ -91,7 +93,8 @@ struct Fusion {
   bool conv_pre = false;  ///< conv applies an activation to its input
   bool depthwise_sum = true, depthwise_pre = true;
   bool pool_sum = false, pool_pre = false;
-  bool conv_act = false;  ///< conv ends in any activation; in relu it always can
+  bool conv_act = false;     ///< conv ends in any activation; in relu it always can
+  bool conv_affine = false;  ///< a pointwise conv does the affine layer before it as it reads; needs conv_pre
 };
 
 struct LoweringOptions {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -38,10 +39,11 @@ class ProgramBuilder {
   int last_step(int device, int stream) const;
 
  private:
-  /// What flows from layer to layer: `act` of the sum of `views`, not yet computed.
+  /// What flows from layer to layer: `act` of `affine` (if any) of the sum of `views`, not yet computed.
   struct Flow {
     std::vector<View> views;
     Activation act = Activation::none;
+    std::optional<WeightRef> affine{};
   };
 
   void add_step(Step step);
@@ -57,6 +59,7 @@ class ProgramBuilder {
   void add_layers(OpId op, int first, int merge, Flow flow, const View& output);
   void add_copies(OpId op, int merge);
   bool fits(const Step& step, const Flow& flow) const;
+  bool flows_on(const Operator& op, int layer, const Shape& shape, const Flow& flow) const;
 
   const Graph& graph_;
   LoweringOptions options_;

@@ -40,7 +40,7 @@ struct SplitCase {
     schedule = random_schedule(split, 1 + seed / 2 % 4, mode, seed);
     schedule.splits = split.splits();
     options.vector_channels = seed % 4 < 2 ? 1 : 8;
-    options.fusion.conv_sum = options.fusion.conv_pre = seed % 5 < 2;
+    options.fusion.conv_sum = options.fusion.conv_pre = options.fusion.conv_affine = seed % 5 < 2;
   }
 };
 

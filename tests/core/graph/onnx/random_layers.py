@@ -61,6 +61,30 @@ def batch_norm(m):
     m.node("BatchNormalization", inputs, m.values[source], epsilon=m.draw(1e-5, 1e-2))
 
 
+def pre_activated(m):
+    """A batch normalisation, most often with a ReLU, before convolutions, as in DenseNet: most often 1x1 ones alone."""
+    source = m.pick()
+    if source is None:
+        return
+    beside = m.draw(*m.like(source, lambda shape, other: len(shape) == 4 and shape[2:] == other[2:]))
+    n, c, h, w = m.values[source]
+    c += m.values[beside][1]
+    value = m.node("Concat", [source, beside], (n, c, h, w), axis=1)
+    numbers = [m.constant(0.5 + m.random.random(c)), m.weights(c), m.weights(c), m.constant(0.5 + m.random.random(c))]
+    add = m.node if m.chance(0.2) else m.hidden  # others may read what they see
+    value = add("BatchNormalization", [value, *numbers], (n, c, h, w))
+    if m.chance(0.8):
+        value = add("Relu", [value], (n, c, h, w))
+    for _ in range(m.number(1, 2)):
+        kernel, stride, pad = m.draw(1, 1, 1, 3), m.number(1, 2), m.draw(0, 0, 0, 1)
+        if min(h, w) + 2 * pad < kernel:
+            kernel = 1
+        size = [(d + 2 * pad - kernel) // stride + 1 for d in (h, w)]
+        out = m.number(1, 4)
+        inputs = [value, m.weights(out, c, kernel, kernel)]
+        m.node("Conv", inputs, (n, out, *size), pads=[pad] * 4, strides=[stride, stride])
+
+
 def any_activation(m):
     source = m.pick(lambda shape: True)
     kind, inputs, attributes = activation(m, m.values[source])
@@ -434,7 +458,8 @@ def hard_swish(m):
 
 
 OPERATORS = [
-    (conv, 4), (conv_transpose, 1), (sequence, 0.7), (gate_of_channels, 0.3), (batch_norm, 2), (any_activation, 5),
+    (conv, 4), (conv_transpose, 1), (sequence, 0.7), (gate_of_channels, 0.3), (batch_norm, 2), (pre_activated, 1),
+    (any_activation, 5),
     (gelu, 0.6), (hard_swish, 0.4), (pool, 2), (global_pool, 0.7), (reduction, 0.5), (resize, 0.7),
     (depth_to_space, 0.7), (pixels, 0.6), (constant_image, 0.6), (places, 0.4), (softmax, 0.5), (instance_norm, 0.6), (group_norm, 0.4), (layer_norm, 0.7),
 ]  # fmt: skip

@@ -26,12 +26,19 @@ TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
   std::vector<Case> cases;
   for (TensorFormat layout : layouts(GetParam())) {
     cases.push_back(random_conv(rng, GetParam(), layout));
+    cases.push_back(random_affine(rng, GetParam(), layout));
     cases.push_back(random_depthwise(rng, GetParam(), layout));
     cases.push_back(random_pool(rng, GetParam(), layout));
     Problem many = blank(rng, GetParam(), layout, Step::Kind::gather);  // more inputs than a kernel takes
     many.input = {5, 4, 3};
     many.pre = Activation::relu;
     cases.push_back(finish(rng, many, 2 * native::kMaxSources + 5));
+    Problem affine = blank(rng, GetParam(), layout, Step::Kind::conv);
+    affine.input = {24, 4, 3};
+    affine.layer = Conv2d{.out_channels = 9};
+    affine.affine = true;
+    affine.pre = Activation::relu;
+    cases.push_back(finish(rng, affine, native::kMaxSources + 3));
   }
   std::vector<Problem> problems;
   for (const Case& c : cases) problems.push_back(c.problem);

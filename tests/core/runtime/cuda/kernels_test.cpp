@@ -30,6 +30,32 @@ class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {
     return static_cast<int>(names.size());
   }
 
+  /// Kernels of every kind for this dense convolution; counts those that are right by provider and kind.
+  void check_conv(const Case& c, std::map<std::string, int>& right) {
+    const Loaded loaded(c);
+    int usable = 0;
+    std::map<std::string, int> tried;
+    for (const std::string& name : list_kernels(c.problem, site_, *builder_)) {
+      const std::string kind = name.substr(0, name.rfind('/'));
+      if (++tried[kind] > 3) continue;  // enough of a kind
+      std::unique_ptr<Kernel> kernel;
+      try {
+        kernel = build_kernel(c.problem, name, site_, *builder_);
+      } catch (const Error&) {
+        continue;  // a library may refuse what its heuristics propose
+      }
+      const double error = loaded.run(*kernel);
+      // A library's kernel may be too coarse (the tuner drops it); ours may not.
+      const bool library = name.find("cudnn/") != std::string::npos;
+      if (!library) {
+        EXPECT_LT(error, output_tolerance(GetParam())) << name << ": " << c.problem.key();
+      }
+      if (error < output_tolerance(GetParam()))
+        ++usable, ++right[kind.substr(0, kind.find('/', kind.find("cudnn/") + 6))];
+    }
+    EXPECT_GT(usable, 0) << c.problem.key();
+  }
+
   Site site_;
   std::unique_ptr<cudnn::Handle> builder_;
 };
@@ -149,32 +175,31 @@ TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
   Rng rng(4);
   std::map<std::string, int> right;  // kernels by provider and kind
   for (TensorFormat layout : layouts(GetParam()))
-    for (int i = 0; i < cases(16); ++i) {
-      const Case c = random_conv(rng, GetParam(), layout);
-      const Loaded loaded(c);
-      int usable = 0;
-      std::map<std::string, int> tried;
-      for (const std::string& name : list_kernels(c.problem, site_, *builder_)) {
-        const std::string kind = name.substr(0, name.rfind('/'));
-        if (++tried[kind] > 3) continue;  // enough of a kind
-        std::unique_ptr<Kernel> kernel;
-        try {
-          kernel = build_kernel(c.problem, name, site_, *builder_);
-        } catch (const Error&) {
-          continue;  // a library may refuse what its heuristics propose
-        }
-        const double error = loaded.run(*kernel);
-        // A library's kernel may be too coarse (the tuner drops it); ours may not.
-        const bool library = name.find("cudnn/") != std::string::npos;
-        if (!library) {
-          EXPECT_LT(error, output_tolerance(GetParam())) << name << ": " << c.problem.key();
-        }
-        if (error < output_tolerance(GetParam()))
-          ++usable, ++right[kind.substr(0, kind.find('/', kind.find("cudnn/") + 6))];
-      }
-      EXPECT_GT(usable, 0) << c.problem.key();
-    }
+    for (int i = 0; i < cases(16); ++i) check_conv(random_conv(rng, GetParam(), layout), right);
   for (const auto& [kind, count] : right) RecordProperty(kind, count);
+}
+
+TEST_P(Kernels, ConvolutionsBehindAffineLayersMatchTheDefinition) {
+  Rng rng(7);
+  std::map<std::string, int> right;
+  for (TensorFormat layout : layouts(GetParam()))
+    for (int i = 0; i < cases(16); ++i) check_conv(random_affine(rng, GetParam(), layout), right);
+  // Slices are seldom aligned as kernels that do both want it.
+  const auto aligned = [&] {
+    for (;;)
+      if (Case c = random_affine(rng, GetParam(), preferred_format(GetParam()));
+          !list_own_convs(c.problem, *site_).empty())
+        return c;
+  };
+  for (int i = 0; i < cases(4); ++i) check_conv(aligned(), right);
+  // In one kernel, and in two.
+  const auto count = [&](bool two) {
+    int sum = 0;
+    for (const auto& [kind, n] : right) sum += kind.starts_with(kSumPrefix) == two ? n : 0;
+    return sum;
+  };
+  EXPECT_GE(count(false), cases(4));
+  EXPECT_GE(count(true), cases(4));
 }
 
 class BareKernels : public OnGpu {};

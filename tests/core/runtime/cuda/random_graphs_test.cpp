@@ -8,6 +8,7 @@
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "core/runtime/tolerance.hpp"
+#include "tests/support/dense_block.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/random_graph.hpp"
 #include "tests/support/random_splits.hpp"
@@ -151,6 +152,13 @@ TEST_P(GraphsOnTheGpu, WithGatesComputeWhatTheReferenceComputes) {
   check(Mobile(16, Activation::silu, 2).graph(), 2);
   check(Mobile(12, {Activation::clip, 0, 6}, 2).graph(), 3);
   check(Mobile(10, Activation::gelu, 1).graph(), 4);
+}
+
+TEST_P(GraphsOnTheGpu, WithAffineLayersComputeWhatTheReferenceComputes) {
+  check(test::dense_block(64, 32, 4, 1), 1);
+  check(test::dense_block(16, 8, 3, 2), 2);
+  check(test::dense_block(3, 5, 3, 1), 3);
+  check(test::dense_block(64, 32, 2, 1), 4, 80);
 }
 
 /// Normalisations, softmax, pixels made of channels, and crops by negative padding, as in ConvNeXt, ResNeSt and U-Net.
