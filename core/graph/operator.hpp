@@ -118,21 +118,32 @@ struct Normalize {
 
 using Layer = std::variant<Conv2d, Pool2d, Activate, Resize2d, DepthToSpace, PixelRow, Softmax, Normalize>;
 
-/// Rows [begin, end) of a tensor.
-struct Rows {
+/// Rows [begin, end) of a tensor, or images of a batch.
+struct Range {
   int begin = 0, end = 0;
   int size() const { return end - begin; }
   bool empty() const { return end <= begin; }
-  bool operator==(const Rows&) const = default;
+  bool operator==(const Range&) const = default;
 };
 /// Those that lie in both.
-constexpr Rows common(const Rows& a, const Rows& b) {
+constexpr Range common(const Range& a, const Range& b) {
   return {a.begin > b.begin ? a.begin : b.begin, a.end < b.end ? a.end : b.end};
 }
 /// The fewest that hold both.
-constexpr Rows hull(const Rows& a, const Rows& b) {
+constexpr Range hull(const Range& a, const Range& b) {
   return {a.begin < b.begin ? a.begin : b.begin, a.end > b.end ? a.end : b.end};
 }
+
+/// Some rows of some images of a batch of tensors.
+struct Region {
+  Range images, rows;
+  bool empty() const { return images.empty() || rows.empty(); }
+  bool operator==(const Region&) const = default;
+};
+constexpr Region common(const Region& a, const Region& b) {
+  return {common(a.images, b.images), common(a.rows, b.rows)};
+}
+constexpr Region hull(const Region& a, const Region& b) { return {hull(a.images, b.images), hull(a.rows, b.rows)}; }
 
 /// Channels [begin, end) of an operator's output.
 struct Value {
@@ -153,8 +164,9 @@ enum class Combine {
 
 /// One schedulable unit. No terms: an input of the graph, or a stack. No layers and no product: a join (identity).
 ///
-/// A split operator (Graph::with_splits) is several *strips*, which compute rows of its output, and a *stack*, a name
-/// for all of its rows: it is read like any operator, and is no unit.
+/// A split operator (Graph::with_splits) is several *strips*, which compute regions of its output, and a *stack*, a
+/// name for all of it: it is read like any operator, and is no unit. A strip of a global average is a unit of its own,
+/// with no stack: its output is a summand.
 struct Operator {
   std::string name;
   std::vector<Term> terms;    ///< put together as `combine` says
@@ -164,8 +176,8 @@ struct Operator {
   Combine combine = Combine::concat;
   std::vector<Shape> factors{};  ///< of a product: its terms, before they are repeated
   OpId stack = -1;               ///< of a strip; a stack is its own
-  Rows rows{};                   ///< of the stack's output that a strip computes
-  Rows reads{};                  ///< what a strip reads of its terms; of one row that a product repeats: that row
+  Region writes{};               ///< of the stack's output: what a strip computes
+  Region reads{};                ///< what a strip reads of its terms; of one row that a product repeats: that row
 
   bool is_unit() const { return !terms.empty(); }
   bool is_stack() const { return !is_unit() && stack >= 0; }

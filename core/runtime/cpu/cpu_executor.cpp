@@ -36,8 +36,7 @@ class Event {
 
 class CpuExecutor : public Executor {
  public:
-  CpuExecutor(const Graph& graph, Program program, std::uint64_t seed)
-      : batch_(graph.batch()), program_(std::move(program)) {
+  CpuExecutor(const Graph& graph, Program program, std::uint64_t seed) : program_(std::move(program)) {
     for (std::int64_t bytes : program_.arena_bytes) arenas_.emplace_back(bytes / sizeof(float));
     for (const Step& step : program_.steps) {
       weights_.push_back(step.weights.empty() ? ConvWeights{} : merged_weights(graph, step, seed));
@@ -76,19 +75,19 @@ class CpuExecutor : public Executor {
   Measurement measure(const MeasureOptions&) override { return summarise(sample(1)); }
 
   std::int64_t activation_bytes(int device) const override { return program_.arena_bytes.at(device); }
-  std::int64_t transfer_bytes() const override { return opsched::transfer_bytes(program_, sizeof(float), batch_); }
+  std::int64_t transfer_bytes() const override { return opsched::transfer_bytes(program_, sizeof(float)); }
 
  private:
   TensorView<float> view(const View& v) {
     const Buffer& buffer = program_.buffers[v.buffer];
     float* data = arenas_[buffer.device].data() + buffer.offset / static_cast<std::int64_t>(sizeof(float));
-    return part_of(data, batch_, buffer.shape, v.channel, v.channels, v.rows);
+    return part_of(data, buffer.shape, v.channel, v.channels, v.region);
   }
 
   void clear_padding(const Buffer& buffer) {
     const std::int64_t plane = std::int64_t{buffer.shape.h} * buffer.shape.w;
     float* image = arenas_[buffer.device].data() + buffer.offset / static_cast<std::int64_t>(sizeof(float));
-    for (int n = 0; n < batch_; ++n, image += buffer.shape.size())
+    for (int n = 0; n < buffer.images; ++n, image += buffer.shape.size())
       std::fill_n(image + buffer.shape.size() - buffer.padding * plane, buffer.padding * plane, 0.0f);
   }
 
@@ -146,7 +145,6 @@ class CpuExecutor : public Executor {
         step.layer);
   }
 
-  int batch_;
   Program program_;
   std::vector<std::vector<float>> arenas_;                   ///< a device
   std::vector<ConvWeights> weights_;                         ///< a step

@@ -23,10 +23,10 @@ void activate(float* data, std::int64_t size, const Activation& act) {
 }
 
 /// Output positions [begin, end) whose tap `k` lies inside an input of this size.
-struct Range {
+struct Taps {
   int begin, end;
   template <class Window>
-  Range(const Window& w, int d, int k, int size, int out) {
+  Taps(const Window& w, int d, int k, int size, int out) {
     const int stride = w.stride[d], first = w.padding[d] - k * w.dilation[d];  // the first o with o * stride >= first
     begin = first > 0 ? std::min((first + stride - 1) / stride, out) : 0;
     const int last = size - 1 + first;  // the last one with o * stride <= last
@@ -40,7 +40,7 @@ template <class Window, class T, class Tap>
 void for_taps(const Window& w, const Shape& in, const Shape& out, const float* from, T* to, const Tap& tap) {
   for (int ky = 0; ky < w.kernel[0]; ++ky)
     for (int kx = 0; kx < w.kernel[1]; ++kx) {
-      const Range ys(w, 0, ky, in.h, out.h), xs(w, 1, kx, in.w, out.w);
+      const Taps ys(w, 0, ky, in.h, out.h), xs(w, 1, kx, in.w, out.w);
       for (int y = ys.begin; y < ys.end; ++y)
         tap(ky, kx, to + std::int64_t{y} * out.w + xs.begin,
             from + std::int64_t{y * w.stride[0] - w.padding[0] + ky * w.dilation[0]} * in.w + xs.begin * w.stride[1] -
@@ -75,7 +75,7 @@ Matrix columns(TensorView<const float> source, int image, int first, int channel
   for (int c = 0; c < channels; ++c)
     for (int ky = 0; ky < conv.kernel[0]; ++ky)
       for (int kx = 0; kx < conv.kernel[1]; ++kx) {
-        const Range xs(conv, 1, kx, in.w, out.w);
+        const Taps xs(conv, 1, kx, in.w, out.w);
         for (int pixel = begin; pixel < end;) {
           const int oy = pixel / out.w, from = pixel % out.w, until = std::min(out.w, from + end - pixel);
           const int y = oy * conv.stride[0] - conv.padding[0] + ky * conv.dilation[0];

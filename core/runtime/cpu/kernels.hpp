@@ -21,14 +21,14 @@ struct TensorView {
   operator TensorView<const T>() const { return {data, batch_stride, n, shape, channel_stride}; }
 };
 
-/// Channels from `channel` on and rows of a dense tensor of shape `whole` at `data`.
+/// Channels from `channel` on of a region of dense tensors of shape `whole` at `data`.
 template <class T>
-TensorView<T> part_of(T* data, int n, const Shape& whole, int channel, int channels, const Rows& rows) {
+TensorView<T> part_of(T* data, const Shape& whole, int channel, int channels, const Region& region) {
   const std::int64_t plane = std::int64_t{whole.h} * whole.w;
-  return {data + channel * plane + std::int64_t{rows.begin} * whole.w,
+  return {data + region.images.begin * whole.size() + channel * plane + std::int64_t{region.rows.begin} * whole.w,
           whole.size(),
-          n,
-          {channels, rows.size(), whole.w},
+          region.images.size(),
+          {channels, region.rows.size(), whole.w},
           plane};
 }
 

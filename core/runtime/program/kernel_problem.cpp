@@ -82,16 +82,17 @@ void write_layout(std::ostream& out, const TensorLayout& t) {
 }  // namespace
 
 TensorLayout dense_layout(const Shape& shape, TensorFormat layout) {
-  return slice_layout(shape, 0, shape.c, 1, layout, /*element_bytes=*/4);
+  return slice_layout(shape, 0, shape.c, layout, /*element_bytes=*/4);
 }
 
-TensorLayout slice_layout(const Shape& whole, int channel, int channels, int batch, TensorFormat layout,
-                          int element_bytes, Rows rows) {
-  if (rows.empty()) rows = {0, whole.h};
+TensorLayout slice_layout(const Shape& whole, int channel, int channels, TensorFormat layout, int element_bytes,
+                          Region region) {
+  if (region.empty()) region = {{0, 1}, {0, whole.h}};
   const std::int64_t plane = std::int64_t{whole.h} * whole.w;
   TensorLayout t;
   t.n = whole.c * plane;
-  if (batch == 1) t.n = layout == TensorFormat::nchw ? channels * plane : std::int64_t{whole.c} * rows.size() * whole.w;
+  if (region.images.size() == 1)
+    t.n = layout == TensorFormat::nchw ? channels * plane : std::int64_t{whole.c} * region.rows.size() * whole.w;
   if (layout == TensorFormat::nchw) {
     t.c = plane;
     t.h = whole.w;
@@ -101,16 +102,18 @@ TensorLayout slice_layout(const Shape& whole, int channel, int channels, int bat
     t.h = std::int64_t{whole.w} * whole.c;
     t.w = whole.c;
   }
-  const std::int64_t offset = slice_offset(whole, channel, layout, element_bytes, rows.begin);
+  const std::int64_t offset = slice_offset(whole, channel, layout, element_bytes, region);
   t.alignment = 16;
   while (offset % t.alignment != 0) t.alignment /= 2;
   return t;
 }
 
-std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes, int row) {
+std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes,
+                          const Region& region) {
+  const int row = region.rows.begin;
   const std::int64_t first = layout == TensorFormat::nchw ? (std::int64_t{channel} * whole.h + row) * whole.w
                                                           : std::int64_t{row} * whole.w * whole.c + channel;
-  return first * element_bytes;
+  return (first + region.images.begin * whole.size()) * element_bytes;
 }
 
 std::string Problem::key() const {
@@ -158,14 +161,22 @@ std::string Problem::key() const {
   return out.str();
 }
 
-Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout, int batch) {
+int images_at_once(const Program& program, const Step& step) {
+  const auto all_rows = [&](const View& view) {
+    return view.region.rows.size() == program.buffers[view.buffer].shape.h;
+  };
+  return std::ranges::all_of(step.inputs, all_rows) && all_rows(step.output) ? step.output.region.images.size() : 1;
+}
+
+Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout) {
   if (step.kind == Step::Kind::transfer)
     throw Error("a transfer between devices is not a problem of the kernel library");
+  const int batch = images_at_once(program, step);
   const auto place = [&](const View& view) {
-    if (batch > 1 && view.rows.size() < program.buffers[view.buffer].shape.h)
-      throw Error("kernels compute rows of one image only: run split operators at batch 1");
-    return slice_layout(program.buffers[view.buffer].shape, view.channel, view.channels, batch, layout,
-                        element_bytes(precision), view.rows);
+    Region region = view.region;
+    region.images.end = region.images.begin + batch;
+    return slice_layout(program.buffers[view.buffer].shape, view.channel, view.channels, layout,
+                        element_bytes(precision), region);
   };
   const auto shape = [&](const View& view) { return shape_of(program, view); };
   Problem p;

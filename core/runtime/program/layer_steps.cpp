@@ -105,8 +105,8 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
   const auto settle = [&] {
     View& view = flow.views.front();
     if (view.buffer >= 0) return;
-    view.buffer = add_buffer(device_, shape, view.channels - shape.c);
-    view.rows = {0, shape.h};
+    view.buffer = add_buffer(device_, shape, view.channels - shape.c, graph_.images(op));
+    view.region = all_of(program_.buffers[view.buffer]);
   };
   const auto gather = [&] { pass(blank(Step::Kind::gather), flow.views.front().channels); };
   for (int layer = first; layer < static_cast<int>(op.layers.size()); ++layer) {

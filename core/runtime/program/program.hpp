@@ -17,27 +17,28 @@
 namespace opsched {
 
 /// A tensor in the arena of a device. A join is one buffer whose slices its producers write. What is split has all of
-/// its rows on every device that writes or reads some; only those are used.
+/// its images and rows on every device that writes or reads some; only those are used.
 struct Buffer {
   int device = 0;
   Shape shape;              ///< padding included
   int padding = 0;          ///< channels added at the end to fill a vector: finite, and met by weights of zero
-  std::int64_t bytes = 0;   ///< whole batch, padded to the arena's alignment
+  int images = 1;           ///< of the batch, or so many of it as a step puts there for itself
+  std::int64_t bytes = 0;   ///< all images, padded to the arena's alignment
   std::int64_t offset = 0;  ///< in the arena; buffers that may be live together never overlap
 };
 
-/// Channels [channel, channel + channels) and rows of a buffer.
+/// Channels [channel, channel + channels) of a region of a buffer.
 struct View {
   int buffer = -1;
   int channel = 0, channels = 0;
-  Rows rows{};
+  Region region{};
   bool operator==(const View&) const = default;
 };
 
 /// Do two views share any element?
 inline bool overlap(const View& a, const View& b) {
   return a.buffer == b.buffer && a.channel < b.channel + b.channels && b.channel < a.channel + a.channels &&
-         !common(a.rows, b.rows).empty();
+         !common(a.region, b.region).empty();
 }
 
 /// Where the weights of a step come from.
@@ -81,7 +82,7 @@ struct Program {
   std::vector<Buffer> buffers;
   std::vector<Step> steps;  ///< in the order in which they are launched
   std::vector<View> inputs,
-      outputs;  ///< as Graph::inputs(), Graph::outputs(), without padding; inputs live on the device that reads first.
+      outputs;  ///< as Graph::inputs(), Graph::outputs(), without padding; inputs live on their input_device().
                 ///< The code that fills an input sets its buffer's padding to zero.
   std::vector<std::int64_t> arena_bytes;  ///< a device
   std::vector<int> streams;               ///< streams used, a device
@@ -113,16 +114,19 @@ constexpr int padded_channels(int channels, int vector) { return round_up(channe
 
 /// The shape of one image of a view.
 inline Shape shape_of(const Program& program, const View& view) {
-  return {view.channels, view.rows.size(), program.buffers[view.buffer].shape.w};
+  return {view.channels, view.region.rows.size(), program.buffers[view.buffer].shape.w};
 }
+
+/// All of a buffer's images and rows.
+inline Region all_of(const Buffer& buffer) { return {{0, buffer.images}, {0, buffer.shape.h}}; }
 
 /// Lowers a schedule (validated here; `graph` with or without its splits). Operators of steps are those of the
 /// scheduled graph, weights those of the graph that is not split. Every graph input and output keeps its buffer for the
 /// whole run. A merge makes the copies that it causes in its readers, in its own stage.
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options);
 
-/// Bytes that the program's transfers move in a run, at so many an element and so many images.
-std::int64_t transfer_bytes(const Program& program, int element_bytes, int batch);
+/// Bytes that the program's transfers move in a run, at so many an element.
+std::int64_t transfer_bytes(const Program& program, int element_bytes);
 
 /// Pairs of steps of which one waits for the other, besides those that follow each other on a stream.
 int wait_count(const Program& program);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/round_up.hpp"
+#include "core/runtime/program/regions.hpp"
 #include "core/schedule/merge_copies.hpp"
 
 namespace opsched {
@@ -11,7 +12,7 @@ namespace {
 bool continues(const std::vector<View>& a, const std::vector<View>& b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i)
-    if (a[i].buffer != b[i].buffer || a[i].channel + a[i].channels != b[i].channel || a[i].rows != b[i].rows)
+    if (a[i].buffer != b[i].buffer || a[i].channel + a[i].channels != b[i].channel || a[i].region != b[i].region)
       return false;
   return true;
 }
@@ -23,45 +24,37 @@ Activation ends_in(const Operator& op) {
 }
 
 View slice(const View& view, int begin, int channels) {
-  return {view.buffer, view.channel + begin, channels, view.rows};
-}
-
-/// What is left of these rows.
-std::vector<Rows> without(const Rows& rows, const std::vector<Rows>& taken) {
-  std::vector<Rows> left{rows};
-  for (const Rows& t : taken) {
-    std::vector<Rows> rest;
-    for (const Rows& r : left)
-      for (const Rows& piece : {Rows{r.begin, std::min(r.end, t.begin)}, Rows{std::max(r.begin, t.end), r.end}})
-        if (!piece.empty()) rest.push_back(piece);
-    left = std::move(rest);
-  }
-  return left;
+  return {view.buffer, view.channel + begin, channels, view.region};
 }
 
 }  // namespace
 
-int ProgramBuilder::add_buffer(int device, Shape shape, int padding) {
+int ProgramBuilder::add_buffer(int device, Shape shape, int padding, int images) {
   shape.c += padding;
-  Buffer buffer{.device = device, .shape = shape, .padding = padding};
-  const std::int64_t bytes = shape.size() * graph_.batch() * options_.element_bytes;
+  Buffer buffer{.device = device, .shape = shape, .padding = padding, .images = images};
+  const std::int64_t bytes = shape.size() * images * options_.element_bytes;
   buffer.bytes = round_up(bytes, options_.alignment);
   program_.buffers.push_back(buffer);
   writes_.emplace_back();
   return static_cast<int>(program_.buffers.size()) - 1;
 }
 
+View ProgramBuilder::temporary(OpId op, const Shape& shape) {
+  const int buffer = add_buffer(device_, shape, 0, graph_.images(op));
+  return {buffer, 0, shape.c, all_of(program_.buffers[buffer])};
+}
+
 int ProgramBuilder::buffer_of(int root) {
   const auto [it, fresh] = buffers_.try_emplace(root, 0);
   if (fresh) {
     const MemoryLayout::Root& what = layout_->root(root);
-    it->second = add_buffer(what.device, what.shape, what.padding);
+    it->second = add_buffer(what.device, what.shape, what.padding, graph_.batch());
   }
   return it->second;
 }
 
 View ProgramBuilder::view(const Place& place) {
-  return {buffer_of(place.root), place.channel, place.channels, place.rows};
+  return {buffer_of(place.root), place.channel, place.channels, place.region};
 }
 
 View ProgramBuilder::wide_view(const Place& place) {
@@ -108,8 +101,8 @@ void ProgramBuilder::add_step(Step step) {
 void ProgramBuilder::add_transfer(OpId op, const Import& import, int from, int stream) {
   after_ = {};
   const int device = import.device;
-  View from_view = wide_view(layout_->value(import.value, import.rows, from));
-  const View to_view = wide_view(layout_->value(import.value, import.rows, device));
+  View from_view = wide_view(layout_->value(import.value, import.region, from));
+  const View to_view = wide_view(layout_->value(import.value, import.region, device));
   from_view.channels = to_view.channels;
   add_step({.kind = Step::Kind::transfer,
             .op = op,
@@ -168,15 +161,15 @@ ProgramBuilder::Flow ProgramBuilder::read_terms(OpId id, const View* target) {
     put_together(id, runs, joined);
     return {{joined}};
   }
-  std::vector<Rows>& done = joined_[joined.buffer];
-  for (const Rows& rows : without(joined.rows, done)) {
+  std::vector<Region>& done = joined_[joined.buffer];
+  for (const Region& region : without(joined.region, done)) {
     View part = joined;
-    part.rows = rows;
+    part.region = region;
     for (std::vector<View>& run : runs)
-      for (View& v : run) v.rows = rows;
+      for (View& v : run) v.region = region;
     put_together(id, runs, part);
   }
-  done.push_back(joined.rows);
+  done.push_back(joined.region);
   return {{joined}};
 }
 
@@ -184,7 +177,7 @@ ProgramBuilder::Flow ProgramBuilder::read_terms(OpId id, const View* target) {
 bool ProgramBuilder::is_copied(const View& from, const View& to) const {
   return std::ranges::any_of(copied_, [&](const auto& copy) {
     View source = copy.first, target = copy.second;
-    if (common(source.rows, from.rows) == from.rows) source.rows = from.rows, target.rows = to.rows;
+    if (common(source.region, from.region) == from.region) source.region = from.region, target.region = to.region;
     return source == from && target == to;
   });
 }
@@ -209,15 +202,14 @@ ProgramBuilder::Flow ProgramBuilder::multiply_terms(OpId id, const View* target)
     std::vector<View> views;
     for (const Value& v : term) views.push_back(view(layout_->value(v, id)));
     if (views.size() > 1) {
-      const Shape shape = op.factors[&term - op.terms.data()];
-      const View sum{add_buffer(device_, shape, 0), 0, shape.c, {0, shape.h}};
+      const View sum = temporary(id, op.factors[&term - op.terms.data()]);
       add_step(
           {.kind = Step::Kind::gather, .op = id, .inputs = views, .output = sum, .device = device_, .stream = stream_});
       views = {sum};
     }
     factors.push_back(views.front());
   }
-  const View product = target ? *target : View{add_buffer(device_, op.input, 0), 0, op.input.c, {0, op.input.h}};
+  const View product = target ? *target : temporary(id, op.input);
   add_step({.kind = Step::Kind::multiply,
             .op = id,
             .inputs = std::move(factors),

@@ -48,7 +48,9 @@ class ProgramBuilder {
 
   void add_step(Step step);
   /// `padding`: channels behind those of `shape`.
-  int add_buffer(int device, Shape shape, int padding);
+  int add_buffer(int device, Shape shape, int padding, int images);
+  /// A view of all of a new buffer for what operator `op` puts there.
+  View temporary(OpId op, const Shape& shape);
   /// A place, with its padding if it has any.
   View wide_view(const Place& place);
   Flow read_terms(OpId op, const View* target);
@@ -67,7 +69,7 @@ class ProgramBuilder {
   Program program_;
   Order order_;
   std::map<int, int> buffers_;                             ///< root -> buffer
-  std::map<int, std::vector<Rows>> joined_;                ///< rows of concatenations already put together, by buffer
+  std::map<int, std::vector<Region>> joined_;              ///< of concatenations: already put together, by buffer
   std::vector<std::pair<View, View>> copied_;              ///< by merges: from, to
   std::vector<std::vector<std::pair<View, int>>> writes_;  ///< of a buffer
   std::map<std::pair<int, int>, int> last_;                ///< (device, stream) -> last step

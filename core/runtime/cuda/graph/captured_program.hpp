@@ -33,8 +33,8 @@ class CapturedProgram {
  public:
   /// `devices[d]` runs device d of the program; tensors travel between them by `route`. Throws Error
   /// naming the GPU where memory does not suffice. `progress` hears of kernels being tuned; may be empty.
-  CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
-                  std::span<DeviceContext* const> devices, const CopyRoute& route, const WeightSource& weights,
+  CapturedProgram(Program program, Precision precision, MemoryUse memory, std::span<DeviceContext* const> devices,
+                  const CopyRoute& route, const WeightSource& weights,
                   const std::function<void(const std::string&)>& progress = {});
 
   const Program& program() const { return program_; }
@@ -79,7 +79,6 @@ class CapturedProgram {
   std::vector<PeerCopy> copies_of(const Step& step) const;
 
   Program program_;
-  int batch_;
   Precision precision_;
   std::vector<DeviceContext*> devices_;
   CopyRoute route_;

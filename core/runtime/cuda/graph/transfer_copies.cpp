@@ -4,15 +4,15 @@
 
 namespace opsched {
 
-std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, int batch, Precision precision,
+std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, Precision precision,
                                       char* target_address, const char* source_address) {
   const View &from = step.inputs.front(), &to = step.output;
   const Shape source = program.buffers[from.buffer].shape, target = program.buffers[to.buffer].shape;
   const std::size_t element = element_bytes(precision);
   const bool nhwc = preferred_format(precision) == TensorFormat::nhwc;
-  const bool all_rows = from.rows.size() == source.h;
-  const std::size_t images = all_rows ? batch : 1;  // a copy
-  const std::size_t pixels = std::size_t(from.rows.size()) * source.w;
+  const bool all_rows = from.region.rows.size() == source.h;
+  const std::size_t batch = from.region.images.size(), images = all_rows ? batch : 1;  // a copy
+  const std::size_t pixels = std::size_t(from.region.rows.size()) * source.w;
   const std::size_t channels = from.channels;
   const auto pitch = [&](const Shape& s) {
     return element * (nhwc ? s.c : all_rows ? s.size() : std::int64_t{s.h} * s.w);

@@ -12,7 +12,7 @@ namespace opsched {
 /// The copies of a transfer step from one address to another, those of its views. A copy is equal pieces, contiguous in
 /// themselves, equally far apart: images, channels of an image, or pixels of a slice of channels. Where only some rows
 /// of the images go, each image is a copy of its own.
-std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, int batch, Precision precision,
+std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, Precision precision,
                                       char* target_address, const char* source_address);
 
 }  // namespace opsched

@@ -73,7 +73,8 @@ struct PoolCall {
   Window window;
   PoolType type;
   bool count_padding;
-  Activation pre;  ///< is_plain
+  Activation pre;     ///< is_plain
+  float divisor = 1;  ///< of a global average: pixels, also those that are not there
 };
 void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride);
 

@@ -66,8 +66,8 @@ inline TensorLayout random_slice(Rng& rng, const Shape& shape, const Problem& p,
   const int before = pick(rng, {0, 0, 1, 8}), after = pick(rng, {0, 0, 3, 8});
   if (!takes_rows(p)) more = 0;
   const int row = std::uniform_int_distribution<int>(0, more)(rng);
-  return slice_layout({shape.c + before + after, shape.h + more, shape.w}, before, shape.c, p.batch, p.layout,
-                      element_bytes(p.precision), {row, row + shape.h});
+  return slice_layout({shape.c + before + after, shape.h + more, shape.w}, before, shape.c, p.layout,
+                      element_bytes(p.precision), {{0, p.batch}, {row, row + shape.h}});
 }
 
 inline Activation activation(int kind) {

@@ -192,7 +192,7 @@ TEST_F(KernelBenchmarks, SeeWrongKernels) {
   Problem p;
   p.input = p.output = {8, 5, 5};
   p.inputs = {dense_layout(p.input, TensorFormat::nchw)};
-  p.result = slice_layout({24, 5, 5}, 8, 8, 1, TensorFormat::nchw, 4);
+  p.result = slice_layout({24, 5, 5}, 8, 8, TensorFormat::nchw, 4);
   const BenchmarkContext context;
   KernelBenchmark benchmark(p, context);
   EXPECT_LT(benchmark.check(*build_native(p, "gather")), 1e-7);

@@ -119,6 +119,25 @@ TEST_P(Kernels, LargePoolsMatchTheDefinition) {
   }
 }
 
+/// The average of an image of which a strip has these rows.
+Case part_of_average(Rng& rng, Precision precision, TensorFormat layout) {
+  Problem p = blank(rng, precision, layout, Step::Kind::pool);
+  p.input = {pick(rng, {1, 3, 16, 42, 77, 192}), pick(rng, {1, 7, 17}), pick(rng, {1, 8, 28})};
+  const int above = pick(rng, {0, 5, 40}), below = pick(rng, {0, 3, 17});
+  p.layer = Pool2d{.type = PoolType::avg,
+                   .kernel = {above + p.input.h + below, p.input.w},
+                   .padding = {above, 0},
+                   .more_padding = {below - above, 0}};
+  p.pre = pick(rng, {0, 1}) ? Activation(Activation::relu) : Activation(Activation::none);
+  return finish(rng, p, pick(rng, {1, 1, 3}));
+}
+
+TEST_P(Kernels, PartsOfAveragesMatchTheDefinition) {
+  Rng rng(7);
+  for (TensorFormat layout : layouts(GetParam()))
+    for (int i = 0; i < cases(40); ++i) check_native(part_of_average(rng, GetParam(), layout));
+}
+
 TEST_P(Kernels, GathersMatchTheDefinition) {
   Rng rng(3);
   for (TensorFormat layout : layouts(GetParam()))

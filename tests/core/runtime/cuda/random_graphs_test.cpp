@@ -79,12 +79,9 @@ TEST_P(GraphsOnTheGpu, SplitIntoStripsComputeWhatTheReferenceComputes) {
   for (int seed = 0; seed < graphs(2); ++seed) check(test::RandomCnn(seed, 4).draw(2).with_batch(1), seed, 80);
 }
 
-TEST_P(GraphsOnTheGpu, SplitOfSeveralImagesIsRefused) {
-  const Graph graph = test::RandomCnn(1, 4).draw(1).with_batch(2);
-  const std::vector<Split> splits = test::random_splits(graph, 100, 1);
-  Schedule schedule = test::random_schedule(graph.with_splits(splits), 1, Mode::dataflow, 1);
-  schedule.splits = splits;
-  EXPECT_THROW(runtime_->make_executor(graph, schedule, 1), Error);
+TEST_P(GraphsOnTheGpu, OfABatchSplitByRowsAndImagesComputeWhatTheReferenceComputes) {
+  for (int seed = 0; seed < graphs(6); ++seed) check(test::RandomGraph(seed).draw(12).with_batch(3), seed, 60);
+  for (int seed = 0; seed < graphs(2); ++seed) check(test::RandomCnn(seed, 4).draw(2).with_batch(2 + seed), seed, 80);
 }
 
 /// Inverted residuals with a gate and any activation, as in MobileNet V3, EfficientNet and GhostNet.
