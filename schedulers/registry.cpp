@@ -22,6 +22,7 @@ namespace opsched {
   ADD(heft_scheduler)            \
   ADD(reinsert_scheduler)        \
   ADD(split_scheduler)           \
+  ADD(data_parallel_scheduler)   \
   ADD(exact_scheduler)
 
 #define OPSCHED_DECLARE(function) SchedulerInfo function();

@@ -5,7 +5,7 @@
 namespace opsched {
 
 std::unique_ptr<CostModel> CostModel::of(const Graph&) {
-  throw Error("the costs of graph '" + graph().name() + "' say nothing of its operators split into rows");
+  throw Error("the costs of graph '" + graph().name() + "' say nothing of its operators split into strips");
 }
 
 ScheduledCosts::ScheduledCosts(CostModel& whole, const Schedule& schedule)

@@ -16,7 +16,7 @@ struct Timeline {
 
 /// Barrier mode: a stage starts when its device's previous stage has ended and every input has
 /// arrived (end of the producing stage, plus the transfer if that is on another device); it takes
-/// stage_ms. An operator's output exists when its stage ends. (HIOS, section III.)
+/// stage_ms. An operator's output exists when its stage ends; inputs of the graph are everywhere. (HIOS, section III.)
 ///
 /// Works through operators and edges once and keeps its memory between calls, for searches that
 /// evaluate many schedules. Operators that a schedule leaves out count as done at time 0, so parts of

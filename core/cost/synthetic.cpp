@@ -6,6 +6,7 @@
 
 #include "core/cost/transfer.hpp"
 #include "core/error.hpp"
+#include "core/graph/strips.hpp"
 
 namespace opsched {
 
@@ -47,21 +48,32 @@ SyntheticCost::SyntheticCost(Graph graph, std::vector<double> ms, std::vector<do
   }
 }
 
+/// Of its operator's latency, what a strip takes, or what puts strips together: nothing.
+double SyntheticCost::share(const Graph& graph, OpId id) const {
+  const OpId whole = graph.origin(id);
+  const auto split = std::ranges::find(graph.splits(), whole, &Split::op);
+  if (split == graph.splits().end()) return 1;
+  const int strip = graph.strip(id);
+  if (strip < 0) return 0;
+  const int all = extent(graph_.op(whole), graph_.batch(), split->along);
+  return 1 - divisible_ + divisible_ * range_of(*split, strip, all).size() / all;
+}
+
 std::unique_ptr<CostModel> SyntheticCost::of(const Graph& graph) {
   if (!graph_.splits().empty() || graph.unsplit().size() != graph_.size())
     throw Error("synthetic costs of graph '" + graph_.name() + "' say nothing of graph '" + graph.name() + "'");
   std::vector<double> ms, utilisation;
   std::vector<SyntheticTransfer> transfers;
   for (OpId id = 0; id < graph.size(); ++id) {
-    const Operator& op = graph.op(id);
     const OpId whole = graph.origin(id);
-    const double share = op.is_strip() ? static_cast<double>(op.rows.size()) / graph_.op(whole).output.h : 1;
-    ms.push_back(ms_[whole] * (1 - divisible_ + divisible_ * share));
+    ms.push_back(ms_[whole] * share(graph, id));
     utilisation.push_back(utilisation_[whole]);
     for (OpId p : graph.preds(id)) {
+      const OpId from = graph.origin(p);
+      if (from == whole) continue;  // what puts strips together
       const double bytes = static_cast<double>(transfer_bytes(graph, p, id, Precision::fp32));
-      const double all = static_cast<double>(transfer_bytes(graph_, graph.origin(p), whole, Precision::fp32));
-      transfers.push_back({p, id, transfer_ms(graph.origin(p), whole, 0, 1) * bytes / all});
+      const double all = static_cast<double>(transfer_bytes(graph_, from, whole, Precision::fp32));
+      transfers.push_back({p, id, transfer_ms(from, whole, 0, 1) * bytes / all});
     }
   }
   return std::make_unique<SyntheticCost>(graph, std::move(ms), std::move(utilisation), transfers);
@@ -83,7 +95,7 @@ double SyntheticCost::stage_ms(const Stage& stage) {
 }
 
 double SyntheticCost::transfer_ms(OpId producer, OpId consumer, int from, int to) {
-  if (from == to) return 0;
+  if (from == to || graph_.op(producer).is_input()) return 0;
   const auto preds = graph_.preds(consumer);
   const auto it = std::ranges::lower_bound(preds, producer);
   return it == preds.end() || *it != producer ? 0 : transfer_[first_[consumer] + (it - preds.begin())];

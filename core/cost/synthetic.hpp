@@ -21,14 +21,15 @@ class SyntheticCost : public CostModel {
  public:
   /// `ms` (t, at least 0) and `utilisation` (u, in (0, 1]) are indexed by OpId; values of graph inputs
   /// are ignored. Edges without a transfer cost nothing. `divisible`: share of a latency, in [0, 1], that strips of
-  /// the operator divide among them by their rows; each has the rest whole. Throws Error naming the operator where a
-  /// value is out of range or a transfer is not an edge of the graph.
+  /// the operator divide among them by their rows or images; each has the rest whole. Throws Error naming the operator
+  /// where a value is out of range or a transfer is not an edge of the graph.
   SyntheticCost(Graph graph, std::vector<double> ms, std::vector<double> utilisation,
                 const std::vector<SyntheticTransfer>& transfers, double divisible = 1);
 
   const Graph& graph() const override { return graph_; }
   Provenance provenance() const override { return Provenance::synthetic; }
-  /// Transfers cost by their share of the rows; utilisations stay.
+  /// Transfers cost by their share of the bytes; utilisations stay. What puts strips together costs nothing, nor does
+  /// moving strips there.
   std::unique_ptr<CostModel> of(const Graph& graph) override;
   double operator_ms(OpId op) override { return ms_[op]; }
   double utilisation(OpId op) override { return utilisation_[op]; }
@@ -41,6 +42,8 @@ class SyntheticCost : public CostModel {
   bool uniform_links() const override { return true; }
 
  private:
+  double share(const Graph& graph, OpId id) const;
+
   Graph graph_;
   std::vector<double> ms_, utilisation_;
   double divisible_;

@@ -8,8 +8,8 @@
 
 namespace opsched {
 
-/// Bytes of the producer's channels and rows that the consumer reads, whole batch, each channel once. Of a strip only
-/// its own rows.
+/// Bytes of the producer's channels that the consumer reads, of the images and rows that the one writes and the other
+/// reads, each channel once.
 std::int64_t transfer_bytes(const Graph& graph, OpId producer, OpId consumer, Precision precision);
 
 }  // namespace opsched

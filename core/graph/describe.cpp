@@ -66,6 +66,8 @@ std::string describe(const Layer& layer) {
     return (r->interpolation == Interpolation::nearest ? "resize to " : "resize linearly to ") +
            std::to_string(r->size[0]) + "x" + std::to_string(r->size[1]);
   if (const auto* d = std::get_if<DepthToSpace>(&layer)) return "depth to space " + pair_text(d->block);
+  if (const auto* r = std::get_if<PixelRow>(&layer))
+    return "pixels from " + std::to_string(r->begin) + " of a row of " + std::to_string(r->width);
   if (const auto* s = std::get_if<Softmax>(&layer)) return "softmax over " + std::to_string(s->size);
   if (const auto* n = std::get_if<Normalize>(&layer))
     return std::string("normalize ") + (n->per_pixel ? "pixels" : "images") +

@@ -45,6 +45,7 @@ class Hash {
   Hash& add(const DepthToSpace& d) {
     return add("depth_to_space").add(d.block).add(d.phase_first ? 1 : 0).add(d.crop).add(d.crop_end);
   }
+  Hash& add(const PixelRow& r) { return add("pixel_row").add(r.begin).add(r.width); }
   Hash& add(const Softmax& s) { return add("softmax").add(s.size).add(s.inner); }
   Hash& add(const Normalize& n) {
     return add("normalize").add(n.groups).add(n.per_pixel ? 1 : 0).add(std::bit_cast<std::int32_t>(n.epsilon));

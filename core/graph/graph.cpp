@@ -50,16 +50,20 @@ OpId Graph::add_input(const std::string& name, Shape shape) {
   return insert({.name = name, .terms = {}, .layers = {}, .input = shape, .output = shape});
 }
 
-Rows Graph::rows_read(const Operator& reader, const Value& value) const {
-  const int height = ops_[value.op].output.h;
-  return reader.reads.empty() || (reader.is_product() && height == 1) ? Rows{0, height} : reader.reads;
+std::string to_string(Along along) { return along == Along::images ? "images" : "rows"; }
+
+Region Graph::read(const Operator& reader, const Value& value) const {
+  Region all = all_of(value.op);
+  if (reader.reads.empty()) return all;
+  if (reader.is_product() && all.rows.size() == 1) return {reader.reads.images, all.rows};
+  return reader.reads;
 }
 
 std::vector<OpId> Graph::producers(const Operator& reader, const Value& value) const {
   if (!ops_[value.op].is_stack()) return {value.op};
   std::vector<OpId> strips;
   for (OpId strip : strips_[value.op])
-    if (!common(ops_[strip].rows, rows_read(reader, value)).empty()) strips.push_back(strip);
+    if (!common(ops_[strip].writes, read(reader, value)).empty()) strips.push_back(strip);
   return strips;
 }
 
@@ -82,7 +86,7 @@ Shape Graph::shape_of(const Operator& reader, const Term& term) const {
                   " where its other inputs are " + std::to_string(extent(term.front()).first) + "x" +
                   std::to_string(extent(term.front()).second));
   }
-  const Rows rows = rows_read(reader, term.front());
+  const Range rows = read(reader, term.front()).rows;
   if (const auto [h, w] = extent(term.front()); rows.begin < 0 || rows.end > h)
     throw Error("reads rows [" + std::to_string(rows.begin) + ", " + std::to_string(rows.end) + ") of '" +
                 ops_[term.front().op].name + "', which has " + std::to_string(h));
@@ -187,9 +191,9 @@ void Graph::set_blocks(std::vector<Block> blocks) {
 }
 
 Graph Graph::with_batch(int batch) const {
+  if (unsplit_) return unsplit_->with_batch(batch).with_splits(splits_);
   Graph graph = *this;
   graph.batch_ = Graph(name_, batch).batch_;  // checked there
-  if (unsplit_) graph.unsplit_ = std::make_shared<const Graph>(unsplit_->with_batch(batch));
   return graph;
 }
 
@@ -204,7 +208,7 @@ int resized(int size, double scale, int before, int after) {
 }  // namespace
 
 Graph Graph::with_image(const ImageSize& image) const {
-  if (unsplit_) throw Error("graph '" + name_ + "' is split into rows, which say nothing of another image size");
+  if (unsplit_) throw Error("graph '" + name_ + "' is split into strips, which say nothing of another image size");
   Graph graph(name_, batch_);
   std::optional<Shape> first;
   for (const Operator& op : ops_) {
@@ -319,6 +323,7 @@ std::int64_t Graph::macs(OpId id) const { return over_layers(ops_[id], layer_mac
 std::int64_t Graph::parameters(OpId id) const { return over_layers(ops_[id], layer_weights); }
 
 std::int64_t Graph::macs() const {
+  if (unsplit_) return unsplit_->macs();  // strips of rows overlap, those of images each count an image
   std::int64_t sum = 0;
   for (OpId id = 0; id < size(); ++id) sum += macs(id);
   return sum;

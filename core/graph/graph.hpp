@@ -21,10 +21,15 @@ struct Block {
   std::vector<std::vector<OpId>> parts;  ///< disjoint, ascending, together `ops`; or empty
 };
 
-/// How an operator is split into strips of rows.
+/// What the strips of an operator divide among them.
+enum class Along { rows, images };
+std::string to_string(Along along);
+
+/// How an operator is split into strips.
 struct Split {
-  OpId op = -1;           ///< in the graph that is not split
-  std::vector<int> rows;  ///< first row of each strip but the first, ascending
+  OpId op = -1;             ///< in the graph that is not split
+  std::vector<int> begins;  ///< first row (of its input, for a global pool) or image of each strip but the first
+  Along along = Along::rows;
   bool operator==(const Split&) const = default;
 };
 
@@ -54,8 +59,10 @@ class Graph {
   /// image its kernel. Throws Error naming the operator that does not fit, and for inputs of several sizes.
   Graph with_image(const ImageSize& image) const;
   /// The same computation with these operators split, ascending by operator. Strips are called "NAME/0", "NAME/1" and
-  /// so on, belong to the block of their operator, and have its weights. Throws Error naming an operator that cannot be
-  /// split so (core/graph/strips.hpp), and for a graph that is split already.
+  /// so on, belong to the block of their operator, and have its weights. What is split has a stack of its name; but an
+  /// output of the graph and a global pool end in one more operator of their name, which puts the strips together
+  /// (their stack, where they have one, is "NAME/strips"). Throws Error naming an operator that cannot be split so
+  /// (core/graph/strips.hpp), and for a graph that is split already.
   Graph with_splits(std::vector<Split> splits) const;
   /// Empty: not split.
   const std::vector<Split>& splits() const { return splits_; }
@@ -71,11 +78,20 @@ class Graph {
   /// Id by name; -1 if there is none.
   OpId find(const std::string& name) const;
 
-  /// Rows of `value.op` that this operator reads.
-  Rows rows_read(const Operator& reader, const Value& value) const;
+  /// All images and rows of an operator's output.
+  Region all_of(OpId id) const { return {{0, batch_}, {0, ops_[id].output.h}}; }
+  /// What an operator computes of the output that it belongs to (holder()).
+  Region written(OpId id) const { return ops_[id].is_strip() ? ops_[id].writes : all_of(id); }
+  /// What this operator reads of `value.op`.
+  Region read(const Operator& reader, const Value& value) const;
+  /// For how many images an operator computes.
+  int images(OpId id) const { return images(ops_[id]); }
+  int images(const Operator& op) const { return op.reads.empty() ? batch_ : op.reads.images.size(); }
+  /// Which strip of its operator this is; -1: none, not even where the operator is split.
+  int strip(OpId id) const { return unsplit_ ? strip_[id] : -1; }
   /// Units or inputs that compute what this operator reads as `value`: strips where it is a stack's.
   std::vector<OpId> producers(const Operator& reader, const Value& value) const;
-  /// Strips of a stack, from the first row to the last; else none.
+  /// Strips of a stack, from the first row or image to the last; else none.
   const std::vector<OpId>& strips(OpId stack) const { return strips_[stack]; }
   /// What holds an operator's output: itself, or the stack of a strip.
   OpId holder(OpId id) const { return ops_[id].stack >= 0 ? ops_[id].stack : id; }
@@ -114,7 +130,8 @@ class Graph {
  private:
   OpId insert(Operator op);
   OpId add(Operator op);
-  std::vector<OpId> insert_split(const Operator& op, const std::vector<int>& cuts);
+  struct Became;
+  Became insert_split(const Operator& op, const Split& split, bool is_output);
   Shape shape_of(const Operator& reader, const Term& term) const;
   Shape combined_shape(const Operator& op) const;
   void check_block(const Block& block) const;
@@ -129,8 +146,9 @@ class Graph {
   std::shared_ptr<const WeightTable> weights_;
   std::vector<std::string> output_names_;  ///< empty: those of operators
   std::vector<Split> splits_;
-  std::shared_ptr<const Graph> unsplit_;  ///< with its origin_, where this one is split
+  std::shared_ptr<const Graph> unsplit_;  ///< with origin_ and strip_, where this one is split
   std::vector<OpId> origin_;
+  std::vector<int> strip_;
   std::vector<std::vector<OpId>> strips_;  ///< of a stack
 };
 

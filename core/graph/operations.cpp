@@ -8,7 +8,8 @@ std::int64_t operations(const Layer& layer, const Shape& in) {
   if (std::holds_alternative<Activate>(layer)) return 4 * in.size();
   if (const auto* resize = std::get_if<Resize2d>(&layer))
     return infer_shape(layer, in).size() * (resize->interpolation == Interpolation::linear ? 4 : 1);
-  if (std::holds_alternative<DepthToSpace>(layer)) return infer_shape(layer, in).size();
+  if (std::holds_alternative<DepthToSpace>(layer) || std::holds_alternative<PixelRow>(layer))
+    return infer_shape(layer, in).size();
   if (std::holds_alternative<Softmax>(layer) || std::holds_alternative<Normalize>(layer)) return 4 * in.size();
   const auto& pool = std::get<Pool2d>(layer);
   return pool.type == PoolType::global_avg ? in.size() : in.size() * pool.kernel[0] * pool.kernel[1];

@@ -84,6 +84,15 @@ Shape shape_of(const DepthToSpace& d, const Shape& in) {
   return out;
 }
 
+Shape shape_of(const PixelRow& r, const Shape& in) {
+  if (r.begin < 0 || r.begin + std::int64_t{in.h} * in.w > r.width)
+    throw Error("pixel_row: " + std::to_string(in.h) + "x" + std::to_string(in.w) + " pixels from " +
+                std::to_string(r.begin) + " on do not fit into a row of " + std::to_string(r.width));
+  const Shape out{in.c, 1, r.width};
+  check_shape(out);
+  return out;
+}
+
 Shape shape_of(const Softmax& s, const Shape& in) {
   if (s.size < 1 || s.inner < 1 || in.c % (std::int64_t{s.size} * s.inner) != 0)
     throw Error("softmax: size (" + std::to_string(s.size) + ") times inner (" + std::to_string(s.inner) +
@@ -99,9 +108,9 @@ Shape shape_of(const Normalize& n, const Shape& in) {
   return in;
 }
 
-bool is_depthwise(const Layer& layer) {
+bool is_depthwise_window(const Layer& layer) {
   const auto* conv = std::get_if<Conv2d>(&layer);
-  return conv && conv->groups > 1 && conv->groups == conv->out_channels;
+  return conv && conv->groups > 1 && conv->groups == conv->out_channels && conv->kernel != std::array{1, 1};
 }
 
 }  // namespace
@@ -125,6 +134,26 @@ Shape infer_shape(const Layer& layer, const Shape& input) {
       Overloaded{[&](const Activate&) { return input; }, [&](const auto& l) { return shape_of(l, input); }}, layer);
 }
 
+bool is_affine(const Layer& layer, const Shape& input) {
+  constexpr std::array<int, 2> one{1, 1}, none{0, 0};
+  const auto* conv = std::get_if<Conv2d>(&layer);
+  return conv && conv->groups > 1 && conv->groups == input.c && conv->out_channels == input.c && conv->kernel == one &&
+         conv->stride == one && conv->padding == none && conv->more_padding == none &&
+         (conv->act == Activation::none || conv->act == Activation::relu);
+}
+
+bool is_pointwise(const Layer& layer) {
+  const auto* conv = std::get_if<Conv2d>(&layer);
+  if (!conv || conv->groups != 1 || conv->kernel != std::array{1, 1}) return false;
+  for (int d : {0, 1})
+    if (conv->padding[d] > 0 || conv->padding[d] + conv->more_padding[d] > 0) return false;
+  return true;
+}
+
+bool is_done_by_next(const Operator& op, std::size_t i, const Shape& input) {
+  return i + 1 < op.layers.size() && is_affine(op.layers[i], input) && is_pointwise(op.layers[i + 1]);
+}
+
 std::string kind_name(const Operator& op) {
   if (op.is_input()) return "input";
   if (op.is_stack()) return "stack";
@@ -132,14 +161,15 @@ std::string kind_name(const Operator& op) {
   if (op.is_product()) return "product";
   if (op.layers.size() > 1) {
     for (const Layer& layer : op.layers)
-      if (is_depthwise(layer)) return "sepconv";
+      if (is_depthwise_window(layer)) return "sepconv";
     return "chain";
   }
   return std::visit(
       Overloaded{[](const Conv2d&) { return "conv2d"; }, [](const Pool2d&) { return "pool2d"; },
                  [](const Activate& a) { return activation_name(a.act.kind); },
                  [](const Resize2d&) { return "resize"; }, [](const DepthToSpace&) { return "depth_to_space"; },
-                 [](const Softmax&) { return "softmax"; }, [](const Normalize&) { return "normalize"; }},
+                 [](const PixelRow&) { return "pixel_row"; }, [](const Softmax&) { return "softmax"; },
+                 [](const Normalize&) { return "normalize"; }},
       op.layers.front());
 }
 

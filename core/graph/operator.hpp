@@ -7,6 +7,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -93,6 +94,13 @@ struct DepthToSpace {
   bool operator==(const DepthToSpace&) const = default;
 };
 
+/// The image's pixels, row by row, as pixels `begin` and on of one row of `width`; zeros around them. A sum of such
+/// rows joins images of several sizes.
+struct PixelRow {
+  int begin = 0, width = 1;
+  bool operator==(const PixelRow&) const = default;
+};
+
 /// exp(x) / sum of exp(x) at each pixel, over channels seen as [groups][size][inner]: over `size`.
 struct Softmax {
   int size = 1, inner = 1;
@@ -108,23 +116,34 @@ struct Normalize {
   bool operator==(const Normalize&) const = default;
 };
 
-using Layer = std::variant<Conv2d, Pool2d, Activate, Resize2d, DepthToSpace, Softmax, Normalize>;
+using Layer = std::variant<Conv2d, Pool2d, Activate, Resize2d, DepthToSpace, PixelRow, Softmax, Normalize>;
 
-/// Rows [begin, end) of a tensor.
-struct Rows {
+/// Rows [begin, end) of a tensor, or images of a batch.
+struct Range {
   int begin = 0, end = 0;
   int size() const { return end - begin; }
   bool empty() const { return end <= begin; }
-  bool operator==(const Rows&) const = default;
+  bool operator==(const Range&) const = default;
 };
 /// Those that lie in both.
-constexpr Rows common(const Rows& a, const Rows& b) {
+constexpr Range common(const Range& a, const Range& b) {
   return {a.begin > b.begin ? a.begin : b.begin, a.end < b.end ? a.end : b.end};
 }
 /// The fewest that hold both.
-constexpr Rows hull(const Rows& a, const Rows& b) {
+constexpr Range hull(const Range& a, const Range& b) {
   return {a.begin < b.begin ? a.begin : b.begin, a.end > b.end ? a.end : b.end};
 }
+
+/// Some rows of some images of a batch of tensors.
+struct Region {
+  Range images, rows;
+  bool empty() const { return images.empty() || rows.empty(); }
+  bool operator==(const Region&) const = default;
+};
+constexpr Region common(const Region& a, const Region& b) {
+  return {common(a.images, b.images), common(a.rows, b.rows)};
+}
+constexpr Region hull(const Region& a, const Region& b) { return {hull(a.images, b.images), hull(a.rows, b.rows)}; }
 
 /// Channels [begin, end) of an operator's output.
 struct Value {
@@ -145,8 +164,9 @@ enum class Combine {
 
 /// One schedulable unit. No terms: an input of the graph, or a stack. No layers and no product: a join (identity).
 ///
-/// A split operator (Graph::with_splits) is several *strips*, which compute rows of its output, and a *stack*, a name
-/// for all of its rows: it is read like any operator, and is no unit.
+/// A split operator (Graph::with_splits) is several *strips*, which compute regions of its output, and a *stack*, a
+/// name for all of it: it is read like any operator, and is no unit. A strip of a global average is a unit of its own,
+/// with no stack: its output is a summand.
 struct Operator {
   std::string name;
   std::vector<Term> terms;    ///< put together as `combine` says
@@ -156,8 +176,8 @@ struct Operator {
   Combine combine = Combine::concat;
   std::vector<Shape> factors{};  ///< of a product: its terms, before they are repeated
   OpId stack = -1;               ///< of a strip; a stack is its own
-  Rows rows{};                   ///< of the stack's output that a strip computes
-  Rows reads{};                  ///< what a strip reads of its terms; of one row that a product repeats: that row
+  Region writes{};               ///< of the stack's output: what a strip computes
+  Region reads{};                ///< what a strip reads of its terms; of one row that a product repeats: that row
 
   bool is_unit() const { return !terms.empty(); }
   bool is_stack() const { return !is_unit() && stack >= 0; }
@@ -177,8 +197,19 @@ void check_shape(const Shape& shape);
 /// Output of a layer on an input of this shape. Throws Error where it does not fit.
 Shape infer_shape(const Layer& layer, const Shape& input);
 
+/// Does a layer scale and shift each channel by itself, as a depthwise 1x1 convolution, and end in ReLU or nothing?
+bool is_affine(const Layer& layer, const Shape& input);
+
+/// Does a layer read one pixel for each pixel that it gives: a 1x1 convolution of one group that pads nothing? What an
+/// affine layer before it does can be done to the numbers that it reads; zeros of a padding come behind that layer.
+bool is_pointwise(const Layer& layer);
+
+/// Can the layer behind layer `i`, whose input this is, do it as it reads: an affine one before a pointwise
+/// convolution?
+bool is_done_by_next(const Operator& op, std::size_t i, const Shape& input);
+
 /// Short name of what an operator is: input, stack, join, conv2d, pool2d, relu (or another activation), resize,
-/// depth_to_space, softmax, normalize, product, sepconv, chain.
+/// depth_to_space, pixel_row, softmax, normalize, product, sepconv, chain.
 std::string kind_name(const Operator& op);
 
 /// Values that an operator reads of one image: all of a sum; what a product repeats once.

@@ -93,6 +93,10 @@ Moments after_layer(Moments m, const Layer& layer, const Shape& in, const Shape&
   if (const auto* conv = std::get_if<Conv2d>(&layer)) return convolved(*conv, in);
   if (const auto* pool = std::get_if<Pool2d>(&layer)) return pooled(m, *pool, in, out);
   if (std::holds_alternative<Resize2d>(layer) || std::holds_alternative<DepthToSpace>(layer)) return m;
+  if (const auto* row = std::get_if<PixelRow>(&layer)) {
+    const double share = double(in.h) * in.w / row->width;  // the others are zeros
+    return {share * m.mean, share * m.power()};
+  }
   if (std::holds_alternative<Normalize>(layer)) return {0, 1};
   if (const auto* softmax = std::get_if<Softmax>(&layer)) {
     const double each = 1.0 / softmax->size;

@@ -29,6 +29,11 @@ std::vector<Slot> slots_of(const Graph& graph, const Schedule& schedule) {
   return slots;
 }
 
+int input_device(const Graph& graph, std::span<const Slot> slots, OpId input) {
+  const auto readers = graph.succs(input);
+  return readers.empty() ? 0 : slots[readers.front()].device;
+}
+
 bool can_merge(const Graph& graph, std::span<const OpId> ops) {
   if (ops.empty()) return false;
   const Operator& first = graph.op(ops.front());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,7 @@ struct Schedule {
   /// Which of several operators that could run gets a device's multiprocessors: by OpId from 0 to
   /// kMostPriority, larger first; empty: all alike. A hint: no back end's results depend on it.
   std::vector<int> priority{};
-  /// Operators that run as strips of rows; all ids above are those of scheduled_graph().
+  /// Operators that run as strips; all ids above are those of scheduled_graph().
   std::vector<Split> splits{};
   bool operator==(const Schedule&) const = default;
 };
@@ -71,6 +72,10 @@ struct Slot {
 /// Slot of every operator of the scheduled graph, indexed by OpId; inputs and stacks are not placed. Assumes a valid
 /// schedule.
 std::vector<Slot> slots_of(const Graph& graph, const Schedule& schedule);
+
+/// The device on which an input of the graph is when a run begins: that of the first operator, by OpId, that reads it.
+/// What others read of it is moved to them.
+int input_device(const Graph& graph, std::span<const Slot> slots, OpId input);
 
 /// Throws Error naming operator and stage unless every unit runs exactly once, no dependence points
 /// backwards within or across devices, no stage or stream waits for itself, and every merge is

@@ -46,6 +46,7 @@ class Node {
     for (const auto& [key, item] : value_.items()) members.emplace_back(key, Node(item, where_ + "." + key));
     return members;
   }
+  bool is_object() const { return value_.is_object(); }
   std::string text() const {
     if (!value_.is_string()) fail("must be a string");
     return value_.get<std::string>();
@@ -128,13 +129,16 @@ std::vector<int> priority_of(const Graph& graph, const Node& node) {
 /// Ascending by operator, as JSON's members are by name.
 std::vector<Split> splits_of(const Graph& graph, const Node& node) {
   std::vector<Split> splits;
-  for (const auto& [name, rows] : node.members()) {
+  for (const auto& [name, what] : node.members()) {
     Split& split = splits.emplace_back();
     split.op = graph.find(name);
-    if (split.op < 0) rows.fail("is for no operator of graph '" + graph.name() + "'");
-    for (const Node& row : rows.items()) {
-      if (row.integer() < 1 || row.integer() > max_axis) row.fail("must be a row from 1 on");
-      split.rows.push_back(static_cast<int>(row.integer()));
+    if (split.op < 0) what.fail("is for no operator of graph '" + graph.name() + "'");
+    if (what.is_object()) split.along = Along::images;
+    const Node begins = what.is_object() ? what.at("images") : what;
+    for (const Node& begin : begins.items()) {
+      if (begin.integer() < 1 || begin.integer() > max_axis)
+        begin.fail("must be one of the " + to_string(split.along) + " from 1 on");
+      split.begins.push_back(static_cast<int>(begin.integer()));
     }
   }
   std::ranges::sort(splits, {}, &Split::op);
@@ -179,7 +183,10 @@ std::string schedule_to_json(const Graph& of, const Schedule& schedule) {
   }
   if (!schedule.splits.empty()) {
     json splits = json::object();
-    for (const Split& split : schedule.splits) splits[whole.op(split.op).name] = split.rows;
+    for (const Split& split : schedule.splits) {
+      json& of = splits[whole.op(split.op).name];
+      (split.along == Along::images ? of["images"] : of) = split.begins;
+    }
     text += ",\n \"splits\": " + splits.dump();
   }
   text += ",\n \"operators\": {";

@@ -68,8 +68,8 @@ std::string to_text(const Schedule& schedule) {
     add_numbers(text, schedule.priority);
   }
   for (const Split& split : schedule.splits) {
-    text += '%' + std::to_string(split.op) + ':';
-    add_numbers(text, split.rows);
+    text += '%' + std::to_string(split.op) + (split.along == Along::images ? "i:" : ":");
+    add_numbers(text, split.begins);
   }
   return text;
 }
@@ -98,11 +98,13 @@ Schedule schedule_from_text(const std::string& text) {
   if (halves.size() == 2) schedule.launch_order = read_numbers(halves[1]);
   if (with_priority.size() == 2) schedule.priority = read_numbers(with_priority[1]);
   for (std::string_view words : std::span(with_splits).subspan(1)) {
-    const std::vector<std::string_view> both = split(words, ':');
+    std::vector<std::string_view> both = split(words, ':');
+    const Along along = both[0].ends_with('i') ? Along::images : Along::rows;
+    if (along == Along::images) both[0].remove_suffix(1);
     const std::vector<int> op = read_numbers(both[0]);
     if (both.size() != 2 || op.size() != 1)
       throw Error("not the text of a schedule: '" + std::string(words.substr(0, 60)) + "' is no split");
-    schedule.splits.push_back({op[0], read_numbers(both[1])});
+    schedule.splits.push_back({op[0], read_numbers(both[1]), along});
   }
   return schedule;
 }

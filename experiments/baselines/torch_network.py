@@ -92,7 +92,12 @@ def depth_to_space(x: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
     return x[:, :, top : x.shape[2] - below, left : x.shape[3] - right]
 
 
-CHANNEL_LAYERS = {"softmax": softmax, "normalize": normalized, "depth_to_space": depth_to_space}
+def pixel_row(x: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
+    row = x.flatten(2).unsqueeze(2)
+    return F.pad(row, (layer.get("begin", 0), layer["width"] - layer.get("begin", 0) - row.shape[3]))
+
+
+CHANNEL_LAYERS = {"softmax": softmax, "normalize": normalized, "depth_to_space": depth_to_space, "pixel_row": pixel_row}
 
 
 def resized(x: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:

@@ -55,13 +55,28 @@ bool made_for(const SchedulerInfo& info, int gpus) {
   return info.max_devices == 0 || info.max_devices >= gpus;
 }
 
-std::vector<std::string> chosen_schedulers(const std::vector<std::string>& names, int gpus) {
-  std::vector<std::string> chosen;
-  for (const std::string& name : names) chosen.push_back(find_scheduler(name).name);
-  if (names.empty())
+struct ChosenScheduler {
+  std::string name;
+  SchedulerOptions options{};
+};
+
+/// `words`: names, and behind each its options, as in hios-lp,split=rows.
+std::vector<ChosenScheduler> chosen_schedulers(const std::vector<std::string>& words, int gpus) {
+  std::vector<ChosenScheduler> chosen;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos) {
+      chosen.push_back({find_scheduler(word).name});
+      continue;
+    }
+    if (chosen.empty())
+      throw Error("--scheduler '" + word + "': an option stands behind its scheduler, as in hios-lp,split=rows");
+    chosen.back().options[word.substr(0, equals)] = word.substr(equals + 1);
+  }
+  if (words.empty())
     for (const SchedulerInfo& info : schedulers())
-      if (made_for(info, gpus)) chosen.push_back(info.name);
-  std::ranges::stable_partition(chosen, [](const std::string& name) { return name == "sequential"; });
+      if (made_for(info, gpus)) chosen.push_back({info.name});
+  std::ranges::stable_partition(chosen, [](const ChosenScheduler& one) { return one.name == "sequential"; });
   return chosen;
 }
 
@@ -103,13 +118,14 @@ std::vector<Case> make_cases(const Selection& selection) {
       for (int batch : selection.batches)
         for (const ImageSize& image : selection.images)
           for (int gpus : selection.gpus)
-            for (const std::string& scheduler : chosen_schedulers(selection.schedulers, gpus)) {
+            for (const auto& [scheduler, options] : chosen_schedulers(selection.schedulers, gpus)) {
               Case c{.network = network,
                      .scheduler = scheduler,
                      .batch = batch,
                      .image = file.empty() && image == find_network(network).image ? ImageSize() : image,
                      .precision = precision,
                      .gpus = gpus,
+                     .options = options,
                      .file = file};
               if (filter.accepts(c.name()) && std::ranges::find(cases, c) == cases.end()) cases.push_back(std::move(c));
             }

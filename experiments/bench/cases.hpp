@@ -16,7 +16,7 @@ using records::Case;
 struct Selection {
   std::vector<std::string> networks{};    ///< default: all, unless there are files
   std::vector<std::string> files{};       ///< graph files: paths, folders, or patterns such as "models/*.onnx"
-  std::vector<std::string> schedulers{};  ///< default: those made for `gpus` devices
+  std::vector<std::string> schedulers{};  ///< each with its options behind it, a=b; default: those made for `gpus`
   std::vector<int> batches{1};
   std::vector<ImageSize> images{0};
   std::vector<std::string> precisions{};  ///< default: all

@@ -31,7 +31,7 @@ void print_one(std::ostream& out, const std::vector<Record>& results, const std:
   TextTable table({Align::left, Align::left, Align::right}, head);
   std::string network;
   for (const Case& row : rows) {
-    std::vector<std::string> line = {row.network == network ? "" : row.network, row.scheduler};
+    std::vector<std::string> line = {row.network == network ? "" : row.network, row.scheduler_name()};
     network = row.network;
     for (Precision p : precisions) {
       Case what = row;

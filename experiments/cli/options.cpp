@@ -98,7 +98,8 @@ Graph GraphOptions::load_whole() const {
 void CaseOptions::add_to(CLI::App& app, const std::string& networks) {
   app.add_option(networks, selection.networks, "Networks, as in a,b (default: all, or only those of --graph)");
   app.add_option("--graph", selection.files, kGraphsHelp);
-  app.add_option("--scheduler", selection.schedulers, "Schedulers, as in a,b (default: all for the device count)");
+  app.add_option("--scheduler", selection.schedulers,
+                 "Schedulers, as in a,b, options behind each, as in a,x=1,b (default: all for the device count)");
   app.add_option("--batch", batches, "Batches, as in 1,16; all: 1,16,32,64,128");
   app.add_option("--image", images, "Image sizes, as in 512,480x640 (height first); 0: the network's own");
   app.add_option("--precision", selection.precisions, "fp32, tf32, fp16, as in a,b (default: all)");

@@ -46,6 +46,7 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
     text += "; " + std::to_string(latency.runs) + " runs, " + fixed(latency.min, 4) + " to " + fixed(latency.max, 4) +
             ", p99 " + fixed(latency.p99, 4);
   table.add({"latency", text});
+  table.add({"throughput", fixed(1000.0 * graph.batch() / latency.median, 1) + " images a second"});
   if (latency.sm_clock_mhz > 0)
     table.add({"clocks", "SM " + std::to_string(latency.sm_clock_mhz) + " MHz, memory " +
                              std::to_string(latency.memory_clock_mhz) + " MHz" +

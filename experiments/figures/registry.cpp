@@ -6,21 +6,22 @@ namespace opsched::figures {
 
 // The list of figures, in the order in which they are made and shown. Each is a function
 // `Figure NAME_figure()`; adding one is that function, one line here, and analysis/plots/NAME.py.
-#define OPSCHED_FIGURES(ADD) \
-  ADD(search_space_figure)   \
-  ADD(schedules_figure)      \
-  ADD(frameworks_figure)     \
-  ADD(active_warps_figure)   \
-  ADD(specialisation_figure) \
-  ADD(pruning_figure)        \
-  ADD(batches_figure)        \
-  ADD(intra_inter_figure)    \
-  ADD(latencies_figure)      \
-  ADD(blocks_figure)         \
-  ADD(last_block_figure)     \
-  ADD(image_sizes_figure)    \
-  ADD(image_gain_figure)     \
-  ADD(scheduling_time_figure)
+#define OPSCHED_FIGURES(ADD)  \
+  ADD(search_space_figure)    \
+  ADD(schedules_figure)       \
+  ADD(frameworks_figure)      \
+  ADD(active_warps_figure)    \
+  ADD(specialisation_figure)  \
+  ADD(pruning_figure)         \
+  ADD(batches_figure)         \
+  ADD(intra_inter_figure)     \
+  ADD(latencies_figure)       \
+  ADD(blocks_figure)          \
+  ADD(last_block_figure)      \
+  ADD(image_sizes_figure)     \
+  ADD(image_gain_figure)      \
+  ADD(scheduling_time_figure) \
+  ADD(split_sizes_figure)
 
 #define OPSCHED_DECLARE(function) Figure function();
 OPSCHED_FIGURES(OPSCHED_DECLARE)

@@ -26,9 +26,14 @@ void read_number(const std::string& word, const std::string& name, int& value) {
 
 }  // namespace
 
-std::string Case::name() const {
-  std::string name = (software == "opsched" ? "" : software + ":") + network + "/" + scheduler;
+std::string Case::scheduler_name() const {
+  std::string name = scheduler;
   for (const auto& [option, value] : options) name.append(",").append(option).append("=").append(value);
+  return name;
+}
+
+std::string Case::name() const {
+  std::string name = (software == "opsched" ? "" : software + ":") + network + "/" + scheduler_name();
   name += "/batch:" + std::to_string(batch);
   if (image != 0) name += "/image:" + to_string(image);
   return name + "/" + to_string(precision) + "/gpus:" + std::to_string(gpus);

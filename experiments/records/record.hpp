@@ -31,6 +31,8 @@ struct Case {
   /// network's own, options behind the scheduler (ios-both,r=1,s=3), other software in front
   /// (pytorch:inception_v3/...).
   std::string name() const;
+  /// The scheduler with its options: ios-both,r=1,s=3.
+  std::string scheduler_name() const;
   /// Sorted by this, cases of one graph and precision are neighbours: its costs are made once for all of them.
   auto neighbourhood() const { return std::tie(gpus, network, batch, image, precision); }
   /// Of the same name: wherever a graph file lies.

@@ -11,13 +11,13 @@ namespace {
 /// Multiply-accumulates for every value read, weights included, or written.
 double intensity(const Graph& graph, OpId id) {
   const Operator& op = graph.op(id);
-  double moved = static_cast<double>(op.output.size() + values_read(op)) * graph.batch();
+  double moved = static_cast<double>(op.output.size() + values_read(op)) * graph.images(op);
   Shape shape = op.input;
   for (const Layer& layer : op.layers) {
     moved += static_cast<double>(layer_weights(layer, shape));
     shape = infer_shape(layer, shape);
   }
-  return static_cast<double>(graph.macs(id)) * graph.batch() / moved;
+  return static_cast<double>(graph.macs(id)) * graph.images(id) / moved;
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include "schedulers/hios/hios.hpp"
 #include "schedulers/scheduler.hpp"
-#include "schedulers/split/rows_option.hpp"
+#include "schedulers/split/split_option.hpp"
 
 namespace opsched {
 
@@ -49,7 +49,7 @@ Schedule make_heft(const SchedulerRequest& request) {
 }  // namespace
 
 SchedulerInfo heft_scheduler() {
-  return with_rows_option(
+  return with_split_option(
       {.name = "heft",
        .summary = "every operator to the device where it finishes first, in gaps, too (HEFT, TPDS 2002)",
        .max_devices = 0,

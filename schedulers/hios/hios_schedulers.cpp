@@ -5,7 +5,7 @@
 #include "schedulers/hios/hios.hpp"
 #include "schedulers/options.hpp"
 #include "schedulers/scheduler.hpp"
-#include "schedulers/split/rows_option.hpp"
+#include "schedulers/split/split_option.hpp"
 
 namespace opsched {
 
@@ -62,21 +62,21 @@ Schedule make_hios(const SchedulerRequest& request, FirstStep place, int window)
 }
 
 SchedulerInfo inter_gpu(std::string name, std::string summary, FirstStep place) {
-  return with_rows_option({.name = std::move(name),
-                           .summary = std::move(summary),
-                           .max_devices = 0,
-                           .options = {},
-                           .make = [place](const SchedulerRequest& request) { return make_hios(request, place, 1); }});
+  return with_split_option({.name = std::move(name),
+                            .summary = std::move(summary),
+                            .max_devices = 0,
+                            .options = {},
+                            .make = [place](const SchedulerRequest& request) { return make_hios(request, place, 1); }});
 }
 
 SchedulerInfo full(std::string name, std::string summary, FirstStep place) {
-  return with_rows_option({.name = std::move(name),
-                           .summary = std::move(summary),
-                           .max_devices = 0,
-                           .options = {{"window", "operators in the sliding window, most in a stage (default 2)"}},
-                           .make = [place](const SchedulerRequest& request) {
-                             return make_hios(request, place, OptionReader(request.options).integer("window", 2, 1));
-                           }});
+  return with_split_option({.name = std::move(name),
+                            .summary = std::move(summary),
+                            .max_devices = 0,
+                            .options = {{"window", "operators in the sliding window, most in a stage (default 2)"}},
+                            .make = [place](const SchedulerRequest& request) {
+                              return make_hios(request, place, OptionReader(request.options).integer("window", 2, 1));
+                            }});
 }
 
 }  // namespace

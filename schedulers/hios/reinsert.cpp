@@ -16,7 +16,7 @@
 #include "schedulers/hios/hios.hpp"
 #include "schedulers/options.hpp"
 #include "schedulers/scheduler.hpp"
-#include "schedulers/split/rows_option.hpp"
+#include "schedulers/split/split_option.hpp"
 
 namespace opsched {
 namespace {
@@ -200,7 +200,7 @@ Schedule make_reinsert(const SchedulerRequest& request) {
 }  // namespace
 
 SchedulerInfo reinsert_scheduler() {
-  return with_rows_option(
+  return with_split_option(
       {.name = "reinsert",
        .summary = "starts from hios-lp, hios-mr and heft and moves operators one at a time, by annealing",
        .max_devices = 0,

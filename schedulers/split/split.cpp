@@ -1,4 +1,4 @@
-// Splits blocks of operators into strips of rows, a strip a device, where that is faster.
+// Splits blocks of operators into strips of rows or images, a strip a device, where that is faster.
 //
 // A block is split or it is not. What is split runs as the schedule of one device would run it, on every device; what
 // is whole goes where it ends first. The search begins with nothing split, everything, and everything up to some block,
@@ -20,13 +20,14 @@ namespace {
 class SplitSearch {
  public:
   /// `bases`: schedules of one device.
-  SplitSearch(const SchedulerRequest& request, std::vector<Schedule> bases, int strips)
+  SplitSearch(const SchedulerRequest& request, std::vector<Schedule> bases, int strips, Along along)
       : request_(request),
         graph_(request.cost.graph()),
         bases_(std::move(bases)),
         strips_(strips),
+        along_(along),
         blocks_(graph_.blocks().empty() ? natural_blocks(graph_) : graph_.blocks()) {
-    std::erase_if(blocks_, [&](const Block& block) { return row_splits(graph_, members({block}), strips_).empty(); });
+    std::erase_if(blocks_, [&](const Block& block) { return splits_of({block}).empty(); });
   }
 
   /// The best first: on all bases and placements that there are, then what other choices gave.
@@ -71,24 +72,24 @@ class SplitSearch {
                         std::to_string(known_.at(best_).makespan) + " ms");
   }
 
-  std::vector<bool> members(const std::vector<Block>& blocks) const {
+  std::vector<Split> splits_of(const std::vector<Block>& blocks) const {
     std::vector<bool> which(graph_.size(), false);
     for (const Block& block : blocks)
       for (OpId op : block.ops) which[op] = true;
-    return which;
+    return even_splits(graph_, which, strips_, along_);
   }
 
   std::vector<Candidate> variants(const Choice& choice) {
     std::vector<Block> chosen;
     for (std::size_t b = 0; b < blocks_.size(); ++b)
       if (choice[b]) chosen.push_back(blocks_[b]);
-    const Graph split = graph_.with_splits(row_splits(graph_, members(chosen), strips_));
+    const Graph split = graph_.with_splits(splits_of(chosen));
     const std::unique_ptr<CostModel> own = split.splits().empty() ? nullptr : request_.cost.of(split);
     CostModel& cost = own ? *own : request_.cost;
     std::vector<int> on_first(split.size(), 0),
         placed = place_strips(cost, bases_.front().launch_order, request_.devices);
     for (OpId op = 0; op < split.size(); ++op)
-      if (split.op(op).is_strip()) on_first[op] = placed[op];
+      if (split.strip(op) >= 0) on_first[op] = placed[op];
     std::vector<Candidate> list;
     for (const Schedule& base : bases_)
       for (const std::vector<int>& device_of : {on_first, placed}) {
@@ -102,6 +103,7 @@ class SplitSearch {
   const Graph& graph_;
   const std::vector<Schedule> bases_;
   int strips_;
+  Along along_;
   std::vector<Block> blocks_;
   std::map<Choice, Candidate> known_;
   Choice best_;
@@ -112,6 +114,8 @@ Schedule make_split(const SchedulerRequest& request) {
   const OptionReader options(request.options);
   const int strips = options.integer("strips", request.devices, 1);
   const int rounds = options.integer("rounds", 2, 0), measured = options.integer("measured", 6, 1);
+  const std::string usual = request.cost.graph().batch() >= strips && strips > 1 ? "images" : "rows";
+  const Along along = options.choice("along", usual, {"rows", "images"}) == "images" ? Along::images : Along::rows;
   std::vector<Schedule> bases;
   const auto add_base = [&](const SchedulerOptions& its) {
     bases.push_back(make_schedule("dataflow", {.cost = request.cost, .devices = 1, .options = its}));
@@ -126,7 +130,7 @@ Schedule make_split(const SchedulerRequest& request) {
   for (const Schedule& base : bases)
     choice.offer(base, simulated_ms(request.cost, request.cost.contention_law(), base));
   if (request.devices > 1) {
-    std::vector<Candidate> found = SplitSearch(request, std::move(bases), strips).run(rounds);
+    std::vector<Candidate> found = SplitSearch(request, std::move(bases), strips, along).run(rounds);
     found.resize(std::min<std::size_t>(found.size(), measured));
     for (Candidate& candidate : found) choice.offer(std::move(candidate.schedule), candidate.makespan);
   }
@@ -142,9 +146,11 @@ Schedule make_split(const SchedulerRequest& request) {
 SchedulerInfo split_scheduler() {
   return {
       .name = "split",
-      .summary = "splits blocks into strips of rows over the devices, where that is faster; no slower than dataflow",
+      .summary =
+          "splits blocks into strips of rows or images over the devices, where that is faster; no slower than dataflow",
       .max_devices = 0,
       .options = {{"strips", "of a split operator (default: as many as devices)"},
+                  {"along", "what strips divide: rows or images (default: images, if there is one for each strip)"},
                   {"rounds", "over all blocks, to change the choice of each (default 2)"},
                   {"streams", "most streams of a device, as dataflow's (default: the better of 16 and 1)"},
                   {"measured", "best candidates that are timed, where schedules are measured (default 6)"}},

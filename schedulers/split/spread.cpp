@@ -11,9 +11,10 @@ namespace {
 /// Can every strip be computed from rows of the input?
 bool has_strips(const Graph& graph, const Split& split) {
   const Operator& op = graph.op(split.op);
+  if (split.along == Along::images) return true;
+  const int rows = extent(op, graph.batch(), split.along);
   try {
-    for (std::size_t i = 0; i <= split.rows.size(); ++i)
-      strip_of(op, {i == 0 ? 0 : split.rows[i - 1], i == split.rows.size() ? op.output.h : split.rows[i]});
+    for (std::size_t i = 0; i <= split.begins.size(); ++i) strip_of(op, range_of(split, i, rows));
   } catch (const Error&) {
     return false;
   }
@@ -29,14 +30,20 @@ std::vector<std::vector<OpId>> parts_of(const Graph& split) {
 
 }  // namespace
 
-std::vector<Split> row_splits(const Graph& graph, const std::vector<bool>& which, int strips) {
+std::vector<Split> even_splits(const Graph& graph, const std::vector<bool>& which, int strips, Along along) {
   std::vector<Split> splits;
   for (OpId op : graph.units()) {
-    if (!which[op] || strips < 2 || graph.op(op).output.h < strips || !why_whole(graph, op).empty()) continue;
-    Split split = even_split(graph, op, strips);
+    if (!which[op] || strips < 2 || extent(graph.op(op), graph.batch(), along) < strips ||
+        !why_whole(graph, op, along).empty())
+      continue;
+    Split split = even_split(graph, op, strips, 1, along);
     if (has_strips(graph, split)) splits.push_back(std::move(split));
   }
   return splits;
+}
+
+std::vector<Split> even_splits(const Graph& graph, int strips, Along along) {
+  return even_splits(graph, std::vector<bool>(graph.size(), true), strips, along);
 }
 
 std::vector<int> place_strips(Latencies& cost, const std::vector<OpId>& order, int devices) {
@@ -54,8 +61,8 @@ std::vector<int> place_strips(Latencies& cost, const std::vector<OpId>& order, i
   for (OpId origin : order)
     for (OpId op : parts[origin]) {
       int best = 0;
-      if (graph.op(op).is_strip()) {
-        best = static_cast<int>(std::ranges::find(parts[origin], op) - parts[origin].begin()) % devices;
+      if (graph.strip(op) >= 0) {
+        best = graph.strip(op) % devices;
       } else {
         for (int d = 1; d < devices; ++d)
           if (end_on(op, d) < end_on(op, best)) best = d;

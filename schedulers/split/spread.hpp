@@ -7,8 +7,10 @@
 
 namespace opsched {
 
-/// The splits of those of `which` (by OpId) that can be split into so many strips of rows.
-std::vector<Split> row_splits(const Graph& graph, const std::vector<bool>& which, int strips);
+/// The splits of those of `which` (by OpId) that can be split into so many strips of rows or images.
+std::vector<Split> even_splits(const Graph& graph, const std::vector<bool>& which, int strips, Along along);
+/// Of all operators.
+std::vector<Split> even_splits(const Graph& graph, int strips, Along along);
 
 /// Devices by operator of a split graph: strip i on device i; whole operators, in this order, where they end first if
 /// every device runs one operator at a time, the first device of several alike. `order`: of the graph that is not

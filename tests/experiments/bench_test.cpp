@@ -68,6 +68,12 @@ TEST(Bench, NothingIsSearchedBeforeTheOptionsAreRead) {
   EXPECT_TRUE(fs::exists(cache));
 }
 
+TEST(Bench, OptionsStandBehindTheirSchedulers) {
+  EXPECT_EQ(bench("--list --network squeezenet --scheduler heft,split=rows,hios-lp --gpus 2 --precision fp32"),
+            "squeezenet/heft,split=rows/batch:1/fp32/gpus:2\nsqueezenet/hios-lp/batch:1/fp32/gpus:2\n");
+  EXPECT_EQ(run_program(bench_line("--list --scheduler split=rows,heft")).code, 2);
+}
+
 TEST(Bench, EveryCombinationHasAName) {
   const std::string all = bench("--list --batch all --gpus 1 --image 0,512");
   int names = 0;

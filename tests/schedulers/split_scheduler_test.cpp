@@ -42,10 +42,9 @@ TEST(SplitScheduler, SharesAChainBetweenDevices) {
   SyntheticCost cost = divisible(graph, 0.32);  // 0.01 a row
   for (int devices : {2, 4}) {
     const Schedule schedule = ask(cost, "split", devices);
-    EXPECT_EQ(schedule.splits.size(), 8u);  // the output stays whole
-    // Strips of eight operators with a halo each between them, the last one whole.
-    const double strips = 8.0 / devices + 7 * 0.01;
-    EXPECT_NEAR(makespan(cost, schedule), strips + 1 + 0.32 / devices, 0.02) << devices;
+    EXPECT_EQ(schedule.splits.size(), 9u);
+    // Strips of nine operators with a halo each between them.
+    EXPECT_NEAR(makespan(cost, schedule), 9.0 / devices + 8 * 0.01, 0.02) << devices;
     // Without splits a chain gains nothing.
     EXPECT_NEAR(makespan(cost, ask(cost, "reinsert", devices, {{"iterations", "100"}})), 9, 1e-9);
     for (const char* other : {"heft", "hios-lp", "hios-mr", "hios-lp-inter", "hios-mr-inter"})
@@ -90,7 +89,7 @@ TEST(SplitScheduler, FindsTheBestOfAllChoicesOfTwoBlocks) {
       std::vector<bool> which(graph.size(), false);
       for (int b : {0, 1})
         for (OpId op : graph.blocks()[b].ops) which[op] = (choice >> b & 1) != 0;
-      const Graph split = graph.with_splits(row_splits(graph, which, 2));
+      const Graph split = graph.with_splits(even_splits(graph, which, 2, Along::rows));
       const auto costs = split.splits().empty() ? nullptr : cost.of(split);
       CostModel& its = costs ? *costs : static_cast<CostModel&>(cost);
       const std::vector<int> placed = place_strips(its, base.launch_order, 2);
@@ -98,6 +97,34 @@ TEST(SplitScheduler, FindsTheBestOfAllChoicesOfTwoBlocks) {
     }
     EXPECT_LE(makespan(cost, ask(cost, "split", 2)), best + 1e-9) << "seed " << seed;
   }
+}
+
+TEST(SplitScheduler, SharesABatchBetweenDevices) {
+  const Graph graph = chain_of(9).with_batch(8);
+  SyntheticCost cost = divisible(graph, 0.32);
+  for (int devices : {2, 3, 4, 8}) {
+    const double largest = (8 + devices - 1) / devices / 8.0;
+    for (const char* name : {"split", "data-parallel"}) {
+      const Schedule schedule = ask(cost, name, devices);
+      EXPECT_EQ(schedule.splits.size(), 9u);
+      EXPECT_EQ(schedule.splits.front().along, Along::images);
+      EXPECT_NEAR(makespan(cost, schedule), 9 * largest, 1e-9) << name << devices;  // nothing travels
+    }
+    for (const char* other : {"heft", "hios-lp", "hios-mr"})
+      EXPECT_LE(makespan(cost, ask(cost, other, devices, {{"split", "images"}})), 9 * largest + 1e-9) << other;
+    EXPECT_EQ(ask(cost, "split", devices, {{"along", "rows"}}).splits.front().along, Along::rows);
+  }
+  EXPECT_EQ(ask(cost, "split", 9).splits.front().along, Along::rows);  // too few images
+  // More devices than images: as many compute as there are images.
+  EXPECT_NEAR(makespan(cost, ask(cost, "data-parallel", 20)), 9.0 / 8, 1e-9);
+}
+
+TEST(SplitScheduler, DataParallelOfOneImageIsOneDevice) {
+  const Graph graph = chain_of(4);
+  SyntheticCost cost = divisible(graph, 0.1);
+  const Schedule schedule = ask(cost, "data-parallel", 2);
+  EXPECT_TRUE(schedule.splits.empty());
+  EXPECT_EQ(schedule.devices.front(), ask(cost, "dataflow", 1).devices.front());
 }
 
 TEST(RowSplits, LeaveWholeWhatCannotBeSplit) {
@@ -109,9 +136,10 @@ TEST(RowSplits, LeaveWholeWhatCannotBeSplit) {
   graph.add("out", {graph.all(pool)}, {});
   graph.end_block("all");
   const std::vector<bool> all(graph.size(), true);
-  EXPECT_EQ(row_splits(graph, all, 2).size(), 1u);
-  EXPECT_TRUE(row_splits(graph, all, 12).empty());
-  EXPECT_TRUE(row_splits(graph, std::vector<bool>(graph.size(), false), 2).empty());
+  EXPECT_EQ(even_splits(graph, all, 2, Along::rows).size(), 2u);   // the average, too
+  EXPECT_EQ(even_splits(graph, all, 12, Along::rows).size(), 1u);  // the average alone
+  EXPECT_TRUE(even_splits(graph, all, 13, Along::rows).empty());
+  EXPECT_TRUE(even_splits(graph, std::vector<bool>(graph.size(), false), 2, Along::rows).empty());
 }
 
 }  // namespace

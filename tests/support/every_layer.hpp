@@ -43,6 +43,7 @@ inline Graph every_layer() {
     layer(DepthToSpace{.block = {2, 2}, .phase_first = phase_first});
     layer(DepthToSpace{.block = {4, 2}, .phase_first = phase_first, .crop = {1, 0}, .crop_end = {2, 1}});
   }
+  layer(PixelRow{.begin = 5, .width = 17 * 13 + 9});
   layer(Softmax{.size = 8});
   layer(Softmax{.size = 2, .inner = 2});
   for (const int groups : {1, 2, 8}) {

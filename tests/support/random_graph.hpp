@@ -93,6 +93,11 @@ class RandomGraph {
       list.push_back(layer(shape));
       shape = infer_shape(list.back(), shape);
     }
+    if (below(6) == 0) {  // an affine layer before a pointwise convolution
+      const Activation act = below(3) ? Activation::relu : Activation::none;
+      list.push_back(Conv2d{.out_channels = shape.c, .groups = shape.c, .act = act});
+      list.push_back(Conv2d{.out_channels = 1 + below(6), .stride = {1 + below(2), 1}, .act = activation()});
+    }
     return list;
   }
 

@@ -1,4 +1,4 @@
-// Random splits of a graph's operators into strips of rows.
+// Random splits of a graph's operators into strips of rows or images.
 #pragma once
 
 #include <set>
@@ -10,15 +10,18 @@
 
 namespace opsched::test {
 
-/// Of so many in a hundred of the operators that can be split, into 2 to 4 strips of any height.
+/// Of so many in a hundred of the operators that can be split, into 2 to 4 strips of any size; along images in half of
+/// the cases where there are several.
 inline std::vector<Split> random_splits(const Graph& graph, int percent, std::uint64_t seed) {
   Random random(seed);
   std::vector<Split> splits;
   for (OpId op : graph.units()) {
-    if (!why_whole(graph, op).empty() || !random.chance(percent)) continue;
-    std::set<int> rows;
-    for (int i = 0, n = 1 + random.below(3); i < n; ++i) rows.insert(1 + random.below(graph.op(op).output.h - 1));
-    Split split{op, {rows.begin(), rows.end()}};
+    const Along along = graph.batch() > 1 && random.chance(50) ? Along::images : Along::rows;
+    if (!why_whole(graph, op, along).empty() || !random.chance(percent)) continue;
+    const int all = extent(graph.op(op), graph.batch(), along);
+    std::set<int> begins;
+    for (int i = 0, n = 1 + random.below(3); i < n; ++i) begins.insert(1 + random.below(all - 1));
+    Split split{op, {begins.begin(), begins.end()}, along};
     try {
       graph.with_splits({split});
     } catch (const Error&) {

@@ -205,7 +205,7 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
     for (const auto& group : stage.groups) {
       auto& places = sample.groups.emplace_back();
       for (int op : group) {
-        const auto it = s.index.find(solo_key(stage.signatures[op], stage.batch));
+        const auto it = s.index.find(solo_key(stage.signatures[op], stage.images[op]));
         known = known && it != s.index.end();
         if (known) places.push_back(it->second);
       }
@@ -256,7 +256,8 @@ double ContentionModel::stage_ms(const std::string& key) const {
   if (stage.strategy == Strategy::merge) return merged_task(stage.ops, stage.batch).ms;
   std::vector<std::vector<Task>> groups(stage.groups.size());
   for (std::size_t g = 0; g < groups.size(); ++g)
-    for (int op : stage.groups[g]) groups[g].push_back(operator_task(stage.ops[op], stage.signatures[op], stage.batch));
+    for (int op : stage.groups[g])
+      groups[g].push_back(operator_task(stage.ops[op], stage.signatures[op], stage.images[op]));
   return concurrent_ms(groups, contention_law());
 }
 

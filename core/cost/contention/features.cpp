@@ -20,8 +20,14 @@ OperatorFeatures operator_features(const Operator& op, int batch, int element_by
   f.layers = static_cast<double>(op.layers.size());
   Shape shape = op.input;
   double heaviest = 0;
-  for (const Layer& layer : op.layers) {
+  for (std::size_t i = 0; i < op.layers.size(); ++i) {
+    const Layer& layer = op.layers[i];
     const Shape out = infer_shape(layer, shape);
+    if (is_done_by_next(op, i, shape)) {  // no kernel of its own
+      f.weight_bytes += static_cast<double>(layer_weights(layer, shape)) * element_bytes;
+      --f.layers;
+      continue;
+    }
     if (const auto* conv = std::get_if<Conv2d>(&layer)) {
       const double macs = static_cast<double>(layer_macs(layer, shape)) * batch;
       f.macs += macs;
@@ -47,8 +53,13 @@ OperatorFeatures operator_features(const Operator& op, int batch, int element_by
 }
 
 bool is_chain(const Operator& op) {
-  return std::ranges::count_if(op.layers, [](const Layer& layer) { return !std::holds_alternative<Activate>(layer); }) >
-         1;
+  int kernels = 0;
+  Shape shape = op.input;
+  for (std::size_t i = 0; i < op.layers.size(); ++i) {
+    kernels += !std::holds_alternative<Activate>(op.layers[i]) && !is_done_by_next(op, i, shape);
+    shape = infer_shape(op.layers[i], shape);
+  }
+  return kernels > 1;
 }
 
 std::vector<double> regression_features(const OperatorFeatures& f) {

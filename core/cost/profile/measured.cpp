@@ -17,7 +17,7 @@ Stage alone(OpId op) { return {.strategy = Strategy::concurrent, .groups = {{op}
 }  // namespace
 
 std::unique_ptr<Stopwatch> Stopwatch::of(const Graph& graph) {
-  throw Error("nothing times operators of graph '" + graph.name() + "' that are split into rows");
+  throw Error("nothing times operators of graph '" + graph.name() + "' that are split into strips");
 }
 
 MeasuredCost::MeasuredCost(const Graph& graph, Profile& profile, std::unique_ptr<Stopwatch> stopwatch,

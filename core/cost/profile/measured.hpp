@@ -51,7 +51,7 @@ class MeasuredCost : public CostModel {
   void prefetch(std::span<const Stage> stages) override;
   double utilisation(OpId op) override { return estimator().utilisation(op); }
   /// What the device's arithmetic alone would take.
-  double work_ms(OpId op) override { return static_cast<double>(graph_.macs(op)) * graph_.batch() / macs_per_ms_; }
+  double work_ms(OpId op) override { return static_cast<double>(graph_.macs(op)) * graph_.images(op) / macs_per_ms_; }
   double estimate_stage_ms(const Stage& stage) override { return estimator().estimate_stage_ms(stage); }
   double stage_lower_bound_ms(const Stage& stage) override { return estimator().stage_lower_bound_ms(stage); }
   /// From the profile's transfers; throws Error where it has none.

@@ -74,7 +74,7 @@ RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const Con
   for (OpId op = 0; op < graph.size(); ++op) {
     Task task;
     if (graph.op(op).is_unit()) {
-      task = model.operator_task(graph.op(op), operator_signature(graph, op), graph.batch());
+      task = model.operator_task(graph.op(op), operator_signature(graph, op), graph.images(op));
       if (const ProfileEntry* record = profile.find_stage(signer_.solo(op))) task.ms = record->ms;
     }
     tasks_.push_back(task);

@@ -58,6 +58,9 @@ void add_layer(std::string& text, const Layer& layer) {
     text += std::to_string(pixels->block[0]) + "x" + std::to_string(pixels->block[1]);
     add_pair(text, 'p', pixels->crop, 0);
     add_pair(text, 'e', pixels->crop_end, 0);
+  } else if (const auto* row = std::get_if<PixelRow>(&layer)) {
+    text += "y" + std::to_string(row->width);
+    add_pair(text, 'p', {row->begin, row->begin}, 0);
   } else if (const auto* softmax = std::get_if<Softmax>(&layer)) {
     text += "x" + std::to_string(softmax->size);
     if (softmax->inner != 1) text += "x" + std::to_string(softmax->inner);
@@ -182,6 +185,10 @@ Layer read_layer(Reader& in) {
     pixels.crop = in.pair('p', 0);
     pixels.crop_end = in.pair('e', 0);
     return pixels;
+  }
+  if (in.take('y')) {
+    const int width = in.number();
+    return PixelRow{.begin = in.pair('p', 0)[0], .width = width};
   }
   if (in.take('x')) {
     const int size = in.number();

@@ -24,13 +24,21 @@ struct GroupEncoding {
     auto operator<=>(const Use&) const = default;  // NOLINT(modernize-use-nullptr)
   };
   struct Op {
-    int id;
+    std::string signature;
     std::vector<std::vector<std::string>> local;  ///< a term: '.' and digits, sorted
   };
   std::vector<Op> ops;
   std::vector<Use> uses;  ///< sorted
   std::string text;
 };
+
+std::string batch_prefix(int images) { return "b" + std::to_string(images); }
+
+/// Of up to 8 digits; 0: none.
+int whole_number(const std::string& text) {
+  const bool digits = !text.empty() && text.size() <= 8 && text.find_first_not_of("0123456789") == std::string::npos;
+  return digits ? std::stoi(text) : 0;
+}
 
 std::string letters(int index) {
   std::string name(1, static_cast<char>('a' + index % 26));
@@ -58,8 +66,7 @@ void add_wiring(std::string& text, const std::vector<std::string>& refs) {
 /// are tried one after the other; the smallest text wins.
 class Canonical {
  public:
-  Canonical(std::vector<GroupEncoding> groups, int shared, const std::vector<std::string>& signatures)
-      : groups_(std::move(groups)), shared_(shared), signatures_(signatures) {}
+  Canonical(std::vector<GroupEncoding> groups, int shared) : groups_(std::move(groups)), shared_(shared) {}
 
   std::string text() {
     std::vector<int> colors(groups_.size());
@@ -162,7 +169,7 @@ class Canonical {
             refs.push_back(letters(name[use->shared]));
           }
         }
-        text += ' ' + signatures_[op.id];
+        text += ' ' + op.signature;
         add_wiring(text, refs);
       }
     }
@@ -171,7 +178,6 @@ class Canonical {
 
   std::vector<GroupEncoding> groups_;
   int shared_;
-  const std::vector<std::string>& signatures_;
   std::string best_;
   int leaves_ = 0;
 };
@@ -189,17 +195,19 @@ class Hash {
 
 }  // namespace
 
-StageSigner::StageSigner(const Graph& graph) : prefix_("b" + std::to_string(graph.batch())), slots_(join_slots(graph)) {
+StageSigner::StageSigner(const Graph& graph) : slots_(join_slots(graph)) {
   for (OpId id = 0; id < graph.size(); ++id) {
     std::vector<std::vector<Read>>& reads = reads_.emplace_back();
     for (const Term& term : graph.op(id).terms) {
       reads.emplace_back();
       for (const Value& v : term) {
-        const Rows rows = graph.rows_read(graph.op(id), v);
-        reads.back().push_back({graph.producers(graph.op(id), v), {v.op, v.begin, v.end, rows.begin}});
+        const Region region = graph.read(graph.op(id), v);
+        reads.back().push_back(
+            {graph.producers(graph.op(id), v), {v.op, v.begin, v.end, region.images.begin, region.rows.begin}});
       }
     }
     signatures_.push_back(operator_signature(graph, id));
+    images_.push_back(graph.images(id));
     std::string key;
     if (graph.op(id).is_unit()) key = this->stage({Strategy::concurrent, {{id}}});
     solo_.push_back(std::move(key));
@@ -226,10 +234,16 @@ std::string StageSigner::stage(const Stage& stage) const {
       ops.push_back(signatures_[id] + (readers.empty() ? "" : "@" + readers));
     }
     std::ranges::sort(ops);
-    std::string key = prefix_ + " merge";
+    std::string key = batch_prefix(images_[stage.groups.front().front()]) + " merge";
     for (const std::string& op : ops) key += " " + op;
     return key;
   }
+  int images = 0;
+  for (const Group& group : stage.groups)
+    for (OpId id : group) images = std::max(images, images_[id]);
+  const auto signature = [&](OpId id) {
+    return images_[id] == images ? signatures_[id] : signatures_[id] + "#" + std::to_string(images_[id]);
+  };
   struct Place {
     int group, position;
   };
@@ -251,13 +265,13 @@ std::string StageSigner::stage(const Stage& stage) const {
   };
 
   // What is read from outside, how often.
-  std::vector<std::tuple<OpId, int, int, int>> outside;
+  std::vector<ReadWhat> outside;
   for (const auto& [id, place] : places)
     for (const std::vector<Read>& term : reads_[id])
       for (const Read& read : term)
         if (!inside(read)) outside.push_back(read.what);
   std::ranges::sort(outside);
-  std::vector<std::tuple<OpId, int, int, int>> shared;
+  std::vector<ReadWhat> shared;
   for (std::size_t i = 1; i < outside.size(); ++i)
     if (outside[i] == outside[i - 1] && (shared.empty() || shared.back() != outside[i])) shared.push_back(outside[i]);
 
@@ -266,8 +280,8 @@ std::string StageSigner::stage(const Stage& stage) const {
     GroupEncoding encoding;
     for (OpId id : stage.groups[g]) {
       const int position = static_cast<int>(encoding.ops.size());
-      GroupEncoding::Op op{.id = id, .local = {}};
-      encoding.text += ' ' + signatures_[id] + '@';
+      GroupEncoding::Op op{.signature = signature(id), .local = {}};
+      encoding.text += ' ' + op.signature + '@';
       for (std::size_t t = 0; t < reads_[id].size(); ++t) {
         std::vector<std::string> local;
         int stars = 0;
@@ -295,7 +309,7 @@ std::string StageSigner::stage(const Stage& stage) const {
     groups.push_back(std::move(encoding));
   }
   const int n_shared = static_cast<int>(shared.size());
-  return prefix_ + Canonical(std::move(groups), n_shared, signatures_).text();
+  return batch_prefix(images) + Canonical(std::move(groups), n_shared).text();
 }
 
 SignedStage parse_stage_key(const std::string& key) {
@@ -304,10 +318,9 @@ SignedStage parse_stage_key(const std::string& key) {
   std::string word;
   SignedStage stage;
   in >> word;
-  if (word.size() < 2 || word[0] != 'b' || word.find_first_not_of("0123456789", 1) != std::string::npos ||
-      word.size() > 9)
-    throw fail();
-  stage.batch = std::stoi(word.substr(1));
+  if (word.empty() || word[0] != 'b') throw fail();
+  stage.batch = whole_number(word.substr(1));
+  if (stage.batch < 1) throw fail();
   stage.groups.emplace_back();
   while (in >> word) {
     if (word == "merge" && stage.ops.empty()) {
@@ -317,15 +330,20 @@ SignedStage parse_stage_key(const std::string& key) {
       stage.groups.emplace_back();
     } else {
       const std::size_t at = std::min(word.find('@'), word.size());
-      stage.signatures.push_back(word.substr(0, at));
-      stage.ops.push_back(parse_operator_signature(stage.signatures.back()));
+      std::string signature = word.substr(0, at);
+      const std::size_t fewer = signature.find('#');
+      stage.images.push_back(fewer < at ? whole_number(signature.substr(fewer + 1)) : stage.batch);
+      if (stage.images.back() < 1 || stage.images.back() > stage.batch) throw fail();
+      signature.resize(std::min(fewer, signature.size()));
+      stage.ops.push_back(parse_operator_signature(signature));
+      stage.signatures.push_back(std::move(signature));
       stage.groups.back().push_back(static_cast<int>(stage.ops.size()) - 1);
       std::vector<std::string>& refs = stage.refs.emplace_back();
       std::istringstream wiring(at < word.size() ? word.substr(at + 1) : "");
       for (std::string ref; std::getline(wiring, ref, ',');) refs.push_back(ref);
     }
   }
-  if (stage.groups.back().empty() || stage.batch < 1) throw fail();
+  if (stage.groups.back().empty()) throw fail();
   return stage;
 }
 

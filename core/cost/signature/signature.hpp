@@ -16,6 +16,7 @@
 //             bBATCH merge op op          one merged convolution (of a single one: as if concurrent);
 //                                         op@c: its output is copied for a reader, op@HASH or op@c,HASH: others,
 //                                         of these signatures, read it where it is (merge_copies.hpp)
+//             op#IMAGES: so many images of the batch only
 //   wiring    op@ref,ref,...              one reference a value: '.' read by nobody else in the stage,
 //             a letter: the same value is read elsewhere in the stage, a number: output of that
 //             operator of the group; left out where it would be all '.'
@@ -49,16 +50,17 @@ class StageSigner {
   const std::string& solo(OpId op) const { return solo_[op]; }
 
  private:
+  using ReadWhat = std::tuple<OpId, int, int, int, int>;
   /// What an operator reads as one value.
   struct Read {
-    std::vector<OpId> from;                ///< those that compute it
-    std::tuple<OpId, int, int, int> what;  ///< equal: the same channels and rows
+    std::vector<OpId> from;  ///< those that compute it
+    ReadWhat what;           ///< equal: the same channels, images and rows
   };
 
-  std::string prefix_;
   std::vector<std::vector<std::vector<Read>>> reads_;  ///< by operator and term
   std::vector<JoinSlot> slots_;
   std::vector<std::string> signatures_, solo_;
+  std::vector<int> images_;
   std::vector<std::string> readers_;  ///< by operator: hash of those that would read it as a part of a merge
 };
 
@@ -68,6 +70,7 @@ struct SignedStage {
   Strategy strategy = Strategy::concurrent;
   int batch = 1;
   std::vector<Operator> ops;
+  std::vector<int> images;                     ///< that each of ops computes: `batch`, or fewer
   std::vector<std::vector<int>> groups;        ///< indices into ops
   std::vector<std::string> signatures;         ///< operator_signature of each of ops
   std::vector<std::vector<std::string>> refs;  ///< wiring of each of ops; empty: none

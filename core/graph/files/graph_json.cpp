@@ -95,6 +95,8 @@ Json to_json(const DepthToSpace& d) {
   return json;
 }
 
+Json to_json(const PixelRow& r) { return {{"type", "pixel_row"}, {"begin", r.begin}, {"width", r.width}}; }
+
 Json to_json(const Softmax& s) { return {{"type", "softmax"}, {"size", s.size}, {"inner", s.inner}}; }
 
 Json to_json(const Normalize& n) {
@@ -164,6 +166,13 @@ DepthToSpace read_depth_to_space(const JsonReader& json) {
   return d;
 }
 
+PixelRow read_pixel_row(const JsonReader& json) {
+  json.check_keys({"type", "begin", "width"});
+  PixelRow r{.width = json.at("width").integer(1)};
+  if (json.has("begin")) r.begin = json.at("begin").integer(0);
+  return r;
+}
+
 Softmax read_softmax(const JsonReader& json) {
   json.check_keys({"type", "size", "inner"});
   Softmax s{.size = json.at("size").integer(1)};
@@ -206,10 +215,11 @@ Layer read_layer(const JsonReader& json) {
   }
   if (type == "resize2d") return read_resize(json);
   if (type == "depth_to_space") return read_depth_to_space(json);
+  if (type == "pixel_row") return read_pixel_row(json);
   if (type == "softmax") return read_softmax(json);
   if (type == "normalize") return read_normalize(json);
   json.fail("unknown layer type '" + type +
-            "'; known: conv2d, pool2d, activation, resize2d, depth_to_space, softmax, normalize");
+            "'; known: conv2d, pool2d, activation, resize2d, depth_to_space, pixel_row, softmax, normalize");
 }
 
 OperatorSpec read_operator(const JsonReader& item) {

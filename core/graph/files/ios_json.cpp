@@ -153,6 +153,7 @@ void check_ios_has(const Operator& op) {
   for (const Layer& layer : op.layers) {
     if (std::holds_alternative<Resize2d>(layer)) refuse("resizing");
     if (std::holds_alternative<DepthToSpace>(layer)) refuse("channels that become pixels");
+    if (std::holds_alternative<PixelRow>(layer)) refuse("pixels put into one row");
     if (std::holds_alternative<Softmax>(layer)) refuse("softmax");
     if (std::holds_alternative<Normalize>(layer)) refuse("normalisation by an image's own mean and variance");
     const auto check_window = [&](const auto& w) {

@@ -15,8 +15,7 @@ struct Operands {
   std::vector<OnnxData> values;
   bool last = false;
 
-  Operands(const OnnxReader& reader, const OnnxNode& node, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) values.push_back(reader.computed(node, i));
+  explicit Operands(std::vector<OnnxData> given) : values(std::move(given)) {
     last = std::ranges::any_of(values, &OnnxData::channels_last);
     if (!last) return;
     for (OnnxData& value : values) {
@@ -30,6 +29,12 @@ struct Operands {
     reader.define(node, last ? channels_last(result) : std::move(result));
   }
 };
+
+Operands inputs_of(const OnnxReader& reader, const OnnxNode& node) {
+  std::vector<OnnxData> values;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) values.push_back(reader.computed(node, i));
+  return Operands(std::move(values));
+}
 
 /// The dims that all become after ONNX's broadcasting.
 Dims common_dims(const std::vector<OnnxData>& values) {
@@ -59,34 +64,61 @@ void add_up(OnnxReader& reader, const OnnxNode& node, Operands operands) {
 
 void sum(OnnxReader& reader, const OnnxNode& node) {
   if (node.inputs.empty()) throw Error("has no input");
-  add_up(reader, node, Operands(reader, node, node.inputs.size()));
+  add_up(reader, node, inputs_of(reader, node));
 }
 
-/// A constant that is one number for each channel of `data`, after ONNX's broadcasting.
-std::vector<float> by_channel(OnnxReader& reader, const OnnxTensor& constant, const OnnxData& data) {
+/// A constant that is one number for each channel of `data`, after ONNX's broadcasting; nothing if it is none.
+std::optional<std::vector<float>> by_channel(OnnxReader& reader, const OnnxTensor& constant, const OnnxData& data) {
   const std::size_t rank = constant.dims.size();
   std::vector<float> values = reader.floats(constant), each(data.shape.c);
   for (float value : values)
     if (!std::isfinite(value)) throw Error("constant '" + constant.name + "' is not finite");
   std::vector<std::pair<OnnxAxis, std::int64_t>> axes;  // with the constant's stride
-  bool fits = rank <= data.dims.size();
-  for (std::size_t d = rank, step = 1; fits && d-- > 0; step *= constant.dims[d]) {
+  if (rank > data.dims.size()) return {};
+  for (std::size_t d = rank, step = 1; d-- > 0; step *= constant.dims[d]) {
     if (constant.dims[d] == 1) continue;
     const std::size_t axis = data.dims.size() - rank + d;
     const auto what =
         data.channels_last ? std::optional(OnnxAxis{1, data.shape.c, 1}) : channel_axis(data, axis, reader.batch());
-    fits = what && what->size == constant.dims[d] && (!data.channels_last || axis == data.dims.size() - 1);
-    if (fits) axes.emplace_back(*what, step);
+    if (!what || what->size != constant.dims[d] || (data.channels_last && axis != data.dims.size() - 1)) return {};
+    axes.emplace_back(*what, step);
   }
-  if (!fits)
-    throw Error("a constant of the shape " + to_string(constant.dims) + " with a value of the shape " +
-                to_string(data.dims) + "; only one number, or one for each channel, is supported");
   for (std::int64_t c = 0; c < data.shape.c; ++c) {
     std::int64_t at = 0;
     for (const auto& [axis, step] : axes) at += c / axis.inner % axis.size * step;
     each[c] = values[at];
   }
   return each;
+}
+
+/// A constant with a number for each value of an image like `data`, after ONNX's broadcasting, as a value: the bias of
+/// a convolution over one pixel without weights, whose channels become the pixels.
+OnnxData as_value(OnnxReader& reader, const OnnxNode& node, const OnnxTensor& constant, const OnnxData& data) {
+  const std::vector<float> given = reader.floats(constant);
+  Dims dims = constant.dims;
+  while (dims.size() < data.dims.size()) dims.insert(dims.begin(), 1);
+  bool fits = !data.channels_last && dims.size() == data.dims.size() && dims[0] == 1 &&
+              data.dims[0] == reader.batch() && data.shape.size() <= max_axis;
+  for (std::size_t d = 1; fits && d < dims.size(); ++d) fits = dims[d] == 1 || dims[d] == data.dims[d];
+  if (!fits)
+    throw Error("a constant of the shape " + to_string(constant.dims) + " with a value of the shape " +
+                to_string(data.dims) + " is not supported here");
+  std::vector<float> values(data.shape.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::size_t at = 0, step = 1, rest = i;
+    for (std::size_t d = dims.size(); d-- > 1; rest /= data.dims[d]) {
+      if (dims[d] != 1) at += rest % data.dims[d] * step;
+      step *= dims[d];
+    }
+    values[i] = given[at];
+  }
+  const Value& any = data.pieces.front();
+  const int unit = reader.add_unit(node, std::vector<Term>{{Value{any.op, any.begin, any.begin + 1}}});
+  reader.append(unit, Pool2d{.type = PoolType::global_avg});
+  reader.append(unit, Conv2d{.out_channels = static_cast<int>(values.size())},
+                std::make_shared<const ConvWeights>(ConvWeights{std::vector<float>(values.size(), 0.0f), values}));
+  reader.append(unit, DepthToSpace{.block = {data.shape.h, data.shape.w}, .phase_first = false});
+  return {{reader.units().all(unit)}, data.shape, data.dims};
 }
 
 void affine(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, std::vector<float> factor,
@@ -115,40 +147,58 @@ int constant_input(OnnxReader& reader, const OnnxNode& node) {
   return -1;
 }
 
+/// What a node with a constant computes: of each channel alone, or of two values.
+struct Constant {
+  int input = -1;                                  ///< which one; -1: none
+  OnnxData other;                                  ///< the value beside it
+  std::optional<std::vector<float>> each_channel;  ///< nothing: it is a value
+
+  Constant(OnnxReader& reader, const OnnxNode& node) : input(constant_input(reader, node)) {
+    if (input < 0) return;
+    other = reader.computed(node, 1 - input);
+    each_channel = by_channel(reader, *reader.constant(node, input), other);
+  }
+  /// Both inputs as values, where `each_channel` says nothing; numbers of the constant through `change`.
+  template <class Change>
+  Operands values(OnnxReader& reader, const OnnxNode& node, const Change& change) const {
+    if (input < 0) return inputs_of(reader, node);
+    OnnxTensor changed = *reader.constant(node, input);
+    std::vector<double> numbers;
+    for (float f : reader.floats(changed)) numbers.push_back(change(f));
+    changed = onnx_tensor({changed.dims, std::move(numbers), OnnxNumbers::Type::floating});
+    const OnnxData value = as_value(reader, node, changed, other);
+    return Operands(input == 0 ? std::vector{value, other} : std::vector{other, value});
+  }
+};
+float same(float f) { return f; }
+
 void add(OnnxReader& reader, const OnnxNode& node) {
   if (recognise_onnx_add(reader, node)) return;
-  const int constant = constant_input(reader, node);
-  if (constant < 0) return add_up(reader, node, Operands(reader, node, 2));
-  const OnnxData from = reader.computed(node, 1 - constant);
-  affine(reader, node, from, std::vector<float>(from.shape.c, 1.0f),
-         by_channel(reader, *reader.constant(node, constant), from));
+  const Constant constant(reader, node);
+  if (!constant.each_channel) return add_up(reader, node, constant.values(reader, node, same));
+  affine(reader, node, constant.other, std::vector<float>(constant.other.shape.c, 1.0f), *constant.each_channel);
 }
 
 void subtract(OnnxReader& reader, const OnnxNode& node) {
   if (recognise_onnx_sub(reader, node)) return;
-  const int constant = constant_input(reader, node);
-  if (constant < 0) {
-    Operands operands(reader, node, 2);
+  const Constant constant(reader, node);
+  if (!constant.each_channel) {
+    Operands operands = constant.values(reader, node, same);
     OnnxData& right = operands.values[1];
     const int negative = reader.add_unit(node, right);
     reader.append_affine(negative, std::vector<float>(right.shape.c, -1.0f), std::vector<float>(right.shape.c, 0.0f));
     right.pieces = {reader.units().all(negative)};
     return add_up(reader, node, std::move(operands));
   }
-  const OnnxData from = reader.computed(node, 1 - constant);
-  std::vector<float> bias = by_channel(reader, *reader.constant(node, constant), from);
-  if (constant == 1)
+  const bool from_value = constant.input == 1;
+  std::vector<float> bias = *constant.each_channel;
+  if (from_value)
     for (float& b : bias) b = -b;
-  affine(reader, node, from, std::vector<float>(from.shape.c, constant == 1 ? 1.0f : -1.0f), std::move(bias));
+  affine(reader, node, constant.other, std::vector<float>(constant.other.shape.c, from_value ? 1.0f : -1.0f),
+         std::move(bias));
 }
 
-void multiply(OnnxReader& reader, const OnnxNode& node) {
-  if (recognise_onnx_mul(reader, node)) return;
-  const int constant = constant_input(reader, node);
-  if (constant >= 0)
-    return scale(reader, node, 1 - constant,
-                 by_channel(reader, *reader.constant(node, constant), reader.computed(node, 1 - constant)));
-  Operands operands(reader, node, 2);
+void product(OnnxReader& reader, const OnnxNode& node, Operands operands) {
   const Dims dims = common_dims(operands.values);
   const auto is_image = [](const OnnxData& value) {
     const std::size_t rank = value.dims.size();
@@ -167,14 +217,25 @@ void multiply(OnnxReader& reader, const OnnxNode& node) {
   operands.define(reader, node, {{reader.units().all(unit)}, reader.units()[unit].output, dims});
 }
 
+void multiply(OnnxReader& reader, const OnnxNode& node) {
+  if (recognise_onnx_mul(reader, node)) return;
+  const Constant constant(reader, node);
+  if (constant.each_channel) return scale(reader, node, 1 - constant.input, *constant.each_channel);
+  product(reader, node, constant.values(reader, node, same));
+}
+
+float inverse(float f) {
+  if (f == 0) throw Error("divides by zero");
+  return 1 / f;
+}
+
 void divide(OnnxReader& reader, const OnnxNode& node) {
   if (recognise_onnx_div(reader, node)) return;
-  if (constant_input(reader, node) != 1) throw Error("only a division by a constant is supported");
-  std::vector<float> factor = by_channel(reader, *reader.constant(node, 1), reader.computed(node, 0));
-  for (float& f : factor) {
-    if (f == 0) throw Error("divides by zero");
-    f = 1 / f;
-  }
+  const Constant constant(reader, node);
+  if (constant.input != 1) throw Error("only a division by a constant is supported");
+  if (!constant.each_channel) return product(reader, node, constant.values(reader, node, inverse));
+  std::vector<float> factor = *constant.each_channel;
+  for (float& f : factor) f = inverse(f);
   scale(reader, node, 0, std::move(factor));
 }
 
@@ -185,7 +246,9 @@ void negate(OnnxReader& reader, const OnnxNode& node) {
 /// One slope is that of a leaky relu. One for each channel: slope * x + (1 - slope) * relu(x).
 void p_relu(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.computed(node, 0);
-  std::vector<float> slope = by_channel(reader, reader.needed_constant(node, 1), from);
+  const auto given = by_channel(reader, reader.needed_constant(node, 1), from);
+  if (!given) throw Error("slopes that differ from pixel to pixel are not supported");
+  std::vector<float> slope = *given;
   const bool one = std::ranges::all_of(slope, [&](float f) { return f == slope.front(); });
   const int rectified = reader.add_unit(node, from);
   reader.append(rectified, Activate{one ? Activation{Activation::leaky_relu, slope.front()} : Activation::relu});

@@ -110,6 +110,8 @@ class OnnxExport {
         value = resized(value, *resize, shape, out);
       else if (const auto* blocks = std::get_if<DepthToSpace>(&op.layers[layer]))
         value = spread(value, *blocks, shape, out);
+      else if (const auto* row = std::get_if<PixelRow>(&op.layers[layer]))
+        value = in_a_row(value, *row, shape);
       else if (const auto* softmax = std::get_if<Softmax>(&op.layers[layer]))
         value = shares(value, *softmax, shape);
       else if (const auto* how = std::get_if<Normalize>(&op.layers[layer]))
@@ -215,6 +217,12 @@ class OnnxExport {
     if (layer.crop == std::array{0, 0} && layer.crop_end == std::array{0, 0}) return image;
     return node("Slice", {image, integers("begin", pair(layer.crop)),
                           integers("end", {layer.crop[0] + out.h, layer.crop[1] + out.w}), integers("axis", {2, 3})});
+  }
+
+  std::string in_a_row(const std::string& value, const PixelRow& layer, const Shape& in) {
+    const int pixels = in.h * in.w;
+    const std::string row = reshaped(value, {graph_.batch(), in.c, 1, pixels});
+    return node("Pad", {row, integers("pads", {0, 0, 0, layer.begin, 0, 0, 0, layer.width - layer.begin - pixels})});
   }
 
   std::string shares(const std::string& value, const Softmax& layer, const Shape& in) {

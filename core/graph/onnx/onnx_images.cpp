@@ -9,9 +9,18 @@
 namespace opsched {
 namespace {
 
+/// Is this an image whose pixels have become one row?
+bool is_pixel_row(const OnnxReader& reader, const OnnxData& value) {
+  const Shape& shape = value.shape;
+  return shape.h > 1 &&
+         value.dims == std::vector<std::int64_t>{reader.batch(), shape.c, 1, std::int64_t{shape.h} * shape.w};
+}
+
 /// Rows and columns at the four edges of an image: zeros where there are more, or less of the image.
 void pad(OnnxReader& reader, const OnnxNode& node) {
-  const OnnxData& from = reader.image(node, 0);
+  const OnnxData& seen = reader.data(node, 0);
+  const OnnxData from =
+      is_pixel_row(reader, seen) ? reader.pixel_row(node, seen, 0, seen.dims[3]) : reader.image(node, 0);
   const auto* attribute = node.integers("pads");  // before version 11
   const std::vector<std::int64_t> given = attribute ? *attribute : reader.integers(node, 1);
   std::vector<std::int64_t> axes{0, 1, 2, 3};

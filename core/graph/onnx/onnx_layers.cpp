@@ -40,6 +40,44 @@ void conv_over_channels(OnnxReader& reader, const OnnxNode& node, const OnnxData
   reader.define(node, unit, {reader.batch(), outs, positions});
 }
 
+/// Of a value whose channels are seen as [channels][inner], and its pixels in any way: inner. 0: it is an image as it
+/// was computed, or is seen otherwise.
+int inner_channels(const OnnxReader& reader, const OnnxData& from) {
+  const std::vector<std::int64_t>& dims = from.dims;
+  const Shape& shape = from.shape;
+  if (dims.size() != 4 || dims[0] != reader.batch() || shape.c % dims[1] != 0) return 0;
+  if (dims[1] == shape.c && dims[2] == shape.h && dims[3] == shape.w) return 0;
+  const std::int64_t inner = shape.c / dims[1];
+  return dims[2] % inner == 0 && dims[2] * dims[3] == inner * from.pixels() ? static_cast<int>(inner) : 0;
+}
+
+/// The weights of a 1x1 convolution for channels seen as [channels][inner]: the same ones at each place of `inner`.
+std::shared_ptr<const ConvWeights> repeated(const ConvWeights& own, int inner) {
+  const std::size_t outs = own.bias.size(), ins = own.weight.size() / outs;
+  ConvWeights all{std::vector<float>(outs * ins * inner * inner, 0.0f), std::vector<float>(outs * inner)};
+  for (std::size_t row = 0; row < outs * inner; ++row) {
+    const std::size_t out = row / inner, place = row % inner;
+    all.bias[row] = own.bias[out];
+    for (std::size_t i = 0; i < ins; ++i) all.weight[row * ins * inner + i * inner + place] = own.weight[out * ins + i];
+  }
+  return std::make_shared<const ConvWeights>(std::move(all));
+}
+
+/// A 1x1 convolution at each place of `inner`, as YOLO's distributions of distances have it, and wherever pixels are.
+void conv_at_places(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, int inner) {
+  const OnnxTensor& weight = reader.needed_constant(node, 1);
+  const auto outs = static_cast<int>(weight.dims[0]);
+  const OnnxWindow window = convolution_window(node, weight.dims, {static_cast<int>(from.dims[1]), inner, 1});
+  if (weight.dims[1] != from.dims[1] || window.kernel != std::array{1, 1} || window.stride != std::array{1, 1} ||
+      window.padding != std::array{0, 0} || window.more_padding != std::array{0, 0} || node.integer("group", 1) != 1 ||
+      std::int64_t{outs} * inner > max_axis || std::int64_t{outs} * inner * from.shape.c > max_sequence_weights)
+    reader.image(node, 0);  // says what it was reshaped to
+  const OnnxTensor* const bias = node.has_input(2) ? &reader.needed_constant(node, 2) : nullptr;
+  const int unit = reader.add_unit(node, from);
+  reader.append(unit, Conv2d{.out_channels = outs * inner}, repeated(*reader.weights(weight, bias, outs), inner));
+  reader.define(node, unit, {reader.batch(), outs, from.dims[2], from.dims[3]});
+}
+
 /// Is this [batch, channels, length], with the image as one row?
 bool is_sequence(const OnnxReader& reader, const OnnxData& data) {
   return data.dims == std::vector<std::int64_t>{reader.batch(), data.shape.c, data.shape.w} && data.shape.h == 1;
@@ -53,6 +91,8 @@ void conv(OnnxReader& reader, const OnnxNode& node) {
   if (dims.size() != 4) throw Error("only convolutions of one or two dimensions are supported");
   for (std::int64_t dim : dims)
     if (dim < 1 || dim > max_axis) throw Error("weights of an impossible shape");
+  if (const int inner = sequence ? 0 : inner_channels(reader, reader.data(node, 0)); inner > 0)
+    return conv_at_places(reader, node, reader.data(node, 0), inner);
   const OnnxData& from = sequence ? reader.data(node, 0) : reader.image(node, 0);
   const bool in_channels = sequence && !is_sequence(reader, from);
   if (in_channels && (from.dims.size() != 3 || from.dims[0] != reader.batch() || from.pixels() != 1))

@@ -345,6 +345,13 @@ const std::vector<OnnxData>& OnnxReader::sequence(const OnnxNode& node, std::siz
   if (found == sequences_.end()) throw Error("input '" + node.input(i) + "' is no list of values");
   return found->second;
 }
+OnnxData OnnxReader::pixel_row(const OnnxNode& node, const OnnxData& from, std::int64_t begin, std::int64_t width) {
+  const int unit = add_unit(node, from);
+  append(unit, PixelRow{.begin = static_cast<int>(begin), .width = static_cast<int>(width)});
+  const Shape& shape = units_[unit].output;
+  return {{units_.all(unit)}, shape, {batch_, shape.c, shape.h, shape.w}};
+}
+
 OnnxData OnnxReader::data_like(int unit, const OnnxData& from) const {
   return {{units_.all(unit)}, units_[unit].output, from.dims, from.channels_last};
 }

@@ -70,6 +70,8 @@ class OnnxReader {
                       std::array<int, 2> stride = {1, 1}) {
     units_.append_padding(unit, before, more, stride);
   }
+  /// Its pixels, row by row, from `begin` on of a row of `width`.
+  OnnxData pixel_row(const OnnxNode& node, const OnnxData& from, std::int64_t begin, std::int64_t width);
   void append_affine(int unit, std::vector<float> factor, std::vector<float> bias) {
     units_.append_affine(unit, std::move(factor), std::move(bias));
   }

@@ -144,7 +144,31 @@ void gather(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, std::move(result));
 }
 
+/// Joins pixels, if these are [batch, channels, pixels] of several images; false if not.
+bool concat_pixels(OnnxReader& reader, const OnnxNode& node) {
+  std::vector<OnnxData> parts;
+  std::int64_t width = 0;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    const OnnxData& part = parts.emplace_back(reader.data(node, i));
+    const std::int64_t pixels = std::int64_t{part.shape.h} * part.shape.w;
+    if (part.dims != std::vector<std::int64_t>{reader.batch(), parts[0].shape.c, pixels} || pixels < 2 ||
+        part.shape.c != parts[0].shape.c || onnx_axis(node.integer("axis", 1), 3, 2) != 2)
+      return false;
+    width += pixels;
+  }
+  if (width > max_axis) throw Error("joins " + std::to_string(width) + " pixels");
+  Term sum;
+  std::int64_t begin = 0;
+  for (const OnnxData& part : parts) {
+    sum.push_back(reader.pixel_row(node, part, begin, width).pieces.front());
+    begin += part.dims[2];
+  }
+  reader.define(node, reader.add_unit(node, std::vector<Term>{sum}), {reader.batch(), parts[0].shape.c, width});
+  return true;
+}
+
 void concat(OnnxReader& reader, const OnnxNode& node) {
+  if (concat_pixels(reader, node)) return;
   std::vector<OnnxData> parts;
   std::vector<OnnxAxis> axes;
   std::size_t axis = 0;

@@ -287,6 +287,35 @@ std::vector<OnnxOutput> OnnxUnits::fuse(std::vector<OnnxOutput> outputs) {
   return outputs;
 }
 
+/// A unit that scales and shifts channels and that pointwise convolutions alone read becomes the first layer of each:
+/// they can do it as they read, without a pass over the image.
+void OnnxUnits::fuse_into_readers() {
+  std::vector<std::vector<int>> readers(units_.size());
+  for (int u = 0; u < size(); ++u)
+    if (needed_[u])
+      for (const Term& term : units_[u].terms)
+        for (const Value& value : term) readers[value.op].push_back(u);
+  for (int u = 0; u < size(); ++u) {
+    const OnnxUnit& affine = units_[u];
+    const bool fits = needed_[u] && affine.layers.size() == 1 && !affine.is_product() && !readers[u].empty() &&
+                      is_affine(affine.layers.front(), affine.output) && std::ranges::all_of(readers[u], [&](int r) {
+                        const OnnxUnit& reader = units_[r];
+                        return whole_unit(reader.terms, units_) == u && !reader.is_product() &&
+                               !reader.layers.empty() && is_pointwise(reader.layers.front());
+                      });
+    if (!fits) continue;
+    for (int r : readers[u]) {
+      OnnxUnit& reader = units_[r];
+      reader.terms = affine.terms;
+      reader.layers.insert(reader.layers.begin(), affine.layers.front());
+      std::map<int, std::shared_ptr<const ConvWeights>> weights{{0, affine.weights.at(0)}};
+      for (auto& [layer, own] : reader.weights) weights[layer + 1] = std::move(own);
+      reader.weights = std::move(weights);
+    }
+    needed_[u] = 0;
+  }
+}
+
 /// The outputs of a Graph are the operators that nobody reads, in their order. Where the model's are
 /// not, each gets an operator of its own.
 void OnnxUnits::add_outputs(const std::vector<OnnxOutput>& outputs) {
@@ -318,6 +347,7 @@ Graph OnnxUnits::finish(const std::string& name, int batch, const std::vector<On
   for (int u = size() - 1; u >= 0; --u)
     if (needed_[u]) need(units_[u].terms);
   add_outputs(fuse(outputs));
+  fuse_into_readers();
 
   Graph graph(valid_utf8(name), batch);
   auto table = std::make_shared<WeightTable>();

@@ -61,7 +61,8 @@ class OnnxUnits {
   Value all(int unit) const { return {unit, 0, units_[unit].output.c}; }
 
   /// The graph of all that the outputs need, cut into natural blocks, with its weights. Affine units and
-  /// activations become part of the unit before them where nobody else reads that.
+  /// activations become part of the unit before them where nobody else reads that; affine units that are left, of the
+  /// pointwise convolutions behind them where they have no other readers.
   Graph finish(const std::string& name, int batch, const std::vector<OnnxOutput>& outputs);
 
  private:
@@ -69,6 +70,7 @@ class OnnxUnits {
   void add_outputs(const std::vector<OnnxOutput>& outputs);
   /// The outputs, read from where they then are.
   std::vector<OnnxOutput> fuse(std::vector<OnnxOutput> outputs);
+  void fuse_into_readers();
   bool fuse_into(int producer, OnnxUnit& unit);
   bool fuse_affine(OnnxUnit& into, const OnnxUnit& affine);
   void fold_affine(OnnxUnit& from, OnnxUnit& unit);

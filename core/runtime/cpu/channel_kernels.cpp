@@ -1,4 +1,4 @@
-// Layers whose results depend on several channels, but on no weights.
+// Layers without weights whose results depend on several channels, or lie at other pixels.
 #include <algorithm>
 #include <cmath>
 
@@ -32,6 +32,16 @@ void depth_to_space(TensorView<const float> in, const DepthToSpace& pixels, Tens
         const int channel = pixels.phase_first ? phase * out.shape.c + c : c * bh * bw + phase;
         *to++ = in.plane(image, channel)[std::int64_t{from_y / bh} * in.shape.w + from_x / bw];
       }
+  });
+}
+
+void pixel_row(TensorView<const float> in, const PixelRow& row, TensorView<float> out, int threads) {
+  const std::int64_t pixels = std::int64_t{in.shape.h} * in.shape.w;
+  parallel_for(out.n * out.shape.c, threads, [&](int job) {
+    const int image = job / out.shape.c, c = job % out.shape.c;
+    float* const to = out.plane(image, c);
+    std::fill(to, to + row.width, 0.0f);
+    std::copy_n(in.plane(image, c), pixels, to + row.begin);
   });
 }
 
@@ -78,6 +88,7 @@ void apply(TensorView<const float> in, const Layer& layer, TensorView<float> out
   if (const auto* window = std::get_if<Pool2d>(&layer)) return pool(in, *window, out, threads);
   if (const auto* size = std::get_if<Resize2d>(&layer)) return resize(in, *size, out, threads);
   if (const auto* pixels = std::get_if<DepthToSpace>(&layer)) return depth_to_space(in, *pixels, out, threads);
+  if (const auto* row = std::get_if<PixelRow>(&layer)) return pixel_row(in, *row, out, threads);
   if (const auto* over = std::get_if<Softmax>(&layer)) return softmax(in, *over, out, threads);
   if (const auto* by = std::get_if<Normalize>(&layer)) return normalize(in, *by, out, threads);
   gather({&in, 1}, std::get<Activate>(layer).act, out, threads);

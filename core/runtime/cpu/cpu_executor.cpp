@@ -38,7 +38,7 @@ class Event {
 class CpuExecutor : public Executor {
  public:
   CpuExecutor(const Graph& graph, Program program, std::uint64_t seed, ProcessGroup* processes)
-      : batch_(graph.batch()), program_(std::move(program)), processes_(processes) {
+      : program_(std::move(program)), processes_(processes) {
     for (std::int64_t bytes : program_.arena_bytes) arenas_.emplace_back(bytes / sizeof(float));
     for (const Step& step : program_.steps) {
       weights_.push_back(step.weights.empty() ? ConvWeights{} : merged_weights(graph, step, seed));
@@ -88,19 +88,19 @@ class CpuExecutor : public Executor {
   Measurement measure(const MeasureOptions&) override { return summarise(sample(1)); }
 
   std::int64_t activation_bytes(int device) const override { return program_.arena_bytes.at(device); }
-  std::int64_t transfer_bytes() const override { return opsched::transfer_bytes(program_, sizeof(float), batch_); }
+  std::int64_t transfer_bytes() const override { return opsched::transfer_bytes(program_, sizeof(float)); }
 
  private:
   TensorView<float> view(const View& v) {
     const Buffer& buffer = program_.buffers[v.buffer];
     float* data = arenas_[buffer.device].data() + buffer.offset / static_cast<std::int64_t>(sizeof(float));
-    return part_of(data, batch_, buffer.shape, v.channel, v.channels, v.rows);
+    return part_of(data, buffer.shape, v.channel, v.channels, v.region);
   }
 
   void clear_padding(const Buffer& buffer) {
     const std::int64_t plane = std::int64_t{buffer.shape.h} * buffer.shape.w;
     float* image = arenas_[buffer.device].data() + buffer.offset / static_cast<std::int64_t>(sizeof(float));
-    for (int n = 0; n < batch_; ++n, image += buffer.shape.size())
+    for (int n = 0; n < buffer.images; ++n, image += buffer.shape.size())
       std::fill_n(image + buffer.shape.size() - buffer.padding * plane, buffer.padding * plane, 0.0f);
   }
 
@@ -142,10 +142,11 @@ class CpuExecutor : public Executor {
     if (step.kind == Step::Kind::multiply) return multiply(inputs, step.pre, out, 1);
     TensorView<const float> in = inputs.front();
     std::vector<float> sum;
-    if (inputs.size() > 1 || step.pre != Activation::none) {
+    if (inputs.size() > 1 || step.affine || step.pre != Activation::none) {
       sum.resize(in.n * in.shape.size());
       const TensorView<float> to{sum.data(), in.shape.size(), in.n, in.shape};
-      gather(inputs, step.pre, to, 1);
+      gather(inputs, step.affine ? Activation::none : step.pre, to, 1);
+      if (step.affine) scale(to, weights.input_factor, weights.input_bias, step.pre, to, 1);
       in = to;
     }
     std::visit(
@@ -173,7 +174,6 @@ class CpuExecutor : public Executor {
     gather({&from, 1}, Activation::none, to, 1);
   }
 
-  int batch_;
   Program program_;
   ProcessGroup* processes_;                                  ///< nullptr: the program sends and receives nothing
   std::vector<std::vector<float>> arenas_;                   ///< a device

@@ -23,10 +23,10 @@ void activate(float* data, std::int64_t size, const Activation& act) {
 }
 
 /// Output positions [begin, end) whose tap `k` lies inside an input of this size.
-struct Range {
+struct Taps {
   int begin, end;
   template <class Window>
-  Range(const Window& w, int d, int k, int size, int out) {
+  Taps(const Window& w, int d, int k, int size, int out) {
     const int stride = w.stride[d], first = w.padding[d] - k * w.dilation[d];  // the first o with o * stride >= first
     begin = first > 0 ? std::min((first + stride - 1) / stride, out) : 0;
     const int last = size - 1 + first;  // the last one with o * stride <= last
@@ -40,7 +40,7 @@ template <class Window, class T, class Tap>
 void for_taps(const Window& w, const Shape& in, const Shape& out, const float* from, T* to, const Tap& tap) {
   for (int ky = 0; ky < w.kernel[0]; ++ky)
     for (int kx = 0; kx < w.kernel[1]; ++kx) {
-      const Range ys(w, 0, ky, in.h, out.h), xs(w, 1, kx, in.w, out.w);
+      const Taps ys(w, 0, ky, in.h, out.h), xs(w, 1, kx, in.w, out.w);
       for (int y = ys.begin; y < ys.end; ++y)
         tap(ky, kx, to + std::int64_t{y} * out.w + xs.begin,
             from + std::int64_t{y * w.stride[0] - w.padding[0] + ky * w.dilation[0]} * in.w + xs.begin * w.stride[1] -
@@ -75,7 +75,7 @@ Matrix columns(TensorView<const float> source, int image, int first, int channel
   for (int c = 0; c < channels; ++c)
     for (int ky = 0; ky < conv.kernel[0]; ++ky)
       for (int kx = 0; kx < conv.kernel[1]; ++kx) {
-        const Range xs(conv, 1, kx, in.w, out.w);
+        const Taps xs(conv, 1, kx, in.w, out.w);
         for (int pixel = begin; pixel < end;) {
           const int oy = pixel / out.w, from = pixel % out.w, until = std::min(out.w, from + end - pixel);
           const int y = oy * conv.stride[0] - conv.padding[0] + ky * conv.dilation[0];
@@ -134,6 +134,17 @@ void gather(std::span<const TensorView<const float>> inputs, Activation act, Ten
     Row to(out.plane(image, c), size);
     to = ConstRow(inputs[0].plane(image, c), size);
     for (const TensorView<const float>& input : inputs.subspan(1)) to += ConstRow(input.plane(image, c), size);
+    activate(to.data(), size, act);
+  });
+}
+
+void scale(TensorView<const float> in, std::span<const float> factor, std::span<const float> bias, Activation act,
+           TensorView<float> out, int threads) {
+  const std::int64_t size = std::int64_t{out.shape.h} * out.shape.w;
+  parallel_for(out.n * out.shape.c, threads, [&](int job) {
+    const int image = job / out.shape.c, c = job % out.shape.c;
+    Row to(out.plane(image, c), size);
+    to = ConstRow(in.plane(image, c), size) * factor[c] + bias[c];
     activate(to.data(), size, act);
   });
 }

@@ -21,19 +21,23 @@ struct TensorView {
   operator TensorView<const T>() const { return {data, batch_stride, n, shape, channel_stride}; }
 };
 
-/// Channels from `channel` on and rows of a dense tensor of shape `whole` at `data`.
+/// Channels from `channel` on of a region of dense tensors of shape `whole` at `data`.
 template <class T>
-TensorView<T> part_of(T* data, int n, const Shape& whole, int channel, int channels, const Rows& rows) {
+TensorView<T> part_of(T* data, const Shape& whole, int channel, int channels, const Region& region) {
   const std::int64_t plane = std::int64_t{whole.h} * whole.w;
-  return {data + channel * plane + std::int64_t{rows.begin} * whole.w,
+  return {data + region.images.begin * whole.size() + channel * plane + std::int64_t{region.rows.begin} * whole.w,
           whole.size(),
-          n,
-          {channels, rows.size(), whole.w},
+          region.images.size(),
+          {channels, region.rows.size(), whole.w},
           plane};
 }
 
 /// out = act(sum of inputs). A NaN anywhere stays a NaN, here and below.
 void gather(std::span<const TensorView<const float>> inputs, Activation act, TensorView<float> out, int threads);
+
+/// out = act(factor * in + bias), factor and bias of each channel; out may be in.
+void scale(TensorView<const float> in, std::span<const float> factor, std::span<const float> bias, Activation act,
+           TensorView<float> out, int threads);
 
 /// Convolution of any group count, with bias and activation.
 void convolve(TensorView<const float> in, const Conv2d& conv, const ConvWeights& weights, TensorView<float> out,
@@ -45,6 +49,8 @@ void multiply(std::span<const TensorView<const float>> inputs, Activation act, T
 void resize(TensorView<const float> in, const Resize2d& resize, TensorView<float> out, int threads);
 
 void depth_to_space(TensorView<const float> in, const DepthToSpace& pixels, TensorView<float> out, int threads);
+
+void pixel_row(TensorView<const float> in, const PixelRow& row, TensorView<float> out, int threads);
 
 void softmax(TensorView<const float> in, const Softmax& softmax, TensorView<float> out, int threads);
 

@@ -10,7 +10,7 @@ namespace {
 
 Tensor empty_tensor(int n, const Shape& shape) { return {n, shape, std::vector<float>(n * shape.size())}; }
 
-TensorView<float> all(Tensor& t) { return part_of(t.data.data(), t.n, t.shape, 0, t.shape.c, {0, t.shape.h}); }
+TensorView<float> all(Tensor& t) { return part_of(t.data.data(), t.shape, 0, t.shape.c, {{0, t.n}, {0, t.shape.h}}); }
 
 /// What an operator reads as one term, from everything that was computed.
 std::vector<TensorView<const float>> read(const Graph& graph, const Operator& op, const Term& term,
@@ -18,7 +18,7 @@ std::vector<TensorView<const float>> read(const Graph& graph, const Operator& op
   std::vector<TensorView<const float>> inputs;
   for (const Value& v : term) {
     const Tensor& from = values[v.op];
-    inputs.push_back(part_of(from.data.data(), from.n, from.shape, v.begin, v.channels(), graph.rows_read(op, v)));
+    inputs.push_back(part_of(from.data.data(), from.shape, v.begin, v.channels(), graph.read(op, v)));
   }
   return inputs;
 }
@@ -28,22 +28,22 @@ Tensor multiplied(const Graph& graph, const Operator& op, const std::vector<Tens
   std::vector<TensorView<const float>> factors;
   for (const Term& term : op.terms) {
     const std::vector<TensorView<const float>> inputs = read(graph, op, term, values);
-    sums.push_back(empty_tensor(graph.batch(), inputs.front().shape));
+    sums.push_back(empty_tensor(graph.images(op), inputs.front().shape));
     gather(inputs, Activation::none, all(sums.back()), threads);
   }
   for (Tensor& sum : sums) factors.push_back(all(sum));
-  Tensor x = empty_tensor(graph.batch(), op.input);
+  Tensor x = empty_tensor(graph.images(op), op.input);
   multiply(factors, Activation::none, all(x), threads);
   return x;
 }
 
 Tensor joined(const Graph& graph, const Operator& op, const std::vector<Tensor>& values, int threads) {
-  Tensor x = empty_tensor(graph.batch(), op.input);
+  Tensor x = empty_tensor(graph.images(op), op.input);
   int channel = 0;
   for (const Term& term : op.terms) {
     const int channels = term.front().channels();
     gather(read(graph, op, term, values), Activation::none,
-           part_of(x.data.data(), x.n, x.shape, channel, channels, {0, x.shape.h}), threads);
+           part_of(x.data.data(), x.shape, channel, channels, {{0, x.n}, {0, x.shape.h}}), threads);
     channel += channels;
   }
   return x;
@@ -96,8 +96,8 @@ std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tens
     if (what.is_strip()) {
       Tensor& whole = values[what.stack];
       const TensorView<const float> strip = all(values[op]);
-      gather({&strip, 1}, Activation::none,
-             part_of(whole.data.data(), whole.n, whole.shape, 0, whole.shape.c, what.rows), threads);
+      gather({&strip, 1}, Activation::none, part_of(whole.data.data(), whole.shape, 0, whole.shape.c, what.writes),
+             threads);
     }
     if (observe && !what.is_stack()) observe(op, values[op]);
     for (const Term& term : what.terms)

@@ -41,8 +41,7 @@ class CudaExecutor final : public Executor {
         devices_(devices.begin(), devices.end()),
         note_(std::move(note)),
         captured_(
-            lower(graph, schedule, lowering_for(precision, waits)), graph.batch(), precision, MemoryUse::own, devices,
-            route,
+            lower(graph, schedule, lowering_for(precision, waits)), precision, MemoryUse::own, devices, route,
             [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
               return weights_->get(step, kernel, device);
             },
@@ -134,7 +133,7 @@ class CudaExecutor final : public Executor {
 
   std::int64_t activation_bytes(int device) const override { return captured_.program().arena_bytes.at(device); }
   std::int64_t transfer_bytes() const override {
-    return opsched::transfer_bytes(captured_.program(), static_cast<int>(element_bytes(precision_)), graph_.batch());
+    return opsched::transfer_bytes(captured_.program(), static_cast<int>(element_bytes(precision_)));
   }
 
  private:
@@ -265,11 +264,11 @@ std::unique_ptr<CudaInference> CudaRuntime::make_inference(const Graph& graph, c
   const auto source = [&](const Step& step, const Kernel& kernel, DeviceContext& device) {
     return weights->get(step, kernel, device);
   };
-  return make_graph_inference(graph,
-                              std::make_unique<CapturedProgram>(
-                                  lower(graph, schedule, lowering_for(precision, Waits::needed)), graph.batch(),
-                                  precision, MemoryUse::own, devices, impl_->route, source, impl_->options.progress),
-                              weights);
+  return make_graph_inference(
+      graph,
+      std::make_unique<CapturedProgram>(lower(graph, schedule, lowering_for(precision, Waits::needed)), precision,
+                                        MemoryUse::own, devices, impl_->route, source, impl_->options.progress),
+      weights);
 }
 
 std::unique_ptr<PartRuntime> CudaRuntime::make_parts(ProcessGroup& processes) {

@@ -15,7 +15,8 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
                     .depthwise_pre = true,
                     .pool_sum = true,
                     .pool_pre = true,
-                    .conv_act = true};
+                    .conv_act = true,
+                    .conv_affine = true};
   return options;
 }
 

@@ -24,6 +24,8 @@ const char* name(Step::Kind kind) {
       return "resize";
     case Step::Kind::depth_to_space:
       return "depth_to_space";
+    case Step::Kind::pixel_row:
+      return "pixel_row";
     case Step::Kind::softmax:
       return "softmax";
     case Step::Kind::normalize:
@@ -84,16 +86,17 @@ void write_layout(std::ostream& out, const TensorLayout& t) {
 }  // namespace
 
 TensorLayout dense_layout(const Shape& shape, TensorFormat layout) {
-  return slice_layout(shape, 0, shape.c, 1, layout, /*element_bytes=*/4);
+  return slice_layout(shape, 0, shape.c, layout, /*element_bytes=*/4);
 }
 
-TensorLayout slice_layout(const Shape& whole, int channel, int channels, int batch, TensorFormat layout,
-                          int element_bytes, Rows rows) {
-  if (rows.empty()) rows = {0, whole.h};
+TensorLayout slice_layout(const Shape& whole, int channel, int channels, TensorFormat layout, int element_bytes,
+                          Region region) {
+  if (region.empty()) region = {{0, 1}, {0, whole.h}};
   const std::int64_t plane = std::int64_t{whole.h} * whole.w;
   TensorLayout t;
   t.n = whole.c * plane;
-  if (batch == 1) t.n = layout == TensorFormat::nchw ? channels * plane : std::int64_t{whole.c} * rows.size() * whole.w;
+  if (region.images.size() == 1)
+    t.n = layout == TensorFormat::nchw ? channels * plane : std::int64_t{whole.c} * region.rows.size() * whole.w;
   if (layout == TensorFormat::nchw) {
     t.c = plane;
     t.h = whole.w;
@@ -103,16 +106,18 @@ TensorLayout slice_layout(const Shape& whole, int channel, int channels, int bat
     t.h = std::int64_t{whole.w} * whole.c;
     t.w = whole.c;
   }
-  const std::int64_t offset = slice_offset(whole, channel, layout, element_bytes, rows.begin);
+  const std::int64_t offset = slice_offset(whole, channel, layout, element_bytes, region);
   t.alignment = 16;
   while (offset % t.alignment != 0) t.alignment /= 2;
   return t;
 }
 
-std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes, int row) {
+std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes,
+                          const Region& region) {
+  const int row = region.rows.begin;
   const std::int64_t first = layout == TensorFormat::nchw ? (std::int64_t{channel} * whole.h + row) * whole.w
                                                           : std::int64_t{row} * whole.w * whole.c + channel;
-  return first * element_bytes;
+  return (first + region.images.begin * whole.size()) * element_bytes;
 }
 
 std::string Problem::key() const {
@@ -141,12 +146,15 @@ std::string Problem::key() const {
     out << (pixels->phase_first ? " phase_first" : " phase_last");
     write_pair(out, 'k', pixels->block);
     write_pair(out, 'p', pixels->crop);
+  } else if (const auto* row = std::get_if<PixelRow>(&layer)) {
+    out << " from " << row->begin;
   } else if (const auto* softmax = std::get_if<Softmax>(&layer)) {
     out << ' ' << softmax->size << 'x' << softmax->inner;
   } else if (const auto* normalize = std::get_if<Normalize>(&layer)) {
     out << (normalize->per_pixel ? " pixels g" : " images g") << normalize->groups << std::hexfloat << " e"
         << normalize->epsilon << std::defaultfloat;
   }
+  if (affine) out << " affine";
   out << " pre:" << to_string(pre) << " in:";
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (i > 0) out << '+';
@@ -157,13 +165,21 @@ std::string Problem::key() const {
   return out.str();
 }
 
-Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout, int batch) {
+int images_at_once(const Program& program, const Step& step) {
+  const auto all_rows = [&](const View& view) {
+    return view.region.rows.size() == program.buffers[view.buffer].shape.h;
+  };
+  return std::ranges::all_of(step.inputs, all_rows) && all_rows(step.output) ? step.output.region.images.size() : 1;
+}
+
+Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout) {
   if (moves_only(step.kind)) throw Error("a transfer between devices is not a problem of the kernel library");
+  const int batch = images_at_once(program, step);
   const auto place = [&](const View& view) {
-    if (batch > 1 && view.rows.size() < program.buffers[view.buffer].shape.h)
-      throw Error("kernels compute rows of one image only: run split operators at batch 1");
-    return slice_layout(program.buffers[view.buffer].shape, view.channel, view.channels, batch, layout,
-                        element_bytes(precision), view.rows);
+    Region region = view.region;
+    region.images.end = region.images.begin + batch;
+    return slice_layout(program.buffers[view.buffer].shape, view.channel, view.channels, layout,
+                        element_bytes(precision), region);
   };
   const auto shape = [&](const View& view) { return shape_of(program, view); };
   Problem p;
@@ -182,6 +198,7 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
     }
   }
   p.result = place(step.output);
+  p.affine = step.affine.has_value();
   p.pre = step.pre;
   p.layer = step.layer;
   drop_idle(p.layer);

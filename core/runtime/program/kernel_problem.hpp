@@ -22,14 +22,17 @@ struct TensorLayout {
 
 /// Layout of a dense tensor that is aligned to 16 bytes.
 TensorLayout dense_layout(const Shape& shape, TensorFormat layout);
-/// Layout of channels [channel, channel + channels) and rows (default: all) of a buffer of shape `whole`. The batch
-/// stride of a batch of 1 says nothing and is that of a dense tensor, so that equal problems look equal.
-TensorLayout slice_layout(const Shape& whole, int channel, int channels, int batch, TensorFormat layout,
-                          int element_bytes, Rows rows = {});
+/// Layout of channels [channel, channel + channels) of a region (default: all rows of one image) of a buffer of shape
+/// `whole`. The batch stride of a batch of 1 says nothing and is that of a dense tensor, so that equal problems look
+/// equal.
+TensorLayout slice_layout(const Shape& whole, int channel, int channels, TensorFormat layout, int element_bytes,
+                          Region region = {});
 /// Where the slice begins: bytes after the start of the buffer.
-std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes, int row = 0);
+std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes,
+                          const Region& region = {});
 
-/// output = layer(pre(sum of inputs)), or pre(product of inputs). Two equal problems share kernels and measurements.
+/// output = layer(pre(affine(sum of inputs))), or pre(product of inputs). Two equal problems share kernels and
+/// measurements.
 struct Problem {
   Step::Kind kind = Step::Kind::gather;
   Precision precision = Precision::fp32;
@@ -38,6 +41,7 @@ struct Problem {
   Shape input, output;               ///< one image
   std::vector<TensorLayout> inputs;  ///< summed; or multiplied: what is repeated along an axis has a stride of 0 there
   TensorLayout result;
+  bool affine = false;  ///< each channel of the sum is scaled and shifted; by ConvWeights::input_factor, input_bias
   Activation pre = Activation::none;
   StepLayer layer;
   bool operator==(const Problem&) const = default;
@@ -46,8 +50,12 @@ struct Problem {
   std::string key() const;
 };
 
-/// The problem that a step (not a transfer) poses. Throws Error for a transfer, and for rows of several images: kernels
-/// know one image of which they read or write only some.
-Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout, int batch);
+/// How many images a kernel of this step computes at once: those that it writes; one, where the step reads or writes
+/// only some rows of images, which kernels know for a single image.
+int images_at_once(const Program& program, const Step& step);
+
+/// The problem that a step (not a transfer) poses: that of images_at_once(), the first of them. Throws Error for a
+/// transfer.
+Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout);
 
 }  // namespace opsched

@@ -9,15 +9,11 @@
 namespace opsched {
 namespace {
 
-/// Graph inputs live on the device that reads them first.
-std::vector<int> devices_of(const Graph& graph, const std::vector<Slot>& slots, const std::vector<OpId>& order) {
-  std::vector<int> device(graph.size(), -1);
-  for (OpId op : order) {
-    device[op] = slots[op].device;
-    for (OpId p : graph.preds(op))
-      if (device[p] < 0) device[p] = device[op];
-  }
-  for (int& d : device) d = std::max(d, 0);
+/// Of all operators, inputs too; 0 for stacks.
+std::vector<int> devices_of(const Graph& graph, const std::vector<Slot>& slots) {
+  std::vector<int> device(graph.size(), 0);
+  for (OpId op : graph.units()) device[op] = slots[op].device;
+  for (OpId op : graph.inputs()) device[op] = input_device(graph, slots, op);
   return device;
 }
 
@@ -28,7 +24,7 @@ class Lowering {
         schedule_(schedule),
         slots_(slots_of(graph, schedule)),
         order_(issue_order(graph, schedule)),
-        device_(devices_of(graph, slots_, order_)),
+        device_(devices_of(graph, slots_)),
         vector_channels_(options.vector_channels),
         builder_(graph, options),
         entry_(schedule.devices.size()) {}
@@ -143,13 +139,14 @@ Program lower(const Graph& graph, const Schedule& schedule, const LoweringOption
   return Lowering(*scheduled, schedule, options).run();
 }
 
-std::int64_t transfer_bytes(const Program& program, int element_bytes, int batch) {
+std::int64_t transfer_bytes(const Program& program, int element_bytes) {
   std::int64_t elements = 0;
   for (const Step& step : program.steps) {
     if (step.kind != Step::Kind::transfer) continue;
-    elements += shape_of(program, step.inputs.front()).size();
+    const View& moved = step.inputs.front();
+    elements += shape_of(program, moved).size() * moved.region.images.size();
   }
-  return elements * element_bytes * batch;
+  return elements * element_bytes;
 }
 
 int wait_count(const Program& program) {

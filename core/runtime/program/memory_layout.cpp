@@ -37,7 +37,7 @@ int MemoryLayout::add_node(int device, Shape shape) {
 int MemoryLayout::instance(OpId op, int device) const { return instances_.at({op, device}); }
 
 Place MemoryLayout::place(int node) const {
-  Place place{node, 0, nodes_[node].what.shape.c, {0, nodes_[node].what.shape.h}};
+  Place place{node, 0, nodes_[node].what.shape.c, {{0, graph_.batch()}, {0, nodes_[node].what.shape.h}}};
   while (nodes_[place.root].parent >= 0) {
     place.channel += nodes_[place.root].channel;
     place.root = nodes_[place.root].parent;
@@ -47,26 +47,26 @@ Place MemoryLayout::place(int node) const {
 
 Place MemoryLayout::output(OpId op) const {
   Place p = place(home_[op]);
-  if (graph_.op(op).is_strip()) p.rows = graph_.op(op).rows;
+  p.region = graph_.written(op);
   return p;
 }
 
-Place MemoryLayout::value(const Value& value, const Rows& rows, int device) const {
+Place MemoryLayout::value(const Value& value, const Region& region, int device) const {
   const int node = instance(value.op, device);
   Place p = place(node);
   p.channel += value.begin - first_channel_[node];
   p.channels = value.channels();
-  p.rows = rows;
+  p.region = region;
   return p;
 }
 
 Place MemoryLayout::value(const Value& v, OpId reader) const {
-  return value(v, graph_.rows_read(graph_.op(reader), v), device_[reader]);
+  return value(v, graph_.read(graph_.op(reader), v), device_[reader]);
 }
 
 Place MemoryLayout::joined(OpId op) const {
   Place p = place(joined_[op]);
-  if (graph_.op(op).is_strip()) p.rows = graph_.op(op).reads;
+  if (!graph_.op(op).reads.empty()) p.region = graph_.op(op).reads;
   return p;
 }
 
@@ -87,15 +87,14 @@ void MemoryLayout::collect_imports() {
       for (const Value& v : term)
         for (OpId from : graph_.producers(graph_.op(op), v)) {
           if (device_[from] == device_[op]) continue;
-          const Rows read = graph_.rows_read(graph_.op(op), v);
-          const Rows rows = graph_.op(from).is_strip() ? common(read, graph_.op(from).rows) : read;
-          Import& import = received.try_emplace({from, device_[op]}, Import{device_[op], v, rows}).first->second;
+          const Region region = common(graph_.read(graph_.op(op), v), graph_.written(from));
+          Import& import = received.try_emplace({from, device_[op]}, Import{device_[op], v, region}).first->second;
           widen(import.value, v);
-          import.rows = hull(import.rows, rows);
+          import.region = hull(import.region, region);
           widen(channels.try_emplace({v.op, device_[op]}, v).first->second, v);
         }
   for (OpId op = 0; op < graph_.size(); ++op)
-    if (home_[op] >= 0) present_[{graph_.holder(op), device_[op]}].push_back(output(op).rows);
+    if (home_[op] >= 0) present_[{graph_.holder(op), device_[op]}].push_back(output(op).region);
   for (const auto& [key, import] : received) {
     const std::pair<OpId, int> target{import.value.op, import.device};
     const auto [it, fresh] = instances_.try_emplace(target, 0);
@@ -105,32 +104,32 @@ void MemoryLayout::collect_imports() {
       it->second = add_node(import.device, {all.channels(), whole.h, whole.w});
       first_channel_[it->second] = all.begin;
     }
-    present_[target].push_back(import.rows);
+    present_[target].push_back(import.region);
     imports_[key.first].push_back(import);
   }
 }
 
-/// Would strips of a join that other devices send land on rows of its terms that are here anyway?
+/// Would strips of a join that other devices send land on what is here of its terms anyway?
 bool MemoryLayout::imports_what_is_there(OpId join) const {
   const int device = device_[join];
   for (OpId strip : graph_.strips(graph_.op(join).stack))
     for (const Import& import : imports_[strip])
       for (const Term& term : graph_.op(join).terms)
         for (const Value& v : term)
-          if (import.device == device && std::ranges::any_of(present_.at({v.op, device}), [&](const Rows& rows) {
-                return !common(rows, import.rows).empty();
+          if (import.device == device && std::ranges::any_of(present_.at({v.op, device}), [&](const Region& region) {
+                return !common(region, import.region).empty();
               }))
             return true;
   return false;
 }
 
 /// What is there of a join is there of its terms, and the other way round: they may lie at one place.
-void MemoryLayout::share_rows(OpId join) {
-  std::vector<Rows>& of_join = present_.at({graph_.op(join).stack, device_[join]});
+void MemoryLayout::share_regions(OpId join) {
+  std::vector<Region>& of_join = present_.at({graph_.op(join).stack, device_[join]});
   for (const Term& term : graph_.op(join).terms)
     for (const Value& v : term) {
-      std::vector<Rows>& of_value = present_.at({v.op, device_[join]});
-      const std::vector<Rows> before = of_value;
+      std::vector<Region>& of_value = present_.at({v.op, device_[join]});
+      const std::vector<Region> before = of_value;
       of_value.insert(of_value.end(), of_join.begin(), of_join.end());
       of_join.insert(of_join.end(), before.begin(), before.end());
     }
@@ -165,7 +164,7 @@ void MemoryLayout::place_terms(OpId id) {
   if (op.is_join() && op.is_strip()) {
     // Strips of a join share its home.
     if (!placed_.emplace(op.stack, device).second || imports_what_is_there(id)) return;
-    share_rows(id);
+    share_regions(id);
   }
   if (op.terms.size() == 1) {
     const Term& term = op.terms.front();
@@ -270,10 +269,10 @@ bool MemoryLayout::reads_padding(OpId id) const {
 }
 
 namespace {
-/// Do channels of the output depend on the same channel of the input alone?
+/// Do channels of the output depend on the same channel of the input alone, and may there be more of them?
 bool keeps_channels_apart(const Layer& layer) {
-  return !std::holds_alternative<DepthToSpace>(layer) && !std::holds_alternative<Softmax>(layer) &&
-         !std::holds_alternative<Normalize>(layer);
+  return !std::holds_alternative<DepthToSpace>(layer) && !std::holds_alternative<PixelRow>(layer) &&
+         !std::holds_alternative<Softmax>(layer) && !std::holds_alternative<Normalize>(layer);
 }
 }  // namespace
 
@@ -314,8 +313,8 @@ void MemoryLayout::pad_roots(int vector_channels) {
     for (OpId op = 0; op < graph_.size(); ++op) {
       if (home_[op] >= 0 && !writes_padding(op)) drop(home_[op]);
       for (const Import& import : imports_[op])
-        if (!is_padded(value(import.value, import.rows, device_[op])) ||
-            !is_padded(value(import.value, import.rows, import.device)))
+        if (!is_padded(value(import.value, import.region, device_[op])) ||
+            !is_padded(value(import.value, import.region, import.device)))
           drop(instance(import.value.op, import.device));
     }
   }

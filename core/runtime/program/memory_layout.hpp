@@ -11,25 +11,26 @@
 
 namespace opsched {
 
-/// Channels [channel, channel + channels) and rows of a root; a root becomes one buffer.
+/// Channels [channel, channel + channels) of a region of a root; a root becomes one buffer.
 struct Place {
   int root = -1;
   int channel = 0, channels = 0;
-  Rows rows{};
+  Region region{};
 };
 
-/// Channels and rows of an operator's output that another device reads, and so receives.
+/// Channels and a region of an operator's output that another device reads, and so receives.
 struct Import {
   int device = 0;
   Value value;  ///< of what holds the output
-  Rows rows{};
+  Region region{};
 };
 
 /// Gives every output one home on its device, and one on every device that receives it. A concatenation
 /// claims the homes of its terms as slices of one root, the earliest reader first, so that the
 /// producers write in place; an output has one home, so a second concatenation has to copy.
-/// A join of one value is only a name for it, and merged convolutions lie side by side. Homes have all rows, so that
-/// strips write theirs, halos arrive between them, and all of this holds for a split operator as for a whole one.
+/// A join of one value is only a name for it, and merged convolutions lie side by side. Homes have all images and rows,
+/// so that strips write theirs, halos arrive between them, and all of this holds for a split operator as for a whole
+/// one.
 class MemoryLayout {
  public:
   struct Root {
@@ -52,12 +53,12 @@ class MemoryLayout {
   Place output(OpId op) const;
   /// Home of a merged convolution's output.
   Place merged_output(int merge) const { return place(merge_node_[merge]); }
-  /// Where a device reads rows of a value.
-  Place value(const Value& value, const Rows& rows, int device) const;
+  /// Where a device reads a region of a value.
+  Place value(const Value& value, const Region& region, int device) const;
   /// Where an operator reads a value.
   Place value(const Value& value, OpId reader) const;
-  /// Where the terms of an operator with layers are put side by side, if they do not lie so already: the rows that it
-  /// reads.
+  /// Where the terms of an operator with layers are put side by side, if they do not lie so already: the region
+  /// that it reads.
   Place joined(OpId op) const;
   /// What other devices receive of this operator's output, by device.
   const std::vector<Import>& imports(OpId op) const { return imports_[op]; }
@@ -78,7 +79,7 @@ class MemoryLayout {
   Place place(int node) const;
   Shape joined_shape(const Operator& op) const;
   bool imports_what_is_there(OpId join) const;
-  void share_rows(OpId join);
+  void share_regions(OpId join);
   bool is_whole(const Value& value, int node) const;
   bool can_claim(const Value& value, int device) const;
   bool claim(const Value& value, int device, int parent, int channel);
@@ -99,7 +100,7 @@ class MemoryLayout {
   std::vector<int> merge_node_;  ///< a merge
   std::vector<std::vector<Import>> imports_;
   std::map<std::pair<OpId, int>, int> instances_;                   ///< (operator that is no strip, device) -> node
-  std::map<std::pair<OpId, int>, std::vector<Rows>> present_;       ///< rows of an instance that are there
+  std::map<std::pair<OpId, int>, std::vector<Region>> present_;     ///< what is there of an instance
   std::set<std::pair<OpId, int>> placed_;                           ///< stacks of joins that are placed, by device
   std::map<std::pair<OpId, int>, std::vector<OpId>> concatenated_;  ///< readers, by first operator read and device
   std::vector<int> first_channel_;                                  ///< of a node: the channel that it begins with

@@ -1,6 +1,7 @@
 #include "core/runtime/program/merged_weights.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/runtime/tensor.hpp"
 
@@ -28,9 +29,7 @@ ConvWeights side_by_side(const Graph& graph, const Step& step, std::uint64_t see
   return result;
 }
 
-}  // namespace
-
-ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t seed) {
+ConvWeights padded_weights(const Graph& graph, const Step& step, std::uint64_t seed) {
   ConvWeights own = side_by_side(graph.unsplit(), step, seed);
   const Conv2d& conv = std::get<Conv2d>(step.layer);
   const std::size_t taps = std::size_t(conv.kernel[0]) * conv.kernel[1], outs = conv.out_channels;
@@ -42,6 +41,19 @@ ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t s
     std::copy_n(own.weight.begin() + k * own_depth, own_depth, padded.weight.begin() + k * depth);
   padded.bias.resize(outs);
   return padded;
+}
+
+}  // namespace
+
+ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t seed) {
+  ConvWeights weights = padded_weights(graph, step, seed);
+  if (!step.affine) return weights;
+  ConvWeights affine = make_weights(graph.unsplit(), step.affine->op, step.affine->layer, seed);
+  weights.input_factor = std::move(affine.weight);
+  weights.input_bias = std::move(affine.bias);
+  for (std::vector<float>* values : {&weights.input_factor, &weights.input_bias})
+    values->resize(step.inputs.front().channels);
+  return weights;
 }
 
 }  // namespace opsched

@@ -7,6 +7,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -17,27 +18,28 @@
 namespace opsched {
 
 /// A tensor in the arena of a device. A join is one buffer whose slices its producers write. What is split has all of
-/// its rows on every device that writes or reads some; only those are used.
+/// its images and rows on every device that writes or reads some; only those are used.
 struct Buffer {
   int device = 0;
   Shape shape;              ///< padding included
   int padding = 0;          ///< channels added at the end to fill a vector: finite, and met by weights of zero
-  std::int64_t bytes = 0;   ///< whole batch, padded to the arena's alignment
+  int images = 1;           ///< of the batch, or so many of it as a step puts there for itself
+  std::int64_t bytes = 0;   ///< all images, padded to the arena's alignment
   std::int64_t offset = 0;  ///< in the arena; buffers that may be live together never overlap
 };
 
-/// Channels [channel, channel + channels) and rows of a buffer.
+/// Channels [channel, channel + channels) of a region of a buffer.
 struct View {
   int buffer = -1;
   int channel = 0, channels = 0;
-  Rows rows{};
+  Region region{};
   bool operator==(const View&) const = default;
 };
 
 /// Do two views share any element?
 inline bool overlap(const View& a, const View& b) {
   return a.buffer == b.buffer && a.channel < b.channel + b.channels && b.channel < a.channel + a.channels &&
-         !common(a.rows, b.rows).empty();
+         !common(a.region, b.region).empty();
 }
 
 /// Where the weights of a step come from.
@@ -47,7 +49,7 @@ struct WeightRef {
   bool operator==(const WeightRef&) const = default;
 };
 
-using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d, DepthToSpace, Softmax, Normalize>;
+using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d, DepthToSpace, PixelRow, Softmax, Normalize>;
 
 /// A way of messages from one device to another, which they go one after another. Devices are those of the whole
 /// program.
@@ -65,7 +67,7 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
-/// One kernel (or few): output = layer(pre(sum of inputs)).
+/// One kernel (or few): output = layer(pre(affine(sum of inputs))).
 struct Step {
   enum class Kind {
     conv,       ///< dense or grouped convolution, bias and activation included
@@ -74,7 +76,8 @@ struct Step {
     gather,    ///< no layer: sums, activations, copies into a slice
     multiply,  ///< no layer: pre(product of inputs), those of one channel, row or column repeated
     resize,
-    depth_to_space,  ///< this and the next two read and write exactly their channels, no padding
+    depth_to_space,  ///< this and the next three read and write exactly their channels, no padding
+    pixel_row,
     softmax,
     normalize,
     transfer,  ///< one input, on another device; output on `device`
@@ -84,7 +87,8 @@ struct Step {
   Kind kind = Kind::gather;
   OpId op = -1;                       ///< the operator that it is part of (the first of a merge)
   std::vector<View> inputs{};         ///< summed, all of one shape; or multiplied
-  Activation pre = Activation::none;  ///< applied to the sum
+  std::optional<WeightRef> affine{};  ///< conv only: an affine layer applied to the sum; `pre` is its activation
+  Activation pre = Activation::none;  ///< applied to the sum, or behind the affine layer
   StepLayer layer{};
   std::vector<WeightRef> weights{};  ///< several: a merged convolution, in channel order
   View output{};
@@ -103,7 +107,7 @@ struct Program {
   std::vector<Buffer> buffers;
   std::vector<Step> steps;  ///< in the order in which they are launched
   std::vector<View> inputs,
-      outputs;  ///< as Graph::inputs(), Graph::outputs(), without padding; inputs live on the device that reads first.
+      outputs;  ///< as Graph::inputs(), Graph::outputs(), without padding; inputs live on their input_device().
                 ///< The code that fills an input sets its buffer's padding to zero.
   std::vector<std::int64_t> arena_bytes;  ///< a device
   std::vector<int> streams;               ///< streams used, a device
@@ -115,7 +119,8 @@ struct Fusion {
   bool conv_pre = false;  ///< conv applies an activation to its input
   bool depthwise_sum = true, depthwise_pre = true;
   bool pool_sum = false, pool_pre = false;
-  bool conv_act = false;  ///< conv ends in any activation; in relu it always can
+  bool conv_act = false;     ///< conv ends in any activation; in relu it always can
+  bool conv_affine = false;  ///< a pointwise conv does the affine layer before it as it reads; needs conv_pre
 };
 
 struct LoweringOptions {
@@ -134,16 +139,19 @@ constexpr int padded_channels(int channels, int vector) { return round_up(channe
 
 /// The shape of one image of a view.
 inline Shape shape_of(const Program& program, const View& view) {
-  return {view.channels, view.rows.size(), program.buffers[view.buffer].shape.w};
+  return {view.channels, view.region.rows.size(), program.buffers[view.buffer].shape.w};
 }
+
+/// All of a buffer's images and rows.
+inline Region all_of(const Buffer& buffer) { return {{0, buffer.images}, {0, buffer.shape.h}}; }
 
 /// Lowers a schedule (validated here; `graph` with or without its splits). Operators of steps are those of the
 /// scheduled graph, weights those of the graph that is not split. Every graph input and output keeps its buffer for the
 /// whole run. A merge makes the copies that it causes in its readers, in its own stage.
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options);
 
-/// Bytes that the program's transfers move in a run, at so many an element and so many images.
-std::int64_t transfer_bytes(const Program& program, int element_bytes, int batch);
+/// Bytes that the program's transfers move in a run, at so many an element.
+std::int64_t transfer_bytes(const Program& program, int element_bytes);
 
 /// Pairs of steps of which one waits for the other, besides those that follow each other on a stream.
 int wait_count(const Program& program);

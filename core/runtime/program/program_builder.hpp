@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -38,15 +39,18 @@ class ProgramBuilder {
   int last_step(int device, int stream) const;
 
  private:
-  /// What flows from layer to layer: `act` of the sum of `views`, not yet computed.
+  /// What flows from layer to layer: `act` of `affine` (if any) of the sum of `views`, not yet computed.
   struct Flow {
     std::vector<View> views;
     Activation act = Activation::none;
+    std::optional<WeightRef> affine{};
   };
 
   void add_step(Step step);
   /// `padding`: channels behind those of `shape`.
-  int add_buffer(int device, Shape shape, int padding);
+  int add_buffer(int device, Shape shape, int padding, int images);
+  /// A view of all of a new buffer for what operator `op` puts there.
+  View temporary(OpId op, const Shape& shape);
   /// A place, with its padding if it has any.
   View wide_view(const Place& place);
   Flow read_terms(OpId op, const View* target);
@@ -57,6 +61,7 @@ class ProgramBuilder {
   void add_layers(OpId op, int first, int merge, Flow flow, const View& output);
   void add_copies(OpId op, int merge);
   bool fits(const Step& step, const Flow& flow) const;
+  bool flows_on(const Operator& op, int layer, const Shape& shape, const Flow& flow) const;
 
   const Graph& graph_;
   LoweringOptions options_;
@@ -64,7 +69,7 @@ class ProgramBuilder {
   Program program_;
   Order order_;
   std::map<int, int> buffers_;                             ///< root -> buffer
-  std::map<int, std::vector<Rows>> joined_;                ///< rows of concatenations already put together, by buffer
+  std::map<int, std::vector<Region>> joined_;              ///< of concatenations: already put together, by buffer
   std::vector<std::pair<View, View>> copied_;              ///< by merges: from, to
   std::vector<std::vector<std::pair<View, int>>> writes_;  ///< of a buffer
   std::map<std::pair<int, int>, int> last_;                ///< (device, stream) -> last step

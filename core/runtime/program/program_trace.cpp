@@ -37,7 +37,7 @@ Trace program_trace(const Graph& of, const Schedule& schedule, const Program& pr
       event.kind = TraceEvent::Kind::transfer;
       event.row = trace.row(step.device, "from device " + std::to_string(source.device));
       event.name += ": " + std::to_string(source.device) + " -> " + std::to_string(step.device);
-      event.bytes = shape_of(program, from).size() * graph.batch() * element_bytes;
+      event.bytes = shape_of(program, from).size() * from.region.images.size() * element_bytes;
     } else {
       event.row = trace.row(step.device, "stream " + std::to_string(step.stream));
     }

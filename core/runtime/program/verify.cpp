@@ -15,15 +15,20 @@ struct Access {
 };
 
 std::string text(int step) { return "step " + std::to_string(step); }
+std::string text(const char* what, const Range& r) {
+  return std::string(what) + " [" + std::to_string(r.begin) + ", " + std::to_string(r.end) + ")";
+}
 std::string text(const View& v) {
-  return "channels [" + std::to_string(v.channel) + ", " + std::to_string(v.channel + v.channels) + "), rows [" +
-         std::to_string(v.rows.begin) + ", " + std::to_string(v.rows.end) + ") of buffer " + std::to_string(v.buffer);
+  return "channels [" + std::to_string(v.channel) + ", " + std::to_string(v.channel + v.channels) + "), " +
+         text("rows", v.region.rows) + ", " + text("images", v.region.images) + " of buffer " +
+         std::to_string(v.buffer);
 }
 
-/// Which channels and rows of a buffer are set.
+/// Which channels, rows and images of a buffer are set.
 class Area {
  public:
-  explicit Area(const Shape& shape) : rows_(shape.h), set_(std::size_t(shape.c) * shape.h, false) {}
+  explicit Area(const Buffer& buffer)
+      : channels_(buffer.shape.c), rows_(buffer.shape.h), set_(channels_ * rows_ * buffer.images, false) {}
   void set(const View& view) {
     for_each(view, [&](std::size_t at) { set_[at] = true; });
   }
@@ -36,11 +41,12 @@ class Area {
  private:
   template <class F>
   void for_each(const View& view, const F& f) const {
-    for (int c = view.channel; c < view.channel + view.channels; ++c)
-      for (int row = view.rows.begin; row < view.rows.end; ++row) f(std::size_t(c) * rows_ + row);
+    for (int n = view.region.images.begin; n < view.region.images.end; ++n)
+      for (int c = view.channel; c < view.channel + view.channels; ++c)
+        for (int row = view.region.rows.begin; row < view.region.rows.end; ++row) f((n * channels_ + c) * rows_ + row);
   }
 
-  std::size_t rows_;
+  std::size_t channels_, rows_;
   std::vector<bool> set_;
 };
 
@@ -94,11 +100,11 @@ void verify_order(const Program& program) {
         if (x.step < y.step && (x.write || y.write) && overlap(x.view, y.view) && !before(x.step, y.step))
           throw Error(text(x.step) + " and " + text(y.step) + " race for " + text(y.view));
     const Buffer& buffer = program.buffers[b];
-    Area given(buffer.shape);
+    Area given(buffer);
     for (const View& input : program.inputs) {
       if (input.buffer != static_cast<int>(b)) continue;
       given.set(input);
-      given.set({input.buffer, buffer.shape.c - buffer.padding, buffer.padding, {0, buffer.shape.h}});
+      given.set({input.buffer, buffer.shape.c - buffer.padding, buffer.padding, all_of(buffer)});
     }
     const auto check = [&](const View& view, int reader) {
       Area ready = given;

@@ -110,7 +110,7 @@ Accuracy measure_accuracy(const Profile& profile, std::span<const ScheduleCase> 
   std::map<std::string, std::set<std::string>> operators;
   for (const ScheduleCase& c : cases)
     for (OpId op : c.graph->units())
-      operators[c.graph->name()].insert(solo_key(operator_signature(*c.graph, op), c.graph->batch()));
+      operators[c.graph->name()].insert(solo_key(operator_signature(*c.graph, op), c.graph->images(op)));
   for (const auto& [name, own] : operators) {
     NetworkAccuracy& network = accuracy.networks.emplace_back();
     network.network = name;

@@ -49,9 +49,7 @@ class SimExecutor : public Executor {
   }
 
   std::int64_t activation_bytes(int device) const override { return lowered().arena_bytes.at(device); }
-  std::int64_t transfer_bytes() const override {
-    return opsched::transfer_bytes(lowered(), options().element_bytes, cost_.graph().batch());
-  }
+  std::int64_t transfer_bytes() const override { return opsched::transfer_bytes(lowered(), options().element_bytes); }
 
  private:
   LoweringOptions options() const { return profile_ ? lowering_for(profile_->precision()) : LoweringOptions{}; }

@@ -8,22 +8,10 @@
 #include <tuple>
 
 #include "core/cost/contention/features.hpp"
+#include "core/runtime/sim/links.hpp"
 
 namespace opsched {
 namespace {
-
-/// The transfers of an output: where to, and the longest that a reader there asks for.
-std::map<int, double> destinations(Latencies& cost, const std::vector<Slot>& slots, OpId op) {
-  std::map<int, double> ms;
-  const int from = slots[op].device;
-  for (OpId reader : cost.graph().succs(op)) {
-    const int to = slots[reader].device;
-    if (to == from) continue;
-    double& longest = ms[to];
-    longest = std::max(longest, cost.transfer_ms(op, reader, from, to));
-  }
-  return ms;
-}
 
 /// What an operator takes longer than when measured again and again. Those that cost nothing (joins
 /// written in place) have no kernel.
@@ -32,28 +20,6 @@ double switching_ms(Latencies& cost, const ContentionLaw& law, OpId op) {
   if (cost.operator_ms(op) < kNothing) return 0;
   return is_chain(cost.graph().op(op)) ? law.chain_switch_ms : law.switch_ms;
 }
-
-/// When transfers run: in the order in which they are asked for, one after another on each link and, as
-/// far as they have ports to themselves, in and out of each device.
-class Links {
- public:
-  explicit Links(double latency) : latency_(latency) {}
-
-  /// Of an output that exists now.
-  Simulation::Transfer send(OpId op, int from, int to, double now, double ms) {
-    double& link = link_[{from, to}];
-    double &out = out_[from], &in = in_[to];
-    const double start = std::max({now, link, out, in});
-    link = start + ms;
-    if (std::isfinite(latency_)) out = in = start + std::max(0.0, ms - latency_);
-    return {op, from, to, start, link};
-  }
-
- private:
-  double latency_;
-  std::map<std::pair<int, int>, double> link_;  ///< free from
-  std::map<int, double> out_, in_;              ///< ports free from
-};
 
 /// One run in dataflow mode. A unit is an operator, or all operators of a merge.
 class DataflowRun {
@@ -66,6 +32,7 @@ class DataflowRun {
   Simulation run() {
     for (std::size_t u = 0; u < units_.size(); ++u)
       if (units_[u].waits == 0) starts_.emplace(law_.launch_ms, static_cast<int>(u));
+    for (OpId op : graph_.inputs()) hand_out_input(op);
     while (true) {
       const int device = next_to_end();
       const double end = device < 0 ? kNever : devices_[device].next_end;
@@ -139,6 +106,9 @@ class DataflowRun {
     for (OpId op = 0; op < graph_.size(); ++op)
       if (unit_of_[op] >= 0)
         for (OpId reader : graph_.succs(op)) ++units_[unit_of_[reader]].waits;
+    for (OpId op : graph_.inputs())
+      for (OpId reader : graph_.succs(op))
+        if (slots_[reader].device != input_device(graph_, slots_, op)) ++units_[unit_of_[reader]].waits;
   }
 
   int next_to_end() const {
@@ -194,12 +164,25 @@ class DataflowRun {
     }
   }
 
-  void hand_out(OpId op, const Unit& unit, double now) {
-    std::map<int, double> arrival = destinations(cost_, slots_, op);
+  /// When an output arrives, by device.
+  std::map<int, double> send(OpId op, int from, double now) {
+    std::map<int, double> arrival = destinations(cost_, slots_, op, from);
     for (auto& [to, time] : arrival) {
-      transfers_.push_back(links_.send(op, unit.device, to, now, time));
+      transfers_.push_back(links_.send(op, from, to, now, time));
       time = transfers_.back().end;
     }
+    return arrival;
+  }
+
+  void hand_out_input(OpId op) {
+    const int from = input_device(graph_, slots_, op);
+    const std::map<int, double> arrival = send(op, from, law_.launch_ms);
+    for (OpId reader : graph_.succs(op))
+      if (slots_[reader].device != from) release(unit_of_[reader], arrival.at(slots_[reader].device));
+  }
+
+  void hand_out(OpId op, const Unit& unit, double now) {
+    const std::map<int, double> arrival = send(op, unit.device, now);
     for (OpId reader : graph_.succs(op)) {
       const Unit& next = units_[unit_of_[reader]];
       double at = now;
@@ -268,11 +251,15 @@ class BarrierRun {
     for (OpId op : graph_.units())
       for (OpId p : graph_.preds(op))
         if (stage_of_[p] >= 0 && stage_of_[p] != stage_of_[op]) ++runs_[stage_of_[op]].waits;
+    for (OpId op : graph_.inputs())
+      for (OpId reader : graph_.succs(op))
+        if (slots()[reader].device != input_device(graph_, slots(), op)) ++runs_[stage_of_[reader]].waits;
   }
 
   Simulation run() {
     for (int s = 0; s < static_cast<int>(runs_.size()); ++s)
       if (runs_[s].waits == 0) start(s);
+    for (OpId op : graph_.inputs()) hand_out(op, -1, input_device(graph_, slots(), op), law_.launch_ms);
     while (!ends_.empty()) {
       const auto [now, s] = ends_.top();
       ends_.pop();
@@ -290,6 +277,8 @@ class BarrierRun {
     double ready;  ///< latest end and arrival so far
     bool has_next;
   };
+
+  const std::vector<Slot>& slots() const { return result_.slots; }
 
   double stage_ms(const Stage& stage) {
     double longest = 0;  // new kernels along the groups
@@ -322,15 +311,15 @@ class BarrierRun {
       for (OpId op : group) {
         timeline.start[op] = run.ready;
         timeline.end[op] = now;
-        hand_out(op, s, now);
+        hand_out(op, s, run.device, now);
       }
     if (run.has_next) release(s + 1, now);
   }
 
-  void hand_out(OpId op, int s, double now) {
-    const int from = runs_[s].device;
+  /// `s`: the stage that it ran in; -1: an input of the graph.
+  void hand_out(OpId op, int s, int from, double now) {
     const bool wait = std::isfinite(law_.transfer_latency_ms);
-    std::map<int, double> arrival = destinations(cost_, result_.slots, op);
+    std::map<int, double> arrival = destinations(cost_, slots(), op, from);
     for (auto& [to, time] : arrival) {
       result_.transfers.push_back(wait ? links_.send(op, from, to, now, time)
                                        : Simulation::Transfer{op, from, to, now, now + time});
@@ -340,10 +329,10 @@ class BarrierRun {
       const int next = stage_of_[reader];
       if (next == s) continue;
       const int to = runs_[next].device;
-      if (to == from)
-        release(next, now);
-      else
+      if (to != from)
         release(next, wait ? arrival.at(to) : now + cost_.transfer_ms(op, reader, from, to));
+      else if (s >= 0)
+        release(next, now);
     }
   }
 

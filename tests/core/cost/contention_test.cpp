@@ -284,5 +284,21 @@ TEST(ErrorStats, KnownValues) {
   EXPECT_NEAR(rank_correlation(std::vector<double>{1, 1, 2, 2}, std::vector<double>{3, 3, 7, 7}), 1, 1e-12);
 }
 
+TEST(Features, AnAffineLayerIsNoKernelBeforeAPointwiseConvolution) {
+  Graph graph("g");
+  const OpId x = graph.add_input("x", {8, 5, 5});
+  const Conv2d affine{.out_channels = 8, .groups = 8, .act = Activation::relu}, narrow{.out_channels = 4};
+  const OpId both = graph.add("both", {graph.all(x)}, {affine, narrow}),
+             one = graph.add("one", {graph.all(x)}, {narrow}),
+             padded = graph.add("padded", {graph.all(x)}, {affine, Conv2d{.out_channels = 4, .padding = {1, 1}}});
+  EXPECT_FALSE(is_chain(graph.op(both)));
+  EXPECT_FALSE(is_chain(parse_operator_signature(operator_signature(graph, both))));
+  EXPECT_TRUE(is_chain(graph.op(padded)));
+  OperatorFeatures got = operator_features(graph.op(both), 2, 4), want = operator_features(graph.op(one), 2, 4);
+  EXPECT_EQ(got.weight_bytes - want.weight_bytes, 16 * 4);
+  got.weight_bytes = want.weight_bytes;
+  EXPECT_EQ(regression_features(got), regression_features(want));
+}
+
 }  // namespace
 }  // namespace opsched

@@ -80,5 +80,47 @@ TEST(OnnxLayers, AttentionIsRefusedInOneLine) {
   }
 }
 
+/// A batch normalisation and ReLU of 2 channels, read by 1x1 convolutions; by one with `pad`; `also` as they are.
+OnnxWriter pre_activated(int convolutions, std::int64_t pad, bool also) {
+  OnnxWriter m;
+  m.input("x", {1, 2, 1, 2})
+      .floats("scale", {2}, {2, -4})
+      .floats("shift", {2}, {-0.5f, 3})
+      .floats("zeros", {2}, {0, 0});
+  m.floats("ones", {2}, {1, 1}).floats("w", {1, 2, 1, 1}, {1, 10});
+  m.node("BatchNormalization", {"x", "scale", "shift", "zeros", "ones"}, {"scaled"}, {{"epsilon", 0.0f}});
+  m.node("Relu", {"scaled"}, {"r"});
+  for (int i = 0; i < convolutions; ++i) {
+    const std::string name = "y" + std::to_string(i);
+    m.node("Conv", {"r", "w"}, {name}, {{"pads", std::vector<std::int64_t>{0, i * pad, 0, 0}}}).output(name);
+  }
+  if (also) m.node("GlobalAveragePool", {"r"}, {"mean"}).output("mean");
+  return m;
+}
+
+TEST(OnnxLayers, PointwiseConvolutionsTakeTheAffineLayerThatTheyAloneRead) {
+  for (const int convolutions : {1, 3}) {
+    const OnnxWriter m = pre_activated(convolutions, 0, false);
+    const Graph graph = import_onnx(m.bytes(), "model", ".");
+    ASSERT_EQ(graph.size(), 1 + convolutions);
+    for (OpId id : graph.units()) {
+      EXPECT_EQ(graph.op(id).layers.size(), 2u);
+      EXPECT_EQ(graph.op(id).terms, std::vector<Term>{graph.all(0)});
+      EXPECT_EQ(kind_name(graph.op(id)), "chain");
+    }
+    expect_near(computed(m), {0 + 10, 0});  // x is 0, 1/4 | 1/2, 3/4
+  }
+}
+
+TEST(OnnxLayers, AnAffineLayerThatOthersReadStaysAnOperator) {
+  const OnnxWriter pooled = pre_activated(1, 0, true), padded = pre_activated(2, 1, false);
+  for (const OnnxWriter* m : {&pooled, &padded}) {
+    const Graph graph = import_onnx(m->bytes(), "model", ".");
+    ASSERT_EQ(graph.size(), 4);
+    for (OpId id : graph.units()) EXPECT_EQ(graph.op(id).layers.size(), 1u);
+    expect_near(computed(*m), {10, 0});
+  }
+}
+
 }  // namespace
 }  // namespace opsched

@@ -290,11 +290,42 @@ TEST(OnnxValues, ConstantsAreAddedAndMultipliedByChannel) {
         EXPECT_NEAR(got[0].data[i], c.value(got[1].data[i], values[single || i / 6 % 2]), 1e-5)
             << c.type << to_string(Shape{static_cast<int>(dims.size()), single, c.first});
     }
-  for (const OnnxWriter::Dims& dims : {OnnxWriter::Dims{2}, {1, 2}, {2, 1}, {2, 1, 1, 1}, {1, 1, 2, 1, 1}}) {
-    OnnxWriter m;  // along the width, the height, the batch; and one that adds a dimension
+  for (const OnnxWriter::Dims& dims : {OnnxWriter::Dims{2, 1, 1, 1}, {1, 1, 2, 1, 1}}) {
+    OnnxWriter m;  // along the batch; and one that adds a dimension
     m.input("x", {2, 2, 2, 2}).floats("c", dims, values).node("Add", {"x", "c"}, {"z"});
     expect_refused(m.output("z"), "a constant of the shape");
   }
+}
+
+TEST(OnnxValues, ConstantsMayDifferFromPixelToPixel) {
+  const std::vector<float> values = {2.0f, -0.5f};
+  for (const bool along_width : {true, false}) {
+    OnnxWriter m;
+    m.input("x", {2, 2, 2, 2}).floats("c", along_width ? OnnxWriter::Dims{2} : OnnxWriter::Dims{1, 2, 1}, values);
+    m.node("Relu", {"x"}, {"y"}).node("Mul", {"c", "y"}, {"z"}).node("Sub", {"c", "y"}, {"d"});
+    const auto got = outputs(import(m.output("z").output("d").output("y")));
+    for (int i = 0; i < 16; ++i) {
+      const float c = values[along_width ? i % 2 : i / 2 % 2], y = got[2].data[i];
+      EXPECT_NEAR(got[0].data[i], c * y, 1e-5) << i;
+      EXPECT_NEAR(got[1].data[i], c - y, 1e-5) << i;
+    }
+  }
+}
+
+TEST(OnnxValues, PixelsOfSeveralImagesAreJoined) {
+  OnnxWriter m;
+  m.input("x", {2, 3, 4, 5}).integers("row", {2, 3, -1}).node("Relu", {"x"}, {"large"});
+  m.node("MaxPool", {"large"}, {"small"}, {{"kernel_shape", OnnxWriter::Dims{2, 2}}});
+  m.node("Reshape", {"large", "row"}, {"a"}).node("Reshape", {"small", "row"}, {"b"});
+  m.node("Concat", {"b", "a"}, {"z"}, {{"axis", 2}});
+  const auto got = outputs(import(m.output("z").output("large").output("small")));
+  const int large = 20, small = 12;
+  ASSERT_EQ(got[0].shape, (Shape{3, 1, small + large}));
+  for (int plane = 0; plane < 6; ++plane)
+    for (int i = 0; i < small + large; ++i)
+      EXPECT_EQ(got[0].data[plane * (small + large) + i],
+                i < small ? got[2].data[plane * small + i] : got[1].data[plane * large + i - small])
+          << plane << " " << i;
 }
 
 // ---- the rest of a model

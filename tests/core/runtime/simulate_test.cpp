@@ -82,6 +82,28 @@ TEST(Simulate, BarrierModeIsTheExactEvaluationOnSeveralDevices) {
   }
 }
 
+TEST(Simulate, InputsOfTheGraphLeaveTheDeviceOfTheirFirstReader) {
+  const Graph graph = test::graph_of("g", {{}, {}, {1}});  // 1 and 2 read the input 0, 3 reads 2
+  LawCost cost(graph);
+  for (OpId op : graph.units()) cost.set(op, 1, 1);
+  cost.law.launch_ms = 0.25;
+  Schedule schedule = dataflow_schedule({{stage({{1}})}, {stage({{2}}), stage({{3}})}});
+  const double moved = cost.transfer_ms(0, 2, 0, 1);
+  ASSERT_GT(moved, 0);
+  for (Mode mode : {Mode::dataflow, Mode::barrier}) {
+    schedule.mode = mode;
+    const Simulation run = simulate(cost, schedule);
+    EXPECT_NEAR(run.timeline.start[1], 0.25, 1e-9);
+    EXPECT_NEAR(run.timeline.start[2], 0.25 + moved, 1e-9) << to_string(mode);
+    EXPECT_NEAR(run.timeline.makespan, 2.25 + moved, 1e-9);
+    ASSERT_EQ(run.transfers.size(), 1U);
+    EXPECT_EQ(run.transfers[0].producer, 0);
+    const Program program = lower(graph, schedule, {});  // as a back end has it
+    EXPECT_EQ(program.buffers[program.inputs[0].buffer].device, 0);
+    EXPECT_EQ(program.steps[0].kind, Step::Kind::transfer);
+  }
+}
+
 TEST(Simulate, TransfersWaitForThePortsOfTheirDevices) {
   const Graph graph = test::graph_of("g", {{}, {0}, {0}, {1, 2}});  // 1 -> 2, 3 -> 4
   LawCost cost(graph);
@@ -158,10 +180,10 @@ TEST(Simulate, DataflowRespectsOrderAndBounds) {
         EXPECT_GE(run.timeline.end[op] - run.timeline.start[op], cost.operator_ms(op) * (1 - 1e-9));
         for (OpId p : graph.preds(op)) {
           path[op] = std::max(path[op], path[p]);
-          if (graph.op(p).is_input()) continue;
-          const bool same = run.slots[p].device == run.slots[op].device;
-          const double gap = same ? 0 : cost.transfer_ms(p, op, run.slots[p].device, run.slots[op].device);
-          EXPECT_GE(run.timeline.start[op], run.timeline.end[p] + gap - 1e-9);
+          const bool input = graph.op(p).is_input();
+          const int from = input ? input_device(graph, run.slots, p) : run.slots[p].device;
+          const double gap = cost.transfer_ms(p, op, from, run.slots[op].device);
+          EXPECT_GE(run.timeline.start[op], run.timeline.end[p] + gap - 1e-9);  // an input's end is 0
           sum += gap;
         }
         path[op] += cost.operator_ms(op);
@@ -250,7 +272,7 @@ TEST(SimExecutor, MovesTheBytesThatAGpuMoves) {
     const Profile profile(TrueDevice::facts(), precision);
     const Program program = lower(graph, schedule, lowering_for(precision));
     EXPECT_EQ(make_sim_executor(cost, schedule, &profile)->transfer_bytes(),
-              transfer_bytes(program, element_bytes(precision), graph.batch()));
+              transfer_bytes(program, element_bytes(precision)));
   }
 }
 

@@ -24,14 +24,14 @@ std::string text(const Shape& s) { return std::to_string(s.c) + "x" + std::to_st
 
 /// Calls f(index in a dense NCHW tensor, index in the buffer) for every element of a view.
 template <class F>
-void for_each_element(const View& view, const Program& program, int batch, Precision precision, F f) {
+void for_each_element(const View& view, const Program& program, Precision precision, F f) {
   const Shape shape = shape_of(program, view);
   const Shape& whole = program.buffers[view.buffer].shape;
   const TensorFormat layout = preferred_format(precision);
-  const TensorLayout strides = slice_layout(whole, view.channel, view.channels, batch, layout, 1, view.rows);
-  const std::int64_t first = slice_offset(whole, view.channel, layout, 1, view.rows.begin);
+  const TensorLayout strides = slice_layout(whole, view.channel, view.channels, layout, 1, view.region);
+  const std::int64_t first = slice_offset(whole, view.channel, layout, 1, view.region);
   std::int64_t dense = 0;
-  for (int n = 0; n < batch; ++n)
+  for (int n = 0; n < view.region.images.size(); ++n)
     for (int c = 0; c < shape.c; ++c)
       for (int h = 0; h < shape.h; ++h)
         for (int w = 0; w < shape.w; ++w)
@@ -41,9 +41,9 @@ void for_each_element(const View& view, const Program& program, int batch, Preci
 /// A buffer's content on the host, as floats.
 class HostCopy {
  public:
-  HostCopy(const Buffer& buffer, char* arena, int batch, Precision precision)
+  HostCopy(const Buffer& buffer, char* arena, Precision precision)
       : target_(arena + buffer.offset), half_(precision == Precision::fp16) {
-    bytes_.resize(static_cast<std::size_t>(batch * buffer.shape.size() * element_bytes(precision)));
+    bytes_.resize(static_cast<std::size_t>(buffer.images * buffer.shape.size() * element_bytes(precision)));
     OPSCHED_CUDA(cudaMemcpy(bytes_.data(), target_, bytes_.size(), cudaMemcpyDeviceToHost));
   }
   float get(std::int64_t i) const {
@@ -102,12 +102,11 @@ void set_priority(const std::vector<cudaGraphNode_t>& nodes, int level) {
 
 }  // namespace
 
-CapturedProgram::CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
+CapturedProgram::CapturedProgram(Program program, Precision precision, MemoryUse memory,
                                  std::span<DeviceContext* const> devices, const CopyRoute& route,
                                  const WeightSource& weights, const std::function<void(const std::string&)>& progress,
                                  MessageLink* link)
     : program_(std::move(program)),
-      batch_(batch),
       precision_(precision),
       devices_(devices.begin(), devices.end()),
       route_(route),
@@ -129,8 +128,7 @@ void CapturedProgram::prepare(const WeightSource& weights, const std::function<v
   const TensorFormat layout = preferred_format(precision_);
   std::vector<std::vector<Problem>> problems(devices_.size());
   for (const Step& step : program_.steps)
-    if (!moves_only(step.kind))
-      problems[step.device].push_back(make_problem(program_, step, precision_, layout, batch_));
+    if (!moves_only(step.kind)) problems[step.device].push_back(make_problem(program_, step, precision_, layout));
   for (std::size_t d = 0; d < devices_.size(); ++d) {
     devices_[d]->activate();
     devices_[d]->kernels().prepare(problems[d], progress);
@@ -140,7 +138,7 @@ void CapturedProgram::prepare(const WeightSource& weights, const std::function<v
     if (moves_only(step.kind)) continue;
     DeviceContext& device = *devices_[step.device];
     device.activate();
-    p.kernel = device.kernels().get(make_problem(program_, step, precision_, layout, batch_));
+    p.kernel = device.kernels().get(make_problem(program_, step, precision_, layout));
     if (!step.weights.empty()) p.weights = weights(step, *p.kernel, device);
   }
 }
@@ -151,7 +149,7 @@ std::size_t CapturedProgram::workspace_bytes(std::size_t i) const {
   if (prepared_[i].kernel) return prepared_[i].kernel->workspace_bytes();
   if (step.kind != Step::Kind::send && step.kind != Step::Kind::receive) return 0;
   const View& view = step.kind == Step::Kind::send ? step.inputs.front() : step.output;
-  return is_dense(program_, view, batch_, precision_) ? 0 : message_bytes(program_, view, batch_, precision_);
+  return is_dense(program_, view, precision_) ? 0 : message_bytes(program_, view, precision_);
 }
 
 void CapturedProgram::place(MemoryUse memory) {
@@ -190,17 +188,23 @@ void CapturedProgram::place(MemoryUse memory) {
 char* CapturedProgram::address(const View& view) const {
   const Buffer& buffer = program_.buffers[view.buffer];
   return arenas_[buffer.device] + buffer.offset +
-         slice_offset(buffer.shape, view.channel, preferred_format(precision_), element_bytes(precision_),
-                      view.rows.begin);
+         slice_offset(buffer.shape, view.channel, preferred_format(precision_), element_bytes(precision_), view.region);
 }
 
 void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
   if (step.kind == Step::Kind::transfer) return enqueue_transfer(step, prepared, stream);
   if (moves_only(step.kind)) return enqueue_message(step, stream);
-  std::vector<const void*> inputs;
-  for (const View& view : step.inputs) inputs.push_back(address(view));
-  prepared.kernel->launch(stream, inputs, address(step.output), prepared.weights,
-                          workspaces_[step.device][step.stream]);
+  const int images = step.output.region.images.size(), at_once = images_at_once(program_, step);
+  const auto from_image = [&](View view, int image) {
+    view.region.images.begin += image;
+    return address(view);
+  };
+  for (int image = 0; image < images; image += at_once) {
+    std::vector<const void*> inputs;
+    for (const View& view : step.inputs) inputs.push_back(from_image(view, image));
+    prepared.kernel->launch(stream, inputs, from_image(step.output, image), prepared.weights,
+                            workspaces_[step.device][step.stream]);
+  }
 }
 
 void CapturedProgram::enqueue_transfer(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
@@ -223,18 +227,18 @@ void CapturedProgram::enqueue_transfer(const Step& step, const Prepared& prepare
 void CapturedProgram::enqueue_message(const Step& step, cudaStream_t stream) const {
   const bool sends = step.kind == Step::Kind::send;
   const View& view = sends ? step.inputs.front() : step.output;
-  const std::size_t bytes = message_bytes(program_, view, batch_, precision_);
-  const bool dense = is_dense(program_, view, batch_, precision_);
+  const std::size_t bytes = message_bytes(program_, view, precision_);
+  const bool dense = is_dense(program_, view, precision_);
   char* const data = dense ? address(view) : workspaces_[step.device][step.stream];
   if (!sends) link_->enqueue_receive(step.message, data, bytes, stream);
   if (!dense)
-    for (const PeerCopy& copy : packing_copies(program_, view, batch_, precision_, address(view), data))
+    for (const PeerCopy& copy : packing_copies(program_, view, precision_, address(view), data))
       enqueue_copy(sends ? copy : reversed(copy), CopyMethod::kernel, stream);
   if (sends) link_->enqueue_send(step.message, data, bytes, stream);
 }
 
 std::vector<PeerCopy> CapturedProgram::copies_of(const Step& step) const {
-  return transfer_copies(program_, step, batch_, precision_, address(step.output), address(step.inputs.front()));
+  return transfer_copies(program_, step, precision_, address(step.output), address(step.inputs.front()));
 }
 
 CudaGraph CapturedProgram::capture(StepNodes& nodes) const {
@@ -305,7 +309,7 @@ std::vector<KernelChoice> CapturedProgram::kernels() const {
   std::map<std::string, std::string> chosen;
   for (std::size_t i = 0; i < prepared_.size(); ++i)
     if (prepared_[i].kernel)
-      chosen.emplace(make_problem(program_, program_.steps[i], precision_, preferred_format(precision_), batch_).key(),
+      chosen.emplace(make_problem(program_, program_.steps[i], precision_, preferred_format(precision_)).key(),
                      prepared_[i].kernel->describe());
   std::vector<KernelChoice> kernels;
   for (auto& [problem, kernel] : chosen) kernels.push_back({problem, kernel});
@@ -356,25 +360,25 @@ void CapturedProgram::poison() {
 void CapturedProgram::upload(const View& view, const Tensor& tensor) {
   const Buffer& buffer = program_.buffers[view.buffer];
   devices_[buffer.device]->activate();
-  if (tensor.n != batch_ || tensor.shape != shape_of(program_, view))
-    throw Error("input tensor: expected batch " + std::to_string(batch_) + " of " + text(shape_of(program_, view)) +
+  const int batch = view.region.images.size();
+  if (tensor.n != batch || tensor.shape != shape_of(program_, view))
+    throw Error("input tensor: expected batch " + std::to_string(batch) + " of " + text(shape_of(program_, view)) +
                 ", got batch " + std::to_string(tensor.n) + " of " + text(tensor.shape));
-  HostCopy host(buffer, arenas_[buffer.device], batch_, precision_);
-  for_each_element(view, program_, batch_, precision_,
+  HostCopy host(buffer, arenas_[buffer.device], precision_);
+  for_each_element(view, program_, precision_,
                    [&](std::int64_t dense, std::int64_t placed) { host.set(placed, tensor.data[dense]); });
-  const View padding{view.buffer, buffer.shape.c - buffer.padding, buffer.padding, {0, buffer.shape.h}};
-  for_each_element(padding, program_, batch_, precision_,
-                   [&](std::int64_t, std::int64_t placed) { host.set(placed, 0); });
+  const View padding{view.buffer, buffer.shape.c - buffer.padding, buffer.padding, all_of(buffer)};
+  for_each_element(padding, program_, precision_, [&](std::int64_t, std::int64_t placed) { host.set(placed, 0); });
   host.write_back();
 }
 
 DenseSlice CapturedProgram::slice(const View& view) const {
   const Shape& whole = program_.buffers[view.buffer].shape;
   const TensorLayout strides =
-      slice_layout(whole, view.channel, view.channels, batch_, preferred_format(precision_), 1, view.rows);
+      slice_layout(whole, view.channel, view.channels, preferred_format(precision_), 1, view.region);
   return {.data = address(view),
           .half = precision_ == Precision::fp16,
-          .batch = batch_,
+          .batch = view.region.images.size(),
           .shape = shape_of(program_, view),
           .n = whole.size(),
           .c = strides.c,
@@ -389,10 +393,10 @@ bool CapturedProgram::reaches(const View& view) const {
 Tensor CapturedProgram::download(const View& view) const {
   const Buffer& buffer = program_.buffers[view.buffer];
   devices_[buffer.device]->activate();
-  const HostCopy host(buffer, arenas_[buffer.device], batch_, precision_);
-  Tensor tensor{.n = batch_, .shape = shape_of(program_, view), .data = {}};
-  tensor.data.resize(static_cast<std::size_t>(batch_ * tensor.shape.size()));
-  for_each_element(view, program_, batch_, precision_,
+  const HostCopy host(buffer, arenas_[buffer.device], precision_);
+  Tensor tensor{.n = view.region.images.size(), .shape = shape_of(program_, view), .data = {}};
+  tensor.data.resize(static_cast<std::size_t>(tensor.n * tensor.shape.size()));
+  for_each_element(view, program_, precision_,
                    [&](std::int64_t dense, std::int64_t placed) { tensor.data[dense] = host.get(placed); });
   return tensor;
 }

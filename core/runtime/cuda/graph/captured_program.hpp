@@ -35,8 +35,8 @@ class CapturedProgram {
   /// `devices[d]` runs device d of the program; tensors travel between them by `route`. Throws Error
   /// naming the GPU where memory does not suffice. `progress` hears of kernels being tuned; may be empty. `link`: of a
   /// part, which sends and receives; must outlive it.
-  CapturedProgram(Program program, int batch, Precision precision, MemoryUse memory,
-                  std::span<DeviceContext* const> devices, const CopyRoute& route, const WeightSource& weights,
+  CapturedProgram(Program program, Precision precision, MemoryUse memory, std::span<DeviceContext* const> devices,
+                  const CopyRoute& route, const WeightSource& weights,
                   const std::function<void(const std::string&)>& progress = {}, MessageLink* link = nullptr);
 
   const Program& program() const { return program_; }
@@ -83,7 +83,6 @@ class CapturedProgram {
   std::size_t workspace_bytes(std::size_t step) const;
 
   Program program_;
-  int batch_;
   Precision precision_;
   std::vector<DeviceContext*> devices_;
   CopyRoute route_;

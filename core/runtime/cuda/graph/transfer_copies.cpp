@@ -4,15 +4,15 @@
 
 namespace opsched {
 
-std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, int batch, Precision precision,
+std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, Precision precision,
                                       char* target_address, const char* source_address) {
   const View &from = step.inputs.front(), &to = step.output;
   const Shape source = program.buffers[from.buffer].shape, target = program.buffers[to.buffer].shape;
   const std::size_t element = element_bytes(precision);
   const bool nhwc = preferred_format(precision) == TensorFormat::nhwc;
-  const bool all_rows = from.rows.size() == source.h;
-  const std::size_t images = all_rows ? batch : 1;  // a copy
-  const std::size_t pixels = std::size_t(from.rows.size()) * source.w;
+  const bool all_rows = from.region.rows.size() == source.h;
+  const std::size_t batch = from.region.images.size(), images = all_rows ? batch : 1;  // a copy
+  const std::size_t pixels = std::size_t(from.region.rows.size()) * source.w;
   const std::size_t channels = from.channels;
   const auto pitch = [&](const Shape& s) {
     return element * (nhwc ? s.c : all_rows ? s.size() : std::int64_t{s.h} * s.w);
@@ -36,17 +36,18 @@ std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, 
   return copies;
 }
 
-std::size_t message_bytes(const Program& program, const View& view, int batch, Precision precision) {
-  return static_cast<std::size_t>(batch * shape_of(program, view).size() * element_bytes(precision));
+std::size_t message_bytes(const Program& program, const View& view, Precision precision) {
+  return static_cast<std::size_t>(view.region.images.size() * shape_of(program, view).size() *
+                                  element_bytes(precision));
 }
 
-std::vector<PeerCopy> packing_copies(const Program& program, const View& view, int batch, Precision precision,
-                                     const char* address, char* dense) {
+std::vector<PeerCopy> packing_copies(const Program& program, const View& view, Precision precision, const char* address,
+                                     char* dense) {
   const Shape whole = program.buffers[view.buffer].shape, part = shape_of(program, view);
   const std::size_t element = element_bytes(precision), pixels = std::size_t(part.h) * part.w;
   const bool nhwc = preferred_format(precision) == TensorFormat::nhwc;
   std::vector<PeerCopy> copies;
-  for (int i = 0; i < batch; ++i) {
+  for (int i = 0; i < view.region.images.size(); ++i) {
     PeerCopy& copy = copies.emplace_back();
     copy.target = dense + i * element * part.size();
     copy.source = address + i * element * whole.size();
@@ -57,12 +58,12 @@ std::vector<PeerCopy> packing_copies(const Program& program, const View& view, i
   return copies;
 }
 
-bool is_dense(const Program& program, const View& view, int batch, Precision precision) {
-  const std::vector<PeerCopy> copies = packing_copies(program, view, batch, precision, nullptr, nullptr);
+bool is_dense(const Program& program, const View& view, Precision precision) {
+  const std::vector<PeerCopy> copies = packing_copies(program, view, precision, nullptr, nullptr);
   const PeerCopy& image = copies.front();
   const bool one_piece = image.rows == 1 || image.source_pitch == image.width;
   const Shape whole = program.buffers[view.buffer].shape;
-  return one_piece && (batch == 1 || whole == shape_of(program, view));
+  return one_piece && (view.region.images.size() == 1 || whole == shape_of(program, view));
 }
 
 PeerCopy reversed(const PeerCopy& copy) {

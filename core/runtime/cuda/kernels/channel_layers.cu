@@ -1,4 +1,4 @@
-// Layers whose results depend on several channels, but on no weights. Tensors of any strides.
+// Layers without weights whose results depend on several channels, or lie at other pixels. Tensors of any strides.
 #include "core/runtime/cuda/kernels/device_math.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
 #include "core/runtime/cuda/kernels/native_kernels.hpp"
@@ -45,6 +45,31 @@ __global__ void depth_to_space_kernel(const T* in, T* out, const __grid_constant
   const int phase = from_y % a.bh * a.bw + from_x % a.bw;
   const int channel = a.phase_first ? phase * a.channels + c : c * a.bh * a.bw + phase;
   out[at(a.out, n, c, y, x)] = in[at(a.in, n, channel, from_y / a.bh, from_x / a.bw)];
+}
+
+struct PixelRowArgs {
+  Order order;
+  Strides in, out;
+  int begin, pixels;
+  FastDiv width;  // of the input
+  std::uint32_t total;
+};
+
+/// A thread an output.
+template <class T>
+__global__ void pixel_row_kernel(const T* in, T* out, const __grid_constant__ PixelRowArgs a) {
+  await_predecessor();
+  const std::uint32_t i = blockIdx.x * kThreads + threadIdx.x;
+  if (i >= a.total) return;
+  int n, c, y, x;
+  a.order.place(i, n, c, y, x);
+  T value = from_float<T>(0);
+  if (x >= a.begin && x < a.begin + a.pixels) {
+    std::uint32_t row = x - a.begin;
+    const int column = a.width.split(row);
+    value = in[at(a.in, n, c, row, column)];
+  }
+  out[at(a.out, n, c, 0, x)] = value;
 }
 
 struct SoftmaxArgs {
@@ -150,6 +175,18 @@ void depth_to_space(cudaStream_t stream, const ChannelCall& call, const DepthToS
   with_element(call.half, [&](auto element) {
     using T = decltype(element);
     launch_overlapping(depth_to_space_kernel<T>, {dim3(blocks_for(total, kThreads)), dim3(kThreads)}, stream,
+                       static_cast<const T*>(in), static_cast<T*>(out), args);
+  });
+}
+
+void pixel_row(cudaStream_t stream, const ChannelCall& call, const PixelRow& how, const void* in, void* out) {
+  const std::int64_t total = std::int64_t{call.n} * call.c * how.width;
+  const PixelRowArgs args{
+      order_of(call, call.c, 1, how.width), call.in, call.out, how.begin, call.h * call.w, FastDiv(call.w),
+      static_cast<std::uint32_t>(total)};
+  with_element(call.half, [&](auto element) {
+    using T = decltype(element);
+    launch_overlapping(pixel_row_kernel<T>, {dim3(blocks_for(total, kThreads)), dim3(kThreads)}, stream,
                        static_cast<const T*>(in), static_cast<T*>(out), args);
   });
 }

@@ -7,7 +7,8 @@
 
 namespace opsched {
 
-/// As a matrix product: out[pixel][k] = act(bias[k] + sum over (r, s, c) of weight * pre(input)).
+/// As a matrix product: out[pixel][k] = act(bias[k] + sum over (r, s, c) of weight * pre(input)), where pre(x) is x, or
+/// its factor * x + its bias of channel c, and then perhaps ReLU.
 /// Padding at the end needs no number: p and q say where windows end. Strides in elements; NCHW rows and NHWC pixels of
 /// a row lie as slice_layout() puts them.
 struct ConvGeometry {
@@ -18,8 +19,8 @@ struct ConvGeometry {
   std::int64_t in_stride_n = 0, out_stride_n = 0;
   /// NCHW: from channel to channel. NHWC: from pixel to pixel.
   std::int64_t in_stride = 0, out_stride = 0;
-  bool pre_relu = false;
-  Activation act;  ///< one that native::is_light() names
+  bool pre_relu = false, pre_affine = false;  ///< pre_affine: 1x1 without padding
+  Activation act;                             ///< one that native::is_light() names
   int dilation_h = 1, dilation_w = 1;
 };
 

@@ -33,6 +33,13 @@ struct Params {
   bool wide_output;  // four channels can be stored at once
 };
 
+/// Factors and biases of so many channels.
+constexpr int affine_bytes(int channels) { return channels * static_cast<int>(sizeof(AffineOf)); }
+/// Those of all steps lie behind the bias.
+__device__ __forceinline__ const char* affine_of(const Params& params) {
+  return reinterpret_cast<const char*>(params.bias + params.rows_padded);
+}
+
 constexpr int pitch_of(int columns) { return columns + 4; }  // of a partial tile, floats
 
 /// Partial tiles of all teams, bytes; what other blocks send lies behind them.
@@ -40,13 +47,14 @@ constexpr int partial_bytes(int rows, int columns, int slices) { return slices *
 
 /// Tile of BM pixels x BN output channels on WM x WN warps; `Vector` bytes are fetched at once.
 /// `Slices` teams of WM x WN warps take turns at the steps, each with a partial tile of its own: more
-/// warps to hide latency behind.
-template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector>
+/// warps to hide latency behind. `Affine`: behind the weights of a step come the factors and biases of its channels.
+template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector, bool Affine = false>
 __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Params params) {
   constexpr int kTeam = WM * WN * 32, kThreads = Slices * kTeam;
   constexpr int kTileM = BM / WM, kTileN = BN / WN;  // of a warp
   constexpr int kFetches = BM * kChunks / kTeam;     // chunks of the input that a thread fetches a step
   constexpr int kElement = sizeof(T), kDepth = kRowBytes / kElement;
+  constexpr int kAffineBytes = Affine ? affine_bytes(kDepth) : 0, kTileBytes = (BM + BN) * kRowBytes + kAffineBytes;
   constexpr int kParts = BM * BN / 4 / kThreads;  // of the tile, four channels a thread
   static_assert(kTileM % 16 == 0 && kTileN % 16 == 0 && BM * kChunks % kTeam == 0 && kParts * kThreads * 4 == BM * BN);
   extern __shared__ __align__(128) char memory[];
@@ -79,8 +87,8 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   const int end = static_cast<int>(static_cast<std::int64_t>(params.steps) * (split + 1) / splits);
   const int turns = (end - first_step + Slices - 1) / Slices, begin = first_step + slice;
 
-  const unsigned stages = native::shared_address(memory) + slice * (BM + BN) * kRowBytes;
-  constexpr int kStageBytes = Slices * (BM + BN) * kRowBytes;  // a team's stages are so far apart
+  const unsigned stages = native::shared_address(memory) + slice * kTileBytes;
+  constexpr int kStageBytes = Slices * kTileBytes;  // a team's stages are so far apart
   const auto fetch_weights = [&](int turn) {
     const int step = begin + turn * Slices;
     if (step >= end) return;
@@ -90,6 +98,9 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
 #pragma unroll
     for (int i = tid; i < BN * kChunks; i += kTeam)
       native::copy_async<16>(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16);
+    if constexpr (Affine)  // 1x1: a step's part of the channels has its number
+      for (int i = tid * 16; i < kAffineBytes; i += kTeam * 16)
+        native::copy_async<16>(b + BN * kRowBytes + i, affine_of(params) + step * kAffineBytes + i);
   };
   // Where the next step lies: its tap, as a distance (r, s) from the corner, and its part of the channels. Steps come
   // in order, so nothing is divided.
@@ -146,7 +157,13 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
       for (int i = 0; i < kTileM / 16; ++i) left_reader.load(left_side[i], stage, i * 16, k);
 #pragma unroll
       for (int i = 0; i < kTileN / 16; ++i) right_reader.load(right_side[i], stage, i * 16, k);
-      prepare_all(left_side, g.pre_relu, T{});
+      if constexpr (Affine)
+        prepare_affine(left_side,
+                       reinterpret_cast<const AffineOf*>(memory + slice * kTileBytes + turn % kStages * kStageBytes +
+                                                         (BM + BN) * kRowBytes),
+                       k, g.pre_relu ? 0.f : -INFINITY, T{});
+      else
+        prepare_all(left_side, g.pre_relu, T{});
 #pragma unroll
       for (int i = 0; i < kTileM / 16; ++i)
 #pragma unroll
@@ -201,9 +218,12 @@ struct Variant {
   int shared_bytes[kMostSplits + 1];  ///< by splits
   /// By precision (tf32, fp16) and fetch width (4, 8, 16 bytes).
   void (*functions[2][3])(Params);
+  void (*affine[2])(Params);  ///< behind an affine layer, by precision; 16 bytes are fetched at once. Or null
+  int affine_bytes;           ///< shared memory that it needs besides
 };
 
-template <int BM, int BN, int WM, int WN, int Slices>
+/// `Affine`: also behind an affine layer.
+template <int BM, int BN, int WM, int WN, int Slices, bool Affine>
 Variant variant() {
   constexpr int kThreads = Slices * WM * WN * 32;
   Variant v{{BN, BM, 1},
@@ -212,7 +232,12 @@ Variant variant() {
             {{conv_mma_kernel<float, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<float, BM, BN, WM, WN, Slices, 8>,
               conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16>},
              {conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 8>,
-              conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16>}}};
+              conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16>}},
+            {},
+            kStages * Slices * affine_bytes(kRowBytes / 2)};
+  if constexpr (Affine)
+    v.affine[0] = conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16, true>,
+    v.affine[1] = conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16, true>;
   const int pipeline = kStages * Slices * (BM + BN) * kRowBytes, partial = partial_bytes(BM, BN, Slices);
   for (int splits = 1; splits <= kMostSplits; ++splits) {
     const int received = splits > 1 ? native::ClusterSum<BM * BN / 4 / kThreads, kThreads>::received_bytes(splits) : 0;
@@ -222,9 +247,9 @@ Variant variant() {
 }
 
 const std::vector<Variant>& variants() {
-  static const std::vector<Variant> all = {variant<32, 32, 2, 1, 4>(),  variant<64, 32, 2, 2, 2>(),
-                                           variant<32, 64, 2, 2, 2>(),  variant<64, 64, 2, 2, 2>(),
-                                           variant<128, 64, 4, 2, 1>(), variant<128, 128, 4, 2, 1>()};
+  static const std::vector<Variant> all = {variant<32, 32, 2, 1, 4, true>(),  variant<64, 32, 2, 2, 2, true>(),
+                                           variant<32, 64, 2, 2, 2, true>(),  variant<64, 64, 2, 2, 2, true>(),
+                                           variant<128, 64, 4, 2, 1, true>(), variant<128, 128, 4, 2, 1, false>()};
   return all;
 }
 
@@ -235,11 +260,17 @@ int steps_of(const ConvGeometry& g, Precision precision) {
   return g.r * g.s * (round_up(g.c, depth) / depth);
 }
 
+/// Where the bias lies in packed weights.
+std::size_t bias_at(const ConvGeometry& g, Precision precision) {
+  return std::size_t(round_up(g.k, kRowPad)) * steps_of(g, precision) * kRowBytes;
+}
+
 }  // namespace
 
-std::vector<ConvTile> conv_mma_tiles() {
+std::vector<ConvTile> conv_mma_tiles(bool affine) {
   std::vector<ConvTile> tiles;
-  for (const Variant& v : variants()) tiles.push_back(v.tile);
+  for (const Variant& v : variants())
+    if (!affine || v.affine[0]) tiles.push_back(v.tile);
   return tiles;
 }
 
@@ -256,11 +287,11 @@ std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Pr
 }
 
 std::size_t conv_mma_weight_bytes(const ConvGeometry& g, Precision precision) {
-  return std::size_t(round_up(g.k, kRowPad)) * (std::size_t(steps_of(g, precision)) * kRowBytes + sizeof(float));
+  const std::size_t affine = g.pre_affine ? affine_bytes(round_up(g.c, depth_of(precision))) : 0;
+  return bias_at(g, precision) + std::size_t(round_up(g.k, kRowPad)) * sizeof(float) + affine;
 }
 
-void conv_mma_pack(const ConvGeometry& g, Precision precision, const float* weight, const float* bias,
-                   std::byte* packed) {
+void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights& weights, std::byte* packed) {
   const bool half = precision == Precision::fp16;
   const std::size_t rows = round_up(g.k, kRowPad), depth = depth_of(precision), tiles = (g.c + depth - 1) / depth;
   const int taps = g.r * g.s;
@@ -268,7 +299,7 @@ void conv_mma_pack(const ConvGeometry& g, Precision precision, const float* weig
   for (int k = 0; k < g.k; ++k)
     for (int c = 0; c < g.c; ++c)
       for (int t = 0; t < taps; ++t) {
-        const float value = weight[(std::size_t(k) * g.c + c) * taps + t];
+        const float value = weights.weight[(std::size_t(k) * g.c + c) * taps + t];
         std::byte* row = packed + ((t * tiles + c / depth) * rows + k) * kRowBytes;
         if (half) {
           const __half h = __float2half(value);
@@ -278,7 +309,13 @@ void conv_mma_pack(const ConvGeometry& g, Precision precision, const float* weig
           std::memcpy(row + c % depth * 4, &f, 4);
         }
       }
-  std::memcpy(packed + rows * std::size_t(steps_of(g, precision)) * kRowBytes, bias, g.k * sizeof(float));
+  packed += bias_at(g, precision);
+  std::memcpy(packed, weights.bias.data(), g.k * sizeof(float));
+  packed += rows * sizeof(float);
+  for (int c = 0; g.pre_affine && c < g.c; ++c) {
+    const AffineOf affine{weights.input_factor[c], weights.input_bias[c]};
+    std::memcpy(packed + affine_bytes(c), &affine, sizeof affine);
+  }
 }
 
 void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile& tile, int input_alignment,
@@ -299,13 +336,16 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
                 .weights = static_cast<const char*>(packed),
                 .bias = nullptr,
                 .wide_output = output_alignment >= (half ? 8 : 16)};
-  params.bias =
-      reinterpret_cast<const float*>(params.weights + std::size_t(params.rows_padded) * params.steps * kRowBytes);
-  auto* function = chosen->functions[half ? 1 : 0][input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0];
+  params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, precision));
+  const int type = half ? 1 : 0, width = input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0;
+  auto* const function = g.pre_affine ? chosen->affine[type] : chosen->functions[type][width];
+  if (!function || (g.pre_affine && (width < 2 || g.r * g.s > 1)))
+    throw Error("conv_mma: no such tile, window or alignment behind an affine layer");
+  const int affine = g.pre_affine ? chosen->affine_bytes : 0;
   // Of a variant always the same limit: a lower one would break nodes of graphs that need more.
   OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    *std::ranges::max_element(chosen->shared_bytes)));
-  const int shared_bytes = chosen->shared_bytes[tile.splits];
+                                    *std::ranges::max_element(chosen->shared_bytes) + affine));
+  const int shared_bytes = chosen->shared_bytes[tile.splits] + affine;
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
   const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
                     (g.k + tile.rows - 1) / tile.rows, tile.splits);

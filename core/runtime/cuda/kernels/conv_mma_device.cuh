@@ -30,4 +30,38 @@ __device__ __forceinline__ void prepare_all(unsigned (&x)[N][4], bool relu, T ki
   }
 }
 
+/// Factor and bias of a channel; of a step's channels they lie side by side in shared memory.
+using AffineOf = float2;
+
+/// The same behind an affine layer, of numbers that ldmatrix has loaded from the left side: chunks k and k + 1 of a
+/// tile. A thread has one word of each; in fp16 that is two channels. The layer is computed in fp32 and rounded once,
+/// as a pass of its own would be. Its ReLU is a `least` of 0, else -infinity.
+template <int N>
+__device__ __forceinline__ void prepare_affine(unsigned (&x)[N][4], const AffineOf* of, int k, float least, float) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const AffineOf a = of[(k + half) * 4 + threadIdx.x % 4];
+#pragma unroll
+    for (int i = 0; i < N * 2; ++i) {
+      unsigned& word = x[i / 2][half * 2 + i % 2];
+      word = mma::round_to_tf32(native::larger(fmaf(a.x, __uint_as_float(word), a.y), least));
+    }
+  }
+}
+template <int N>
+__device__ __forceinline__ void prepare_affine(unsigned (&x)[N][4], const AffineOf* of, int k, float least, __half) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const float4 a = *reinterpret_cast<const float4*>(of + (k + half) * 8 + threadIdx.x % 4 * 2);
+#pragma unroll
+    for (int i = 0; i < N * 2; ++i) {
+      unsigned& word = x[i / 2][half * 2 + i % 2];
+      const float2 v = __half22float2(*reinterpret_cast<const __half2*>(&word));
+      const __half2 result =
+          __floats2half2_rn(native::larger(fmaf(a.x, v.x, a.y), least), native::larger(fmaf(a.z, v.y, a.w), least));
+      word = *reinterpret_cast<const unsigned*>(&result);
+    }
+  }
+}
+
 }  // namespace opsched

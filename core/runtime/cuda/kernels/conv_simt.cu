@@ -25,8 +25,8 @@ constexpr int kRowPad = 64;     // of weights
 constexpr int kMostRows = 128;  // of a tile; weights are followed by so many more that may be read, and are not used
 
 /// How the kernel reads its input. Few channels make a sum over taps and channels in one (flat): taken tap by
-/// tap, most of a step would be padding.
-enum class Input { plain, pre_relu, flat };
+/// tap, most of a step would be padding. Affine: behind the tiles of a step come factors and biases of its channels.
+enum class Input { plain, pre_relu, flat, affine };
 
 /// A summand's place from the corner of a pixel's window.
 struct Summand {
@@ -44,9 +44,14 @@ struct Params {
   const float* bias;
 };
 
+/// [channel in, padded]: factor and bias of an affine layer.
+__device__ __forceinline__ const float* affine_of(const Params& params) {
+  return params.bias + params.rows_padded + kMostRows;
+}
+
 /// Tiles of the steps in flight, and later a partial result of every team in the same place.
-__host__ __device__ constexpr int shared_floats(int rows, int columns, int slices) {
-  const int steps = kStages * kDepth * (rows + columns), result = rows * columns;
+__host__ __device__ constexpr int shared_floats(int rows, int columns, int slices, bool affine = false) {
+  const int steps = kStages * kDepth * (rows + columns + (affine ? 2 : 0)), result = rows * columns;
   return slices * (steps > result ? steps : result);
 }
 
@@ -56,7 +61,7 @@ template <int BM, int BN, int TM, int TN, int Slices, Input In>
 __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel(const Params params) {
   constexpr int kTeam = (BM / TM) * (BN / TN), kThreads = Slices * kTeam;
   static_assert(kTeam >= BN && kTeam % BN == 0 && kTeam % 32 == 0 && TN % 4 == 0 && TM % 4 == 0 && BM <= kMostRows);
-  constexpr int kStepFloats = kDepth * (BM + BN);
+  constexpr int kStepFloats = kDepth * (BM + BN + (In == Input::affine ? 2 : 0));
   extern __shared__ __align__(16) float memory[];
 
   const ConvGeometry& g = params.g;
@@ -98,6 +103,9 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #pragma unroll
     for (int i = tid * 4; i < kDepth * BM; i += kTeam * 4)
       __pipeline_memcpy_async(a + i, weights + (i / BM) * params.rows_padded + i % BM, 16);
+    if constexpr (In == Input::affine)  // 1x1: a step's part of the channels has its number
+      for (int i = tid * 4; i < kDepth * 2; i += kTeam * 4)
+        __pipeline_memcpy_async(a + kDepth * (BM + BN) + i, affine_of(params) + step * kDepth * 2 + i, 16);
   };
   // Where the next fetch reads: the tap, as a distance from the corner, and the channel of this thread.
   int depth = 0, r = 0, s = 0;
@@ -143,6 +151,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   const int lane = tid % 32, warp = tid / 32;
   const int tx = warp % kAcross * 8 + lane % 8, ty = warp / kAcross * 4 + lane / 8;
   float sum[TM][TN] = {};
+  [[maybe_unused]] const float least = g.pre_relu ? 0.f : -INFINITY;  // of what an affine layer gives
   // Weights may come early: into the cache those of all steps, into shared memory those of the first.
   if (blockIdx.x == 0)
     native::prefetch(params.weights + static_cast<std::int64_t>(first_step) * kDepth * params.rows_padded + first_row,
@@ -179,6 +188,11 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
       if constexpr (In == Input::pre_relu)
 #pragma unroll
         for (float& each : x) each = native::larger(each, 0.f);
+      if constexpr (In == Input::affine) {
+        const float2 affine = *reinterpret_cast<const float2*>(b + kDepth * BN + 2 * k);
+#pragma unroll
+        for (float& each : x) each = native::larger(fmaf(affine.x, each, affine.y), least);
+      }
 #pragma unroll
       for (int i = 0; i < TM; ++i)
 #pragma unroll
@@ -246,8 +260,8 @@ using KernelFunction = void (*)(Params);
 
 struct Variant {
   ConvTile tile;
-  int threads, shared_bytes;
-  KernelFunction plain, pre_relu, flat;
+  int threads, shared_bytes, affine_bytes;  ///< shared memory; behind an affine layer
+  KernelFunction plain, pre_relu, flat, affine;
 };
 
 template <int BM, int BN, int TM, int TN, int Slices>
@@ -255,9 +269,11 @@ Variant variant() {
   return {{BM, BN, 1},
           Slices * (BM / TM) * (BN / TN),
           shared_floats(BM, BN, Slices) * static_cast<int>(sizeof(float)),
+          shared_floats(BM, BN, Slices, true) * static_cast<int>(sizeof(float)),
           conv_simt_kernel<BM, BN, TM, TN, Slices, Input::plain>,
           conv_simt_kernel<BM, BN, TM, TN, Slices, Input::pre_relu>,
-          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::flat>};
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::flat>,
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::affine>};
 }
 
 const std::vector<Variant>& variants() {
@@ -271,13 +287,16 @@ const std::vector<Variant>& variants() {
 
 bool is_flat(const ConvGeometry& g) {
   const bool near = g.r * std::int64_t{g.dilation_h} < SHRT_MAX && g.s * std::int64_t{g.dilation_w} < SHRT_MAX;
-  return g.c < kDepth && !g.pre_relu && near;  // places of taps are short
+  return g.c < kDepth && !g.pre_relu && !g.pre_affine && near;  // places of taps are short
 }
 
 /// Rows of packed weights from one tap to the next.
 int depth_of(const ConvGeometry& g) { return is_flat(g) ? g.c : round_up(g.c, kDepth); }
 
 int steps_of(const ConvGeometry& g) { return round_up(g.r * g.s * depth_of(g), kDepth) / kDepth; }
+
+/// Where the bias lies in packed weights, in floats.
+std::size_t bias_at(const ConvGeometry& g) { return std::size_t(steps_of(g)) * kDepth * round_up(g.k, kRowPad); }
 
 }  // namespace
 
@@ -298,19 +317,23 @@ std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, i
 }
 
 std::size_t conv_simt_weight_bytes(const ConvGeometry& g) {
-  return sizeof(float) * ((std::size_t(steps_of(g)) * kDepth + 1) * round_up(g.k, kRowPad) + kMostRows);
+  return sizeof(float) * (bias_at(g) + round_up(g.k, kRowPad) + kMostRows + (g.pre_affine ? 2 * depth_of(g) : 0));
 }
 
 const char* conv_simt_weight_format(const ConvGeometry& g) { return is_flat(g) ? "simt flat" : "simt"; }
 
-void conv_simt_pack(const ConvGeometry& g, const float* weight, const float* bias, std::byte* packed) {
+void conv_simt_pack(const ConvGeometry& g, const ConvWeights& weights, std::byte* packed) {
   const std::size_t rows = round_up(g.k, kRowPad), depth = depth_of(g);
   std::vector<float> all(conv_simt_weight_bytes(g) / sizeof(float), 0.f);
   const int taps = g.r * g.s;
   for (int k = 0; k < g.k; ++k)
     for (int c = 0; c < g.c; ++c)
-      for (int t = 0; t < taps; ++t) all[(t * depth + c) * rows + k] = weight[(std::size_t(k) * g.c + c) * taps + t];
-  std::copy(bias, bias + g.k, all.begin() + static_cast<std::ptrdiff_t>(std::size_t(steps_of(g)) * kDepth * rows));
+      for (int t = 0; t < taps; ++t)
+        all[(t * depth + c) * rows + k] = weights.weight[(std::size_t(k) * g.c + c) * taps + t];
+  std::ranges::copy(weights.bias, all.begin() + static_cast<std::ptrdiff_t>(bias_at(g)));
+  float* const affine = all.data() + bias_at(g) + rows + kMostRows;
+  for (int c = 0; g.pre_affine && c < g.c; ++c)
+    affine[2 * c] = weights.input_factor[c], affine[2 * c + 1] = weights.input_bias[c];
   std::memcpy(packed, all.data(), all.size() * sizeof(float));
 }
 
@@ -328,13 +351,17 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
                 .output = output,
                 .weights = static_cast<const float*>(packed),
                 .bias = nullptr};
-  params.bias = params.weights + std::size_t(params.steps) * kDepth * params.rows_padded;
+  params.bias = params.weights + bias_at(g);
+  if (g.pre_affine && g.r * g.s > 1) throw Error("conv_simt: an affine layer needs a 1x1 window behind it");
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
-  const KernelFunction function = is_flat(g) ? chosen->flat : g.pre_relu ? chosen->pre_relu : chosen->plain;
-  const int shared_bytes =
-      chosen->shared_bytes + (is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0);
+  const KernelFunction function = is_flat(g)     ? chosen->flat
+                                  : g.pre_affine ? chosen->affine
+                                  : g.pre_relu   ? chosen->pre_relu
+                                                 : chosen->plain;
+  const int tiles_bytes = g.pre_affine ? chosen->affine_bytes : chosen->shared_bytes;
+  const int shared_bytes = tiles_bytes + (is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0);
   // Of a variant always the same limit: a lower one would break nodes of graphs that need more.
-  const int limit = is_flat(g) ? device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) : chosen->shared_bytes;
+  const int limit = is_flat(g) ? device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) : tiles_bytes;
   OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, limit));
   const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
                     (g.k + tile.rows - 1) / tile.rows, tile.splits);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "core/graph/weights.hpp"
 #include "core/runtime/cuda/kernels/conv_geometry.hpp"
 
 namespace opsched {
@@ -15,11 +16,12 @@ std::vector<ConvTile> conv_simt_tiles();
 /// Splits that make sense for this problem on a GPU with so many multiprocessors.
 std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, int multiprocessors, bool clusters);
 
-/// Packed weights: [tap r, s][channel in, padded unless there are few][channel out, padded], then the bias, padded.
+/// Packed weights: [tap r, s][channel in, padded unless there are few][channel out, padded], then the bias, padded;
+/// then factor and bias of each input channel, of an affine layer.
 std::size_t conv_simt_weight_bytes(const ConvGeometry& g);
 /// The order of the packed weights; few channels have one of their own.
 const char* conv_simt_weight_format(const ConvGeometry& g);
-void conv_simt_pack(const ConvGeometry& g, const float* weight, const float* bias, std::byte* packed);
+void conv_simt_pack(const ConvGeometry& g, const ConvWeights& weights, std::byte* packed);
 
 /// Launches on the current device. Throws Error where CUDA refuses.
 void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* input, float* output,

@@ -40,12 +40,13 @@ struct ResizeCheck {
   double scale[2];
 };
 
-/// A layer whose results depend on several channels.
+/// A layer whose results depend on several channels, or lie at other pixels.
 struct ChannelCheck {
-  enum Kind { none, depth_to_space, softmax, normalize };
+  enum Kind { none, depth_to_space, pixel_row, softmax, normalize };
   Kind kind;
   int bh, bw, crop_y, crop_x;  // depth to space
   bool phase_first;
+  int begin;        // pixel row
   int size, inner;  // softmax
   int groups;       // normalize
   bool per_pixel;
@@ -61,6 +62,7 @@ struct CheckArgs {
   ResizeCheck resize;
   ChannelCheck channels;
   Activation pre, post;
+  Weights weights;
   Strides in[native::kMaxSources], out;
   std::int64_t outputs;
   int samples;
@@ -104,6 +106,7 @@ __device__ double input_at(const native::Sources& sources, const CheckArgs& a, s
     const double one = native::to_float(static_cast<const T*>(sources.list[s].data)[a.in[s].at(n, c, h, w)]);
     all = a.product ? all * one : all + one;
   }
+  if (a.weights.input_factor) all = a.weights.input_factor[c] * all + a.weights.input_bias[c];
   return activated(a.pre, all);
 }
 
@@ -140,6 +143,10 @@ __device__ double over_channels(const native::Sources& sources, const CheckArgs&
     const int phase = from_y % layer.bh * layer.bw + from_x % layer.bw;
     const int channel = layer.phase_first ? phase * a.k + k : k * layer.bh * layer.bw + phase;
     return input_at<T>(sources, a, n, channel, from_y / layer.bh, from_x / layer.bw);
+  }
+  if (layer.kind == ChannelCheck::pixel_row) {
+    const int pixel = x - layer.begin;
+    return pixel < 0 || pixel >= g.h * g.w ? 0 : input_at<T>(sources, a, n, k, pixel / g.w, pixel % g.w);
   }
   const double own = input_at<T>(sources, a, n, k, y, x);
   if (layer.kind == ChannelCheck::softmax) {
@@ -179,8 +186,8 @@ __device__ double resized(const native::Sources& sources, const CheckArgs& a, st
 
 /// What the activation behind it is given.
 template <class T>
-__device__ double expected_before(const native::Sources& sources, const CheckArgs& a, const float* weights,
-                                  const float* bias, std::int64_t n, int k, int y, int x) {
+__device__ double expected_before(const native::Sources& sources, const CheckArgs& a, std::int64_t n, int k, int y,
+                                  int x) {
   const native::Window& g = a.window;
   if (a.global_avg) {
     double sum = 0;
@@ -192,7 +199,7 @@ __device__ double expected_before(const native::Sources& sources, const CheckArg
   if (a.channels.kind != ChannelCheck::none) return over_channels<T>(sources, a, n, k, y, x);
   if (a.resize.active) return resized<T>(sources, a, n, k, y, x);
   if (!a.pool && a.groups == 0) return input_at<T>(sources, a, n, k, y, x);
-  double result = a.groups > 0 ? bias[k] : a.max ? -INFINITY : 0.0;
+  double result = a.groups > 0 ? a.weights.bias[k] : a.max ? -INFINITY : 0.0;
   int inside = 0;
   const int group_c = a.groups > 0 ? g.c / a.groups : 1, first = a.groups > 0 ? k / (a.k / a.groups) * group_c : k;
   for (int r = 0; r < g.kh; ++r) {
@@ -203,7 +210,7 @@ __device__ double expected_before(const native::Sources& sources, const CheckArg
       for (int c = 0; c < group_c; ++c) {
         const double in = input_at<T>(sources, a, n, first + c, h, w);
         if (a.groups > 0) {
-          result += in * weights[((std::int64_t{k} * group_c + c) * g.kh + r) * g.kw + s];
+          result += in * a.weights.weight[((std::int64_t{k} * group_c + c) * g.kh + r) * g.kw + s];
         } else {
           result = a.max ? (in > result ? in : result) : result + in;
         }
@@ -221,7 +228,7 @@ __device__ void add_up(double value, double* to) {
 
 template <class T>
 __global__ void compare_kernel(const __grid_constant__ native::Sources sources, const __grid_constant__ CheckArgs a,
-                               const float* weights, const float* bias, const T* out, Verdict* verdict) {
+                               const T* out, Verdict* verdict) {
   const int i = blockIdx.x * kThreads + threadIdx.x;
   double difference = 0, norm = 0;
   if (i < a.samples) {
@@ -234,7 +241,7 @@ __global__ void compare_kernel(const __grid_constant__ native::Sources sources, 
     at /= a.window.oh;
     const int k = at % a.k;
     const std::int64_t n = at / a.k;
-    const double before = expected_before<T>(sources, a, weights, bias, n, k, y, x), want = activated(a.post, before);
+    const double before = expected_before<T>(sources, a, n, k, y, x), want = activated(a.post, before);
     const double got = native::to_float(out[a.out.at(n, k, y, x)]);
     difference = (got - want) * (got - want);
     // Where a ReLU leaves next to nothing, rounding is large beside it: what it was given counts.
@@ -269,9 +276,8 @@ void fill_random(cudaStream_t stream, void* data, std::int64_t count, bool half,
   OPSCHED_CUDA(cudaGetLastError());
 }
 
-void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const float* weights,
-           const float* bias, const void* out, const void* range, std::int64_t range_count, int samples,
-           Verdict* verdict) {
+void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const Weights& weights,
+           const void* out, const void* range, std::int64_t range_count, int samples, Verdict* verdict) {
   CheckArgs a{};
   a.window.n = problem.batch;
   a.window.c = problem.input.c, a.window.h = problem.input.h, a.window.w = problem.input.w;
@@ -285,6 +291,7 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
   };
   a.k = problem.output.c;
   a.pre = problem.pre;
+  a.weights = weights;
   if (const auto* conv = std::get_if<Conv2d>(&problem.layer)) {
     set_window(*conv);
     a.groups = conv->groups;
@@ -308,6 +315,8 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
                   .crop_y = pixels->crop[0],
                   .crop_x = pixels->crop[1],
                   .phase_first = pixels->phase_first};
+  if (const auto* row = std::get_if<PixelRow>(&problem.layer))
+    a.channels = {.kind = ChannelCheck::pixel_row, .begin = row->begin};
   if (const auto* softmax = std::get_if<Softmax>(&problem.layer))
     a.channels = {.kind = ChannelCheck::softmax, .size = softmax->size, .inner = softmax->inner};
   if (const auto* normalize = std::get_if<Normalize>(&problem.layer))
@@ -322,10 +331,10 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
   const int blocks = (a.samples + kThreads - 1) / kThreads;
   const int range_blocks = static_cast<int>(std::min<std::int64_t>((range_count + kThreads - 1) / kThreads, 1024));
   if (problem.precision == Precision::fp16) {
-    compare_kernel<<<blocks, kThreads, 0, stream>>>(inputs, a, weights, bias, static_cast<const __half*>(out), verdict);
+    compare_kernel<<<blocks, kThreads, 0, stream>>>(inputs, a, static_cast<const __half*>(out), verdict);
     count_nans_kernel<<<range_blocks, kThreads, 0, stream>>>(static_cast<const __half*>(range), range_count, verdict);
   } else {
-    compare_kernel<<<blocks, kThreads, 0, stream>>>(inputs, a, weights, bias, static_cast<const float*>(out), verdict);
+    compare_kernel<<<blocks, kThreads, 0, stream>>>(inputs, a, static_cast<const float*>(out), verdict);
     count_nans_kernel<<<range_blocks, kThreads, 0, stream>>>(static_cast<const float*>(range), range_count, verdict);
   }
   OPSCHED_CUDA(cudaGetLastError());

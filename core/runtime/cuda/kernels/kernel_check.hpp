@@ -19,12 +19,15 @@ struct Verdict {
   unsigned long long nans = 0;      ///< in the whole range looked at
 };
 
+/// ConvWeights in device memory; null where a problem has none.
+struct Weights {
+  const float *weight, *bias, *input_factor, *input_bias;
+};
+
 /// Adds up to `verdict` (device memory): the difference between `out` and the problem computed in
-/// double at about `samples` points, from the same inputs and from fp32 weights [out][in / groups][kh][kw]
-/// and biases (both may be null without a convolution); and the NaNs among `range_count` elements from
-/// `range` on.
-void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const float* weights,
-           const float* bias, const void* out, const void* range, std::int64_t range_count, int samples,
-           Verdict* verdict);
+/// double at about `samples` points, from the same inputs and from fp32 weights; and the NaNs among `range_count`
+/// elements from `range` on.
+void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const Weights& weights,
+           const void* out, const void* range, std::int64_t range_count, int samples, Verdict* verdict);
 
 }  // namespace opsched::kernel_check

@@ -73,7 +73,8 @@ struct PoolCall {
   Window window;
   PoolType type;
   bool count_padding;
-  Activation pre;  ///< is_plain
+  Activation pre;     ///< is_plain
+  float divisor = 1;  ///< of a global average: pixels, also those that are not there
 };
 void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride);
 
@@ -144,6 +145,7 @@ struct ChannelCall {
   Strides in, out;
 };
 void depth_to_space(cudaStream_t stream, const ChannelCall& call, const DepthToSpace& how, const void* in, void* out);
+void pixel_row(cudaStream_t stream, const ChannelCall& call, const PixelRow& how, const void* in, void* out);
 void softmax(cudaStream_t stream, const ChannelCall& call, const Softmax& how, const void* in, void* out);
 void normalize(cudaStream_t stream, const ChannelCall& call, const Normalize& how, const void* in, void* out);
 

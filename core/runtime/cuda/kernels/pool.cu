@@ -180,21 +180,21 @@ __device__ float summed(const Sources& sources, std::int64_t outer, std::int64_t
 /// A warp an image's channel.
 template <class T, Known kPre>
 __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int n, int c,
-                                int plane) {
+                                int plane, std::int64_t in_plane, float divisor) {
   await_predecessor();
   const int row = (blockIdx.x * kThreads + threadIdx.x) / 32, lane = threadIdx.x % 32;
   if (row >= n * c) return;
   const int image = row / c, channel = row % c;
   float sum = 0.f;
-  for (int i = lane; i < plane; i += 32) sum += summed<T, kPre>(sources, image, std::int64_t{channel} * plane + i);
+  for (int i = lane; i < plane; i += 32) sum += summed<T, kPre>(sources, image, channel * in_plane + i);
   for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-  if (lane == 0) out[image * out_stride + channel] = from_float<T>(sum / plane);
+  if (lane == 0) out[image * out_stride + channel] = from_float<T>(sum / divisor);
 }
 
 /// A block 32 channels of an image; its warps share the pixels.
 template <class T, Known kPre>
 __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
-                                int plane) {
+                                int plane, float divisor) {
   constexpr int kWarps = 8;
   __shared__ float partial[kWarps][33];
   await_predecessor();
@@ -210,14 +210,14 @@ __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out,
   __syncthreads();
   if (warp != 0 || channel >= c) return;
   for (int w = 1; w < kWarps; ++w) sum += partial[w][lane];
-  out[image * out_stride + channel] = from_float<T>(sum / plane);
+  out[image * out_stride + channel] = from_float<T>(sum / divisor);
 }
 
 /// A block does 8 vectors of V channels of an image; 32 threads share the pixels of each. `One`: a single
 /// input, whose loads are then several in flight.
 template <class T, int V, bool One, Known kPre>
 __global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
-                                   int plane) {
+                                   int plane, float divisor) {
   constexpr int kWarps = 8, kVectors = 8, kSlices = kWarps * 32 / kVectors;
   __shared__ float partial[kWarps][kVectors * V];
   await_predecessor();
@@ -252,7 +252,7 @@ __global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* o
   float total = 0.f;
 #pragma unroll
   for (int w = 0; w < kWarps; ++w) total += partial[w][mine];
-  out[image * out_stride + target] = from_float<T>(total / plane);
+  out[image * out_stride + target] = from_float<T>(total / divisor);
 }
 
 template <class T, int V, Known kPre>
@@ -261,7 +261,8 @@ void launch_global_avg_vectors(cudaStream_t stream, const PoolCall& call, const 
   const Window& g = call.window;
   const dim3 blocks((g.c + 8 * V - 1) / (8 * V), g.n);
   launch_overlapping(sources.count == 1 ? global_avg_vectors<T, V, true, kPre> : global_avg_vectors<T, V, false, kPre>,
-                     {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride, g.c, g.h * g.w);
+                     {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride, g.c, g.h * g.w,
+                     call.divisor);
 }
 
 template <class T, Known kPre>
@@ -271,7 +272,7 @@ void global_avg_as(cudaStream_t stream, const PoolCall& call, const Sources& sou
   if (call.layout == TensorFormat::nchw) {
     const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
     launch_overlapping(global_avg_nchw<T, kPre>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
-                       out_stride, g.n, g.c, g.h * g.w);
+                       out_stride, g.n, g.c, g.h * g.w, g.in_plane, call.divisor);
     return;
   }
   if constexpr (sizeof(T) == 2) {
@@ -280,7 +281,7 @@ void global_avg_as(cudaStream_t stream, const PoolCall& call, const Sources& sou
   if (call.vector == 4) return launch_global_avg_vectors<T, 4, kPre>(stream, call, sources, out, out_stride);
   if (call.vector == 2) return launch_global_avg_vectors<T, 2, kPre>(stream, call, sources, out, out_stride);
   launch_overlapping(global_avg_nhwc<T, kPre>, {dim3((g.c + 31) / 32, g.n), dim3(256)}, stream, sources,
-                     static_cast<T*>(out), out_stride, g.c, g.h * g.w);
+                     static_cast<T*>(out), out_stride, g.c, g.h * g.w, call.divisor);
 }
 
 template <class T>

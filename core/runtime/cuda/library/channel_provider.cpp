@@ -1,4 +1,4 @@
-// Softmax, normalisation and channels that become pixels, as kernels of the library.
+// Softmax, normalisation, and layers that put pixels elsewhere, as kernels of the library.
 #include "core/error.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"
 
@@ -19,6 +19,8 @@ class ChannelLayer : public Native {
               void*) const override {
     if (const auto* pixels = std::get_if<DepthToSpace>(&problem_.layer))
       native::depth_to_space(stream, call_, *pixels, inputs[0], output);
+    else if (const auto* row = std::get_if<PixelRow>(&problem_.layer))
+      native::pixel_row(stream, call_, *row, inputs[0], output);
     else if (const auto* softmax = std::get_if<Softmax>(&problem_.layer))
       native::softmax(stream, call_, *softmax, inputs[0], output);
     else

@@ -22,7 +22,7 @@ bool possible(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
   constexpr std::array<int, 2> one{1, 1}, none{0, 0};
   return conv.kernel == one && conv.stride == one && conv.padding == none && conv.more_padding == none &&
-         conv.groups == 1 && problem.inputs.size() == 1 && problem.pre == Activation::none;
+         conv.groups == 1 && problem.inputs.size() == 1 && !problem.affine && problem.pre == Activation::none;
 }
 
 /// Column-major matrices: in NHWC out^T = W x in^T, so that rows are output channels; in NCHW

@@ -49,6 +49,10 @@ ConvWeights random_weights(const Problem& problem) {
   const float scale = 1.f / std::sqrt(static_cast<float>(fan_in));
   for (float& x : w.weight) x = draw() * scale;
   for (float& x : w.bias) x = draw();
+  for (std::vector<float>* values : {&w.input_factor, &w.input_bias}) {
+    values->resize(problem.affine ? problem.input.c : 0);
+    for (float& x : *values) x = draw();
+  }
   return w;
 }
 
@@ -77,7 +81,7 @@ struct KernelBenchmark::Data {
   Placed output;
   DeviceBuffer workspace;
   ConvWeights weights;
-  DeviceBuffer reference_weights, reference_bias, verdict;
+  DeviceBuffer reference_weights, reference_bias, reference_factor, reference_shift, verdict;
   struct Packed {
     DeviceBuffer memory;
     int copies;
@@ -109,6 +113,9 @@ KernelBenchmark::KernelBenchmark(const Problem& problem, const BenchmarkContext&
   };
   data_->reference_weights = upload(data_->weights.weight);
   data_->reference_bias = upload(data_->weights.bias);
+  if (!problem.affine) return;
+  data_->reference_factor = upload(data_->weights.input_factor);
+  data_->reference_shift = upload(data_->weights.input_bias);
 }
 
 KernelBenchmark::~KernelBenchmark() = default;
@@ -149,9 +156,11 @@ double KernelBenchmark::check(const Kernel& kernel) {
   const int element = element_bytes(problem.precision);
   const std::int64_t range = static_cast<std::int64_t>(data_->output.memory.bytes()) / element;
   OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, sizeof(kernel_check::Verdict), stream));
-  kernel_check::check(stream, problem, data_->sources, reinterpret_cast<const float*>(data_->reference_weights.data()),
-                      reinterpret_cast<const float*>(data_->reference_bias.data()), data_->output.address,
-                      data_->output.memory.data(), range, kSamples,
+  const auto floats = [](const DeviceBuffer& buffer) { return reinterpret_cast<const float*>(buffer.data()); };
+  kernel_check::check(stream, problem, data_->sources,
+                      {floats(data_->reference_weights), floats(data_->reference_bias), floats(data_->reference_factor),
+                       floats(data_->reference_shift)},
+                      data_->output.address, data_->output.memory.data(), range, kSamples,
                       reinterpret_cast<kernel_check::Verdict*>(data_->verdict.data()));
   kernel_check::Verdict verdict;
   OPSCHED_CUDA(cudaMemcpyAsync(&verdict, data_->verdict.data(), sizeof verdict, cudaMemcpyDeviceToHost, stream));

@@ -31,14 +31,14 @@ std::vector<std::string> list_our_convs(const Problem& problem, const KernelSite
   std::vector<std::string> names;
   append(names, list_own_convs(p, site), light ? "" : kActPrefix);
   append(names, list_patch_convs(p), light ? "" : kActPrefix);
-  if (names.empty()) names.push_back(kDirectConv);  // seldom fast, but there is nothing that it cannot do
+  if (names.empty() && !p.affine) names.push_back(kDirectConv);  // seldom fast, but there is nothing that it cannot do
   return names;
 }
 
 std::vector<std::string> list_convs(const Problem& problem, const Site& site, const cudnn::Handle& builder) {
   if (!native::is_plain(problem.pre)) return {};
   std::vector<std::string> names = list_our_convs(problem, *site);
-  if (problem.pre != Activation::none) return names;
+  if (problem.affine || problem.pre != Activation::none) return names;
   for (auto& name : list_gemm_convs(problem, *site)) names.push_back(std::move(name));
   for (auto& name : list_cudnn_convs(problem, *site, builder)) names.push_back(std::move(name));
   return names;
@@ -74,7 +74,7 @@ std::vector<std::string> list_kernels(const Problem& problem, const Site& site, 
   std::vector<std::string> names;
   if (!conv || !sum) names = list(problem);
   // A window reads an input several times; a sum of its own reads it once.
-  const bool pre = problem.pre != Activation::none;
+  const bool pre = problem.affine || problem.pre != Activation::none;
   if (sum || !native::is_plain(problem.pre) || (pre && problem.kind == Step::Kind::resize) ||
       (conv && (pre || needs_dense_copy(problem))))
     append(names, list(after_sum(problem, static_cast<int>(problem.inputs.size()))), kSumPrefix);

@@ -45,15 +45,15 @@ std::vector<std::string> list_kernels(const Problem& problem, const Site& site, 
 std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& name, const Site& site,
                                      const cudnn::Handle& builder);
 
-/// Prefix of the names of kernels that sum first, with the activation before the layer.
+/// Prefix of the names of kernels that first do what comes before the layer: the sum, the affine layer, the activation.
 inline const std::string kSumPrefix = "sum+";
 /// Prefix of those that do the activation after a convolution last, in a pass of its own.
 inline const std::string kActPrefix = "act+";
 
 /// `problem` with its first `count` inputs replaced by their sum in a dense tensor; with all of them,
-/// the activation before the layer has happened too.
+/// the affine layer and the activation before the layer have happened too.
 Problem after_sum(const Problem& problem, int count);
-/// The gather (of a product: the product) that after_sum leaves to be done.
+/// The gather (of a product: the product; with an affine layer: that layer) that after_sum leaves to be done.
 Problem sum_of(const Problem& problem, int count);
 /// Runs `sum` (a kernel for `sum_problem`, which is sum_of) into the workspace, then `rest` (one for after_sum).
 std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::shared_ptr<const Kernel> sum,
@@ -73,7 +73,7 @@ std::vector<std::string> list_native(const Problem& problem);
 std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& name);
 
 /// The project's dense convolutions; one input, none or relu before it, a light activation after it
-/// (native_kernels.hpp).
+/// (native_kernels.hpp). They alone do an affine layer as they read.
 std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name);
 

@@ -85,14 +85,27 @@ native::Window window_of(const Problem& p, const L& layer) {
   return g;
 }
 
+/// A global average, or that of a strip (strips.hpp): one window over all of the input and padding that counts.
+bool averages_all(const Pool2d& pool, const Shape& in) {
+  if (pool.type != PoolType::avg) return pool.type == PoolType::global_avg;
+  const auto covers = [&](int d, int size) {
+    const int kernel = pool.kernel[d], before = pool.padding[d], after = before + pool.more_padding[d];
+    return before >= 0 && after >= 0 && kernel == size + before + after && pool.dilation[d] == 1;
+  };
+  return pool.count_padding && covers(0, in.h) && covers(1, in.w);
+}
+
 class Pooling : public Native {
  public:
   Pooling(const Problem& problem, const std::string& name, int vector) : Native(problem, name) {
     const auto& pool = std::get<Pool2d>(problem.layer);
-    if (pool.type == PoolType::global_avg && problem.layout == TensorFormat::nchw && !has_dense_planes(problem))
-      throw Error("a global average reads whole images");
-    const native::Window window = pool.type == PoolType::global_avg ? window_of(problem) : window_of(problem, pool);
-    call_ = {problem.layout, is_half(problem), vector, window, pool.type, pool.count_padding, problem.pre};
+    const bool global = averages_all(pool, problem.input);
+    const native::Window window = global ? window_of(problem) : window_of(problem, pool);
+    call_ = {problem.layout,     is_half(problem), vector, window, global ? PoolType::global_avg : pool.type,
+             pool.count_padding, problem.pre};
+    if (global)
+      call_.divisor = static_cast<float>(pool.type == PoolType::global_avg ? problem.input.h * problem.input.w
+                                                                           : pool.kernel[0] * pool.kernel[1]);
   }
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void*,
               void*) const override {
@@ -209,6 +222,7 @@ std::vector<std::string> list_native(const Problem& problem) {
     case Step::Kind::resize:
       return list_resizes(problem);
     case Step::Kind::depth_to_space:
+    case Step::Kind::pixel_row:
     case Step::Kind::softmax:
     case Step::Kind::normalize:
       return list_channel_layers(problem);
@@ -226,8 +240,8 @@ std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& 
   if (problem.kind == Step::Kind::gather && name == "gather") return std::make_unique<Gather>(problem, name);
   if (problem.kind == Step::Kind::multiply && name == "multiply") return build_product(problem, name);
   if (problem.kind == Step::Kind::resize && name.starts_with("resize/")) return build_resize(problem, name);
-  if (name == "channels" && (problem.kind == Step::Kind::depth_to_space || problem.kind == Step::Kind::softmax ||
-                             problem.kind == Step::Kind::normalize))
+  if (name == "channels" && (problem.kind == Step::Kind::depth_to_space || problem.kind == Step::Kind::pixel_row ||
+                             problem.kind == Step::Kind::softmax || problem.kind == Step::Kind::normalize))
     return build_channel_layer(problem, name);
   if (problem.kind == Step::Kind::pool && name.starts_with("pool/") && native::is_plain(problem.pre))
     return std::make_unique<Pooling>(problem, name, name_number(split_name(name)[1], 'v'));

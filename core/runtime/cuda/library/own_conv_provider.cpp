@@ -14,9 +14,11 @@ bool is_mma(const Problem& problem) {
 
 bool possible(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
-  if (conv.groups != 1 || problem.inputs.size() != 1 || !native::is_plain(problem.pre) || !native::is_light(conv.act))
+  if (conv.groups != 1 || problem.inputs.size() != 1 || !native::is_plain(problem.pre) || !native::is_light(conv.act) ||
+      (problem.affine && !is_pointwise(conv)))
     return false;
-  if (is_mma(problem)) return row_alignment(problem.inputs[0], problem) >= kConvMmaAlignment;
+  if (is_mma(problem))
+    return row_alignment(problem.inputs[0], problem) >= (problem.affine ? kConvMmaAffineAlignment : kConvMmaAlignment);
   return problem.layout == TensorFormat::nchw && problem.precision == Precision::fp32;
 }
 
@@ -30,9 +32,9 @@ class OwnConv : public Kernel {
   std::vector<std::byte> pack(const ConvWeights& weights) const override {
     std::vector<std::byte> packed(weight_bytes_);
     if (is_mma(problem_)) {
-      conv_mma_pack(geometry_, problem_.precision, weights.weight.data(), weights.bias.data(), packed.data());
+      conv_mma_pack(geometry_, problem_.precision, weights, packed.data());
     } else {
-      conv_simt_pack(geometry_, weights.weight.data(), weights.bias.data(), packed.data());
+      conv_simt_pack(geometry_, weights, packed.data());
     }
     return packed;
   }
@@ -47,7 +49,10 @@ class OwnConv : public Kernel {
     }
   }
   std::string describe() const override { return name_; }
-  std::string weight_format() const override { return is_mma(problem_) ? "mma" : conv_simt_weight_format(geometry_); }
+  std::string weight_format() const override {
+    return std::string(problem_.affine ? "affine " : "") +
+           (is_mma(problem_) ? "mma" : conv_simt_weight_format(geometry_));
+  }
 
  private:
   Problem problem_;
@@ -72,6 +77,7 @@ ConvGeometry conv_geometry(const Problem& problem) {
   g.in_stride_n = in.n, g.in_stride = nhwc ? in.w : in.c;
   g.out_stride_n = out.n, g.out_stride = nhwc ? out.w : out.c;
   g.pre_relu = problem.pre == Activation::relu;
+  g.pre_affine = problem.affine;
   g.act = conv.act;
   g.dilation_h = conv.dilation[0], g.dilation_w = conv.dilation[1];
   return g;
@@ -82,7 +88,7 @@ std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite
   if (!possible(problem)) return names;
   const ConvGeometry g = conv_geometry(problem);
   const bool mma = is_mma(problem);
-  for (const ConvTile& tile : mma ? conv_mma_tiles() : conv_simt_tiles())
+  for (const ConvTile& tile : mma ? conv_mma_tiles(problem.affine) : conv_simt_tiles())
     for (int splits : mma ? conv_mma_splits(g, tile, problem.precision, site.multiprocessors, site.clusters)
                           : conv_simt_splits(g, tile, site.multiprocessors, site.clusters))
       names.push_back((mma ? "mma/r" : "simt/r") + std::to_string(tile.rows) + "/c" + std::to_string(tile.columns) +

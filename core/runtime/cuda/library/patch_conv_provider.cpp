@@ -8,7 +8,7 @@ namespace {
 
 bool possible(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
-  return conv.groups == 1 && problem.inputs.size() == 1 && native::is_plain(problem.pre) &&
+  return conv.groups == 1 && problem.inputs.size() == 1 && !problem.affine && native::is_plain(problem.pre) &&
          native::is_light(conv.act) && problem.layout == TensorFormat::nhwc && problem.precision != Precision::fp32 &&
          (problem.input.c <= kConvThinChannels || row_alignment(problem.inputs[0], problem) == 16);
 }

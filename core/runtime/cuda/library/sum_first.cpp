@@ -1,5 +1,7 @@
-// Problems solved by two kernels in turn: a sum of inputs, then the rest; a convolution, then its activation.
+// Problems solved by two kernels in turn: a sum of inputs or an affine layer, then the rest; a convolution, then its
+// activation.
 #include <algorithm>
+#include <utility>
 
 #include "core/runtime/cuda/library/kernel_providers.hpp"
 
@@ -12,23 +14,33 @@ class SumFirst : public Kernel {
   SumFirst(int count, std::shared_ptr<const Kernel> sum, std::shared_ptr<const Kernel> rest, std::size_t sum_bytes)
       : count_(count), sum_bytes_(aligned(sum_bytes)), sum_(std::move(sum)), rest_(std::move(rest)) {
     workspace_bytes_ = sum_bytes_ + std::max(sum_->workspace_bytes(), rest_->workspace_bytes());
-    weight_bytes_ = rest_->weight_bytes();
+    rest_weights_ = aligned(sum_->weight_bytes());
+    weight_bytes_ = rest_weights_ + rest_->weight_bytes();
   }
-  std::vector<std::byte> pack(const ConvWeights& weights) const override { return rest_->pack(weights); }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override {
+    std::vector<std::byte> packed(rest_weights_);
+    if (rest_weights_ > 0) std::ranges::copy(sum_->pack({weights.input_factor, weights.input_bias}), packed.begin());
+    const std::vector<std::byte> rest = rest_->pack(weights);
+    packed.insert(packed.end(), rest.begin(), rest.end());
+    return packed;
+  }
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
               void* workspace) const override {
     std::byte* scratch = static_cast<std::byte*>(workspace) + sum_bytes_;
-    sum_->launch(stream, inputs.first(count_), workspace, nullptr, scratch);
+    const std::byte* const packed = static_cast<const std::byte*>(weights);
+    sum_->launch(stream, inputs.first(count_), workspace, packed, scratch);
     std::vector<const void*> left{workspace};
     left.insert(left.end(), inputs.begin() + count_, inputs.end());
-    rest_->launch(stream, left, output, weights, scratch);
+    rest_->launch(stream, left, output, packed + rest_weights_, scratch);
   }
   std::string describe() const override { return kSumPrefix + rest_->describe(); }
-  std::string weight_format() const override { return rest_->weight_format(); }
+  std::string weight_format() const override {
+    return rest_weights_ > 0 ? sum_->weight_format() + "+" + rest_->weight_format() : rest_->weight_format();
+  }
 
  private:
   int count_;
-  std::size_t sum_bytes_;
+  std::size_t sum_bytes_, rest_weights_ = 0;
   std::shared_ptr<const Kernel> sum_, rest_;
 };
 
@@ -58,7 +70,7 @@ class ActLast : public Kernel {
 
 Problem after_sum(const Problem& problem, int count) {
   Problem rest = problem;
-  if (count == static_cast<int>(problem.inputs.size())) rest.pre = Activation::none;
+  if (count == static_cast<int>(problem.inputs.size())) rest.affine = false, rest.pre = Activation::none;
   rest.inputs.erase(rest.inputs.begin(), rest.inputs.begin() + count);
   rest.inputs.insert(rest.inputs.begin(), dense_layout(problem.input, problem.layout));
   return rest;
@@ -70,8 +82,14 @@ Problem sum_of(const Problem& problem, int count) {
   sum.layer = std::monostate{};
   sum.output = problem.input;
   sum.result = dense_layout(problem.input, problem.layout);
-  if (count < static_cast<int>(problem.inputs.size())) sum.pre = Activation::none;
   sum.inputs.resize(count);
+  sum.affine = false;
+  if (count < static_cast<int>(problem.inputs.size())) {
+    sum.pre = Activation::none;
+  } else if (problem.affine) {
+    sum.kind = Step::Kind::depthwise;
+    sum.layer = Conv2d{.out_channels = sum.input.c, .groups = sum.input.c, .act = std::exchange(sum.pre, {})};
+  }
   return sum;
 }
 

@@ -60,8 +60,7 @@ CudaCoRunTuner::CudaCoRunTuner(std::vector<CoRunSchedule> members, DeviceContext
     Member& member = members_.back();
     const Program program = lower(member.what.graph, member.what.schedule, lowering_for(precision));
     for (const Step& step : program.steps)
-      add_problem(make_problem(program, step, precision, preferred_format(precision), member.what.graph.batch()),
-                  problems_, member.uses);
+      add_problem(make_problem(program, step, precision, preferred_format(precision)), problems_, member.uses);
   }
   std::vector<Problem> all;
   for (const auto& [key, p] : problems_) all.push_back(p);
@@ -131,8 +130,8 @@ void CudaCoRunTuner::remember_tried(const std::string& key, const std::set<std::
 
 std::unique_ptr<CudaCoRunTuner::Captured> CudaCoRunTuner::capture(Member& member) {
   DeviceContext* devices[] = {&device_};
-  CapturedProgram program(lower(member.what.graph, member.what.schedule, lowering_for(precision_)),
-                          member.what.graph.batch(), precision_, MemoryUse::scratch, devices, {},
+  CapturedProgram program(lower(member.what.graph, member.what.schedule, lowering_for(precision_)), precision_,
+                          MemoryUse::scratch, devices, {},
                           [&](const Step& step, const Kernel& kernel, DeviceContext& device) {
                             return member.weights->get(step, kernel, device);
                           });

@@ -70,7 +70,7 @@ Program StageTimer::lowered(const Stage& stage, int replicas, std::span<const Gr
 std::vector<Problem> StageTimer::problems_of(const Program& program) const {
   std::vector<Problem> problems;
   for (const Step& step : program.steps)
-    problems.push_back(make_problem(program, step, precision_, preferred_format(precision_), graph_.batch()));
+    problems.push_back(make_problem(program, step, precision_, preferred_format(precision_)));
   return problems;
 }
 
@@ -117,8 +117,8 @@ void StageTimer::prepare_kernels(std::span<const StageRequest> requests, std::sp
 
 CapturedProgram StageTimer::capture(Program program) {
   const ConnectedDevices devices = connect_(static_cast<int>(program.streams.size()));
-  return CapturedProgram(std::move(program), graph_.batch(), precision_, MemoryUse::scratch, devices.devices,
-                         devices.route, [](const Step&, const Kernel& kernel, DeviceContext& device) {
+  return CapturedProgram(std::move(program), precision_, MemoryUse::scratch, devices.devices, devices.route,
+                         [](const Step&, const Kernel& kernel, DeviceContext& device) {
                            return device.next_weights(kernel.weight_bytes());
                          });
 }

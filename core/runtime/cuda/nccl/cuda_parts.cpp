@@ -27,7 +27,7 @@ class CudaPart final : public Executor {
         weights_(std::move(weights)),
         devices_(std::move(connected.devices)),
         captured_(
-            part.program, batch_, precision_, MemoryUse::own, devices_, connected.route,
+            part.program, precision_, MemoryUse::own, devices_, connected.route,
             [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
               return weights_->get(step, kernel, device);
             },
@@ -64,7 +64,7 @@ class CudaPart final : public Executor {
   std::vector<KernelChoice> kernels() const override { return captured_.kernels(); }
   std::int64_t activation_bytes(int device) const override { return captured_.program().arena_bytes.at(device); }
   std::int64_t transfer_bytes() const override {
-    return opsched::transfer_bytes(captured_.program(), element_bytes(precision_), batch_);
+    return opsched::transfer_bytes(captured_.program(), element_bytes(precision_));
   }
 
  private:

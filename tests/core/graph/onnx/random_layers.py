@@ -61,6 +61,30 @@ def batch_norm(m):
     m.node("BatchNormalization", inputs, m.values[source], epsilon=m.draw(1e-5, 1e-2))
 
 
+def pre_activated(m):
+    """A batch normalisation, most often with a ReLU, before convolutions, as in DenseNet: most often 1x1 ones alone."""
+    source = m.pick()
+    if source is None:
+        return
+    beside = m.draw(*m.like(source, lambda shape, other: len(shape) == 4 and shape[2:] == other[2:]))
+    n, c, h, w = m.values[source]
+    c += m.values[beside][1]
+    value = m.node("Concat", [source, beside], (n, c, h, w), axis=1)
+    numbers = [m.constant(0.5 + m.random.random(c)), m.weights(c), m.weights(c), m.constant(0.5 + m.random.random(c))]
+    add = m.node if m.chance(0.2) else m.hidden  # others may read what they see
+    value = add("BatchNormalization", [value, *numbers], (n, c, h, w))
+    if m.chance(0.8):
+        value = add("Relu", [value], (n, c, h, w))
+    for _ in range(m.number(1, 2)):
+        kernel, stride, pad = m.draw(1, 1, 1, 3), m.number(1, 2), m.draw(0, 0, 0, 1)
+        if min(h, w) + 2 * pad < kernel:
+            kernel = 1
+        size = [(d + 2 * pad - kernel) // stride + 1 for d in (h, w)]
+        out = m.number(1, 4)
+        inputs = [value, m.weights(out, c, kernel, kernel)]
+        m.node("Conv", inputs, (n, out, *size), pads=[pad] * 4, strides=[stride, stride])
+
+
 def any_activation(m):
     source = m.pick(lambda shape: True)
     kind, inputs, attributes = activation(m, m.values[source])
@@ -257,6 +281,49 @@ def depth_to_space(m):
         m.node("SpaceToDepth", [source], (n, c * 4, h // 2, w // 2), blocksize=2)
 
 
+def constant_image(m):
+    """With a constant that differs from pixel to pixel."""
+    source = m.pick()
+    if source is None:
+        return
+    n, c, h, w = m.values[source]
+    shape = m.draw((c, h, w), (1, c, h, w), (1, h, w), (h, w), (w,), (h, 1), (c, h, 1))
+    kind = m.draw("Add", "Sub", "Mul", "Div")
+    constant = m.constant(0.5 + m.random.random(shape))
+    inputs = [source, constant] if kind == "Div" or m.chance(0.6) else [constant, source]
+    m.node(kind, inputs, (n, c, h, w))
+
+
+def places(m):
+    """A 1x1 convolution of channels seen as two axes, as YOLO has it."""
+    source = m.pick(lambda shape: len(shape) == 4 and shape[1] % 2 == 0 and shape[2] * shape[3] > 1)
+    if source is None:
+        return
+    n, c, h, w = m.values[source]
+    inner, outs = c // 2, m.number(1, 3)
+    x = m.step("Reshape", [source, m.constant([n, 2, inner, h * w], np.int64)], (n, 2, inner, h * w))
+    x = m.step("Conv", [x, m.weights(outs, 2, 1, 1)], (n, outs, inner, h * w), kernel_shape=[1, 1])
+    m.node("Reshape", [x, m.constant([n, outs * inner, h, w], np.int64)], (n, outs * inner, h, w))
+
+
+def pixels(m):
+    """Pixels of several images side by side, as detectors join those of several sizes."""
+    first = m.pick(lambda shape: len(shape) == 4 and shape[2] * shape[3] > 1)
+    if first is None:
+        return
+    channels = m.values[first][1]
+    others = [v for v, s in m.values.items() if len(s) == 4 and s[1] == channels and s[2] * s[3] > 1]
+    parts = [first] + [m.draw(*others) for _ in range(m.number(1, 2))]
+    rows, count = [], 0
+    for part in parts:
+        n, c, h, w = m.values[part]
+        rows.append(m.step("Reshape", [part, m.constant([n, c, -1], np.int64)], (n, c, h * w)))
+        count += h * w
+    joined = m.step("Concat", rows, (n, channels, count), axis=2)
+    if m.chance(0.5):
+        m.step("Transpose", [joined], (n, count, channels), perm=[0, 2, 1])
+
+
 def softmax(m):
     source = m.pick(lambda shape: len(shape) in (2, 4))
     if source is None:
@@ -391,7 +458,8 @@ def hard_swish(m):
 
 
 OPERATORS = [
-    (conv, 4), (conv_transpose, 1), (sequence, 0.7), (gate_of_channels, 0.3), (batch_norm, 2), (any_activation, 5),
+    (conv, 4), (conv_transpose, 1), (sequence, 0.7), (gate_of_channels, 0.3), (batch_norm, 2), (pre_activated, 1),
+    (any_activation, 5),
     (gelu, 0.6), (hard_swish, 0.4), (pool, 2), (global_pool, 0.7), (reduction, 0.5), (resize, 0.7),
-    (depth_to_space, 0.7), (softmax, 0.5), (instance_norm, 0.6), (group_norm, 0.4), (layer_norm, 0.7),
+    (depth_to_space, 0.7), (pixels, 0.6), (constant_image, 0.6), (places, 0.4), (softmax, 0.5), (instance_norm, 0.6), (group_norm, 0.4), (layer_norm, 0.7),
 ]  # fmt: skip

@@ -86,14 +86,18 @@ class RandomModel:
         self.values[output] = tuple(int(d) for d in shape)
         return output
 
-    def step(self, kind, inputs, shape, **attributes):
-        """A node that others seldom read: on its own it may be refused."""
-        if self.chance(0.02):
-            self.may_be_refused = True
-            return self.node(kind, inputs, shape, **attributes)
+    def hidden(self, kind, inputs, _shape, **attributes):
+        """A node that no others read."""
         output = self.name("step")
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
         return output
+
+    def step(self, kind, inputs, shape, **attributes):
+        """A node that others seldom read: on its own it may be refused."""
+        if not self.chance(0.02):
+            return self.hidden(kind, inputs, shape, **attributes)
+        self.may_be_refused = True
+        return self.node(kind, inputs, shape, **attributes)
 
     def add_operator(self):
         operators = random_layers.OPERATORS + random_values.OPERATORS

@@ -8,6 +8,7 @@
 #include <limits>
 #include <random>
 
+#include "core/round_up.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/device/cuda_handles.hpp"
 #include "core/runtime/cuda/kernels/conv_mma.hpp"
@@ -21,7 +22,8 @@ namespace {
 struct ConvCase {
   ConvGeometry g;
   int in_channels_whole, in_first, out_channels_whole, out_first;  // slices of wider buffers
-  std::vector<float> input, weight, bias;                          // input: whole buffer, NCHW
+  std::vector<float> input;                                        // whole buffer, NCHW
+  ConvWeights weights;
 };
 
 std::vector<float> normal(std::mt19937& rng, std::size_t n, float scale) {
@@ -31,7 +33,8 @@ std::vector<float> normal(std::mt19937& rng, std::size_t n, float scale) {
   return v;
 }
 
-ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192) {
+/// `affine`: 1x1 without padding, behind an affine layer, in buffers that are aligned to 16 bytes.
+ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192, bool affine = false) {
   std::mt19937 rng(seed);
   ConvCase c;
   ConvGeometry& g = c.g;
@@ -51,6 +54,11 @@ ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192) {
     if (g.r <= g.h) g.dilation_h = pick(rng, {1, 2, 3}), end_h += (g.dilation_h - 1) * (g.r - 1);
     if (g.s <= g.w) g.dilation_w = pick(rng, {1, 2, 3}), end_w += (g.dilation_w - 1) * (g.s - 1);
   }
+  if (affine) {
+    g.r = g.s = g.dilation_h = g.dilation_w = 1;
+    g.pad_h = g.pad_w = end_h = end_w = 0;
+    g.pre_affine = true;
+  }
   g.stride_h = pick(rng, {1, 1, 2});
   g.stride_w = pick(rng, {1, 1, 2});
   g.p = (g.h + g.pad_h + end_h - g.dilation_h * (g.r - 1) - 1) / g.stride_h + 1;
@@ -60,6 +68,7 @@ ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192) {
   while (!native::is_light(g.act));
   c.in_first = pick(rng, {0, 0, 4, 8, 16});
   c.in_channels_whole = c.in_first + g.c + pick(rng, {0, 0, 8});
+  if (affine) c.in_first = round_up(c.in_first, 8), c.in_channels_whole = round_up(c.in_channels_whole + 4, 8);
   c.out_first = pick(rng, {0, 0, 3, 8});
   c.out_channels_whole = c.out_first + g.k + pick(rng, {0, 0, 8});
   if (nhwc) {
@@ -72,8 +81,12 @@ ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192) {
   g.in_stride_n = std::int64_t{c.in_channels_whole} * g.h * g.w;
   g.out_stride_n = std::int64_t{c.out_channels_whole} * g.p * g.q;
   c.input = normal(rng, static_cast<std::size_t>(g.batch * g.in_stride_n), 1.f);
-  c.weight = normal(rng, std::size_t(g.k) * g.c * g.r * g.s, 1.f / std::sqrt(float(g.c * g.r * g.s)));
-  c.bias = normal(rng, static_cast<std::size_t>(g.k), 1.f);
+  c.weights.weight = normal(rng, std::size_t(g.k) * g.c * g.r * g.s, 1.f / std::sqrt(float(g.c * g.r * g.s)));
+  c.weights.bias = normal(rng, static_cast<std::size_t>(g.k), 1.f);
+  if (affine) {
+    c.weights.input_factor = normal(rng, static_cast<std::size_t>(g.c), 1.f);
+    c.weights.input_bias = normal(rng, static_cast<std::size_t>(g.c), 1.f);
+  }
   return c;
 }
 
@@ -85,7 +98,7 @@ std::vector<double> expected(const ConvCase& c) {
     for (int k = 0; k < g.k; ++k)
       for (int p = 0; p < g.p; ++p)
         for (int q = 0; q < g.q; ++q) {
-          double sum = c.bias[k];
+          double sum = c.weights.bias[k];
           for (int i = 0; i < g.c; ++i)
             for (int r = 0; r < g.r; ++r)
               for (int s = 0; s < g.s; ++s) {
@@ -93,8 +106,9 @@ std::vector<double> expected(const ConvCase& c) {
                 const int w = q * g.stride_w - g.pad_w + s * g.dilation_w;
                 if (h < 0 || h >= g.h || w < 0 || w >= g.w) continue;
                 double x = c.input[n * g.in_stride_n + (std::int64_t{c.in_first + i} * g.h + h) * g.w + w];
+                if (g.pre_affine) x = x * c.weights.input_factor[i] + c.weights.input_bias[i];
                 if (g.pre_relu) x = std::max(x, 0.0);
-                sum += x * c.weight[((std::size_t(k) * g.c + i) * g.r + r) * g.s + s];
+                sum += x * c.weights.weight[((std::size_t(k) * g.c + i) * g.r + r) * g.s + s];
               }
           out.push_back(exact_activation(g.act, sum));
         }
@@ -161,14 +175,13 @@ DeviceBuffer poisoned_output(const ConvCase& c) {
   return to_device(std::vector<T>(c.g.batch * c.g.out_stride_n, T(std::numeric_limits<float>::quiet_NaN())));
 }
 
-TEST(ConvSimt, MatchesTheDefinition) {
-  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+void check_simt(bool affine) {
   for (int seed = 0; seed < cases(60); ++seed) {
-    const ConvCase c = random_case(seed, false);
+    const ConvCase c = random_case(seed, false, 192, affine);
     const ConvGeometry& g = c.g;
     const auto want = expected(c);
     std::vector<std::byte> packed(conv_simt_weight_bytes(g));
-    conv_simt_pack(g, c.weight.data(), c.bias.data(), packed.data());
+    conv_simt_pack(g, c.weights, packed.data());
     const DeviceBuffer input = to_device(c.input), weights = to_device(packed);
     for (ConvTile tile : conv_simt_tiles())
       for (int splits : conv_simt_splits(g, tile, 1 << 20, clusters())) {
@@ -189,6 +202,16 @@ TEST(ConvSimt, MatchesTheDefinition) {
   }
 }
 
+TEST(ConvSimt, MatchesTheDefinition) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_simt(false);
+}
+
+TEST(ConvSimt, MatchesTheDefinitionBehindAnAffineLayer) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_simt(true);
+}
+
 /// First layers of two sizes share a kernel but not the shared memory that they need; in one graph, in either order.
 TEST(ConvSimt, FirstLayersThatShareAVariantRunInOneGraph) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
@@ -204,8 +227,8 @@ TEST(ConvSimt, FirstLayersThatShareAVariantRunInOneGraph) {
     g.in_stride_n = g.c * g.in_stride, g.out_stride_n = g.k * g.out_stride;
     std::mt19937 rng(taps);
     c.input = normal(rng, static_cast<std::size_t>(g.in_stride_n), 1.f);
-    c.weight = normal(rng, std::size_t(g.k) * g.c * taps * taps, 0.1f);
-    c.bias = normal(rng, static_cast<std::size_t>(g.k), 1.f);
+    c.weights.weight = normal(rng, std::size_t(g.k) * g.c * taps * taps, 0.1f);
+    c.weights.bias = normal(rng, static_cast<std::size_t>(g.k), 1.f);
     both.push_back(std::move(c));
   }
   for (const bool largest_first : {true, false}) {
@@ -216,7 +239,7 @@ TEST(ConvSimt, FirstLayersThatShareAVariantRunInOneGraph) {
       for (int i : {0, 1}) {
         const ConvCase& c = both[largest_first ? i : 1 - i];
         std::vector<std::byte> packed(conv_simt_weight_bytes(c.g));
-        conv_simt_pack(c.g, c.weight.data(), c.bias.data(), packed.data());
+        conv_simt_pack(c.g, c.weights, packed.data());
         inputs.push_back(to_device(c.input));
         weights.push_back(to_device(packed));
         outputs.emplace_back(c.g.out_stride_n * sizeof(float));
@@ -239,17 +262,18 @@ TEST(ConvSimt, FirstLayersThatShareAVariantRunInOneGraph) {
 }
 
 template <class T>
-void check_mma(Precision precision, double tolerance) {
+void check_mma(Precision precision, double tolerance, bool affine = false) {
   for (int seed = 0; seed < cases(60); ++seed) {
-    const ConvCase c = random_case(seed, true);
+    const ConvCase c = random_case(seed, true, 192, affine);
     const ConvGeometry& g = c.g;
     const int in_alignment = alignment(g.in_stride, c.in_first, sizeof(T));
+    ASSERT_TRUE(!affine || in_alignment == kConvMmaAffineAlignment);
     if (in_alignment < kConvMmaAlignment) continue;
     const auto want = expected(c);
     std::vector<std::byte> packed(conv_mma_weight_bytes(g, precision));
-    conv_mma_pack(g, precision, c.weight.data(), c.bias.data(), packed.data());
+    conv_mma_pack(g, precision, c.weights, packed.data());
     const DeviceBuffer input = to_device(channels_last<T>(c)), weights = to_device(packed);
-    for (ConvTile tile : conv_mma_tiles())
+    for (ConvTile tile : conv_mma_tiles(affine))
       for (int splits : conv_mma_splits(g, tile, precision, 1 << 20, clusters())) {
         tile.splits = splits;
         const DeviceBuffer output = poisoned_output<T>(c);
@@ -272,6 +296,12 @@ TEST(ConvMma, MatchesTheDefinitionInFp16) {
   check_mma<__half>(Precision::fp16, 1e-2);
 }
 
+TEST(ConvMma, MatchesTheDefinitionBehindAnAffineLayer) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_mma<float>(Precision::tf32, 2e-3, true);
+  check_mma<__half>(Precision::fp16, 1e-2, true);
+}
+
 template <class T>
 void check_patch(Precision precision, double tolerance) {
   for (int seed = 0; seed < cases(60); ++seed) {
@@ -281,7 +311,7 @@ void check_patch(Precision precision, double tolerance) {
     if (g.c > kConvThinChannels && alignment(g.in_stride, c.in_first, sizeof(T)) < 16) continue;
     const auto want = expected(c);
     std::vector<std::byte> packed(conv_patch_weight_bytes(g, precision));
-    conv_patch_pack(g, precision, c.weight.data(), c.bias.data(), packed.data());
+    conv_patch_pack(g, precision, c.weights.weight.data(), c.weights.bias.data(), packed.data());
     const DeviceBuffer input = to_device(channels_last<T>(c)), weights = to_device(packed);
     ASSERT_FALSE(thin && g.dilation_w == 1 && conv_patch_tiles(g, precision).empty()) << "seed " << seed;
     for (const PatchTile& tile : conv_patch_tiles(g, precision)) {

@@ -66,8 +66,8 @@ inline TensorLayout random_slice(Rng& rng, const Shape& shape, const Problem& p,
   const int before = pick(rng, {0, 0, 1, 8}), after = pick(rng, {0, 0, 3, 8});
   if (!takes_rows(p)) more = 0;
   const int row = std::uniform_int_distribution<int>(0, more)(rng);
-  return slice_layout({shape.c + before + after, shape.h + more, shape.w}, before, shape.c, p.batch, p.layout,
-                      element_bytes(p.precision), {row, row + shape.h});
+  return slice_layout({shape.c + before + after, shape.h + more, shape.w}, before, shape.c, p.layout,
+                      element_bytes(p.precision), {{0, p.batch}, {row, row + shape.h}});
 }
 
 inline Activation activation(int kind) {
@@ -104,6 +104,7 @@ void make_uncommon(Rng& rng, Window& w, const Shape& input) {
 
 inline std::vector<double> compute(const Case& c) {
   const Problem& p = c.problem;
+  const ConvWeights& weights = c.weights;
   const auto input = [&](int n, int ch, int h, int w) {
     const bool product = p.kind == Step::Kind::multiply;
     double all = product ? 1 : 0;
@@ -112,6 +113,7 @@ inline std::vector<double> compute(const Case& c) {
       const double one = c.inputs[i][n * t.n + ch * t.c + h * t.h + w * t.w];
       all = product ? all * one : all + one;
     }
+    if (p.affine) all = weights.input_factor[ch] * all + weights.input_bias[ch];
     return exact_activation(p.pre, all);
   };
   std::vector<ResizeTap> rows, columns;
@@ -126,7 +128,7 @@ inline std::vector<double> compute(const Case& c) {
         for (int x = 0; x < p.output.w; ++x) {
           if (const auto* conv = std::get_if<Conv2d>(&p.layer)) {
             const int depth = p.input.c / conv->groups, first = k / (p.output.c / conv->groups) * depth;
-            double sum = c.weights.bias[k];
+            double sum = weights.bias[k];
             for (int i = 0; i < depth; ++i)
               for (int r = 0; r < conv->kernel[0]; ++r)
                 for (int s = 0; s < conv->kernel[1]; ++s) {
@@ -134,7 +136,7 @@ inline std::vector<double> compute(const Case& c) {
                   const int w = x * conv->stride[1] - conv->padding[1] + s * conv->dilation[1];
                   if (h < 0 || h >= p.input.h || w < 0 || w >= p.input.w) continue;
                   sum += input(n, first + i, h, w) *
-                         c.weights.weight[((std::size_t(k) * depth + i) * conv->kernel[0] + r) * conv->kernel[1] + s];
+                         weights.weight[((std::size_t(k) * depth + i) * conv->kernel[0] + r) * conv->kernel[1] + s];
                 }
             out.push_back(exact_activation(conv->act, sum));
           } else if (const auto* pool = std::get_if<Pool2d>(&p.layer)) {
@@ -201,6 +203,10 @@ inline Case finish(Rng& rng, Problem p, int inputs) {
     c.weights.bias.resize(conv->out_channels);
     for (float& x : c.weights.weight) x = draw(1.f / std::sqrt(float(fan_in)));
     for (float& x : c.weights.bias) x = draw(1.f);
+    for (std::vector<float>* values : {&c.weights.input_factor, &c.weights.input_bias}) {
+      values->resize(p.affine ? p.input.c : 0);
+      for (float& x : *values) x = draw(1.f);
+    }
   }
   c.expected = compute(c);
   return c;
@@ -292,6 +298,18 @@ inline Case random_conv(Rng& rng, Precision precision, TensorFormat layout) {
   if (pick(rng, {0, 0, 1})) make_uncommon(rng, conv, p.input);
   p.layer = conv;
   p.pre = pick(rng, {0, 0, 1}) ? random_activation(rng) : Activation(Activation::none);
+  return finish(rng, p, pick(rng, {1, 1, 1, 2}));
+}
+
+/// A 1x1 convolution behind an affine layer, now and then of a sum.
+inline Case random_affine(Rng& rng, Precision precision, TensorFormat layout) {
+  Problem p = blank(rng, precision, layout, Step::Kind::conv);
+  p.input = {pick(rng, {5, 16, 42, 64, 96, 256, 600}), pick(rng, {1, 7, 17}), pick(rng, {7, 8, 20})};
+  const int stride = pick(rng, {1, 1, 2});
+  p.layer =
+      Conv2d{.out_channels = pick(rng, {7, 16, 42, 128}), .stride = {stride, stride}, .act = random_activation(rng)};
+  p.affine = true;
+  p.pre = pick(rng, {0, 1}) ? Activation::relu : Activation::none;
   return finish(rng, p, pick(rng, {1, 1, 1, 2}));
 }
 

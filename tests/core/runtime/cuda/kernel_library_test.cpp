@@ -26,12 +26,19 @@ TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
   std::vector<Case> cases;
   for (TensorFormat layout : layouts(GetParam())) {
     cases.push_back(random_conv(rng, GetParam(), layout));
+    cases.push_back(random_affine(rng, GetParam(), layout));
     cases.push_back(random_depthwise(rng, GetParam(), layout));
     cases.push_back(random_pool(rng, GetParam(), layout));
     Problem many = blank(rng, GetParam(), layout, Step::Kind::gather);  // more inputs than a kernel takes
     many.input = {5, 4, 3};
     many.pre = Activation::relu;
     cases.push_back(finish(rng, many, 2 * native::kMaxSources + 5));
+    Problem affine = blank(rng, GetParam(), layout, Step::Kind::conv);
+    affine.input = {24, 4, 3};
+    affine.layer = Conv2d{.out_channels = 9};
+    affine.affine = true;
+    affine.pre = Activation::relu;
+    cases.push_back(finish(rng, affine, native::kMaxSources + 3));
   }
   std::vector<Problem> problems;
   for (const Case& c : cases) problems.push_back(c.problem);
@@ -185,7 +192,7 @@ TEST_F(KernelBenchmarks, SeeWrongKernels) {
   Problem p;
   p.input = p.output = {8, 5, 5};
   p.inputs = {dense_layout(p.input, TensorFormat::nchw)};
-  p.result = slice_layout({24, 5, 5}, 8, 8, 1, TensorFormat::nchw, 4);
+  p.result = slice_layout({24, 5, 5}, 8, 8, TensorFormat::nchw, 4);
   const BenchmarkContext context;
   KernelBenchmark benchmark(p, context);
   EXPECT_LT(benchmark.check(*build_native(p, "gather")), 1e-7);

@@ -30,6 +30,32 @@ class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {
     return static_cast<int>(names.size());
   }
 
+  /// Kernels of every kind for this dense convolution; counts those that are right by provider and kind.
+  void check_conv(const Case& c, std::map<std::string, int>& right) {
+    const Loaded loaded(c);
+    int usable = 0;
+    std::map<std::string, int> tried;
+    for (const std::string& name : list_kernels(c.problem, site_, *builder_)) {
+      const std::string kind = name.substr(0, name.rfind('/'));
+      if (++tried[kind] > 3) continue;  // enough of a kind
+      std::unique_ptr<Kernel> kernel;
+      try {
+        kernel = build_kernel(c.problem, name, site_, *builder_);
+      } catch (const Error&) {
+        continue;  // a library may refuse what its heuristics propose
+      }
+      const double error = loaded.run(*kernel);
+      // A library's kernel may be too coarse (the tuner drops it); ours may not.
+      const bool library = name.find("cudnn/") != std::string::npos;
+      if (!library) {
+        EXPECT_LT(error, output_tolerance(GetParam())) << name << ": " << c.problem.key();
+      }
+      if (error < output_tolerance(GetParam()))
+        ++usable, ++right[kind.substr(0, kind.find('/', kind.find("cudnn/") + 6))];
+    }
+    EXPECT_GT(usable, 0) << c.problem.key();
+  }
+
   Site site_;
   std::unique_ptr<cudnn::Handle> builder_;
 };
@@ -93,6 +119,25 @@ TEST_P(Kernels, LargePoolsMatchTheDefinition) {
   }
 }
 
+/// The average of an image of which a strip has these rows.
+Case part_of_average(Rng& rng, Precision precision, TensorFormat layout) {
+  Problem p = blank(rng, precision, layout, Step::Kind::pool);
+  p.input = {pick(rng, {1, 3, 16, 42, 77, 192}), pick(rng, {1, 7, 17}), pick(rng, {1, 8, 28})};
+  const int above = pick(rng, {0, 5, 40}), below = pick(rng, {0, 3, 17});
+  p.layer = Pool2d{.type = PoolType::avg,
+                   .kernel = {above + p.input.h + below, p.input.w},
+                   .padding = {above, 0},
+                   .more_padding = {below - above, 0}};
+  p.pre = pick(rng, {0, 1}) ? Activation(Activation::relu) : Activation(Activation::none);
+  return finish(rng, p, pick(rng, {1, 1, 3}));
+}
+
+TEST_P(Kernels, PartsOfAveragesMatchTheDefinition) {
+  Rng rng(7);
+  for (TensorFormat layout : layouts(GetParam()))
+    for (int i = 0; i < cases(40); ++i) check_native(part_of_average(rng, GetParam(), layout));
+}
+
 TEST_P(Kernels, GathersMatchTheDefinition) {
   Rng rng(3);
   for (TensorFormat layout : layouts(GetParam()))
@@ -149,32 +194,31 @@ TEST_P(Kernels, ConvolutionsMatchTheDefinition) {
   Rng rng(4);
   std::map<std::string, int> right;  // kernels by provider and kind
   for (TensorFormat layout : layouts(GetParam()))
-    for (int i = 0; i < cases(16); ++i) {
-      const Case c = random_conv(rng, GetParam(), layout);
-      const Loaded loaded(c);
-      int usable = 0;
-      std::map<std::string, int> tried;
-      for (const std::string& name : list_kernels(c.problem, site_, *builder_)) {
-        const std::string kind = name.substr(0, name.rfind('/'));
-        if (++tried[kind] > 3) continue;  // enough of a kind
-        std::unique_ptr<Kernel> kernel;
-        try {
-          kernel = build_kernel(c.problem, name, site_, *builder_);
-        } catch (const Error&) {
-          continue;  // a library may refuse what its heuristics propose
-        }
-        const double error = loaded.run(*kernel);
-        // A library's kernel may be too coarse (the tuner drops it); ours may not.
-        const bool library = name.find("cudnn/") != std::string::npos;
-        if (!library) {
-          EXPECT_LT(error, output_tolerance(GetParam())) << name << ": " << c.problem.key();
-        }
-        if (error < output_tolerance(GetParam()))
-          ++usable, ++right[kind.substr(0, kind.find('/', kind.find("cudnn/") + 6))];
-      }
-      EXPECT_GT(usable, 0) << c.problem.key();
-    }
+    for (int i = 0; i < cases(16); ++i) check_conv(random_conv(rng, GetParam(), layout), right);
   for (const auto& [kind, count] : right) RecordProperty(kind, count);
+}
+
+TEST_P(Kernels, ConvolutionsBehindAffineLayersMatchTheDefinition) {
+  Rng rng(7);
+  std::map<std::string, int> right;
+  for (TensorFormat layout : layouts(GetParam()))
+    for (int i = 0; i < cases(16); ++i) check_conv(random_affine(rng, GetParam(), layout), right);
+  // Slices are seldom aligned as kernels that do both want it.
+  const auto aligned = [&] {
+    for (;;)
+      if (Case c = random_affine(rng, GetParam(), preferred_format(GetParam()));
+          !list_own_convs(c.problem, *site_).empty())
+        return c;
+  };
+  for (int i = 0; i < cases(4); ++i) check_conv(aligned(), right);
+  // In one kernel, and in two.
+  const auto count = [&](bool two) {
+    int sum = 0;
+    for (const auto& [kind, n] : right) sum += kind.starts_with(kSumPrefix) == two ? n : 0;
+    return sum;
+  };
+  EXPECT_GE(count(false), cases(4));
+  EXPECT_GE(count(true), cases(4));
 }
 
 class BareKernels : public OnGpu {};

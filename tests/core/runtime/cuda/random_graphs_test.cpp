@@ -8,6 +8,7 @@
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "core/runtime/tolerance.hpp"
+#include "tests/support/dense_block.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/random_graph.hpp"
 #include "tests/support/random_splits.hpp"
@@ -78,12 +79,9 @@ TEST_P(GraphsOnTheGpu, SplitIntoStripsComputeWhatTheReferenceComputes) {
   for (int seed = 0; seed < graphs(2); ++seed) check(test::RandomCnn(seed, 4).draw(2).with_batch(1), seed, 80);
 }
 
-TEST_P(GraphsOnTheGpu, SplitOfSeveralImagesIsRefused) {
-  const Graph graph = test::RandomCnn(1, 4).draw(1).with_batch(2);
-  const std::vector<Split> splits = test::random_splits(graph, 100, 1);
-  Schedule schedule = test::random_schedule(graph.with_splits(splits), 1, Mode::dataflow, 1);
-  schedule.splits = splits;
-  EXPECT_THROW(runtime_->make_executor(graph, schedule, 1), Error);
+TEST_P(GraphsOnTheGpu, OfABatchSplitByRowsAndImagesComputeWhatTheReferenceComputes) {
+  for (int seed = 0; seed < graphs(6); ++seed) check(test::RandomGraph(seed).draw(12).with_batch(3), seed, 60);
+  for (int seed = 0; seed < graphs(2); ++seed) check(test::RandomCnn(seed, 4).draw(2).with_batch(2 + seed), seed, 80);
 }
 
 /// Inverted residuals with a gate and any activation, as in MobileNet V3, EfficientNet and GhostNet.
@@ -153,6 +151,13 @@ TEST_P(GraphsOnTheGpu, WithGatesComputeWhatTheReferenceComputes) {
   check(Mobile(10, Activation::gelu, 1).graph(), 4);
 }
 
+TEST_P(GraphsOnTheGpu, WithAffineLayersComputeWhatTheReferenceComputes) {
+  check(test::dense_block(64, 32, 4, 1), 1);
+  check(test::dense_block(16, 8, 3, 2), 2);
+  check(test::dense_block(3, 5, 3, 1), 3);
+  check(test::dense_block(64, 32, 2, 1), 4, 80);
+}
+
 /// Normalisations, softmax, pixels made of channels, and crops by negative padding, as in ConvNeXt, ResNeSt and U-Net.
 Graph over_channels(int channels, int batch) {
   Graph graph("channels", batch);
@@ -169,6 +174,7 @@ Graph over_channels(int channels, int batch) {
   const Term large = add({gated}, {DepthToSpace{.block = {2, 2}, .crop = {1, 0}, .crop_end = {0, 1}}});
   const Term other = add({each}, {DepthToSpace{.block = {2, 2}, .phase_first = false}});
   add({large}, {Softmax{.size = channels}});
+  add({other}, {PixelRow{.begin = 3, .width = 18 * 14 + 7}});
   add({other}, {Conv2d{.out_channels = 5, .kernel = {3, 3}, .padding = {-1, -2}, .more_padding = {2, 0}}});
   add({other}, {Pool2d{.type = PoolType::max, .kernel = {1, 1}, .padding = {-1, 0}, .more_padding = {0, -1}}});
   add({pixels}, {Conv2d{.out_channels = channels, .kernel = {3, 3}, .padding = {-1, -1}, .groups = channels}});

@@ -38,47 +38,52 @@ TEST(CopyRoutes, TakeTheKernelInItsRangeOnly) {
 }
 
 /// Bytes of a view in its buffer, marked.
-std::vector<char> bytes_of(const Program& program, const View& view, int batch, Precision precision) {
+std::vector<char> bytes_of(const Program& program, const View& view, Precision precision) {
   const Shape whole = program.buffers[view.buffer].shape, part = shape_of(program, view);
   const TensorFormat format = preferred_format(precision);
   const int element = element_bytes(precision);
-  std::vector<char> marked(static_cast<std::size_t>(batch * whole.size() * element), 0);
-  const TensorLayout t = slice_layout(whole, view.channel, view.channels, batch, format, element, view.rows);
-  for (int n = 0; n < batch; ++n)
+  const int images = program.buffers[view.buffer].images;
+  std::vector<char> marked(static_cast<std::size_t>(images * whole.size() * element), 0);
+  const TensorLayout t = slice_layout(whole, view.channel, view.channels, format, element, view.region);
+  for (int n = 0; n < view.region.images.size(); ++n)
     for (int c = 0; c < part.c; ++c)
       for (int h = 0; h < part.h; ++h)
         for (int w = 0; w < part.w; ++w) {
           const std::int64_t at = n * whole.size() + c * t.c + h * t.h + w * t.w;
-          std::fill_n(
-              marked.begin() + slice_offset(whole, view.channel, format, element, view.rows.begin) + at * element,
-              element, 1);
+          std::fill_n(marked.begin() + slice_offset(whole, view.channel, format, element, view.region) + at * element,
+                      element, 1);
         }
   return marked;
 }
 
-TEST(TransferCopies, AreTheChannelsAndRowsOfTheViews) {
+TEST(TransferCopies, AreTheChannelsAndRegionsOfTheViews) {
   Rng rng(5);
   for (int i = 0; i < 500; ++i) {
     const int batch = pick(rng, {1, 1, 2, 3}), height = pick(rng, {4, 7}), width = pick(rng, {3, 5});
+    const int images = pick(rng, {batch, 1}), image = std::uniform_int_distribution<int>(0, batch - images)(rng);
     const int channels = pick(rng, {1, 4}), row = pick(rng, {0, 0, 2}), rows = pick(rng, {height, 1, 2});
     const Precision precision = kPrecisions[pick(rng, {0, 1, 2})];
     Program program;
     Step step{.kind = Step::Kind::transfer};
     for (int buffer : {0, 1}) {
       const int before = pick(rng, {0, 2}), after = pick(rng, {0, 3});
-      program.buffers.push_back({.device = buffer, .shape = {before + channels + after, height, width}});
-      const View view{buffer, before, channels, rows == height ? Rows{0, height} : Rows{row, row + rows}};
+      program.buffers.push_back(
+          {.device = buffer, .shape = {before + channels + after, height, width}, .images = batch});
+      const View view{buffer,
+                      before,
+                      channels,
+                      {{image, image + images}, rows == height ? Range{0, height} : Range{row, row + rows}}};
       (buffer == 0 ? step.inputs.emplace_back() : step.output) = view;
     }
     const auto address = [&](std::vector<char>& memory, const View& view) {
       return memory.data() + slice_offset(program.buffers[view.buffer].shape, view.channel, preferred_format(precision),
-                                          element_bytes(precision), view.rows.begin);
+                                          element_bytes(precision), view.region);
     };
-    std::vector<char> source = bytes_of(program, step.inputs.front(), batch, precision);
-    const std::vector<char> want = bytes_of(program, step.output, batch, precision);
+    std::vector<char> source = bytes_of(program, step.inputs.front(), precision);
+    const std::vector<char> want = bytes_of(program, step.output, precision);
     std::vector<char> target(want.size(), 0);
     std::size_t bytes = 0;
-    for (const PeerCopy& copy : transfer_copies(program, step, batch, precision, address(target, step.output),
+    for (const PeerCopy& copy : transfer_copies(program, step, precision, address(target, step.output),
                                                 address(source, step.inputs.front()))) {
       for (std::size_t r = 0; r < copy.rows; ++r)
         std::copy_n(static_cast<const char*>(copy.source) + r * copy.source_pitch, copy.width,

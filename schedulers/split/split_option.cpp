@@ -1,4 +1,4 @@
-#include "schedulers/split/rows_option.hpp"
+#include "schedulers/split/split_option.hpp"
 
 #include "core/runtime/sim/simulate.hpp"
 #include "schedulers/fastest.hpp"
@@ -8,13 +8,14 @@
 namespace opsched {
 namespace {
 
-Schedule make_with_rows(const SchedulerInfo& plain, SchedulerRequest request) {
-  const bool rows = OptionReader(request.options).choice("split", "none", {"none", "rows"}) == "rows";
+Schedule make_with_splits(const SchedulerInfo& plain, SchedulerRequest request) {
+  const std::string along = OptionReader(request.options).choice("split", "none", {"none", "rows", "images"});
   request.options.erase("split");
   Schedule whole = plain.make(request);
-  if (!rows || request.devices == 1) return whole;
+  if (along == "none" || request.devices == 1) return whole;
   const Graph& graph = request.cost.graph();
-  const Graph split = graph.with_splits(row_splits(graph, std::vector<bool>(graph.size(), true), request.devices));
+  const Graph split =
+      graph.with_splits(even_splits(graph, request.devices, along == "images" ? Along::images : Along::rows));
   if (split.splits().empty()) return whole;
   const std::unique_ptr<CostModel> cost = request.cost.of(split);
   Schedule strips = plain.make({.cost = *cost,
@@ -30,10 +31,11 @@ Schedule make_with_rows(const SchedulerInfo& plain, SchedulerRequest request) {
 
 }  // namespace
 
-SchedulerInfo with_rows_option(SchedulerInfo info) {
+SchedulerInfo with_split_option(SchedulerInfo info) {
   SchedulerInfo more = info;
-  more.options["split"] = "rows: operators become strips of rows, one a device, where that is faster (default none)";
-  more.make = [plain = std::move(info)](const SchedulerRequest& request) { return make_with_rows(plain, request); };
+  more.options["split"] =
+      "rows or images: operators become strips of them, one a device, where that is faster (default none)";
+  more.make = [plain = std::move(info)](const SchedulerRequest& request) { return make_with_splits(plain, request); };
   return more;
 }
 

@@ -1,0 +1,45 @@
+// Every operator split by images over the devices: each computes a share of the batch, as data parallel inference does.
+//
+// The plain baseline of what other schedulers gain at batch sizes above one. On each device the images run as the
+// schedule of one device would run them.
+#include <algorithm>
+
+#include "core/runtime/sim/simulate.hpp"
+#include "schedulers/fastest.hpp"
+#include "schedulers/scheduler.hpp"
+#include "schedulers/split/spread.hpp"
+
+namespace opsched {
+namespace {
+
+Schedule make_data_parallel(const SchedulerRequest& request) {
+  const Graph& graph = request.cost.graph();
+  const Schedule base = make_schedule("dataflow", {.cost = request.cost, .devices = 1, .options = request.options});
+  Fastest choice(request.cost);
+  choice.offer(base, simulated_ms(request.cost, request.cost.contention_law(), base));
+  const int strips = std::min(request.devices, graph.batch());
+  const Graph split = graph.with_splits(even_splits(graph, strips, Along::images));
+  if (!split.splits().empty()) {
+    const std::unique_ptr<CostModel> cost = request.cost.of(split);
+    std::vector<int> device_of(split.size(), 0);  // what puts strips together: the first device
+    for (OpId op = 0; op < split.size(); ++op) device_of[op] = std::max(0, split.strip(op));
+    Schedule strips_of_images = spread(split, base, device_of, request.devices);
+    const double ms = simulated_ms(*cost, cost->contention_law(), strips_of_images);
+    choice.offer(std::move(strips_of_images), ms);
+  }
+  Schedule answer = choice.schedule();
+  answer.scheduler.clear();
+  return answer;
+}
+
+}  // namespace
+
+SchedulerInfo data_parallel_scheduler() {
+  return {.name = "data-parallel",
+          .summary = "every operator split by images over the devices, where that is faster than one device",
+          .max_devices = 0,
+          .options = {{"streams", "most streams of a device, as dataflow's (default 16)"}},
+          .make = make_data_parallel};
+}
+
+}  // namespace opsched
