@@ -72,8 +72,7 @@ class DistributedExecutor final : public Executor {
   std::vector<KernelChoice> kernels() const override { return part_->kernels(); }
   std::int64_t activation_bytes(int device) const override { return part_->whole().arena_bytes.at(device); }
   std::int64_t transfer_bytes() const override {
-    return opsched::transfer_bytes(part_->whole(), element_bytes(part_->request().precision),
-                                   part_->request().graph.batch());
+    return opsched::transfer_bytes(part_->whole(), element_bytes(part_->request().precision));
   }
 
  private:
