@@ -218,7 +218,63 @@ def crop(m):
     m.node("Slice", [source, *[m.constant(values, np.int64) for values in lists]], shape)
 
 
+def depth_to_space(m):
+    source = m.pick(lambda shape: len(shape) == 4 and shape[1] % 4 == 0)
+    if source is not None:
+        n, c, h, w = m.values[source]
+        attributes = {"mode": m.draw("DCR", "CRD")} if m.chance(0.7) else {}
+        m.node("DepthToSpace", [source], (n, c // 4, h * 2, w * 2), blocksize=2, **attributes)
+    source = m.pick(lambda shape: len(shape) == 4 and shape[2] % 2 == 0 and shape[3] % 2 == 0 and shape[1] < 6)
+    if source is not None and m.chance(0.6):
+        n, c, h, w = m.values[source]
+        m.node("SpaceToDepth", [source], (n, c * 4, h // 2, w // 2), blocksize=2)
+
+
+def constant_image(m):
+    """With a constant that differs from pixel to pixel."""
+    source = m.pick()
+    if source is None:
+        return
+    n, c, h, w = m.values[source]
+    shape = m.draw((c, h, w), (1, c, h, w), (1, h, w), (h, w), (w,), (h, 1), (c, h, 1))
+    kind = m.draw("Add", "Sub", "Mul", "Div")
+    constant = m.constant(0.5 + m.random.random(shape))
+    inputs = [source, constant] if kind == "Div" or m.chance(0.6) else [constant, source]
+    m.node(kind, inputs, (n, c, h, w))
+
+
+def places(m):
+    """A 1x1 convolution of channels seen as two axes, as YOLO has it."""
+    source = m.pick(lambda shape: len(shape) == 4 and shape[1] % 2 == 0 and shape[2] * shape[3] > 1)
+    if source is None:
+        return
+    n, c, h, w = m.values[source]
+    inner, outs = c // 2, m.number(1, 3)
+    x = m.step("Reshape", [source, m.constant([n, 2, inner, h * w], np.int64)], (n, 2, inner, h * w))
+    x = m.step("Conv", [x, m.weights(outs, 2, 1, 1)], (n, outs, inner, h * w), kernel_shape=[1, 1])
+    m.node("Reshape", [x, m.constant([n, outs * inner, h, w], np.int64)], (n, outs * inner, h, w))
+
+
+def pixels(m):
+    """Pixels of several images side by side, as detectors join those of several sizes."""
+    first = m.pick(lambda shape: len(shape) == 4 and shape[2] * shape[3] > 1)
+    if first is None:
+        return
+    channels = m.values[first][1]
+    others = [v for v, s in m.values.items() if len(s) == 4 and s[1] == channels and s[2] * s[3] > 1]
+    parts = [first] + [m.draw(*others) for _ in range(m.number(1, 2))]
+    rows, count = [], 0
+    for part in parts:
+        n, c, h, w = m.values[part]
+        rows.append(m.step("Reshape", [part, m.constant([n, c, -1], np.int64)], (n, c, h * w)))
+        count += h * w
+    joined = m.step("Concat", rows, (n, channels, count), axis=2)
+    if m.chance(0.5):
+        m.step("Transpose", [joined], (n, count, channels), perm=[0, 2, 1])
+
+
 OPERATORS = [
     (sum_of, 2), (concat, 2), (alias, 3), (reshape, 1), (with_constant, 2), (mismatch, 0.3), (product, 1.5),
     (split, 1), (slice_of, 0.7), (crop, 0.6), (shuffle, 0.7), (pad, 1), (shape_arithmetic, 0.7),
+    (depth_to_space, 0.7), (pixels, 0.6), (constant_image, 0.6), (places, 0.4),
 ]  # fmt: skip
