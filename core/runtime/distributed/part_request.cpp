@@ -81,7 +81,7 @@ PartRequest part_request_from(const std::string& bytes) try {
   Graph& graph = request.graph;
   graph.set_output_names(text.at("output_names"));
   if (text.contains("weights")) graph.set_weights(read_weights(text.at("weights"), bytes.data() + end + 1));
-  if (named_fingerprint(graph) != text.at("fingerprint"))
+  if (named_fingerprint(graph) != text.at("fingerprint").get<std::string>())
     throw Error("the graph '" + graph.name() + "' came out otherwise than process 0 has it");
   request.schedule = schedule_from_json(graph, text.at("schedule"), "the schedule of process 0");
   return request;
