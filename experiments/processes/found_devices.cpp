@@ -1,11 +1,10 @@
 #include "experiments/processes/found_devices.hpp"
 
-#include <unistd.h>
-
 #include <nlohmann/json.hpp>
 
 #include "core/parallel.hpp"
 #include "experiments/device/device.hpp"
+#include "experiments/device/host_name.hpp"
 
 namespace opsched {
 namespace {
@@ -15,9 +14,7 @@ using nlohmann::json;
 const char* const kFindDevices = "find devices";  // order
 
 std::string devices_here() {
-  std::string host(256, '\0');
-  if (::gethostname(host.data(), host.size() - 1) != 0) host = "?";
-  return json{{"host", host.c_str()}, {"cores", processors()}, {"gpus", gpu_names()}, {"no_gpu", why_no_gpu()}}.dump();
+  return json{{"host", host_name()}, {"cores", processors()}, {"gpus", gpu_names()}, {"no_gpu", why_no_gpu()}}.dump();
 }
 
 }  // namespace

@@ -147,18 +147,18 @@ int constant_input(OnnxReader& reader, const OnnxNode& node) {
   return -1;
 }
 
-/// What a node with a constant computes: of each channel alone, or of two values.
+/// The constant among a node's two inputs, and the value beside it.
 struct Constant {
   int input = -1;                                  ///< which one; -1: none
   OnnxData other;                                  ///< the value beside it
-  std::optional<std::vector<float>> each_channel;  ///< nothing: it is a value
+  std::optional<std::vector<float>> each_channel;  ///< its numbers; none where they differ from pixel to pixel
 
   Constant(OnnxReader& reader, const OnnxNode& node) : input(constant_input(reader, node)) {
     if (input < 0) return;
     other = reader.computed(node, 1 - input);
     each_channel = by_channel(reader, *reader.constant(node, input), other);
   }
-  /// Both inputs as values, where `each_channel` says nothing; numbers of the constant through `change`.
+  /// Both inputs as values; the constant's numbers as `change` makes them.
   template <class Change>
   Operands values(OnnxReader& reader, const OnnxNode& node, const Change& change) const {
     if (input < 0) return inputs_of(reader, node);

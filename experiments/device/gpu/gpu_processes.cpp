@@ -1,13 +1,12 @@
 #include "experiments/device/gpu_processes.hpp"
 
-#include <unistd.h>
-
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "experiments/device/gpu/kernel_cache.hpp"
+#include "experiments/device/host_name.hpp"
 
 namespace opsched {
 namespace {
@@ -15,12 +14,6 @@ namespace {
 using nlohmann::json;
 
 const char* const kGpus = "gpus";  // order
-
-std::string host_name() {
-  std::string name(256, '\0');
-  if (::gethostname(name.data(), name.size() - 1) != 0) return {};
-  return name.c_str();
-}
 
 /// What a process sees: equal texts mean the same GPUs.
 std::string sight(const CudaDevices& found) {
