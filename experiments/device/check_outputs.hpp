@@ -31,7 +31,8 @@ using RunOnce = std::function<std::vector<Tensor>(const Graph& graph, const Sche
 /// the graph's own, or drawn from `seed`. A model's own weights may leave next to nothing of the input in its outputs;
 /// where two inputs give the same outputs, the check is repeated with drawn weights, which keep the variance from layer
 /// to layer. Throws std::runtime_error naming the operator where an error is larger than rounding explains
-/// (tolerance.hpp; three times that for what is no output of the graph). Calls `poll` between its steps; it may throw.
+/// (tolerance.hpp, three times that for what is no output of the graph; or twice what rounding does to the
+/// reference of this graph). Calls `poll` between its steps; it may throw.
 OutputCheck check_outputs(const Graph& graph, const Schedule& schedule, const RunOnce& run, Precision precision,
                           std::uint64_t seed, const std::function<void()>& poll = {});
 /// `device` measures, or is nullptr: then the CPU runs it, in fp32.

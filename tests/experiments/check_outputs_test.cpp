@@ -90,6 +90,37 @@ TEST(CheckOutputs, AnOperatorThatIsWrongIsNamed) {
   EXPECT_LE(check_outputs(graph, schedule, &right, Precision::fp32, 1).operators, 1e-5);
 }
 
+/// A graph whose output is `kept` of what two convolutions, which it subtracts, compute.
+Graph difference(float kept) {
+  Graph graph("difference");
+  const OpId in = graph.add_input("in", {1, 16, 16});
+  const OpId one = graph.add("one", {graph.all(in)}, {Conv2d{.out_channels = 1}});
+  const OpId other = graph.add("other", {graph.all(in)}, {Conv2d{.out_channels = 1}});
+  graph.add("sum", {{graph.all(one).front(), graph.all(other).front()}}, {});
+  graph.end_block("all");
+  WeightTable table;
+  table[{one, 0}] = std::make_shared<const ConvWeights>(ConvWeights{{1.1f}, {0}});
+  table[{other, 0}] = std::make_shared<const ConvWeights>(ConvWeights{{1.1f * (kept - 1)}, {0}});
+  graph.set_weights(std::make_shared<const WeightTable>(std::move(table)));
+  return graph;
+}
+
+/// The same error is a fault in one graph, and rounding in another that makes much of it; a larger one is a fault
+/// there.
+TEST(CheckOutputs, WhatRoundingDoesToAGraphIsTolerated) {
+  const auto check = [](float kept, float wrong, Precision precision) {
+    const Graph graph = difference(kept);
+    WrongDevice device("sum", wrong);
+    check_outputs(graph, random_schedule(graph, 1, Mode::barrier, 1), &device, precision, 1);
+  };
+  EXPECT_NO_THROW(check(0.5f, 0.001f, Precision::tf32));
+  EXPECT_THROW(check(0.5f, 0.004f, Precision::tf32), std::runtime_error);
+  EXPECT_NO_THROW(check(0.02f, 0.004f, Precision::tf32));
+  EXPECT_THROW(check(0.02f, 0.2f, Precision::tf32), std::runtime_error);
+  EXPECT_NO_THROW(check(0.02f, 0.015f, Precision::fp16));
+  EXPECT_THROW(check(0.02f, 0.004f, Precision::fp32), std::runtime_error);
+}
+
 TEST(CheckOutputs, WhatDoesNotFitFp16IsSaid) {
   Graph graph("large");
   const OpId in = graph.add_input("in", {2, 8, 8});

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "core/precision.hpp"
 #include "core/processes/process_group.hpp"
 #include "core/runtime/executor.hpp"
 #include "core/runtime/program/program.hpp"
@@ -24,8 +25,11 @@ std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program part, st
 
 /// The reference: every operator in order, one at a time, no memory shared, and independent of the
 /// lowering that the executors use. `inputs` as in Executor::run. `observe` sees every output once,
-/// in order; outputs that are no longer needed are freed. Uses all cores.
+/// in order; outputs that are no longer needed are freed. Uses all cores. With a `precision` other than fp32, what
+/// convolutions read and their weights (in fp16: what every operator writes, too) are rounded to its mantissa; how far
+/// outputs go from those in fp32 says what rounding does to this graph.
 std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tensor>& inputs, std::uint64_t seed,
-                                      const std::function<void(OpId, const Tensor&)>& observe = {});
+                                      const std::function<void(OpId, const Tensor&)>& observe = {},
+                                      Precision precision = Precision::fp32);
 
 }  // namespace opsched

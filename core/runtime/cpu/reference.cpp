@@ -4,6 +4,7 @@
 #include "core/parallel.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/cpu/kernels.hpp"
+#include "core/tf32.hpp"
 
 namespace opsched {
 namespace {
@@ -49,18 +50,24 @@ Tensor joined(const Graph& graph, const Operator& op, const std::vector<Tensor>&
   return x;
 }
 
-Tensor compute(const Graph& graph, OpId id, const std::vector<Tensor>& values, std::uint64_t seed, int threads) {
+void round_all(std::vector<float>& data) { std::ranges::transform(data, data.begin(), round_to_tf32); }
+
+Tensor compute(const Graph& graph, OpId id, const std::vector<Tensor>& values, std::uint64_t seed, Precision precision,
+               int threads) {
   const Operator& op = graph.op(id);
   Tensor x = op.is_product() ? multiplied(graph, op, values, threads) : joined(graph, op, values, threads);
   for (int layer = 0; layer < static_cast<int>(op.layers.size()); ++layer) {
     Tensor y = empty_tensor(x.n, infer_shape(op.layers[layer], x.shape));
-    const TensorView<const float> in = all(x);
-    if (const auto* conv = std::get_if<Conv2d>(&op.layers[layer]))
-      convolve(in, *conv, make_weights(graph, id, layer, seed), all(y), threads);
-    else
-      apply(in, op.layers[layer], all(y), threads);
+    if (const auto* conv = std::get_if<Conv2d>(&op.layers[layer])) {
+      ConvWeights weights = make_weights(graph, id, layer, seed);
+      if (precision != Precision::fp32) round_all(x.data), round_all(weights.weight);
+      convolve(all(x), *conv, weights, all(y), threads);
+    } else {
+      apply(all(x), op.layers[layer], all(y), threads);
+    }
     x = std::move(y);
   }
+  if (precision == Precision::fp16) round_all(x.data);
   return x;
 }
 
@@ -78,7 +85,7 @@ void check_inputs(const Graph& graph, const std::vector<Tensor>& inputs) {
 }  // namespace
 
 std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tensor>& inputs, std::uint64_t seed,
-                                      const std::function<void(OpId, const Tensor&)>& observe) {
+                                      const std::function<void(OpId, const Tensor&)>& observe, Precision precision) {
   check_inputs(graph, inputs);
   const int threads = processors();
   std::vector<Tensor> values(graph.size());
@@ -92,7 +99,7 @@ std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tens
     if (what.is_stack())
       values[op] = empty_tensor(graph.batch(), what.output);
     else
-      values[op] = what.is_input() ? inputs[next_input++] : compute(graph, op, values, seed, threads);
+      values[op] = what.is_input() ? inputs[next_input++] : compute(graph, op, values, seed, precision, threads);
     if (what.is_strip()) {
       Tensor& whole = values[what.stack];
       const TensorView<const float> strip = all(values[op]);

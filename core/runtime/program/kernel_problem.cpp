@@ -178,8 +178,11 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
   const auto place = [&](const View& view) {
     Region region = view.region;
     region.images.end = region.images.begin + batch;
-    return slice_layout(program.buffers[view.buffer].shape, view.channel, view.channels, layout,
-                        element_bytes(precision), region);
+    const Shape& whole = program.buffers[view.buffer].shape;
+    TensorLayout t = slice_layout(whole, view.channel, view.channels, layout, element_bytes(precision), region);
+    if (batch < view.region.images.size())  // launched again, an image further on
+      while (whole.size() * element_bytes(precision) % t.alignment != 0) t.alignment /= 2;
+    return t;
   };
   const auto shape = [&](const View& view) { return shape_of(program, view); };
   Problem p;

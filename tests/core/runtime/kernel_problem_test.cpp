@@ -80,6 +80,8 @@ TEST(KernelProblem, LaunchesOfStripsReadAndWriteTheirViews) {
             elements(slice_offset(whole, view.channel, format, 1, from), layout, shape_of(program, view), at_once),
             elements(view, whole, format, from.images.begin, at_once))
             << "seed " << seed << ", " << problem.key();
+        ASSERT_EQ(slice_offset(whole, view.channel, format, element_bytes(precision), from) % layout.alignment, 0)
+            << "image " << image << ", seed " << seed << ", " << problem.key();
       };
       for (int image = 0; image < images; image += at_once) {
         check(step.output, problem.result, image);

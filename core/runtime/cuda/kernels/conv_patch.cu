@@ -15,7 +15,7 @@
 #include "core/runtime/cuda/kernels/conv_patch.hpp"
 #include "core/runtime/cuda/kernels/copy_async.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
-#include "core/runtime/cuda/kernels/tf32.hpp"
+#include "core/tf32.hpp"
 
 namespace opsched {
 namespace {

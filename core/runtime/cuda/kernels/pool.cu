@@ -180,7 +180,7 @@ __device__ float summed(const Sources& sources, std::int64_t outer, std::int64_t
 /// A warp an image's channel.
 template <class T, Known kPre>
 __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int n, int c,
-                                int plane, std::int64_t in_plane, float divisor) {
+                                int plane, std::int64_t in_plane, std::int64_t out_plane, float divisor) {
   await_predecessor();
   const int row = (blockIdx.x * kThreads + threadIdx.x) / 32, lane = threadIdx.x % 32;
   if (row >= n * c) return;
@@ -188,7 +188,7 @@ __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out,
   float sum = 0.f;
   for (int i = lane; i < plane; i += 32) sum += summed<T, kPre>(sources, image, channel * in_plane + i);
   for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-  if (lane == 0) out[image * out_stride + channel] = from_float<T>(sum / divisor);
+  if (lane == 0) out[image * out_stride + channel * out_plane] = from_float<T>(sum / divisor);
 }
 
 /// A block 32 channels of an image; its warps share the pixels.
@@ -272,7 +272,7 @@ void global_avg_as(cudaStream_t stream, const PoolCall& call, const Sources& sou
   if (call.layout == TensorFormat::nchw) {
     const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
     launch_overlapping(global_avg_nchw<T, kPre>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
-                       out_stride, g.n, g.c, g.h * g.w, g.in_plane, call.divisor);
+                       out_stride, g.n, g.c, g.h * g.w, g.in_plane, g.out_plane, call.divisor);
     return;
   }
   if constexpr (sizeof(T) == 2) {

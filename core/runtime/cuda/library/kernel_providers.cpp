@@ -8,7 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
-#include "core/runtime/cuda/kernels/tf32.hpp"
+#include "core/tf32.hpp"
 #include "core/runtime/cuda/library/cudnn_graph.hpp"
 
 namespace opsched {

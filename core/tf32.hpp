@@ -1,4 +1,4 @@
-// tf32 on the host.
+// tf32 on the host. Its mantissa has 10 bits, as that of fp16.
 #pragma once
 
 #include <cstdint>
