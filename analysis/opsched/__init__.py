@@ -1,0 +1,1 @@
+"""Inter-operator scheduling of CNN inference: records, schedules, timelines and figures of opsched."""
