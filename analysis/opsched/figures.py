@@ -29,6 +29,14 @@ def module_of(figure: str) -> ModuleType:
     return importlib.import_module("opsched.plots." + ("simulations" if figure.startswith("sim_") else figure))
 
 
+def draw(folder: Path | str, name: str) -> Any:
+    """A figure of a results folder, as a picture of matplotlib. Raises BadFigure for an unknown one, listing the known."""
+    found = {figure.name: figure for figure in load_index(Path(folder) / "figures") if figure.rows}
+    if name not in found:
+        raise BadFigure(f"there is no figure '{name}'; known: {', '.join(found)}")
+    return module_of(name).draw(found[name], PAPER)
+
+
 def write_csv(file: Path, head: list[str], rows: list[list[Any]]) -> None:
     def write(path: Path) -> None:
         with path.open("w", newline="") as out:
