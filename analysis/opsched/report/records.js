@@ -86,7 +86,7 @@ function setUpTable() {
 }
 
 function showFigures() {
-  byId("figures").hidden = DATA.figures.length === 0;
+  byId("figures").hidden = document.querySelector("nav a[href='#figures']").hidden = DATA.figures.length === 0;
   for (const figure of DATA.figures) {
     const made = element("figure", undefined, {id: `figure-${figure.name}`});
     made.append(element("h3", figure.title));

@@ -49,8 +49,12 @@ function rowName(timeline, [device, name]) {
   return timeline.rows.some(([other]) => other !== timeline.rows[0][0]) ? `GPU ${device}, ${name.replace("from device", "from GPU")}` : name;
 }
 
+/** Behind the last slash; of a strip ("conv/0") with its number; a merge's does not fit. */
+const shortName = name => name.includes(" + ") ? "" : name.match(/[^/]*(\/\d+)?$/)[0];
+
 /** Bars of one timeline, a trace a kind. */
 function barsOf(timeline, kinds, axis, inLegend) {
+  const edge = timeline.events.length > 300 ? 1 : 2;  // of the critical path: as thin bars are not to be all edge
   return [...kinds].flatMap(([kind, colour]) => {
     const events = timeline.events.filter(e => e.colour_kind === kind);
     if (!events.length) return [];
@@ -59,11 +63,11 @@ function barsOf(timeline, kinds, axis, inLegend) {
     return [{
       type: "bar", orientation: "h", name: kind, legendgroup: kind, showlegend: first, yaxis: axis,
       base: events.map(e => e.start), x: events.map(e => e.ms), y: events.map(e => rowName(timeline, timeline.rows[e.row])),
-      text: events.map(e => e.name.includes(" + ") ? "" : e.name.split("/").pop()), textposition: "inside",
+      text: events.map(e => shortName(e.name)), textposition: "inside",
       insidetextanchor: "start", textangle: 0, textfont: {color: "#000"},
       hovertext: events.map(hoverText), hoverinfo: "text",
       marker: {color: colour, opacity: events.map(e => e.critical || kind === "stage" ? 1 : 0.45),
-               line: {color: events.map(e => e.critical ? "#000" : "#777"), width: events.map(e => e.critical ? 2 : 0.4)}},
+               line: {color: events.map(e => e.critical ? "#000" : "#777"), width: events.map(e => e.critical ? edge : 0.4)}},
     }];
   });
 }
@@ -153,7 +157,8 @@ function showDifference([a, b], [one, other]) {
   byId("difference").replaceChildren(tableOf("What makes the difference, ms", ["", "A", "B", "B \u2212 A"], rows));
   byId("verdict").textContent = verdict(a, b, signed);
 
-  const namesOn = timeline => new Set(timeline.events.filter(e => e.critical).flatMap(e => e.name.split(" + ")));
+  const names = e => e.name.split(" + ").flatMap(name => [name, name.replace(/\/\d+$/, "")]);  // a strip's operator, too
+  const namesOn = timeline => new Set(timeline.events.filter(e => e.critical).flatMap(names));
   const there = namesOn(other), gone = one.events.filter(
     e => e.critical && e.category === "operator" && e.name.split(" + ").every(name => !there.has(name)));
   gone.sort((x, y) => y.ms - x.ms);
