@@ -50,7 +50,8 @@ def test_timelines_are_of_the_records_schedules(report, results):
     for r in Records.read(results).select():
         timeline = unpacked(data, timeline_id(r))
         events = [dict(zip(timeline["fields"], e)) for e in timeline["events"]]
-        assert timeline["mode"] == "barrier" if r.scheduler in ("sequential", "ios-both", "wavefront") else True
+        if r.scheduler in ("sequential", "ios-both", "dataflow"):
+            assert timeline["mode"] == ("dataflow" if r.scheduler == "dataflow" else "barrier")
         assert max(e["start"] + e["ms"] for e in events) == pytest.approx(timeline["makespan_ms"], abs=1e-4)
         assert any(e["critical"] for e in events) and all(e["kind"] for e in events if e["category"] == "operator")
         assert timeline["makespan_ms"] == pytest.approx(r.value, rel=0.25)  # what was recorded of it as a whole

@@ -31,8 +31,8 @@ SCRIPTS = ["records.js", "timeline.js"]
 def packed(timeline: Timeline) -> str:
     """As the page unpacks it: JSON, gzip, base64. Times to 1 ns."""
     rows = {row: i for i, row in enumerate(timeline.rows)}
-    events = [[e.name, e.category, rows[e.device, e.row], round(e.start, 6), round(e.ms, 6), e.stage, e.kind, kind_of(e), e.layers,
-               e.shape, round(e.solo_ms, 6), e.waited_for, e.why, round(e.gap_ms, 6), e.critical, e.estimated]
+    events = [[e.name, e.category, rows[e.device, e.row], round(e.start, 6), round(e.ms, 6), e.stage, e.kind, kind_of(e),
+               e.layers, e.shape, round(e.solo_ms, 6), e.waited_for, e.why, round(e.gap_ms, 6), e.critical, e.estimated]
               for e in timeline.events]
     data = {"mode": timeline.mode, "source": timeline.source, "makespan_ms": timeline.makespan_ms, "rows": timeline.rows,
             "fields": FIELDS, "events": events}
@@ -92,8 +92,9 @@ def figures_of(folder: Path) -> list[dict[str, str]]:
     for figure in load_index(folder / "figures"):
         _, comparison = figures.page_of(figure)
         if comparison is not None:
-            found.append({"name": figure.name, "title": figure.title, "picture": picture_of(figure, folder / "figures"), "state": figure.state(),
-                          "agrees": comparison.agrees, "differs": comparison.differs})
+            found.append({"name": figure.name, "title": figure.title, "state": figure.state(),
+                          "picture": picture_of(figure, folder / "figures"), "agrees": comparison.agrees,
+                          "differs": comparison.differs})
     return found
 
 
@@ -122,7 +123,7 @@ def page(folder: Path, timelines: dict[str, str]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="A results folder as one page of HTML. `opsched report` calls it, with timelines.")
+    parser = argparse.ArgumentParser(description="A results folder as one page of HTML. `opsched report` calls it.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"))
     parser.add_argument("--timelines", type=Path, help="folder of traces, GRAPH-SCHEDULE-PRECISION.json")

@@ -46,7 +46,8 @@ function kindsOf(timelines) {
 }
 
 function rowName(timeline, [device, name]) {
-  return timeline.rows.some(([other]) => other !== timeline.rows[0][0]) ? `GPU ${device}, ${name.replace("from device", "from GPU")}` : name;
+  const several = timeline.rows.some(([other]) => other !== timeline.rows[0][0]);
+  return several ? `GPU ${device}, ${name.replace("from device", "from GPU")}` : name;
 }
 
 /** Behind the last slash; of a strip ("conv/0") with its number; a merge's does not fit. */
@@ -62,7 +63,8 @@ function barsOf(timeline, kinds, axis, inLegend) {
     inLegend.add(kind);
     return [{
       type: "bar", orientation: "h", name: kind, legendgroup: kind, showlegend: first, yaxis: axis,
-      base: events.map(e => e.start), x: events.map(e => e.ms), y: events.map(e => rowName(timeline, timeline.rows[e.row])),
+      base: events.map(e => e.start), x: events.map(e => e.ms),
+      y: events.map(e => rowName(timeline, timeline.rows[e.row])),
       text: events.map(e => shortName(e.name)), textposition: "inside",
       insidetextanchor: "start", textangle: 0, textfont: {color: "#000"},
       hovertext: events.map(hoverText), hoverinfo: "text",
@@ -81,7 +83,8 @@ function drawTimelines(records, timelines) {
     height: inner + ABOVE + BELOW, margin: {l: 150, r: 130, t: ABOVE, b: BELOW}, barmode: "overlay", bargap: 0.12,
     dragmode: "pan", hovermode: "closest", hoverlabel: {align: "left", bgcolor: "#fff"}, shapes, annotations,
     uniformtext: {minsize: 9, mode: "hide"}, plot_bgcolor: "#fff", legend: {x: 1.01, y: 1},
-    xaxis: {title: {text: "ms"}, range: [0, until], anchor: timelines.length > 1 ? "y2" : "y", gridcolor: "#eee", zeroline: false},
+    xaxis: {title: {text: "ms"}, range: [0, until], anchor: timelines.length > 1 ? "y2" : "y", gridcolor: "#eee",
+            zeroline: false},
   };
   let top = 1;
   timelines.forEach((timeline, i) => {
@@ -92,9 +95,10 @@ function drawTimelines(records, timelines) {
       categoryarray: timeline.rows.map(row => rowName(timeline, row)), tickfont: {size: 12}, type: "category",
     };
     const r = records[i], said = r.provenance === "simulated" ? "" : `; ${r.provenance}: ${ms(r.value)}`;
+    const end = timeline.makespan_ms, title = `<b>${"AB"[i]}: ${nameOf(r)}</b> (${timeline.mode}), simulated: ${ms(end)}${said}`;
     annotations.push({xref: "paper", yref: "paper", x: 0, y: top, yshift: 24, xanchor: "left", showarrow: false,
-                      font: {size: 14}, text: `<b>${"AB"[i]}: ${nameOf(r)}</b> (${timeline.mode}), simulated: ${ms(timeline.makespan_ms)}${said}`});
-    shapes.push({type: "line", xref: "x", yref: `${axis} domain`, x0: timeline.makespan_ms, x1: timeline.makespan_ms, y0: 0, y1: 1,
+                      font: {size: 14}, text: title});
+    shapes.push({type: "line", xref: "x", yref: `${axis} domain`, x0: end, x1: end, y0: 0, y1: 1,
                  line: {color: "#d55e00", width: 1.5, dash: "dot"}});
     top = bottom - BETWEEN / inner;
   });
@@ -121,15 +125,18 @@ function factsOf(timeline) {
 const PARTS = [["alone", "operators on the critical path, each as long as it takes alone"],
                ["company", "what they take longer beside others"],
                ["transfers", "transfers on the critical path"], ["gaps", "time in which nothing on the critical path runs"]];
-const COUNTS = [["path", "operators on the critical path"], ["operators", "operators, a merge counting once"], ["merges", "merges"],
+const COUNTS = [["path", "operators on the critical path"], ["operators", "operators, a merge counting once"],
+                ["merges", "merges"],
                 ["streams", "streams"], ["stages", "stages between barriers"]];
+
+const NUMERIC = /^[-+\u2212]?[\d.]+$|^(A|B|us|B . A)\b/;  // cells that stand at the right, heads too
 
 function tableOf(caption, head, rows) {
   const made = element("table");
   made.append(element("caption", caption));
   for (const [tag, cells] of [["th", head], ...rows.map(row => ["td", row])]) {
     const row = element("tr");
-    cells.forEach(cell => row.append(element(tag, cell, /^[-+\u2212]?[\d.]+$|^(A|B|us|B . A)\b/.test(cell) ? {class: "number"} : {})));
+    for (const cell of cells) row.append(element(tag, cell, NUMERIC.test(cell) ? {class: "number"} : {}));
     made.append(row);
   }
   return made;
@@ -139,9 +146,11 @@ function tableOf(caption, head, rows) {
 function verdict(a, b, signed) {
   const change = b.makespan - a.makespan;
   if (Math.abs(change) < 0.001 * a.makespan) return "A and B take the same time.";
-  const parts = PARTS.map(([key, title]) => [b[key] - a[key], title]).filter(([part]) => Math.abs(part) > 0.05 * Math.abs(change));
+  const parts = PARTS.map(([key, title]) => [b[key] - a[key], title])
+    .filter(([part]) => Math.abs(part) > 0.05 * Math.abs(change));
   parts.sort((x, y) => Math.abs(y[0]) - Math.abs(x[0]));
-  return `B takes ${ms(Math.abs(change))} (${(100 * Math.abs(change) / a.makespan).toFixed(0)}%) ${change < 0 ? "less" : "more"} than A: ` +
+  const percent = (100 * Math.abs(change) / a.makespan).toFixed(0);
+  return `B takes ${ms(Math.abs(change))} (${percent}%) ${change < 0 ? "less" : "more"} than A: ` +
     parts.map(([part, title]) => `${signed(part)} ms, ${title}`).join("; ") + ".";
 }
 
@@ -181,7 +190,8 @@ function showLatencies(records, b) {
     }] : [];
   });
   Plotly.react("latencies", traces, {
-    height: 60 + 24 * sorted.length, margin: {l: 300, r: 130, t: 5, b: 40}, bargap: 0.25, barmode: "overlay", showlegend: true, dragmode: false,
+    height: 60 + 24 * sorted.length, margin: {l: 300, r: 130, t: 5, b: 40}, bargap: 0.25, barmode: "overlay",
+    showlegend: true, dragmode: false,
     xaxis: {title: {text: "ms"}, rangemode: "tozero", gridcolor: "#eee"},
     yaxis: {categoryorder: "array", categoryarray: sorted.map(nameOf), tickfont: {size: 12}},
   }, {responsive: true, displayModeBar: false});
