@@ -7,8 +7,8 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
 
-from page import LAYOUTS, way_of  # noqa: E402, F401
-from records import Clocks, Provenance, Record, RecordFile, Run, Spread  # noqa: E402, F401
+from opsched.page import LAYOUTS, way_of  # noqa: E402, F401
+from opsched.records import Clocks, Provenance, Record, RecordFile, Run, Spread  # noqa: E402, F401
 
 Entry = dict[str, Any]
 IDLE = 1  # the bit of the reasons for lower clocks that says: nothing runs

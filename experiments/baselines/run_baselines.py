@@ -34,9 +34,9 @@ import time
 import gpu
 from cases import (LAYOUTS, USUAL_LAYOUT, Case, Entry, Record, RecordFile, Run, Task, Wrong, is_wanted, known_mode,
                    record_of, run_of, way_of)
-from page import grouped
 from processes import Died, Process, last_words
-from records import BadRecords, Records, pixels
+from opsched.page import grouped
+from opsched.records import BadRecords, Records, pixels
 
 HERE = pathlib.Path(__file__).resolve().parent
 PRECISIONS = ["fp32", "tf32", "fp16"]

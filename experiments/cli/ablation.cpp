@@ -29,7 +29,7 @@ struct AblationOptions {
   }
 };
 
-void print(const std::vector<Record>& rows) {
+void print_ablations(const std::vector<Record>& rows) {
   TextTable table({Align::left, Align::left, Align::right},
                   {"study", "variant", "run, ms", "from", "predicted, ms", "bound, ms", "stages", "transitions",
                    "asked of", "measured", "search, s"});
@@ -93,7 +93,7 @@ void ablation(const AblationOptions& options) {
   if (file) file->finish();
   status.clear();
   std::cout << on.device->heading() << (apart ? ", every search from an empty profile" : "") << "\n";
-  print(rows);
+  print_ablations(rows);
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ namespace opsched::cli {
   ADD(fit_command)            \
   ADD(simulate_command)       \
   ADD(roofline_command)       \
-  ADD(reproduce_command)
+  ADD(reproduce_command)      \
+  ADD(report_command)
 
 #define OPSCHED_DECLARE(function) Command function();
 OPSCHED_COMMANDS(OPSCHED_DECLARE)

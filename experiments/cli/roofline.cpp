@@ -45,7 +45,7 @@ bench::Timed measure(Device& device, bench::Runner& runner, const bench::Case& w
   return timed;
 }
 
-void print(const std::vector<Record>& rows) {
+void print_roofline(const std::vector<Record>& rows) {
   TextTable table({Align::left, Align::left, Align::right},
                   {"network", "", "batch", "ms", "from", "critical path", "arithmetic", "memory", "of the largest",
                    "kernels", "idle", "small grids", "full"});
@@ -95,7 +95,7 @@ void run_roofline(RooflineOptions& options) {
   if (file) file->finish();
   status.clear();
   std::cout << device->heading() << "\n\n";
-  print(rows);
+  print_roofline(rows);
 }
 
 }  // namespace

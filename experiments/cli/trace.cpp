@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/files.hpp"
+#include "core/runtime/trace/explain.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/cli/options.hpp"
 
@@ -53,6 +54,8 @@ void trace(const TraceOptions& options) {
   check_interrupt();
   Trace trace = executor->trace();
   trace.source += "; " + on.device->heading();
+  const ScheduledCosts solo(*on.costs, schedule);
+  explain(trace, on.graph, schedule, [&](OpId op) { return solo->operator_ms(op); });
   if (!options.output.empty()) write_file_atomically(options.output, trace_to_json(trace));
   if (!options.gantt.empty()) write_file_atomically(options.gantt, trace_to_svg(trace));
   on.device->save();

@@ -42,7 +42,7 @@ records::Record count_warps(Executor& executor, bool counters) {
   return record;
 }
 
-void print(const std::vector<records::Record>& rows) {
+void print_warps(const std::vector<records::Record>& rows) {
   TextTable table({Align::left, Align::right},
                   {"schedule", "mean warps", "of " + rows.front().what.scheduler, "traced ms"});
   for (const records::Record& row : rows)
@@ -79,7 +79,7 @@ void warps(WarpOptions& options) {
   std::cout << on.graph.name() << ", batch " << on.graph.batch() << ", " << to_string(on.precision) << "; "
             << on.device->heading() << "\nActive warps on a multiprocessor, of at most "
             << fixed(rows.front().number("max_warps_per_sm"), 0) << ", " << rows.front().texts.at("method") << "\n";
-  print(rows);
+  print_warps(rows);
   std::cout << "written: " << records::records_file(options.records.out) << "\n";
 }
 

@@ -1,5 +1,5 @@
 // A figure of the papers, and the list of them. A new figure is a function that returns a Figure, in a file of its own
-// or beside its like, one line in registry.cpp, and one file in analysis/plots/ that draws it.
+// or beside its like, one line in registry.cpp, and one file in analysis/opsched/plots/ that draws it.
 #pragma once
 
 #include <functional>

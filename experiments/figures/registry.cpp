@@ -5,7 +5,7 @@
 namespace opsched::figures {
 
 // The list of figures, in the order in which they are made and shown. Each is a function
-// `Figure NAME_figure()`; adding one is that function, one line here, and analysis/plots/NAME.py.
+// `Figure NAME_figure()`; adding one is that function, one line here, and analysis/opsched/plots/NAME.py.
 #define OPSCHED_FIGURES(ADD)  \
   ADD(search_space_figure)    \
   ADD(schedules_figure)       \

@@ -1,5 +1,5 @@
 // One record of a measurement: the only form in which numbers are kept. docs/records.md describes the file,
-// docs/records.schema.json is its schema; analysis/records.py reads and writes the same.
+// docs/records.schema.json is its schema; analysis/opsched/records.py reads and writes the same.
 #pragma once
 
 #include <map>

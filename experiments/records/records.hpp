@@ -62,7 +62,7 @@ class Records {
 };
 
 /// May stand in one comparison without a mark: same kind of device and version of our kernels. Other software has no
-/// kernels of ours, and what was not measured has no device. (analysis/records.py: the same.)
+/// kernels of ours, and what was not measured has no device. (analysis/opsched/records.py: the same.)
 bool comparable(const Run& a, const Run& b);
 
 }  // namespace opsched::records

@@ -29,6 +29,7 @@ BUSY = {
     "profile": f"profile {SIM} --out {{out}}",
     "reproduce": "reproduce --device sim --profile {copy} --no-pictures",
     "optimize": f"optimize nasnet {SIM}",
+    "report": "report {recorded} -o {out}",
 }
 WAITING = {
     "show": "show --graph {graph}",
@@ -43,6 +44,7 @@ WAITING = {
     "compare": "compare {folder} {recorded}",
     "replay": "replay {folder}",
     "roofline": "roofline --device sim --profile {folder}",
+    "report": "report {folder} -o {out}",
 }
 # They ask for a GPU first, or have nothing to wait for. Where they do go on, they must stop as the others do.
 MAY_END = {"list": "list", "warps": "warps --graph {graph}", "tune": "tune squeezenet"}

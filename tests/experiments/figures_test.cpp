@@ -24,7 +24,7 @@ using records::Record;
 using records::RecordFile;
 using records::Records;
 
-const std::string kAnalysis = std::string(OPSCHED_TEST_DATA) + "/../../analysis";
+const std::string kAnalysis = std::string(OPSCHED_TEST_DATA) + "/../../analysis/opsched";
 
 /// The line that begins with a word.
 std::string line_of(const std::string& text, const std::string& word) {

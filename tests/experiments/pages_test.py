@@ -16,11 +16,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 RESULTS = PROJECT / "results"
 sys.path.insert(0, str(PROJECT / "analysis"))
 
-import figures  # noqa: E402
-import tables  # noqa: E402
-from plots.figure import load_index  # noqa: E402
-from plots.paper import load_paper  # noqa: E402
-from records import Clocks, Provenance, Record, RecordFile, Records, Run, Spread, record_to_json  # noqa: E402
+from opsched import figures, tables  # noqa: E402
+from opsched.plots.figure import load_index  # noqa: E402
+from opsched.plots.paper import load_paper  # noqa: E402
+from opsched.records import Clocks, Provenance, Record, RecordFile, Records, Run, Spread, record_to_json  # noqa: E402
 
 FOLDERS = sorted(file.parent for file in RESULTS.rglob("records.jsonl"))
 INDEXES = sorted(file.parent for file in RESULTS.glob("*/figures/index.json"))
@@ -86,7 +85,7 @@ def test_every_page_is_made_from_records_and_notes_hold_no_measured_number():
 
 @pytest.mark.parametrize("folder", [f for f in FOLDERS if f.name.startswith("h200")], ids=lambda f: f.name)
 def test_tables_of_schedules_hold_the_last_strong_number_of_each_case(folder):
-    """Read again without analysis/records.py: the text of every cell and speed-up."""
+    """Read again without analysis/opsched/records.py: the text of every cell and speed-up."""
     strength = ["simulated", "recorded", "measured"]
     stands: dict[tuple, dict] = {}
     for line in map(json.loads, (folder / "records.jsonl").read_text().splitlines()[1:]):

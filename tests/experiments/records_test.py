@@ -12,7 +12,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / "analysis"))
 
-from records import (BadRecords, Clocks, Provenance, Record, RecordFile, Records, Run, Spread, comparable,  # noqa: E402
+from opsched.records import (BadRecords, Clocks, Provenance, Record, RecordFile, Records, Run, Spread, comparable,  # noqa: E402
                      record_from_json, record_to_json)
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((PROJECT / "docs/records.schema.json").read_text()))

@@ -31,6 +31,7 @@ Trace program_trace(const Graph& of, const Schedule& schedule, const Program& pr
     const Step& step = program.steps.at(a.step);
     const Slot& slot = slots[step.op];
     event.name = graph.op(step.op).name;
+    event.ops = {step.op};
     if (step.kind == Step::Kind::transfer) {
       const View& from = step.inputs.front();
       const Buffer& source = program.buffers[from.buffer];
@@ -45,8 +46,10 @@ Trace program_trace(const Graph& of, const Schedule& schedule, const Program& pr
       const Stage& stage = schedule.devices[slot.device].stages[slot.stage];
       event.stage = slot.stage;
       if (stage.strategy == Strategy::merge && event.kind == TraceEvent::Kind::compute &&
-          step.op == stage.groups.front().front())
-        event.name = merged_name(graph, stage.groups.front());
+          step.op == stage.groups.front().front()) {
+        event.ops = stage.groups.front();
+        event.name = merged_name(graph, event.ops);
+      }
     }
     trace.events.push_back(std::move(event));
   }

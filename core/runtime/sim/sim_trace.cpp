@@ -25,6 +25,7 @@ void split_stage(Trace& trace, CostModel& cost, const Stage& stage, TraceEvent e
     for (OpId op : stage.groups[g]) {
       done += cost.operator_ms(op);
       event.name = cost.graph().op(op).name;
+      event.ops = {op};
       event.start = event.end;
       event.end = done >= longest ? end : std::min(end, begin + (end - begin) * done / longest);
       trace.events.push_back(event);
@@ -45,7 +46,8 @@ void add_operators(Trace& trace, CostModel& cost, const Schedule& schedule, cons
       };
       if (stage.strategy == Strategy::merge) {
         set(stage.groups.front().front());
-        event.name = merged_name(cost.graph(), stage.groups.front());
+        event.ops = stage.groups.front();
+        event.name = merged_name(cost.graph(), event.ops);
         trace.events.push_back(event);
       } else if (schedule.mode == Mode::barrier) {
         set(stage.groups.front().front());
@@ -55,6 +57,7 @@ void add_operators(Trace& trace, CostModel& cost, const Schedule& schedule, cons
           for (OpId op : stage.groups[g]) {
             set(op);
             event.name = cost.graph().op(op).name;
+            event.ops = {op};
             event.row = first_row + static_cast<int>(g);
             trace.events.push_back(event);
           }
@@ -80,7 +83,8 @@ Trace simulated_trace(CostModel& whole, const Schedule& schedule) {
          .name = cost.graph().op(t.producer).name + ": " + std::to_string(t.from) + " -> " + std::to_string(t.to),
          .stage = simulation.slots[t.producer].stage,
          .start = t.start,
-         .end = t.end});
+         .end = t.end,
+         .ops = {t.producer}});
   separate_overlaps(trace);
   return trace;
 }

@@ -15,6 +15,14 @@ struct TraceRow {
   std::string name;  ///< "stream 2", "stages", "from device 1"
 };
 
+/// Why an event could not start earlier: the one of those before it that ended last.
+struct Wait {
+  enum class Why { nothing, input, stream, barrier };
+  Why why = Why::nothing;
+  int event = -1;  ///< index of Trace::events; -1: nothing
+};
+std::string to_string(Wait::Why why);
+
 struct TraceEvent {
   enum class Kind { stage, compute, transfer };
   Kind kind = Kind::compute;
@@ -29,6 +37,14 @@ struct TraceEvent {
   std::int64_t blocks = 0;
   int threads = 0;        ///< of a block
   int blocks_per_sm = 0;  ///< that fit on a multiprocessor at once
+
+  std::vector<OpId> ops{};  ///< of the scheduled graph: one, those of a merge, or what a transfer carries; else none
+  // What explain() finds out.
+  std::string operation{}, layers{}, shape{};  ///< "conv", "conv 3x3 -> 64 relu", "32x56x56 -> 64x56x56"
+  double solo_ms = 0;                          ///< solo latencies of its operators, added up; 0: unknown
+  std::vector<int> inputs{};                   ///< events that make what it reads, ascending
+  Wait waited_for{};                           ///< the event that let it start
+  bool critical = false;                       ///< on the path of such waits that ends last
 };
 
 struct Trace {
@@ -55,9 +71,10 @@ void add_stages(Trace& trace, const Schedule& schedule);
 void separate_overlaps(Trace& trace);
 
 /// Trace event format, for Perfetto (ui.perfetto.dev) and chrome://tracing: a process for each device, a
-/// thread for each row; times in us.
+/// thread for each row, an arrow from each event to those that read what it makes; times in us.
 std::string trace_to_json(const Trace& trace);
-/// A Gantt picture: a bar for each event, coloured by stage, a time axis below.
+/// A Gantt picture: a bar for each event, coloured by kind, with bold edges on the critical path, a legend above and a
+/// time axis below. Kinds and path are known once the trace is explained (explain.hpp).
 std::string trace_to_svg(const Trace& trace);
 
 }  // namespace opsched

@@ -13,6 +13,7 @@
 #include "core/runtime/sim/sim_executor.hpp"
 #include "core/runtime/sim/sim_trace.hpp"
 #include "core/runtime/sim/simulate.hpp"
+#include "core/runtime/trace/explain.hpp"
 #include "tests/experiments/program.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/test_cost.hpp"
@@ -173,7 +174,7 @@ TEST(Trace, JsonIsWhatTraceViewersRead) {
         if (e.at("name") == "thread_name") rows[where] = e.at("args").at("name");
         continue;
       }
-      ASSERT_EQ(e.at("ph"), "X");
+      if (e.at("ph") != "X") continue;
       ASSERT_TRUE(rows.contains(where)) << "a row is named before its events";
       const TraceEvent& same = trace.events.at(events++);
       EXPECT_EQ(e.at("name"), same.name);
@@ -192,6 +193,10 @@ TEST(Trace, PicturesHoldEveryEvent) {
   Trace trace = simulated_trace(cost, test::random_schedule(graph, 2, Mode::barrier, 3));
   trace.events.front().name = "<a & \"b\">";
   const std::string svg = trace_to_svg(trace);
+  explain(trace, graph, test::random_schedule(graph, 2, Mode::barrier, 3), {});
+  const std::string explained = trace_to_svg(trace);
+  EXPECT_EQ(svg.find("critical path"), std::string::npos);
+  EXPECT_NE(explained.find("critical path: each waited for the one before it"), std::string::npos);
   std::size_t bars = 0;
   for (std::size_t at = svg.find("<title>"); at != std::string::npos; at = svg.find("<title>", at + 1)) ++bars;
   EXPECT_EQ(bars, trace.events.size());

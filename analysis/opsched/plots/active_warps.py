@@ -1,0 +1,49 @@
+"""Active warps over time, sequential against IOS."""
+
+from opsched.page import NETWORKS, distinct, grouped, join
+from opsched.plots import charts
+from opsched.plots.figure import Comparison, Figure, Paper, Picture, Table
+from opsched.records import Record
+
+
+def graphs(figure: Figure) -> dict[str, list[Record]]:
+    """By network and block: a record a scheduler."""
+    return grouped(figure.rows, lambda r: NETWORKS.get(r.network, r.network) +
+                   (f", block {r.labels['block']}" if "block" in r.labels else ""))
+
+
+def draw(figure: Figure, paper: Paper) -> Picture:
+    found = graphs(figure)
+    picture, parts = charts.axes(len(found), width=8)
+    for ax, (name, records) in zip(parts, found.items()):
+        for i, r in enumerate(records):
+            ax.plot(r.series["at_ms"], r.series["active_warps"], color=charts.COLORS[i], linestyle=charts.LINES[i],
+                    label=r.scheduler, linewidth=1.2)
+        ax.set(title=name, xlabel="time, ms", ylabel="active warps on a multiprocessor")
+        ax.legend()
+    return picture
+
+
+def export(figure: Figure) -> Table:
+    return ["network", "scheduler", "at_ms", "active_warps"], [
+        [name, r.scheduler, at, warps] for name, records in graphs(figure).items() for r in records
+        for at, warps in zip(r.series["at_ms"], r.series["active_warps"])]
+
+
+def compare(figure: Figure, paper: Paper) -> Comparison:
+    rows, more, less = [], [], []
+    for name, records in graphs(figure).items():
+        base = next((r for r in records if r.scheduler == "sequential"), None)
+        rows += [[name, r.scheduler, f"{r.value:.4g}{figure.marks.behind(r, base)}", f"{r.numbers['makespan_ms']:.4f}",
+                  r.texts["method"]] for r in records]
+        other = [r.value for r in records if r is not base]
+        if base and other:
+            gain = max(other) / base.value
+            (more if gain > 1 else less).append(f"{name} ({gain:.2f}x)")
+    agrees = (f"As in the paper, running operators side by side keeps more warps active: {join(more)}." if more else
+              "More active warps, as in the paper, were not seen.")
+    differs = (f"No more warps are active on {join(less)}." if less else
+               "The paper's curves are of a V100, whose warps and clock differ: only the ratio can be compared.")
+    limits = distinct(f"{r.numbers['max_warps_per_sm']:.0f} at most on a multiprocessor" for r in figure.rows)
+    return Comparison(["graph", "schedule", "active warps on a multiprocessor, mean", "makespan, ms", "method"], rows, agrees,
+                      differs, f"{join(limits)}.")

@@ -1,0 +1,50 @@
+"""What the figures that compare schedules, or other software with them, share."""
+
+from collections.abc import Callable
+from typing import Any
+
+from opsched.page import BASELINES, NETWORKS, baseline_name, distinct, fastest, way_of
+from opsched.plots import charts
+from opsched.plots.figure import Figure, Picture
+from opsched.records import Record
+
+# What people would look for; those without a record are said to be absent.
+EXPECTED = [key for key in BASELINES if key != ("pytorch", "compile-max-autotune")]
+
+
+def keys(figure: Figure) -> list[tuple[str, str]]:
+    """Software and way to run with a number, in the order in which they are expected, others behind."""
+    known = distinct((r.software, r.scheduler) for r in figure.rows if r.software != "opsched")
+    return [k for k in EXPECTED if k in known] + [k for k in known if k not in EXPECTED]
+
+
+def absent(figure: Figure) -> list[str]:
+    known = [(software, way_of(scheduler)) for software, scheduler in keys(figure)]
+    return [BASELINES[k] for k in EXPECTED if k not in known and (k[0] == "pytorch" or k[0] not in dict(known))]
+
+
+def names(known: list[tuple[str, str]]) -> list[str]:
+    return [baseline_name(*key) for key in known]
+
+
+def best(figure: Figure, **conditions: object) -> Record | None:
+    return fastest(r for r in figure.all(**conditions) if r.software != "opsched")
+
+
+def find(figure: Figure, network: str, key: str | tuple[str, str]) -> Record | None:
+    """Ours by scheduler, other software by (software, way to run)."""
+    if isinstance(key, str):
+        return figure.ours(network=network, scheduler=key)
+    return figure.one(network=network, software=key[0], scheduler=key[1])
+
+
+def draw_relative(figure: Figure, series: dict[Any, str], base: Callable[[str], Record | None], label: str,
+                  columns: int, **size: float) -> Picture:
+    """For every network that has a base a bar a series: throughput over that of the base."""
+    known = {n: r.value for n in figure.names("network") if (r := base(n))}
+    picture, (ax,) = charts.axes(**size)
+    charts.grouped_bars(ax, {n: NETWORKS[n] for n in known}, series, lambda n, k: find(figure, n, k),
+                        lambda record, ms: known[record.network] / ms)
+    ax.set_ylabel(label)
+    charts.legend_above(ax, columns)
+    return picture

@@ -1,0 +1,102 @@
+"""A figure: a selection of records by key, as figures/index.json names them."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from opsched.page import Marks, distinct
+from opsched.records import Record, Records
+
+FORMAT = {"format": "opsched figures", "version": 1}
+Paper = dict[str, Any]  # paper.py
+Picture = Any  # of matplotlib
+Table = tuple[list[str], list[list[Any]]]  # head, rows
+
+
+class BadFigure(Exception):
+    """A file that is not what it should be; the message names it."""
+
+
+@dataclass
+class Figure:
+    """Rows are the records that stand; labels that the index adds are among theirs."""
+
+    name: str
+    title: str
+    paper: str
+    rows: list[Record]
+    missing: list[tuple[str, str]]  # what, why
+    marks: Marks
+    records: Records  # of the results folder that the figure belongs to
+    folders: list[str]  # whose records it shows; "": that one
+
+    def all(self, **conditions: Any) -> list[Record]:
+        return [r for r in self.rows if r.is_like(**conditions)]
+
+    def one(self, **conditions: Any) -> Record | None:
+        return next(iter(self.all(**conditions)), None)
+
+    def ours(self, **conditions: Any) -> Record | None:
+        """The plain latency of a schedule of ours."""
+        return self.one(**{"software": "opsched", "quantity": "latency", "labels": {}, **conditions})
+
+    def names(self, field: str) -> list[Any]:
+        """Distinct values of a field or label, in the order in which they come."""
+        return distinct(v for r in self.rows if (v := getattr(r, field, r.labels.get(field))) is not None)
+
+    def state(self) -> str:
+        counts = Counter(r.provenance.value for r in self.rows)
+        words = [f"{n} {word}" for word, n in counts.most_common()] + [f"{len(self.missing)} missing"] * bool(self.missing)
+        return ", ".join(words) or "nothing"
+
+    def table(self) -> Table:
+        """A line a record."""
+        labels, numbers, texts = (sorted({k for r in self.rows for k in getattr(r, kind)})
+                                  for kind in ("labels", "numbers", "texts"))
+        plain = ["network", "software", "scheduler", "batch", "image", "precision", "gpus", "quantity"]
+        rows = [[*(getattr(r, f) for f in plain), *(r.labels.get(k, "") for k in labels), r.value, r.unit, r.spread.min or "",
+                 r.spread.max or "", r.spread.runs or "", *(r.numbers.get(k, "") for k in numbers),
+                 *(r.texts.get(k, "") for k in texts), r.provenance.value, self.marks.run_of(r).where(), r.time]
+                for r in self.rows]
+        return [*plain, *labels, "value", "unit", "min", "max", "runs", *numbers, *texts, "provenance", "from", "time"], rows
+
+
+@dataclass
+class Comparison:
+    """Ours beside the paper's, and what to make of it. The sentences are made from the records."""
+
+    head: list[str]
+    rows: list[list[str]]
+    agrees: str
+    differs: str
+    note: str = ""
+
+
+def load_index(folder: Path) -> list[Figure]:
+    """Every figure of FOLDER/index.json, with the records of the results folders that it names."""
+    file = folder / "index.json"
+    try:
+        index = json.loads(file.read_text())
+        if {k: index.get(k) for k in FORMAT} != FORMAT:
+            raise BadFigure(f"'{file}' is not an index of figures of this version; opsched reproduce makes it anew")
+        results = folder.resolve().parent
+        loaded = {"": Records.read(results)}
+        figures = []
+        for entry in index["figures"]:
+            rows, missing, runs = [], [(m.get("what") or m["key"], m["why"]) for m in entry.get("missing", [])], {}
+            for chosen in entry["records"]:
+                other = chosen.get("folder", "")
+                records = loaded.setdefault(other, Records.read(results.parent / other) if other not in loaded else loaded[other])
+                record = records.find(chosen["key"])
+                if record is None or record.missing:
+                    missing.append((chosen["key"], record.missing if record else f"no record of it in {other or results.name}"))
+                else:
+                    rows.append(replace(record, labels={**record.labels, **chosen.get("labels", {})}))
+                    runs[record.run] = records.run_of(record)
+            figures.append(Figure(entry["name"], entry["title"], entry["paper"], rows, missing, Marks(runs), loaded[""],
+                                  distinct(c.get("folder", "") for c in entry["records"])))
+        return figures
+    except (OSError, ValueError, KeyError) as error:
+        raise BadFigure(f"'{file}' is not an index of figures: {error!r}") from error

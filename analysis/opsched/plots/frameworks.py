@@ -1,0 +1,42 @@
+"""Frameworks compared: what a user would run instead, beside ours."""
+
+from opsched.page import NETWORKS, baseline_name, join, name_of, ratio, ratio_text
+from opsched.plots import baselines
+from opsched.plots.figure import Comparison, Figure, Paper, Picture
+
+OURS = {"sequential": "ours, sequential", "ios-both": "ours, IOS-Both", "dataflow": "ours, dataflow"}
+PAPER = ["TensorRT", "TVM-cuDNN", "TASO", "TensorFlow", "TensorFlow XLA"]
+
+
+def draw(figure: Figure, paper: Paper) -> Picture:
+    series = {k: baseline_name(*k) for k in baselines.keys(figure)} | OURS
+    return baselines.draw_relative(figure, series, lambda n: figure.ours(network=n, scheduler="ios-both"),
+                                   "throughput / that of IOS-Both", 3, width=8.5, height=3.8)
+
+
+def compare(figure: Figure, paper: Paper) -> Comparison:
+    known = baselines.keys(figure)
+    rows, faster, slower, alone = [], [], [], []
+    for network in figure.names("network"):
+        ours = figure.ours(network=network, scheduler="ios-both")
+        rows.append([NETWORKS[network], *(figure.marks.cell(baselines.find(figure, network, k), ours) for k in [*known, *OURS])])
+        best = baselines.best(figure, network=network)
+        if gain := ratio(baselines.find(figure, network, ("pytorch", "sequential")),
+                         figure.ours(network=network, scheduler="sequential")):
+            alone.append(f"{NETWORKS[network]} {ratio_text(gain)}")
+        if best is None or ours is None:
+            continue
+        words = f"{NETWORKS[network]} by {ratio_text(ratio(best, ours))} over {name_of(best)}"
+        if theirs := paper["ios"]["latency_ms"].get(network):
+            first = min(PAPER, key=theirs.get)
+            words += f" (paper: {ratio_text(theirs[first] / theirs['ios-both'])} over {first})"
+        (faster if ratio(best, ours) >= 1 else slower).append(words)
+    agrees = f"IOS-Both is faster than every framework that was measured: {join(faster)}." if faster else \
+        "None of the paper's leads over frameworks is reproduced."
+    differs = f"A framework is faster on {join(slower)}. " if slower else ""
+    differs += ("TVM, TASO and TensorFlow are not compared with: PyTorch stands in their place. Absent here: "
+                f"{join(baselines.absent(figure))}.")
+    if alone:
+        differs += (" Part of our lead is kernels, not schedules: both sequential in one CUDA graph, ours against PyTorch's "
+                    f"gains {join(alone)}.")
+    return Comparison(["network, ms", *baselines.names(known), *OURS.values()], rows, agrees, differs)

@@ -1,0 +1,51 @@
+"""Latency by image size and number of GPUs, every algorithm."""
+
+import itertools
+
+from opsched.page import NETWORKS, join, plural
+from opsched.plots import charts, hios
+from opsched.plots.figure import Comparison, Figure, Paper, Picture
+
+
+def series(figure: Figure, gpus: int) -> dict[tuple[str, int], str]:
+    """Of one run: what ran on one GPU, then what ran on all."""
+    keys = {(r.gpus, r.scheduler) for r in hios.rows(figure, gpus)}
+    return {(s, g): f"{name}, {plural(g, 'GPU')}" for g in (1, gpus) for s, name in hios.NAMES.items() if (g, s) in keys}
+
+
+def draw(figure: Figure, paper: Paper) -> Picture:
+    networks, counts = figure.names("network"), hios.several(figure) or [1]
+    picture, parts = charts.axes(len(counts), len(networks), 8.5, 2.9 * len(networks), sharey="row")
+    for ax, (network, gpus) in zip(parts, itertools.product(networks, counts)):
+        images = hios.sizes(figure, network)
+        found = {(hios.size(r), r.scheduler, r.gpus): r for r in hios.rows(figure, gpus, network=network)}
+        charts.lines(ax, images, series(figure, gpus), lambda image, key, found=found: found.get((image, *key)))
+        ax.set(title=f"{NETWORKS[network]}, {plural(gpus, 'GPU')} beside one", xscale="log", yscale="log",
+               xlabel="image size, pixels", ylabel="latency, ms" if gpus == counts[0] else None)
+        charts.logarithmic_ticks(ax, images)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize=6.5)
+    return picture
+
+
+def compare(figure: Figure, paper: Paper) -> Comparison:
+    rows, faster, slower = [], [], []
+    for network in figure.names("network"):
+        for gpus in hios.several(figure) or [1]:
+            for image, there in hios.by_size(figure, network, gpus).items():
+                base, other = hios.base(there), hios.best(there, gpus, hios.OF_HIOS)
+                by_key = {(r.scheduler, r.gpus): r for r in there}
+                rows += [[NETWORKS[network], str(image), str(gpus), name, figure.marks.cell(by_key[key], base)]
+                         for key, name in series(figure, gpus).items() if key in by_key]
+                if base and other and gpus > 1:
+                    gain = 1 - other.value / base.value
+                    (faster if gain > 0 else slower).append(
+                        f"{NETWORKS[network]} at {image} on {gpus} GPUs ({100 * abs(gain):.1f}% "
+                        f"{'below' if gain > 0 else 'above'} {hios.NAMES[base.scheduler]} on one)")
+    agrees = (f"Several GPUs beat one on {join(faster)}; the paper's largest gain over IOS, on 2 GPUs, is "
+              f"{100 * paper['hios']['largest_gain_over_ios']:.0f}%." if faster else "Nowhere do several GPUs beat one here.")
+    differs = (f"They do not on {join(slower)}: operators there are shorter than what a hop between GPUs takes. " if slower
+               else "") + hios.missing(figure)
+    return Comparison(["network", "image", "run on GPUs", "algorithm", "ms"], rows, agrees, differs.strip() or
+                      "The paper gives its figures without numbers beyond that gain; nothing contradicts it.",
+                      "Sentences, table and picture compare within one run: one GPU and all of that run.")

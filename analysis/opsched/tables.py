@@ -1,0 +1,134 @@
+"""Writes README.md of results folders from their records, so that no number there is typed by hand.
+
+  python3 analysis/tables.py results results/*          writes README.md of each; of results itself an overview
+  python3 analysis/tables.py --check results/h200       exits with 1 if it is not what the records say
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from opsched import baselines, launch, overview, roofline, several_gpus, simulations, simulator
+from opsched.page import PRECISIONS, Marks, commands, fastest, grouped, plural, put, source, table, titled, where_from
+from opsched.records import BadRecords, Provenance, Record, Records, Run, pixels
+
+SEARCHES = ["greedy", "ios-merge", "ios-parallel", "ios-both", "ios-dataflow", "ios-verified"]
+ABLATIONS = ["pruning", "strategies", "enumerations", "measuring", "barriers"]
+
+
+def schedules(found: list[Record], marks: Marks) -> str:
+    """One table for each batch, image size and device count: latency in ms by network and scheduler."""
+    base = {(r.network, r.image, r.batch, r.precision): r for r in found if r.scheduler == "sequential" and r.gpus == 1}
+    text = ""
+    for (gpus, _, batch), chosen in sorted(grouped(found, lambda r: (r.gpus, pixels(r.image), r.batch)).items()):
+        image = chosen[0].image
+        rows: dict[tuple[str, str], dict[str, str]] = {}
+        for r in chosen:
+            sequential = base.get((r.network, image, batch, r.precision))
+            gain = f" ({sequential.value / r.value:.2f}x)" if sequential else ""
+            rows.setdefault((r.network, r.scheduler), {})[r.precision] = marks.cell(r, sequential, digits=3) + gain
+        size = f"image {image}" if image else "the networks' own image sizes"
+        text += f"\n### Batch {batch}, {size}, {plural(gpus, 'GPU')}\n\n"
+        text += table(["network", "scheduler", *(f"{p}, ms" for p in PRECISIONS)],
+                      [[*key, *(cells.get(p, "-") for p in PRECISIONS)] for key, cells in rows.items()])
+    return titled("Schedules", "Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over the "
+                   "sequential schedule on one GPU, run in\nthe same way.\n\n" + source(found, marks.runs).rstrip() + "\n", text)
+
+
+def searches(found: list[Record], runs: dict[str, Run]) -> str:
+    """What it took to find schedules, measuring included, in the order in which they were looked for."""
+    searched = [r for r in found if r.is_like(scheduler=SEARCHES, batch=1, image=0, gpus=1)]
+    timed = [r for r in searched if "search_seconds" in r.numbers and r.provenance is Provenance.measured]
+    rows = []
+    for case, there in grouped(timed, lambda r: (r.network, r.precision)).items():
+        seconds = {r.scheduler: f"{r.numbers['search_seconds']:.2f}" for r in there}
+        rows.append([*case, *(seconds.get(s, "-") for s in SEARCHES)])
+    return titled("Time to find schedules, batch 1", "Seconds, measuring on the GPU included, kernels tuned, on a profile that is "
+                   "not empty: from left to right, each finds what\nthose before it, and earlier runs, measured. What a search "
+                   "takes from an empty profile is under the ablations.\n\n" + source(searched, runs),
+                   table(["network", "precision", *SEARCHES], rows) if rows else "")
+
+
+def ablations(records: Records, marks: Marks) -> str:
+    text = ""
+    found = records.select(quantity="latency", study=ABLATIONS)
+    for (network, part, precision), rows in grouped(
+            found, lambda r: (r.network, r.labels.get("part", ""), r.precision)).items():
+        text += f"\n### {network}{f', part {part}' if part else ''}, {precision}\n\n{source(rows, records.runs)}"
+        best = {study: fastest(there).value for study, there in grouped(rows, lambda r: r.labels["study"]).items()}
+        text += table(["study", "variant", "run, ms", "over the best", "sum of its stages, ms", "stages", "transitions",
+                       "distinct stages", "measured", "search, s"],
+                      [[r.labels["study"], r.labels["variant"], marks.cell(r, digits=4),
+                        f"{100 * (r.value / best[r.labels['study']] - 1):.1f}%", f"{r.numbers['predicted_ms']:.4f}",
+                        *(f"{r.numbers[k]:.0f}" for k in ("stages", "transitions", "distinct_stages", "measured_stages")),
+                        f"{r.numbers['search_seconds']:.2f}"] for r in rows])
+        pair = {r.labels["variant"]: r.numbers for r in rows if r.labels["study"] == "measuring"}
+        if len(pair) == 2:
+            few, every = pair["as needed"], pair["exhaustive"]
+            text += f"\nThe search as needed measured {few['measured_stages']:.0f} stages and ends "
+            text += f"{100 * (few['predicted_ms'] / every['predicted_ms'] - 1):.2f}%"
+            text += f" behind measuring all {every['measured_stages']:.0f}, by the sum of stages.\n"
+    return titled("Ablations of the IOS search", "`opsched ablation`: \"search\" is the whole search, measuring included; "
+                   "\"measured\" are stages that no equal one had been measured of.\n", text)
+
+
+def growth(records: Records) -> str:
+    """Size and time of the IOS search alone."""
+    found = [r for r in records.standing() if r.quantity == "search_growth"]
+    text = ""
+    for options, there in grouped((r for r in found if not r.labels), lambda r: tuple(r.options.items())).items():
+        rows = []
+        for r in there:
+            n = r.numbers
+            rows.append([r.network, r.texts.get("states", "-"), *(["-"] * 6), r.missing] if r.missing else
+                        [r.network, *(f"{n[k]:.0f}" for k in ("states", "width", "transitions", "distinct_stages")),
+                         f"{n['count_seconds']:.3f}", f"{n['count_mb']:.1f}", f"{r.value:.3f}", f"{n['search_mb']:.1f}"])
+        text += f"\n### {', '.join(f'{k} {v}' for k, v in options)}\n\n" + table(
+            ["graph", "states", "width", "transitions", "distinct stages", "count, s", "count, MB", "search, s", "search, MB"],
+            rows)
+    if repeated := [r for r in found if r.labels and not r.missing]:
+        text += "\n### Repeated runs\n\nMedians (fastest to slowest), seconds.\n\n" + table(
+            ["graph", "transitions", "runs", "count, s", "search, s"],
+            [[r.network, f"{r.numbers['transitions']:.0f}", str(r.spread.runs),
+              "{count_seconds:.2f} ({count_seconds_min:.2f} to {count_seconds_max:.2f})".format(**r.numbers),
+              f"{r.value:.2f} ({r.spread.min:.2f} to {r.spread.max:.2f})"] for r in repeated])
+    return titled(
+        "Growth of the IOS search", "`opsched growth`, stage latencies made up, so that nothing but the search is timed. "
+        "\"count\" enumerates every state and\ntransition, without keeping transitions; \"search\" keeps them, asks the latency "
+        "of every distinct stage and finds the best\nschedule. MB is the most that was held beyond what the process held "
+        "before. wsN: a stage as RandWire draws them, WS(N, 4, 0.75)\nand its join. All counts are exact; times are of this "
+        "machine.\n", text)
+
+
+def page(folder: Path) -> str:
+    records = Records.read(folder)
+    marks = Marks(records.runs)
+    plain = records.select(quantity="latency", software="opsched", labels={}, options={})
+    sections = (baselines.section(records, marks) + roofline.section(records, marks) + launch.section(records, marks) +
+                searches(plain, records.runs) + several_gpus.sections(plain, marks) + schedules(plain, marks) + ablations(records, marks) +
+                simulator.section(records) + simulations.section(records) + growth(records))
+    found = records.select()
+    notes = folder / "NOTES.md"
+    text = f"# {folder.resolve().name}\n\nMade by `analysis/tables.py` from the records beside it; do not edit.\n\n"
+    text += where_from(found, records.runs)
+    text += f"\n{marks.legend()}\n" if marks.used else ""
+    text += "\n" + notes.read_text() if notes.exists() else ""
+    text += "\nCommands that made the records:\n\n" + commands(found, records.runs)
+    return text + sections
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    args = parser.parse_args()
+    same = True
+    for folder in args.folders:
+        try:
+            over = any(folder.glob("*/records.jsonl"))
+            if not over and not (folder / "records.jsonl").exists():
+                sys.exit(f"tables: '{folder}' holds no records.jsonl")
+            same &= put(folder / "README.md", overview.page(folder) if over else page(folder), args.check)
+        except (BadRecords, OSError, KeyError, ValueError) as error:
+            sys.exit(f"tables: '{folder}' is not a results folder of this version: {error!r}")
+    return 1 if args.check and not same else 0

@@ -1,0 +1,84 @@
+// opsched report: a results folder as one page to look at.
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "experiments/cli/command.hpp"
+#include "experiments/device/folders.hpp"
+#include "experiments/figures/python.hpp"
+#include "experiments/studies/timelines.hpp"
+
+namespace opsched::cli {
+namespace {
+
+struct ReportOptions {
+  std::string folder, output = "report.html";
+
+  void add_to(CLI::App& app) {
+    app.add_option("FOLDER", folder, "A results folder")->required();
+    app.add_option("-o,--output", output, "The page");
+  }
+};
+
+/// A folder that goes away with it.
+class ScratchFolder {
+ public:
+  ScratchFolder() : path_((std::filesystem::temp_directory_path() / "opsched-report-XXXXXX").string()) {
+    if (mkdtemp(path_.data()) == nullptr) throw Error("cannot make a folder like " + path_);
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// The folder's own schedules on its own profile; a folder without one has none.
+TimelineCounts add_timelines(const ReportOptions& options, const records::Records& records, const std::string& into,
+                             StatusLine& status) {
+  if (!has_profile(options.folder)) return {};
+  const Report report = interruptible(status);
+  const std::unique_ptr<Device> device = open_recorded({.kind = "sim", .profile = options.folder, .report = report});
+  return write_timelines(records, *device, into, report);
+}
+
+void make_report(const ReportOptions& options) {
+  StatusLine status;
+  if (!std::filesystem::is_directory(options.folder)) throw Error("there is no folder '" + options.folder + "'");
+  const records::Records records = records::Records::read(options.folder);
+  for (const std::string& warning : records.warnings()) warn(warning);
+  if (records.empty()) throw Error("'" + options.folder + "' holds no records");
+  const ScratchFolder timelines;
+  const TimelineCounts counts = add_timelines(options, records, timelines.path(), status);
+  status.show("writing the page");
+  try {
+    figures::run_python("report.py", {options.folder, "--timelines", timelines.path(), "-o", options.output},
+                        {"plotly", "matplotlib"}, options.folder + " is read",
+                        "to write the page no Python has plotly and matplotlib; ./opsched report installs them, or "
+                        "install analysis/ with its extra: pip install './analysis[report]'");
+  } catch (const Error&) {
+    check_interrupt();  // Ctrl-C ends the script, too
+    throw;
+  }
+  status.clear();
+  std::cout << options.output << ": " << records.standing().size() << " records, " << counts.written << " timelines\n";
+  for (const auto& [why, count] : counts.left_out) std::cout << "  no timeline of " << count << ": " << why << "\n";
+}
+
+}  // namespace
+
+Command report_command() {
+  return {.name = "report",
+          .summary = "A results folder as one page: tables, figures, and every schedule as a timeline",
+          .examples =
+              "  opsched report results/h200 -o h200.html     then open h200.html in a browser\n"
+              "The page needs no network and no other file. Timelines are simulated on the folder's profile.",
+          .setup = setup_of(make_report)};
+}
+
+}  // namespace opsched::cli
