@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import arena
 import baselines
 import launch
 import overview
@@ -111,7 +112,7 @@ def page(folder: Path) -> str:
     records = Records.read(folder)
     marks = Marks(records.runs)
     plain = records.select(quantity="latency", software="opsched", labels={}, options={})
-    sections = (baselines.section(records, marks) + roofline.section(records, marks) + launch.section(records, marks) +
+    sections = (arena.section(records) + baselines.section(records, marks) + roofline.section(records, marks) + launch.section(records, marks) +
                 searches(plain, records.runs) + several_gpus.sections(plain, marks) + schedules(plain, marks) + ablations(records, marks) +
                 simulator.section(records) + simulations.section(records) + growth(records))
     found = records.select()
