@@ -134,7 +134,7 @@ def verdict(question: str, found: list[Comparison], goal: float | None) -> str:
     return f"* {question}: no, not in {len(missed)} of {len(found)} cases measured: {', '.join(missed)}.\n"
 
 
-def verdicts(found: list[Comparison]) -> str:
+def verdicts(found: list[Comparison], root: str) -> str:
     """How ours stand to what the project means to reach, as a list."""
     more = [c for c in found if not c.case.is_small() and c.case.batch <= 16]
     text = verdict("Never slower than the fastest baseline", found, 1)
@@ -142,6 +142,9 @@ def verdicts(found: list[Comparison]) -> str:
     text += verdict("Up to batch 16, larger images too, 1.1 times as fast", more, 1.1)
     if without := [c for c in found if not any(r.scheduler.startswith("compile") for r in c.theirs)]:
         text += f"* torch.compile has no number in {len(without)} of these {len(found)} cases.\n"
+    if without := [c for c in found if not any(r.software == "tensorrt" for r in c.theirs)]:
+        text += f"* **TensorRT, the strongest baseline, is missing**: it has no number in {len(without)} of these {len(found)} cases. "
+        text += f"One command adds it\n  where it is installed: [docs/baselines.md]({root}/docs/baselines.md#tensorrt-is-missing-from-the-numbers).\n"
     return text
 
 
@@ -158,6 +161,6 @@ def section(records: Records, marks: Marks) -> str:
     text += "sequential, wavefront and dataflow (Opara's\nallocation on 16 streams): one CUDA graph with fused convolution + "
     text += "bias + ReLU. `-`: not measured here. **Bold**: below\nwhat the project means to reach (batch 1: 1.3 times the fastest "
     text += "baseline on Inception V3 and SqueezeNet, 1.6 times on RandWire\nand NasNet; else 1.1 times up to batch 16, 1 beyond).\n\n"
-    text += verdicts(found) + "\n" + batch_1([c for c in found if c.case.is_small()], marks)
+    text += verdicts(found, "../..") + "\n" + batch_1([c for c in found if c.case.is_small()], marks)
     text += larger("Larger batches", [c for c in found if c.case.batch > 1 and not c.case.image], marks)
     return text + larger("Larger images", [c for c in found if c.case.image], marks)

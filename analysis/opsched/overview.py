@@ -45,7 +45,7 @@ def latencies(folder: Path) -> str:
             "fastest baseline, ms", "that / ours"]
     text = "Sequential and our fastest are of one run of `opsched bench`. Ours beside baselines: the schedule that bench found "
     text += "fastest among\nthose measured in the baselines' run, as measured there. `-`: not measured. " + marks.legend() + "\n\n"
-    return text + table(head, rows) + "\n" + baselines.verdicts(list(found.values()))
+    return text + table(head, rows) + "\n" + baselines.verdicts(list(found.values()), "..")
 
 
 def pictures(results: Path, device: str, paper: str) -> str:

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from opsched import baselines, launch, overview, roofline, several_gpus, simulations, simulator
+from opsched import arena, baselines, launch, overview, roofline, several_gpus, simulations, simulator
 from opsched.page import PRECISIONS, Marks, commands, fastest, grouped, plural, put, source, table, titled, where_from
 from opsched.records import BadRecords, Provenance, Record, Records, Run, pixels
 
@@ -104,8 +104,8 @@ def page(folder: Path) -> str:
     records = Records.read(folder)
     marks = Marks(records.runs)
     plain = records.select(quantity="latency", software="opsched", labels={}, options={})
-    sections = (baselines.section(records, marks) + roofline.section(records, marks) + launch.section(records, marks) +
-                searches(plain, records.runs) + several_gpus.sections(plain, marks) + schedules(plain, marks) + ablations(records, marks) +
+    sections = (arena.section(records) + baselines.section(records, marks) + roofline.section(records, marks) +
+                launch.section(records, marks) + searches(plain, records.runs) + several_gpus.sections(plain, marks) + schedules(plain, marks) + ablations(records, marks) +
                 simulator.section(records) + simulations.section(records) + growth(records))
     found = records.select()
     notes = folder / "NOTES.md"

@@ -10,6 +10,10 @@ Trace Executor::trace() {
 
 std::vector<WarpSample> Executor::count_warps() { throw Error("warps are counted by a GPU only: --device gpu"); }
 
+std::vector<double> Executor::sample_by(const Protocol& protocol) {
+  throw Error("'" + protocol.name() + "' needs a device that runs the schedule in one process: --device gpu or cpu");
+}
+
 Preparation Executor::preparation() {
   throw Error("only a GPU captures and instantiates schedules: run with --device gpu");
 }

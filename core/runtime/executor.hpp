@@ -7,6 +7,7 @@
 
 #include "core/runtime/measurement.hpp"
 #include "core/runtime/program/waits.hpp"
+#include "core/runtime/protocol.hpp"
 #include "core/runtime/tensor.hpp"
 #include "core/runtime/trace/active_warps.hpp"
 #include "core/runtime/trace/trace.hpp"
@@ -41,7 +42,10 @@ class Executor {
   virtual std::vector<double> sample(int count) = 0;
   /// Samples until their noise is small.
   virtual Measurement measure(const MeasureOptions& options) = 0;
-  /// While the last sample() or measure() ran. Default: unknown.
+  /// Samples of a run as a protocol says, in its unit; a warm-up comes first. Throws Error where the back end or the
+  /// host cannot measure so.
+  virtual std::vector<double> sample_by(const Protocol& protocol);
+  /// While the last sample(), measure() or sample_by() ran. Default: unknown.
   virtual Clocks clocks() const { return {}; }
   /// With which kernels it runs: every distinct problem once, by key. Default: none, where there is no choice.
   virtual std::vector<KernelChoice> kernels() const { return {}; }

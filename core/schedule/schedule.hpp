@@ -81,6 +81,9 @@ int input_device(const Graph& graph, std::span<const Slot> slots, OpId input);
 /// backwards within or across devices, no stage or stream waits for itself, and every merge is
 /// legal. Every executor calls it first.
 void validate(const Graph& graph, const Schedule& schedule);
+/// Of validate(): rises when it accepts what it refused, or the reverse, for rankings of other versions then do not
+/// compare. tests/core/schedule/frozen_validator_test.cpp holds its verdicts fast.
+inline constexpr int kValidatorVersion = 1;
 
 /// May these operators become one convolution? None is a strip. All read the same terms, have the same stride, input
 /// and output size, group count 1 and activation, and odd kernels padded alike (centre to centre).

@@ -19,10 +19,42 @@ ALIASES = {"graph": "sequential", "opara": "dataflow"}
 USUAL_LAYOUT = {"fp32": "-nchw", "tf32": "-nchw", "fp16": "-nhwc"}
 
 
+# Behind a way of PyTorch, each after a "+": what it changes. All but limit0 are of what torch.compile compiles.
+OPTIONS = {
+    "limit0": "cuDNN tries every plan",
+    "layout": "layout_optimization on",
+    "nolayout": "layout_optimization off",
+    "mm": "1x1 convolutions as products",
+    "freeze": "weights frozen, inputs not static",
+    "capture": "its kernels captured into one CUDA graph without the host's guards",
+}
+
+
+def base_of(mode: str) -> str:
+    """"compile" of "compile+mm-nhwc"."""
+    return way_of(mode).split("+")[0]
+
+
+def options_of(mode: str) -> list[str]:
+    """["mm"] of "compile+mm-nhwc"."""
+    return way_of(mode).split("+")[1:]
+
+
 def known_mode(mode: str) -> str:
-    """The mode without aliases."""
-    way = way_of(mode)
-    return ALIASES.get(way, way) + mode[len(way):]
+    """The mode without aliases, its options in the order of OPTIONS. ValueError for options that do not go with it."""
+    way, base, options = way_of(mode), base_of(mode), options_of(mode)
+    if unknown := [o for o in options if o not in OPTIONS]:
+        raise ValueError(f"unknown option {', '.join(unknown)} of mode {mode}; there are: {', '.join(OPTIONS)}")
+    if len(set(options)) < len(options) or {"layout", "nolayout"} <= set(options):
+        raise ValueError(f"mode {mode}: options that contradict or repeat each other")
+    if not base.startswith("compile") and set(options) - {"limit0"}:
+        raise ValueError(f"mode {mode}: only limit0 goes with what torch.compile does not compile")
+    return "+".join([ALIASES.get(base, base), *(o for o in OPTIONS if o in options)]) + mode[len(way):]
+
+
+def without_limit(mode: str) -> bool:
+    """Needs a process of its own: cuDNN keeps the plans that it chose, by whatever limit, as long as the process runs."""
+    return "limit0" in options_of(mode)
 
 
 class Wrong(Exception):

@@ -6,6 +6,7 @@
   python3 experiments/baselines/run_baselines.py --out results/mygpu --image 512,1024 --modes eager,graph,opara --ours dataflow
   python3 experiments/baselines/run_baselines.py --out results/mygpu --modes compile --compile-jobs 16 --max-seconds 0.3
   python3 experiments/baselines/run_baselines.py --out results/mygpu --modes compile-max-autotune --timeout 3600
+  python3 experiments/baselines/run_baselines.py --out results/mygpu --baselines tensorrt --aux-streams all --timeout 3600
 
 Every baseline gets our graph, weights and input, and its output is compared with ours. For each case (a network,
 batch, image size and precision) our schedules are measured first, then the baselines, then ours again, all on the
@@ -26,14 +27,16 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
 import gpu
-from cases import (LAYOUTS, USUAL_LAYOUT, Case, Entry, Record, RecordFile, Run, Task, Wrong, is_wanted, known_mode,
-                   record_of, run_of, way_of)
+import trtexec
+from cases import (LAYOUTS, OPTIONS, USUAL_LAYOUT, Case, Entry, Record, RecordFile, Run, Task, Wrong, base_of, is_wanted,
+                   known_mode, record_of, run_of, without_limit)
 from processes import Died, Process, last_words
 from opsched.page import grouped
 from opsched.records import BadRecords, Records, pixels
@@ -43,9 +46,8 @@ PRECISIONS = ["fp32", "tf32", "fp16"]
 CUDA_GRAPHS = ["eager", "sequential", "wavefront", "dataflow"]  # one request
 MODES = [*CUDA_GRAPHS, "compile", "compile-max-autotune"]
 SIDE_BY_SIDE = "compile"  # may be compiled while others are: nothing is tuned by measurement before it runs
-MODULE = {"pytorch": "torch", "jax": "jax", "tensorrt": "tensorrt"}
-SCRIPT = {"pytorch": "torch_baseline.py", "jax": "jax_baseline.py"}
-ONLY_MODE = {"jax": "xla", "tensorrt": "engine"}
+SCRIPT = {"pytorch": "torch_baseline.py", "jax": "jax_baseline.py", "tensorrt": "tensorrt_baseline.py"}
+MODULE = {"pytorch": "torch", "jax": "jax"}  # TensorRT is a program
 
 
 def opsched(args: argparse.Namespace, *words: str) -> str:
@@ -64,19 +66,26 @@ device_name = functools.cache(gpu.name)
 
 def missing(args: argparse.Namespace) -> dict[str, str]:
     """Why baselines cannot run; empty for those that can."""
+    modules = {b: MODULE[b] for b in args.baselines if b in MODULE}
+    why = missing_modules(args, modules) if modules else {}
+    if "tensorrt" in args.baselines:
+        there = shutil.which(args.trtexec)
+        why["tensorrt"] = "" if there else f"there is no program '{args.trtexec}'; give --trtexec TensorRT's bin/trtexec"
+    return why
+
+
+def missing_modules(args: argparse.Namespace, modules: dict[str, str]) -> dict[str, str]:
+    """The same of baselines that are modules of --python."""
     ask = ("import importlib.util, json; print(json.dumps({m: bool(importlib.util.find_spec(m)) "
-           f"for m in {[MODULE[b] for b in args.baselines]}}}))")
+           f"for m in {list(modules.values())}}}))")
     try:
         tried = subprocess.run([args.python, "-c", ask], capture_output=True, text=True, timeout=300)
         if tried.returncode != 0:
-            return dict.fromkeys(args.baselines, f"{args.python}: {last_words(tried.stderr)}")
+            return dict.fromkeys(modules, f"{args.python}: {last_words(tried.stderr)}")
         there = json.loads(tried.stdout)
     except (OSError, subprocess.TimeoutExpired, ValueError) as error:
-        return dict.fromkeys(args.baselines, f"{args.python} cannot be asked: {error}")
-    why = {b: "" if there[MODULE[b]] else f"No module named '{MODULE[b]}'" for b in args.baselines}
-    if why.get("tensorrt") == "":
-        why["tensorrt"] = "TensorRT is installed, but networks are not handed to it yet"
-    return why
+        return dict.fromkeys(modules, f"{args.python} cannot be asked: {error}")
+    return {b: "" if there[module] else f"No module named '{module}'" for b, module in modules.items()}
 
 
 def files_of(case: Case, folder: pathlib.Path) -> dict[str, str]:
@@ -92,6 +101,8 @@ def make_files(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path
     for case in cases:
         size, files = [*case.given(""), "--image", str(case.image), "--batch"], files_of(case, folder)
         work[files["graph"]] = ["show", *size, str(case.batch), "--format", "json", "-o", files["graph"]]
+        if "tensorrt" in args.baselines and shutil.which(args.trtexec):
+            work[files["graph"] + ".onnx"] = ["show", *size, str(case.batch), "--format", "onnx", "-o", files["graph"] + ".onnx"]
         work[files["expected"]] = ["infer", *size, "1", "--save-weights", files["weights"], "-o", files["expected"]]
     todo = [words for file, words in work.items() if not os.path.exists(file)]
     with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
@@ -105,7 +116,8 @@ class Baselines:
         self.args, self.folder = args, folder
         threads = str(max(1, (os.cpu_count() or 1) // args.compile_jobs))
         shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # JAX would take most of the GPU's memory from the others
-        self.timing = {b: Process(self._command(b), shared) for b in args.baselines if b in SCRIPT}
+        # By software, and whether cuDNN's plans are without limit.
+        self.timing = {(b, limit): Process(self._command(b), shared) for b in args.baselines for limit in (False, True)}
         self.compiling = [Process(self._command("pytorch"), {"TORCHINDUCTOR_COMPILE_THREADS": threads})
                           for _ in range(args.compile_jobs if args.compile_jobs > 1 else 0)]
         self.ready: dict[Task, Process | str] = {}
@@ -117,7 +129,8 @@ class Baselines:
     def _command(self, software: str) -> list[str]:
         command = [self.args.python, str(HERE / SCRIPT[software]), "--serve", "--runs", str(self.args.runs),
                    "--max-seconds", str(self.args.max_seconds)]
-        return command + (["--device", self.args.device] if software == "pytorch" else [])
+        more = {"pytorch": ["--device", self.args.device], "tensorrt": ["--trtexec", self.args.trtexec]}
+        return command + more.get(software, [])
 
     def _request(self, do: str, task: Task) -> Entry:
         return {"do": do, "precision": task.case.precision, "modes": task.modes, **files_of(task.case, self.folder)}
@@ -137,7 +150,7 @@ class Baselines:
 
     def run(self, task: Task) -> Entry:
         """The baseline's own entry, or one that says how it failed."""
-        process = self.ready.pop(task, None) or self.timing[task.software]
+        process = self.ready.pop(task, None) or self.timing[task.software, without_limit(task.modes[0])]
         try:
             if isinstance(process, str):
                 raise Died(process)
@@ -181,8 +194,12 @@ def keep_ours(file: RecordFile, found: list[tuple[Record, Run]], software: str, 
         file.add(beside, dataclasses.replace(run, id="", begin="", command=command))
 
 
-def modes_of(args: argparse.Namespace, case: Case) -> list[str]:
+def modes_of(args: argparse.Namespace, software: str, case: Case) -> list[str]:
     """PyTorch's modes: those asked for, or each in both layouts."""
+    if software == "jax":
+        return ["xla"]
+    if software == "tensorrt":
+        return ["engine", *(f"aux-{n}" for n in args.aux_streams)]
     if args.modes:
         return args.modes
     other = next(layout for layout in LAYOUTS if layout != USUAL_LAYOUT[case.precision])
@@ -193,12 +210,12 @@ def tasks_of(case: Case, args: argparse.Namespace, file: RecordFile) -> list[Tas
     """What is still to be measured; what PyTorch compiles are requests of their own."""
     tasks = []
     for software in args.baselines:
-        modes = modes_of(args, case) if software == "pytorch" else [ONLY_MODE[software]]
-        modes = [m for m in modes if is_wanted(file, case, software, m, args.retry)]
-        for ways in (CUDA_GRAPHS, [SIDE_BY_SIDE]):
-            together = tuple(m for m in modes if way_of(m) in ways)
-            tasks += [Task(case, software, together)] if together else []
-        tasks += [Task(case, software, (m,)) for m in modes if way_of(m) not in [*CUDA_GRAPHS, SIDE_BY_SIDE]]
+        modes = [m for m in modes_of(args, software, case) if is_wanted(file, case, software, m, args.retry)]
+        for alike in grouped(modes, without_limit).values():
+            for ways in (CUDA_GRAPHS, [SIDE_BY_SIDE]):
+                together = tuple(m for m in alike if base_of(m) in ways)
+                tasks += [Task(case, software, together)] if together else []
+            tasks += [Task(case, software, (m,)) for m in alike if base_of(m) not in [*CUDA_GRAPHS, SIDE_BY_SIDE]]
     return tasks
 
 
@@ -259,7 +276,7 @@ def measure_together(args: argparse.Namespace, file: RecordFile, work: list[tupl
         return found
 
     make_files(args, cases, baselines.folder)
-    if slow := [t for t in tasks if way_of(t.modes[0]) == SIDE_BY_SIDE][: len(baselines.compiling)]:
+    if slow := [t for t in tasks if base_of(t.modes[0]) == SIDE_BY_SIDE][: len(baselines.compiling)]:
         progress.line(f"compiling {len(slow)} networks side by side")
         baselines.compile(slow)
     before = measure_ours("before")
@@ -315,10 +332,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=words_of, default=["1"], help="as in 1,16 (default: 1)")
     parser.add_argument("--image", type=words_of, default=["0"],
                         help="as in 512,480x640 (height first); 0: the network's own (default: 0)")
-    parser.add_argument("--baselines", type=words_of, default=list(MODULE), help=f"of {', '.join(MODULE)} (default: all)")
+    parser.add_argument("--baselines", type=words_of, default=list(SCRIPT), help=f"of {', '.join(SCRIPT)} (default: all)")
     parser.add_argument("--modes", type=words_of, default=[],
-                        help=f"of PyTorch: {', '.join(MODES)}, graph (sequential), opara (dataflow), each with -nchw or "
-                             "-nhwc behind it for a layout; default: all but the last in both layouts")
+                        help=f"of PyTorch: {', '.join(MODES)}, graph (sequential), opara (dataflow), each with options "
+                             f"behind it, as in compile+mm ({', '.join(OPTIONS)}), and -nchw or -nhwc for a layout; default: all but the last in both layouts")
+    parser.add_argument("--trtexec", default="trtexec", help="TensorRT's program (default: trtexec, in the path)")
+    parser.add_argument("--aux-streams", default="",
+                        help=f"engines of TensorRT with these numbers of auxiliary streams, too, as in 0,2, or all (0 to "
+                             f"{trtexec.MOST_AUX_STREAMS}); each takes minutes to build")
     parser.add_argument("--ours", type=words_of, default=["sequential", "dataflow"],
                         help="our schedulers measured before and after, as in sequential,ios-both; '' for none")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: to try it out")
@@ -331,9 +352,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--timeout", type=float, default=900, help="seconds that a baseline may take for a case (default: 900)")
     parser.add_argument("--retry", action="store_true", help="measure again what failed earlier")
     args = parser.parse_args()
-    args.modes = [known_mode(m) for m in args.modes]
-    for given, known, what in ((args.precision, PRECISIONS, "precision"), (args.baselines, list(MODULE), "baseline"),
-                               ([way_of(m) for m in args.modes], MODES, "mode")):
+    try:
+        args.modes = [known_mode(m) for m in args.modes]
+    except ValueError as error:
+        parser.error(str(error))
+    for given, known, what in ((args.precision, PRECISIONS, "precision"), (args.baselines, list(SCRIPT), "baseline"),
+                               ([base_of(m) for m in args.modes], MODES, "mode")):
         unknown = [word for word in given if word not in known]
         if unknown:
             parser.error(f"unknown {what} {', '.join(unknown)}; there are: {', '.join(known)}")
@@ -344,6 +368,10 @@ def parse() -> argparse.Namespace:
     for option in ("runs", "max_seconds", "compile_jobs"):
         if getattr(args, option) <= 0:
             parser.error(f"--{option.replace('_', '-')} {getattr(args, option)}: write a number above 0")
+    numbers = [str(n) for n in range(trtexec.MOST_AUX_STREAMS + 1)]
+    args.aux_streams = numbers if args.aux_streams == "all" else words_of(args.aux_streams)
+    if unknown := [n for n in args.aux_streams if n not in numbers]:
+        parser.error(f"--aux-streams {','.join(unknown)}: write numbers from 0 to {trtexec.MOST_AUX_STREAMS}, or all")
     args.command = shlex.join(["python3", "experiments/baselines/run_baselines.py", *sys.argv[1:]])
     args.batch, args.image = [int(b) for b in args.batch], [int(i) if i.isdigit() else i for i in args.image]
     return args

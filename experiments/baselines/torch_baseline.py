@@ -8,8 +8,13 @@ allocation, an operator waits only for what it reads), each one CUDA graph with 
 relu; compile (torch.compile, mode reduce-overhead); compile-max-autotune (takes many minutes). Tensors lie
 channels-last in fp16, else channels-first; with -nchw or -nhwc behind a mode, as that says.
 
+Options stand behind a way, each after a +, as in compile+mm+freeze-nhwc: limit0 (below), and of what is compiled
+layout, nolayout (layout_optimization), mm (conv_1x1_as_mm), freeze (weights are constants; the input is not, or its
+result would be, too), capture (its kernels in one CUDA graph of ours, without the guards that the host checks).
+
 cuDNN picks its convolutions by measurement (torch.backends.cudnn.benchmark, of the first 10 plans that its
-heuristics propose: PyTorch's own limit).
+heuristics propose: PyTorch's own limit; limit0: of all). What is compiled is also run on a fresh input, and
+compared with eager: what folded its input into constants has no latency.
 
 Prints one JSON object: versions, device, clocks, and for each mode a latency with its spread, or why there
 is none. With --weights and --expected (see reference.py) weights are those of opsched and every output is
@@ -29,9 +34,9 @@ from typing import Any
 import torch
 
 import gpu
-from cases import ALIASES, LAYOUTS, USUAL_LAYOUT, known_mode, way_of
+from cases import ALIASES, LAYOUTS, OPTIONS, USUAL_LAYOUT, base_of, known_mode, options_of, way_of, without_limit
 from graph_file import load_graph
-from reference import Reference, judged, load_reference, random_inputs
+from reference import INPUT_SEED, TOLERANCE, Reference, judged, load_reference, random_inputs, random_tensor
 from serve import parse, parser_of, run, words_of
 from timing import BURST, Budget, seconds_of, summary
 from torch_network import Network, Values, capture, compiled, dataflow, wavefront
@@ -45,10 +50,23 @@ WHAT = {
     "compile-max-autotune": "torch.compile, mode max-autotune",
 }
 COMPILED = {"compile": "reduce-overhead", "compile-max-autotune": "max-autotune"}
+PLANS = 10  # that cuDNN tries: PyTorch's own limit
 
 
 def what_of(mode: str) -> str:
-    return WHAT[way_of(mode)] + LAYOUTS.get(mode[len(way_of(mode)):], "")
+    return ", ".join([WHAT[base_of(mode)], *(OPTIONS[o] for o in options_of(mode))]) + LAYOUTS.get(mode[len(way_of(mode)):], "")
+
+
+def fresh_error(run: Callable[[], Any], network: Network, inputs: Values) -> float:
+    """How far what `run` computes of another input is from eager; its input is put back."""
+    kept = {i: x.clone() for i, x in inputs.items()}
+    for n, x in enumerate(inputs.values()):
+        x.copy_(random_tensor(tuple(x.shape), INPUT_SEED + 1000 + n, str(x.device)))
+    found = torch.cat([y.detach().double().flatten() for y in run()])
+    wanted = torch.cat([y.double().flatten() for y in network(inputs)])
+    for i, x in inputs.items():
+        x.copy_(kept[i])
+    return float((found - wanted).norm() / wanted.norm())
 
 
 def timed_on_gpu(run: Callable[[], Any], count: int) -> list[float]:
@@ -110,16 +128,15 @@ class Loaded:
 
     def compile(self, mode: str) -> Callable[[], Any]:
         begin = time.perf_counter()
-        run = compiled(*self.lay_out(mode), COMPILED[way_of(mode)])
+        run = compiled(*self.lay_out(mode), COMPILED[base_of(mode)], options_of(mode))
         self.compiled[mode] = run, time.perf_counter() - begin
         return run
 
     def prepare(self, mode: str) -> Callable[[], Any]:
-        if mode in self.compiled:
-            return self.compiled[mode][0]
-        way = way_of(mode)
+        way = base_of(mode)
         if way in COMPILED:
-            return self.compile(mode)
+            run = self.compiled[mode][0] if mode in self.compiled else self.compile(mode)
+            return capture(run)[0] if "capture" in options_of(mode) else run
         network, inputs = self.lay_out(mode)
         if way == "eager":
             return lambda: network(inputs)
@@ -132,9 +149,10 @@ class Loaded:
 
     def measure(self, mode: str, budget: Budget) -> dict[str, Any]:
         entry: dict[str, Any] = {"what": what_of(mode)}
-        if self.device == "cpu" and way_of(mode) not in ("eager", "compile"):
+        if self.device == "cpu" and (base_of(mode) not in ("eager", "compile") or "capture" in options_of(mode)):
             return entry | {"failed": "a CPU has no CUDA graphs"}
         earlier = self.compiled[mode][1] if mode in self.compiled else 0
+        torch.backends.cudnn.benchmark_limit = 0 if without_limit(mode) else PLANS
         begin = time.perf_counter()
         run = self.prepare(mode)
         outputs = [x.detach().float().cpu() for x in run()]
@@ -142,9 +160,11 @@ class Loaded:
         entry |= judged(outputs, self.reference, self.precision) if self.reference else {}
         if "failed" in entry:
             return entry
-        if way_of(mode) in COMPILED:
+        if base_of(mode) in COMPILED:
             for _ in range(3):  # it records its CUDA graph in the second run
                 run()
+            if (error := fresh_error(run, *self.lay_out(mode))) > TOLERANCE[self.precision]:
+                return entry | {"failed": f"its output for another input is wrong: relative error {error:.2g}"}
         return entry | timed(run, budget, self.device)
 
 
@@ -218,11 +238,17 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--modes", default="eager,sequential,wavefront,dataflow",
                         help=f"of {', '.join(WHAT)}; {', '.join(f'{a} is {b}' for a, b in ALIASES.items())}; "
-                             "-nchw or -nhwc behind one: tensors lie like this")
+                             f"options behind one, as in compile+mm: {', '.join(OPTIONS)}; "
+                             "-nchw or -nhwc behind them: tensors lie like this")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: eager and compile only")
     args = parse(parser)
-    modes = [known_mode(m) for m in args.modes.split(",")]
-    if unknown := [m for m in modes if way_of(m) not in WHAT]:
+    try:
+        modes = [known_mode(m) for m in args.modes.split(",")]
+    except ValueError as error:
+        parser.error(str(error))
+    if len({without_limit(m) for m in modes}) > 1:
+        parser.error("modes with limit0 and without need a process each: cuDNN keeps the plans that it chose")
+    if unknown := [m for m in modes if base_of(m) not in WHAT]:
         parser.error(f"unknown mode {', '.join(unknown)}; known: {', '.join([*WHAT, *ALIASES])}, each with -nchw or -nhwc, too")
     if args.device == "cuda" and not torch.cuda.is_available():
         sys.exit("torch_baseline: PyTorch sees no GPU (--device cpu runs eager and compile)")

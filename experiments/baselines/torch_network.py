@@ -247,12 +247,22 @@ class Paused(Exception):
     """Compiled, and not run."""
 
 
-def compiled(network: Network, inputs: Values, mode: str) -> Callable[[], list[torch.Tensor]]:
+# What the options of a mode (cases.py) mean to the compiler.
+INDUCTOR = {"layout": {"layout_optimization": True}, "nolayout": {"layout_optimization": False},
+            "mm": {"conv_1x1_as_mm": True}, "freeze": {"freezing": True}}
+
+
+def compiled(network: Network, inputs: Values, mode: str, options_of_mode: list[str]) -> Callable[[], list[torch.Tensor]]:
     """torch.compile(network, mode=mode), compiled and not run yet: nothing is timed or tuned on the GPU,
     so that several processes can compile side by side."""
-    for x in inputs.values():
-        torch._dynamo.mark_static_address(x)  # as in the CUDA graphs above, the input is not copied
-    options = torch._inductor.list_mode_options(mode)
+    if "freeze" not in options_of_mode:  # what is static is folded into constants then, and nothing is computed
+        for x in inputs.values():
+            torch._dynamo.mark_static_address(x)  # as in the CUDA graphs above, the input is not copied
+    options = dict(torch._inductor.list_mode_options(mode))
+    if "capture" in options_of_mode:
+        options["triton.cudagraphs"] = False  # the caller captures
+    for option in options_of_mode:
+        options |= INDUCTOR.get(option, {})
     may_run = False
 
     def backend(module: Any, example_inputs: list[Any]) -> Callable[..., Any]:

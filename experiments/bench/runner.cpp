@@ -18,6 +18,8 @@ std::optional<double> predicted_ms(CostModel& costs, const Schedule& schedule) {
   return simulate(costs, schedule).timeline.makespan;
 }
 
+}  // namespace
+
 void put_latency(records::Record& record, const Measurement& latency) {
   record.value = latency.median;
   record.unit = "ms";
@@ -33,8 +35,6 @@ void put_latency(records::Record& record, const Measurement& latency) {
                                     .mad_ratio = latency.mad_ratio,
                                     .runs = latency.runs};
 }
-
-}  // namespace
 
 CostModel& Runner::costs(const Case& what) {
   const bool same_graph = graph_ && what.file == selected_.file && what.network == selected_.network &&

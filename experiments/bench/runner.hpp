@@ -50,6 +50,9 @@ struct Timed {
 /// What was sampled on an executor, with the clocks that it saw.
 Measurement sampled(const Executor& executor, const std::vector<double>& ms);
 
+/// Value, unit, spread, clocks and provenance of a record.
+void put_latency(records::Record& record, const Measurement& latency);
+
 /// The record of a latency of a schedule of the costs' graph, which need not be a network by name.
 Timed timed(const Case& what, CostModel& costs, const Found& found, const Executor& executor,
             const Measurement& latency);

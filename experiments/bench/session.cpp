@@ -13,6 +13,7 @@
 #include "core/runtime/measurement.hpp"
 #include "core/statistics.hpp"
 #include "experiments/bench/google_benchmark.hpp"
+#include "experiments/bench/protocols.hpp"
 #include "experiments/bench/replays.hpp"
 #include "experiments/bench/runner.hpp"
 #include "experiments/console/interrupt.hpp"
@@ -163,9 +164,42 @@ class Session {
     if (!lost_.empty() || cli::interrupted()) return;
     if (!error.empty()) return keep({.record = {.what = what, .missing = error}});
     Current& current = *current_;
-    if (current.samples.empty()) return keep({.record = current.record, .schedule = current.found.schedule});
-    keep(runner_.timed(what, current.found, *current.executor, sampled(*current.executor, current.samples)));
+    if (current.samples.empty())
+      keep({.record = current.record, .schedule = current.found.schedule});
+    else
+      keep(runner_.timed(what, current.found, *current.executor, sampled(*current.executor, current.samples)));
     device_.save();
+    try {
+      for (const Protocol& protocol : options_.protocols) measure(protocol, current);
+    } catch (const DeviceLost& e) {
+      lost_ = e.what();
+    } catch (const cli::Interrupted&) {  // said at the end
+    } catch (const Error& e) {
+      cli::warn(what.name() + ": not measured by other protocols: " + e.what());
+    }
+  }
+
+  /// The case that has just run, by another protocol.
+  void measure(const Protocol& protocol, Current& current) {
+    const std::string key = protocol_record(protocol, current.what).key();
+    const Record* made = file_ ? file_->made(key) : nullptr;
+    if (made == nullptr && !device_.measures()) made = recorded_.find(key);
+    Timed timed{.record = made ? *made : Record{}};
+    if (made == nullptr) {
+      report(current.what.name() + ": " + protocol.name());
+      if (!current.executor) {
+        current.found = runner_.find(current.what);
+        current.executor = runner_.prepare(current.what, current.found);
+      }
+      timed.record = measure_by(protocol, current.what, *current.executor);
+      timed.record.graph = fingerprint(runner_.costs(current.what).graph());
+      timed.record.schedule = fingerprint(current.found.schedule);
+      timed.schedule = current.found.schedule;
+      for (const KernelChoice& choice : current.executor->kernels()) timed.kernels[choice.problem] = choice.kernel;
+    }
+    status_.clear();
+    if (ours_) std::cout << "  " << protocol.name() << ": " << protocol_text(timed.record) << std::endl;
+    write(std::move(timed));
   }
 
   void keep(Timed timed) {

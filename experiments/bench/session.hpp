@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/runtime/protocol.hpp"
 #include "experiments/bench/cases.hpp"
 #include "experiments/bench/runner.hpp"
 #include "experiments/device/device.hpp"
@@ -22,6 +23,7 @@ struct SessionOptions {
   std::string cache;                         ///< folder of schedules; empty: not kept
   bool replace = false;                      ///< records of this run take the place of stronger ones
   double max_seconds = 2;                    ///< to measure one schedule, about
+  std::vector<Protocol> protocols{};         ///< every case is measured by these, too
   ShareCases share{};                        ///< runs all that must run; empty: they run here
   std::vector<std::string> benchmark_flags;  ///< --benchmark_...=..., as Google Benchmark has them
 };

@@ -1,6 +1,7 @@
 // opsched bench: the main job.
 #include <algorithm>
 
+#include "experiments/bench/protocols.hpp"
 #include "experiments/bench/session.hpp"
 #include "experiments/cli/options.hpp"
 
@@ -13,6 +14,7 @@ struct BenchOptions {
   DeviceOptions device;
   RecordOptions records;
   CacheOptions cache;
+  std::vector<std::string> protocols;
   bool list = false, share_cases = false;
   CLI::App* app = nullptr;  ///< which has the flags of Google Benchmark
 
@@ -30,6 +32,7 @@ struct BenchOptions {
     cache.add_to(command);
     command.add_option("--max-seconds", session.max_seconds, "About the longest time to measure one schedule")
         ->check(CLI::PositiveNumber);
+    command.add_option("--measure", protocols, bench::protocols_help())->delimiter(',');
     add_share_cases(command, share_cases);
     command.add_flag("--list", list, "Only show the names");
   }
@@ -46,6 +49,9 @@ void run_bench(BenchOptions& options, ProcessGroup& processes) {
     else
       session.benchmark_flags.push_back(text);
   }
+  session.protocols = bench::parse_protocols(options.protocols);
+  if (options.share_cases && !session.protocols.empty())
+    throw Error("--measure needs the processes of a case: leave --share-cases out");
   session.cases = options.cases.cases();
   if (options.list) {
     for (const bench::Case& what : session.cases) std::cout << what.name() << "\n";
@@ -73,6 +79,7 @@ Command bench_command() {
               "  opsched bench --benchmark_filter='squeezenet/.*fp32'   flags of Google Benchmark work as usual:\n"
               "  opsched bench --benchmark_repetitions=5 --benchmark_out=bench.json\n"
               "  opsched bench --benchmark_format=console               Google Benchmark's own table instead of ours\n"
+              "  opsched bench --network nasnet --measure lone,cold,in-flight=2,energy   by other protocols, too\n"
               "  opsched bench --device sim --profile results/h200      replay, even where there is a GPU\n"
               "  mpirun -n 2 opsched bench --gpus 2                     each process captures its own GPU's part\n"
               "  mpirun -n 4 opsched bench --share-cases --out r        each process runs cases of its own\n"

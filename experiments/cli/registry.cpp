@@ -16,6 +16,8 @@ namespace opsched::cli {
   ADD(tune_command)           \
   ADD(profile_command)        \
   ADD(compare_command)        \
+  ADD(arena_command)          \
+  ADD(repeat_command)         \
   ADD(records_command)        \
   ADD(infer_command)          \
   ADD(count_command)          \

@@ -3,8 +3,10 @@
 #include <optional>
 
 #include "core/cost/bounds.hpp"
+#include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/distributed/distributed_executor.hpp"
 #include "core/schedule/schedule_json.hpp"
+#include "experiments/bench/protocols.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/device/check_outputs.hpp"
 
@@ -17,6 +19,7 @@ struct RunCommandOptions {
   std::string schedule;
   std::uint64_t data_seed = 1;
   bool no_check = false;
+  std::vector<std::string> protocols;
 
   void add_to(CLI::App& app) {
     graph.add_to(app);
@@ -24,23 +27,32 @@ struct RunCommandOptions {
     run.add_to(app);
     app.get_option("--device")->description("gpu, sim (replay a profile), cpu (numerics only) or auto");
     app.add_option("--data-seed", data_seed, "Of the weights and the input");
+    app.add_option("--measure", protocols, bench::protocols_help())->delimiter(',');
     app.add_flag("--no-check", no_check, "Do not compare what operators compute with the reference");
   }
 };
 
-void add_latency(TextTable& table, Device& device, const Graph& graph, const Schedule& schedule, Precision precision) {
+void add_protocols(TextTable& table, const std::vector<Protocol>& protocols, const records::Case& what,
+                   Executor& executor, const std::string& where) {
+  for (const Protocol& protocol : protocols) {
+    check_interrupt();
+    table.add({protocol.name(), bench::protocol_text(bench::measure_by(protocol, what, executor)) + where});
+  }
+}
+
+void add_latency(TextTable& table, Device& device, const Graph& graph, const Schedule& schedule, Precision precision,
+                 const std::vector<Protocol>& protocols) {
   const int gpus = static_cast<int>(schedule.devices.size());
   device.require(gpus, precision);
   const std::unique_ptr<CostModel> costs = device.costs(graph, precision);
   const std::unique_ptr<Executor> executor = device.executor(*costs, schedule, precision, 1);
   const Measurement latency = executor->measure({});
-  device.keep(*costs, schedule,
-              {.network = graph.name(),
-               .scheduler = schedule.scheduler,
-               .batch = graph.batch(),
-               .precision = precision,
-               .gpus = gpus},
-              latency);
+  const records::Case what{.network = graph.name(),
+                           .scheduler = schedule.scheduler,
+                           .batch = graph.batch(),
+                           .precision = precision,
+                           .gpus = gpus};
+  device.keep(*costs, schedule, what, latency);
   std::string text = fixed(latency.median, 4) + " ms, " + to_string(latency.provenance) + "; " + device.heading();
   if (latency.max > latency.min)
     text += "; " + std::to_string(latency.runs) + " runs, " + fixed(latency.min, 4) + " to " + fixed(latency.max, 4) +
@@ -56,6 +68,7 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
   table.add({bound_name(costs->bounds_hold()), fixed(bounds.lower(), 4) + " ms; the latency is " +
                                                    fixed(std::abs(gap), 1) + "% " + (gap < 0 ? "below" : "above") +
                                                    " it"});
+  add_protocols(table, protocols, what, *executor, "");
   table.add({"activations", human_bytes(static_cast<double>(peak_bytes(*executor, gpus))) + " at most on a device"});
   device.save();
 }
@@ -89,6 +102,7 @@ void add_rounds(TextTable& table, CpuProcesses& cpus, const Graph& graph, const 
 
 void run_schedule(const RunCommandOptions& options, ProcessGroup& processes) {
   StatusLine status;
+  const std::vector<Protocol> protocols = bench::parse_protocols(options.protocols);
   const Graph graph = options.graph.load();
   const Schedule schedule = load_schedule(options.schedule, graph);
   const Precision precision = parse_precision(options.run.precision);
@@ -106,7 +120,10 @@ void run_schedule(const RunCommandOptions& options, ProcessGroup& processes) {
     device = open_device(options.run.device_options(gpus, status, processes));
   std::optional<CpuProcesses> cpus;
   if (processes.size() > 1 && !(device && device->measures())) cpus.emplace(processes);
-  if (device) add_latency(table, *device, graph, schedule, precision);
+  if (device) add_latency(table, *device, graph, schedule, precision, protocols);
+  if (!device && !cpus && !protocols.empty())
+    add_protocols(table, protocols, {.network = graph.name(), .scheduler = schedule.scheduler, .batch = graph.batch()},
+                  *make_cpu_executor(graph, schedule, options.data_seed), ", on the CPU in fp32");
   if (cpus && options.run.device.kind != "sim") add_rounds(table, *cpus, graph, schedule);
   if (!options.no_check && options.run.device.kind != "sim") {
     check_interrupt();
@@ -138,7 +155,8 @@ Command run_command() {
               "  opsched run squeezenet --schedule s.json                  on the GPU, or CPU and simulator\n"
               "  opsched run squeezenet --schedule s.json --precision fp16\n"
               "  opsched run --graph my.json --schedule s.json --device cpu   numerics only, one thread a stream\n"
-              "  opsched run nasnet --batch 32 --schedule s.json --no-check   latency only",
+              "  opsched run nasnet --batch 32 --schedule s.json --no-check   latency only\n"
+              "  opsched run squeezenet --schedule s.json --measure replays,lone,cold,in-flight=2,energy",
           .setup = setup_of(run_schedule)};
 }
 

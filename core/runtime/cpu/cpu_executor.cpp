@@ -15,6 +15,9 @@
 namespace opsched {
 namespace {
 
+constexpr std::size_t kFlushBytes = std::size_t{256} << 20;  // more than the last cache of a host
+constexpr int kRotatingInputs = 4;
+
 /// Set once, when a step has ended. A lock of its own, rather than std::atomic::wait, whose waiters
 /// share one table: that would order steps that nothing orders, and hide races from ThreadSanitizer.
 class Event {
@@ -51,15 +54,7 @@ class CpuExecutor : public Executor {
       throw Error("the program has " + std::to_string(program_.inputs.size()) + " inputs, not " +
                   std::to_string(inputs.size()));
     for (std::vector<float>& arena : arenas_) std::ranges::fill(arena, std::numeric_limits<float>::quiet_NaN());
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const TensorView<float> to = view(program_.inputs[i]);
-      if (inputs[i].n != to.n || inputs[i].shape != to.shape ||
-          static_cast<std::int64_t>(inputs[i].data.size()) != to.n * to.shape.size())
-        throw Error("input " + std::to_string(i) + " has another shape or batch than the program");
-      const TensorView<const float> from{inputs[i].data.data(), to.shape.size(), to.n, to.shape};
-      gather({&from, 1}, Activation::none, to, 1);
-      clear_padding(program_.buffers[program_.inputs[i].buffer]);
-    }
+    load(inputs);
     run_streams();
     std::vector<Tensor> outputs;
     for (const View& output : program_.outputs) {
@@ -87,10 +82,73 @@ class CpuExecutor : public Executor {
   }
   Measurement measure(const MeasureOptions&) override { return summarise(sample(1)); }
 
+  /// Times of this host's processors: they try protocols out, and say nothing about a GPU.
+  std::vector<double> sample_by(const Protocol& protocol) override {
+    using Kind = Protocol::Kind;
+    const int count = protocol.samples();
+    const auto once = [this] { run_streams(); };
+    if (processes_) return Executor::sample_by(protocol);
+    if (protocol.kind == Kind::burst)
+      throw Error("'burst': nothing queues runs on the CPU; 'replays' measures runs one after another");
+    if (protocol.kind == Kind::energy) throw Error("'energy' is read from NVML, of a GPU: --device gpu");
+    load(random_inputs(1));
+    run_streams();  // a warm-up
+    if (protocol.kind == Kind::in_flight) return sample_in_flight(count, protocol.in_flight);
+    if (protocol.kind == Kind::cold) {
+      std::vector<float> flush(kFlushBytes / sizeof(float));
+      return host_samples(
+          count, [&](int i) { std::ranges::fill(flush, static_cast<float>(i)); }, once);
+    }
+    if (protocol.kind == Kind::rotating) {
+      std::vector<std::vector<Tensor>> inputs;
+      for (int i = 0; i < kRotatingInputs; ++i) inputs.push_back(random_inputs(i + 1));
+      return host_samples(
+          count, [&](int i) { load(inputs[i % kRotatingInputs]); }, once);
+    }
+    return host_samples(count, {}, once);
+  }
+
   std::int64_t activation_bytes(int device) const override { return program_.arena_bytes.at(device); }
   std::int64_t transfer_bytes() const override { return opsched::transfer_bytes(program_, sizeof(float)); }
 
  private:
+  /// Into the arenas. Throws Error for another shape or batch.
+  void load(const std::vector<Tensor>& inputs) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const TensorView<float> to = view(program_.inputs[i]);
+      if (inputs[i].n != to.n || inputs[i].shape != to.shape ||
+          static_cast<std::int64_t>(inputs[i].data.size()) != to.n * to.shape.size())
+        throw Error("input " + std::to_string(i) + " has another shape or batch than the program");
+      const TensorView<const float> from{inputs[i].data.data(), to.shape.size(), to.n, to.shape};
+      gather({&from, 1}, Activation::none, to, 1);
+      clear_padding(program_.buffers[program_.inputs[i].buffer]);
+    }
+  }
+
+  std::vector<Tensor> random_inputs(std::uint64_t seed) {
+    std::vector<Tensor> inputs;
+    for (const View& input : program_.inputs) {
+      const TensorView<float> to = view(input);
+      inputs.push_back(random_tensor(static_cast<int>(to.n), to.shape, seed++));
+    }
+    return inputs;
+  }
+
+  /// Copies of this executor, each with arenas of its own, run `kRounds` times side by side.
+  std::vector<double> sample_in_flight(int count, int in_flight) {
+    constexpr int kRounds = 5;
+    std::vector<CpuExecutor> copies(static_cast<std::size_t>(in_flight), *this);
+    std::vector<double> ms = host_samples(count, {}, [&] {
+      std::vector<std::jthread> threads;
+      for (CpuExecutor& copy : copies)
+        threads.emplace_back([&copy] {
+          for (int round = 0; round < kRounds; ++round) copy.run_streams();
+        });
+    });
+    for (double& each : ms) each /= kRounds * in_flight;
+    return ms;
+  }
+
   TensorView<float> view(const View& v) {
     const Buffer& buffer = program_.buffers[v.buffer];
     float* data = arenas_[buffer.device].data() + buffer.offset / static_cast<std::int64_t>(sizeof(float));

@@ -13,7 +13,7 @@ namespace opsched {
 
 /// Runs a schedule with Eigen kernels in fp32, one thread a stream and real events between them, so
 /// that a missing dependence is a race that ThreadSanitizer sees. sample() and measure() throw Error: CPU
-/// times say nothing about a GPU.
+/// times say nothing about a GPU. sample_by() times this host's processors, for who asks for it.
 std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed);
 /// The same for a program of 4-byte elements, however it was lowered; `inputs` of run() are the program's.
 std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program program, std::uint64_t seed);

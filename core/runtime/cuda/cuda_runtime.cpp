@@ -21,6 +21,7 @@
 #include "core/runtime/cuda/measure/co_run_tuner.hpp"
 #include "core/runtime/cuda/measure/graph_timer.hpp"
 #include "core/runtime/cuda/measure/measured_cost.hpp"
+#include "core/runtime/cuda/measure/protocol_sampler.hpp"
 #include "core/runtime/cuda/measure/transfer_timer.hpp"
 #include "core/runtime/cuda/nccl/cuda_parts.hpp"
 #include "core/runtime/program/gpu_lowering.hpp"
@@ -40,12 +41,9 @@ class CudaExecutor final : public Executor {
         weights_(std::move(weights)),
         devices_(devices.begin(), devices.end()),
         note_(std::move(note)),
-        captured_(
-            lower(graph, schedule, lowering_for(precision, waits)), precision, MemoryUse::own, devices, route,
-            [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
-              return weights_->get(step, kernel, device);
-            },
-            progress),
+        waits_(waits),
+        route_(route),
+        captured_(capture(progress)),
         timer_(captured_.exec(), captured_.stream(), &devices_.front()->clocks()) {}
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
@@ -69,6 +67,7 @@ class CudaExecutor final : public Executor {
     feed();
     const NvtxRange range("measure " + label_);
     Measurement result = timer_.measure(options);
+    seen_ = timer_.clocks();
     result.note = note_;
     return result;
   }
@@ -76,10 +75,30 @@ class CudaExecutor final : public Executor {
   std::vector<double> sample(int count) override {
     feed();
     const NvtxRange range("sample " + label_);
-    return timer_.sample(count);
+    std::vector<double> ms = timer_.sample(count);
+    seen_ = timer_.clocks();
+    return ms;
   }
 
-  Clocks clocks() const override { return timer_.clocks(); }
+  std::vector<double> sample_by(const Protocol& protocol) override {
+    feed();
+    const NvtxRange range(protocol.name() + " " + label_);
+    timer_.sample(1);  // a warm-up
+    std::vector<double> samples =
+        sample_protocol(protocol, {.program = captured_,
+                                   .devices = devices_,
+                                   .burst = [this](int count) { return timer_.sample(count); },
+                                   .another =
+                                       [this] {
+                                         auto program = std::make_unique<CapturedProgram>(capture({}));
+                                         feed(*program);
+                                         return program;
+                                       }});
+    seen_ = devices_.front()->clocks().clocks();
+    return samples;
+  }
+
+  Clocks clocks() const override { return seen_; }
 
   std::vector<KernelChoice> kernels() const override { return captured_.kernels(); }
 
@@ -140,15 +159,29 @@ class CudaExecutor final : public Executor {
   /// Real data, and clocks that have risen: zeros or poison would be measured with another power draw.
   void feed() {
     if (!fed_) {
-      captured_.poison();
-      const Program& program = captured_.program();
-      const std::vector<OpId> ids = graph_.inputs();
-      for (std::size_t i = 0; i < program.inputs.size(); ++i)
-        captured_.upload(program.inputs[i], random_tensor(graph_.batch(), graph_.op(ids[i]).output, i + 1));
+      feed(captured_);
       devices_.front()->warm_up();
       fed_ = true;
     }
     devices_.front()->activate();
+  }
+
+  void feed(CapturedProgram& captured) const {
+    captured.poison();
+    const Program& program = captured.program();
+    const std::vector<OpId> ids = graph_.inputs();
+    for (std::size_t i = 0; i < program.inputs.size(); ++i)
+      captured.upload(program.inputs[i], random_tensor(graph_.batch(), graph_.op(ids[i]).output, i + 1));
+  }
+
+  /// The schedule as a program with memory of its own.
+  CapturedProgram capture(const std::function<void(const std::string&)>& progress) const {
+    return CapturedProgram(
+        lower(graph_, schedule_, lowering_for(precision_, waits_)), precision_, MemoryUse::own, devices_, route_,
+        [this](const Step& step, const Kernel& kernel, DeviceContext& device) {
+          return weights_->get(step, kernel, device);
+        },
+        progress);
   }
 
   /// The device of the schedule that runs on this GPU.
@@ -164,8 +197,11 @@ class CudaExecutor final : public Executor {
   std::shared_ptr<WeightStore> weights_;
   std::vector<DeviceContext*> devices_;
   std::string note_;
+  Waits waits_;
+  CopyRoute route_;
   CapturedProgram captured_;
   GraphTimer timer_;
+  Clocks seen_;  ///< while the last samples were taken
   bool fed_ = false;
 };
 

@@ -1,0 +1,93 @@
+"""The sections of `opsched arena`: schedulers ranked, over all contests and in each."""
+
+import math
+
+from opsched.page import number, plural, table, titled
+from opsched.records import Record, Records, pixels
+
+
+def name(r: Record) -> str:
+    return r.scheduler + "".join(f",{k}={v}" for k, v in sorted(r.options.items()))
+
+
+def is_predicted(r: Record) -> bool:
+    return r.texts.get("latency") == "predicted"
+
+
+def contests(found: list[Record]) -> list[list[Record]]:
+    """Records by contest, each the fastest first; who is not ranked comes last."""
+    by: dict[tuple, list[Record]] = {}
+    for r in found:
+        by.setdefault((r.labels["on"], r.gpus, r.network, pixels(r.image), r.batch, r.precision), []).append(r)
+    return [sorted(there, key=lambda r: (r.value is None, r.value or 0)) for _, there in sorted(by.items())]
+
+
+def standings(all_of: list[list[Record]]) -> str:
+    rows: dict[str, dict[str, float]] = {}
+    for contest in all_of:
+        for r in contest:
+            row = rows.setdefault(name(r), {"contests": 0, "first": 0, "behind": 0, "predicted": 0, "refused": 0})
+            if r.value is None:
+                row["refused"] += 1
+                continue
+            row["contests"] += 1
+            row["first"] += r.numbers.get("rank") == 1
+            row["behind"] += math.log1p(r.value / contest[0].value - 1)
+            row["predicted"] += is_predicted(r)
+
+    def mean(row: dict[str, float]) -> float:
+        return math.expm1(row["behind"] / row["contests"]) if row["contests"] else math.inf
+
+    return table(["scheduler", "contests", "first", "behind the best", "predicted", "not ranked"],
+                 [[scheduler, f"{row['contests']:.0f}", f"{row['first']:.0f}",
+                   f"{100 * mean(row):.1f}%" if row["contests"] else "-", f"{row['predicted']:.0f}", f"{row['refused']:.0f}"]
+                  for scheduler, row in sorted(rows.items(), key=lambda item: (mean(item[1]), item[0]))])
+
+
+def ranking(contest: list[Record]) -> str:
+    words = []
+    for r in contest:
+        if r.value is not None:
+            sign = "~" if is_predicted(r) else ""
+            words.append(f"{number(r, 'rank', '.0f')} {sign}{name(r)} +{100 * (r.value / contest[0].value - 1):.1f}%")
+    return ", ".join(words)
+
+
+def row(contest: list[Record]) -> list[str]:
+    best = contest[0]
+    image = f", image {best.image}" if best.image else ""
+    bound = f"{100 * best.numbers['above_bound']:.0f}%" if "above_bound" in best.numbers else "-"
+    return [f"{best.network}{image}", str(best.batch), best.precision, f"{best.value:.4f}", bound, number(best, "search_seconds", ".2f"),
+            ranking(contest)]
+
+
+def refusals(all_of: list[list[Record]]) -> str:
+    """By reason, how many of which schedulers."""
+    found: dict[str, dict[str, int]] = {}
+    for r in (r for contest in all_of for r in contest if r.value is None):
+        reason = found.setdefault(f"{r.labels['on']}: {r.missing}", {})
+        reason[name(r)] = reason.get(name(r), 0) + 1
+    return "".join(f"* {reason}: {', '.join(f'{s} ({n})' for s, n in sorted(who.items()))}\n"
+                   for reason, who in sorted(found.items()))
+
+
+def section(records: Records) -> str:
+    found = records.select(quantity="arena") + [r for r in records.standing() if r.quantity == "arena" and r.missing]
+    found = list({r.key(): r for r in found}.values())
+    if not found:
+        return ""
+    all_of = contests(found)
+    validators = ", ".join(sorted({r.texts.get("validator", "unknown") for r in found}))
+    text = "\nFirst: nobody is surely faster; so several can be. Behind the best: the geometric mean over the contests "
+    text += "that a scheduler\ntook part in, which differ: compare two schedulers in the contests below, not by it. What a rank means, and how sure it is:\n[docs/arena.md](../../docs/arena.md). `~`: the latency is predicted from a profile; others were measured.\n"
+    text += f"Schedules passed the validator, version {validators}.\n\n"
+    text += standings(all_of)
+    for place in dict.fromkeys((c[0].labels["on"], c[0].gpus) for c in all_of):
+        there = [c for c in all_of if (c[0].labels["on"], c[0].gpus) == place and c[0].value is not None]
+        if there:
+            text += f"\n### {place[0]}, {plural(place[1], 'GPU')}\n\n" + table(
+                ["network", "batch", "precision", "best, ms", "above the bound", "search, s", "rank, scheduler, behind the best"],
+                [row(c) for c in there])
+    if why := refusals(all_of):
+        text += f"\n### Not ranked\n\n{why}"
+    return titled("Schedulers ranked", "", text)

@@ -1,0 +1,28 @@
+// What protocols (core/runtime/protocol.hpp) give of a schedule, as records and as text.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/runtime/executor.hpp"
+#include "experiments/records/record.hpp"
+
+namespace opsched::bench {
+
+/// Of --measure: names of protocols, a list. Throws Error as parse_protocol does, and for a name given twice.
+std::vector<Protocol> parse_protocols(const std::vector<std::string>& names);
+
+/// What --measure means, with the names that there are.
+std::string protocols_help();
+
+/// Quantity `protocol`, label `protocol`, of the case that runs on the executor; where the executor cannot measure so,
+/// the record says why (`missing`). Passes on DeviceLost.
+records::Record measure_by(const Protocol& protocol, const records::Case& what, Executor& executor);
+
+/// The key of that record.
+records::Record protocol_record(const Protocol& protocol, const records::Case& what);
+
+/// One line, without what it is of: "p50 0.1234 ms, p90 ..., 1000 runs".
+std::string protocol_text(const records::Record& record);
+
+}  // namespace opsched::bench
