@@ -192,6 +192,7 @@ Schedule ScheduleChoice::find(CostModel& costs, const Request& request,
 
 void RunOptions::add_to(CLI::App& app) {
   add_device(app, device);
+  add_hosts(app, device);
   app.add_option("--precision", precision, "fp32, tf32 or fp16");
 }
 
@@ -226,6 +227,9 @@ void add_device(CLI::App& app, DeviceOptions& device) {
   app.add_option("--device", device.kind, "gpu, sim (replay a profile) or auto");
   app.add_option("--profile", device.profile,
                  "Folder of the profile to replay, or to measure into (default: that of --out, else results/DEVICE)");
+}
+
+void add_hosts(CLI::App& app, DeviceOptions& device) {
   const auto hosts = [&device](const std::vector<double>& numbers) { device.topology = hosts_of(numbers); };
   app.add_option_function<std::vector<double>>(
          "--hosts", hosts, "Replay as on several hosts: GPUs of a host, and GB/s and us between hosts, as in 8,50,20")
