@@ -4,6 +4,11 @@
 
 namespace opsched {
 
+const Topology& Latencies::topology() const {
+  static const Topology one_host;
+  return one_host;
+}
+
 std::unique_ptr<CostModel> CostModel::of(const Graph&) {
   throw Error("the costs of graph '" + graph().name() + "' say nothing of its operators split into strips");
 }

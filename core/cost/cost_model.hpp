@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/cost/contention/contention_law.hpp"
+#include "core/cost/topology.hpp"
 #include "core/provenance.hpp"
 #include "core/schedule/schedule.hpp"
 
@@ -38,6 +39,11 @@ class Latencies {
   virtual double stage_lower_bound_ms(const Stage&) { return 0; }
   /// Moving what `consumer` reads of `producer` from one device to another.
   virtual double transfer_ms(OpId producer, OpId consumer, int from, int to) = 0;
+  /// Two pairs of different devices of one class have the same transfer_ms for all that moves; so searches ask less.
+  /// Default: every pair is a class of its own.
+  virtual std::int64_t link_class(int from, int to) const { return static_cast<std::int64_t>(from) << 32 | to; }
+  /// Which devices share a host or a process. Default: one process of one host has all.
+  virtual const Topology& topology() const;
   /// stage_ms will be asked for these stages; a model that measures may measure them together.
   virtual void prefetch(std::span<const Stage>) {}
 };
@@ -63,8 +69,6 @@ class Capabilities {
   /// Whether stages of equal signature (signature.hpp) cost the same; then equal parts of a graph need
   /// one search.
   virtual bool structural() const { return false; }
-  /// Whether transfer_ms is the same for every pair of different devices.
-  virtual bool uniform_links() const { return false; }
 };
 
 /// What is known of whole schedules of the graph.

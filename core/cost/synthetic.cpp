@@ -73,10 +73,12 @@ std::unique_ptr<CostModel> SyntheticCost::of(const Graph& graph) {
       if (from == whole) continue;  // what puts strips together
       const double bytes = static_cast<double>(transfer_bytes(graph, p, id, Precision::fp32));
       const double all = static_cast<double>(transfer_bytes(graph_, from, whole, Precision::fp32));
-      transfers.push_back({p, id, transfer_ms(from, whole, 0, 1) * bytes / all});
+      transfers.push_back({p, id, (graph_.op(from).is_input() ? 0 : given_ms(from, whole)) * bytes / all});
     }
   }
-  return std::make_unique<SyntheticCost>(graph, std::move(ms), std::move(utilisation), transfers);
+  auto costs = std::make_unique<SyntheticCost>(graph, std::move(ms), std::move(utilisation), transfers);
+  costs->join(topology_, local_bytes_per_ms_);
+  return costs;
 }
 
 double SyntheticCost::stage_ms(const Stage& stage) {
@@ -94,8 +96,27 @@ double SyntheticCost::stage_ms(const Stage& stage) {
   return 0.5 * work + 0.5 * std::max(busy, longest);
 }
 
+void SyntheticCost::join(const Topology& topology, double local_bytes_per_ms) {
+  if (!(local_bytes_per_ms > 0 && std::isfinite(local_bytes_per_ms)))
+    throw Error("synthetic costs of graph '" + graph_.name() + "': the links' bandwidth must be above 0 bytes a ms");
+  topology_ = topology;
+  local_bytes_per_ms_ = local_bytes_per_ms;
+}
+
+std::int64_t SyntheticCost::link_class(int from, int to) const {
+  const LinkKind kind = topology_.kind(from, to);
+  return topology_.stated(kind) == nullptr ? -1 : static_cast<std::int64_t>(kind);
+}
+
 double SyntheticCost::transfer_ms(OpId producer, OpId consumer, int from, int to) {
   if (from == to || graph_.op(producer).is_input()) return 0;
+  const double ms = given_ms(producer, consumer);
+  const LinkCost* stated = topology_.stated(topology_.kind(from, to));
+  // What moves nothing costs nothing over any link.
+  return stated == nullptr || ms == 0 ? ms : stated->latency_ms + ms * (local_bytes_per_ms_ / stated->bytes_per_ms);
+}
+
+double SyntheticCost::given_ms(OpId producer, OpId consumer) const {
   const auto preds = graph_.preds(consumer);
   const auto it = std::ranges::lower_bound(preds, producer);
   return it == preds.end() || *it != producer ? 0 : transfer_[first_[consumer] + (it - preds.begin())];

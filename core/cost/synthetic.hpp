@@ -16,7 +16,7 @@ struct SyntheticTransfer {
 /// Latency t and utilisation u of every operator and w of every edge, all given. Operators that run
 /// side by side on one device take 0.5 * sum(t) + 0.5 * max(sum(t * u), max over groups of sum(t)):
 /// half way between one after another and perfect sharing. Transfers cost the same between any two
-/// devices; nothing within a device, and graph inputs are everywhere.
+/// devices, but for what join() says; nothing within a device, and graph inputs are everywhere.
 class SyntheticCost : public CostModel {
  public:
   /// `ms` (t, at least 0) and `utilisation` (u, in (0, 1]) are indexed by OpId; values of graph inputs
@@ -39,14 +39,24 @@ class SyntheticCost : public CostModel {
   double stage_ms(const Stage& stage) override;
   double stage_lower_bound_ms(const Stage& stage) override { return stage_ms(stage); }
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
-  bool uniform_links() const override { return true; }
+  /// The kinds that are stated are classes, and all others one.
+  std::int64_t link_class(int from, int to) const override;
+  const Topology& topology() const override { return topology_; }
+  /// Joins the devices so. `local_bytes_per_ms`: bandwidth of the links that the given transfers are of; one of a
+  /// kind that the topology states takes that link's latency, and its own by the ratio of the bandwidths. What is not
+  /// stated is as given.
+  void join(const Topology& topology, double local_bytes_per_ms);
 
  private:
   double share(const Graph& graph, OpId id) const;
+  /// Of an edge, whose producer is no input.
+  double given_ms(OpId producer, OpId consumer) const;
 
   Graph graph_;
   std::vector<double> ms_, utilisation_;
   double divisible_;
+  Topology topology_;
+  double local_bytes_per_ms_ = 1;
   std::vector<int> first_;        ///< of an operator's predecessors in transfer_
   std::vector<double> transfer_;  ///< in the order of graph_.preds
 };

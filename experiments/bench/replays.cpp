@@ -78,7 +78,8 @@ class Replaying {
         return worker;
       }
     }
-    Worker worker{.device = open_recorded({.kind = "sim", .profile = folder_}), .runner = nullptr};
+    Worker worker{.device = open_recorded({.kind = "sim", .profile = folder_, .topology = options_.topology}),
+                  .runner = nullptr};
     worker.runner = std::make_unique<Runner>(*worker.device, options_.store ? *options_.store : none_, MeasureOptions{},
                                              [this](const std::string& text) { say(text); });
     return worker;

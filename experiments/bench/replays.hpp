@@ -18,6 +18,7 @@ struct ReplayProgress {
 
 struct ReplayOptions {
   const ScheduleStore* store = nullptr;  ///< where answers are looked up and kept; none: all are found anew
+  Topology topology{};                   ///< as if GPUs were joined so
   int threads = 0;                       ///< 0: one a processor
   std::function<void(const ReplayProgress&)> report;  ///< called often, in the calling thread; may throw to stop
 };

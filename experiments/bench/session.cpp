@@ -98,6 +98,7 @@ class Session {
     if (const auto shared = std::ranges::find(shared_, what, &Record::what); shared != shared_.end()) return &*shared;
     if (const Record* made = file_ ? file_->made(key) : nullptr; made && same_graph(*made, what)) return made;
     if (device_.measures()) return nullptr;
+    if (!device_.assumed().all_local(what.gpus)) return nullptr;  // recorded where links were others
     const Record* record = recorded_.find(key);
     return record != nullptr && record->missing.empty() && same_graph(*record, what) ? record : nullptr;
   }
@@ -292,7 +293,8 @@ class Session {
       cli::check_interrupt();
       status_.show("searching " + countdown.text(now.done, now.total) + now.text);
     };
-    replay_cases(device_.profile_folder(), unknown, {.store = &store_, .report = report});
+    replay_cases(device_.profile_folder(), unknown,
+                 {.store = &store_, .topology = device_.assumed(), .report = report});
   }
 
   std::string not_run() const {

@@ -24,6 +24,7 @@ struct BenchOptions {
     cases.add_to(command);
     command.add_option("--gpus", cases.selection.gpus, "Device counts, as in 1,2,4 (default: 1)")->delimiter(',');
     add_device(command, device);
+    add_hosts(command, device);
     command.add_flag("--through-host", device.through_host,
                      "Move tensors between GPUs by way of host memory (needs a --profile of its own)");
     records.add_to(command);

@@ -1,6 +1,7 @@
 #include "experiments/cli/options.hpp"
 
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -191,6 +192,7 @@ Schedule ScheduleChoice::find(CostModel& costs, const Request& request,
 
 void RunOptions::add_to(CLI::App& app) {
   add_device(app, device);
+  add_hosts(app, device);
   app.add_option("--precision", precision, "fp32, tf32 or fp16");
 }
 
@@ -208,10 +210,30 @@ DeviceOptions RunOptions::device_options(int gpus, StatusLine& status, ProcessGr
   return options;
 }
 
+namespace {
+
+Topology hosts_of(const std::vector<double>& numbers) {
+  constexpr double bytes_per_ms = 1e6;  // of a GB/s
+  if (numbers.size() != 3 || numbers[0] < 1 || numbers[0] > 1e6 || numbers[0] != std::floor(numbers[0]))
+    throw Error("--hosts: three numbers are needed, GPUs of a host, GB/s and us between hosts, as in 8,50,20");
+  Topology topology(static_cast<int>(numbers[0]));
+  topology.state(LinkKind::network, {.latency_ms = numbers[2] / 1000, .bytes_per_ms = numbers[1] * bytes_per_ms});
+  return topology;
+}
+
+}  // namespace
+
 void add_device(CLI::App& app, DeviceOptions& device) {
   app.add_option("--device", device.kind, "gpu, sim (replay a profile) or auto");
   app.add_option("--profile", device.profile,
                  "Folder of the profile to replay, or to measure into (default: that of --out, else results/DEVICE)");
+}
+
+void add_hosts(CLI::App& app, DeviceOptions& device) {
+  const auto hosts = [&device](const std::vector<double>& numbers) { device.topology = hosts_of(numbers); };
+  app.add_option_function<std::vector<double>>(
+         "--hosts", hosts, "Replay as on several hosts: GPUs of a host, and GB/s and us between hosts, as in 8,50,20")
+      ->delimiter(',');
 }
 
 void add_share_cases(CLI::App& app, bool& share) {
@@ -234,6 +256,7 @@ bench::ShareCases sharing(ProcessGroup& processes, bool share, const DeviceOptio
   if (processes.size() > 1 && !share && !device.measures())
     throw Error("a replay runs in one process: give --share-cases, or start it without mpirun or srun");
   if (!share) return {};
+  if (options.topology != Topology()) throw Error("--share-cases: cases of assumed --hosts run in one process");
   const bench::ShareOptions what{.gpus = options.gpus,
                                  .through_host = options.through_host,
                                  .cache = session.cache,

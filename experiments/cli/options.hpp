@@ -106,6 +106,8 @@ struct RunOptions {
 
 /// --device and --profile.
 void add_device(CLI::App& app, DeviceOptions& device);
+/// --hosts.
+void add_hosts(CLI::App& app, DeviceOptions& device);
 
 /// --share-cases.
 void add_share_cases(CLI::App& app, bool& share);

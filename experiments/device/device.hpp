@@ -8,6 +8,7 @@
 
 #include "core/cost/cost_model.hpp"
 #include "core/cost/profile/profile.hpp"
+#include "core/cost/topology.hpp"
 #include "core/processes/process_group.hpp"
 #include "core/runtime/executor.hpp"
 #include "core/runtime/kernel_refinement.hpp"
@@ -48,6 +49,8 @@ class Device {
   virtual void open(Precision precision) = 0;
   /// Throws Error unless schedules may use so many devices, in this precision.
   virtual void require(int gpus, Precision precision) = 0;
+  /// How its devices are joined, where that is assumed and not what was measured; else as if one host had all.
+  virtual Topology assumed() const { return {}; }
   /// Costs of a graph on one of the devices. The graph and this object must outlive it.
   virtual std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) = 0;
   /// A valid schedule of the costs' graph, ready to run; with weights drawn from `seed`, where values
@@ -79,10 +82,11 @@ struct DeviceOptions {
   bool through_host = false;   ///< tensors travel between GPUs by way of host memory
   Report report{};             ///< may be empty
   std::vector<int> gpu_ids{};  ///< GPUs of this host that may be used; empty: all
+  Topology topology{};         ///< replays: as if GPUs were joined so
   ProcessGroup* processes = nullptr;  ///< that schedules of several devices run on; nullptr: this one alone
 };
 
-/// Throws Error where there is no such device, or no profile in the folder.
+/// Throws Error where there is no such device, or no profile in the folder, and for a topology of one that measures.
 std::unique_ptr<Device> open_device(const DeviceOptions& options);
 
 /// The two kinds, without a choice. Without CUDA in this build, open_gpu always throws.

@@ -42,7 +42,10 @@ std::unique_ptr<Device> open_device(const DeviceOptions& options) {
   if (options.kind == "sim") return open_recorded(options);
   if (options.kind != "gpu" && options.kind != "auto")
     throw Error("unknown device '" + options.kind + "'; there are: auto, gpu, sim");
-  if (options.kind == "gpu" || has_gpu()) {
+  const bool measures = options.kind == "gpu" || has_gpu();
+  if (measures && options.topology != Topology())
+    throw Error("--hosts is for replays (--device sim): GPUs are joined as they are");
+  if (measures) {
     DeviceOptions measured = options;
     // By way of host memory transfers take longer: a profile of their own must be named.
     if (measured.profile.empty() && !options.through_host) measured.profile = options.results;

@@ -7,6 +7,7 @@
 #include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/sim/sim_executor.hpp"
+#include "core/text_table.hpp"
 #include "experiments/device/device.hpp"
 #include "experiments/device/folders.hpp"
 
@@ -22,7 +23,9 @@ struct PrecisionContext {
 class RecordedDevice final : public Device {
  public:
   explicit RecordedDevice(const DeviceOptions& options)
-      : folder_(options.profile.empty() ? default_recorded_folder() : options.profile), report_(options.report) {
+      : folder_(options.profile.empty() ? default_recorded_folder() : options.profile),
+        report_(options.report),
+        topology_(options.topology) {
     if (!has_profile(folder_))
       throw Error("'" + folder_ + "' holds no profile (" + profile_file(folder_, Precision::fp32) +
                   " or another precision)");
@@ -33,10 +36,15 @@ class RecordedDevice final : public Device {
         break;
       }
     name_ = std::filesystem::path(folder_).lexically_normal().filename().string();
+    if (const LinkCost* link = topology_.stated(LinkKind::network))
+      hosts_ = ", hosts of " + std::to_string(topology_.host_devices()) + " GPUs joined by " +
+               significant(link->bytes_per_ms / 1e6, 4) + " GB/s and " + significant(link->latency_ms * 1000, 4) +
+               " us";
   }
 
   const DeviceFacts& facts() const override { return facts_; }
-  std::string replayed() const override { return "replayed from " + shown_folder(); }
+  std::string replayed() const override { return "replayed from " + shown_folder() + hosts_; }
+  Topology assumed() const override { return topology_; }
   std::string name() const override { return name_; }
   std::string profile_folder() const override { return folder_; }
 
@@ -46,7 +54,7 @@ class RecordedDevice final : public Device {
     std::error_code unknown;
     const auto time = std::filesystem::last_write_time(file, unknown).time_since_epoch().count();
     return std::filesystem::absolute(file).string() + " with " + std::to_string(measured.stages().size()) +
-           " stages, written " + std::to_string(time);
+           " stages, written " + std::to_string(time) + hosts_;
   }
 
   void open(Precision precision) override {
@@ -97,6 +105,7 @@ class RecordedDevice final : public Device {
     } catch (const Error& e) {
       throw Error(file + ": " + e.what());
     }
+    if (topology_ != Topology()) profile.assume(topology_);
     context = std::make_unique<PrecisionContext>(PrecisionContext{std::move(profile), {}});
     return context->profile;
   }
@@ -113,6 +122,8 @@ class RecordedDevice final : public Device {
 
   std::string folder_, name_;
   Report report_;
+  Topology topology_;
+  std::string hosts_;  ///< in words; empty: one
   DeviceFacts facts_;
   std::map<Precision, std::unique_ptr<PrecisionContext>> contexts_;
 };

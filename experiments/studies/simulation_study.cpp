@@ -17,6 +17,8 @@
 namespace opsched {
 namespace {
 
+constexpr double kBytesPerMs = 1e6;  // of a GB/s
+
 const std::vector<std::string> compared = {"sequential", "ios-parallel", "hios-lp-inter", "hios-mr-inter",
                                            "hios-lp",    "hios-mr",      "heft",          "reinsert"};
 
@@ -112,6 +114,27 @@ std::vector<SimulationStudy> make_studies() {
   studies.push_back(of_strips("strips", "Operators in strips of rows, nine tenths of their latency divide", "GPUs",
                               {2, 4, 8, 16, 32, 64},
                               [](double x, RandomDagOptions&, int& gpus) { gpus = static_cast<int>(x); }));
+  // Hosts of 8 GPUs, and graphs that fill several: HIOS's of four times the operators in as many layers.
+  const auto on_hosts = [](double gb_per_s, double us) {
+    const std::string speed = significant(gb_per_s, 4);
+    SimulationStudy study =
+        varied("hosts_" + speed, "Hosts of 8 GPUs joined by " + speed + " GB/s and " + significant(us, 4) + " us",
+               "GPUs", {8, 16, 32, 64}, [](double x, RandomDagOptions& dag, int& gpus) {
+                 gpus = static_cast<int>(x);
+                 dag.operators = 800;
+                 dag.dependencies = 1600;
+               });
+    study.dags = 10;
+    study.algorithms = {"hios-lp", "hios-mr", "heft", "reinsert"};
+    for (SimulationStudy::Point& point : study.points) {
+      point.topology = Topology(8);
+      point.topology.state(LinkKind::network, {.latency_ms = us / 1000, .bytes_per_ms = gb_per_s * kBytesPerMs});
+    }
+    return study;
+  };
+  studies.push_back(on_hosts(400, 20));
+  studies.push_back(on_hosts(50, 20));
+  studies.push_back(on_hosts(12.5, 50));
   return studies;
 }
 
@@ -277,6 +300,7 @@ void run_simulation(const SimulationStudy& study, const SimulationOptions& optio
       };
       SyntheticCost cost =
           synthetic_cost(random_dag(point.dag(options.seed * 1'000'000 + static_cast<std::uint64_t>(dag))));
+      cost.join(point.topology, kLocalLinkGbs * kBytesPerMs);
       add_dag(columns, cost, study, point.gpus, options.window, progress);
     }
     for (std::size_t a = 0; a < columns.size(); ++a) {

@@ -1,5 +1,5 @@
-// HIOS's simulation studies, and some of our own: against the optimum, on a mixed population, of speed, and of
-// operators in strips.
+// HIOS's simulation studies, and some of our own: against the optimum, on a mixed population, of speed, of operators in
+// strips, and of several hosts.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,15 @@ namespace opsched {
 /// distance from the optimum.
 enum class Measure { makespan, share, time, gap };
 
+/// Bandwidth of the links that a DAG's transfers are of, GB/s, where a study has hosts: NVLink's of an H200.
+inline constexpr double kLocalLinkGbs = 400;
+
 struct SimulationStudy {
   struct Point {
     double x;
     int gpus;
     std::function<RandomDagOptions(std::uint64_t seed)> dag;
+    Topology topology{};  ///< one host, or hosts whose links are stated beside kLocalLinkGbs
   };
   std::string name, title, parameter;
   Measure measure = Measure::makespan;

@@ -94,9 +94,9 @@ class LongestPaths {
   int best_device() {
     int best = none;
     double best_ms = std::numeric_limits<double>::infinity(), best_end = best_ms;
-    bool tried_empty = false;
+    tried_empty_.assign(problem_.devices(), 0);
     for (int device = 0; device < problem_.devices(); ++device) {
-      if (orders_[device].empty() && problem_.uniform() && std::exchange(tried_empty, true)) continue;
+      if (orders_[device].empty() && std::exchange(tried_empty_[problem_.twin(device)], 1)) continue;
       const double ms = makespan_on(device, best_ms), end = trial_[path_.back()];
       if (ms < best_ms || (ms == best_ms && end < best_end)) {
         best = device;
@@ -215,6 +215,7 @@ class LongestPaths {
 
   const HiosProblem& problem_;
   DeviceOrders orders_;
+  std::vector<char> tried_empty_;  ///< by twin
   std::vector<int> device_;
   std::vector<char> joined_;  ///< has an edge to or from a placed operator
   Pending pending_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -29,7 +30,7 @@ HiosProblem::HiosProblem(CostModel& cost, int devices) : cost_(&cost), devices_(
     for (OpId from : graph.preds(to))
       if (!graph.op(from).is_input()) edges.push_back({from, to});
 
-  // Pairs of devices with the same transfers share one class.
+  // Pairs of devices with the same transfers share one class; those of one class of links are not asked for twice.
   const auto ask = [&](int from, int to) {
     std::vector<double> ms;
     ms.reserve(edges.size());
@@ -39,20 +40,23 @@ HiosProblem::HiosProblem(CostModel& cost, int devices) : cost_(&cost), devices_(
   };
   if (devices == 1) {
     links_.emplace_back(edges.size(), 0.0);
-  } else if (cost.uniform_links()) {
-    links_.push_back(ask(0, 1));
   } else {
+    std::map<std::int64_t, int> asked;  // class of links to ours
     link_.assign(static_cast<std::size_t>(devices) * devices, 0);
     for (int from = 0; from < devices; ++from)
       for (int to = 0; to < devices; ++to) {
         if (from == to) continue;
-        std::vector<double> ms = ask(from, to);
-        const auto known = std::ranges::find(links_, ms);
-        link_[from * devices + to] = static_cast<int>(known - links_.begin());
-        if (known == links_.end()) links_.push_back(std::move(ms));
+        const auto [it, fresh] = asked.try_emplace(cost.link_class(from, to), 0);
+        if (fresh) {
+          std::vector<double> ms = ask(from, to);
+          const auto known = std::ranges::find(links_, ms);
+          it->second = static_cast<int>(known - links_.begin());
+          if (known == links_.end()) links_.push_back(std::move(ms));
+        }
+        link_[from * devices + to] = it->second;
       }
-    if (links_.size() == 1) link_.clear();
   }
+  find_twins();
   worst_ = links_.front();
   for (const auto& ms : links_)
     for (std::size_t e = 0; e < ms.size(); ++e) worst_[e] = std::max(worst_[e], ms[e]);
@@ -102,6 +106,20 @@ HiosProblem::HiosProblem(CostModel& cost, int devices) : cost_(&cost), devices_(
     const int from = number[edges[by_consumer[e]].from], to = number[edges[by_consumer[e]].to];
     pred_.push_back({from, e});
     succ_[free[from]++] = {to, e};
+  }
+}
+
+void HiosProblem::find_twins() {
+  const auto alike = [&](int a, int b) {
+    if (link(a, b) != link(b, a)) return false;
+    for (int c = 0; c < devices_; ++c)
+      if (c != a && c != b && (link(a, c) != link(b, c) || link(c, a) != link(c, b))) return false;
+    return true;
+  };
+  for (int d = 0; d < devices_; ++d) {
+    int first = 0;
+    while (first < d && (twin_[first] != first || !alike(first, d))) ++first;
+    twin_.push_back(first);
   }
 }
 

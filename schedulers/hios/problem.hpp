@@ -27,8 +27,11 @@ class HiosProblem {
   int size() const { return static_cast<int>(ms_.size()); }
   int edges() const { return static_cast<int>(worst_.size()); }
   int devices() const { return devices_; }
-  /// Same transfers between any two devices: two devices without operators are alike.
+  /// Same transfers between any two devices: all are alike.
   bool uniform() const { return links_.size() == 1; }
+  /// The first device that a device could change places with, itself if there is none before it: two without operators
+  /// that have one twin are alike.
+  int twin(int device) const { return twin_[device]; }
 
   OpId op(int v) const { return op_[v]; }
   double ms(int v) const { return ms_[v]; }
@@ -37,22 +40,24 @@ class HiosProblem {
   std::span<const Arc> succs(int v) const { return {succ_.data() + succ_first_[v], succ_.data() + succ_first_[v + 1]}; }
 
   /// Of an edge; 0 within a device.
-  double transfer(int edge, int from, int to) const {
-    return from == to ? 0.0 : links_[link_.empty() ? 0 : link_[from * devices_ + to]][edge];
-  }
+  double transfer(int edge, int from, int to) const { return from == to ? 0.0 : links_[link(from, to)][edge]; }
   /// Largest transfer of an edge over all pairs of devices.
   double worst_transfer(int edge) const { return worst_[edge]; }
   /// Longest path from the start of an operator to the end of the graph, transfers in full.
   double rest(int v) const { return rest_[v]; }
 
  private:
+  int link(int from, int to) const { return link_.empty() ? 0 : link_[from * devices_ + to]; }
+  void find_twins();
+
   CostModel* cost_;
   int devices_;
   std::vector<OpId> op_;
   std::vector<double> ms_, rest_;
   std::vector<int> pred_first_, succ_first_;
   std::vector<Arc> pred_, succ_;
-  std::vector<int> link_;                   ///< class of a pair of devices; empty: one class
+  std::vector<int> twin_;                   ///< by device
+  std::vector<int> link_;                   ///< class of a pair of devices; empty: one device
   std::vector<std::vector<double>> links_;  ///< by class, by edge
   std::vector<double> worst_;
 };

@@ -66,6 +66,17 @@ TEST(Cli, UnknownNamesAreRefusedWithTheKnownOnes) {
   expect_refused("bench '--benchmark_filter=(('" + profile, {"(("});
 }
 
+TEST(Cli, ReplaysSayWhichHostsAreAssumed) {
+  const std::string bench = "bench --network squeezenet --scheduler greedy --device sim --profile " + made_up_profile();
+  EXPECT_TRUE(contains(output_of(bench + " --hosts 8,12.5,50"), ", hosts of 8 GPUs joined by 12.5 GB/s and 50 us"));
+  EXPECT_FALSE(contains(output_of(bench), "hosts of"));
+  for (const std::string wrong : {"8", "8,50", "0,50,20", "1.5,50,20", "8,50,20,1"})
+    expect_refused(bench + " --hosts " + wrong, {"--hosts", "as in 8,50,20"});
+  expect_refused(bench + " --hosts 8,0,20", {"'network'", "bandwidth"});
+  expect_refused(bench + " --hosts 8,50,-1", {"'network'", "latency"});
+  expect_refused("bench --network squeezenet --device gpu --hosts 8,50,20", {"--hosts", "--device sim"});
+}
+
 TEST(Cli, WhichGraphMustBeClear) {
   expect_refused("show", {"--graph"});
   expect_refused("show squeezenet --graph g.json", {"'squeezenet'", "g.json"});

@@ -172,6 +172,16 @@ class Errors(SeveralProcesses):
         other = [build if w == PROGRAM else w for w in words]
         self.assert_refused(run(*words, ":", *other[1:]), "rank 1 runs another build of opsched")
 
+    def test_no_gpu_on_a_rank(self):
+        for command in (("run", "squeezenet", "--schedule", self.schedule(2)),
+                        ("bench", "--network", "squeezenet", "--gpus", 2, "--out", self.path / "none")):
+            result = run("mpirun", "-n", 2, PROGRAM, *command, "--image", 64, "--device", "gpu")
+            self.assert_refused(result, "GPU")
+        self.assertFalse((self.path / "none").exists())
+
+    def test_a_schedule_for_one_device(self):
+        self.assert_refused(run(*self.words(2, "--schedule", self.schedule(1))), "2 processes for a schedule of 1 device")
+
     def test_a_command_for_one_process(self):
         self.assert_refused(run("mpirun", "-n", 2, PROGRAM, "count", "squeezenet"), "opsched count runs in one process")
 

@@ -25,7 +25,7 @@ class UnevenLinks : public SyntheticCost {
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override {
     return SyntheticCost::transfer_ms(producer, consumer, from, to) * (1 + (3 * from + 5 * to) % 4);
   }
-  bool uniform_links() const override { return false; }
+  std::int64_t link_class(int from, int to) const override { return (3 * from + 5 * to) % 4; }
 };
 
 /// Start of every operator of a partial placement whose devices run in ascending order; the makespan.

@@ -56,6 +56,8 @@ class MeasuredCost : public CostModel {
   double stage_lower_bound_ms(const Stage& stage) override { return estimator().stage_lower_bound_ms(stage); }
   /// From the profile's transfers; throws Error where it has none.
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
+  std::int64_t link_class(int from, int to) const override { return profile_.link_class(from, to); }
+  const Topology& topology() const override { return profile_.topology(); }
 
   bool measures() const override { return true; }
   bool bounds_hold() const override { return false; }
@@ -63,7 +65,6 @@ class MeasuredCost : public CostModel {
   bool stage_known(const Stage& stage) const override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
   bool kind_known(std::uint64_t kind) const override { return profile_.holds_kind(kind); }
   bool structural() const override { return true; }
-  bool uniform_links() const override { return profile_.uniform_links(); }
 
   std::optional<double> schedule_ms(const Schedule& schedule) override;
   void prefetch_schedules(std::span<const Schedule> schedules) override;

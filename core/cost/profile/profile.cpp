@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -115,51 +116,55 @@ void Profile::record_stage(const std::string& key, const ProfileEntry& record) {
   log(profile_text::stage_line(key, value));
 }
 
-void Profile::record_transfer(int from, int to, std::int64_t bytes, const ProfileEntry& record) {
+void Profile::record_transfer(int from, int to, std::int64_t bytes, const ProfileEntry& record, LinkKind kind) {
   const std::string name = "transfer of " + std::to_string(bytes) + " bytes";
   if (from < 0 || to < 0 || from == to || bytes < 0) throw Error("not a " + name + " between two devices");
   const std::tuple key(from, to, bytes);
   const ProfileEntry value = checked(name, record);
-  if (improve(transfers_, key, value, better)) log(profile_text::transfer_line(key, value));
+  if (improve(transfers_[kind], key, value, better)) log(profile_text::transfer_line(kind, key, value));
 }
 
-bool Profile::link_measured(int from, int to) const {
-  const auto pair = transfers_.lower_bound({from, to, 0});
-  return pair != transfers_.end() && std::get<0>(pair->first) == from && std::get<1>(pair->first) == to;
-}
-
-bool Profile::uniform_links() const {
-  if (transfers_.empty()) return true;
-  const auto& [from, to, bytes] = transfers_.begin()->first;
-  const auto& [last_from, last_to, last_bytes] = transfers_.rbegin()->first;
-  return from == last_from && to == last_to;
+const Transfers& Profile::transfers(LinkKind kind) const {
+  static const Transfers none;
+  const auto it = transfers_.find(kind);
+  return it == transfers_.end() ? none : it->second;
 }
 
 double Profile::transfer_ms(int from, int to, std::int64_t bytes) const {
-  if (transfers_.empty())
+  const LinkKind kind = topology_.kind(from, to);
+  if (const LinkCost* stated = topology_.stated(kind)) return stated->ms(static_cast<double>(bytes));
+  if (const std::optional<double> ms = transfer_latency(transfers(kind), from, to, bytes)) return *ms;
+  if (kind == LinkKind::local)
     throw Error("the profile of '" + device_.name + "' has no transfers: measure it on a host with several GPUs");
-  // The pair's points are neighbours in the map: (from, to, 0) up to (from, to, most).
-  const auto along = [&](int a, int b) {
-    const auto first = transfers_.lower_bound({a, b, 0});
-    const auto last = transfers_.lower_bound({a, b + 1, 0});
-    auto high = transfers_.lower_bound({a, b, bytes});
-    if (high == first) return first->second.ms;
-    if (high == last && std::prev(high) != first) --high;
-    auto low = std::prev(high);
-    if (high == last) return low->second.ms * std::max(1.0, double(bytes) / double(std::get<2>(low->first)));
-    const double x0 = double(std::get<2>(low->first)), x1 = double(std::get<2>(high->first));
-    const double slope = std::max(0.0, (high->second.ms - low->second.ms) / (x1 - x0));
-    return bytes > x1 ? high->second.ms + slope * (bytes - x1)
-                      : low->second.ms + (high->second.ms - low->second.ms) * (bytes - x0) / (x1 - x0);
-  };
-  if (link_measured(from, to)) return along(from, to);
-  std::vector<double> others;
-  for (auto it = transfers_.begin(); it != transfers_.end();) {
-    const auto [a, b, size] = it->first;
-    others.push_back(along(a, b));
-    it = transfers_.lower_bound({a, b + 1, 0});
-  }
-  return quantile(std::move(others), 0.5);
+  throw Error("the profile of '" + device_.name + "' has no transfers over links of kind '" + to_string(kind) +
+              "', which join devices " + std::to_string(from) + " and " + std::to_string(to) +
+              ": measure them, or state what they cost");
+}
+
+std::int64_t Profile::link_class(int from, int to) const {
+  const LinkKind kind = topology_.kind(from, to);
+  const bool own = topology_.stated(kind) == nullptr && holds_pair(transfers(kind), from, to);
+  const std::int64_t pair = own ? 1 + (static_cast<std::int64_t>(from) << 16 | to) : 0;
+  return pair * static_cast<std::int64_t>(kLinkKinds.size()) + static_cast<std::int64_t>(kind);
+}
+
+void Profile::set_topology(const Topology& topology) {
+  if (topology == topology_) return;
+  const auto several = std::ranges::find_if(schedules_, [](const auto& entry) { return entry.second.origin.gpus > 1; });
+  if (several != schedules_.end())
+    throw Error("schedules of several devices were measured on other links (" + several->second.origin.network +
+                "); measure into another folder (--profile, --out)");
+  topology_ = topology;
+  log(profile_text::topology_line(topology_));
+}
+
+void Profile::assume(const Topology& topology) {
+  const Topology before = std::exchange(topology_, topology);
+  if (before == topology) return;
+  std::erase_if(schedules_, [&](const auto& entry) {
+    const int devices = entry.second.origin.gpus;
+    return !(before.all_local(devices) && topology.all_local(devices) && !topology.stated(LinkKind::local));
+  });
 }
 
 const ScheduleRecord* Profile::find_schedule(const std::string& graph, const std::string& schedule) const {
@@ -192,8 +197,11 @@ void Profile::merge(const Profile& other) {
   require_precision(other.precision_);
   add_facts(other.device_);
   for (const auto& [key, record] : other.stages_) record_stage(key, record);
-  for (const auto& [key, record] : other.transfers_)
-    record_transfer(std::get<0>(key), std::get<1>(key), std::get<2>(key), record);
+  if (topology_ != other.topology_)
+    throw Error("the profiles of '" + device_.name + "' were measured on devices that are joined in different ways");
+  for (const auto& [kind, transfers] : other.transfers_)
+    for (const auto& [key, record] : transfers)
+      record_transfer(std::get<0>(key), std::get<1>(key), std::get<2>(key), record, kind);
   for (const auto& [key, record] : other.schedules_) record_schedule(key.first, key.second, record);
   for (const auto& [name, value] : other.calibration_) set_calibration(name, value);
 }

@@ -10,6 +10,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/cost/profile/transfer_table.hpp"
+#include "core/cost/topology.hpp"
 #include "core/graph/image_size.hpp"
 #include "core/precision.hpp"
 
@@ -26,14 +28,6 @@ struct DeviceFacts {
   int sm_clock_min_mhz = 0, sm_clock_max_mhz = 0;  ///< seen while measuring; 0: unknown
   int memory_clock_min_mhz = 0, memory_clock_max_mhz = 0;
   bool operator==(const DeviceFacts&) const = default;
-};
-
-/// One measured latency. Numbers are rounded to what the file holds (5 digits) when recorded.
-struct ProfileEntry {
-  double ms = 0;
-  double mad_ratio = 0;  ///< median absolute deviation over the median
-  int runs = 0;
-  bool operator==(const ProfileEntry&) const = default;
 };
 
 /// Origin of a schedule, by which schedules are grouped and shown (not by their keys).
@@ -97,15 +91,24 @@ class Profile {
   void record_stage(const std::string& key, const ProfileEntry& record);
   const std::unordered_map<std::string, ProfileEntry>& stages() const { return stages_; }
 
-  void record_transfer(int from, int to, std::int64_t bytes, const ProfileEntry& record);
-  /// By (from, to, bytes).
-  const std::map<std::tuple<int, int, std::int64_t>, ProfileEntry>& transfers() const { return transfers_; }
-  /// Interpolated between the measured sizes of the pair, beyond them by the bandwidth at the end;
-  /// a pair that was never measured: the median over those that were. Throws Error if there is none.
+  void record_transfer(int from, int to, std::int64_t bytes, const ProfileEntry& record,
+                       LinkKind kind = LinkKind::local);
+  /// Measured over links of this kind.
+  const Transfers& transfers(LinkKind kind = LinkKind::local) const;
+  /// Over the link that joins these devices in topology(): what is stated for its kind, or what transfer_latency finds
+  /// among the kind's measurements. Throws Error where there are none.
   double transfer_ms(int from, int to, std::int64_t bytes) const;
-  bool link_measured(int from, int to) const;
-  /// Whether transfer_ms is the same for every pair: at most one was measured.
-  bool uniform_links() const;
+  /// As Latencies::link_class: pairs that were measured each have one of their own, those of one kind that were not
+  /// one.
+  std::int64_t link_class(int from, int to) const;
+
+  /// How the devices are joined that schedules() were measured on, and that others are searched for.
+  const Topology& topology() const { return topology_; }
+  /// Of devices that are to be measured. Throws Error where schedules of several devices were measured on others.
+  void set_topology(const Topology& topology);
+  /// Sees the device as if it were joined with others in this way, of which nothing is measured: schedules that would
+  /// cross other links than when they were measured are forgotten. For a profile that is not written.
+  void assume(const Topology& topology);
 
   const ScheduleRecord* find_schedule(const std::string& graph, const std::string& schedule) const;
   void record_schedule(const std::string& graph, const std::string& schedule, const ScheduleRecord& record);
@@ -116,7 +119,7 @@ class Profile {
   const std::map<std::string, double>& calibration() const { return calibration_; }
   void set_calibration(const std::string& name, double value);
 
-  /// Takes over everything of a profile of the same device and precision. Throws Error otherwise.
+  /// Takes over everything of a profile of the same device, precision and topology. Throws Error otherwise.
   void merge(const Profile& other);
 
  private:
@@ -128,7 +131,8 @@ class Profile {
   Precision precision_;
   std::unordered_map<std::string, ProfileEntry> stages_;
   std::unordered_set<std::uint64_t> kinds_;  ///< of stages_
-  std::map<std::tuple<int, int, std::int64_t>, ProfileEntry> transfers_;
+  std::map<LinkKind, Transfers> transfers_;
+  Topology topology_;
   std::map<std::pair<std::string, std::string>, ScheduleRecord> schedules_;
   std::map<std::string, double> calibration_;
   std::unique_ptr<LineJournal> journal_;

@@ -87,9 +87,33 @@ ProfileEntry read_record(const json& j, std::size_t first) {
   return {j.at(first).get<double>(), j.at(first + 1).get<double>(), integer<int>(j.at(first + 2))};
 }
 
+/// [from, to, bytes, ms, mad_ratio, runs], and behind it the kind of link, if it is not local.
+std::string transfer_text(LinkKind kind, const std::tuple<int, int, std::int64_t>& key, const ProfileEntry& r) {
+  const auto [from, to, bytes] = key;
+  return "[" + std::to_string(from) + "," + std::to_string(to) + "," + std::to_string(bytes) + "," + triple(r) +
+         (kind == LinkKind::local ? "" : "," + in_quotes(to_string(kind))) + "]";
+}
+
 void read_transfer(Profile& profile, const json& j) {
   profile.record_transfer(integer<int>(j.at(0)), integer<int>(j.at(1)), integer<std::int64_t>(j.at(2)),
-                          read_record(j, 3));
+                          read_record(j, 3), j.size() > 6 ? parse_link_kind(j.at(6)) : LinkKind::local);
+}
+
+std::string topology_text(const Topology& topology) {
+  json links = json::object();
+  for (const auto& [kind, cost] : topology.links())
+    links[to_string(kind)] = {{"latency_ms", cost.latency_ms}, {"bytes_per_ms", cost.bytes_per_ms}};
+  return json{{"host_devices", topology.host_devices()},
+              {"process_devices", topology.process_devices()},
+              {"links", std::move(links)}}
+      .dump();
+}
+
+Topology read_topology(const json& j) {
+  Topology topology(integer<int>(j.at("host_devices")), integer<int>(j.at("process_devices")));
+  for (const auto& [kind, cost] : j.at("links").items())
+    topology.state(parse_link_kind(kind), {cost.at("latency_ms"), cost.at("bytes_per_ms")});
+  return topology;
 }
 
 std::string origin_text(const ScheduleOrigin& o) {
@@ -172,11 +196,10 @@ std::string facts_line(const DeviceFacts& device) { return "{\"device\":" + fact
 std::string stage_line(const std::string& key, const ProfileEntry& r) {
   return "{\"stage\":[" + in_quotes(key) + "," + triple(r) + "]}";
 }
-std::string transfer_line(const std::tuple<int, int, std::int64_t>& key, const ProfileEntry& r) {
-  const auto [from, to, bytes] = key;
-  return "{\"transfer\":[" + std::to_string(from) + "," + std::to_string(to) + "," + std::to_string(bytes) + "," +
-         triple(r) + "]}";
+std::string transfer_line(LinkKind kind, const std::tuple<int, int, std::int64_t>& key, const ProfileEntry& r) {
+  return "{\"transfer\":" + transfer_text(kind, key, r) + "}";
 }
+std::string topology_line(const Topology& topology) { return "{\"topology\":" + topology_text(topology) + "}"; }
 std::string schedule_line(const std::pair<std::string, std::string>& key, const ScheduleRecord& r) {
   return "{\"schedule\":" + schedule_text(key, r) + "}";
 }
@@ -206,11 +229,11 @@ void Profile::save(const std::string& path) {
         map_operators(item.first, [&](const std::string& op) { return std::to_string(operators.at(op)); });
     return std::string("[") + in_quotes(key) + "," + triple(item.second) + "]";
   });
-  add_list(text, "transfers", transfers_, [](const auto& item) {
-    const auto [from, to, bytes] = item.first;
-    return "[" + std::to_string(from) + "," + std::to_string(to) + "," + std::to_string(bytes) + "," +
-           triple(item.second) + "]";
-  });
+  if (topology_ != Topology()) text += ",\n\"topology\":" + topology_text(topology_);
+  std::vector<std::string> transfers;
+  for (const auto& [kind, table] : transfers_)
+    for (const auto& [key, record] : table) transfers.push_back(transfer_text(kind, key, record));
+  add_list(text, "transfers", transfers, [](const std::string& item) { return item; });
   add_list(text, "schedules", schedules_, [](const auto& item) { return schedule_text(item.first, item.second); });
   add_list(text, "calibration", calibration_,
            [](const auto& item) { return std::string("[") + in_quotes(item.first) + "," + number(item.second) + "]"; });
@@ -237,6 +260,7 @@ void Profile::read_file_text(const std::string& path, const std::string& text) {
       });
       record_stage(key, read_record(stage, 1));
     }
+    if (j.contains("topology")) set_topology(read_topology(j.at("topology")));
     for (const json& t : j.at("transfers")) read_transfer(*this, t);
     for (const json& s : j.at("schedules")) record_schedule(s.at(0), s.at(1), read_schedule(s));
     for (const json& c : j.at("calibration")) set_calibration(c.at(0), c.at(1));
@@ -268,6 +292,8 @@ void Profile::read_journal(const std::string& path, const std::string& text) {
         record_stage(item.at(0), read_record(item, 1));
       } else if (j.contains("transfer")) {
         read_transfer(*this, item);
+      } else if (j.contains("topology")) {
+        set_topology(read_topology(item));
       } else if (j.contains("schedule")) {
         record_schedule(item.at(0), item.at(1), read_schedule(item));
       } else if (j.contains("calibration")) {

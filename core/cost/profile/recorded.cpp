@@ -124,11 +124,8 @@ double RecordedCost::stage_ms(const Stage& stage) {
 
 double RecordedCost::transfer_ms(OpId producer, OpId consumer, int from, int to) {
   if (from == to) return 0;
-  // All pairs that were never measured are alike: one entry for them.
-  const std::uint64_t pair =
-      profile_.link_measured(from, to) ? static_cast<std::uint64_t>(from) << 10 | static_cast<std::uint64_t>(to) : 0;
-  const std::uint64_t edge = static_cast<std::uint64_t>(producer) << 22 | static_cast<std::uint64_t>(consumer);
-  const auto [it, fresh] = transfers_.try_emplace(pair << 44 | edge, 0.0);
+  const std::uint64_t edge = static_cast<std::uint64_t>(producer) << 32 | static_cast<std::uint64_t>(consumer);
+  const auto [it, fresh] = transfers_[profile_.link_class(from, to)].try_emplace(edge, 0.0);
   if (fresh)
     it->second = profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, profile_.precision()));
   return it->second;

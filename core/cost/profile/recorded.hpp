@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -53,11 +54,12 @@ class RecordedCost : public CostModel {
   bool bounds_hold() const override { return false; }
   bool all_stages_known() const override { return false; }
   bool structural() const override { return true; }
-  bool uniform_links() const override { return profile_.uniform_links(); }
   /// If the profile holds this very schedule.
   std::optional<double> schedule_ms(const Schedule& schedule) override;
   std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(graph_, profile_, devices); }
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
+  std::int64_t link_class(int from, int to) const override { return profile_.link_class(from, to); }
+  const Topology& topology() const override { return profile_.topology(); }
   /// The model's, with what calibrate() (runtime/sim) found for whole schedules.
   ContentionLaw contention_law() override { return law_; }
 
@@ -76,8 +78,8 @@ class RecordedCost : public CostModel {
   StageSigner signer_;
   std::vector<Task> tasks_;  ///< by OpId
   std::unordered_map<std::string, double> estimates_, merges_;
-  std::unordered_map<std::uint64_t, double> transfers_;
-  std::unordered_set<std::string> asked_;  ///< recorded ones
+  std::map<std::int64_t, std::unordered_map<std::uint64_t, double>> transfers_;  ///< by class of link, by edge
+  std::unordered_set<std::string> asked_;                                        ///< recorded ones
 };
 
 /// Names under which a profile's calibration holds ContentionLaw's numbers for whole schedules.

@@ -19,7 +19,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kBeat{250};
 constexpr std::size_t kPiece = std::size_t{1} << 30;  // MPI counts in int
-constexpr int kSignOfLife = 0;                        // tag, in a communicator of its own
+constexpr std::chrono::seconds kAbort{5};
+constexpr int kSignOfLife = 0;  // tag, in a communicator of its own
 
 void mpi_check(int status, const char* call) {
   if (status == MPI_SUCCESS) return;
@@ -194,6 +195,11 @@ class MpiGroup final : public ProcessGroup {
   void fail(const std::string& why) override { life_->say(why); }
 
   void end_all(int code) override {
+    // MPI_Abort waits until other hosts have heard of it, for ever where they cannot be reached.
+    std::thread([code] {
+      std::this_thread::sleep_for(kAbort);
+      std::_Exit(code);
+    }).detach();
     MPI_Abort(MPI_COMM_WORLD, code);
     std::_Exit(code);
   }

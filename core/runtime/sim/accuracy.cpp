@@ -25,10 +25,12 @@ Profile without(const Profile& profile, const Keys& hidden) {
   Profile part(profile.device(), profile.precision());
   for (const auto& [key, record] : profile.stages())
     if (!hidden.contains(key)) part.record_stage(key, record);
-  for (const auto& [link, record] : profile.transfers()) {
-    const auto& [from, to, bytes] = link;
-    part.record_transfer(from, to, bytes, record);
-  }
+  part.set_topology(profile.topology());
+  for (const LinkKind kind : kLinkKinds)
+    for (const auto& [link, record] : profile.transfers(kind)) {
+      const auto& [from, to, bytes] = link;
+      part.record_transfer(from, to, bytes, record, kind);
+    }
   for (const auto& [key, record] : profile.schedules()) part.record_schedule(key.first, key.second, record);
   return part;
 }

@@ -17,11 +17,16 @@ std::map<int, double> destinations(Latencies& cost, const std::vector<Slot>& slo
 }
 
 Simulation::Transfer Links::send(OpId op, int from, int to, double now, double ms) {
+  const LinkKind kind = topology_.kind(from, to);
+  const bool hosts = kind == LinkKind::network;
+  const LinkCost* stated = topology_.stated(kind);
+  const double latency = stated ? stated->latency_ms : latency_;
   double& link = link_[{from, to}];
-  double &out = out_[from], &in = in_[to];
+  double& out = out_[{hosts, hosts ? topology_.host_of(from) : from}];
+  double& in = in_[{hosts, hosts ? topology_.host_of(to) : to}];
   const double start = std::max({now, link, out, in});
   link = start + ms;
-  if (std::isfinite(latency_)) out = in = start + std::max(0.0, ms - latency_);
+  if (std::isfinite(latency_)) out = in = start + std::max(0.0, ms - latency);
   return {op, from, to, start, link};
 }
 

@@ -224,7 +224,7 @@ class DataflowRun {
   std::vector<Unit> units_;
   std::vector<int> unit_of_;
   std::vector<Device> devices_;
-  Links links_{law_.transfer_latency_ms};
+  Links links_{law_.transfer_latency_ms, cost_.topology()};
   std::vector<Simulation::Transfer> transfers_;
   std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> starts_;
 };
@@ -339,7 +339,7 @@ class BarrierRun {
   Latencies& cost_;
   const Graph& graph_;
   ContentionLaw law_;
-  Links links_{law_.transfer_latency_ms};
+  Links links_{law_.transfer_latency_ms, cost_.topology()};
   std::vector<StageRun> runs_;
   std::vector<int> stage_of_;
   Simulation result_;

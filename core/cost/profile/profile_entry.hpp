@@ -1,0 +1,13 @@
+#pragma once
+
+namespace opsched {
+
+/// One measured latency. Numbers are rounded to what a profile's file holds (5 digits) when recorded.
+struct ProfileEntry {
+  double ms = 0;
+  double mad_ratio = 0;  ///< median absolute deviation over the median
+  int runs = 0;
+  bool operator==(const ProfileEntry&) const = default;
+};
+
+}  // namespace opsched

@@ -1,0 +1,59 @@
+#include "core/cost/topology.hpp"
+
+#include <cmath>
+
+#include "core/names.hpp"
+
+namespace opsched {
+
+std::string to_string(LinkKind kind) {
+  switch (kind) {
+    case LinkKind::local:
+      return "local";
+    case LinkKind::nccl:
+      return "nccl";
+    default:
+      return "network";
+  }
+}
+
+LinkKind parse_link_kind(const std::string& name) {
+  for (const LinkKind kind : kLinkKinds)
+    if (name == to_string(kind)) return kind;
+  throw Error("unknown kind of link '" + name +
+              "'; known: " + joined(kLinkKinds, [](LinkKind kind) { return to_string(kind); }));
+}
+
+Topology::Topology(int host_devices, int process_devices)
+    : host_devices_(host_devices), process_devices_(process_devices) {
+  if (host_devices < 0 || process_devices < 0)
+    throw Error("the devices of a host, or of a process, cannot be fewer than 0 (0: no limit)");
+  if (host_devices > 0 && process_devices > 0 && host_devices % process_devices != 0)
+    throw Error("processes of " + std::to_string(process_devices) + " devices do not fill a host of " +
+                std::to_string(host_devices) + ": a process has devices of one host");
+}
+
+LinkKind Topology::kind(int from, int to) const {
+  if (host_of(from) != host_of(to)) return LinkKind::network;
+  const bool one_process = process_devices_ == 0 || from / process_devices_ == to / process_devices_;
+  return one_process ? LinkKind::local : LinkKind::nccl;
+}
+
+bool Topology::all_local(int devices) const {
+  return devices < 2 || kind(0, devices - 1) == LinkKind::local;  // neighbours in number
+}
+
+void Topology::state(LinkKind kind, LinkCost cost) {
+  if (!(cost.latency_ms >= 0 && std::isfinite(cost.latency_ms)))
+    throw Error("link '" + to_string(kind) + "': its latency must be a number of ms that is not negative");
+  if (!(cost.bytes_per_ms > 0 && std::isfinite(cost.bytes_per_ms)))
+    throw Error("link '" + to_string(kind) + "': its bandwidth must be above 0 bytes a ms");
+  links_[kind] = cost;
+}
+
+const LinkCost* Topology::stated(LinkKind kind) const {
+  const auto it = links_.find(kind);
+  return it == links_.end() ? nullptr : &it->second;
+}
+
+}  // namespace opsched

@@ -1,0 +1,57 @@
+// How devices are joined: which share a host or a process, and what kind of link that makes between two of them.
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+
+namespace opsched {
+
+/// local: one process moves tensors between GPUs of a host, by NVLink, PCIe or host memory. nccl: two processes of a
+/// host. network: two hosts.
+enum class LinkKind { local, nccl, network };
+inline constexpr std::array kLinkKinds = {LinkKind::local, LinkKind::nccl, LinkKind::network};  ///< all of them
+std::string to_string(LinkKind kind);
+/// Throws Error listing the known kinds.
+LinkKind parse_link_kind(const std::string& name);
+
+/// A link that is stated, not measured.
+struct LinkCost {
+  double latency_ms = 0;
+  double bytes_per_ms = 0;
+  double ms(double bytes) const { return latency_ms + bytes / bytes_per_ms; }
+  bool operator==(const LinkCost&) const = default;
+};
+
+/// Devices of a process, and of a host, are neighbours in number: with hosts of 8, devices 0 to 7 are one.
+class Topology {
+ public:
+  /// One process of one host has all devices.
+  Topology() = default;
+  /// So many devices a host, and a process; 0: no limit. A process has devices of one host only. Throws Error for
+  /// numbers below 0, and where processes do not fill their host.
+  explicit Topology(int host_devices, int process_devices = 0);
+
+  int host_devices() const { return host_devices_; }
+  int process_devices() const { return process_devices_; }
+  int host_of(int device) const { return host_devices_ == 0 ? 0 : device / host_devices_; }
+  /// Of two different devices.
+  LinkKind kind(int from, int to) const;
+  /// Are links between devices 0 to devices - 1 all local?
+  bool all_local(int devices) const;
+
+  /// Links of this kind cost this, whatever was measured. Throws Error unless both numbers are finite, the latency not
+  /// negative and the bandwidth above 0.
+  void state(LinkKind kind, LinkCost cost);
+  /// nullptr: not stated.
+  const LinkCost* stated(LinkKind kind) const;
+  const std::map<LinkKind, LinkCost>& links() const { return links_; }
+
+  bool operator==(const Topology&) const = default;
+
+ private:
+  int host_devices_ = 0, process_devices_ = 0;
+  std::map<LinkKind, LinkCost> links_;
+};
+
+}  // namespace opsched
