@@ -105,8 +105,9 @@ def page(folder: Path) -> str:
     marks = Marks(records.runs)
     plain = records.select(quantity="latency", software="opsched", labels={}, options={})
     sections = (arena.section(records) + baselines.section(records, marks) + roofline.section(records, marks) +
-                launch.section(records, marks) + searches(plain, records.runs) + several_gpus.sections(plain, marks) + schedules(plain, marks) + ablations(records, marks) +
-                simulator.section(records) + simulations.section(records) + growth(records))
+                launch.section(records, marks) + searches(plain, records.runs) + several_gpus.sections(plain, marks) +
+                schedules(plain, marks) + ablations(records, marks) + simulator.section(records) + simulations.section(records) +
+                growth(records))
     found = records.select()
     notes = folder / "NOTES.md"
     text = f"# {folder.resolve().name}\n\nMade by `analysis/tables.py` from the records beside it; do not edit.\n\n"
