@@ -97,4 +97,4 @@ def page(results: Path) -> str:
         text += "\n## The figures of HIOS\n\nSeveral GPUs of one host, batch 1.\n" + pictures(results, device, "HIOS")
     text += "\n## Do they compute the right thing?\n\n" + agreement(Records.read(results))
     return text + ("* Every schedule's output is compared with an Eigen reference, every baseline's with ours; see "
-                   "[how results are obtained](../README.md#how-results-are-obtained).\n")
+                   "[how results are obtained](../docs/measuring.md).\n")

@@ -73,6 +73,11 @@ def test_figures_say_what_the_records_say(folder):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_front_page_says_what_the_records_say():
+    done = tool("readme.py", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_page_is_made_from_records_and_notes_hold_no_measured_number():
     made = {f / "README.md" for f in FOLDERS} | {f / "README.md" for f in INDEXES}
     made |= {f / f"{figure.name}.md" for f in INDEXES for figure in load_index(f)}

@@ -1,0 +1,73 @@
+"""The table of README.md and the picture above it, from the records of the public networks.
+
+  python3 analysis/readme.py            writes both
+  python3 analysis/readme.py --check    exits with 1 if the table is not what the records say
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from opsched import baselines
+from opsched.page import PRECISIONS, distinct, name_of, put, table
+from opsched.plots import charts
+from opsched.records import Records
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "results/public-networks"
+BEGIN, END = "<!-- made by analysis/readme.py -->\n", "<!-- end -->\n"
+Found = dict[tuple[str, str], baselines.Comparison]
+
+
+def found_in(folder: Path) -> Found:
+    return {(c.case.network, c.case.precision): c for c in baselines.comparisons(Records.read(folder)) if c.case.is_small()}
+
+
+def comparison_table(found: Found) -> str:
+    """A line a network; in fp16 the latencies, too."""
+    rows = []
+    for network in distinct(n for n, _ in found):
+        half = found[network, "fp16"]
+        rows.append([network, f"{half.best.ms:.3f} ({half.best.scheduler})",
+                     f"{half.fastest.value:.3f} ({name_of(half.fastest)})",
+                     *(f"{found[network, p].ratio:.2f}x" for p in reversed(PRECISIONS))])
+    return table(["network", "ours, ms", "PyTorch's fastest, ms", *(f"gain, {p}" for p in reversed(PRECISIONS))], rows)
+
+
+def draw(found: Found) -> Any:
+    networks = distinct(n for n, _ in found)
+    picture, (ax,) = charts.axes(width=8, height=3.2)
+    for i, precision in enumerate(PRECISIONS):
+        ax.bar([x + 0.27 * (i - 1) for x in range(len(networks))], [found[n, precision].ratio for n in networks], 0.25,
+               label=precision, **charts.bar_look(i))
+    charts.line_at_one(ax)
+    ax.set_xticks(range(len(networks)), networks, rotation=30, ha="right")
+    ax.set_ylabel("speed-up over PyTorch")
+    ax.set_title("One H200, batch 1: our best of sequential and dataflow beside torch.compile and CUDA graphs,\n"
+                 "each in NCHW and channels-last", fontsize=9, pad=24)
+    charts.legend_above(ax, len(PRECISIONS))
+    return picture
+
+
+def readme(text: str, found: Found) -> str:
+    gains = [c.ratio for c in found.values()]
+    claim = f"{min(gains):.2f} to {max(gains):.2f} times as fast as PyTorch"
+    if claim not in text:
+        sys.exit(f"readme: README.md does not say '{claim}', as the records of {FOLDER.name} do")
+    head, rest = text.split(BEGIN)
+    return head + BEGIN + comparison_table(found) + END + rest.split(END)[1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    args = parser.parse_args()
+    found = found_in(FOLDER)
+    page = ROOT / "README.md"
+    text = page.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        sys.exit(f"readme: {page} has no place for the table: a line '{BEGIN.strip()}' and a line '{END.strip()}'")
+    if not args.check:
+        charts.save(draw(found), FOLDER, "gains")
+    return 0 if put(page, readme(text, found), args.check) or not args.check else 1
