@@ -1,13 +1,15 @@
 // opsched repeat: the same benchmark in several processes, and how far they differ.
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <map>
+#include <thread>
 
 #include "core/names.hpp"
 #include "core/statistics.hpp"
@@ -45,7 +47,9 @@ void run_again(std::vector<std::string> words) {
   posix_spawn_file_actions_destroy(&silent);
   if (started != 0) throw Error("cannot start " + program + " again");
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  for (bool told = false; waitpid(child, &status, WNOHANG) == 0;) {
+    if (interrupted() && !told) kill(child, SIGTERM), told = true;  // a signal may have reached this process alone
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   check_interrupt();
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

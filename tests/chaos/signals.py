@@ -30,6 +30,7 @@ BUSY = {
     "reproduce": "reproduce --device sim --profile {copy} --no-pictures",
     "optimize": f"optimize nasnet {SIM}",
     "report": "report {recorded} -o {out}",
+    "repeat": f"repeat --processes 9 -- {SIM}",
 }
 WAITING = {
     "show": "show --graph {graph}",
@@ -43,6 +44,7 @@ WAITING = {
     "records": "records {folder}",
     "compare": "compare {folder} {recorded}",
     "replay": "replay {folder}",
+    "arena": "arena {folder}",
     "roofline": "roofline --device sim --profile {folder}",
     "report": "report {folder} -o {out}",
 }

@@ -1,4 +1,4 @@
-// Runs the scheduler of docs/adding_a_scheduler.md. Argument: how many schedulers the list must have.
+// Runs the schedulers of docs/adding_a_scheduler.md. Argument: how many schedulers the list must have.
 #include <cstdlib>
 #include <iostream>
 
@@ -22,6 +22,14 @@ int main(int argc, char** argv) try {
     for (const Stage& stage : schedule.devices[0].stages)
       if (stage.groups.size() > 3) throw Error("the option was not heard");
     if (evaluate(cost, schedule).makespan < lower_bounds(cost, 1).lower()) throw Error("below the bound");
+    for (int devices = 1; devices <= 3; ++devices) {
+      test::TestCost costs(graph);
+      const Schedule dealt =
+          make_schedule("round-robin", {.cost = costs, .devices = devices, .options = {}, .progress = {}});
+      const std::size_t operators = graph.units().size();
+      for (int d = 0; d < devices && d < static_cast<int>(operators); ++d)
+        if (dealt.devices[d].stages.empty()) throw Error("a device got nothing");
+    }
   }
   return 0;
 } catch (const Error& e) {

@@ -1,5 +1,5 @@
-# Does what docs/adding_a_scheduler.md says: takes the file and the line from the page, compiles both
-# with the rest of the library, and runs the scheduler. Arguments: SOURCE, WORK, CXX, FLAGS, LIBRARY.
+# Does what docs/adding_a_scheduler.md says: takes the files and the line from the page, compiles them
+# with the rest of the library, and runs the schedulers. Arguments: SOURCE, WORK, CXX, FLAGS, LIBRARY.
 file(READ ${SOURCE}/docs/adding_a_scheduler.md page)
 
 # The text of the first code block after `marker`.
@@ -18,12 +18,14 @@ function(code_block marker result)
 endfunction()
 
 code_block("`schedulers/longest_first.cpp`:" scheduler)
+code_block("`schedulers/round_robin.cpp`:" over_devices)
 code_block("In `schedulers/registry.cpp`" line)
+string(APPEND line "  ADD(round_robin_scheduler) \\\n")
 
 file(READ ${SOURCE}/schedulers/registry.cpp registry)
 string(REGEX MATCHALL "  ADD\\(" entries "${registry}")
 list(LENGTH entries count)
-math(EXPR expected "${count} + 1")
+math(EXPR expected "${count} + 2")
 string(FIND "${registry}" "  ADD(" at)
 string(SUBSTRING "${registry}" 0 ${at} before)
 string(SUBSTRING "${registry}" ${at} -1 after)
@@ -31,10 +33,12 @@ set(registry "${before}${line}${after}")
 
 file(REMOVE_RECURSE ${WORK})
 file(WRITE ${WORK}/longest_first.cpp "${scheduler}")
+file(WRITE ${WORK}/round_robin.cpp "${over_devices}")
 file(WRITE ${WORK}/registry.cpp "${registry}")
 separate_arguments(FLAGS)
 execute_process(
-  COMMAND ${CXX} -std=c++20 -Wall -Wextra ${FLAGS} -I${SOURCE} ${WORK}/longest_first.cpp ${WORK}/registry.cpp
+  COMMAND ${CXX} -std=c++20 -Wall -Wextra ${FLAGS} -I${SOURCE} ${WORK}/longest_first.cpp
+          ${WORK}/round_robin.cpp ${WORK}/registry.cpp
           ${SOURCE}/tests/docs/added_scheduler.cpp ${LIBRARY} -pthread -o ${WORK}/added_scheduler
   COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${WORK}/added_scheduler ${expected} COMMAND_ERROR_IS_FATAL ANY)

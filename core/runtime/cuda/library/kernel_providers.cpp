@@ -8,8 +8,8 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
-#include "core/tf32.hpp"
 #include "core/runtime/cuda/library/cudnn_graph.hpp"
+#include "core/tf32.hpp"
 
 namespace opsched {
 namespace {
