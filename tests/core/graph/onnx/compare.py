@@ -31,7 +31,7 @@ def arguments():
     parser.add_argument("--check", required=True)
     parser.add_argument("--schedulers", default="sequential,wavefront,dataflow,ios-both")
     parser.add_argument("--limit", default="1e-5")
-    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=0)
     parser.add_argument("--image")
     parser.add_argument("--csv")
     parser.add_argument("models", nargs="+", type=Path)
@@ -65,7 +65,7 @@ def expect(model, folder, options):
     session = onnxruntime.InferenceSession(str(model), settings, providers=["CPUExecutionProvider"])
     image = [int(side) for side in options.image.split("x")] if options.image else [None]
     graph = onnx.load(str(model), load_external_data=False)
-    feeds = random_inputs(session, graph, options.batch, image * 2 if len(image) == 1 else image)
+    feeds = random_inputs(session, graph, options.batch or 1, image * 2 if len(image) == 1 else image)
     evaluate = lambda feeds: session.run(None, feeds)  # noqa: E731
     outputs = evaluate(feeds)
     limit = max(float(options.limit), 2 * change(evaluate, feeds, outputs))
