@@ -1,11 +1,10 @@
 // opsched report: a results folder as one page to look at.
-#include <stdlib.h>
-
 #include <filesystem>
 
 #include "experiments/cli/command.hpp"
 #include "experiments/device/folders.hpp"
 #include "experiments/figures/python.hpp"
+#include "experiments/studies/scratch_folder.hpp"
 #include "experiments/studies/timelines.hpp"
 
 namespace opsched::cli {
@@ -18,24 +17,6 @@ struct ReportOptions {
     app.add_option("FOLDER", folder, "A results folder")->required();
     app.add_option("-o,--output", output, "The page");
   }
-};
-
-/// A folder that goes away with it.
-class ScratchFolder {
- public:
-  ScratchFolder() : path_((std::filesystem::temp_directory_path() / "opsched-report-XXXXXX").string()) {
-    if (mkdtemp(path_.data()) == nullptr) throw Error("cannot make a folder like " + path_);
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 /// The folder's own schedules on its own profile; a folder without one has none.
@@ -53,7 +34,7 @@ void make_report(const ReportOptions& options) {
   const records::Records records = records::Records::read(options.folder);
   for (const std::string& warning : records.warnings()) warn(warning);
   if (records.empty()) throw Error("'" + options.folder + "' holds no records");
-  const ScratchFolder timelines;
+  const ScratchFolder timelines("report");
   const TimelineCounts counts = add_timelines(options, records, timelines.path(), status);
   status.show("writing the page");
   try {

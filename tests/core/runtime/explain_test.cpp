@@ -9,8 +9,7 @@
 #include <set>
 
 #include "core/runtime/sim/sim_trace.hpp"
-#include "tests/support/random_cnn.hpp"
-#include "tests/support/test_cost.hpp"
+#include "tests/support/traced_schedules.hpp"
 
 namespace opsched {
 namespace {
@@ -21,17 +20,11 @@ using EventKind = TraceEvent::Kind;
 /// Every drawn schedule, simulated and explained.
 template <class Check>
 void for_explained_traces(Check check) {
-  for (std::uint64_t seed = 0; seed < 24; ++seed) {
-    const Graph graph = test::RandomCnn(seed).draw(3);
-    test::TestCost cost(graph, seed);
-    for (Mode mode : {Mode::barrier, Mode::dataflow}) {
-      SCOPED_TRACE("seed " + std::to_string(seed) + ", " + to_string(mode));
-      const Schedule schedule = test::random_schedule(graph, 1 + static_cast<int>(seed % 3), mode, seed);
-      Trace trace = simulated_trace(cost, schedule);
-      explain(trace, graph, schedule, [&](OpId op) { return cost.operator_ms(op); });
-      check(graph, cost, schedule, trace);
-    }
-  }
+  test::for_random_schedules([&](test::TestCost& cost, const Schedule& schedule) {
+    Trace trace = simulated_trace(cost, schedule);
+    explain(trace, cost.graph(), schedule, [&](OpId op) { return cost.operator_ms(op); });
+    check(cost.graph(), cost, schedule, trace);
+  });
 }
 
 TEST(Explain, InputsAreWhatTheGraphSays) {

@@ -17,25 +17,14 @@
 #include "tests/experiments/program.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/test_cost.hpp"
+#include "tests/support/traced_schedules.hpp"
 
 namespace opsched {
 namespace {
 
 using nlohmann::json;
 using Kind = TraceEvent::Kind;
-
-/// Every drawn schedule, with its costs.
-template <class Check>
-void for_random_schedules(Check check) {
-  for (std::uint64_t seed = 0; seed < 24; ++seed) {
-    const Graph graph = test::RandomCnn(seed).draw(3);
-    test::TestCost cost(graph, seed);
-    for (Mode mode : {Mode::barrier, Mode::dataflow}) {
-      SCOPED_TRACE("seed " + std::to_string(seed) + ", " + to_string(mode));
-      check(cost, test::random_schedule(graph, 1 + static_cast<int>(seed % 3), mode, seed));
-    }
-  }
-}
+using test::for_random_schedules;
 
 /// Each stage, and each operator by its name, or that of its merge.
 std::map<std::string, TraceEvent> operators_of(const Trace& trace) {
