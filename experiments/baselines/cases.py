@@ -10,6 +10,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis")
 from opsched.page import LAYOUTS, way_of  # noqa: E402, F401
 from opsched.records import Clocks, Provenance, Record, RecordFile, Run, Spread  # noqa: E402, F401
 
+from protocols import labels_of  # noqa: E402
+
 Entry = dict[str, Any]
 IDLE = 1  # the bit of the reasons for lower clocks that says: nothing runs
 
@@ -113,20 +115,43 @@ def clocks_of(entry: Entry) -> Clocks:
 def record_of(task: Task, mode: str, entry: Entry) -> Record:
     """One way to run, as its process answered: a latency, or why there is none."""
     latency = entry["latency"][mode]
-    if "median_ms" not in latency:
-        word = next(word for word in ("absent", "failed") if word in latency)
-        return task.case.record(task.software, mode, missing=f"{word}: {latency[word]}")
+    if "median" not in latency:
+        return task.case.record(task.software, mode, missing=why_not(latency))
     return task.case.record(
-        task.software, mode, value=latency["median_ms"], unit="ms",
-        spread=Spread(min=latency.get("min_ms", 0), max=latency.get("max_ms", 0), mad_ratio=latency.get("noise", 0),
-                      runs=latency.get("runs", 0)),
+        task.software, mode, **value_of(latency),
         numbers={k: latency[k] for k in ("relative_error", "ready_seconds") if k in latency},
         texts={"what": latency["what"]} if "what" in latency else {}, clocks=clocks_of(entry))
 
 
-def is_wanted(file: RecordFile, case: Case, software: str, mode: str, retry: bool) -> bool:
-    """Not measured yet (or not compared with ours), absent, or failed and to be tried again."""
+def why_not(found: Entry) -> str:
+    return next(f"{word}: {found[word]}" for word in ("absent", "failed") if word in found)
+
+
+def value_of(found: Entry) -> dict[str, Any]:
+    spread = {field: found[field] for field in ("p90", "p99", "min", "max", "runs") if field in found}
+    return {"value": found["median"], "unit": found["unit"], "spread": Spread(mad_ratio=found.get("noise", 0), **spread)}
+
+
+def protocol_records(task: Task, mode: str, entry: Entry) -> list[Record]:
+    """What the protocols that were asked for gave; what has no latency has none of them."""
+    records = []
+    for protocol, found in entry["latency"][mode].get("protocols", {}).items():
+        key: dict[str, Any] = {"quantity": "protocol", "labels": labels_of(protocol)}
+        if "failed" in found:
+            records.append(task.case.record(task.software, mode, missing=found["failed"], **key))
+            continue
+        rate = "images_per_joule" if protocol == "energy" else "images_per_second"
+        records.append(task.case.record(task.software, mode, **key, **value_of(found), clocks=clocks_of(entry),
+                                        numbers={rate: 1000 * task.case.batch / found["median"]}))
+    return records
+
+
+def is_wanted(file: RecordFile, case: Case, software: str, mode: str, protocols: list[str], retry: bool) -> bool:
+    """Not measured yet (or not compared with ours, or not by these protocols), absent, or failed and to be tried again."""
     known = file.records.find(case.record(software, mode).key())
     if known is None or known.missing.startswith("absent"):
         return True
-    return retry if known.missing else "relative_error" not in known.numbers
+    if known.missing:
+        return retry
+    asked = [file.records.find(case.record(software, mode, quantity="protocol", labels=labels_of(p)).key()) for p in protocols]
+    return "relative_error" not in known.numbers or any(r is None or (retry and r.missing) for r in asked)

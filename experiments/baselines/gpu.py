@@ -1,5 +1,6 @@
-"""What nvidia-smi says of the GPU that this process sees first."""
+"""What nvidia-smi and NVML say of the GPU that this process sees first."""
 
+import ctypes
 import os
 import subprocess
 from typing import Any
@@ -26,3 +27,32 @@ def clocks() -> dict[str, Any]:
         return {"sm_mhz": int(sm), "memory_mhz": int(memory), "throttle_reasons": reasons}
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         return {"unknown": str(error)}
+
+
+class NoEnergy(Exception):
+    """Why energy cannot be read."""
+
+
+class EnergyMeter:
+    """The driver's counter of the energy that the whole GPU has taken, from NVML."""
+
+    def __init__(self) -> None:
+        try:
+            self.nvml = ctypes.CDLL("libnvidia-ml.so.1")
+            uuid = ask("uuid")[0].encode()
+        except (OSError, subprocess.SubprocessError) as error:
+            raise NoEnergy(f"energy cannot be read: {error}") from error
+        self.device = ctypes.c_void_p()
+        self._call("nvmlInit_v2")
+        self._call("nvmlDeviceGetHandleByUUID", uuid, ctypes.byref(self.device))
+        self.millijoules()
+
+    def _call(self, function: str, *given: Any) -> None:
+        if code := getattr(self.nvml, function)(*given):
+            raise NoEnergy(f"energy cannot be read: {function} answers {code}")
+
+    def millijoules(self) -> int:
+        """Counted from some moment in the past; updated some times a second."""
+        energy = ctypes.c_ulonglong()
+        self._call("nvmlDeviceGetTotalEnergyConsumption", self.device, ctypes.byref(energy))
+        return energy.value

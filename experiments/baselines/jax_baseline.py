@@ -19,6 +19,7 @@ from jax import lax
 import gpu
 from graph_file import Graph, Operator, load_graph
 from reference import judged, load_reference, random_inputs
+from protocols import Cannot, measured, sample_energy, sample_lone, samples_of
 from serve import parse, parser_of, run, words_of
 from timing import BURST, FEWEST, Budget, seconds_of, summary
 
@@ -102,6 +103,20 @@ def timed(run: Callable[[], Any], budget: Budget) -> dict[str, Any]:
     return summary(times) | {"runs": burst * len(times)}
 
 
+def sample(protocol: str, run: Callable[[], Any]) -> list[float]:
+    def burst() -> int:
+        for _ in range(BURST - 1):
+            run()
+        jax.block_until_ready(run())
+        return BURST
+
+    if protocol == "lone":
+        return sample_lone(lambda: jax.block_until_ready(run()), samples_of(protocol))
+    if protocol == "energy":
+        return sample_energy(burst, samples_of(protocol))
+    raise Cannot("JAX has no device events to offer: lone and energy are measured without")
+
+
 def measure(graph: Graph, request: dict[str, Any], budget: Budget) -> dict[str, Any]:
     precision = request["precision"]
     half = precision == "fp16"
@@ -123,7 +138,10 @@ def measure(graph: Graph, request: dict[str, Any], budget: Budget) -> dict[str, 
     entry: dict[str, Any] = {"what": WHAT, "ready_seconds": round(time.perf_counter() - begin, 1)}
     shown = [np.asarray(x, np.float32).transpose((0, 3, 1, 2)) if half else np.asarray(x) for x in outputs]
     entry |= judged(shown, reference, precision)
-    return entry if "failed" in entry else entry | timed(lambda: forward(weights, inputs), budget)
+    if "failed" in entry:
+        return entry
+    timing = timed(lambda: forward(weights, inputs), budget)
+    return entry | timing | {"protocols": measured(request["protocols"], lambda p: sample(p, lambda: forward(weights, inputs)))}
 
 
 def answer(request: dict[str, Any], budget: Budget) -> dict[str, Any]:
@@ -144,7 +162,7 @@ def main() -> None:
     args = parse(parser)
     if args.graph and not args.weights:
         parser.error("give --weights and --expected")
-    run("jax_baseline", args, lambda request: answer(request, Budget(args.runs, args.max_seconds)))
+    run("jax_baseline", args, lambda request: answer({"protocols": args.protocols, **request}, Budget(args.runs, args.max_seconds)))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,6 @@ import json
 import math
 import os
 import pathlib
-import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -34,19 +32,13 @@ import tempfile
 import time
 
 import gpu
-import trtexec
-from cases import (LAYOUTS, OPTIONS, USUAL_LAYOUT, Case, Entry, Record, RecordFile, Run, Task, Wrong, base_of, is_wanted,
-                   known_mode, record_of, run_of, without_limit)
+from cases import (LAYOUTS, USUAL_LAYOUT, Case, Entry, Record, RecordFile, Run, Task, Wrong, base_of, is_wanted,
+                   protocol_records, record_of, run_of, without_limit)
+from options import CUDA_GRAPHS, HERE, MODES, SCRIPT, SIDE_BY_SIDE, parse
 from processes import Died, Process, last_words
 from opsched.page import grouped
 from opsched.records import BadRecords, Records, pixels
 
-HERE = pathlib.Path(__file__).resolve().parent
-PRECISIONS = ["fp32", "tf32", "fp16"]
-CUDA_GRAPHS = ["eager", "sequential", "wavefront", "dataflow"]  # one request
-MODES = [*CUDA_GRAPHS, "compile", "compile-max-autotune"]
-SIDE_BY_SIDE = "compile"  # may be compiled while others are: nothing is tuned by measurement before it runs
-SCRIPT = {"pytorch": "torch_baseline.py", "jax": "jax_baseline.py", "tensorrt": "tensorrt_baseline.py"}
 MODULE = {"pytorch": "torch", "jax": "jax"}  # TensorRT is a program
 
 
@@ -133,7 +125,8 @@ class Baselines:
         return command + more.get(software, [])
 
     def _request(self, do: str, task: Task) -> Entry:
-        return {"do": do, "precision": task.case.precision, "modes": task.modes, **files_of(task.case, self.folder)}
+        return {"do": do, "precision": task.case.precision, "modes": task.modes, "protocols": self.args.protocols,
+                **files_of(task.case, self.folder)}
 
     def compile(self, tasks: list[Task]) -> None:
         """Side by side, untimed; run() then finds them compiled."""
@@ -176,6 +169,7 @@ def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> d
         words = ["bench", *together[0].given("--network"), "--precision", precision,
                  "--batch", ",".join(map(str, sorted(batches))), "--image", ",".join(map(str, sorted(images, key=pixels))),
                  "--scheduler", ",".join(args.ours), "--max-seconds", str(args.max_seconds), "--out", str(out)]
+        words += ["--measure", ",".join(args.protocols)] if args.protocols else []
         if (args.out / f"profile-{precision}.json").exists() or device_name() != "no GPU":
             words += ["--profile", str(args.out)]
         opsched(args, *words)
@@ -190,7 +184,7 @@ def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> d
 def keep_ours(file: RecordFile, found: list[tuple[Record, Run]], software: str, when: str, command: str) -> None:
     """Ours beside a baseline: the same record under another label."""
     for r, run in found:
-        beside = dataclasses.replace(r, labels={"beside": software, "when": when}, run="")
+        beside = dataclasses.replace(r, labels={**r.labels, "beside": software, "when": when}, run="")
         file.add(beside, dataclasses.replace(run, id="", begin="", command=command))
 
 
@@ -210,7 +204,7 @@ def tasks_of(case: Case, args: argparse.Namespace, file: RecordFile) -> list[Tas
     """What is still to be measured; what PyTorch compiles are requests of their own."""
     tasks = []
     for software in args.baselines:
-        modes = [m for m in modes_of(args, software, case) if is_wanted(file, case, software, m, args.retry)]
+        modes = [m for m in modes_of(args, software, case) if is_wanted(file, case, software, m, args.protocols, args.retry)]
         for alike in grouped(modes, without_limit).values():
             for ways in (CUDA_GRAPHS, [SIDE_BY_SIDE]):
                 together = tuple(m for m in alike if base_of(m) in ways)
@@ -235,11 +229,15 @@ def networks_of(args: argparse.Namespace) -> list[tuple[str, str]]:
     return [(n, "") for n in args.network or ([] if files else listed)] + files
 
 
+def by_protocol(record: Record) -> str:
+    return f", {record.labels['protocol']} {record.labels.get('in_flight', '')}".rstrip() if record.quantity == "protocol" else ""
+
+
 def show(record: Record) -> str:
     if record.missing:
         return record.missing
     error = record.numbers.get("relative_error")
-    return f"{record.value:.4f} ms" + (f", error {error:.1e}" if error is not None else "")
+    return f"{record.value:.4f} {record.unit}" + (f", error {error:.1e}" if error is not None else "")
 
 
 class Progress:
@@ -258,9 +256,9 @@ def keep(file: RecordFile, task: Task, entry: Entry, device: str, command: str) 
     """Keeps what a baseline answered, a record a mode."""
     run = run_of({"device": device, **entry}, command)
     for mode in task.modes:
-        record = record_of(task, mode, entry)
-        file.add(record, run)
-        print(f"    {task.software} {mode}: {show(record)}")
+        for record in [record_of(task, mode, entry), *protocol_records(task, mode, entry)]:
+            file.add(record, run)
+            print(f"    {task.software} {mode}{by_protocol(record)}: {show(record)}")
 
 
 def measure_together(args: argparse.Namespace, file: RecordFile, work: list[tuple[Case, list[Task]]], baselines: Baselines,
@@ -287,7 +285,7 @@ def measure_together(args: argparse.Namespace, file: RecordFile, work: list[tupl
     after = measure_ours("after")
     for case in cases:
         for (old, _), (new, _) in zip(before.get(case, []), after.get(case, [])):
-            print(f"    ours {new.scheduler}, {case}: {show(old)} before, {show(new)} after")
+            print(f"    ours {new.scheduler}{by_protocol(new)}, {case}: {show(old)} before, {show(new)} after")
 
 
 def measure(args: argparse.Namespace, file: RecordFile, folder: pathlib.Path) -> None:
@@ -316,69 +314,8 @@ def measure(args: argparse.Namespace, file: RecordFile, folder: pathlib.Path) ->
     print(f"done: {file.path}")
 
 
-def words_of(text: str) -> list[str]:
-    return [word for word in text.split(",") if word]
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--opsched", default=str(HERE.parent.parent / "opsched"), help="our program")
-    parser.add_argument("--python", default=sys.executable, help="the interpreter that has the baselines")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="results folder; records go there")
-    parser.add_argument("--network", type=words_of, default=[], help="as in a,b (default: all, or only those of --graph)")
-    parser.add_argument("--graph", type=words_of, default=[],
-                        help="graph files, folders of them, or patterns such as 'models/*.onnx', as in a,b")
-    parser.add_argument("--precision", type=words_of, default=PRECISIONS, help="as in fp32,fp16 (default: all)")
-    parser.add_argument("--batch", type=words_of, default=["1"], help="as in 1,16 (default: 1)")
-    parser.add_argument("--image", type=words_of, default=["0"],
-                        help="as in 512,480x640 (height first); 0: the network's own (default: 0)")
-    parser.add_argument("--baselines", type=words_of, default=list(SCRIPT), help=f"of {', '.join(SCRIPT)} (default: all)")
-    parser.add_argument("--modes", type=words_of, default=[],
-                        help=f"of PyTorch: {', '.join(MODES)}, graph (sequential), opara (dataflow), each with options "
-                             f"behind it, as in compile+mm ({', '.join(OPTIONS)}), and -nchw or -nhwc for a layout; default: all but the last in both layouts")
-    parser.add_argument("--trtexec", default="trtexec", help="TensorRT's program (default: trtexec, in the path)")
-    parser.add_argument("--aux-streams", default="",
-                        help=f"engines of TensorRT with these numbers of auxiliary streams, too, as in 0,2, or all (0 to "
-                             f"{trtexec.MOST_AUX_STREAMS}); each takes minutes to build")
-    parser.add_argument("--ours", type=words_of, default=["sequential", "dataflow"],
-                        help="our schedulers measured before and after, as in sequential,ios-both; '' for none")
-    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: to try it out")
-    parser.add_argument("--runs", type=int, default=60, help="timed runs of a baseline at most (default: 60)")
-    parser.add_argument("--max-seconds", type=float, default=0.5,
-                        help="of timed runs, a mode or schedule (default: 0.5); at least 5 runs are timed")
-    parser.add_argument("--compile-jobs", type=int, default=1,
-                        help="cases that are taken together: torch.compile compiles them side by side before anything "
-                             "is timed, and ours is measured once before and once after all of them (default: 1)")
-    parser.add_argument("--timeout", type=float, default=900, help="seconds that a baseline may take for a case (default: 900)")
-    parser.add_argument("--retry", action="store_true", help="measure again what failed earlier")
-    args = parser.parse_args()
-    try:
-        args.modes = [known_mode(m) for m in args.modes]
-    except ValueError as error:
-        parser.error(str(error))
-    for given, known, what in ((args.precision, PRECISIONS, "precision"), (args.baselines, list(SCRIPT), "baseline"),
-                               ([base_of(m) for m in args.modes], MODES, "mode")):
-        unknown = [word for word in given if word not in known]
-        if unknown:
-            parser.error(f"unknown {what} {', '.join(unknown)}; there are: {', '.join(known)}")
-    if not all(b.isdigit() and int(b) > 0 for b in args.batch):
-        parser.error(f"--batch {','.join(args.batch)}: write numbers of at least 1, as in 1,16")
-    if not all(re.fullmatch(r"[0-9]+(x[0-9]+)?", i) for i in args.image):
-        parser.error(f"--image {','.join(args.image)}: write sizes, as in 512,480x640; 0 is the network's own")
-    for option in ("runs", "max_seconds", "compile_jobs"):
-        if getattr(args, option) <= 0:
-            parser.error(f"--{option.replace('_', '-')} {getattr(args, option)}: write a number above 0")
-    numbers = [str(n) for n in range(trtexec.MOST_AUX_STREAMS + 1)]
-    args.aux_streams = numbers if args.aux_streams == "all" else words_of(args.aux_streams)
-    if unknown := [n for n in args.aux_streams if n not in numbers]:
-        parser.error(f"--aux-streams {','.join(unknown)}: write numbers from 0 to {trtexec.MOST_AUX_STREAMS}, or all")
-    args.command = shlex.join(["python3", "experiments/baselines/run_baselines.py", *sys.argv[1:]])
-    args.batch, args.image = [int(b) for b in args.batch], [int(i) if i.isdigit() else i for i in args.image]
-    return args
-
-
 def main() -> int:
-    args = parse()
+    args = parse(__doc__)
     try:
         with (tempfile.TemporaryDirectory(prefix="opsched-baselines-") as folder,
               RecordFile(args.out, Run(command=args.command)) as file):

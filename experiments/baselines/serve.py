@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from protocols import known_protocol
 from reference import TOLERANCE
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
@@ -29,6 +30,14 @@ def words_of(error: Exception) -> str:
     return (words.splitlines()[0] if words else type(error).__name__)[:300]
 
 
+def protocols_of(text: str) -> list[str]:
+    """Of an option. ArgumentTypeError for unknown ones."""
+    try:
+        return [known_protocol(word) for word in text.split(",") if word]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
     """The options that every baseline has."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -37,6 +46,8 @@ def parser_of(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
     parser.add_argument("--runs", type=int, default=60, help="timed runs at most")
     parser.add_argument("--max-seconds", type=float, default=0.5, help="of timed runs (at least 5 are timed)")
+    parser.add_argument("--measure", dest="protocols", type=protocols_of, default=[], metavar="P[,P...]",
+                        help="measure by these, too: replays, lone, cold, rotating, in-flight=N, energy (docs/measuring.md)")
     parser.add_argument("--weights", help="from `opsched infer --save-weights`")
     parser.add_argument("--expected", help="from `opsched infer --batch 1 -o`")
     return parser

@@ -73,7 +73,8 @@ def measure(request: dict[str, Any], program: str, graph: Graph, mode: str, fold
         if "failed" in entry:
             return entry
     timed = said(trtexec.time_command(program, engine, request["runs"], request["max_seconds"]))
-    return entry | trtexec.parse_latency(timed)
+    only = {protocol: {"failed": "trtexec times queued runs in its own way, and nothing else"} for protocol in request["protocols"]}
+    return entry | trtexec.parse_latency(timed) | {"protocols": only}
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def main() -> None:
             trtexec.aux_streams(mode)
     except ValueError as error:
         parser.error(str(error))
-    shared = {"trtexec": args.trtexec, "runs": args.runs, "max_seconds": args.max_seconds}
+    shared = {"trtexec": args.trtexec, "runs": args.runs, "max_seconds": args.max_seconds, "protocols": args.protocols}
     run("tensorrt_baseline", args, lambda request: answer({**shared, **request}), modes=modes)
 
 

@@ -1,7 +1,6 @@
 """How baselines are timed: warm-up and runs within a budget, medians."""
 
 import dataclasses
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -31,8 +30,18 @@ def seconds_of(run: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def summary(times: list[float]) -> dict[str, Any]:
-    """Of milliseconds, one a run or burst."""
-    median = statistics.median(times)
-    return {"median_ms": median, "noise": statistics.median(abs(t - median) for t in times) / median,
-            "min_ms": min(times), "max_ms": max(times), "runs": len(times)}
+def quantile(values: list[float], q: float) -> float:
+    """Between the two samples beside it, as core/statistics.hpp has it."""
+    ordered = sorted(values)
+    at = q * (len(ordered) - 1)
+    below = int(at)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+
+
+def summary(samples: list[float], unit: str = "ms") -> dict[str, Any]:
+    """One sample a run or burst."""
+    median = quantile(samples, 0.5)
+    return {"median": median, "noise": quantile([abs(s - median) for s in samples], 0.5) / median,
+            "p90": quantile(samples, 0.9), "p99": quantile(samples, 0.99), "min": min(samples), "max": max(samples),
+            "runs": len(samples), "unit": unit}

@@ -21,7 +21,7 @@ is none. With --weights and --expected (see reference.py) weights are those of o
 compared with its; a mode that computes something else has no latency. Without, weights are random.
 
 --serve answers requests instead (serve.py): {"do": "measure" or "prepare", "graph": ..., "precision": ...,
-"modes": [...], "weights": ..., "expected": ...}. What was prepared (compiled, nothing run) is measured by the
+"modes": [...], "protocols": [...], "weights": ..., "expected": ...}. What was prepared (compiled, nothing run) is measured by the
 next request.
 """
 
@@ -36,10 +36,12 @@ import torch
 import gpu
 from cases import ALIASES, LAYOUTS, OPTIONS, USUAL_LAYOUT, base_of, known_mode, options_of, way_of, without_limit
 from graph_file import load_graph
+from protocols import measured
 from reference import INPUT_SEED, TOLERANCE, Reference, judged, load_reference, random_inputs, random_tensor
 from serve import parse, parser_of, run, words_of
-from timing import BURST, Budget, seconds_of, summary
+from timing import Budget, seconds_of, summary
 from torch_network import Network, Values, capture, compiled, dataflow, wavefront
+from torch_protocols import sample, sample_bursts
 
 WHAT = {
     "eager": "eager",
@@ -69,21 +71,6 @@ def fresh_error(run: Callable[[], Any], network: Network, inputs: Values) -> flo
     return float((found - wanted).norm() / wanted.norm())
 
 
-def timed_on_gpu(run: Callable[[], Any], count: int) -> list[float]:
-    """Milliseconds of each run, in bursts: the launch of a run hides behind the run before."""
-    times = []
-    while len(times) < count:
-        burst = min(BURST, count - len(times) + 1)
-        events = [torch.cuda.Event(enable_timing=True) for _ in range(burst + 1)]
-        events[0].record()
-        for event in events[1:]:
-            run()
-            event.record()
-        torch.cuda.synchronize()
-        times += [events[i].elapsed_time(events[i + 1]) for i in range(1, burst)]
-    return times
-
-
 def timed(run: Callable[[], Any], budget: Budget, device: str) -> dict[str, Any]:
     def finished() -> None:
         run()
@@ -97,7 +84,7 @@ def timed(run: Callable[[], Any], budget: Budget, device: str) -> dict[str, Any]
     for _ in range(budget.warm_up(each)):
         run()
     torch.cuda.synchronize()
-    return summary(timed_on_gpu(run, budget.count(each)))
+    return summary(sample_bursts(run, budget.count(each)))
 
 
 class Loaded:
@@ -147,7 +134,7 @@ class Loaded:
         }[way]
         return capture(forward)[0]
 
-    def measure(self, mode: str, budget: Budget) -> dict[str, Any]:
+    def measure(self, mode: str, budget: Budget, protocols: list[str]) -> dict[str, Any]:
         entry: dict[str, Any] = {"what": what_of(mode)}
         if self.device == "cpu" and (base_of(mode) not in ("eager", "compile") or "capture" in options_of(mode)):
             return entry | {"failed": "a CPU has no CUDA graphs"}
@@ -165,7 +152,12 @@ class Loaded:
                 run()
             if (error := fresh_error(run, *self.lay_out(mode))) > TOLERANCE[self.precision]:
                 return entry | {"failed": f"its output for another input is wrong: relative error {error:.2g}"}
-        return entry | timed(run, budget, self.device)
+        entry |= timed(run, budget, self.device)
+
+        def by(protocol: str) -> list[float]:
+            return sample(protocol, mode, run, lambda: self.prepare(mode), self.lay_out(mode)[1], self.device)
+
+        return entry | {"protocols": measured(protocols, by)}
 
 
 class Baseline:
@@ -213,7 +205,7 @@ class Baseline:
         loaded = self.load(request)
         for mode in request["modes"]:
             try:
-                latency[mode] = loaded.measure(mode, self.budget)
+                latency[mode] = loaded.measure(mode, self.budget, request.get("protocols", []))
             except Exception as error:  # whatever a framework throws: the result of this mode, the others go on
                 latency[mode] = {"what": what_of(mode), "failed": words_of(error)}
             self.free()

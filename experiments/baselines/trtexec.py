@@ -50,8 +50,8 @@ def parse_latency(text: str) -> dict[str, float]:
     found = {name: float(value) for name, value in re.findall(rf"([a-z]+(?:\(\d+%\))?) = {NUMBER} ms", lines[-1])}
     if lost := [name for name in ("min", "max", "median") if name not in found]:
         raise NoAnswer(f"trtexec's line of the GPU Compute Time has no {', '.join(lost)}: {lines[-1].strip()[:200]}")
-    result = {"median_ms": found["median"], "min_ms": found["min"], "max_ms": found["max"]}
-    result |= {f"p{p}_ms": found[f"percentile({p}%)"] for p in (90, 99) if f"percentile({p}%)" in found}
+    result = {"median": found["median"], "min": found["min"], "max": found["max"], "unit": "ms"}
+    result |= {f"p{p}": found[f"percentile({p}%)"] for p in (90, 99) if f"percentile({p}%)" in found}
     if trace := re.search(r"Timing trace has ([0-9]+) queries", text):
         result["runs"] = int(trace[1])
     return result

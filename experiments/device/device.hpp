@@ -38,7 +38,7 @@ class Device {
   /// describe(), and before it why there is no GPU, if open_device() looked for one and found none.
   std::string heading() const { return (no_gpu.empty() ? "" : "no GPU: " + no_gpu + "; ") + describe(); }
   std::string no_gpu;
-  /// Short name, fit for a folder: "h200", "h200-x4".
+  /// Name of its folder below results/: "h200", "h200-x4"; "h200-kernels12" where the first is of older kernels.
   virtual std::string name() const = 0;
   /// With the profiles that are measured into or replayed.
   virtual std::string profile_folder() const = 0;

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "core/cost/profile/profile.hpp"
 #include "core/error.hpp"
 
 namespace opsched {
@@ -19,6 +20,9 @@ std::vector<std::string> with_profile(const fs::path& results) {
   std::ranges::sort(folders);
   return folders;
 }
+
+/// Of a version tag, which also names refined choices of kernels: "12 tuned-3f2a" is of version 12.
+std::string version_of(const std::string& tag) { return tag.substr(0, tag.find(' ')); }
 
 }  // namespace
 
@@ -56,6 +60,15 @@ std::string default_recorded_folder() {
   const auto h200 =
       std::ranges::find_if(folders, [](const std::string& folder) { return fs::path(folder).filename() == "h200"; });
   return h200 == folders.end() ? folders.front() : *h200;
+}
+
+std::string measuring_folder_name(const std::string& device, const std::string& kernels, const std::string& results) {
+  const std::string folder = (fs::path(results) / device).string();
+  const bool other = std::ranges::any_of(kPrecisions, [&](Precision precision) {
+    return has_profile(folder, precision) &&
+           version_of(Profile::load(profile_file(folder, precision)).device().kernels) != version_of(kernels);
+  });
+  return other ? device + "-kernels" + version_of(kernels) : device;
 }
 
 }  // namespace opsched

@@ -24,4 +24,9 @@ std::vector<std::string> recorded_folders();
 /// The one that is replayed unless told otherwise: the H200's, else the first. Throws Error if there is none.
 std::string default_recorded_folder();
 
+/// Name of the folder below `results` for what kernels of version `kernels` measure on a device: `device`, or
+/// DEVICE-kernelsN where that one holds a profile of another version, which nothing may be added to.
+std::string measuring_folder_name(const std::string& device, const std::string& kernels,
+                                  const std::string& results = "results");
+
 }  // namespace opsched

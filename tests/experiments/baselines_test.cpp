@@ -69,7 +69,10 @@ for line in sys.stdin:
         sys.exit("out of luck")
     if "squeezenet-3-" in request["graph"]:
         time.sleep(60)
-    latency = {mode: {"median_ms": 1.5, "relative_error": 0} for mode in request["modes"]}
+    latency = {mode: {"median": 1.5, "unit": "ms", "relative_error": 0} for mode in request["modes"]}
+    for found in latency.values():
+        found["protocols"] = {p: {"median": 3, "p99": 4, "runs": 5, "unit": "mJ" if p == "energy" else "ms"} if p != "cold"
+                              else {"failed": "too warm"} for p in request["protocols"]}
     answer = {"prepared": request["modes"]} if request["do"] == "prepare" else {
         "device": "a GPU", "versions": {"torch": "1", "cuda": "13.0", "cudnn": 91900}, "clocks": {}, "latency": latency}
     print(json.dumps(answer), flush=True)
@@ -113,12 +116,35 @@ TEST_F(Baselines, ARecordSaysWhatRanWhereAndWithWhichVersions) {
   EXPECT_TRUE(records.warnings().empty());
 }
 
+TEST_F(Baselines, ProtocolsAreRecordsOfTheirOwnAndMeasuredOnce) {
+  const std::string python = dir_.write("python", kBaseline);
+  std::filesystem::permissions(python, std::filesystem::perms::owner_all);
+  const std::string words =
+      "--network squeezenet --precision fp32 --baselines pytorch --modes eager --device cpu --batch 4 ";
+  ASSERT_EQ(run(words, python), 0) << log();
+  const std::string more = words + "--measure cold,in-flight=2,energy";
+  ASSERT_EQ(run(more, python), 0) << log();
+  const std::vector<Record> found = kept();
+  std::map<std::string, Record> by_name;
+  for (const Record& record : found)
+    if (record.quantity == "protocol") by_name.emplace(record.labels.at("protocol"), record);
+  ASSERT_EQ(by_name.size(), 3U) << log();
+  EXPECT_EQ(by_name.at("cold").missing, "too warm");
+  EXPECT_EQ(by_name.at("in-flight").labels.at("in_flight"), "2");
+  EXPECT_DOUBLE_EQ(by_name.at("in-flight").spread->p99, 4);
+  EXPECT_EQ(by_name.at("energy").unit, "mJ");
+  EXPECT_NEAR(by_name.at("energy").number("images_per_joule"), 4000.0 / 3, 1e-6);
+  ASSERT_EQ(run(more, python), 0) << log();
+  EXPECT_EQ(kept(), found);  // nothing was left to do
+}
+
 TEST_F(Baselines, WrongInputIsNamed) {
   for (const auto& [args, word] : {std::pair<std::string, std::string>{"--network alexnet", "alexnet"},
                                    {"--precision int4", "int4"},
                                    {"--modes magic", "magic"},
                                    {"--batch 0", "0"},
                                    {"--image small", "small"},
+                                   {"--measure warm", "there are: replays, lone"},
                                    {"--baselines caffe", "caffe"}}) {
     EXPECT_EQ(run(args), 2) << args;
     EXPECT_NE(log().find(word), std::string::npos) << log();

@@ -24,13 +24,13 @@ SUMMARY = """&&&& RUNNING TensorRT.trtexec [TensorRT v100300] # trtexec
 
 
 def test_the_gpu_time_of_the_summary_is_read():
-    assert trtexec.parse_latency(SUMMARY) == {"median_ms": 1.1875, "min_ms": 1.125, "max_ms": 1.5, "p90_ms": 1.25,
-                                              "p99_ms": 1.375, "runs": 2514}
+    assert trtexec.parse_latency(SUMMARY) == {"median": 1.1875, "min": 1.125, "max": 1.5, "p90": 1.25,
+                                              "p99": 1.375, "runs": 2514, "unit": "ms"}
 
 
 def test_older_summaries_have_one_percentile_and_small_numbers_an_exponent():
     text = "[I] GPU Compute Time: min = 9.5e-05 ms, max = 2 ms, mean = 1 ms, median = 1 ms, percentile(99%) = 2 ms"
-    assert trtexec.parse_latency(text) == {"median_ms": 1, "min_ms": 9.5e-05, "max_ms": 2, "p99_ms": 2}
+    assert trtexec.parse_latency(text) == {"median": 1, "min": 9.5e-05, "max": 2, "p99": 2, "unit": "ms"}
 
 
 @pytest.mark.parametrize("text, words", [("[I] hello\n[E] Could not parse the model\n", "Could not parse the model"),
@@ -112,14 +112,20 @@ def measured(folder: Path, output: str, *more: str) -> dict:
 def test_what_computes_the_right_thing_has_a_latency(network):
     answer = measured(network, "right")
     assert answer["versions"] == {"tensorrt": "10.3.0"}
-    assert answer["latency"]["engine"]["median_ms"] == 2
+    assert answer["latency"]["engine"]["median"] == 2
     assert answer["latency"]["engine"]["relative_error"] == 0
     assert "at most 2 auxiliary streams" in answer["latency"]["aux-2"]["what"]
 
 
+def test_protocols_are_refused_one_by_one(network):
+    latency = measured(network, "right", "--measure", "lone,in-flight=2")["latency"]["engine"]
+    assert latency["median"] == 2 and list(latency["protocols"]) == ["lone", "in-flight=2"]
+    assert all("in its own way" in found["failed"] for found in latency["protocols"].values())
+
+
 def test_what_computes_something_else_has_none(network):
     latency = measured(network, "wrong")["latency"]["engine"]
-    assert "its output is wrong" in latency["failed"] and "median_ms" not in latency
+    assert "its output is wrong" in latency["failed"] and "median" not in latency
 
 
 def test_a_program_that_fails_is_quoted(network):

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ BASELINES = PROJECT / "experiments" / "baselines"
 sys.path.insert(0, str(BASELINES))
 
 from cases import base_of, known_mode, options_of, without_limit  # noqa: E402
+from protocols import SAMPLES, known_protocol  # noqa: E402
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch")
 
@@ -55,7 +57,7 @@ def test_every_option_computes_what_eager_does(graph):
     latency = json.loads(done.stdout)["latency"]
     assert list(latency) == modes.split(",")
     for mode, entry in latency.items():
-        assert entry.get("median_ms", 0) > 0, (mode, entry)
+        assert entry.get("median", 0) > 0, (mode, entry)
 
 
 @needs_torch
@@ -77,3 +79,27 @@ def test_limits_do_not_mix(graph):
     done = subprocess.run([sys.executable, BASELINES / "torch_baseline.py", graph, "--device", "cpu", "--modes",
                            "eager,eager+limit0"], capture_output=True, text=True)
     assert done.returncode == 2 and "a process each" in done.stderr
+
+
+@pytest.mark.parametrize("protocol, words", [("warm", "there are: replays, lone"), ("lone=2", "there are"), ("in-flight", "from 2"),
+                                             ("in-flight=1", "from 2"), ("in-flight=x", "from 2"), ("burst", "there are")])
+def test_protocols_that_do_not_exist_are_errors(protocol, words):
+    with pytest.raises(ValueError, match=words):
+        known_protocol(protocol)
+
+
+def test_protocols_are_those_of_the_program():
+    source = (PROJECT / "core" / "runtime" / "protocol.cpp").read_text()
+    named = dict(re.findall(r'\{"([a-z-]+)", Kind::[a-z_]+, ([0-9]+)\}', source))
+    assert {name: int(count) for name, count in named.items()} == {"burst": 0, **SAMPLES}
+
+
+@needs_torch
+def test_protocols_are_measured_or_say_why_not(graph):
+    done = subprocess.run([sys.executable, BASELINES / "torch_baseline.py", graph, "--device", "cpu", "--modes", "eager", "--measure",
+                           "lone,cold,in-flight=2", "--max-seconds", "0.01"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["latency"]["eager"]["protocols"]
+    assert found["lone"]["runs"] == SAMPLES["lone"] and found["lone"]["unit"] == "ms"
+    assert found["lone"]["min"] <= found["lone"]["median"] <= found["lone"]["p90"] <= found["lone"]["p99"] <= found["lone"]["max"]
+    assert "run by run" in found["cold"]["failed"] and "run by run" in found["in-flight=2"]["failed"]

@@ -55,11 +55,12 @@ class GpuDevice final : public Device {
     count_ = processes_ ? share_gpus(*processes_).total : static_cast<int>(gpus_.size());
     if (options.gpus > count_)
       throw Error(std::to_string(options.gpus) + " GPUs asked for, " + here() + " " + std::to_string(count_));
-    name_ = short_name(gpus_.front().name) + (options.gpus > 1 ? "-x" + std::to_string(options.gpus) : "");
+    facts_ = facts_of(gpus_.front());
+    name_ = measuring_folder_name(
+        short_name(facts_.name) + (options.gpus > 1 ? "-x" + std::to_string(options.gpus) : ""), facts_.kernels);
     if (through_host_ && options.profile.empty())
       throw Error("--through-host needs --profile FOLDER: what it measures must not mix with other transfers");
     folder_ = options.profile.empty() ? "results/" + name_ : options.profile;
-    facts_ = facts_of(gpus_.front());
   }
 
   const DeviceFacts& facts() const override { return facts_; }

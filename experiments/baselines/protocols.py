@@ -1,0 +1,80 @@
+"""How repeated runs of a baseline are measured beside their bursts: the protocols of `opsched bench --measure`
+(docs/measuring.md), by the same names and with as many samples."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gpu
+from timing import seconds_of, summary
+
+SAMPLES = {"replays": 1000, "lone": 200, "cold": 200, "rotating": 200, "in-flight": 20, "energy": 5}
+MOST_IN_FLIGHT = 64
+ENERGY_SECONDS = 1.0  # a sample: several updates of the driver's counter
+
+
+class Cannot(Exception):
+    """Why a baseline cannot be measured by a protocol."""
+
+
+def name_of(protocol: str) -> str:
+    """"in-flight" of "in-flight=2"."""
+    return protocol.split("=")[0]
+
+
+def in_flight_of(protocol: str) -> int:
+    """Runs at once; 1 but for in-flight=N."""
+    return int(protocol.split("=")[1]) if "=" in protocol else 1
+
+
+def samples_of(protocol: str) -> int:
+    return SAMPLES[name_of(protocol)]
+
+
+def unit_of(protocol: str) -> str:
+    return "mJ" if protocol == "energy" else "ms"
+
+
+def labels_of(protocol: str) -> dict[str, str]:
+    """Of its record."""
+    labels = {"protocol": name_of(protocol)}
+    return labels | ({"in_flight": str(in_flight_of(protocol))} if "=" in protocol else {})
+
+
+def known_protocol(text: str) -> str:
+    """The protocol. ValueError for one that there is not."""
+    name, equals, number = text.partition("=")
+    if name not in SAMPLES or (equals and name != "in-flight"):
+        known = ", ".join(p + ("=N" if p == "in-flight" else "") for p in SAMPLES)
+        raise ValueError(f"unknown protocol {text}; there are: {known}")
+    if name == "in-flight" and not (number.isdigit() and 2 <= int(number) <= MOST_IN_FLIGHT):
+        raise ValueError(f"{text}: say how many runs are in flight, from 2 to {MOST_IN_FLIGHT}, as in in-flight=2")
+    return text
+
+
+def sample_lone(run: Callable[[], Any], count: int) -> list[float]:
+    """Milliseconds on the host's clock; `run` returns when its result is there."""
+    return [1e3 * seconds_of(run) for _ in range(count)]
+
+
+def sample_energy(burst: Callable[[], int], count: int) -> list[float]:
+    """mJ a run of the whole GPU; `burst` returns how many runs it has finished."""
+    meter = gpu.EnergyMeter()
+    samples = []
+    for _ in range(count):
+        before, begin, runs = meter.millijoules(), time.perf_counter(), 0
+        while time.perf_counter() - begin < ENERGY_SECONDS:
+            runs += burst()
+        samples.append((meter.millijoules() - before) / runs)
+    return samples
+
+
+def measured(protocols: list[str], sample: Callable[[str], list[float]]) -> dict[str, Any]:
+    """By each protocol a summary, or why there is none."""
+    entries: dict[str, Any] = {}
+    for protocol in protocols:
+        try:
+            entries[protocol] = summary(sample(protocol), unit_of(protocol))
+        except (Cannot, OSError, gpu.NoEnergy) as why:
+            entries[protocol] = {"failed": str(why)}
+    return entries
