@@ -8,7 +8,7 @@ import sys
 
 import trtexec
 from cases import OPTIONS, base_of, known_mode
-from serve import protocols_of
+from protocols import protocols_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 PRECISIONS = ["fp32", "tf32", "fp16"]

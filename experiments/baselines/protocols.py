@@ -1,6 +1,7 @@
 """How repeated runs of a baseline are measured beside their bursts: the protocols of `opsched bench --measure`
 (docs/measuring.md), by the same names and with as many samples."""
 
+import argparse
 import time
 from collections.abc import Callable
 from typing import Any
@@ -50,6 +51,14 @@ def known_protocol(text: str) -> str:
     if name == "in-flight" and not (number.isdigit() and 2 <= int(number) <= MOST_IN_FLIGHT):
         raise ValueError(f"{text}: say how many runs are in flight, from 2 to {MOST_IN_FLIGHT}, as in in-flight=2")
     return text
+
+
+def protocols_of(text: str) -> list[str]:
+    """Of an option. ArgumentTypeError for unknown ones."""
+    try:
+        return [known_protocol(word) for word in text.split(",") if word]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def sample_lone(run: Callable[[], Any], count: int) -> list[float]:

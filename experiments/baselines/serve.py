@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from protocols import known_protocol
+from protocols import protocols_of
 from reference import TOLERANCE
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
@@ -28,14 +28,6 @@ def words_of(error: Exception) -> str:
     """What an exception says, in a line."""
     words = str(error).strip()
     return (words.splitlines()[0] if words else type(error).__name__)[:300]
-
-
-def protocols_of(text: str) -> list[str]:
-    """Of an option. ArgumentTypeError for unknown ones."""
-    try:
-        return [known_protocol(word) for word in text.split(",") if word]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
