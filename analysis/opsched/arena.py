@@ -1,4 +1,4 @@
-"""The sections of `opsched arena`: schedulers ranked, over all contests and in each."""
+"""The sections of `opsched arena`: rankings over all contests and in each contest."""
 
 import math
 
@@ -15,7 +15,7 @@ def is_predicted(r: Record) -> bool:
 
 
 def contests(found: list[Record]) -> list[list[Record]]:
-    """Records by contest, each the fastest first; who is not ranked comes last."""
+    """Records by contest, fastest first, unranked ones last."""
     by: dict[tuple, list[Record]] = {}
     for r in found:
         by.setdefault((r.labels["on"], r.gpus, r.network, pixels(r.image), r.batch, r.precision), []).append(r)
@@ -38,7 +38,7 @@ def standings(all_of: list[list[Record]]) -> str:
     def mean(row: dict[str, float]) -> float:
         return math.expm1(row["behind"] / row["contests"]) if row["contests"] else math.inf
 
-    return table(["scheduler", "contests", "first", "behind the best", "predicted", "not ranked"],
+    return table(["scheduler", "contests", "first", "behind best", "predicted", "not ranked"],
                  [[scheduler, f"{row['contests']:.0f}", f"{row['first']:.0f}",
                    f"{100 * mean(row):.1f}%" if row["contests"] else "-", f"{row['predicted']:.0f}", f"{row['refused']:.0f}"]
                   for scheduler, row in sorted(rows.items(), key=lambda item: (mean(item[1]), item[0]))])
@@ -62,7 +62,7 @@ def row(contest: list[Record]) -> list[str]:
 
 
 def refusals(all_of: list[list[Record]]) -> str:
-    """By reason, how many of which schedulers."""
+    """By reason, the number of unranked records of each scheduler."""
     found: dict[str, dict[str, int]] = {}
     for r in (r for contest in all_of for r in contest if r.value is None):
         reason = found.setdefault(f"{r.labels['on']}: {r.missing}", {})
@@ -78,15 +78,16 @@ def section(records: Records) -> str:
         return ""
     all_of = contests(found)
     validators = ", ".join(sorted({r.texts.get("validator", "unknown") for r in found}))
-    text = "\nFirst: nobody is surely faster; so several can be. Behind the best: the geometric mean over the contests "
-    text += "that a scheduler\ntook part in, which differ: compare two schedulers in the contests below, not by it. What a rank means, and how sure it is:\n[docs/arena.md](../../docs/arena.md). `~`: the latency is predicted from a profile; others were measured.\n"
-    text += f"Schedules passed the validator, version {validators}.\n\n"
+    text = "\"First\": no other scheduler is certainly faster, so several schedulers can be first in one contest. \"Behind best\" is a "
+    text += "geometric mean\nover the contests of a scheduler. These contests differ, so compare two schedulers in the tables "
+    text += "below. [docs/arena.md](../../docs/arena.md)\nexplains ranks and errors. `~`: predicted from a profile; other latencies "
+    text += f"were measured.\nAll schedules passed validator version {validators}.\n\n"
     text += standings(all_of)
     for place in dict.fromkeys((c[0].labels["on"], c[0].gpus) for c in all_of):
         there = [c for c in all_of if (c[0].labels["on"], c[0].gpus) == place and c[0].value is not None]
         if there:
             text += f"\n### {place[0]}, {plural(place[1], 'GPU')}\n\n" + table(
-                ["network", "batch", "precision", "best, ms", "above the bound", "search, s", "rank, scheduler, behind the best"],
+                ["network", "batch", "precision", "best, ms", "above bound", "search, s", "rank, scheduler, behind best"],
                 [row(c) for c in there])
     if why := refusals(all_of):
         text += f"\n### Not ranked\n\n{why}"

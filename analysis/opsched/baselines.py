@@ -1,14 +1,14 @@
-"""The section that sets our schedules beside other software on the same GPU."""
+"""The section that compares our schedules with other software on the same GPU."""
 
 from dataclasses import dataclass
 
 from opsched.page import BASELINES, PRECISIONS, Marks, bold, distinct, fastest, grouped, name_of, ratio_text, table, way_of
 from opsched.records import Provenance, Record, Records, pixels
 
-# What is shown at batch 1: software, way to run, and the schedule of ours that does the same.
+# Columns at batch 1: software and mode, and our corresponding schedule.
 COLUMNS = {("pytorch", "eager"): None, ("pytorch", "compile"): None, ("pytorch", "sequential"): "sequential",
            ("pytorch", "wavefront"): "wavefront", ("pytorch", "dataflow"): "dataflow", ("jax", "xla"): None}
-# How many times faster than the fastest baseline the project means to be at batch 1.
+# Target speed-up over the fastest baseline at batch 1.
 GOALS = {"inception_v3": 1.3, "squeezenet": 1.3, "randwire": 1.6, "nasnet": 1.6}
 
 
@@ -38,7 +38,7 @@ def case_of(record: Record) -> Case:
 
 @dataclass
 class Ours:
-    """A schedule of ours: chosen by its latency in opsched bench, reported from the baselines' own run."""
+    """One of our schedules: chosen by its latency in opsched bench; the latency from the baselines' run is reported."""
 
     scheduler: str
     benched: Record | None
@@ -69,8 +69,8 @@ class Comparison:
 
     @property
     def best(self) -> Ours:
-        """Of those that ran beside the baselines, the one with the least latency in opsched bench; where none of them has
-        one, the fastest beside; where none ran there, the fastest of bench."""
+        """Of the schedules measured in the baselines' run, the one that is fastest in opsched bench. If bench has none of
+        them, the fastest in the baselines' run; if none ran there, the fastest in bench."""
         beside = [o for o in self.ours.values() if o.beside]
         if chosen := [o for o in beside if o.benched]:
             return min(chosen, key=lambda o: o.benched.value)
@@ -131,20 +131,20 @@ def verdict(question: str, found: list[Comparison], goal: float | None) -> str:
     missed = [f"{c.case} ({c.ratio:.2f}x)" for c in found if c.ratio < (goal or c.case.goal())]
     if not missed:
         return f"* {question}: yes, in all {len(found)} cases measured.\n"
-    return f"* {question}: no, not in {len(missed)} of {len(found)} cases measured: {', '.join(missed)}.\n"
+    return f"* {question}: no, missed in {len(missed)} of {len(found)} cases measured: {', '.join(missed)}.\n"
 
 
 def verdicts(found: list[Comparison], root: str) -> str:
-    """How ours stand to what the project means to reach, as a list."""
+    """Whether our schedules reach the targets, as a list."""
     more = [c for c in found if not c.case.is_small() and c.case.batch <= 16]
     text = verdict("Never slower than the fastest baseline", found, 1)
-    text += verdict("Batch 1, as much faster as the project means to be", [c for c in found if c.case.is_small()], None)
-    text += verdict("Up to batch 16, larger images too, 1.1 times as fast", more, 1.1)
+    text += verdict("Target speed-up at batch 1 reached", [c for c in found if c.case.is_small()], None)
+    text += verdict("At least 1.1 times as fast up to batch 16 and for larger images", more, 1.1)
     if without := [c for c in found if not any(r.scheduler.startswith("compile") for r in c.theirs)]:
-        text += f"* torch.compile has no number in {len(without)} of these {len(found)} cases.\n"
+        text += f"* torch.compile was not measured in {len(without)} of these {len(found)} cases.\n"
     if without := [c for c in found if not any(r.software == "tensorrt" for r in c.theirs)]:
-        text += f"* **TensorRT, the strongest baseline, is missing**: it has no number in {len(without)} of these {len(found)} cases. "
-        text += f"One command adds it\n  where it is installed: [docs/baselines.md]({root}/docs/baselines.md#tensorrt-is-missing-from-the-numbers).\n"
+        text += f"* **TensorRT, the strongest baseline, is missing** in {len(without)} of these {len(found)} cases. "
+        text += f"If it is installed, one\n  command adds it: [docs/baselines.md]({root}/docs/baselines.md#tensorrt-is-missing-from-the-numbers).\n"
     return text
 
 
@@ -153,14 +153,16 @@ def section(records: Records, marks: Marks) -> str:
     if not found:
         return ""
     where = distinct(records.run_of(r).where() for c in found for r in c.theirs)
-    text = "\n## Beside other software\n\n"
-    text += f"Medians in ms on the same kind of GPU ({'; '.join(where)}), our weights and input, outputs compared with\n"
-    text += "ours (`experiments/baselines/run_baselines.py`, [docs/baselines.md](../../docs/baselines.md)). \"Our best\" is the "
-    text += "schedule with the\nleast latency in `opsched bench`, among those that ran beside the baselines; its latency is the "
-    text += "mean of those before and after\nthe baselines in their own run, so that it is not chosen by what is reported. "
-    text += "sequential, wavefront and dataflow (Opara's\nallocation on 16 streams): one CUDA graph with fused convolution + "
-    text += "bias + ReLU. `-`: not measured here. **Bold**: below\nwhat the project means to reach (batch 1: 1.3 times the fastest "
-    text += "baseline on Inception V3 and SqueezeNet, 1.6 times on RandWire\nand NasNet; else 1.1 times up to batch 16, 1 beyond).\n\n"
+    text = "\n## Comparison with other software\n\n"
+    text += f"Medians in ms on the same type of GPU ({'; '.join(where)}), with our weights and input; outputs are compared\n"
+    text += "with ours (`experiments/baselines/run_baselines.py`, [docs/baselines.md](../../docs/baselines.md)).\n\n"
+    text += "* \"Our best\" is the schedule that is fastest in `opsched bench`, among those measured in the baselines' run. The latency "
+    text += "shown is the mean\n  of its measurements before and after the baselines, so it is not the number that the schedule was "
+    text += "chosen by.\n"
+    text += "* sequential, wavefront and dataflow (Opara's allocation on 16 streams) are one CUDA graph with fused convolution + bias + "
+    text += "ReLU.\n"
+    text += "* `-`: not measured here. **Bold**: below the target speed-up over the fastest baseline (batch 1: 1.3 on Inception V3 and "
+    text += "SqueezeNet,\n  1.6 on RandWire and NasNet, 1.1 on others; otherwise 1.1 up to batch 16, and 1 beyond).\n\n"
     text += verdicts(found, "../..") + "\n" + batch_1([c for c in found if c.case.is_small()], marks)
     text += larger("Larger batches", [c for c in found if c.case.batch > 1 and not c.case.image], marks)
     return text + larger("Larger images", [c for c in found if c.case.image], marks)

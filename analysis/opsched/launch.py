@@ -1,4 +1,4 @@
-"""The section on choices of a CUDA graph one at a time (`opsched launch`)."""
+"""The section on the separate effect of each choice in a CUDA graph (`opsched launch`)."""
 
 from opsched.page import Marks, distinct, grouped, source, table, titled
 from opsched.records import Record, Records
@@ -20,7 +20,7 @@ def section(records: Records, marks: Marks) -> str:
             cells.append("-" if row is None else marks.cell(row, digits=4) if row is base else
                          f"{100 * (row.value / base.value - 1):+.1f}%{marks.behind(row, base)}")
         rows.append(cells)
-    text = "`opsched launch`: plain dataflow (its latency in ms), and what it takes with one choice made otherwise; all "
-    text += "variants in turn,\nthe median of the rounds.\n\n" + source(found, records.runs)
+    text = "`opsched launch`: the latency of plain dataflow in ms, and the change when one choice is made differently. Variants "
+    text += "are measured\nin alternation; numbers are medians over rounds.\n\n" + source(found, records.runs)
     head = ["choice", "variant", *(f"{network}, {precision}, batch {batch}" for network, precision, batch in graphs)]
-    return titled("Choices of the graph, one at a time", text, table(head, rows) if rows else "")
+    return titled("Effect of single choices in the graph", text, table(head, rows) if rows else "")

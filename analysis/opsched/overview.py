@@ -1,9 +1,9 @@
-"""The page over all results folders: where, batch 1 on one GPU, the figures, and what was checked."""
+"""The overview of all results folders: folders, batch 1 on one GPU, figures, and correctness checks."""
 
 from collections import Counter
 from pathlib import Path
 
-from opsched import baselines, figures
+from opsched import baselines, figures, findings
 from opsched.page import NETWORKS, PRECISIONS, Marks, distinct, fastest, name_of, ratio, ratio_text, table
 from opsched.plots.figure import load_index
 from opsched.records import Provenance, Records
@@ -24,7 +24,7 @@ def folders(results: Path) -> str:
 
 
 def latencies(folder: Path) -> str:
-    """Batch 1, one GPU: what a schedule gains, and what other software takes."""
+    """Batch 1, one GPU: speed-up over sequential, and comparison with other software."""
     records = Records.read(folder)
     marks = Marks(records.runs)
     found = {c.case: c for c in baselines.comparisons(records)}
@@ -41,15 +41,15 @@ def latencies(folder: Path) -> str:
                          f"{marks.cell(best, base, digits=3)} ({best.scheduler})", ratio_text(ratio(base, best)),
                          f"{c.best.text(marks)} ({c.best.scheduler})" if c else "-",
                          f"{c.fastest.value:.3f} ({name_of(c.fastest)})" if c else "-", c.ratio_text() if c else "-"])
-    head = ["network", "precision", "sequential, ms", "our fastest, ms", "gain", "ours beside baselines, ms",
-            "fastest baseline, ms", "that / ours"]
-    text = "Sequential and our fastest are of one run of `opsched bench`. Ours beside baselines: the schedule that bench found "
-    text += "fastest among\nthose measured in the baselines' run, as measured there. `-`: not measured. " + marks.legend() + "\n\n"
+    head = ["network", "precision", "sequential, ms", "our fastest, ms", "gain", "ours next to baselines, ms",
+            "fastest baseline, ms", "speed-up over it"]
+    text = "\"Sequential\" and \"our fastest\" come from the same run of `opsched bench`. \"Ours next to baselines\" was measured in the "
+    text += "run of the baselines:\nof the schedules measured there, the one that is fastest in `opsched bench`. `-`: not measured. " + marks.legend() + "\n\n"
     return text + table(head, rows) + "\n" + baselines.verdicts(list(found.values()), "..")
 
 
 def pictures(results: Path, device: str, paper: str) -> str:
-    """The figures of one paper: title, picture, what agrees and what does not."""
+    """The figures of one paper: title, picture, where it agrees and where it does not."""
     folder = results / device / "figures"
     text = ""
     for figure in load_index(folder):
@@ -59,7 +59,7 @@ def pictures(results: Path, device: str, paper: str) -> str:
         text += f"\n### {figure.title}\n\n"
         _, comparison = figures.page_of(figure)
         if comparison is None:
-            text += f"There is nothing to show: [why]({link}.md).\n"
+            text += f"No data ([reason]({link}.md)).\n"
             continue
         text += f"![{figure.title}]({link}.png)\n\n"
         text += f"{comparison.agrees} {comparison.differs} ([numbers]({link}.md); {figure.state()}.)\n"
@@ -67,34 +67,38 @@ def pictures(results: Path, device: str, paper: str) -> str:
 
 
 def agreement(records: Records) -> str:
-    """What was compared with other libraries: networks and imports."""
+    """Comparisons with other libraries: networks and imported models."""
     text = ""
     for check, what in CHECKS.items():
         if found := records.select(quantity="relative_error", check=check):
             tolerance = max(r.numbers["tolerance"] for r in found)
             agree = sum(r.value <= r.numbers["tolerance"] for r in found)
             text += (f"* {what[0].upper() + what[1:]} ({found[0].texts['what']}): {agree} of {len(found)} agree within "
-                     f"{tolerance:g}; the largest relative error is {max(r.value for r in found):.1e}.\n")
+                     f"{tolerance:g}. The largest relative error is {max(r.value for r in found):.1e}.\n")
         text += "".join(f"* {r.network} is not compared: {r.missing}.\n" for r in records.standing()
                         if r.missing and r.is_like(quantity="relative_error", check=check))
     return text
 
 
 def page(results: Path) -> str:
-    text = "# What was measured\n\nMade by `analysis/tables.py` from the records beside it; do not edit.\n\n"
-    text += ("A network can run its operators one after another, or several at once: which, on which stream of which GPU, "
-             "is a\n*schedule*. Below is what schedules gain, on real GPUs and in simulations, beside the papers that "
-             "proposed them.\nEvery latency is the median of replays of one CUDA graph, in ms; *sequential* is the same "
-             "kernels one after another.\n\n")
-    text += "## Where\n\nRecords with a value, by where it comes from ([docs/records.md](../docs/records.md)).\n\n"
+    text = "# Results\n\n"
+    for index in sorted(results.glob("*/figures/index.json")):
+        records = Records.read(index.parents[1])
+        text += findings.text(records, records.select(quantity="latency", software="opsched", labels={}, options={}))
+    text += "Generated by `analysis/tables.py` from the records in these folders; do not edit.\n\n"
+    text += ("A *schedule* decides which operators of a network run concurrently, on which stream of which GPU, and in which "
+             "order. This page\nshows the speed-ups of schedules, on real GPUs and in simulation, next to the results of the "
+             "papers that proposed them. Every\nlatency is the median over replays of one CUDA graph, in ms. *sequential* runs "
+             "the same kernels one after another.\n\n")
+    text += "## Folders\n\nNumber of records with a value, by provenance ([docs/records.md](../docs/records.md)).\n\n"
     text += folders(results)
     for index in sorted(results.glob("*/figures/index.json")):
         device = index.parents[1].name
         text += f"\n## Batch 1 on one GPU ({device})\n\n" + latencies(results / device)
-        text += "\nMore batches, image sizes and schedulers, the roofline, the time to search, and how good the simulator is:\n"
-        text += f"[{device}]({device}/README.md).\n"
-        text += "\n## The figures of IOS\n" + pictures(results, device, "IOS")
-        text += "\n## The figures of HIOS\n\nSeveral GPUs of one host, batch 1.\n" + pictures(results, device, "HIOS")
+        text += f"\n[{device}]({device}/README.md) has more batches, image sizes and schedulers, the roofline, search times, and the "
+        text += "accuracy of the simulator.\n"
+        text += "\n## Figures of IOS\n" + pictures(results, device, "IOS")
+        text += "\n## Figures of HIOS\n\nSeveral GPUs of one host, batch 1.\n" + pictures(results, device, "HIOS")
     text += "\n## Do they compute the right thing?\n\n" + agreement(Records.read(results))
-    return text + ("* Every schedule's output is compared with an Eigen reference, every baseline's with ours; see "
-                   "[how results are obtained](../docs/measuring.md).\n")
+    return text + ("* The output of every schedule is compared with an Eigen reference, and the output of every baseline with ours; "
+                   "see [how results are measured](../docs/measuring.md).\n")

@@ -1,4 +1,4 @@
-"""What all pages share: tables, numbers as text, marks behind numbers, and writing or checking files."""
+"""Shared by all pages: tables, formatted numbers, marks, and writing or checking files."""
 
 import sys
 from collections import Counter
@@ -13,7 +13,7 @@ STOPPED = 130  # exit code after Ctrl-C
 
 
 class Names(dict[str, str]):
-    """Names for readers; who has none is called as in records."""
+    """Display names. Names that are not listed are shown as in the records."""
 
     def __missing__(self, key: str) -> str:
         return key
@@ -39,15 +39,15 @@ LAYOUTS = {"-nchw": ", channels-first", "-nhwc": ", channels-last"}
 
 
 class Marks:
-    """Signs at numbers, and what those that were used mean."""
+    """Marks on numbers, and the legend of those that were used."""
 
     MEANING = {
         "~": "simulated, not measured (docs/simulator.md)",
-        "°": "recorded: measured earlier and read from a profile, or put together from its stages",
-        "†": "other kernels or another device than what it is compared with",
-        "!": "the GPU lowered its clocks meanwhile",
-        "‡": "of `opsched bench`: it did not run beside the other software",
-        "§": "chosen by what is reported: `opsched bench` has no latency of it",
+        "°": "recorded: read from a profile, or computed from the stages in it",
+        "†": "different kernels or device than the number it is compared with",
+        "!": "the GPU lowered its clocks during the measurement",
+        "‡": "from `opsched bench`: not measured together with the other software",
+        "§": "chosen by the reported latency, because `opsched bench` has none",
     }
 
     def __init__(self, runs: dict[str, Run]) -> None:
@@ -70,7 +70,7 @@ class Marks:
                 + self.sign("!", record.clocks.throttled))
 
     def cell(self, record: Record | None, base: Record | None = None, digits: int | None = None) -> str:
-        """A latency; base: what it is compared with."""
+        """A latency. `base` is the record it is compared with."""
         if record is None:
             return "-"
         text = ms_text(record.value) if digits is None else f"{record.value:.{digits}f}"
@@ -81,7 +81,7 @@ class Marks:
 
 
 def way_of(scheduler: str) -> str:
-    """How other software ran, without the layout of its tensors: that of "compile-nhwc" is "compile"."""
+    """The mode of other software without its tensor layout: "compile" for "compile-nhwc"."""
     return scheduler[:-5] if scheduler[-5:] in LAYOUTS else scheduler
 
 
@@ -91,7 +91,7 @@ def baseline_name(software: str, scheduler: str) -> str:
 
 
 def name_of(record: Record) -> str:
-    """Other software by name, ours by scheduler."""
+    """The name of other software, or our scheduler."""
     return record.scheduler if record.software == "opsched" else baseline_name(record.software, record.scheduler)
 
 
@@ -104,7 +104,7 @@ def distinct(values: Iterable[Any]) -> list[Any]:
 
 
 def grouped(things: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
-    """By key, in the order in which the keys come."""
+    """Groups by key, in the order of first occurrence."""
     found: dict[Any, list[Any]] = {}
     for thing in things:
         found.setdefault(key(thing), []).append(thing)
@@ -126,12 +126,12 @@ def ratio_text(value: float | None) -> str:
 
 
 def number(record: Record, key: str, form: str) -> str:
-    """One of its numbers; `-` where it has none of that name."""
+    """A number of the record, or `-` if it has none of that name."""
     return format(record.numbers[key], form) if key in record.numbers else "-"
 
 
 def bold(text: str, when: bool) -> str:
-    """What falls short of what is wanted."""
+    """Bold marks numbers that miss a target."""
     return f"**{text}**" if when else text
 
 
@@ -151,7 +151,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def places(records: list[Record], runs: dict[str, Run]) -> list[str]:
-    """How many records come from where, and of which provenance."""
+    """The number of records by origin and provenance."""
     def place(record: Record) -> str:
         run = runs.get(record.run, Run())
         return ", ".join(w for w in (run.where(), run.note.split("converted from")[0].strip("; ")) if w)
@@ -163,41 +163,41 @@ def places(records: list[Record], runs: dict[str, Run]) -> list[str]:
 
 
 def where_from(records: list[Record], runs: dict[str, Run]) -> str:
-    """As a list."""
+    """The origins as a list."""
     return "".join(f"* {place}\n" for place in places(records, runs))
 
 
 def titled(title: str, intro: str, body: str) -> str:
-    """Of a page; without a body nothing."""
+    """A section, or nothing if there is no body."""
     return f"\n## {title}\n\n{intro}{body}" if body else ""
 
 
 def source(records: list[Record], runs: dict[str, Run]) -> str:
-    """As the line above a table."""
+    """The origins as a line above a table."""
     return f"Source: {'; '.join(places(records, runs))}.\n\n"
 
 
 def commands(records: list[Record], runs: dict[str, Run]) -> str:
-    """What made them, in the order in which it ran."""
+    """The commands that made the records, in the order in which they ran."""
     used = sorted({r.run for r in records} & runs.keys(), key=lambda id: (runs[id].begin, id))
     lines = distinct(line for id in used for line in runs[id].command.splitlines())
     return "```\n" + "\n".join(lines) + "\n```\n" if lines else ""
 
 
 def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
-    """write(PATH) writes it; the file appears as a whole or not at all."""
+    """Writes with write(PATH). The file appears complete or not at all."""
     scratch = file.with_name(f".{file.name}.tmp")
     try:
         write(scratch)
         scratch.replace(file)
-    except OSError as error:  # of a full disk it does not name the file
+    except OSError as error:  # on a full disk, the error does not name the file
         raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
         scratch.unlink(missing_ok=True)
 
 
 def run(program: Callable[[], int]) -> None:
-    """Ends the process as the program says."""
+    """Exits with the return value of the program."""
     try:
         sys.exit(program())
     except KeyboardInterrupt:
@@ -205,10 +205,10 @@ def run(program: Callable[[], int]) -> None:
 
 
 def put(file: Path, text: str, check: bool) -> bool:
-    """Writes a page, or checks it; was it what the records say?"""
+    """Writes a page, or checks it. Returns whether it already matched the records."""
     same = file.exists() and file.read_text() == text
     if check and not same:
-        print(f"{file} is not what the records say; run analysis/tables.py or figures.py on {file.parent}")
+        print(f"{file} does not match the records; run analysis/tables.py or figures.py on {file.parent}")
     if not same and not check:
         write_whole(file, lambda path: path.write_text(text))
     return same

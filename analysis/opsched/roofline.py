@@ -1,4 +1,4 @@
-"""The section on what a device allows at best (`opsched roofline`)."""
+"""The section on roofline limits of a device (`opsched roofline`)."""
 
 from opsched.page import Marks, distinct, number, source, table, titled
 from opsched.records import Records
@@ -20,12 +20,14 @@ def section(records: Records, marks: Marks) -> str:
     limits = "; ".join(distinct(
         f"{r.precision}: {r.numbers['macs_per_ms'] / 1e9:.1f} T multiply-accumulates and "
         f"{r.numbers['bytes_per_ms'] / 1e9:.2f} TB a second" for r in found))
-    text = "`opsched roofline`: no schedule of these kernels is shorter than the longest chain of their solo latencies "
-    text += "(critical path);\nno kernels at all make the network shorter than its multiply-accumulates (arithmetic), or its "
-    text += "weights, inputs and outputs\nread or written once (memory), at what the device reached on one large convolution "
-    text += f"and one large sum ({limits}).\nOf one traced run: the part in which no kernel ran (idle: launches and "
-    text += "dependences), in which those that ran had fewer\nblocks than there are multiprocessors (small grids), and the "
-    text += "rest (full: kernels share the device, or are slower than the roofline assumes).\n\n" + source(found, records.runs)
-    head = ["network", "precision", "batch", "latency, ms", *(f"{name}, ms" for name in LIMITS.values()), "distance",
+    text = "`opsched roofline` computes three lower limits:\n\n"
+    text += "* critical path: the longest chain of solo latencies. No schedule of these kernels can be faster.\n"
+    text += "* arithmetic and memory: the multiply-accumulates of the network, and reading its weights and inputs and writing its "
+    text += f"outputs once,\n  at the rates measured on one large convolution and one large sum ({limits}). No kernels can be "
+    text += "faster.\n\n"
+    text += "The last columns divide one traced run: no kernel running (idle: launches and dependences), only kernels with fewer "
+    text += "blocks than there are\nmultiprocessors (small grids), and the rest (full: kernels share the device, or are slower than "
+    text += "the roofline assumes).\n\n" + source(found, records.runs)
+    head = ["network", "precision", "batch", "latency, ms", *(f"{name}, ms" for name in LIMITS.values()), "above the limit",
             "kernels", "idle", "small grids", "full"]
-    return titled("How far from the roofline", text, table(head, rows) if rows else "")
+    return titled("Distance to the roofline", text, table(head, rows) if rows else "")

@@ -1,4 +1,4 @@
-"""Several GPUs: what they gain over one, and how well that was foreseen."""
+"""Several GPUs: speed-up over one GPU, and accuracy of the prediction."""
 
 import statistics
 
@@ -11,7 +11,7 @@ def size_of(record: Record) -> str:
 
 
 def gains(found: list[Record], marks: Marks) -> str:
-    """The fastest schedule on several GPUs beside the fastest on one, of the same folder."""
+    """The fastest schedule on several GPUs compared with the fastest on one, in the same folder."""
     rows, slower = [], []
     for (network, _, precision, _), same in sorted(grouped(found, lambda r: (r.network, pixels(r.image), r.precision, r.batch)).items()):
         by_gpus = {gpus: fastest(there) for gpus, there in sorted(grouped(same, lambda r: r.gpus).items())}
@@ -25,9 +25,9 @@ def gains(found: list[Record], marks: Marks) -> str:
                          bold(ratio_text(gain), gain < 1)])
     if not rows:
         return ""
-    verdict = "yes, in all cases above" if not slower else "no, not " + "; ".join(slower)
+    verdict = "yes, in all cases above" if not slower else "no, slower in " + "; ".join(slower)
     text = table(["network", "image", "precision", "GPUs", "one GPU, ms", "several, ms", "gain"], rows)
-    return titled("Several GPUs beside one", "The fastest schedule on that many GPUs beside the fastest on one, here.\n\n" +
+    return titled("Several GPUs and one GPU", "The fastest schedule on several GPUs, compared with the fastest on one GPU in this folder.\n\n" +
                    source(found, marks.runs), f"{text}\nNever slower than one GPU: {verdict}.\n")
 
 
@@ -35,8 +35,8 @@ def off(record: Record) -> float:
     return 100 * (record.numbers["predicted_ms"] / record.value - 1)
 
 
-def foreseen(found: list[Record], marks: Marks) -> str:
-    """Makespans foreseen and measured, and what travels."""
+def predicted(found: list[Record], marks: Marks) -> str:
+    """Makespans predicted and measured, and the amount of data transferred."""
     known = [r for r in found if r.gpus > 1 and "predicted_ms" in r.numbers and r.provenance is Provenance.measured]
     if not known:
         return ""
@@ -46,16 +46,16 @@ def foreseen(found: list[Record], marks: Marks) -> str:
         rows.append([network, str(gpus), size_of(there[0]), str(len(errors)),
                      f"{statistics.median(abs(e) for e in errors):.1f}%", f"{statistics.median(errors):+.1f}%"])
     median = statistics.median(abs(off(r)) for r in known)
-    intro = ("The simulated makespan that a schedule was chosen by, before anything of it had run on several GPUs. Median "
-             f"error over {plural(len(known), 'schedule')}: {median:.1f}%.\n\n")
+    intro = ("The prediction is the simulated makespan from the search, before any part of the schedule ran on several GPUs. "
+             f"Median error over {plural(len(known), 'schedule')}: {median:.1f}%.\n\n")
     text = table(["network", "GPUs", "image", "schedules", "median error", "median, signed"], rows) + "\n"
     rows = [[r.network, size_of(r), r.precision, str(r.gpus), r.scheduler, f"{r.numbers['predicted_ms']:.3f}",
              marks.cell(r, digits=3), f"{off(r):+.1f}%", f"{r.numbers.get('transfer_bytes', 0) / 1e6:.1f}",
              number(r, "search_seconds", ".2f")] for r in known]
-    head = ["network", "image", "precision", "GPUs", "scheduler", "simulated, ms", "measured, ms", "off by", "MB moved",
-            "found in, s"]
-    return titled("Foreseen and measured, several GPUs", intro, text + table(head, rows))
+    head = ["network", "image", "precision", "GPUs", "scheduler", "predicted, ms", "measured, ms", "error", "MB transferred",
+            "search, s"]
+    return titled("Predicted and measured, several GPUs", intro, text + table(head, rows))
 
 
 def sections(found: list[Record], marks: Marks) -> str:
-    return gains(found, marks) + foreseen(found, marks)
+    return gains(found, marks) + predicted(found, marks)

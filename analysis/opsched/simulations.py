@@ -1,4 +1,4 @@
-"""HIOS's simulation studies, and ours: random DAGs with made-up costs. Statistics of them, and the section of a page."""
+"""Simulation studies (HIOS's and ours) on random DAGs with synthetic costs: statistics, and the section of a page."""
 
 import statistics
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from opsched.page import commands, distinct, grouped, table
 from opsched.records import Record, Records
 
-# What a study is about, by its text "measure": what it is called, and digits behind the point.
+# By the text "measure" of a study: the name of its quantity, and the number of decimals.
 MEASURES = {
     "makespan": ("makespan, ms", 2),
     "share": ("makespan / sequential", 4),
@@ -18,7 +18,7 @@ STUDENT = [0, 12.7062, 4.30265, 3.18245, 2.77645, 2.57058, 2.44691, 2.36462, 2.3
 
 
 def student(freedom: int) -> float:
-    """Beyond the table: the expansion around the normal distribution, exact to 1e-5 there."""
+    """Beyond the table, an expansion around the normal distribution, accurate to 1e-5 there."""
     if freedom < len(STUDENT):
         return STUDENT[freedom]
     z = 1.959963985
@@ -29,7 +29,7 @@ def student(freedom: int) -> float:
 
 @dataclass(frozen=True)
 class Point:
-    """What a record says of its study's measure: a mean and half its 95% confidence band, or a median without one."""
+    """A mean and half its 95% confidence interval, or a median without one."""
 
     value: float
     half: float | None
@@ -60,7 +60,7 @@ def point(record: Record, optimum: Record | None) -> Point:
 
 
 class Study:
-    """The records of one study, by point and algorithm."""
+    """The records of one study by point and algorithm."""
 
     def __init__(self, records: list[Record]) -> None:
         self.records = records
@@ -87,18 +87,23 @@ class Study:
                       for x, g in self.points]
 
     def what(self) -> str:
-        spread = "median" if self.measure == "time" else "mean ± half the 95% confidence band"
+        spread = "median" if self.measure == "time" else "mean ± half the 95% confidence interval"
         n = self.records[0].numbers
-        return (f"{self.label[0].upper() + self.label[1:]}; {spread}; {n['dags']:.0f} DAGs a point, stages of up to "
+        return (f"{self.label[0].upper() + self.label[1:]}; {spread}; {n['dags']:.0f} DAGs per point, stages of up to "
                 f"{n['window']:.0f} operators; synthetic costs")
 
 
-def section(records: Records) -> str:
+def studies(records: Records) -> list[Study]:
     found = records.select(quantity="makespan", network="random-dag")
+    return [Study(there) for there in grouped(found, lambda r: r.labels["study"]).values()]
+
+
+def section(records: Records) -> str:
+    found = studies(records)
     if not found:
         return ""
     text = "\n## Simulations of random DAGs\n\n"
-    text += "Random DAGs with made-up costs (HIOS, CLUSTER 2023, section V); every makespan is that of the exact evaluation.\n"
-    for study in map(Study, grouped(found, lambda r: r.labels["study"]).values()):
+    text += "Random DAGs with synthetic costs (HIOS, CLUSTER 2023, section V). All makespans come from the exact evaluation.\n"
+    for study in found:
         text += f"\n### {study.title}\n\n{study.what()}.\n\n{commands(study.records, records.runs)}\n" + table(*study.table({}))
     return text

@@ -1,14 +1,14 @@
-"""Writes README.md of results folders from their records, so that no number there is typed by hand.
+"""Generates README.md of results folders from their records, so that no number there is typed by hand.
 
-  python3 analysis/tables.py results results/*          writes README.md of each; of results itself an overview
-  python3 analysis/tables.py --check results/h200       exits with 1 if it is not what the records say
+  python3 analysis/tables.py results results/*          writes README.md of each folder, and an overview for results itself
+  python3 analysis/tables.py --check results/h200       exits with 1 if README.md does not match the records
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from opsched import arena, baselines, launch, overview, roofline, several_gpus, simulations, simulator
+from opsched import arena, baselines, findings, launch, overview, roofline, several_gpus, simulations, simulator
 from opsched.page import PRECISIONS, Marks, commands, fastest, grouped, plural, put, source, table, titled, where_from
 from opsched.records import BadRecords, Provenance, Record, Records, Run, pixels
 
@@ -31,21 +31,21 @@ def schedules(found: list[Record], marks: Marks) -> str:
         text += f"\n### Batch {batch}, {size}, {plural(gpus, 'GPU')}\n\n"
         text += table(["network", "scheduler", *(f"{p}, ms" for p in PRECISIONS)],
                       [[*key, *(cells.get(p, "-") for p in PRECISIONS)] for key, cells in rows.items()])
-    return titled("Schedules", "Latencies are medians in ms of replays of one CUDA graph; in brackets the speed-up over the "
-                   "sequential schedule on one GPU, run in\nthe same way.\n\n" + source(found, marks.runs).rstrip() + "\n", text)
+    return titled("Schedules", "Median latencies in ms over replays of one CUDA graph. In brackets: speed-up over the sequential "
+                   "schedule on one GPU,\nmeasured in the same way.\n\n" + source(found, marks.runs).rstrip() + "\n", text)
 
 
 def searches(found: list[Record], runs: dict[str, Run]) -> str:
-    """What it took to find schedules, measuring included, in the order in which they were looked for."""
+    """Search times including measurements, in the order in which the searches ran."""
     searched = [r for r in found if r.is_like(scheduler=SEARCHES, batch=1, image=0, gpus=1)]
     timed = [r for r in searched if "search_seconds" in r.numbers and r.provenance is Provenance.measured]
     rows = []
     for case, there in grouped(timed, lambda r: (r.network, r.precision)).items():
         seconds = {r.scheduler: f"{r.numbers['search_seconds']:.2f}" for r in there}
         rows.append([*case, *(seconds.get(s, "-") for s in SEARCHES)])
-    return titled("Time to find schedules, batch 1", "Seconds, measuring on the GPU included, kernels tuned, on a profile that is "
-                   "not empty: from left to right, each finds what\nthose before it, and earlier runs, measured. What a search "
-                   "takes from an empty profile is under the ablations.\n\n" + source(searched, runs),
+    return titled("Search time, batch 1", "Seconds, including measurements on the GPU, with tuned kernels. The profile is not empty: each "
+                   "search reuses what those to its left,\nand earlier runs, measured. The ablations show search times from an "
+                   "empty profile.\n\n" + source(searched, runs),
                    table(["network", "precision", *SEARCHES], rows) if rows else "")
 
 
@@ -56,7 +56,7 @@ def ablations(records: Records, marks: Marks) -> str:
             found, lambda r: (r.network, r.labels.get("part", ""), r.precision)).items():
         text += f"\n### {network}{f', part {part}' if part else ''}, {precision}\n\n{source(rows, records.runs)}"
         best = {study: fastest(there).value for study, there in grouped(rows, lambda r: r.labels["study"]).items()}
-        text += table(["study", "variant", "run, ms", "over the best", "sum of its stages, ms", "stages", "transitions",
+        text += table(["study", "variant", "latency, ms", "slower than best", "sum of stages, ms", "stages", "transitions",
                        "distinct stages", "measured", "search, s"],
                       [[r.labels["study"], r.labels["variant"], marks.cell(r, digits=4),
                         f"{100 * (r.value / best[r.labels['study']] - 1):.1f}%", f"{r.numbers['predicted_ms']:.4f}",
@@ -65,15 +65,15 @@ def ablations(records: Records, marks: Marks) -> str:
         pair = {r.labels["variant"]: r.numbers for r in rows if r.labels["study"] == "measuring"}
         if len(pair) == 2:
             few, every = pair["as needed"], pair["exhaustive"]
-            text += f"\nThe search as needed measured {few['measured_stages']:.0f} stages and ends "
+            text += f"\nThe search that measures as needed measured {few['measured_stages']:.0f} stages. By the sum of stages it is "
             text += f"{100 * (few['predicted_ms'] / every['predicted_ms'] - 1):.2f}%"
-            text += f" behind measuring all {every['measured_stages']:.0f}, by the sum of stages.\n"
-    return titled("Ablations of the IOS search", "`opsched ablation`: \"search\" is the whole search, measuring included; "
-                   "\"measured\" are stages that no equal one had been measured of.\n", text)
+            text += f" slower than measuring all {every['measured_stages']:.0f}.\n"
+    return titled("Ablations of the IOS search", "`opsched ablation`. \"search\" is the time of the whole search, including "
+                   "measurements; \"measured\" is the number of different stages measured.\n", text)
 
 
 def growth(records: Records) -> str:
-    """Size and time of the IOS search alone."""
+    """Size and time of the IOS search, without measurements."""
     found = [r for r in records.standing() if r.quantity == "search_growth"]
     text = ""
     for options, there in grouped((r for r in found if not r.labels), lambda r: tuple(r.options.items())).items():
@@ -93,11 +93,11 @@ def growth(records: Records) -> str:
               "{count_seconds:.2f} ({count_seconds_min:.2f} to {count_seconds_max:.2f})".format(**r.numbers),
               f"{r.value:.2f} ({r.spread.min:.2f} to {r.spread.max:.2f})"] for r in repeated])
     return titled(
-        "Growth of the IOS search", "`opsched growth`, stage latencies made up, so that nothing but the search is timed. "
-        "\"count\" enumerates every state and\ntransition, without keeping transitions; \"search\" keeps them, asks the latency "
-        "of every distinct stage and finds the best\nschedule. MB is the most that was held beyond what the process held "
-        "before. wsN: a stage as RandWire draws them, WS(N, 4, 0.75)\nand its join. All counts are exact; times are of this "
-        "machine.\n", text)
+        "Growth of the IOS search", "`opsched growth` with synthetic stage latencies, so that only the search is timed. "
+        "\"count\" enumerates every state and\ntransition without storing transitions. \"search\" stores them, looks up the "
+        "latency of every distinct stage and finds the best\nschedule. MB is the peak memory beyond what the process used "
+        "before. wsN is a RandWire stage, WS(N, 4, 0.75), and its\njoin. All counts are exact; times are from the machine "
+        "named below.\n", text)
 
 
 def page(folder: Path) -> str:
@@ -110,12 +110,12 @@ def page(folder: Path) -> str:
                 growth(records))
     found = records.select()
     notes = folder / "NOTES.md"
-    text = f"# {folder.resolve().name}\n\nMade by `analysis/tables.py` from the records beside it; do not edit.\n\n"
-    text += where_from(found, records.runs)
-    text += f"\n{marks.legend()}\n" if marks.used else ""
+    text = f"# {folder.resolve().name}\n\n{findings.text(records, plain)}"
+    text += "Generated by `analysis/tables.py` from the records in this folder; do not edit.\n"
     text += "\n" + notes.read_text() if notes.exists() else ""
-    text += "\nCommands that made the records:\n\n" + commands(found, records.runs)
-    return text + sections
+    text += f"\n{marks.legend()}\n" if marks.used else ""
+    text += sections + "\n## Source of the records\n\n" + where_from(found, records.runs)
+    return text + "\nCommands that made the records:\n\n" + commands(found, records.runs)
 
 
 def main() -> int:
@@ -128,8 +128,8 @@ def main() -> int:
         try:
             over = any(folder.glob("*/records.jsonl"))
             if not over and not (folder / "records.jsonl").exists():
-                sys.exit(f"tables: '{folder}' holds no records.jsonl")
+                sys.exit(f"tables: '{folder}' has no records.jsonl")
             same &= put(folder / "README.md", overview.page(folder) if over else page(folder), args.check)
         except (BadRecords, OSError, KeyError, ValueError) as error:
-            sys.exit(f"tables: '{folder}' is not a results folder of this version: {error!r}")
+            sys.exit(f"tables: '{folder}' is not a results folder that this version can read: {error!r}")
     return 1 if args.check and not same else 0

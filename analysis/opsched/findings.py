@@ -1,0 +1,106 @@
+"""The main findings of a results folder, in the first lines of its page."""
+
+from collections.abc import Callable, Iterable
+
+from opsched import arena, baselines
+from opsched.page import distinct, fastest, grouped, plural
+from opsched.records import Provenance, Record, Records, pixels
+from opsched.simulations import studies
+
+
+def span(ratios: list[float]) -> str:
+    """As in "1.21 to 3.55 times as fast": the smallest and the largest, or the only one."""
+    return " to ".join(distinct(f"{r:.2f}" for r in (min(ratios), max(ratios)))) + " times as fast"
+
+
+def how(found: Iterable[Record]) -> str:
+    """Which of the numbers in a sentence were not measured."""
+    weaker = {r.provenance for r in found} - {Provenance.measured}
+    return f" ({' and '.join(sorted(p.value for p in weaker))})" if weaker else ""
+
+
+def where(found: list[Record]) -> str:
+    images = distinct(r.image for r in found)
+    size = [f"image size {images[0]}"] if len(images) == 1 and images[0] else []
+    batches = distinct(r.batch for r in found)
+    return ", ".join([f"batch {batches[0]}"] * (len(batches) == 1) + size)
+
+
+def speedups(found: list[Record], base: Callable[[Record], bool], best: Callable[[Record], bool]) -> list[tuple[Record, Record]]:
+    """For each network, image size, batch and precision: the fastest of each of the two groups, if there are both."""
+    cases = grouped(found, lambda r: (r.network, pixels(r.image), r.batch, r.precision)).values()
+    pairs = [(fastest(filter(base, there)), fastest(filter(best, there))) for there in cases]
+    return [(b, a) for b, a in pairs if b and a]
+
+
+def compared(subject: str, than: str, pairs: list[tuple[Record, Record]]) -> str:
+    both = [r for pair in pairs for r in pair]
+    at = where(both)
+    return (f"{subject} {span([b.value / a.value for b, a in pairs])} as {than} in {plural(len(pairs), 'case')}"
+            f"{' at ' + at if at else ''}{how(both)}.")
+
+
+def beside_baselines(records: Records) -> list[str]:
+    found = [c for c in baselines.comparisons(records) if c.case.is_small()]
+    if not found:
+        return []
+    return [f"Our schedules are {span([c.ratio for c in found])} as the fastest baseline in {plural(len(found), 'case')} at batch 1."]
+
+
+def on_several_gpus(found: list[Record]) -> list[str]:
+    text = []
+    for gpus in sorted({r.gpus for r in found} - {1}):
+        if pairs := speedups(found, lambda r: r.gpus == 1, lambda r: r.gpus == gpus):
+            text.append(compared(f"The fastest schedule on {gpus} GPUs is", "the fastest on one GPU", pairs))
+    return text
+
+
+def on_one_gpu(found: list[Record]) -> list[str]:
+    small = [r for r in found if r.gpus == 1 and r.batch == 1 and not r.image]
+    pairs = speedups(small, lambda r: r.scheduler == "sequential", lambda r: r.scheduler != "sequential")
+    return [compared("The fastest schedule is", "sequential", pairs)] if pairs else []
+
+
+def in_the_arena(records: Records) -> list[str]:
+    all_of = [c for c in arena.contests(records.select(quantity="arena")) if len(c) > 1]
+    if not all_of:
+        return []
+    first: dict[str, int] = {}
+    for r in (r for contest in all_of for r in contest if r.numbers.get("rank") == 1):
+        first[arena.name(r)] = first.get(arena.name(r), 0) + 1
+    best = max(first, key=lambda name: first[name])
+    return [f"{best} is ranked first most often: in {first[best]} of {plural(len(all_of), 'contest')}, ties included."]
+
+
+def of_simulations(records: Records) -> list[str]:
+    """Which algorithm has the shortest mean makespan at most points of the studies of makespans."""
+    wins: dict[str, int] = {}
+    points = 0
+    for study in studies(records):
+        names = [a for a in study.algorithms if a != "lower-bound"]
+        if study.measure in ("makespan", "share") and len(names) > 1:
+            for x, gpus in study.points:
+                there = {a: study.values[x, gpus, a].value for a in names if (x, gpus, a) in study.values}
+                best = min(there, key=lambda a: there[a])
+                wins[best] = wins.get(best, 0) + 1
+                points += 1
+    if not wins:
+        return []
+    best = max(wins, key=lambda name: wins[name])
+    return [f"{best} has the shortest mean makespan at {wins[best]} of {plural(points, 'point')} (synthetic costs)."]
+
+
+def of_the_search(records: Records) -> list[str]:
+    found = [r for r in records.select(quantity="search_growth") if "transitions" in r.numbers]
+    if not found:
+        return []
+    largest = max(found, key=lambda r: r.numbers["transitions"])
+    return [f"The largest search, {largest.network} with {largest.numbers['transitions']:,.0f} transitions, takes "
+            f"{largest.value:.1f} s without measuring (synthetic costs)."]
+
+
+def text(records: Records, plain: list[Record]) -> str:
+    """`plain`: the latencies of ours without labels and options."""
+    lines = (beside_baselines(records) + on_several_gpus(plain) + on_one_gpu(plain) + in_the_arena(records) +
+             of_simulations(records) + of_the_search(records))
+    return "".join(f"* {line}\n" for line in lines) + "\n" if lines else ""
