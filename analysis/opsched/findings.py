@@ -81,9 +81,10 @@ def of_simulations(records: Records) -> list[str]:
         if study.measure in ("makespan", "share") and len(names) > 1:
             for x, gpus in study.points:
                 there = {a: study.values[x, gpus, a].value for a in names if (x, gpus, a) in study.values}
-                best = min(there, key=lambda a: there[a])
-                wins[best] = wins.get(best, 0) + 1
-                points += 1
+                if there:
+                    best = min(there, key=lambda a: there[a])
+                    wins[best] = wins.get(best, 0) + 1
+                    points += 1
     if not wins:
         return []
     best = max(wins, key=lambda name: wins[name])

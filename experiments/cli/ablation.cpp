@@ -21,10 +21,10 @@ struct AblationOptions {
     graph.add_to(app);
     run.add_to(app);
     app.add_option("--study", studies, "pruning, strategies, enumerations, measuring, barriers");
-    app.add_option("--part", part, "Only this part of the graph (opsched count shows them), from 0")
+    app.add_option("--part", part, "Only this part of the graph, counted from 0 (opsched count lists the parts)")
         ->check(CLI::Range(0, 1 << 20));
     app.add_flag("--shared-profile", shared_profile,
-                 "On a GPU: search on the one profile of --profile, which may know stages already");
+                 "On a GPU: let all searches share the profile in --profile, which may already contain stages");
     records.add_to(app);
   }
 };
@@ -92,7 +92,7 @@ void ablation(const AblationOptions& options) {
   ios_ablation(options.studies, source);
   if (file) file->finish();
   status.clear();
-  std::cout << on.device->heading() << (apart ? ", every search from an empty profile" : "") << "\n";
+  std::cout << on.device->heading() << (apart ? ", each search from an empty profile" : "") << "\n";
   print_ablations(rows);
 }
 
@@ -100,12 +100,13 @@ void ablation(const AblationOptions& options) {
 
 Command ablation_command() {
   return {.name = "ablation",
-          .summary = "What each part of the IOS search is worth: pruning, merging, endings, measuring, barriers",
+          .summary =
+              "Measure the effect of each component of the IOS search: pruning, merging, endings, measuring, barriers",
           .examples =
               "  opsched ablation inception_v3                                every study\n"
-              "  opsched ablation nasnet --study pruning --out results/h200   one, kept; goes on where it was stopped\n"
-              "  opsched ablation nasnet --part 4 --study measuring           a cell\n"
-              "On a GPU every search measures into an empty profile of its own, so that all it measures is counted.",
+              "  opsched ablation nasnet --study pruning --out results/h200   one study, recorded; can be continued\n"
+              "  opsched ablation nasnet --part 4 --study measuring           one cell\n"
+              "On a GPU every search starts from its own empty profile, so that all its measurements are counted.",
           .setup = setup_of(ablation)};
 }
 

@@ -18,15 +18,15 @@ struct ArenaCommandOptions {
   RecordOptions records;
 
   void add_to(CLI::App& app) {
-    app.add_option("FOLDER", folders, "Folders with records.jsonl (default: all recorded ones with a profile)");
+    app.add_option("FOLDER", folders, "Folders with records.jsonl (default: every results folder with a profile)");
     app.add_option("--scheduler", schedulers,
-                   "These take part by a search on each folder's profile, each with its options behind it, as in "
-                   "mine,r=2; the others by their records")
+                   "Schedulers to run on each folder's profile, each followed by its options, as in mine,r=2 (others "
+                   "take part by their records)")
         ->delimiter(',');
     app.add_option("--network", filter.networks, "Only these")->delimiter(',');
     app.add_option("--precision", filter.precisions, "Only these")->delimiter(',');
     app.add_option("--batch", filter.batches, "Only these")->delimiter(',');
-    app.add_option("--gpus", filter.gpus, "Only these device counts")->delimiter(',');
+    app.add_option("--gpus", filter.gpus, "Only these numbers of GPUs")->delimiter(',');
     cache.add_to(app);
     records.add_to(app);
   }
@@ -53,7 +53,7 @@ void print_contest(const std::string& gpu, const ArenaContest& contest) {
   const records::Case& what = contest.entries.empty() ? contest.refused.front().what : contest.entries.front().what;
   std::cout << "\n" << gpu << ": " << of_contest(what) << "\n";
   TextTable table({Align::right, Align::left, Align::right},
-                  {"rank", "scheduler", "ms", "may be wrong by", "behind the best", "above the bound", "search, s"});
+                  {"rank", "scheduler", "ms", "error", "behind best", "above bound", "search, s"});
   for (const ArenaEntry& e : contest.entries)
     table.add({std::to_string(e.rank), e.what.scheduler_name(), (e.predicted() ? "~" : "") + fixed(e.ms, 4),
                as_percent(e.error), as_percent(e.ms / contest.entries.front().ms - 1),
@@ -74,8 +74,8 @@ void print_trust(const std::string& gpu, const records::Records& records) {
     }
   if (pairs > 0)
     std::cout << "\n"
-              << gpu << ": of schedules that it had not seen, the simulator put " << fixed(right, 0) << " of "
-              << fixed(pairs, 0) << " pairs that differ by more than 2% in the right order\n";
+              << gpu << ": on unseen schedules, the simulator ordered " << fixed(right, 0) << " of " << fixed(pairs, 0)
+              << " pairs correctly that differ by more than 2%\n";
 }
 
 /// A record an entry and a refusal.
@@ -118,9 +118,10 @@ class Standings {
   }
 
   void print() const {
-    std::cout << "\nAll contests. First: nobody is surely faster. Behind the best: the geometric mean.\n";
+    std::cout << "\n"
+                 "All contests. First: no scheduler is certainly faster. Behind best: geometric mean.\n";
     TextTable table({Align::left, Align::right},
-                    {"scheduler", "contests", "first", "behind the best", "predicted", "not ranked"});
+                    {"scheduler", "contests", "first", "behind best", "predicted", "not ranked"});
     for (const auto& [name, one] : schedulers_)
       table.add({name, std::to_string(one.contests), std::to_string(one.first),
                  one.contests > 0 ? as_percent(std::exp(one.log_behind / one.contests) - 1) : "-",
@@ -140,7 +141,7 @@ void run_arena(const ArenaCommandOptions& options) {
   StatusLine status;
   const std::vector<ArenaChallenger> challengers = options.challengers();
   std::vector<std::string> folders = options.folders.empty() ? recorded_folders() : options.folders;
-  if (folders.empty()) throw Error("no folder with recorded profiles; name one: opsched arena FOLDER");
+  if (folders.empty()) throw Error("no results folder has a profile; name a folder: opsched arena FOLDER");
   for (const std::string& folder : folders)
     if (!std::filesystem::is_directory(folder)) throw Error("there is no folder '" + folder + "'");
   const std::unique_ptr<records::RecordFile> file = options.records.open();
@@ -169,27 +170,28 @@ void run_arena(const ArenaCommandOptions& options) {
       if (file) keep_contest(*file, gpu, contest);
     }
   }
-  if (!any) throw Error("no latency is recorded of these networks, precisions, batches and device counts");
+  if (!any) throw Error("there are no recorded latencies for these networks, precisions, batches and numbers of GPUs");
   standings.print();
-  std::cout
-      << "~ predicted: read from a profile or simulated; others were measured. Two schedules are told apart if they\n"
-         "differ by more than they may be wrong by. Every schedule passed the validator, version "
-      << kValidatorVersion << ".\n";
+  std::cout << "~ predicted: read from a profile or simulated; other latencies were measured. Two schedules differ in "
+               "rank only\n"
+               "if their latencies differ by more than the error. Every schedule passed validator version "
+            << kValidatorVersion << ".\n";
   if (file) file->finish();
 }
 
 }  // namespace
 
 Command arena_command() {
-  return {.name = "arena",
-          .summary = "Rank every scheduler on every recorded case, yours among them, without a GPU",
-          .examples =
-              "  opsched arena                                        what is recorded, in all folders with a profile\n"
-              "  opsched arena --scheduler mine results/h200          a registered scheduler beside the others\n"
-              "  opsched arena --scheduler ios-both,r=2 --network nasnet --batch 1 results/h200\n"
-              "  opsched arena --out results/arena                    kept in its records.jsonl, for the page\n"
-              "A latency is measured where a record holds the very schedule, else predicted by the profile (~).",
-          .setup = setup_of(run_arena)};
+  return {
+      .name = "arena",
+      .summary = "Rank schedulers, including yours, on every recorded case without a GPU",
+      .examples =
+          "  opsched arena                                        rank the records of all folders with a profile\n"
+          "  opsched arena --scheduler mine results/h200          rank a registered scheduler against the others\n"
+          "  opsched arena --scheduler ios-both,r=2 --network nasnet --batch 1 results/h200\n"
+          "  opsched arena --out results/arena                    also store the ranking in records.jsonl\n"
+          "A latency is measured if a record holds the same schedule, and otherwise predicted from the profile (~).",
+      .setup = setup_of(run_arena)};
 }
 
 }  // namespace opsched::cli

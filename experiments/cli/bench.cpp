@@ -22,20 +22,20 @@ struct BenchOptions {
     app = &command;
     command.allow_extras();
     cases.add_to(command);
-    command.add_option("--gpus", cases.selection.gpus, "Device counts, as in 1,2,4 (default: 1)")->delimiter(',');
+    command.add_option("--gpus", cases.selection.gpus, "Numbers of GPUs, as in 1,2,4 (default: 1)")->delimiter(',');
     add_device(command, device);
     add_hosts(command, device);
     command.add_flag("--through-host", device.through_host,
-                     "Move tensors between GPUs by way of host memory (needs a --profile of its own)");
+                     "Transfer tensors between GPUs through host memory (needs its own --profile)");
     records.add_to(command);
     command.add_flag("--replace", session.replace,
-                     "With --out: let replays take the place of measurements (otherwise the stronger record stands)");
+                     "With --out: let replayed results replace measured ones (otherwise the stronger record is kept)");
     cache.add_to(command);
-    command.add_option("--max-seconds", session.max_seconds, "About the longest time to measure one schedule")
+    command.add_option("--max-seconds", session.max_seconds, "Approximate time limit for measuring one schedule")
         ->check(CLI::PositiveNumber);
     command.add_option("--measure", protocols, bench::protocols_help())->delimiter(',');
     add_share_cases(command, share_cases);
-    command.add_flag("--list", list, "Only show the names");
+    command.add_flag("--list", list, "Only list the benchmarks");
   }
 };
 
@@ -52,7 +52,7 @@ void run_bench(BenchOptions& options, ProcessGroup& processes) {
   }
   session.protocols = bench::parse_protocols(options.protocols);
   if (options.share_cases && !session.protocols.empty())
-    throw Error("--measure needs the processes of a case: leave --share-cases out");
+    throw Error("--measure does not work with --share-cases: remove one of them");
   session.cases = options.cases.cases();
   if (options.list) {
     for (const bench::Case& what : session.cases) std::cout << what.name() << "\n";
@@ -72,21 +72,21 @@ void run_bench(BenchOptions& options, ProcessGroup& processes) {
 
 Command bench_command() {
   return {.name = "bench",
-          .summary = "Latency of every network under every scheduler, on the GPUs of this host or replayed",
+          .summary = "Measure (or replay) the latency of every network under every scheduler",
           .examples =
-              "  opsched bench                                          the main job: batch 1, one GPU\n"
+              "  opsched bench                                          the default: batch 1, one GPU\n"
               "  opsched bench --network nasnet --precision fp16        a part of it\n"
-              "  opsched bench --batch all --out results/mygpu          every batch, results kept in a folder\n"
-              "  opsched bench --benchmark_filter='squeezenet/.*fp32'   flags of Google Benchmark work as usual:\n"
+              "  opsched bench --batch all --out results/mygpu          every batch; records stored in a folder\n"
+              "  opsched bench --benchmark_filter='squeezenet/.*fp32'   flags of Google Benchmark work as usual\n"
               "  opsched bench --benchmark_repetitions=5 --benchmark_out=bench.json\n"
-              "  opsched bench --benchmark_format=console               Google Benchmark's own table instead of ours\n"
-              "  opsched bench --network nasnet --measure lone,cold,in-flight=2,energy   by other protocols, too\n"
-              "  opsched bench --device sim --profile results/h200      replay, even where there is a GPU\n"
-              "  mpirun -n 2 opsched bench --gpus 2                     each process captures its own GPU's part\n"
-              "  mpirun -n 4 opsched bench --share-cases --out r        each process runs cases of its own\n"
-              "An iteration is a timed replay of the schedule, a repetition several of them. Without a GPU, what was\n"
-              "recorded is read from the records of the profile's folder, and the rest is simulated (marked ~).\n"
-              "Counters: speedup (over sequential on one GPU), p90_ms and p99_ms (of all replays).",
+              "  opsched bench --benchmark_format=console               Google Benchmark's own table\n"
+              "  opsched bench --network nasnet --measure lone,cold,in-flight=2,energy   other protocols as well\n"
+              "  opsched bench --device sim --profile results/h200      replay, even if there is a GPU\n"
+              "  mpirun -n 2 opsched bench --gpus 2                     each process captures the part of its GPU\n"
+              "  mpirun -n 4 opsched bench --share-cases --out r        each process runs its own cases\n"
+              "An iteration is one timed replay of the schedule; a repetition is several of them. Without a GPU,\n"
+              "latencies are read from the records in the profile's folder, and the others are simulated (marked ~).\n"
+              "Counters: speedup (over sequential on one GPU), p90_ms and p99_ms (over all replays).",
           .setup = setup_of(run_bench)};
 }
 

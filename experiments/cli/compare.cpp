@@ -21,10 +21,10 @@ struct CompareOptions {
     app.add_option("A", a, "A results folder (with records.jsonl)")->required();
     app.add_option("B", b, "Another one")->required();
     app.add_option("--format", format, "text or json")->check(CLI::IsMember({"text", "json"}));
-    app.add_option("--device", device, "For A's schedules on B: gpu, sim or auto")
+    app.add_option("--device", device, "Where to run A's schedules on B's device: gpu, sim or auto")
         ->check(CLI::IsMember({"auto", "gpu", "sim"}));
     app.add_option("--graph", graphs,
-                   "Where graph files are that are not where they were measured: files, folders or patterns, as in a,b")
+                   "Graph files that have moved since they were measured: files, folders or patterns, as in a,b")
         ->delimiter(',');
     app.add_flag("--no-schedules", no_schedules, "Do not run A's schedules on B's device");
   }
@@ -47,7 +47,9 @@ void print_latencies(const Comparison& c) {
     group.push_back(&p);
   }
   for (const std::string& name : order) {
-    std::cout << "\nLatency in ms, and how many times as fast B is: " << name << "\n";
+    std::cout << "\n"
+                 "Latency in ms, and speed-up of B: "
+              << name << "\n";
     TextTable table({Align::left, Align::left, Align::right}, {"network", "scheduler", "A", "B", "A / B", ""});
     std::string network;
     for (const Pair* p : groups.at(name)) {
@@ -63,11 +65,12 @@ void print_latencies(const Comparison& c) {
 
 void print_best(const Comparison& c) {
   const auto differing = std::ranges::count_if(c.best, &Best::differs);
-  std::cout << "\nThe fastest of the schedulers that both hold: different in " << differing << " of " << c.best.size()
-            << " cases\n";
+  std::cout << "\n"
+               "The fastest of the schedulers recorded in both folders: different in "
+            << differing << " of " << c.best.size() << " cases\n";
   if (differing == 0) return;
   TextTable table({Align::left, Align::left, Align::left, Align::left, Align::right},
-                  {"network", "case", "on A", "on B", "B ms", "with A's choice"});
+                  {"network", "case", "on A", "on B", "B ms", "A's choice on B"});
   for (const Best& b : c.best)
     if (b.differs())
       table.add(
@@ -77,9 +80,9 @@ void print_best(const Comparison& c) {
 }
 
 void print_transplants(const Comparison& c, const std::string& device) {
-  std::cout << "\nA's fastest schedules on B's device (" << device << "), beside B's fastest\n";
+  std::cout << "\nA's fastest schedules on B's device (" << device << "), compared with B's fastest\n";
   TextTable table({Align::left, Align::left, Align::left, Align::right},
-                  {"network", "case", "A's schedule", "ms on B", "B's own ms", "ratio", "from"});
+                  {"network", "case", "A's schedule", "ms on B", "B's best, ms", "ratio", "from"});
   std::map<std::string, std::vector<std::string>> missing;
   for (const Transplant& t : c.transplants) {
     if (!t.unavailable.empty())
@@ -135,27 +138,29 @@ void run_compare(const CompareOptions& options) {
   const auto marked = std::ranges::count_if(comparison.pairs, [](const Pair& p) { return !p.mark.empty(); });
   if (marked > 0)
     std::cout << marked
-              << " pairs are not alike (last column): their ratio says more than the device's; measure them "
-                 "again with one version\n";
+              << " pairs are not comparable (last column): their ratio does not only reflect the device. Measure both "
+                 "with the same version\n";
   print_latencies(comparison);
   print_best(comparison);
   if (!device_text.empty())
     print_transplants(comparison, device_text);
   else if (!options.no_schedules)
-    std::cout << "\nA's schedules cannot be run on B's device: '" << options.b << "' holds no profile of it\n";
+    std::cout << "\n"
+                 "A's schedules cannot run on B's device: '"
+              << options.b << "' has no profile of it\n";
 }
 
 }  // namespace
 
 Command compare_command() {
   return {.name = "compare",
-          .summary = "Two results folders side by side, and the schedules of one on the other's device",
+          .summary = "Compare two results folders, and run the schedules of one on the device of the other",
           .examples =
               "  opsched compare results/h200 results/mygpu              latencies, best schedules, specialisation\n"
               "  opsched compare results/h200 results/mygpu --format json\n"
-              "  opsched compare before after --no-schedules             only what the records of both say\n"
-              "A's fastest schedules are run on B's device: measured where this host has that GPU, else recorded or\n"
-              "simulated from B's profiles; the last column says which.",
+              "  opsched compare before after --no-schedules             only the records of both folders\n"
+              "A's fastest schedules run on B's device. They are measured if this host has that GPU, and otherwise\n"
+              "recorded in or simulated from B's profiles; the last column says which.",
           .setup = setup_of(run_compare)};
 }
 

@@ -14,8 +14,8 @@ struct CountOptions {
   void add_to(CLI::App& app) {
     graph.add_to(app);
     space.add_to(app);
-    app.add_option("--strategies", strategies, "concurrent, merge or both, with a comma");
-    app.add_option("--max-part-size", max_part_size, "A block without parts is cut into runs of this many operators");
+    app.add_option("--strategies", strategies, "concurrent, merge or both, separated by a comma");
+    app.add_option("--max-part-size", max_part_size, "Divide a block without parts into runs of this many operators");
     app.add_option("--format", format, "text or json")->check(CLI::IsMember({"text", "json"}));
   }
 };
@@ -55,13 +55,13 @@ void count(const CountOptions& options) {
 
 Command count_command() {
   return {.name = "count",
-          .summary = "The size of IOS's search space: states, transitions, schedules, stages of every block",
+          .summary = "Count the IOS search space: states, transitions, schedules and stages of every block",
           .examples =
               "  opsched count inception_v3 --group-size unlimited --groups unlimited --strategies concurrent\n"
               "                                                      a row of the paper's table 1\n"
-              "  opsched count nasnet --format json                  as the search runs by default: r = 3, s = 8\n"
+              "  opsched count nasnet --format json                  the search's default: r = 3, s = 8\n"
               "  opsched count randwire-paper --enumeration components\n"
-              "  opsched count --graph net.json --max-part-size 30   a graph of your own",
+              "  opsched count --graph net.json --max-part-size 30   your own graph",
           .setup = setup_of(count)};
 }
 

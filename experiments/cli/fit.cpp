@@ -15,7 +15,7 @@ struct FitOptions {
   bool save = false;
 
   void add_to(CLI::App& app) {
-    app.add_option("--profile", folder, "Folder of the profiles (default: the first of results/)");
+    app.add_option("--profile", folder, "Folder with the profiles (default: the first in results/)");
     app.add_option("--precision", precision, "fp32, tf32 or fp16 (default: all)");
     app.add_flag("--save", save, "Store the calibration in the profiles");
     records.add_to(app);
@@ -61,8 +61,8 @@ void print(const ProfileAccuracy& p) {
   for (const NetworkAccuracy& n : p.accuracy.networks) {
     table.add_rule();
     add(n.network + ": stages", n.stages);
-    add(n.network + ": schedules, stages replayed", n.replayed, n.replayed_pairs);
-    add(n.network + ": schedules, stages left out", n.unseen, n.unseen_pairs);
+    add(n.network + ": schedules, with recorded stages", n.replayed, n.replayed_pairs);
+    add(n.network + ": schedules, without recorded stages", n.unseen, n.unseen_pairs);
   }
   std::cout << table.text();
   std::cout << "\n" << std::flush;
@@ -75,7 +75,7 @@ records::Record error_record(const ProfileAccuracy& profile, const std::string& 
                          .labels = {{"group", group}},
                          .provenance = Provenance::simulated};
   if (stats.count == 0) {
-    record.missing = "nothing of this kind was measured";
+    record.missing = "none were measured";
     return record;
   }
   record.value = stats.median;
@@ -138,10 +138,10 @@ void fit(const FitOptions& options) {
   std::string folder = options.folder;
   if (folder.empty()) {
     const std::vector<std::string> known = recorded_folders();
-    if (known.empty()) throw Error("no folder of results/ holds a profile; give one with --profile FOLDER");
+    if (known.empty()) throw Error("no folder in results/ has a profile; name one with --profile FOLDER");
     folder = known.front();
   }
-  if (!has_profile(folder)) throw Error("'" + folder + "' holds no profile");
+  if (!has_profile(folder)) throw Error("'" + folder + "' has no profile");
   std::vector<Precision> precisions;
   if (!options.precision.empty())
     precisions.push_back(parse_precision(options.precision));
@@ -187,15 +187,15 @@ void fit(const FitOptions& options) {
 
 Command fit_command() {
   return {.name = "fit",
-          .summary = "How well the simulator predicts the stages and schedules that were measured",
+          .summary = "Report how well the simulator predicts measured stages and schedules",
           .examples =
               "  opsched fit                                  the recorded results\n"
-              "  opsched fit --profile results/mygpu --save   keep the calibration, for replays\n"
-              "  opsched fit --profile results/mygpu --out results/mygpu   kept in its records.jsonl\n"
-              "Every stage and every scheduler is left out of the fit once, and predicted by what was fitted to the\n"
-              "others. 'Stages replayed': the latencies of single stages come from the profile where it holds them,\n"
-              "as in replays; 'stages left out': nothing of that scheduler was used. Pairs: schedules of one network\n"
-              "that were measured more than 2% apart, and whose order was predicted.",
+              "  opsched fit --profile results/mygpu --save   store the calibration for replays\n"
+              "  opsched fit --profile results/mygpu --out results/mygpu   also store the errors in records.jsonl\n"
+              "Every stage and every scheduler is left out of the fit once, and predicted by a fit to the others.\n"
+              "'With recorded stages': latencies of single stages come from the profile where it has them, as in\n"
+              "replays. 'Without recorded stages': nothing from that scheduler is used. Pairs: schedules of one\n"
+              "network whose measured latencies differ by more than 2%, and how many were ordered correctly.",
           .setup = setup_of(fit)};
 }
 

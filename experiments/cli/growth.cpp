@@ -14,11 +14,11 @@ struct GrowthOptions {
   std::uint64_t seed = 1;
 
   void add_to(CLI::App& app) {
-    app.add_option("NETWORK", networks, "Networks by name instead; several may be given");
-    app.add_option("--edge-lists", edge_lists, "RandWire: a folder of edge lists to load");
-    app.add_option("--nodes", nodes, "Sizes of the stages")->check(CLI::Range(5, 10'000));
+    app.add_option("NETWORK", networks, "Use named networks instead of random stages; several may be given");
+    app.add_option("--edge-lists", edge_lists, "RandWire: load the edge lists in this folder");
+    app.add_option("--nodes", nodes, "Numbers of nodes of the stages")->check(CLI::Range(5, 10'000));
     space.add_to(app);
-    app.add_option("--seed", seed, "Of the wiring and the costs");
+    app.add_option("--seed", seed, "Seed of the wiring and the costs");
     records.add_to(app);
   }
 };
@@ -66,12 +66,12 @@ void growth(const GrowthOptions& options) {
 
 Command growth_command() {
   return {.name = "growth",
-          .summary = "Time and memory of the IOS search alone, on random stages of growing size",
+          .summary = "Measure time and memory of the IOS search alone, on random stages of growing size",
           .examples =
-              "  opsched growth                                       RandWire's stages, 16 to 64 nodes\n"
+              "  opsched growth                                       RandWire stages of 16 to 64 nodes\n"
               "  opsched growth --nodes 16 32 --group-size unlimited  no pruning\n"
-              "  opsched growth nasnet inception_v3                   on networks, costs made up\n"
-              "  opsched growth --out results/search                  kept in its records.jsonl",
+              "  opsched growth nasnet inception_v3                   networks, with synthetic costs\n"
+              "  opsched growth --out results/search                  also store the results in records.jsonl",
           .setup = setup_of(growth)};
 }
 

@@ -23,27 +23,26 @@ struct InferOptions {
 
   void add_to(CLI::App& app) {
     graph.add_to(app);
-    app.add_option(
-           "--input", inputs,
-           "float32 values of an input, batch x channels x height x width: NAME=FILE, or FILE for each input in "
-           "their order; .npy, or without a header; none: random values")
+    app.add_option("--input", inputs,
+                   "float32 values of an input, batch x channels x height x width: NAME=FILE, or one FILE per input in "
+                   "their order; .npy, or raw without a header (default: random values)")
         ->expected(1)
         ->take_all();
     app.add_option("-o,--output", outputs,
-                   "Where the float32 values of an output go: NAME=FILE, or FILE for all outputs one after another; "
-                   ".npy, or without a header")
+                   "File for the float32 values of an output: NAME=FILE, or one FILE for all outputs in sequence; "
+                   ".npy, or raw without a header")
         ->expected(1)
         ->take_all();
     app.add_option("--save-weights", weights,
-                   "Where the float32 weights go: each convolution's, output channel by output channel, and "
-                   "then its bias, in the order of operators");
-    app.add_option("--weight-seed", weight_seed, "Of the weights, where the graph brings none");
-    app.add_option("--input-seed", input_seed, "Of the random inputs");
+                   "File for the float32 weights: for each convolution, in the order of operators, its weights by "
+                   "output channel and then its bias");
+    app.add_option("--weight-seed", weight_seed, "Seed of the weights, if the graph has none");
+    app.add_option("--input-seed", input_seed, "Seed of the random inputs");
     run.add_to(app);
     run.device.kind = "cpu";
     app.get_option("--device")->description("cpu (fp32) or gpu")->check(CLI::IsMember({"cpu", "gpu"}));
     app.add_option("--schedule", schedule.file,
-                   "A schedule for it (opsched optimize -o); none: one operator after another");
+                   "A schedule for the graph (opsched optimize -o); default: operators run sequentially");
   }
 };
 
@@ -57,10 +56,9 @@ std::map<std::size_t, std::string> files_of(const std::string& option, const std
     const bool named = equals != std::string::npos;
     const auto at = std::ranges::find(names, text.substr(0, named ? equals : 0));
     if (named && at == names.end())
-      throw Error(option + " '" + text + "': no '" + text.substr(0, equals) +
-                  "' among what the graph has: " + joined(names));
+      throw Error(option + " '" + text + "': no '" + text.substr(0, equals) + "'; the graph has: " + joined(names));
     const std::size_t index = named ? static_cast<std::size_t>(at - names.begin()) : position++;
-    if (index >= names.size()) throw Error(option + " '" + text + "': the graph has no more than " + joined(names));
+    if (index >= names.size()) throw Error(option + " '" + text + "': the graph has only " + joined(names));
     if (!files.emplace(index, named ? text.substr(equals + 1) : text).second)
       throw Error(option + " '" + text + "': '" + names[index] + "' is given twice");
   }
@@ -83,7 +81,7 @@ Tensor load_tensor(const std::string& path, int batch, const Operator& input) {
   const MappedFile file(path);
   const std::size_t bytes = tensor.data.size() * sizeof(float);
   if (file.bytes().size() != bytes)
-    throw Error(where + ", " + std::to_string(bytes) + " bytes, and the file has " +
+    throw Error(where + ", " + std::to_string(bytes) + " bytes, but the file has " +
                 std::to_string(file.bytes().size()));
   std::memcpy(tensor.data.data(), file.bytes().data(), bytes);
   return tensor;
@@ -113,7 +111,8 @@ std::vector<Tensor> inputs_of(const InferOptions& options, const Graph& graph) {
   std::ranges::transform(ids, std::back_inserter(names), name);
   const std::map<std::size_t, std::string> files = files_of("--input", options.inputs, names);
   if (!files.empty() && files.size() != ids.size())
-    throw Error("--input: given for " + std::to_string(files.size()) + " of the graph's inputs " + joined(names));
+    throw Error("--input: given for " + std::to_string(files.size()) +
+                " of the inputs of the graph; give all or none: " + joined(names));
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < ids.size(); ++i)
     inputs.push_back(files.empty() ? random_tensor(graph.batch(), graph.op(ids[i]).output, options.input_seed + i)
@@ -126,7 +125,7 @@ std::vector<Tensor> compute(const InferOptions& options, const Graph& graph, con
   const Precision precision = parse_precision(options.run.precision);
   if (options.run.device.kind == "cpu") {
     if (precision != Precision::fp32)
-      throw Error("--precision " + options.run.precision + ": the CPU computes in fp32; add --device gpu");
+      throw Error("--precision " + options.run.precision + ": the CPU computes in fp32 only; add --device gpu");
     if (!given) return reference_outputs(graph, inputs, options.weight_seed);
     return make_cpu_executor(graph, options.schedule.request(graph).loaded, options.weight_seed)->run(inputs);
   }
@@ -161,7 +160,7 @@ void infer(const InferOptions& options) {
   const bool all = options.outputs.size() == 1 && options.outputs.front().find('=') == std::string::npos;
   const std::map<std::size_t, std::string> files = files_of("--output", options.outputs, names);
   if (all && names.size() > 1 && files.begin()->second.ends_with(".npy"))
-    throw Error("--output '" + files.begin()->second + "': a .npy file holds one output; write NAME=FILE for each of " +
+    throw Error("--output '" + files.begin()->second + "': a .npy file holds one output; use NAME=FILE for each of " +
                 joined(names));
   const std::vector<Tensor> inputs = inputs_of(options, graph);
   if (!options.weights.empty()) write_file_atomically(options.weights, weight_bytes(graph, options.weight_seed));
@@ -180,18 +179,19 @@ void infer(const InferOptions& options) {
 }  // namespace
 
 Command infer_command() {
-  return {.name = "infer",
-          .summary = "Compute a graph's outputs, on the CPU or a GPU",
-          .examples =
-              "  opsched infer --graph model.onnx --input image.npy -o scores.npy      on the CPU, in fp32\n"
-              "  opsched infer --graph model.onnx --input image.npy -o scores.npy --device gpu --precision fp16 \\\n"
-              "      --schedule best.json                          as opsched optimize -o best.json found it\n"
-              "  opsched infer --graph two.onnx --input x=a.npy --input y=b.npy -o scores=s.npy -o boxes=b.npy\n"
-              "  opsched infer squeezenet --batch 2                random weights and input\n"
-              "  opsched infer squeezenet --save-weights w.bin -o y.bin  for another framework to compute the same\n"
-              "Files that do not end in .npy hold the values alone, little-endian. In a program of your own:\n"
-              "docs/serving.md.",
-          .setup = setup_of(infer)};
+  return {
+      .name = "infer",
+      .summary = "Run inference on the CPU or a GPU",
+      .examples =
+          "  opsched infer --graph model.onnx --input image.npy -o scores.npy      on the CPU, in fp32\n"
+          "  opsched infer --graph model.onnx --input image.npy -o scores.npy --device gpu --precision fp16 \\\n"
+          "      --schedule best.json                          the schedule found by opsched optimize\n"
+          "  opsched infer --graph two.onnx --input x=a.npy --input y=b.npy -o scores=s.npy -o boxes=b.npy\n"
+          "  opsched infer squeezenet --batch 2                random weights and input\n"
+          "  opsched infer squeezenet --save-weights w.bin -o y.bin  so that another framework can compute the same\n"
+          "Files that do not end in .npy contain only the values, little-endian. To use a model in your own program,\n"
+          "see docs/serving.md.",
+      .setup = setup_of(infer)};
 }
 
 }  // namespace opsched::cli

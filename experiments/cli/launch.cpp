@@ -22,8 +22,9 @@ struct LaunchOptions {
   void add_to(CLI::App& app) {
     graph.add_to(app);
     run.add_to(app);
-    app.add_option("--rounds", rounds, "All variants are measured in turn, so many times")->check(CLI::Range(1, 1000));
-    app.add_option("--max-seconds", max_seconds, "Longest measurement of one variant in a round")
+    app.add_option("--rounds", rounds, "Number of rounds; all variants are measured in alternation in each")
+        ->check(CLI::Range(1, 1000));
+    app.add_option("--max-seconds", max_seconds, "Time limit for measuring one variant in one round")
         ->check(CLI::Range(0.01, 60.0));
     records.add_to(app);
   }
@@ -76,7 +77,7 @@ std::vector<Variant> variants_of(CostModel& costs, bool measures, const Progress
     variants.push_back({"priority", rule.name, base});
     variants.back().schedule.priority = rule.priority;
   }
-  variants.push_back({"waits", "all, not reduced", base, Waits::all});
+  variants.push_back({"waits", "all, without reduction", base, Waits::all});
   return variants;
 }
 
@@ -167,7 +168,8 @@ void launch(const LaunchOptions& options) {
   std::cout << on.device->heading() << "\n";
   print(variants);
   if (!on.device->measures())
-    std::cout << "Launch order, priorities, waits and what the graph costs show on a GPU only.\n";
+    std::cout << "Launch order, priorities, waits and the cost of the graph only matter on a GPU; they are not "
+                 "measured here.\n";
   if (!file) return;
   const records::Case what = options.graph.case_of(on.graph, on.precision, "dataflow");
   // All of them at once: they were measured in turn and belong together.
@@ -182,13 +184,15 @@ void launch(const LaunchOptions& options) {
 }  // namespace
 
 Command launch_command() {
-  return {.name = "launch",
-          .summary = "What streams, launch order, priorities and fewer waits are worth, and what a CUDA graph costs",
-          .examples =
-              "  opsched launch nasnet                            every choice by itself, beside plain dataflow\n"
-              "  opsched launch nasnet --precision fp16 --out results/h200   kept in its records.jsonl\n"
-              "  opsched launch inception_v3 --rounds 10          differences of a percent need more rounds",
-          .setup = setup_of(launch)};
+  return {
+      .name = "launch",
+      .summary =
+          "Measure the effect of streams, launch order, priorities and redundant waits, and the cost of a CUDA graph",
+      .examples =
+          "  opsched launch nasnet                            each choice compared with plain dataflow\n"
+          "  opsched launch nasnet --precision fp16 --out results/h200   also store the results in records.jsonl\n"
+          "  opsched launch inception_v3 --rounds 10          differences of a percent need more rounds",
+      .setup = setup_of(launch)};
 }
 
 }  // namespace opsched::cli

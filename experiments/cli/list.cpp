@@ -11,7 +11,7 @@ namespace {
 void list_networks() {
   std::cout << "Networks (opsched show NAME):\n";
   TextTable table({Align::left, Align::right, Align::right, Align::right, Align::left});
-  table.add({"name", "image", "units", "blocks", "what it is"});
+  table.add({"name", "image", "units", "blocks", "description"});
   for (const NetworkInfo& info : networks()) {
     const Graph graph = make_network(info.name);
     table.add({info.name, std::to_string(info.image), std::to_string(graph.units().size()),
@@ -23,7 +23,7 @@ void list_networks() {
 void list_schedulers() {
   std::cout << "Schedulers (opsched schedule NETWORK --scheduler NAME [--opt OPTION=VALUE]):\n";
   TextTable table({Align::left});
-  table.add({"name", "devices", "what it does"});
+  table.add({"name", "devices", "description"});
   for (const SchedulerInfo& info : schedulers()) {
     table.add({info.name, info.max_devices == 0 ? "any" : std::to_string(info.max_devices), info.summary});
     for (const auto& [name, meaning] : info.options) table.add({"", "", "  " + name + ": " + meaning});
@@ -63,11 +63,11 @@ void list(const ListOptions& options, ProcessGroup& processes) {
 
 Command list_command() {
   return {.name = "list",
-          .summary = "What there is: networks, schedulers and their options, devices",
+          .summary = "List networks, schedulers with their options, and devices",
           .examples =
               "  opsched list                 everything\n"
-              "  opsched list schedulers      one kind\n"
-              "  mpirun -n 4 opsched list devices   what each process finds",
+              "  opsched list schedulers      only the schedulers\n"
+              "  mpirun -n 4 opsched list devices   the devices of each process",
           .setup = setup_of(list)};
 }
 

@@ -22,27 +22,28 @@ const char* const kExamples = R"(Examples:
   opsched list                                          networks, schedulers and their options, devices
   opsched show inception_v3                             blocks, operators, multiply-accumulates
   opsched schedule squeezenet --scheduler ios-both -o s.json
-  opsched run squeezenet --schedule s.json              its latency, and whether it computes the right thing
-  opsched bench                                         every network under every scheduler: the main job
-  opsched COMMAND --help                                options of a command, with examples
+  opsched run squeezenet --schedule s.json              latency and correctness
+  opsched bench                                         latency of every network under every scheduler
+  opsched COMMAND --help                                options and examples of a command
 
-Latencies are measured where there is a GPU (and this build has the CUDA runtime), else replayed from
-what was recorded; every number says which.
-Exit codes: 0 done, 2 wrong input (the message says what to change), 130 stopped by Ctrl-C.)";
+Latencies are measured if there is a GPU (and this build has the CUDA runtime), and otherwise replayed
+from recorded measurements. Every number is marked accordingly.
+Exit codes: 0 success, 2 invalid input (the message says what to change), 130 stopped by Ctrl-C.)";
 
 void require_one_process(const std::vector<cli::Command>& commands, const std::string& name) {
   std::vector<std::string> several;
   for (const cli::Command& command : commands)
     if (command.setup.several_processes) several.push_back(command.name);
   if (std::ranges::find(several, name) == several.end())
-    throw Error("opsched " + name +
-                " runs in one process: start it without mpirun or srun; in several run: " + joined(several));
+    throw Error(
+        "opsched " + name +
+        " runs in one process: start it without mpirun or srun. Commands that run in several: " + joined(several));
 }
 
 int run(int argc, char** argv, ProcessGroup& processes) {
   CLI::App app{
-      "Inter-operator scheduling of CNN inference: which operators run together, on which stream of which GPU, "
-      "in which order.",
+      "Inter-operator scheduling of CNN inference: which operators run together, on which stream of which GPU, and in "
+      "which order.",
       "opsched"};
   app.require_subcommand(1);
   app.footer(kExamples);
@@ -83,7 +84,7 @@ int guarded(const std::function<int()>& action, const std::function<void(const s
   try {
     return action();
   } catch (const cli::Interrupted&) {
-    say("stopped; what was finished is kept");
+    say("stopped; finished results are saved");
     return kStopped;
   } catch (const Error& e) {
     say(printable(e.what()));

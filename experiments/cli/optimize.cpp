@@ -23,20 +23,21 @@ struct OptimizeCommandOptions {
     for (const SchedulerInfo& s : schedulers()) optimize.schedulers.push_back(s.name);
     graph.add_to(app);
     run.add_to(app);
-    app.add_option("--scheduler", optimize.schedulers, "Only these (opsched list schedulers)")
+    app.add_option("--scheduler", optimize.schedulers, "Only these schedulers (opsched list schedulers)")
         ->delimiter(',')
         ->default_str("all");
-    app.add_option("--gpus", optimize.gpus, "GPUs that a schedule may use")->check(CLI::Range(1, 1 << 10));
-    app.add_option("--budget", optimize.budget_seconds, "Seconds for all searches")->check(CLI::Range(0.0, 1e6));
+    app.add_option("--gpus", optimize.gpus, "Number of GPUs that a schedule may use")->check(CLI::Range(1, 1 << 10));
+    app.add_option("--budget", optimize.budget_seconds, "Time limit for all searches, seconds")
+        ->check(CLI::Range(0.0, 1e6));
     app.add_option("-o,--output", output, "Write the best schedule to this file");
-    app.add_flag("--no-check", no_check, "Do not compare what the best schedule computes with the reference");
+    app.add_flag("--no-check", no_check, "Do not compare the outputs of the best schedule with the reference");
     records.add_to(app);
   }
 };
 
 /// What is said of the best schedule's outputs.
 std::string checked(Device& device, CostModel& costs, const Schedule& schedule, Precision precision) {
-  if (!device.measures()) return "not checked: nothing is computed without a GPU";
+  if (!device.measures()) return "not checked: outputs are computed only on a GPU";
   const OutputCheck check = check_outputs(costs.graph(), schedule, &device, precision, 1, [] { check_interrupt(); });
   return "relative error " + significant(check.outputs, 2) + " against the reference; " + check.operators_text() +
          (check.remark.empty() ? "" : "\n" + check.remark);
@@ -67,10 +68,10 @@ void print_best(const bench::Attempt& first, const bench::Attempt& best, const D
   const double ms = *best.timed.record.value, sequential = *first.timed.record.value;
   std::cout << "\nbest: " << best.timed.record.what.scheduler << ", " << fixed(ms, 4) << " ms, "
             << fixed(sequential / ms, 2) << " times as fast as sequential; " << fixed(100 * (ms / best.bound_ms - 1), 0)
-            << "% above what its operators need (" << fixed(best.bound_ms, 4) << " ms)\n";
+            << "% above the lower bound of its operators (" << fixed(best.bound_ms, 4) << " ms)\n";
   if (!device.measures())
     std::cout << "Nothing was measured: " << to_string(best.timed.record.provenance)
-              << " latencies, and differences of a few percent say little (opsched fit says how good they are).\n";
+              << " latencies. Differences of a few percent are not reliable (opsched fit shows the error).\n";
 }
 
 void run_optimize(const OptimizeCommandOptions& options) {
@@ -101,20 +102,20 @@ void run_optimize(const OptimizeCommandOptions& options) {
   if (!check.empty()) std::cout << "output: " << check << "\n";
   if (options.output.empty()) return;
   write_file_atomically(options.output, schedule_to_json(on.graph, best.timed.schedule));
-  std::cout << "kept in " << options.output << ", for opsched run --schedule\n";
+  std::cout << "kept in " << options.output << "; run it with opsched run --schedule\n";
 }
 
 }  // namespace
 
 Command optimize_command() {
   return {.name = "optimize",
-          .summary = "Try every scheduler on one model and keep the best schedule",
+          .summary = "Try every scheduler on a model and store the best schedule",
           .examples =
               "  opsched optimize --graph model.onnx -o best.json           on the GPU, about a minute\n"
               "  opsched optimize nasnet --precision fp16 --budget 300      longer searches\n"
-              "  opsched optimize nasnet --image 1024 --gpus 2              one GPU or two\n"
-              "  opsched optimize --graph model.onnx --device sim           without a GPU: on recorded costs\n"
-              "Cheap schedulers run first. The best few are measured again, in turns.",
+              "  opsched optimize nasnet --image 1024 --gpus 2              one or two GPUs\n"
+              "  opsched optimize --graph model.onnx --device sim           without a GPU, on recorded costs\n"
+              "Fast schedulers run first. The best candidates are measured again in alternation.",
           .setup = setup_of(run_optimize)};
 }
 

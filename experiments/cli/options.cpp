@@ -24,7 +24,7 @@ std::vector<int> parse_batches(const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), batches.emplace_back());
     if (error != std::errc{} || end != word.data() + word.size() || (word.front() == '0' && word.size() > 1))
-      throw Error("--batch '" + word + "': write numbers as in 1,16, or all");
+      throw Error("--batch '" + word + "': use numbers as in 1,16, or all");
   }
   return batches;
 }
@@ -50,14 +50,14 @@ std::string command_line() {
 }  // namespace
 
 void GraphOptions::add_to(CLI::App& app) {
-  app.add_option("NETWORK", network, "A network by name (opsched list networks)");
-  app.add_option("--graph", file, "A graph file instead: our JSON, that of IOS's public code, or ONNX");
-  app.add_option("--batch", parameters.batch, "Images at once; 0: 1, or what the graph file says");
+  app.add_option("NETWORK", network, "Name of a network (opsched list networks)");
+  app.add_option("--graph", file, "A graph file instead: our JSON, JSON of the public IOS code, or ONNX");
+  app.add_option("--batch", parameters.batch, "Batch size; 0: 1, or as stated in the graph file");
   app.add_option("--image", image,
-                 "Size of the input: 224, or HEIGHTxWIDTH as in 480x640; 0: the network's own, or what the file says");
-  app.add_option("--seed", parameters.seed, "Random networks: which one is drawn");
-  app.add_option("--edge-lists", parameters.edge_lists, "Random networks: a folder of edge lists to load instead");
-  app.add_option("--block", block, "Only this block of it (opsched show NETWORK names them)");
+                 "Image size: 224, or HEIGHTxWIDTH as in 480x640; 0: the network's own, or as stated in the file");
+  app.add_option("--seed", parameters.seed, "Random networks: seed of the wiring");
+  app.add_option("--edge-lists", parameters.edge_lists, "Random networks: load the edge lists in this folder instead");
+  app.add_option("--block", block, "Only this block (opsched show NETWORK lists them)");
 }
 
 Graph GraphOptions::load() const {
@@ -82,14 +82,14 @@ records::Case GraphOptions::case_of(const Graph& graph, Precision precision, con
 
 Graph GraphOptions::load_whole() const {
   if (network.empty() == file.empty())
-    throw Error(network.empty() ? "which graph? Name a network (opsched list networks) or give --graph FILE"
+    throw Error(network.empty() ? "no graph given: name a network (opsched list networks) or use --graph FILE"
                                 : "both a network ('" + network + "') and --graph '" + file + "'; give one of them");
   if (parameters.batch < 0) throw Error("--batch " + std::to_string(parameters.batch) + ": must be at least 1");
   NetworkOptions filled = parameters;
   filled.image = parse_image(image);
   if (!file.empty()) {
     if (parameters.seed != NetworkOptions{}.seed || !parameters.edge_lists.empty())
-      throw Error("--graph '" + file + "': --seed and --edge-lists are for random networks by name; the file says it");
+      throw Error("--graph '" + file + "': --seed and --edge-lists apply only to named random networks, not to files");
     return load_graph(file, {.batch = filled.batch, .image = filled.image});
   }
   if (filled.batch == 0) filled.batch = 1;
@@ -97,15 +97,16 @@ Graph GraphOptions::load_whole() const {
 }
 
 void CaseOptions::add_to(CLI::App& app, const std::string& networks) {
-  app.add_option(networks, selection.networks, "Networks, as in a,b (default: all, or only those of --graph)");
+  app.add_option(networks, selection.networks, "Networks, as in a,b (default: all, or only those given by --graph)");
   app.add_option("--graph", selection.files, kGraphsHelp);
-  app.add_option("--scheduler", selection.schedulers,
-                 "Schedulers, as in a,b, options behind each, as in a,x=1,b (default: all for the device count)");
-  app.add_option("--batch", batches, "Batches, as in 1,16; all: 1,16,32,64,128");
+  app.add_option(
+      "--scheduler", selection.schedulers,
+      "Schedulers, as in a,b; options follow each name, as in a,x=1,b (default: all that support the number of GPUs)");
+  app.add_option("--batch", batches, "Batch sizes, as in 1,16; all: 1,16,32,64,128");
   app.add_option("--image", images, "Image sizes, as in 512,480x640 (height first); 0: the network's own");
-  app.add_option("--precision", selection.precisions, "fp32, tf32, fp16, as in a,b (default: all)");
+  app.add_option("--precision", selection.precisions, "Precisions fp32, tf32, fp16, as in a,b (default: all)");
   const bool positional = must_name = !networks.starts_with("-");
-  if (positional) app.get_option(networks)->description("Networks by name (opsched list networks), as in a,b");
+  if (positional) app.get_option(networks)->description("Names of networks (opsched list networks), as in a,b");
   for (CLI::Option* option : app.get_options())
     if (option->get_items_expected_max() > 1) {
       option->delimiter(',');
@@ -115,7 +116,7 @@ void CaseOptions::add_to(CLI::App& app, const std::string& networks) {
 
 std::vector<bench::Case> CaseOptions::cases() {
   if (must_name && selection.networks.empty() && selection.files.empty())
-    throw Error("which NETWORK? Name some (opsched list networks) or give --graph FILE");
+    throw Error("no network given: name some (opsched list networks) or use --graph FILE");
   selection.batches = parse_batches(batches);
   selection.images.clear();
   for (const std::string& image : images) selection.images.push_back(parse_image(image));
@@ -124,9 +125,9 @@ std::vector<bench::Case> CaseOptions::cases() {
 
 void IosSpaceOptions::add_to(CLI::App& app) {
   app.add_option("--enumeration", enumeration,
-                 "Endings that may be stages: single-source (as IOS's code) or components (as its paper)");
-  app.add_option("--group-size", group_size, "Most operators in a group (r), or unlimited");
-  app.add_option("--groups", groups, "Most groups in a stage (s), or unlimited");
+                 "Allowed endings: single-source (as in IOS's code) or components (as in the paper)");
+  app.add_option("--group-size", group_size, "Maximum number of operators in a group (r), or unlimited");
+  app.add_option("--groups", groups, "Maximum number of groups in a stage (s), or unlimited");
 }
 
 IosOptions IosSpaceOptions::space() const {
@@ -141,12 +142,13 @@ IosOptions IosSpaceOptions::space() const {
 }
 
 void SchedulerChoice::add_to(CLI::App& app) {
-  app.add_option("--scheduler", name, "A scheduler by name (opsched list schedulers)")->required();
-  app.add_option("--opt", assignments, "An option of the scheduler, NAME=VALUE; may be given several times")
+  app.add_option("--scheduler", name, "Name of a scheduler (opsched list schedulers)")->required();
+  app.add_option("--opt", assignments, "A scheduler option, NAME=VALUE; may be given several times")
       ->expected(1)
       ->take_all();
-  app.add_option("--window", window, "Most operators in a stage, of schedulers that say so: --opt window=...");
-  app.add_option("--gpus", gpus, "Devices to schedule for");
+  app.add_option("--window", window,
+                 "Maximum number of operators in a stage, for schedulers with that option: same as --opt window=...");
+  app.add_option("--gpus", gpus, "Number of GPUs to schedule for");
 }
 
 SchedulerOptions SchedulerChoice::options() const {
@@ -154,17 +156,17 @@ SchedulerOptions SchedulerChoice::options() const {
   for (const std::string& text : assignments) {
     const std::size_t equals = text.find('=');
     if (equals == 0 || equals == std::string::npos)
-      throw Error("--opt '" + text + "': write NAME=VALUE, for example --opt r=3");
+      throw Error("--opt '" + text + "': use NAME=VALUE, for example --opt r=3");
     if (!options.emplace(text.substr(0, equals), text.substr(equals + 1)).second)
       throw Error("--opt '" + text + "': '" + text.substr(0, equals) + "' is given twice");
   }
   if (!window.empty() && !options.emplace("window", window).second)
-    throw Error("--window " + window + ": there is an --opt window=... as well; give one of them");
+    throw Error("--window " + window + ": --opt window=... is given as well; give only one of them");
   return options;
 }
 
 void ScheduleChoice::add_to(CLI::App& app) {
-  app.add_option("--schedule", file, "A schedule from a file (opsched schedule -o)");
+  app.add_option("--schedule", file, "A schedule file (opsched schedule -o)");
   scheduler.add_to(app);
   app.get_option("--scheduler")->required(false);
 }
@@ -172,7 +174,7 @@ void ScheduleChoice::add_to(CLI::App& app) {
 ScheduleChoice::Request ScheduleChoice::request(const Graph& graph) const {
   if (file.empty() == scheduler.name.empty())
     throw Error(file.empty()
-                    ? "which schedule? Give --scheduler NAME (opsched list schedulers) or --schedule FILE"
+                    ? "no schedule given: use --scheduler NAME (opsched list schedulers) or --schedule FILE"
                     : "both --schedule '" + file + "' and --scheduler '" + scheduler.name + "'; give one of them");
   if (file.empty()) {
     check_scheduler(scheduler.name, scheduler.gpus, scheduler.options());
@@ -215,7 +217,7 @@ namespace {
 Topology hosts_of(const std::vector<double>& numbers) {
   constexpr double bytes_per_ms = 1e6;  // of a GB/s
   if (numbers.size() != 3 || numbers[0] < 1 || numbers[0] > 1e6 || numbers[0] != std::floor(numbers[0]))
-    throw Error("--hosts: three numbers are needed, GPUs of a host, GB/s and us between hosts, as in 8,50,20");
+    throw Error("--hosts: needs three numbers, the GPUs per host, and GB/s and us between hosts, as in 8,50,20");
   Topology topology(static_cast<int>(numbers[0]));
   topology.state(LinkKind::network, {.latency_ms = numbers[2] / 1000, .bytes_per_ms = numbers[1] * bytes_per_ms});
   return topology;
@@ -225,20 +227,21 @@ Topology hosts_of(const std::vector<double>& numbers) {
 
 void add_device(CLI::App& app, DeviceOptions& device) {
   app.add_option("--device", device.kind, "gpu, sim (replay a profile) or auto");
-  app.add_option("--profile", device.profile,
-                 "Folder of the profile to replay, or to measure into (default: that of --out, else results/DEVICE)");
+  app.add_option(
+      "--profile", device.profile,
+      "Folder of the profile to replay, or to measure into (default: that of --out, otherwise results/DEVICE)");
 }
 
 void add_hosts(CLI::App& app, DeviceOptions& device) {
   const auto hosts = [&device](const std::vector<double>& numbers) { device.topology = hosts_of(numbers); };
   app.add_option_function<std::vector<double>>(
-         "--hosts", hosts, "Replay as on several hosts: GPUs of a host, and GB/s and us between hosts, as in 8,50,20")
+         "--hosts", hosts, "Replay as on several hosts: GPUs per host, and GB/s and us between hosts, as in 8,50,20")
       ->delimiter(',');
 }
 
 void add_share_cases(CLI::App& app, bool& share) {
   app.add_flag("--share-cases", share,
-               "Under mpirun or srun: each process runs cases of its own, instead of all the parts of one");
+               "Under mpirun or srun: each process runs its own cases, instead of its part of one schedule");
 }
 
 void place_processes(DeviceOptions& device, ProcessGroup& processes, bool share) {
@@ -252,11 +255,11 @@ void place_processes(DeviceOptions& device, ProcessGroup& processes, bool share)
 bench::ShareCases sharing(ProcessGroup& processes, bool share, const DeviceOptions& options,
                           const bench::SessionOptions& session, Device& device) {
   if (share && processes.size() == 1)
-    throw Error("--share-cases: there is one process; start several with mpirun or srun");
+    throw Error("--share-cases: there is only one process; start several with mpirun or srun");
   if (processes.size() > 1 && !share && !device.measures())
-    throw Error("a replay runs in one process: give --share-cases, or start it without mpirun or srun");
+    throw Error("a replay runs in one process: use --share-cases, or start it without mpirun or srun");
   if (!share) return {};
-  if (options.topology != Topology()) throw Error("--share-cases: cases of assumed --hosts run in one process");
+  if (options.topology != Topology()) throw Error("--share-cases: cases with --hosts run in one process");
   const bench::ShareOptions what{.gpus = options.gpus,
                                  .through_host = options.through_host,
                                  .cache = session.cache,
@@ -274,15 +277,14 @@ GraphOnDevice::GraphOnDevice(Graph loaded, const RunOptions& run, const DeviceOp
 }
 
 void CacheOptions::add_to(CLI::App& app) {
-  app.add_option("--cache", folder, "Folder where schedules are kept");
-  app.add_flag("--no-cache", none, "Find every schedule anew");
+  app.add_option("--cache", folder, "Folder for schedules found by searches");
+  app.add_flag("--no-cache", none, "Search every schedule again");
 }
 
 void RecordOptions::add_to(CLI::App& app) {
   app.add_option("--out", out,
-                 "Folder of results: records are kept in its records.jsonl; an interrupted command goes on where it "
-                 "stopped");
-  app.add_flag("--fresh", fresh, "With --out: begin anew");
+                 "Results folder: records are stored in its records.jsonl, and an interrupted command continues there");
+  app.add_flag("--fresh", fresh, "With --out: start over instead of continuing");
 }
 
 std::unique_ptr<records::RecordFile> RecordOptions::open(records::Run run) const {
@@ -292,8 +294,8 @@ std::unique_ptr<records::RecordFile> RecordOptions::open(records::Run run) const
   auto file = std::make_unique<records::RecordFile>(out, run, fresh ? Start::anew : Start::continued);
   for (const std::string& warning : file->records().warnings()) warn(warning);
   if (file->resumed() > 0)
-    warn("going on with an interrupted run: " + std::to_string(file->resumed()) + " records kept in " + out +
-         " (--fresh begins anew)");
+    warn("continuing an interrupted run: " + std::to_string(file->resumed()) + " records are in " + out +
+         " (--fresh starts over)");
   return file;
 }
 
@@ -301,7 +303,7 @@ std::unique_ptr<records::RecordFile> RecordOptions::open(const Device& device) c
   auto file = open(device.run());
   if (const int others = file && device.measures() ? file->of_other_versions() : 0; others > 0)
     warn(std::to_string(others) + " measurements in " + out +
-         " are of other versions; those of this run stand in their place");
+         " come from other versions; the records of this run replace them");
   return file;
 }
 

@@ -39,7 +39,7 @@ struct GraphOptions {
 
 /// Of --graph where several may be given.
 inline constexpr const char* kGraphsHelp =
-    "Graph files, folders of them, or patterns such as 'models/*.onnx', as in a,b; they take part by their names";
+    "Graph files, folders, or patterns such as 'models/*.onnx', as in a,b; each file appears under its name";
 
 /// Which cases: lists of networks, graph files, schedulers, batches, image sizes and precisions.
 struct CaseOptions {

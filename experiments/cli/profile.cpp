@@ -17,17 +17,17 @@ struct ProfileOptions {
 
   void add_to(CLI::App& app) {
     app.add_option("--out", out, "Results folder (default: results/NAME of the GPU)");
-    app.add_flag("--quick", plan.quick, "Two networks, fp32, batch 1");
+    app.add_flag("--quick", plan.quick, "Only two networks, fp32, batch 1");
     app.add_option("--network", plan.networks, "Only these, as in a,b")->delimiter(',');
     app.add_option("--graph", plan.files, kGraphsHelp)->delimiter(',');
-    app.add_option("--gpus", plan.gpus, "Use so many GPUs")->check(CLI::Range(1, 64));
-    app.add_flag("--plan", only_plan, "Only say what would be measured");
+    app.add_option("--gpus", plan.gpus, "Number of GPUs to use")->check(CLI::Range(1, 64));
+    app.add_flag("--plan", only_plan, "Only show what would be measured");
     add_share_cases(app, share_cases);
-    app.add_flag("--fresh", fresh, "Measure again what the folder holds, forget an interrupted run");
-    app.add_option("--max-seconds", max_seconds, "Longest time to measure one schedule");
+    app.add_flag("--fresh", fresh, "Measure again what is already in the folder, and ignore an interrupted run");
+    app.add_option("--max-seconds", max_seconds, "Time limit for measuring one schedule");
     app.add_option("--device", device, "gpu, or sim: a rehearsal that replays --profile")
         ->check(CLI::IsMember({"gpu", "sim"}));
-    app.add_option("--profile", replayed, "With --device sim: the folder that is replayed");
+    app.add_option("--profile", replayed, "With --device sim: the folder to replay");
   }
 };
 
@@ -49,7 +49,7 @@ void show_plan(const std::vector<profile::PlanStep>& steps, const std::vector<be
   std::vector<bench::Case> all;
   for (const profile::PlanStep& step : steps) all.insert(all.end(), step.cases.begin(), step.cases.end());
   const std::vector<double> seconds = profile::expected_seconds(all);
-  std::cout << "What will be measured into " << out << ", and about how long it takes the first time\n";
+  std::cout << "Will be measured into " << out << ", with the approximate time for the first run\n";
   TextTable table({Align::left, Align::right, Align::right, Align::right, Align::left},
                   {"step", "schedules", "known", "time", " needed for"});
   double total = 0;
@@ -71,8 +71,8 @@ void show_plan(const std::vector<profile::PlanStep>& steps, const std::vector<be
   table.add(
       {"all", std::to_string(all.size()), "", human_seconds(total), " (an estimate from counts, refined as it goes)"});
   std::cout << table.text();
-  std::cout << "Stages, solo latencies and transfers are measured where schedulers ask for them. Ctrl-C is safe: the "
-               "same command goes on.\n"
+  std::cout << "Stages, solo latencies and transfers are measured when schedulers need them. After Ctrl-C, run the "
+               "same command to continue.\n"
             << std::flush;
 }
 
@@ -83,7 +83,7 @@ void run_profile(const ProfileOptions& options, ProcessGroup& processes) {
   }
   if (options.device == "gpu" && !has_gpu())
     throw Error(
-        "there is no GPU to profile; --plan shows what would be measured, --device sim --profile FOLDER rehearses it");
+        "no GPU to profile; --plan shows what would be measured, and --device sim --profile FOLDER rehearses it");
   DeviceOptions wanted{.kind = options.device, .profile = options.out, .gpus = options.plan.gpus};
   if (options.device == "sim") wanted.profile = options.replayed;
   place_processes(wanted, processes, options.share_cases);
@@ -91,7 +91,7 @@ void run_profile(const ProfileOptions& options, ProcessGroup& processes) {
   const std::string out = options.out.empty() ? "results/" + device->name() : options.out;
   if (options.device == "sim" && (options.out.empty() || std::filesystem::weakly_canonical(out) ==
                                                              std::filesystem::weakly_canonical(options.replayed)))
-    throw Error("--device sim: give an --out folder of its own, so that replayed numbers never mix with measured ones");
+    throw Error("--device sim: use a separate --out folder, so that replayed results do not mix with measured ones");
 
   const std::vector<profile::PlanStep> steps = profile::make_plan(options.plan);
   const std::vector<bench::Case> known = options.fresh ? std::vector<bench::Case>{} : known_cases(out, device->run());
@@ -102,7 +102,7 @@ void run_profile(const ProfileOptions& options, ProcessGroup& processes) {
     std::ranges::copy_if(step.cases, std::back_inserter(session.cases),
                          [&](const bench::Case& c) { return std::ranges::find(known, c) == known.end(); });
   if (session.cases.empty()) {
-    std::cout << "Everything is there already (--fresh measures it again).\n";
+    std::cout << "Everything is already measured (--fresh measures it again).\n";
     return;
   }
   session.expected_seconds = profile::expected_seconds(session.cases);
@@ -112,22 +112,24 @@ void run_profile(const ProfileOptions& options, ProcessGroup& processes) {
   const std::unique_ptr<records::RecordFile> file = RecordOptions{.out = out, .fresh = options.fresh}.open(*device);
   bench::run_session(*device, file.get(), session);
   std::cout << "\nWritten to " << out << ". Next:\n"
-            << "  opsched compare results/h200 " << out << "      beside an H200\n"
-            << "  opsched reproduce all --help                figures\n";
+            << "  opsched compare results/h200 " << out << "      compare with an H200\n"
+            << "  opsched reproduce all --help                draw the figures\n";
 }
 
 }  // namespace
 
 Command profile_command() {
-  return {.name = "profile",
-          .summary = "Measure a new GPU: everything that the figures need, into a results folder",
-          .examples =
-              "  opsched profile --plan                        what it does and how long it takes; needs no GPU\n"
-              "  opsched profile --out results/mygpu --quick   a first impression, some minutes\n"
-              "  opsched profile --out results/mygpu           everything; stop it and go on with the same command\n"
-              "  opsched profile --out results/mygpu-x4 --gpus 4\n"
-              "  opsched profile --out results/mygpu --graph 'models/*.onnx'   your own models",
-          .setup = setup_of(run_profile)};
+  return {
+      .name = "profile",
+      .summary = "Measure everything that the figures need on a new GPU, into a results folder",
+      .examples =
+          "  opsched profile --plan                        what would be measured, and how long it takes; needs no "
+          "GPU\n"
+          "  opsched profile --out results/mygpu --quick   a first impression, some minutes\n"
+          "  opsched profile --out results/mygpu           everything; run it again to continue after an interruption\n"
+          "  opsched profile --out results/mygpu-x4 --gpus 4\n"
+          "  opsched profile --out results/mygpu --graph 'models/*.onnx'   your own models",
+      .setup = setup_of(run_profile)};
 }
 
 }  // namespace opsched::cli

@@ -23,10 +23,10 @@ struct RecordsOptions {
 
   void add_to(CLI::App& app) {
     app.add_option("FOLDER", folder, "A results folder")->required();
-    app.add_option("WORD", words, "A key, or parts of keys: records that have all of them");
+    app.add_option("WORD", words, "A key, or parts of keys: shows the records that contain all of them");
     app.add_flag("--schedule", schedule, "Show the schedules: stages, groups, operators");
-    app.add_flag("--kernels", kernels, "Show which kernel each problem got");
-    app.add_flag("--history", history, "Show older and weaker records of the same keys, too");
+    app.add_flag("--kernels", kernels, "Show the kernel of each problem");
+    app.add_flag("--history", history, "Also show older and weaker records of the same keys");
   }
 };
 
@@ -67,11 +67,11 @@ void print_summary(const Records& records, const std::string& folder) {
     ++(record->missing.empty() ? provenances[to_string(record->provenance)] : missing);
     ++runs[record->run];
   }
-  if (missing > 0) provenances["no value, but a reason"] = missing;
+  if (missing > 0) provenances["no value (with a reason)"] = missing;
   const std::size_t standing = records.standing().size();
   std::cout << records::records_file(folder) << ": " << standing << " records";
   if (records.all().size() > standing)
-    std::cout << ", and " << records.all().size() - standing << " older ones of the same keys (--history)";
+    std::cout << ", and " << records.all().size() - standing << " older ones with the same keys (--history)";
   std::cout << "\n";
   print_counts("quantity", quantities);
   print_counts("made on", places);
@@ -124,7 +124,7 @@ std::unique_ptr<Graph> graph_of(const Record& record) try {
 void print_schedule(const Records& records, const Record& record) {
   const records::ScheduleLine* line = records.schedule(record.schedule);
   if (line == nullptr) {
-    std::cout << "  its schedule " << record.schedule << " is not kept\n";
+    std::cout << "  its schedule " << record.schedule << " is not stored\n";
     return;
   }
   const Schedule schedule = schedule_from_text(line->text);
@@ -133,9 +133,9 @@ void print_schedule(const Records& records, const Record& record) {
   std::cout << "  schedule " << line->schedule << ": " << stage_count(schedule) << " stages on "
             << counted(schedule.devices.size(), "device") << ", " << to_string(schedule.mode) << " mode"
             << (schedule.splits.empty() ? "" : ", " + counted(schedule.splits.size(), "split operator"))
-            << (graph ? "" : "; operators by number") << "\n";
+            << (graph ? "" : "; operators as numbers") << "\n";
   TextTable table({Align::right, Align::right, Align::left});
-  table.add({"device", "stage", " groups, side by side; in each one operator after another"});
+  table.add({"device", "stage", " groups in parallel, each running its operators in order"});
   for (std::size_t d = 0; d < schedule.devices.size(); ++d)
     for (std::size_t s = 0; s < schedule.devices[d].stages.size(); ++s) {
       const Stage& stage = schedule.devices[d].stages[s];
@@ -150,7 +150,7 @@ void print_schedule(const Records& records, const Record& record) {
 void print_kernels(const Records& records, const Record& record) {
   const records::KernelChoices* choices = records.kernels(record.kernels);
   if (choices == nullptr) {
-    std::cout << "  which kernels ran is not kept\n";
+    std::cout << "  the kernels are not stored\n";
     return;
   }
   TextTable table({Align::left});
@@ -161,7 +161,7 @@ void print_kernels(const Records& records, const Record& record) {
 
 void print_record(const Records& records, const Record& record, const RecordsOptions& options, bool stands) {
   const Run& run = records.run_of(record);
-  std::cout << record.key() << (stands ? "" : " (older, or weaker than what stands)") << "\n";
+  std::cout << record.key() << (stands ? "" : " (older or weaker)") << "\n";
   TextTable table({Align::left});
   table.add({"value", value_text(record)});
   table.add({"made on", run.where() + (run.note.empty() ? "" : "; " + run.note)});
@@ -180,7 +180,7 @@ void print_record(const Records& records, const Record& record, const RecordsOpt
 
 void show_records(const RecordsOptions& options) {
   if (!std::filesystem::exists(records::records_file(options.folder)))
-    throw Error("'" + options.folder + "' holds no records: there is no " + records::records_file(options.folder));
+    throw Error("'" + options.folder + "' has no records: there is no " + records::records_file(options.folder));
   const Records records = Records::read(options.folder);
   for (const std::string& warning : records.warnings()) warn(warning);
   if (options.words.empty()) return print_summary(records, options.folder);
@@ -197,7 +197,7 @@ void show_records(const RecordsOptions& options) {
   }
   if (found == 0)
     throw Error("no record of '" + options.folder + "' has all of these words in its key (opsched records " +
-                options.folder + " shows what there is)");
+                options.folder + " lists what there is)");
 }
 
 }  // namespace
@@ -205,17 +205,17 @@ void show_records(const RecordsOptions& options) {
 Command records_command() {
   return {
       .name = "records",
-      .summary = "Where a number comes from, which schedule it is of, and with which kernels",
+      .summary = "Show where a number comes from, and its schedule and kernels",
       .examples =
-          "  opsched records results/h200                             what the folder holds, and who made it\n"
+          "  opsched records results/h200                             what the folder contains, and how it was made\n"
           "  opsched records results/h200 nasnet ios-both fp16        every record with these words in its key\n"
           "  opsched records results/h200 nasnet/ios-both/batch:1/fp16/gpus:1 --schedule --kernels\n"
-          "                                                           one record: the schedule, what ran\n"
-          "  opsched records results/h200 nasnet/ios-both --history   and what was measured before\n"
-          "  opsched records results/h200 simulated                   all that was not measured\n"
-          "A record is a number with the command, device, versions and time that made it; docs/records.md tells of\n"
-          "the file. Its key is NETWORK/SCHEDULER/batch:B/PRECISION/gpus:N, behind it #QUANTITY unless it is a\n"
-          "latency, and {labels}. Of several records of one key the last stands, unless it is weaker: a simulated\n"
+          "                                                           one record, with its schedule and kernels\n"
+          "  opsched records results/h200 nasnet/ios-both --history   also what was measured before\n"
+          "  opsched records results/h200 simulated                   everything that was not measured\n"
+          "A record is a number with the command, device, versions and time that produced it (docs/records.md).\n"
+          "Its key is NETWORK/SCHEDULER/batch:B/PRECISION/gpus:N, followed by #QUANTITY unless it is a latency,\n"
+          "and {labels}. Of several records with one key the last one is valid, unless it is weaker: a simulated\n"
           "number never replaces a measured one.",
       .setup = setup_of(show_records)};
 }

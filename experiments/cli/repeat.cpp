@@ -26,9 +26,9 @@ struct RepeatOptions {
   RecordOptions records;
 
   void add_to(CLI::App& app) {
-    app.add_option("--processes", processes, "How many, one after another")->check(CLI::Range(2, 1000));
+    app.add_option("--processes", processes, "Number of processes, run one after another")->check(CLI::Range(2, 1000));
     records.add_to(app);
-    app.add_option("OPTION", arguments, "Of opsched bench, behind --; without --out")->required();
+    app.add_option("OPTION", arguments, "Options of opsched bench, after --; without --out")->required();
   }
 };
 
@@ -83,7 +83,7 @@ records::Record process_record(const records::Record& last, const std::vector<do
 void repeat(const RepeatOptions& options) {
   for (const std::string& word : options.arguments)
     if (word == "--out" || word.starts_with("--out="))
-      throw Error("--out stands before --: opsched repeat --out FOLDER -- OPTIONS OF BENCH");
+      throw Error("put --out before --: opsched repeat --out FOLDER -- OPTIONS OF BENCH");
   std::vector<std::string> keys;
   std::map<std::string, std::vector<double>> ms;
   std::map<std::string, records::Record> last;
@@ -123,18 +123,18 @@ void repeat(const RepeatOptions& options) {
   }
   if (file) file->finish();
   std::cout << table.text()
-            << "Spread: between the fastest and the slowest process. Smaller differences of schedules say "
-            << "nothing.\n";
+            << "Spread: between the fastest and the slowest process. Smaller differences between schedules say "
+            << "are not significant.\n";
 }
 
 }  // namespace
 
 Command repeat_command() {
   return {.name = "repeat",
-          .summary = "Run the same benchmark in several processes and state how far they differ",
+          .summary = "Run a benchmark in several processes and report how much they differ",
           .examples =
               "  opsched repeat --processes 7 -- --network randwire --precision fp16 --scheduler sequential\n"
-              "  opsched repeat --out results/mygpu -- --network nasnet   kept in its records.jsonl",
+              "  opsched repeat --out results/mygpu -- --network nasnet   also store the results in records.jsonl",
           .setup = setup_of(repeat)};
 }
 

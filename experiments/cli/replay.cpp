@@ -21,7 +21,7 @@ struct ReplayOptions {
   std::vector<std::string> networks, schedulers;
 
   void add_to(CLI::App& app) {
-    app.add_option("FOLDER", folder, "Folder with records.jsonl and its profiles")->required();
+    app.add_option("FOLDER", folder, "Folder with records.jsonl and profiles")->required();
     app.add_option("--network", networks, "Only these")->delimiter(',');
     app.add_option("--scheduler", schedulers, "Only these")->delimiter(',');
   }
@@ -94,23 +94,23 @@ void replay(const ReplayOptions& options) {
   std::cout << results.size() - static_cast<std::size_t>(different) << " of " << results.size()
             << " schedules are the same\n";
   if (left_out > 0)
-    std::cout << left_out << " are not replayed: they were measured into another profile than the folder's\n";
+    std::cout << left_out << " were not replayed, because they were measured into a profile outside this folder\n";
   if (different > 0)
     throw Error(std::to_string(different) +
-                " schedules are not those that were recorded: the profile has grown since, or the program has changed. "
-                "The records stay valid, for each keeps its schedule; `opsched bench --profile " +
-                options.folder + " --out " + options.folder + "` on the GPU measures what is found now");
+                " schedules differ from the recorded ones, because the profile has grown or the program has changed. "
+                "The records are still valid, because each stores its schedule. `opsched bench --profile " +
+                options.folder + " --out " + options.folder + "` on the GPU measures the schedules that are found now");
 }
 
 }  // namespace
 
 Command replay_command() {
   return {.name = "replay",
-          .summary = "Check: do searches on a recorded profile find the schedules that its records hold?",
+          .summary = "Check whether searches on a recorded profile still find the recorded schedules",
           .examples =
-              "  opsched replay results/h200                            every result\n"
-              "  opsched replay results/h200 --scheduler ios-both       one scheduler's\n"
-              "Records keep the schedule that was run; this is a check that the search still finds it.",
+              "  opsched replay results/h200                            every record\n"
+              "  opsched replay results/h200 --scheduler ios-both       records of one scheduler\n"
+              "Every record stores the schedule that ran. This command repeats the searches and compares.",
           .setup = setup_of(replay)};
 }
 

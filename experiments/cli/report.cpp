@@ -33,29 +33,29 @@ void make_report(const ReportOptions& options) {
   if (!std::filesystem::is_directory(options.folder)) throw Error("there is no folder '" + options.folder + "'");
   const records::Records records = records::Records::read(options.folder);
   for (const std::string& warning : records.warnings()) warn(warning);
-  if (records.empty()) throw Error("'" + options.folder + "' holds no records");
+  if (records.empty()) throw Error("'" + options.folder + "' has no records");
   const ScratchFolder timelines("report");
   const TimelineCounts counts = add_timelines(options, records, timelines.path(), status);
   status.show("writing the page");
   try {
     figures::run_python("report.py", {options.folder, "--timelines", timelines.path(), "-o", options.output},
                         {"plotly", "matplotlib"}, options.folder + " is read",
-                        "to write the page no Python has plotly and matplotlib; ./opsched report installs them, or "
-                        "install analysis/ with its extra: pip install './analysis[report]'");
+                        "no Python with plotly and matplotlib was found to write the page; run ./opsched report, which "
+                        "installs them, or pip install './analysis[report]'");
   } catch (const Error&) {
     check_interrupt();  // Ctrl-C ends the script, too
     throw;
   }
   status.clear();
   std::cout << options.output << ": " << records.standing().size() << " records, " << counts.written << " timelines\n";
-  for (const auto& [why, count] : counts.left_out) std::cout << "  no timeline of " << count << ": " << why << "\n";
+  for (const auto& [why, count] : counts.left_out) std::cout << "  no timeline for " << count << ": " << why << "\n";
 }
 
 }  // namespace
 
 Command report_command() {
   return {.name = "report",
-          .summary = "A results folder as one page: tables, figures, and every schedule as a timeline",
+          .summary = "Make one HTML page of a results folder, with tables, figures and a timeline of every schedule",
           .examples =
               "  opsched report results/h200 -o h200.html     then open h200.html in a browser\n"
               "The page needs no network and no other file. Timelines are simulated on the folder's profile.",

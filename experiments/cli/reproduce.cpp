@@ -13,20 +13,21 @@ struct ReproduceOptions {
   bool list = false, fresh = false, no_pictures = false;
 
   void add_to(CLI::App& app) {
-    app.add_option("FIGURE", names, "Figures by name, or all (default: all)");
-    app.add_flag("--list", list, "Only show the figures, and where each stands");
+    app.add_option("FIGURE", names, "Names of figures, or all (default: all)");
+    app.add_flag("--list", list, "Only list the figures and their status");
     add_device(app, device);
     app.get_option("--profile")
-        ->description("Folder of results: of the profile to replay, or to measure into (default: results/DEVICE)");
-    app.add_option("--network", networks, "Networks of your own beside the papers', as in a,b")->delimiter(',');
+        ->description("Results folder: that of the profile to replay, or to measure into (default: results/DEVICE)");
+    app.add_option("--network", networks, "Add your own networks to the papers', as in a,b")->delimiter(',');
     app.add_option("--graph", graphs, kGraphsHelp)->delimiter(',');
-    app.add_option("--scheduler", schedulers, "Schedulers of your own in the figure that compares them, as in a,b")
+    app.add_option("--scheduler", schedulers,
+                   "Add your own schedulers to the figure that compares schedulers, as in a,b")
         ->delimiter(',');
-    app.add_option("--gpus", device.gpus, "GPUs that may be used")->check(CLI::Range(1, 64));
-    app.add_flag("--fresh", fresh, "Make every record anew (replays never replace measurements)");
+    app.add_option("--gpus", device.gpus, "Number of GPUs that may be used")->check(CLI::Range(1, 64));
+    app.add_flag("--fresh", fresh, "Make every record again (replays never replace measurements)");
     cache.add_to(app);
-    app.add_option("--max-seconds", measure.max_seconds, "Longest time to measure one schedule");
-    app.add_flag("--no-pictures", no_pictures, "Only data and pages: needs no matplotlib");
+    app.add_option("--max-seconds", measure.max_seconds, "Time limit for measuring one schedule");
+    app.add_flag("--no-pictures", no_pictures, "Only data and pages; needs no matplotlib");
   }
 };
 
@@ -99,19 +100,20 @@ void reproduce(ReproduceOptions& options) {
 }  // namespace
 
 Command reproduce_command() {
-  return {.name = "reproduce",
-          .summary = "The figures of the IOS and HIOS papers: data, pictures, and pages beside the papers' numbers",
-          .examples =
-              "  opsched reproduce                        every figure: on a GPU measured, else drawn from what is\n"
-              "                                           recorded, or replayed where nothing is\n"
-              "  opsched reproduce --list                 the figures, and where each stands\n"
-              "  opsched reproduce batches pruning        two of them\n"
-              "  opsched reproduce --device sim --profile results/mygpu\n"
-              "  opsched reproduce schedules --graph 'models/*.onnx' --scheduler mine   beside the papers' networks\n"
-              "A figure is a selection of the folder's records (opsched records FOLDER shows them): RESULTS/figures/\n"
-              "index.json says of which. What is missing is made and becomes a record like any other; on a GPU what\n"
-              "another driver, library or version of our kernels measured is measured again. Ctrl-C is safe.",
-          .setup = setup_of(reproduce)};
+  return {
+      .name = "reproduce",
+      .summary = "Reproduce the figures of the IOS and HIOS papers, and compare with the papers' numbers",
+      .examples =
+          "  opsched reproduce                        every figure: measured on a GPU; otherwise drawn from records,\n"
+          "                                           or replayed where there are none\n"
+          "  opsched reproduce --list                 the figures and their status\n"
+          "  opsched reproduce batches pruning        two figures\n"
+          "  opsched reproduce --device sim --profile results/mygpu\n"
+          "  opsched reproduce schedules --graph 'models/*.onnx' --scheduler mine   add your own models\n"
+          "A figure is a selection of records; RESULTS/figures/index.json lists them (opsched records FOLDER shows\n"
+          "them). Missing records are made. On a GPU, records from another driver, library or version of our\n"
+          "kernels are measured again. After Ctrl-C, run the same command to continue.",
+      .setup = setup_of(reproduce)};
 }
 
 }  // namespace opsched::cli

@@ -62,10 +62,11 @@ void print_roofline(const std::vector<Record>& rows) {
   }
   std::cout << table.text();
   std::cout
-      << "\nms: latency of the schedule. critical path: longest chain of solo latencies; arithmetic and memory: all\n"
-         "multiply-accumulates, and weights, inputs and outputs once, at what the device reached on one large\n"
-         "convolution and one large sum. idle, small grids, full: parts of one traced run in which no kernel\n"
-         "ran, those that ran had fewer blocks than there are multiprocessors, and the rest.\n";
+      << "\n"
+         "ms: latency of the schedule. critical path: longest chain of solo latencies. arithmetic and memory: all\n"
+         "multiply-accumulates, and reading weights and inputs and writing outputs once, at the rates measured on one\n"
+         "large convolution and one large sum. idle, small grids, full: parts of one traced run in which no kernel\n"
+         "ran, in which all running kernels had fewer blocks than there are multiprocessors, and the rest.\n";
 }
 
 void run_roofline(RooflineOptions& options) {
@@ -102,11 +103,11 @@ void run_roofline(RooflineOptions& options) {
 
 Command roofline_command() {
   return {.name = "roofline",
-          .summary = "How far schedules are from what the device allows at best, and where the time goes",
+          .summary = "Report how far schedules are from the roofline, and where the time goes",
           .examples =
               "  opsched roofline                                       all networks, dataflow, batch 1\n"
               "  opsched roofline --network nasnet --precision fp16 --batch 1,16\n"
-              "  opsched roofline --out results/mygpu                   kept in its records.jsonl",
+              "  opsched roofline --out results/mygpu                   also store the results in records.jsonl",
           .setup = setup_of(run_roofline)};
 }
 

@@ -23,12 +23,12 @@ struct RunCommandOptions {
 
   void add_to(CLI::App& app) {
     graph.add_to(app);
-    app.add_option("--schedule", schedule, "The schedule (from opsched schedule -o)")->required();
+    app.add_option("--schedule", schedule, "The schedule file (from opsched schedule -o)")->required();
     run.add_to(app);
     app.get_option("--device")->description("gpu, sim (replay a profile), cpu (numerics only) or auto");
-    app.add_option("--data-seed", data_seed, "Of the weights and the input");
+    app.add_option("--data-seed", data_seed, "Seed of the weights and the input");
     app.add_option("--measure", protocols, bench::protocols_help())->delimiter(',');
-    app.add_flag("--no-check", no_check, "Do not compare what operators compute with the reference");
+    app.add_flag("--no-check", no_check, "Do not compare operator outputs with the reference");
   }
 };
 
@@ -58,7 +58,7 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
     text += "; " + std::to_string(latency.runs) + " runs, " + fixed(latency.min, 4) + " to " + fixed(latency.max, 4) +
             ", p99 " + fixed(latency.p99, 4);
   table.add({"latency", text});
-  table.add({"throughput", fixed(1000.0 * graph.batch() / latency.median, 1) + " images a second"});
+  table.add({"throughput", fixed(1000.0 * graph.batch() / latency.median, 1) + " images per second"});
   if (latency.sm_clock_mhz > 0)
     table.add({"clocks", "SM " + std::to_string(latency.sm_clock_mhz) + " MHz, memory " +
                              std::to_string(latency.memory_clock_mhz) + " MHz" +
@@ -69,7 +69,7 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
                                                    fixed(std::abs(gap), 1) + "% " + (gap < 0 ? "below" : "above") +
                                                    " it"});
   add_protocols(table, protocols, what, *executor, "");
-  table.add({"activations", human_bytes(static_cast<double>(peak_bytes(*executor, gpus))) + " at most on a device"});
+  table.add({"activations", human_bytes(static_cast<double>(peak_bytes(*executor, gpus))) + " at most on one device"});
   device.save();
 }
 
@@ -96,7 +96,8 @@ class CpuProcesses {
 /// No latency to keep: it says how processes work together, not how fast a GPU is.
 void add_rounds(TextTable& table, CpuProcesses& cpus, const Graph& graph, const Schedule& schedule) {
   const Measurement rounds = cpus.executor(graph, schedule, 1)->measure({.warmup = 1, .min_runs = 5, .max_runs = 50});
-  table.add({"round", fixed(rounds.median, 3) + " ms on the CPU, from a common start to the end of the slowest; " +
+  table.add({"round", fixed(rounds.median, 3) +
+                          " ms on the CPU, from a common start to the end of the slowest process; " +
                           std::to_string(rounds.runs) + " runs, " + rounds.note});
 }
 
@@ -136,7 +137,7 @@ void run_schedule(const RunCommandOptions& options, ProcessGroup& processes) {
         cpus ? check_outputs(graph, schedule, on_cpus, Precision::fp32, options.data_seed, check_interrupt)
              : check_outputs(graph, schedule, on_gpu ? device.get() : nullptr, precision, options.data_seed,
                              check_interrupt);
-    table.add({"output", "relative error " + significant(check.outputs, 2) + " against the reference, computed " +
+    table.add({"output", "relative error " + significant(check.outputs, 2) + " compared with the reference, computed " +
                              (on_gpu ? "on the GPU in " + to_string(precision) : "on the CPU in fp32") +
                              (processes.size() > 1 ? " by " + std::to_string(processes.size()) + " processes" : "")});
     table.add({"operators", check.operators_text()});
@@ -150,11 +151,11 @@ void run_schedule(const RunCommandOptions& options, ProcessGroup& processes) {
 
 Command run_command() {
   return {.name = "run",
-          .summary = "Execute a schedule: its latency, and whether it computes the right thing",
+          .summary = "Execute a schedule: measure its latency and check its outputs",
           .examples =
-              "  opsched run squeezenet --schedule s.json                  on the GPU, or CPU and simulator\n"
+              "  opsched run squeezenet --schedule s.json                  on the GPU, or on CPU and simulator\n"
               "  opsched run squeezenet --schedule s.json --precision fp16\n"
-              "  opsched run --graph my.json --schedule s.json --device cpu   numerics only, one thread a stream\n"
+              "  opsched run --graph my.json --schedule s.json --device cpu   outputs only, one thread per stream\n"
               "  opsched run nasnet --batch 32 --schedule s.json --no-check   latency only\n"
               "  opsched run squeezenet --schedule s.json --measure replays,lone,cold,in-flight=2,energy",
           .setup = setup_of(run_schedule)};

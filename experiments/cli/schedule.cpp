@@ -20,7 +20,7 @@ struct ScheduleOptions {
 
   void add_to(CLI::App& app) {
     graph.add_to(app);
-    app.add_option("--dag", dag, "A DAG with made-up costs instead, in HIOS's text form");
+    app.add_option("--dag", dag, "A DAG with synthetic costs instead of a network, in HIOS's text format");
     scheduler.add_to(app);
     run.add_to(app);
     app.add_option("--format", format, "text (a summary) or json (the schedule)")
@@ -136,12 +136,12 @@ void schedule(const ScheduleOptions& options) { options.dag.empty() ? schedule_g
 
 Command schedule_command() {
   return {.name = "schedule",
-          .summary = "Find a schedule and say how good it is",
+          .summary = "Find a schedule and report its latency",
           .examples =
-              "  opsched schedule squeezenet --scheduler wavefront                  what it is worth\n"
-              "  opsched schedule nasnet --scheduler greedy --precision fp16 -o s.json   keep it, for opsched run\n"
-              "  opsched schedule --graph my.json --scheduler dataflow --batch 16   a graph of your own\n"
-              "  opsched schedule inception_v3 --scheduler ios-both --opt r=2       an option of the scheduler\n"
+              "  opsched schedule squeezenet --scheduler wavefront                  print its latency\n"
+              "  opsched schedule nasnet --scheduler greedy --precision fp16 -o s.json   store it for opsched run\n"
+              "  opsched schedule --graph my.json --scheduler dataflow --batch 16   your own graph\n"
+              "  opsched schedule inception_v3 --scheduler ios-both --opt r=2       with a scheduler option\n"
               "  opsched schedule --dag random.txt --scheduler hios-lp --gpus 4 --format json  HIOS's simulated DAGs",
           .setup = setup_of(schedule)};
 }

@@ -19,8 +19,8 @@ struct ShowOptions {
     graph.add_to(app);
     app.add_option("--format", format, "text, json (ours), ios (IOS's), dot (Graphviz) or onnx (with weights)")
         ->check(CLI::IsMember({"text", "json", "ios", "dot", "onnx"}));
-    app.add_option("--weight-seed", weight_seed, "With --format onnx: of the weights, where the graph brings none");
-    app.add_flag("--operators", operators, "With --format text: a line an operator, too");
+    app.add_option("--weight-seed", weight_seed, "With --format onnx: seed of the weights, if the graph has none");
+    app.add_flag("--operators", operators, "With --format text: also list the operators");
     app.add_option("-o,--output", output, "Write to this file instead of standard output");
   }
 };
@@ -46,16 +46,15 @@ void show(const ShowOptions& options) {
 
 Command show_command() {
   return {.name = "show",
-          .summary = "A graph: its blocks and operators, or the graph as a file",
+          .summary = "Show a graph's blocks and operators, or write it to a file",
           .examples =
               "  opsched show nasnet                                    blocks, operators, multiply-accumulates\n"
               "  opsched show squeezenet --operators                    every operator\n"
-              "  opsched show randwire --seed 7 --format json -o g.json the graph as a file, for --graph\n"
+              "  opsched show randwire --seed 7 --format json -o g.json a file for --graph\n"
               "  opsched show --graph g.json --format dot | dot -Tsvg   a picture, with Graphviz\n"
-              "  opsched show inception_v3 --format ios                 the graph file of IOS's public code\n"
-              "  opsched show nasnet --image 224 --format onnx -o nasnet.onnx   for any other runtime; its weights are "
-              "those\n"
-              "                                                         that opsched infer computes with",
+              "  opsched show inception_v3 --format ios                 the format of the public IOS code\n"
+              "  opsched show nasnet --image 224 --format onnx -o nasnet.onnx   for other runtimes, with the weights\n"
+              "                                                         that opsched infer uses",
           .setup = setup_of(show)};
 }
 

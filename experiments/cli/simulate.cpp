@@ -14,10 +14,10 @@ struct SimulateOptions {
   void add_to(CLI::App& app) {
     const std::string known = joined(simulation_studies(), &SimulationStudy::name);
     app.add_option("STUDY", studies, "Some of: " + known + "; all by default");
-    app.add_option("--dags", simulation.dags, "Random DAGs a point; by default 30, in mixed 1000, optimum 100, speed 3")
+    app.add_option("--dags", simulation.dags, "Random DAGs per point (default: 30; mixed 1000, optimum 100, speed 3)")
         ->check(CLI::Range(1, 100'000));
-    app.add_option("--seed", simulation.seed, "Of the DAGs")->check(CLI::Range(0, 1'000'000));
-    app.add_option("--window", simulation.window, "Most operators in a stage")->check(CLI::Range(1, 1000));
+    app.add_option("--seed", simulation.seed, "Seed of the DAGs")->check(CLI::Range(0, 1'000'000));
+    app.add_option("--window", simulation.window, "Maximum number of operators in a stage")->check(CLI::Range(1, 1000));
     records.add_to(app);
   }
 };
@@ -30,7 +30,7 @@ void simulate_studies(const SimulateOptions& options) {
   if (studies.empty()) studies = simulation_studies();
   StatusLine status;
   const std::unique_ptr<records::RecordFile> file = options.records.open();
-  if (!file) throw Error("--out: a folder is needed, for every DAG's values are kept");
+  if (!file) throw Error("--out needs a folder, because the values of every DAG are stored");
   SimulationOptions simulation = options.simulation;
   simulation.progress = interruptible(status);
   for (const SimulationStudy& study : studies) {
@@ -46,11 +46,11 @@ void simulate_studies(const SimulateOptions& options) {
 
 Command simulate_command() {
   return {.name = "simulate",
-          .summary = "HIOS's simulation studies on random DAGs, every algorithm, with confidence bands",
+          .summary = "Run HIOS's simulation studies on random DAGs, for every algorithm, with confidence intervals",
           .examples =
-              "  opsched simulate                             all studies into results/simulation\n"
-              "  opsched simulate gpus ratio --out my/studies  two of them, elsewhere\n"
-              "  opsched simulate gpus --dags 5 --out /tmp/try fewer DAGs a point",
+              "  opsched simulate                             all studies, into results/simulation\n"
+              "  opsched simulate gpus ratio --out my/studies  two studies, into another folder\n"
+              "  opsched simulate gpus --dags 5 --out /tmp/try fewer DAGs per point",
           .setup = setup_of(simulate_studies)};
 }
 

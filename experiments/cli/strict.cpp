@@ -33,7 +33,7 @@ std::string real_number(const std::string& text) {
 
 std::string word(const std::string& text) {
   const bool control = std::ranges::any_of(text, [](unsigned char c) { return std::iscntrl(c) != 0; });
-  return control ? "has a control character in it" : "";
+  return control ? "contains a control character" : "";
 }
 
 /// Said before the work, not after it.
@@ -51,7 +51,7 @@ std::string place_of_folder(const std::string& path) { return place_of_file(reco
 void check_value(const std::string& name, const std::string& value, bool list) {
   if (value.empty()) throw Error(name + ": the value is empty");
   if (list && (value.front() == ',' || value.back() == ',' || value.find(",,") != std::string::npos))
-    throw Error(name + " '" + value + "': an entry of the list is empty");
+    throw Error(name + " '" + value + "': the list has an empty entry");
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ struct TraceOptions {
     graph.add_to(app);
     schedule.add_to(app);
     run.add_to(app);
-    app.add_option("-o,--output", output, "The trace: Chrome's trace event format (JSON)");
-    app.add_option("--gantt", gantt, "A Gantt picture (SVG)");
+    app.add_option("-o,--output", output, "File for the trace, in Chrome's trace event format (JSON)");
+    app.add_option("--gantt", gantt, "File for a Gantt chart (SVG)");
   }
 };
 
@@ -42,7 +42,7 @@ void add_summary(TextTable& table, const Trace& trace) {
 
 void trace(const TraceOptions& options) {
   if (options.output.empty() && options.gantt.empty())
-    throw Error("where to? Give -o trace.json (for ui.perfetto.dev), --gantt picture.svg, or both");
+    throw Error("no output given: use -o trace.json (for ui.perfetto.dev), --gantt chart.svg, or both");
   StatusLine status;
   Graph loaded = options.graph.load();
   const ScheduleChoice::Request request = options.schedule.request(loaded);
@@ -76,16 +76,17 @@ void trace(const TraceOptions& options) {
 }  // namespace
 
 Command trace_command() {
-  return {.name = "trace",
-          .summary = "What runs when: a timeline for Perfetto, and a Gantt picture",
-          .examples =
-              "  opsched trace squeezenet --scheduler wavefront -o trace.json    measured on the GPU, or simulated\n"
-              "  opsched trace inception_v3 --schedule s.json --gantt s.svg      a picture of a schedule\n"
-              "  opsched trace nasnet --scheduler hios-lp --gpus 4 --device sim --profile results/h200-x4 -o t.json\n"
-              "Open trace.json in https://ui.perfetto.dev or chrome://tracing: a process for each device, a row for\n"
-              "each stream. On a GPU, CUPTI says when every kernel and copy of one replay ran; kernels carry the\n"
-              "names of their operator and stage. For Nsight Systems: nsys profile --cuda-graph-trace=node opsched ...",
-          .setup = setup_of(trace)};
+  return {
+      .name = "trace",
+      .summary = "Write a timeline of a schedule for Perfetto, and a Gantt chart",
+      .examples =
+          "  opsched trace squeezenet --scheduler wavefront -o trace.json    measured on the GPU, or simulated\n"
+          "  opsched trace inception_v3 --schedule s.json --gantt s.svg      a Gantt chart of a schedule\n"
+          "  opsched trace nasnet --scheduler hios-lp --gpus 4 --device sim --profile results/h200-x4 -o t.json\n"
+          "Open trace.json in https://ui.perfetto.dev or chrome://tracing. Each device is a process, and each stream\n"
+          "a row. On a GPU, CUPTI records every kernel and copy of one replay, and kernels are named after their\n"
+          "operator and stage. For Nsight Systems: nsys profile --cuda-graph-trace=node opsched ...",
+      .setup = setup_of(trace)};
 }
 
 }  // namespace opsched::cli

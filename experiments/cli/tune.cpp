@@ -17,13 +17,13 @@ struct TuneOptions {
   void add_to(CLI::App& app) {
     cases.add_to(app, "NETWORK");
     app.get_option("--scheduler")->description("Schedulers whose fastest schedule is tuned, as in a,b");
-    app.add_option("--candidates", refinement.candidates, "Kernels to try for a problem");
-    app.add_option("--within", refinement.within, "Try kernels that take at most so many times the fastest, alone");
-    app.add_option("--max-seconds", refinement.max_seconds, "Stop trying after this much time; 0: when done");
-    app.add_flag("--again", refinement.again, "Also try what was tried before");
+    app.add_option("--candidates", refinement.candidates, "Number of kernels to try per problem");
+    app.add_option("--within", refinement.within,
+                   "Skip kernels that are slower alone than this many times the fastest");
+    app.add_option("--max-seconds", refinement.max_seconds, "Stop after this time; 0: no limit");
+    app.add_flag("--again", refinement.again, "Also try candidates that were tried before");
     app.add_option("--profile", profile,
-                   "Folder of the profile that schedulers take costs from and measure into (default: one that is "
-                   "thrown away)");
+                   "Folder of the profile that schedulers use and measure into (default: a temporary one)");
   }
 };
 
@@ -67,17 +67,16 @@ void print(const KernelRefinement& refinement, const std::vector<CoRunSchedule>&
   if (refinement.changes().empty())
     std::cout << ", nothing changed: "
               << (refinement.comparisons() > 0 ? "no other kernel makes the schedules faster by more than noise\n"
-                                               : "every candidate was tried before (--again tries them once more)\n");
+                                               : "every candidate was already tried (--again tries them again)\n");
   else
     std::cout << ", " << refinement.changes().size() << " kernels changed\n";
   if (const auto& total = refinement.total()) {
     std::cout << "all changes together: " << fixed(total->before, 4) << " -> " << fixed(total->after, 4) << " ms, "
               << percent(*total) << (schedules.size() > 1 ? ", sum of the schedules" : "") << "\n";
-    if (refinement.taken_back())
-      std::cout << "That is within noise, so all changes were taken back: each looked like a gain by chance.\n";
+    if (refinement.taken_back()) std::cout << "This is within noise, so all changes were undone.\n";
   }
   if (refinement.out_of_time())
-    std::cout << "Stopped after " << human_seconds(options.max_seconds) << "; the same command goes on.\n";
+    std::cout << "Stopped after " << human_seconds(options.max_seconds) << "; run the same command to continue.\n";
   if (!refinement.failures().empty())
     std::cout << refinement.failures().size()
               << " candidates could not be built; the first: " << refinement.failures().front() << "\n";
@@ -100,7 +99,7 @@ void refine(Device& device, const std::vector<CoRunSchedule>& schedules, Precisi
   } catch (const Interrupted&) {
     status.clear();
     print(refinement, schedules, precision, options);
-    std::cout << "Stopped: what is listed is kept, the same command goes on.\n" << std::flush;
+    std::cout << "Stopped. The listed changes are saved; run the same command to continue.\n" << std::flush;
     throw;
   }
   status.clear();
@@ -113,7 +112,7 @@ void run_tune(TuneOptions& options) {
   if (r.within < 1) throw Error("--within " + fixed(r.within, 2) + ": must be at least 1");
   const std::vector<bench::Case> cases = options.cases.cases();
   if (!has_gpu())
-    throw Error("opsched tune runs schedules to choose their kernels: it needs a GPU, and this build or host has none");
+    throw Error("opsched tune runs schedules to choose their kernels, so it needs a GPU; this build or host has none");
   StatusLine status;
   const auto report = interruptible(status);
   // Kernels change under what is measured here, so it is kept apart.
@@ -133,8 +132,9 @@ void run_tune(TuneOptions& options) {
     refine(*device, best_schedules(of_precision, runner), precision, r, status);
   }
   device->save();
-  std::cout << "Choices are kept in ~/.cache/opsched, and every scheduler runs them from now on. Latencies measured\n"
-               "before do not belong to them: profiles of before are refused, measure into a new folder.\n";
+  std::cout
+      << "The choices are stored in ~/.cache/opsched, and every scheduler uses them from now on. Earlier latencies\n"
+         "do not match these kernels, so earlier profiles will be rejected: measure into a new folder.\n";
 }
 
 }  // namespace
@@ -144,21 +144,20 @@ Command tune_command() {
       .name = "tune",
       .summary = "Choose kernels by their effect on whole schedules (contention-aware)",
       .examples =
-          "  opsched tune squeezenet --precision fp16            seconds to minutes; before anything is measured\n"
+          "  opsched tune squeezenet --precision fp16            seconds to minutes; run it before measuring\n"
           "  opsched tune squeezenet inception_v3 --precision fp16,tf32\n"
           "  opsched tune nasnet --scheduler dataflow --candidates 6 --max-seconds 120\n"
           "  opsched tune squeezenet --precision fp16 --again    a second pass: choices depend on each other\n"
-          "How it works: at first every kernel is the one that is fastest alone. But a kernel that fills the GPU "
-          "keeps\n"
-          "others out, and a smaller one may be the better neighbour. For each network the fastest schedule among\n"
-          "those of --scheduler is captured; then, from the heaviest problem (shapes, strides, layer) down, the next\n"
-          "best kernels take the place of the chosen one, and the whole schedule is run with the one and the other\n"
-          "in turns. A kernel is kept if it wins twice by more than noise. In the end all changes are compared with\n"
-          "none, and taken back if together they gain nothing.\n"
-          "Choices are written when they are made, with their reasons (~/.cache/opsched/kernels-*.txt). Ctrl-C is\n"
-          "safe; the same command goes on with what was not tried. All schedulers run the same kernels afterwards,\n"
-          "so comparing schedules stays fair. Run it before you measure: a profile that was measured with other\n"
-          "kernels is refused from then on. Several networks are tuned together, for the sum of their latencies.",
+          "Initially, each problem uses the kernel that is fastest alone. A kernel that fills the GPU blocks others,\n"
+          "so a smaller one may be better in a schedule. For each network, the fastest schedule found by --scheduler\n"
+          "is captured. For each problem (shapes, strides, layer), the most expensive first, the next best kernels\n"
+          "are tried in place of the current one, and the whole schedule is run with both in alternation. A kernel\n"
+          "is accepted if it wins twice by more than noise. At the end, the result is compared with the initial\n"
+          "kernels, and all changes are undone if they gain nothing together.\n"
+          "Choices are stored as they are made, with their reasons (~/.cache/opsched/kernels-*.txt). After Ctrl-C,\n"
+          "the same command continues with the remaining candidates. All schedulers use the same kernels afterwards,\n"
+          "so comparisons between schedules stay fair. Run this before measuring: a profile measured with other\n"
+          "kernels is rejected afterwards. Several networks are tuned together, for the sum of their latencies.",
       .setup = setup_of(run_tune)};
 }
 

@@ -20,7 +20,7 @@ struct WarpOptions {
     app.add_option("--schedulers", schedulers, "Schedulers to compare, as in a,b")->delimiter(',');
     run.add_to(app);
     app.add_flag("--counters", counters,
-                 "Count warps in hardware (CUPTI's sampling of performance monitors; the driver must allow it)");
+                 "Count warps with hardware counters (CUPTI PM sampling; the driver must allow it)");
     records.add_to(app);
   }
 };
@@ -33,7 +33,7 @@ records::Record count_warps(Executor& executor, bool counters) {
   record.numbers = {{"makespan_ms", counters ? curve.back().t_ms : trace.makespan},
                     {"multiprocessors", trace.multiprocessors},
                     {"max_warps_per_sm", trace.max_warps_per_sm}};
-  record.texts = {{"method", counters ? "counted by the hardware, sampled every microsecond of one replay"
+  record.texts = {{"method", counters ? "hardware counter, sampled every microsecond of one replay"
                                       : "derived from activity records: " + trace.source}};
   for (const WarpSample& sample : resampled(curve, kSamples)) {
     record.series["at_ms"].push_back(sample.t_ms);
@@ -55,7 +55,7 @@ void warps(WarpOptions& options) {
   StatusLine status;
   for (const std::string& name : options.schedulers) check_scheduler(name, 1, {});
   if (options.run.device.kind == "sim" || !has_gpu())
-    throw Error("active warps are counted on a GPU, and there is none in use: a profile knows latencies, not warps");
+    throw Error("active warps are measured on a GPU, and none is in use: a profile contains latencies, not warps");
   const GraphOnDevice on(options.graph.load(), options.run, options.run.device_options(1, status, options.records.out));
   if (options.records.out.empty()) options.records.out = "results/" + on.device->name();
   const std::unique_ptr<records::RecordFile> file = options.records.open(*on.device);
@@ -77,7 +77,9 @@ void warps(WarpOptions& options) {
   file->finish();
   status.clear();
   std::cout << on.graph.name() << ", batch " << on.graph.batch() << ", " << to_string(on.precision) << "; "
-            << on.device->heading() << "\nActive warps on a multiprocessor, of at most "
+            << on.device->heading()
+            << "\n"
+               "Active warps on a multiprocessor, of at most "
             << fixed(rows.front().number("max_warps_per_sm"), 0) << ", " << rows.front().texts.at("method") << "\n";
   print_warps(rows);
   std::cout << "written: " << records::records_file(options.records.out) << "\n";
@@ -86,17 +88,17 @@ void warps(WarpOptions& options) {
 }  // namespace
 
 Command warps_command() {
-  return {.name = "warps",
-          .summary = "Active warps over time of schedules, on a GPU (IOS, figure 3)",
-          .examples =
-              "  opsched warps inception_v3 --block e2                 a sample block: sequential against IOS\n"
-              "  opsched warps inception_v3 --out results/mygpu        the whole network, into a folder\n"
-              "  opsched warps nasnet --schedulers sequential,dataflow --precision fp16\n"
-              "  opsched warps inception_v3 --block e2 --counters      counted, not derived: needs CUDA 12.6 and "
-              "permission\n"
-              "Derived from CUPTI's record of every kernel: its interval, and how many of its blocks the occupancy\n"
-              "calculator lets a multiprocessor hold. Kept in FOLDER/records.jsonl.",
-          .setup = setup_of(warps)};
+  return {
+      .name = "warps",
+      .summary = "Record the active warps of schedules over time, on a GPU (IOS, figure 3)",
+      .examples =
+          "  opsched warps inception_v3 --block e2                 a sample block: sequential and IOS\n"
+          "  opsched warps inception_v3 --out results/mygpu        the whole network, stored in a folder\n"
+          "  opsched warps nasnet --schedulers sequential,dataflow --precision fp16\n"
+          "  opsched warps inception_v3 --block e2 --counters      hardware counters: needs CUDA 12.6 and permission\n"
+          "By default, warps are derived from CUPTI's records of kernels: the interval of each kernel, and how many\n"
+          "of its blocks fit on a multiprocessor (occupancy calculator). Results go into FOLDER/records.jsonl.",
+      .setup = setup_of(warps)};
 }
 
 }  // namespace opsched::cli
