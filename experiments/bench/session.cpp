@@ -216,8 +216,8 @@ class Session {
     if (!file_ || file_->made(record.key()) != nullptr) return;
     record.replaces = options_.replace;
     if (!device_.measures() && record.provenance == Provenance::measured) record.provenance = Provenance::recorded;
-    const bool kept =
-        timed.schedule.devices.empty() ? file_->add(record) : file_->add(record, timed.schedule, timed.kernels);
+    const bool kept = timed.schedule.devices.empty() ? file_->add(record, recorded_)
+                                                     : file_->add(record, timed.schedule, timed.kernels);
     weaker_ = weaker_ || (!kept && !file_->records().would_stand(record));
   }
 
