@@ -6,7 +6,7 @@ namespace opsched::cli {
 namespace {
 
 struct ReproduceOptions {
-  std::vector<std::string> names, networks, graphs, schedulers;
+  std::vector<std::string> names, networks, graphs, schedulers, formats = figures::picture_formats();
   DeviceOptions device;
   MeasureOptions measure{.max_seconds = 1};
   CacheOptions cache;
@@ -26,6 +26,9 @@ struct ReproduceOptions {
     app.add_flag("--fresh", fresh, "Make every record anew (replays never replace measurements)");
     cache.add_to(app);
     app.add_option("--max-seconds", measure.max_seconds, "Longest time to measure one schedule");
+    app.add_option("--formats", formats, "Of the pictures, as in svg,pdf")
+        ->delimiter(',')
+        ->check(CLI::IsMember(figures::picture_formats()));
     app.add_flag("--no-pictures", no_pictures, "Only data and pages: needs no matplotlib");
   }
 };
@@ -49,7 +52,8 @@ void draw(const ReproduceOptions& options, const std::string& results, const std
   names.reserve(chosen.size());
   for (const figures::Figure& figure : chosen) names.push_back(figure.name);
   try {
-    figures::draw(figures::figures_folder(results), names, !options.no_pictures);
+    figures::draw(figures::figures_folder(results), names,
+                  options.no_pictures ? std::vector<std::string>{} : options.formats);
   } catch (const Error&) {
     check_interrupt();  // Ctrl-C ends the drawing, too
     throw;

@@ -53,6 +53,7 @@ void trace(const TraceOptions& options) {
   const Measurement latency = executor->measure({});
   check_interrupt();
   Trace trace = executor->trace();
+  trace.precision = to_string(on.precision);
   trace.source += "; " + on.device->heading();
   const ScheduledCosts solo(*on.costs, schedule);
   explain(trace, on.graph, schedule, [&](OpId op) { return solo->operator_ms(op); });

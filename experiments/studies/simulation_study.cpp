@@ -60,6 +60,8 @@ std::vector<SimulationStudy> make_studies() {
   studies.push_back(varied("ratio", "Ratio of communication to computation", "ratio", {0.4, 0.6, 0.8, 1.0, 1.2},
                            [](double x, RandomDagOptions& dag, int&) { dag.ratio = x; }));
 
+  for (SimulationStudy& study : studies) study.of_hios = true;  // those that follow are ours
+
   SimulationStudy mixed{.name = "mixed",
                         .title = "A mixed population: 20 to 200 operators, ratio 0.4 to 1.2",
                         .parameter = "GPUs",
