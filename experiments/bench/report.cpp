@@ -111,7 +111,7 @@ void print_table(std::ostream& out, const std::vector<Record>& results) {
   if (simulated) out << "~ simulated: this schedule was never run; others were measured\n";
   if (throttled) out << "! the GPU lowered its clocks while this was measured\n";
   for (const auto& [reason, names] : skipped) {
-    out << "\nskipped, " << reason << ":\n";
+    out << "\n" << wrapped("skipped, " + reason + ":") << "\n";
     for (const std::string& name : names) out << "  " << name << "\n";
   }
 }

@@ -70,7 +70,7 @@ class Session {
                                         {"kernels", facts.kernels},
                                         {"source", device_.describe()}},
                             .before_output = [this] { status_.clear(); }});
-    if (ours_) std::cout << device_.heading() << std::endl;
+    if (ours_) std::cout << wrapped(device_.heading(), "  ") << std::endl;
     if (options_.share)
       share_cases();
     else

@@ -92,7 +92,7 @@ void ablation(const AblationOptions& options) {
   ios_ablation(options.studies, source);
   if (file) file->finish();
   status.clear();
-  std::cout << on.device->heading() << (apart ? ", every search from an empty profile" : "") << "\n";
+  std::cout << wrapped(on.device->heading() + (apart ? ", every search from an empty profile" : ""), "  ") << "\n";
   print_ablations(rows);
 }
 

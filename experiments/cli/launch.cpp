@@ -164,7 +164,7 @@ void launch(const LaunchOptions& options) {
   measure(variants, on, options, interruptible(status));
   on.device->save();
   status.clear();
-  std::cout << on.device->heading() << "\n";
+  std::cout << wrapped(on.device->heading(), "  ") << "\n";
   print(variants);
   if (!on.device->measures())
     std::cout << "Launch order, priorities, waits and what the graph costs show on a GPU only.\n";

@@ -69,10 +69,10 @@ void print_summary(const Records& records, const std::string& folder) {
   }
   if (missing > 0) provenances["no value, but a reason"] = missing;
   const std::size_t standing = records.standing().size();
-  std::cout << records::records_file(folder) << ": " << standing << " records";
+  std::string text = records::records_file(folder) + ": " + std::to_string(standing) + " records";
   if (records.all().size() > standing)
-    std::cout << ", and " << records.all().size() - standing << " older ones of the same keys (--history)";
-  std::cout << "\n";
+    text += ", and " + std::to_string(records.all().size() - standing) + " older ones of the same keys (--history)";
+  std::cout << wrapped(text, "  ") << "\n";
   print_counts("quantity", quantities);
   print_counts("made on", places);
   print_counts("provenance", provenances);

@@ -78,7 +78,7 @@ void reproduce(ReproduceOptions& options) {
   const std::string results = results_folder(options, *device);
   if (options.list) return print_list(results);
 
-  std::cout << device->heading() << std::endl;
+  std::cout << wrapped(device->heading(), "  ") << std::endl;
   const std::unique_ptr<records::RecordFile> file = RecordOptions{.out = results, .fresh = options.fresh}.open(*device);
   device->open(Precision::fp32);  // what cannot be opened ends the command before anything is recorded
   const bench::ScheduleStore store(options.cache.schedules(), warn);

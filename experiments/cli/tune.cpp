@@ -121,7 +121,7 @@ void run_tune(TuneOptions& options) {
   const std::unique_ptr<Device> device = open_device(
       {.kind = "gpu", .profile = options.profile.empty() ? folder.path() : options.profile, .report = report});
   const bench::ScheduleStore store("");
-  std::cout << device->heading() << "\n\n" << std::flush;
+  std::cout << wrapped(device->heading(), "  ") << "\n\n" << std::flush;
   for (const Precision precision : kPrecisions) {
     std::vector<bench::Case> of_precision;
     std::ranges::copy_if(cases, std::back_inserter(of_precision),

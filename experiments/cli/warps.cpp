@@ -76,9 +76,13 @@ void warps(WarpOptions& options) {
   on.device->save();
   file->finish();
   status.clear();
-  std::cout << on.graph.name() << ", batch " << on.graph.batch() << ", " << to_string(on.precision) << "; "
-            << on.device->heading() << "\nActive warps on a multiprocessor, of at most "
-            << fixed(rows.front().number("max_warps_per_sm"), 0) << ", " << rows.front().texts.at("method") << "\n";
+  std::cout << wrapped(on.graph.name() + ", batch " + std::to_string(on.graph.batch()) + ", " +
+                           to_string(on.precision) + "; " + on.device->heading(),
+                       "  ")
+            << "\n"
+            << wrapped("Active warps on a multiprocessor, of at most " +
+                       fixed(rows.front().number("max_warps_per_sm"), 0) + ", " + rows.front().texts.at("method"))
+            << "\n";
   print_warps(rows);
   std::cout << "written: " << records::records_file(options.records.out) << "\n";
 }

@@ -329,7 +329,7 @@ std::string simulation_table(const SimulationStudy& study, const records::Record
     }
     table.add(std::move(row));
   }
-  return study.title + ": " + kMeasures[static_cast<int>(study.measure)].second + "\n" + table.text();
+  return wrapped(study.title + ": " + kMeasures[static_cast<int>(study.measure)].second) + "\n" + table.text();
 }
 
 }  // namespace opsched
