@@ -11,8 +11,6 @@ namespace opsched {
 
 namespace {
 
-constexpr std::size_t kGap = 2;  ///< between columns
-
 std::size_t longest_word(const std::string& text) {
   std::size_t longest = 0, length = 0;
   for (const char c : text) {
@@ -65,39 +63,44 @@ std::size_t TextTable::least_width(const Rows& rows, std::size_t column, bool br
   return least;
 }
 
-std::vector<std::size_t> TextTable::widths(const Rows& rows, std::size_t room) const {
-  std::vector<std::size_t> width;
+TextTable::Layout TextTable::layout(const Rows& rows, std::size_t room) const {
+  Layout layout;
+  std::vector<std::size_t>& width = layout.width;
   for (const auto& row : rows) {
     width.resize(std::max(width.size(), row.size()), 0);
     for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
   }
-  std::size_t total = 0;
-  for (std::size_t w : width) total += w + kGap;
   // The widest of those that can be broken, column by column, so that two columns of sentences share the room.
   const auto narrow = [&](bool left_only, bool break_all) {
     std::vector<std::size_t> least;
     for (std::size_t i = 0; i < width.size(); ++i)
       least.push_back(left_only && align(i) != Align::left ? width[i] : least_width(rows, i, break_all));
-    while (total > room + kGap) {
+    while (layout.total() > room) {
       std::size_t widest = width.size();
       for (std::size_t i = 0; i < width.size(); ++i)
         if (width[i] > least[i] && (widest == width.size() || width[i] > width[widest])) widest = i;
       if (widest == width.size()) return;
       --width[widest];
-      --total;
     }
   };
   narrow(true, false);
   narrow(false, false);
+  if (layout.total() > room) layout.gap = 1;
   narrow(false, true);
-  return width;
+  return layout;
 }
 
-std::string TextTable::line(const std::vector<std::string>& cells, const std::vector<std::size_t>& width) const {
+std::size_t TextTable::Layout::total() const {
+  std::size_t total = width.empty() ? 0 : gap * (width.size() - 1);
+  for (std::size_t w : width) total += w;
+  return total;
+}
+
+std::string TextTable::line(const std::vector<std::string>& cells, const Layout& layout) const {
   std::string line;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const std::string pad(width[i] - std::min(width[i], cells[i].size()), ' ');
-    line += std::string(i == 0 ? 0 : kGap, ' ') + (align(i) == Align::right ? pad + cells[i] : cells[i] + pad);
+    const std::string pad(layout.width[i] - std::min(layout.width[i], cells[i].size()), ' ');
+    line += std::string(i == 0 ? 0 : layout.gap, ' ') + (align(i) == Align::right ? pad + cells[i] : cells[i] + pad);
   }
   line.erase(line.find_last_not_of(' ') + 1);
   return line;
@@ -109,25 +112,23 @@ std::string TextTable::text(const std::string& indent) const {
   Rows rows = rows_;
   for (auto& row : rows)
     for (std::string& cell : row) cell = printable(cell, widest);
-  const std::vector<std::size_t> width = widths(rows, kTextWidth - std::min(kTextWidth, indent.size()));
-  std::size_t total = 0;
-  for (std::size_t w : width) total += w + kGap;
+  const Layout made = layout(rows, kTextWidth - std::min(kTextWidth, indent.size()));
   std::string text;
   for (const auto& row : rows) {
     if (row.empty()) {
-      text += indent + std::string(total - kGap, '-') + "\n";
+      text += indent + std::string(made.total(), '-') + "\n";
       continue;
     }
     std::vector<std::vector<std::string>> cells;
     std::size_t lines = 0;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      cells.push_back(lines_of(wrapped(row[i], "", width[i])));
+      cells.push_back(lines_of(wrapped(row[i], "", made.width[i])));
       lines = std::max(lines, cells.back().size());
     }
     for (std::size_t l = 0; l < lines; ++l) {
       std::vector<std::string> part;
       for (const auto& cell : cells) part.push_back(l < cell.size() ? cell[l] : "");
-      text += indent + line(part, width) + "\n";
+      text += indent + line(part, made) + "\n";
     }
   }
   return text;

@@ -18,7 +18,8 @@ inline constexpr std::size_t kTextWidth = 100;
 std::string wrapped(const std::string& text, const std::string& indent = "", std::size_t width = kTextWidth);
 
 /// Columns are padded to their widest cell. Where rows are wider than kTextWidth, cells are broken at spaces into
-/// several lines: first the widest of the columns that are aligned left, then the heads of others, then all.
+/// several lines: first the widest of the columns that are aligned left, then the heads of others; then
+/// columns move together, and all cells are broken.
 class TextTable {
  public:
   /// Columns beyond those given are aligned like the last.
@@ -36,11 +37,16 @@ class TextTable {
 
  private:
   using Rows = std::vector<std::vector<std::string>>;
-  /// Of each column, in a line of at most `room`.
-  std::vector<std::size_t> widths(const Rows& rows, std::size_t room) const;
+  struct Layout {
+    std::vector<std::size_t> width{};  ///< of each column
+    std::size_t gap = 2;               ///< between columns
+    std::size_t total() const;
+  };
+  /// In lines of at most `room`.
+  Layout layout(const Rows& rows, std::size_t room) const;
   /// Of a column: how narrow it may become. `break_all`: cells of all columns are broken, not only those on the left.
   std::size_t least_width(const Rows& rows, std::size_t column, bool break_all) const;
-  std::string line(const std::vector<std::string>& cells, const std::vector<std::size_t>& width) const;
+  std::string line(const std::vector<std::string>& cells, const Layout& layout) const;
   Align align(std::size_t column) const { return columns_[std::min(column, columns_.size() - 1)]; }
 
   std::vector<Align> columns_;

@@ -185,7 +185,7 @@ Command arena_command() {
   return {.name = "arena",
           .summary = "Rank every scheduler on every recorded case, yours among them, without a GPU",
           .examples =
-              "  opsched arena                                        what is recorded, in all folders with a profile\n"
+              "  opsched arena                                        what is recorded, in every folder\n"
               "  opsched arena --scheduler mine results/h200          a registered scheduler beside the others\n"
               "  opsched arena --scheduler ios-both,r=2 --network nasnet --batch 1 results/h200\n"
               "  opsched arena --out results/arena                    kept in its records.jsonl, for the page\n"

@@ -112,9 +112,10 @@ Command reproduce_command() {
               "  opsched reproduce batches pruning        two of them\n"
               "  opsched reproduce --device sim --profile results/mygpu\n"
               "  opsched reproduce schedules --graph 'models/*.onnx' --scheduler mine   beside the papers' networks\n"
-              "A figure is a selection of the folder's records (opsched records FOLDER shows them): RESULTS/figures/\n"
-              "index.json says of which. What is missing is made and becomes a record like any other; on a GPU what\n"
-              "another driver, library or version of our kernels measured is measured again. Ctrl-C is safe.",
+              "A figure is a selection of the folder's records (opsched records FOLDER shows them), which\n"
+              "RESULTS/figures/index.json names. What is missing is made and becomes a record like any other; on a\n"
+              "GPU what another driver, library or version of our kernels measured is measured again. Ctrl-C is\n"
+              "safe.",
           .setup = setup_of(reproduce)};
 }
 

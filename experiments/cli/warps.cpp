@@ -96,8 +96,7 @@ Command warps_command() {
               "  opsched warps inception_v3 --block e2                 a sample block: sequential against IOS\n"
               "  opsched warps inception_v3 --out results/mygpu        the whole network, into a folder\n"
               "  opsched warps nasnet --schedulers sequential,dataflow --precision fp16\n"
-              "  opsched warps inception_v3 --block e2 --counters      counted, not derived: needs CUDA 12.6 and "
-              "permission\n"
+              "  opsched warps inception_v3 --block e2 --counters      counted, not derived (CUDA 12.6)\n"
               "Derived from CUPTI's record of every kernel: its interval, and how many of its blocks the occupancy\n"
               "calculator lets a multiprocessor hold. Kept in FOLDER/records.jsonl.",
           .setup = setup_of(warps)};
