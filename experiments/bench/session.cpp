@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/runtime/measurement.hpp"
 #include "core/statistics.hpp"
+#include "core/text_table.hpp"
 #include "experiments/bench/google_benchmark.hpp"
 #include "experiments/bench/protocols.hpp"
 #include "experiments/bench/replays.hpp"
