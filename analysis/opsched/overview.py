@@ -49,11 +49,11 @@ def latencies(folder: Path) -> str:
 
 
 def pictures(results: Path, device: str, paper: str) -> str:
-    """The figures of one paper: title, picture, what agrees and what does not."""
+    """The figures of one paper (empty: our own): title, picture, what agrees and what does not."""
     folder = results / device / "figures"
     text = ""
     for figure in load_index(folder):
-        if not figure.paper.startswith(paper):
+        if figure.paper.split(":")[0] != paper:
             continue
         link = f"{device}/figures/{figure.name}"
         text += f"\n### {figure.title}\n\n"
@@ -95,6 +95,7 @@ def page(results: Path) -> str:
         text += f"[{device}]({device}/README.md).\n"
         text += "\n## The figures of IOS\n" + pictures(results, device, "IOS")
         text += "\n## The figures of HIOS\n\nSeveral GPUs of one host, batch 1.\n" + pictures(results, device, "HIOS")
+        text += "\n## Figures of our own\n" + pictures(results, device, "")
     text += "\n## Do they compute the right thing?\n\n" + agreement(Records.read(results))
     return text + ("* Every schedule's output is compared with an Eigen reference, every baseline's with ours; see "
                    "[how results are obtained](../docs/measuring.md).\n")

@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/runtime/measurement.hpp"
 #include "core/statistics.hpp"
+#include "core/text_table.hpp"
 #include "experiments/bench/google_benchmark.hpp"
 #include "experiments/bench/protocols.hpp"
 #include "experiments/bench/replays.hpp"
@@ -70,7 +71,7 @@ class Session {
                                         {"kernels", facts.kernels},
                                         {"source", device_.describe()}},
                             .before_output = [this] { status_.clear(); }});
-    if (ours_) std::cout << device_.heading() << std::endl;
+    if (ours_) std::cout << wrapped(device_.heading(), "  ") << std::endl;
     if (options_.share)
       share_cases();
     else

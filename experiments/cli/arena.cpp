@@ -61,7 +61,7 @@ void print_contest(const std::string& gpu, const ArenaContest& contest) {
                e.search_seconds ? fixed(*e.search_seconds, 2) : "-"});
   if (!contest.entries.empty()) std::cout << table.text();
   for (const ArenaRefusal& one : contest.refused)
-    std::cout << "  not ranked: " << one.what.scheduler_name() << ": " << one.why << "\n";
+    std::cout << wrapped("  not ranked: " + one.what.scheduler_name() + ": " + one.why, "    ") << "\n";
 }
 
 /// How far predictions can be trusted, by what `opsched fit` recorded.
@@ -74,8 +74,9 @@ void print_trust(const std::string& gpu, const records::Records& records) {
     }
   if (pairs > 0)
     std::cout << "\n"
-              << gpu << ": of schedules that it had not seen, the simulator put " << fixed(right, 0) << " of "
-              << fixed(pairs, 0) << " pairs that differ by more than 2% in the right order\n";
+              << wrapped(gpu + ": of schedules that it had not seen, the simulator put " + fixed(right, 0) + " of " +
+                         fixed(pairs, 0) + " pairs that differ by more than 2% in the right order")
+              << "\n";
 }
 
 /// A record an entry and a refusal.
@@ -184,7 +185,7 @@ Command arena_command() {
   return {.name = "arena",
           .summary = "Rank every scheduler on every recorded case, yours among them, without a GPU",
           .examples =
-              "  opsched arena                                        what is recorded, in all folders with a profile\n"
+              "  opsched arena                                        what is recorded, in every folder\n"
               "  opsched arena --scheduler mine results/h200          a registered scheduler beside the others\n"
               "  opsched arena --scheduler ios-both,r=2 --network nasnet --batch 1 results/h200\n"
               "  opsched arena --out results/arena                    kept in its records.jsonl, for the page\n"

@@ -79,13 +79,13 @@ Command bench_command() {
               "  opsched bench --batch all --out results/mygpu          every batch, results kept in a folder\n"
               "  opsched bench --benchmark_filter='squeezenet/.*fp32'   flags of Google Benchmark work as usual:\n"
               "  opsched bench --benchmark_repetitions=5 --benchmark_out=bench.json\n"
-              "  opsched bench --benchmark_format=console               Google Benchmark's own table instead of ours\n"
+              "  opsched bench --benchmark_format=console               Google Benchmark's own table\n"
               "  opsched bench --network nasnet --measure lone,cold,in-flight=2,energy   by other protocols, too\n"
               "  opsched bench --device sim --profile results/h200      replay, even where there is a GPU\n"
               "  mpirun -n 2 opsched bench --gpus 2                     each process captures its own GPU's part\n"
               "  mpirun -n 4 opsched bench --share-cases --out r        each process runs cases of its own\n"
-              "An iteration is a timed replay of the schedule, a repetition several of them. Without a GPU, what was\n"
-              "recorded is read from the records of the profile's folder, and the rest is simulated (marked ~).\n"
+              "An iteration is a timed replay of the schedule, a repetition several of them. Without a GPU, what\n"
+              "was recorded is read from the records of the profile's folder; the rest is simulated (marked ~).\n"
               "Counters: speedup (over sequential on one GPU), p90_ms and p99_ms (of all replays).",
           .setup = setup_of(run_bench)};
 }

@@ -77,7 +77,7 @@ void print_best(const Comparison& c) {
 }
 
 void print_transplants(const Comparison& c, const std::string& device) {
-  std::cout << "\nA's fastest schedules on B's device (" << device << "), beside B's fastest\n";
+  std::cout << "\n" << wrapped("A's fastest schedules on B's device (" + device + "), beside B's fastest") << "\n";
   TextTable table({Align::left, Align::left, Align::left, Align::right},
                   {"network", "case", "A's schedule", "ms on B", "B's own ms", "ratio", "from"});
   std::map<std::string, std::vector<std::string>> missing;
@@ -90,7 +90,7 @@ void print_transplants(const Comparison& c, const std::string& device) {
   }
   std::cout << table.text();
   for (const auto& [why, names] : missing) {
-    std::cout << "not available: " << why << "\n";
+    std::cout << wrapped("not available: " + why) << "\n";
     for (const std::string& name : names) std::cout << "  " << name << "\n";
   }
 }
@@ -128,21 +128,24 @@ void run_compare(const CompareOptions& options) {
     std::cout << to_json(comparison);
     return;
   }
-  std::cout << "A: " << comparison.folder_a << ", " << comparison.origin_a << "\nB: " << comparison.folder_b << ", "
-            << comparison.origin_b << "\n"
+  std::cout << wrapped("A: " + comparison.folder_a + ", " + comparison.origin_a, "   ") << "\n"
+            << wrapped("B: " + comparison.folder_b + ", " + comparison.origin_b, "   ") << "\n"
             << comparison.pairs.size() << " cases in both, " << comparison.only_a << " only in A, " << comparison.only_b
             << " only in B\n";
   const auto marked = std::ranges::count_if(comparison.pairs, [](const Pair& p) { return !p.mark.empty(); });
   if (marked > 0)
-    std::cout << marked
-              << " pairs are not alike (last column): their ratio says more than the device's; measure them "
-                 "again with one version\n";
+    std::cout << wrapped(std::to_string(marked) +
+                         " pairs are not alike (last column): their ratio says more than the device's; measure them "
+                         "again with one version")
+              << "\n";
   print_latencies(comparison);
   print_best(comparison);
   if (!device_text.empty())
     print_transplants(comparison, device_text);
   else if (!options.no_schedules)
-    std::cout << "\nA's schedules cannot be run on B's device: '" << options.b << "' holds no profile of it\n";
+    std::cout << "\n"
+              << wrapped("A's schedules cannot be run on B's device: '" + options.b + "' holds no profile of it")
+              << "\n";
 }
 
 }  // namespace

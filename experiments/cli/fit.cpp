@@ -45,7 +45,9 @@ std::vector<std::string> cells(const ErrorStats& s) {
 
 void print(const ProfileAccuracy& p) {
   const FitReport& fit = p.accuracy.fit;
-  std::cout << p.file << ": " << p.stages << " stages, " << p.schedules << " schedules measured on " << p.device.name
+  std::cout << wrapped(p.file + ": " + std::to_string(p.stages) + " stages, " + std::to_string(p.schedules) +
+                           " schedules measured on " + p.device.name,
+                       "  ")
             << "\n";
   TextTable table({Align::left, Align::right},
                   {"left out of the fit", "median", "90% below", "rank", "count", "pairs in order"});
@@ -192,10 +194,10 @@ Command fit_command() {
               "  opsched fit                                  the recorded results\n"
               "  opsched fit --profile results/mygpu --save   keep the calibration, for replays\n"
               "  opsched fit --profile results/mygpu --out results/mygpu   kept in its records.jsonl\n"
-              "Every stage and every scheduler is left out of the fit once, and predicted by what was fitted to the\n"
-              "others. 'Stages replayed': the latencies of single stages come from the profile where it holds them,\n"
-              "as in replays; 'stages left out': nothing of that scheduler was used. Pairs: schedules of one network\n"
-              "that were measured more than 2% apart, and whose order was predicted.",
+              "Every stage and every scheduler is left out of the fit once, and predicted by what was fitted to\n"
+              "the others. 'Stages replayed': the latencies of single stages come from the profile where it holds\n"
+              "them, as in replays; 'stages left out': nothing of that scheduler was used. Pairs: schedules of one\n"
+              "network that were measured more than 2% apart, and whose order was predicted.",
           .setup = setup_of(fit)};
 }
 

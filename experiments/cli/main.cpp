@@ -39,6 +39,27 @@ void require_one_process(const std::vector<cli::Command>& commands, const std::s
                 " runs in one process: start it without mpirun or srun; in several run: " + joined(several));
 }
 
+/// Help that fits a terminal.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() { column_width(kColumn); }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return wrapped(CLI::Formatter::make_option_desc(option), "", kTextWidth - kColumn);
+  }
+  std::string make_subcommand(const CLI::App* command) const override {
+    std::stringstream out;
+    CLI::detail::format_help(out, command->get_display_name(true),
+                             wrapped(command->get_description(), "", kTextWidth - kColumn), kColumn);
+    return out.str();
+  }
+  std::string make_description(const CLI::App* command) const override {
+    return wrapped(CLI::Formatter::make_description(command));
+  }
+
+ private:
+  static constexpr std::size_t kColumn = 34;  ///< where descriptions begin
+};
+
 int run(int argc, char** argv, ProcessGroup& processes) {
   CLI::App app{
       "Inter-operator scheduling of CNN inference: which operators run together, on which stream of which GPU, "
@@ -46,7 +67,7 @@ int run(int argc, char** argv, ProcessGroup& processes) {
       "opsched"};
   app.require_subcommand(1);
   app.footer(kExamples);
-  app.get_formatter()->column_width(34);
+  app.formatter(std::make_shared<HelpFormatter>());
   cli::Action chosen;
   const std::vector<cli::Command> commands = cli::commands();
   for (const cli::Command& command : commands) {

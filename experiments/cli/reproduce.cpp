@@ -6,7 +6,7 @@ namespace opsched::cli {
 namespace {
 
 struct ReproduceOptions {
-  std::vector<std::string> names, networks, graphs, schedulers;
+  std::vector<std::string> names, networks, graphs, schedulers, formats = figures::picture_formats();
   DeviceOptions device;
   MeasureOptions measure{.max_seconds = 1};
   CacheOptions cache;
@@ -26,6 +26,9 @@ struct ReproduceOptions {
     app.add_flag("--fresh", fresh, "Make every record anew (replays never replace measurements)");
     cache.add_to(app);
     app.add_option("--max-seconds", measure.max_seconds, "Longest time to measure one schedule");
+    app.add_option("--formats", formats, "Of the pictures, as in svg,pdf")
+        ->delimiter(',')
+        ->check(CLI::IsMember(figures::picture_formats()));
     app.add_flag("--no-pictures", no_pictures, "Only data and pages: needs no matplotlib");
   }
 };
@@ -49,7 +52,8 @@ void draw(const ReproduceOptions& options, const std::string& results, const std
   names.reserve(chosen.size());
   for (const figures::Figure& figure : chosen) names.push_back(figure.name);
   try {
-    figures::draw(figures::figures_folder(results), names, !options.no_pictures);
+    figures::draw(figures::figures_folder(results), names,
+                  options.no_pictures ? std::vector<std::string>{} : options.formats);
   } catch (const Error&) {
     check_interrupt();  // Ctrl-C ends the drawing, too
     throw;
@@ -74,7 +78,7 @@ void reproduce(ReproduceOptions& options) {
   const std::string results = results_folder(options, *device);
   if (options.list) return print_list(results);
 
-  std::cout << device->heading() << std::endl;
+  std::cout << wrapped(device->heading(), "  ") << std::endl;
   const std::unique_ptr<records::RecordFile> file = RecordOptions{.out = results, .fresh = options.fresh}.open(*device);
   device->open(Precision::fp32);  // what cannot be opened ends the command before anything is recorded
   const bench::ScheduleStore store(options.cache.schedules(), warn);
@@ -108,9 +112,10 @@ Command reproduce_command() {
               "  opsched reproduce batches pruning        two of them\n"
               "  opsched reproduce --device sim --profile results/mygpu\n"
               "  opsched reproduce schedules --graph 'models/*.onnx' --scheduler mine   beside the papers' networks\n"
-              "A figure is a selection of the folder's records (opsched records FOLDER shows them): RESULTS/figures/\n"
-              "index.json says of which. What is missing is made and becomes a record like any other; on a GPU what\n"
-              "another driver, library or version of our kernels measured is measured again. Ctrl-C is safe.",
+              "A figure is a selection of the folder's records (opsched records FOLDER shows them), which\n"
+              "RESULTS/figures/index.json names. What is missing is made and becomes a record like any other; on a\n"
+              "GPU what another driver, library or version of our kernels measured is measured again. Ctrl-C is\n"
+              "safe.",
           .setup = setup_of(reproduce)};
 }
 

@@ -53,9 +53,8 @@ Command show_command() {
               "  opsched show randwire --seed 7 --format json -o g.json the graph as a file, for --graph\n"
               "  opsched show --graph g.json --format dot | dot -Tsvg   a picture, with Graphviz\n"
               "  opsched show inception_v3 --format ios                 the graph file of IOS's public code\n"
-              "  opsched show nasnet --image 224 --format onnx -o nasnet.onnx   for any other runtime; its weights are "
-              "those\n"
-              "                                                         that opsched infer computes with",
+              "  opsched show nasnet --image 224 --format onnx -o nasnet.onnx   for any other runtime, with the\n"
+              "                                                         weights that opsched infer computes with",
           .setup = setup_of(show)};
 }
 

@@ -53,6 +53,7 @@ void trace(const TraceOptions& options) {
   const Measurement latency = executor->measure({});
   check_interrupt();
   Trace trace = executor->trace();
+  trace.precision = to_string(on.precision);
   trace.source += "; " + on.device->heading();
   const ScheduledCosts solo(*on.costs, schedule);
   explain(trace, on.graph, schedule, [&](OpId op) { return solo->operator_ms(op); });
@@ -84,7 +85,8 @@ Command trace_command() {
               "  opsched trace nasnet --scheduler hios-lp --gpus 4 --device sim --profile results/h200-x4 -o t.json\n"
               "Open trace.json in https://ui.perfetto.dev or chrome://tracing: a process for each device, a row for\n"
               "each stream. On a GPU, CUPTI says when every kernel and copy of one replay ran; kernels carry the\n"
-              "names of their operator and stage. For Nsight Systems: nsys profile --cuda-graph-trace=node opsched ...",
+              "names of their operator and stage. For Nsight Systems:\n"
+              "  nsys profile --cuda-graph-trace=node opsched ...",
           .setup = setup_of(trace)};
 }
 

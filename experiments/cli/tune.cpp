@@ -121,7 +121,7 @@ void run_tune(TuneOptions& options) {
   const std::unique_ptr<Device> device = open_device(
       {.kind = "gpu", .profile = options.profile.empty() ? folder.path() : options.profile, .report = report});
   const bench::ScheduleStore store("");
-  std::cout << device->heading() << "\n\n" << std::flush;
+  std::cout << wrapped(device->heading(), "  ") << "\n\n" << std::flush;
   for (const Precision precision : kPrecisions) {
     std::vector<bench::Case> of_precision;
     std::ranges::copy_if(cases, std::back_inserter(of_precision),
@@ -144,17 +144,16 @@ Command tune_command() {
       .name = "tune",
       .summary = "Choose kernels by their effect on whole schedules (contention-aware)",
       .examples =
-          "  opsched tune squeezenet --precision fp16            seconds to minutes; before anything is measured\n"
+          "  opsched tune squeezenet --precision fp16            seconds to minutes; before any measurement\n"
           "  opsched tune squeezenet inception_v3 --precision fp16,tf32\n"
           "  opsched tune nasnet --scheduler dataflow --candidates 6 --max-seconds 120\n"
           "  opsched tune squeezenet --precision fp16 --again    a second pass: choices depend on each other\n"
-          "How it works: at first every kernel is the one that is fastest alone. But a kernel that fills the GPU "
-          "keeps\n"
-          "others out, and a smaller one may be the better neighbour. For each network the fastest schedule among\n"
-          "those of --scheduler is captured; then, from the heaviest problem (shapes, strides, layer) down, the next\n"
-          "best kernels take the place of the chosen one, and the whole schedule is run with the one and the other\n"
-          "in turns. A kernel is kept if it wins twice by more than noise. In the end all changes are compared with\n"
-          "none, and taken back if together they gain nothing.\n"
+          "How it works: at first every kernel is the one that is fastest alone. But a kernel that fills the\n"
+          "GPU keeps others out, and a smaller one may be the better neighbour. For each network the fastest\n"
+          "schedule among those of --scheduler is captured; then, from the heaviest problem (shapes, strides,\n"
+          "layer) down, the next best kernels take the place of the chosen one, and the whole schedule is run\n"
+          "with the one and the other in turns. A kernel is kept if it wins twice by more than noise. In the\n"
+          "end all changes are compared with none, and taken back if together they gain nothing.\n"
           "Choices are written when they are made, with their reasons (~/.cache/opsched/kernels-*.txt). Ctrl-C is\n"
           "safe; the same command goes on with what was not tried. All schedulers run the same kernels afterwards,\n"
           "so comparing schedules stays fair. Run it before you measure: a profile that was measured with other\n"

@@ -76,9 +76,13 @@ void warps(WarpOptions& options) {
   on.device->save();
   file->finish();
   status.clear();
-  std::cout << on.graph.name() << ", batch " << on.graph.batch() << ", " << to_string(on.precision) << "; "
-            << on.device->heading() << "\nActive warps on a multiprocessor, of at most "
-            << fixed(rows.front().number("max_warps_per_sm"), 0) << ", " << rows.front().texts.at("method") << "\n";
+  std::cout << wrapped(on.graph.name() + ", batch " + std::to_string(on.graph.batch()) + ", " +
+                           to_string(on.precision) + "; " + on.device->heading(),
+                       "  ")
+            << "\n"
+            << wrapped("Active warps on a multiprocessor, of at most " +
+                       fixed(rows.front().number("max_warps_per_sm"), 0) + ", " + rows.front().texts.at("method"))
+            << "\n";
   print_warps(rows);
   std::cout << "written: " << records::records_file(options.records.out) << "\n";
 }
@@ -92,8 +96,7 @@ Command warps_command() {
               "  opsched warps inception_v3 --block e2                 a sample block: sequential against IOS\n"
               "  opsched warps inception_v3 --out results/mygpu        the whole network, into a folder\n"
               "  opsched warps nasnet --schedulers sequential,dataflow --precision fp16\n"
-              "  opsched warps inception_v3 --block e2 --counters      counted, not derived: needs CUDA 12.6 and "
-              "permission\n"
+              "  opsched warps inception_v3 --block e2 --counters      counted, not derived (CUDA 12.6)\n"
               "Derived from CUPTI's record of every kernel: its interval, and how many of its blocks the occupancy\n"
               "calculator lets a multiprocessor hold. Kept in FOLDER/records.jsonl.",
           .setup = setup_of(warps)};
