@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/names.hpp"
+#include "experiments/device/folders.hpp"
 
 namespace opsched::figures {
 namespace {
@@ -45,7 +46,7 @@ std::string python_with(const std::vector<std::string>& modules) {
 
 void run_python(const std::string& script, const std::vector<std::string>& arguments,
                 const std::vector<std::string>& modules, const std::string& kept, const std::string& missing) {
-  const std::string path = std::string(OPSCHED_SOURCE_DIR) + "/analysis/" + script;
+  const std::string path = data_folder() + "/analysis/" + script;
   if (!std::filesystem::exists(path)) throw Error(kept + ", but " + path + ", which goes on from there, is not there");
   const std::string python = python_with(modules);
   if (python.empty()) throw Error(kept + ", but " + missing);
