@@ -5,6 +5,7 @@ The pages are those that links reach from docs/README.md, which is also the navi
 are copied with all that they link to, for MkDocs wants them in one folder.
 """
 
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -49,6 +50,7 @@ def main() -> None:
         from mkdocs.exceptions import Abort
     except ModuleNotFoundError:
         sys.exit("no MkDocs in this Python; pip install mkdocs-material")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     out = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "site").resolve()
     gather(out / "pages")
     config = load_config(str(Path(__file__).parent / "mkdocs.yml"), docs_dir=str(out / "pages"), site_dir=str(out / "html"),

@@ -52,16 +52,18 @@ def sections(index: Path) -> dict[str, list[tuple[str, Path]]]:
     return parts
 
 
+def purpose(header: Path) -> str:
+    """The comment at its top; without one, the first that documents something in it."""
+    text = header.read_text()
+    found = re.match(r"(?://.*\n)+", text) or re.search(r"(?:^ *///.*\n)+", text, re.MULTILINE)
+    return " ".join(re.sub(r"^ */+ ?", "", line) for line in found[0].splitlines()) if found else ""
+
+
 def public_headers(root: Path) -> dict[str, list[tuple[Path, str]]]:
-    """Installed headers by folder, each with the comment at its top, which says what it is for."""
+    """Installed headers by folder, each with what it is for."""
     folders: dict[str, list[tuple[Path, str]]] = {}
     for room in ("core", "schedulers", "networks"):
         for header in sorted((root / room).rglob("*.hpp")):
-            lines = []
-            for line in header.read_text().splitlines():
-                if not line.startswith("//"):
-                    break
-                lines.append(line.removeprefix("//").strip())
             path = header.relative_to(root)
-            folders.setdefault(str(path.parent), []).append((path, " ".join(lines)))
+            folders.setdefault(str(path.parent), []).append((path, purpose(header)))
     return folders
