@@ -71,8 +71,8 @@ def test_the_arena(run):
 
 def test_a_figure_goes_into_the_working_directory(run):
     run("reproduce", "blocks", "--no-pictures")
-    assert "| network" in (run.work / "results/h200/figures/blocks.md").read_text()
-    assert "ready" in run("reproduce", "--list").stdout
+    assert "\n| " in (run.work / "results/h200/figures/blocks.md").read_text()
+    assert run("reproduce", "--list").stdout.startswith("figures in results/h200/figures\n")
 
 
 def test_a_report(run, prefix):
