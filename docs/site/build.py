@@ -18,12 +18,12 @@ HEADERS = "docs/public_headers.md"
 
 
 def headers_page() -> str:
-    """All of them; `#include` takes the paths as they stand here."""
+    """All of them, by folder."""
     lines = ["# Public headers", "", "What `cmake --install` installs and `find_package(opsched)` finds. "
-             "[Serving](serving.md) shows a program that uses them."]
+             "[Serving](serving.md) shows a program that uses them: `#include \"core/graph/graph.hpp\"`."]
     for folder, headers in public_headers(ROOT).items():
         lines += ["", f"## {folder}", "", "| header | what is in it |", "| --- | --- |"]
-        lines += [f"| `{path}` | {text.replace('|', chr(92) + '|').replace('<', '&lt;')} |" for path, text in headers]
+        lines += [f"| `{path.name}` | {text.replace('|', chr(92) + '|').replace('<', '&lt;')} |" for path, text in headers]
     return "\n".join(lines) + "\n"
 
 
