@@ -15,8 +15,8 @@ REACHED = reached(PROJECT / "README.md", INDEX)
 
 
 def test_every_page_is_reached_from_the_index():
-    pages = {*(PROJECT / "docs").rglob("*.md"), *(PROJECT / "results").rglob("README.md"), *PROJECT.glob("*.md"),
-             *(PROJECT / "results").glob("*/figures/*.md")}
+    pages = {*(PROJECT / "docs").rglob("*.md"), *(PROJECT / "results").rglob("*.md"), *PROJECT.glob("*.md")}
+    pages -= {page for page in pages if page.name == "NOTES.md"}  # what the page beside it quotes
     assert len(pages) > 60
     assert not {str(page.relative_to(PROJECT)) for page in pages - set(REACHED)}
 
