@@ -38,10 +38,11 @@ void make_report(const ReportOptions& options) {
   const TimelineCounts counts = add_timelines(options, records, timelines.path(), status);
   status.show("writing the page");
   try {
-    figures::run_python("report.py", {options.folder, "--timelines", timelines.path(), "-o", options.output},
-                        {"plotly", "matplotlib"}, options.folder + " is read",
-                        "to write the page no Python has plotly and matplotlib; ./opsched report installs them, or "
-                        "install analysis/ with its extra: pip install './analysis[report]'");
+    figures::run_python(
+        "report.py", {options.folder, "--timelines", timelines.path(), "-o", options.output}, {"plotly", "matplotlib"},
+        options.folder + " is read",
+        "to write the page no Python has plotly and matplotlib; ./opsched report of the source installs "
+        "them, or: pip install plotly matplotlib");
   } catch (const Error&) {
     check_interrupt();  // Ctrl-C ends the script, too
     throw;

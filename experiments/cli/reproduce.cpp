@@ -74,6 +74,9 @@ void reproduce(ReproduceOptions& options) {
     status.show(countdown.text(work.done, work.items, part) + text);
   };
   options.device.report = report;
+  const bool replays = options.device.kind == "sim" || (options.device.kind == "auto" && !has_gpu());
+  if (replays && options.device.profile.empty() && !options.list && copy_recorded_folders())
+    warn("copied what is recorded to results/");
   const std::unique_ptr<Device> device = open_device(options.device);
   const std::string results = results_folder(options, *device);
   if (options.list) return print_list(results);

@@ -138,6 +138,17 @@ class SharedCases(SeveralProcesses):
             self.assertEqual(len(self.values(self.path / "alone")), 9)
             self.assertEqual(self.values(self.path / str(ranks)), self.values(self.path / "alone"))
 
+    def test_of_a_sweep_are_those_of_one_process(self):
+        sweep = self.path / "sweep.json"
+        sweep.write_text(json.dumps({"entries": [{"networks": ["squeezenet"], "images": [64], "precisions": ["fp32"],
+                                                  "batches": batches, "schedulers": ["wavefront"]} for batches in ([1], [2, 4])]}))
+        words = ("bench", "--sweep", sweep, *self.WORDS[self.WORDS.index("--device"):])
+        alone = run(PROGRAM, *words, "--out", self.path / "alone")
+        together = run("mpirun", "-n", 2, PROGRAM, *words, "--share-cases", "--out", self.path / "together")
+        self.assertEqual((together.returncode, together.stdout), (0, alone.stdout), together.stderr)
+        self.assertEqual(len(self.values(self.path / "alone")), 6)
+        self.assertEqual(self.values(self.path / "together"), self.values(self.path / "alone"))
+
     def test_alone_or_unshared_they_are_refused(self):
         self.assert_refused(run(PROGRAM, *self.WORDS, "--share-cases"), "there is one process")
         self.assert_refused(run("mpirun", "-n", 2, PROGRAM, *self.WORDS, "--out", self.path / "none"),
