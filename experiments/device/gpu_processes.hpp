@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/processes/orders.hpp"
@@ -13,6 +14,7 @@ namespace opsched {
 struct SharedGpus {
   std::vector<int> own;  ///< of this process
   int total = 0;         ///< of all
+  std::vector<std::string> host_of;  ///< of each process; on process 0
 };
 
 /// On process 0: every process learns which GPUs are its own. Processes of one host that see the same GPUs get equal

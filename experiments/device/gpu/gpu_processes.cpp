@@ -47,6 +47,7 @@ SharedGpus agree_on_gpus(ProcessGroup& processes) {
   const std::vector<std::vector<int>> all =
       json::parse(processes.broadcast(processes.leads() ? json(shares(sights)).dump() : std::string()));
   SharedGpus shared{.own = all.at(static_cast<std::size_t>(processes.rank()))};
+  for (const std::string& text : sights) shared.host_of.push_back(json::parse(text).at("host"));
   for (const std::vector<int>& gpus : all) shared.total += static_cast<int>(gpus.size());
   return shared;
 }
