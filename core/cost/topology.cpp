@@ -73,7 +73,7 @@ Topology topology_of(std::span<const int> process_of, std::span<const std::strin
   const Topology topology(host_devices == devices ? 0 : host_devices, process_devices == devices ? 0 : process_devices);
   for (int a = 0; a < devices; ++a)
     for (int b = a + 1; b < devices; ++b) {
-      const LinkKind found = host(a) != host(b)                 ? LinkKind::network
+      const LinkKind found = host(a) != host(b)               ? LinkKind::network
                              : process_of[a] != process_of[b] ? LinkKind::nccl
                                                               : LinkKind::local;
       if (topology.kind(a, b) != found) throw irregular(b);

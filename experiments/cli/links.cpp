@@ -39,15 +39,16 @@ void print(const Profile& profile) {
 Profile measure_on_cpus(const LinksOptions& options, Precision precision, ProcessGroup& processes,
                         const Report& report) {
   if (options.out.empty() != options.profile.empty())
-    throw Error("links between CPUs are kept with a GPU's other costs: give both --profile FOLDER, which has those, "
-                "and --out FOLDER, or neither");
+    throw Error(
+        "links between CPUs are kept with a GPU's other costs: give both --profile FOLDER, which has those, "
+        "and --out FOLDER, or neither");
   const std::string file = options.out.empty() ? "" : profile_file(options.out, precision);
   if (!file.empty() && std::filesystem::exists(file))
     throw Error("there is a profile '" + file + "' already: give another folder as --out");
   ProcessDevices devices{.process_of = spread_devices(options.devices, processes.size())};
   for (const FoundDevices& found : found_devices(processes)) devices.host_of.push_back(found.host);
-  Profile profile = file.empty() ? Profile({.name = "CPU"}, precision)
-                                 : Profile::load(profile_file(options.profile, precision));
+  Profile profile =
+      file.empty() ? Profile({.name = "CPU"}, precision) : Profile::load(profile_file(options.profile, precision));
   profile.require_precision(precision);
   profile.assume(topology_of(devices.process_of, devices.host_of));
   DeviceFacts facts = profile.device();
@@ -61,7 +62,8 @@ Profile measure_on_cpus(const LinksOptions& options, Precision precision, Proces
   return profile;
 }
 
-Profile measure_on_gpus(const LinksOptions& options, Precision precision, ProcessGroup& processes, const Report& report) {
+Profile measure_on_gpus(const LinksOptions& options, Precision precision, ProcessGroup& processes,
+                        const Report& report) {
   if (!options.profile.empty() || options.largest != LinkSizes{}.largest)
     throw Error("--profile and --largest are for --device cpu; GPUs measure into --out");
   DeviceOptions wanted{.kind = "gpu", .profile = options.out, .gpus = options.devices, .report = report};

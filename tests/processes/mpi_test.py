@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -114,6 +115,51 @@ class Devices(SeveralProcesses):
         rows = [line.split() for line in listed.stdout.splitlines()[2:]]
         self.assertEqual([row[0] for row in rows], ["0", "1", "2"])
         self.assertEqual({row[1] for row in rows}, {os.uname().nodename})
+
+
+class Links(SeveralProcesses):
+    LARGEST = 1 << 18
+
+    def links(self, ranks: int, *more) -> list[list[str]]:
+        """Rows of the table: kind, from, to, size, its unit, ms, GB/s."""
+        shown = run("mpirun", "-n", ranks, PROGRAM, "links", "--device", "cpu", "--largest", self.LARGEST, *more)
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        return [line.split() for line in shown.stdout.splitlines()[2:]]
+
+    def test_are_timed_between_neighbours(self):
+        rows = self.links(3, "--gpus", 4)  # devices 0 and 1 share a process
+        self.assertEqual({row[0] for row in rows}, {"nccl"})
+        self.assertEqual({(row[1], row[2]) for row in rows}, {("0", "2"), ("2", "0"), ("2", "3"), ("3", "2")})
+        self.assertEqual(len(rows), 4 * 4)
+        self.assertTrue(all(float(row[5]) > 0 for row in rows))
+
+    def test_price_schedules_from_a_profile(self):
+        recorded, out = ROOT / "results/h200-x4", self.path / "rehearsal"
+        self.links(2, "--profile", recorded, "--out", out)
+        profile = json.loads((out / "profile-fp32.json").read_text())
+        self.assertEqual(profile["topology"], {"host_devices": 0, "process_devices": 1, "links": {}})
+        self.assertIn("links by MPI between CPUs", profile["device"]["driver"])
+        kept = [link for link in profile["transfers"] if link[6:] == ["nccl"]]
+        self.assertEqual(len(kept), 2 * 4)
+        self.assertEqual([s for s in profile["schedules"] if s[5]["gpus"] > 1], [])
+        # A message as slow as this is waited for: the same schedule takes longer than where one process has both GPUs.
+        for link in kept:
+            link[3] = 5.0
+        (out / "profile-fp32.json").write_text(json.dumps(profile))
+        file = self.schedule(2)
+        ms = [float(re.search(r"^latency +([0-9.]+) ms", run(
+            PROGRAM, "run", "squeezenet", "--image", 64, "--device", "sim", "--schedule", file, "--profile",
+            folder).stdout, re.M)[1]) for folder in (recorded, out)]
+        self.assertGreater(ms[1], ms[0] + 4)
+
+    def test_are_refused_where_they_cannot_be_kept(self):
+        self.assert_refused(run(PROGRAM, "links"), "mpirun -n 2 opsched links")
+        words = ("mpirun", "-n", 2, PROGRAM, "links", "--device", "cpu", "--largest", 4096)
+        self.assert_refused(run(*words, "--out", self.path / "x"), "give both --profile FOLDER")
+        self.assert_refused(run(*words, "--gpus", 3, "--profile", ROOT / "results/h200", "--out", ROOT / "results/h200"),
+                            "already: give another folder")
+        self.assert_refused(run("mpirun", "-n", 3, *words[3:], "--gpus", 2), "3 processes for a schedule of 2 devices")
+        self.assertFalse((self.path / "x").exists())
 
 
 class SharedCases(SeveralProcesses):

@@ -320,8 +320,7 @@ std::unique_ptr<PartRuntime> CudaRuntime::make_parts(ProcessGroup& processes) {
                   .progress = impl->options.progress});
 }
 
-std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile,
-                                                  const ScheduleTimer& several) {
+std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile, const ScheduleTimer& several) {
   const Connect connect = [impl = impl_.get()](int count) {
     std::vector<DeviceContext*> devices = impl->connected(count);
     return ConnectedDevices{std::move(devices), impl->route};

@@ -20,7 +20,7 @@ struct PartRequest {
   Schedule schedule;  ///< of `graph`
   std::uint64_t seed = 1;
   Waits waits = Waits::needed;
-  std::vector<int> process_of;  ///< of each device
+  std::vector<int> process_of;         ///< of each device
   std::optional<TransferHops> hops{};  ///< in place of a schedule, to time links; then nothing of the graph is used
 };
 

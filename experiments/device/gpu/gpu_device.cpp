@@ -47,6 +47,7 @@ class GpuDevice final : public Device {
         gpu_ids_(options.gpu_ids),
         processes_(options.processes != nullptr && options.processes->size() > 1 ? options.processes : nullptr) {
     CudaDevices found = cuda_devices();
+    const SharedGpus shared = processes_ ? share_gpus(*processes_) : SharedGpus{};
     if (found.usable.empty()) throw Error("no GPU: " + found.reason + "; --device sim replays recorded measurements");
     gpus_ = std::move(found.usable);
     if (!options.gpu_ids.empty()) {
@@ -54,7 +55,6 @@ class GpuDevice final : public Device {
       for (int id : options.gpu_ids) chosen.push_back(gpus_.at(static_cast<std::size_t>(id)));
       gpus_ = std::move(chosen);
     }
-    const SharedGpus shared = processes_ ? share_gpus(*processes_) : SharedGpus{};
     count_ = processes_ ? shared.total : static_cast<int>(gpus_.size());
     if (options.gpus > count_)
       throw Error(std::to_string(options.gpus) + " GPUs asked for, " + here() + " " + std::to_string(count_));

@@ -80,9 +80,10 @@ TEST(Topology, IsReadFromWhereProcessesRun) {
   EXPECT_EQ(topology_of(Ranks{0, 1, 2, 3}, Hosts{"a", "a", "b", "b"}), Topology(2, 1));
   EXPECT_EQ(topology_of(Ranks{0, 0, 1, 1, 2, 2}, Hosts{"a", "a", "b"}), Topology(4, 2));  // the last may have fewer
   EXPECT_EQ(topology_of(Ranks{0, 0, 1}, Hosts{"a", "b"}), Topology(2, 2));
-  for (const auto& [ranks, hosts, device] :
-       {std::tuple(Ranks{0, 1, 2, 3}, Hosts{"a", "b", "a", "b"}, 2), {Ranks{0, 1, 2}, Hosts{"a", "b", "b"}, 2},
-        {Ranks{0, 0, 1, 2, 2}, Hosts{"a", "a", "a"}, 3}, {Ranks{0, 0, 1, 2, 2}, Hosts{"a", "a", "b"}, 3}}) {
+  for (const auto& [ranks, hosts, device] : {std::tuple(Ranks{0, 1, 2, 3}, Hosts{"a", "b", "a", "b"}, 2),
+                                             {Ranks{0, 1, 2}, Hosts{"a", "b", "b"}, 2},
+                                             {Ranks{0, 0, 1, 2, 2}, Hosts{"a", "a", "a"}, 3},
+                                             {Ranks{0, 0, 1, 2, 2}, Hosts{"a", "a", "b"}, 3}}) {
     const std::string said = error_of([&] { topology_of(ranks, hosts); });
     EXPECT_TRUE(contains(said, "rank " + std::to_string(ranks[device]) + " on host '" + hosts[ranks[device]] +
                                    "': its device " + std::to_string(device)))

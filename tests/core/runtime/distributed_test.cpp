@@ -136,7 +136,7 @@ TEST(Distributed, LinksAreMeasuredByKindAndPriceSchedules) {
     const LinkSizes sizes{.smallest = 4 << 10, .largest = 64 << 10};
     measure_links(group, runtime, devices, profile, sizes);
     EXPECT_EQ(profile.topology(), Topology(4, 2));
-    EXPECT_TRUE(profile.transfers().empty());  // within a process nothing was measured
+    EXPECT_TRUE(profile.transfers().empty());                  // within a process nothing was measured
     ASSERT_EQ(profile.transfers(LinkKind::nccl).size(), 12u);  // 0 to 2 and 4 to 6, three sizes, both ways
     ASSERT_EQ(profile.transfers(LinkKind::network).size(), 6u);
     for (const LinkKind kind : {LinkKind::nccl, LinkKind::network})

@@ -10,11 +10,7 @@ namespace {
 class CudaStopwatch final : public Stopwatch {
  public:
   CudaStopwatch(const Graph& graph, const Connect& connect, Precision precision, const ScheduleTimer& several)
-      : graph_(graph),
-        connect_(connect),
-        precision_(precision),
-        several_(several),
-        timer_(graph, connect, precision) {}
+      : graph_(graph), connect_(connect), precision_(precision), several_(several), timer_(graph, connect, precision) {}
 
   void time_stages(std::span<const StageRequest> requests, const Done& done) override { timer_.time(requests, done); }
   ProfileEntry time_schedule(const Schedule& schedule) override {
