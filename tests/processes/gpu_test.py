@@ -6,6 +6,7 @@
 Exit code 77, with the reason, without mpirun or two GPUs, or where the program was built without NCCL.
 """
 import json
+import os
 import re
 import shutil
 import sys
@@ -32,7 +33,7 @@ class OnTwoGpus(mpi_test.SeveralProcesses):
 
     def test_outputs_are_those_of_one_process(self):
         for network, image in (("squeezenet", 64), ("inception_v3", 96)):
-            file = self.schedule(2, network, image)
+            file = self.schedule(2, network)
             for precision in ("fp32", "fp16"):
                 words = [mpi_test.PROGRAM, "run", network, "--image", image, "--device", "gpu", "--precision", precision,
                          "--schedule", file]
@@ -78,7 +79,7 @@ def why_not() -> str:
 
 
 if __name__ == "__main__":
-    mpi_test.PROGRAM = sys.argv.pop(1)
+    mpi_test.PROGRAM = os.path.abspath(sys.argv.pop(1))
     if reason := why_not():
         print(f"skipped: {reason}")
         sys.exit(77)

@@ -215,7 +215,7 @@ def why_not(delayed: bool) -> str:
 
 
 if __name__ == "__main__":
-    mpi_test.PROGRAM = sys.argv.pop(1)
+    mpi_test.PROGRAM = os.path.abspath(sys.argv.pop(1))
     if reason := why_not("Delayed" in sys.argv):
         print(f"skipped: {reason}")
         sys.exit(77)

@@ -25,7 +25,7 @@ struct LinkSizes {
 /// measures between the first devices of each process and the next one what the profile does not know yet: a tensor
 /// goes back and forth in one program, each hop waiting for the one before, by the messages that schedules use. Records
 /// both directions under the kind of link. `progress` may be empty. Throws Error as topology_of and
-/// Profile::set_topology do, and where times are too unsteady to tell hops apart.
+/// Profile::set_topology do.
 void measure_links(ProcessGroup& processes, PartRuntime& runtime, const ProcessDevices& devices, Profile& profile,
                    const LinkSizes& sizes = {}, const std::function<void(const std::string&)>& progress = {});
 
