@@ -1,11 +1,9 @@
 // The program: reads the command line, runs one command, turns exceptions into exit codes.
 //   0 done; 1 a fault of the program; 2 something that the user can put right; 130 interrupted.
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <new>
-#include <thread>
 
 #include "core/names.hpp"
 #include "core/processes/orders.hpp"
@@ -157,7 +155,6 @@ int follow(int argc, char** argv, ProcessGroup& processes) {
       },
       [&](const std::string& text) { processes.fail(text); });
   if (code == 0) return code;
-  std::this_thread::sleep_for(std::chrono::seconds(10));
   processes.end_all(code);
   return code;
 }

@@ -146,19 +146,6 @@ def test_the_example_of_the_page_fits_and_every_command_there_takes_it(sweep):
         assert "inception_v3/hios-lp/batch:1/image:1024/fp32/gpus:2\n" in done.stdout
 
 
-def test_the_slurm_script_is_one(tmp_path):
-    script, = (block for block in blocks("sweeps.md", "bash") if "#SBATCH" in block)
-    assert script.startswith("#!/bin/bash\n#SBATCH ")
-    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
-    bin_ = tmp_path / "bin"
-    bin_.mkdir()
-    (bin_ / "srun").write_text('#!/bin/bash\necho "$PWD: $*"\n')
-    (bin_ / "srun").chmod(0o755)
-    done = subprocess.run(["bash", "-s"], input=script, text=True, capture_output=True, check=True,
-                          env={"PATH": f"{bin_}:/usr/bin:/bin", "SLURM_SUBMIT_DIR": str(tmp_path)})
-    assert done.stdout.startswith(f"{tmp_path}: --mpi=pmix opsched bench --sweep sweep.json --share-cases --out")
-
-
 @pytest.mark.parametrize("place, value", [
     (["entries"], None), (["entries"], []), (["entries"], [[]]), (["network"], ["nasnet"]), (["entries", 0, "batch"], [1]),
     (["entries", 0, "networks"], "nasnet"), (["entries", 0, "networks"], []), (["entries", 0, "batches"], [0]),
