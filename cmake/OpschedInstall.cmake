@@ -1,4 +1,4 @@
-# cmake --install: the program, the library, its headers, and a package that find_package(opsched) finds.
+# cmake --install: the program with its data, the library, its headers, and a package that find_package(opsched) finds.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -10,6 +10,13 @@ endif()
 install(TARGETS ${OPSCHED_TARGETS} EXPORT opsched_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS opsched_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY core schedulers networks DESTINATION include/opsched FILES_MATCHING PATTERN "*.hpp")
+
+# The program's data, found beside it (experiments/device/folders.cpp): the Python that it starts, and what is recorded.
+install(DIRECTORY analysis DESTINATION share/opsched
+        FILES_MATCHING REGEX "[.](py|json|html|css|js|toml)$|py[.]typed$" PATTERN "__pycache__" EXCLUDE PATTERN "build" EXCLUDE)
+install(DIRECTORY results DESTINATION share/opsched
+        FILES_MATCHING REGEX "/(records[.]jsonl|profile-[a-z0-9]+[.]json|index[.]json)$")
+
 install(EXPORT opsched_targets NAMESPACE opsched:: DESTINATION ${OPSCHED_PACKAGE_DIR} FILE opschedTargets.cmake)
 
 configure_package_config_file(cmake/opschedConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/opschedConfig.cmake

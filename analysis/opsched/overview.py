@@ -49,11 +49,11 @@ def latencies(folder: Path) -> str:
 
 
 def pictures(results: Path, device: str, paper: str) -> str:
-    """The figures of one paper: title, picture, where it agrees and where it does not."""
+    """The figures of one paper (empty: our own): title, picture, where it agrees and where it does not."""
     folder = results / device / "figures"
     text = ""
     for figure in load_index(folder):
-        if not figure.paper.startswith(paper):
+        if figure.paper.split(":")[0] != paper:
             continue
         link = f"{device}/figures/{figure.name}"
         text += f"\n### {figure.title}\n\n"
@@ -99,6 +99,7 @@ def page(results: Path) -> str:
         text += "accuracy of the simulator.\n"
         text += "\n## Figures of IOS\n" + pictures(results, device, "IOS")
         text += "\n## Figures of HIOS\n\nSeveral GPUs of one host, batch 1.\n" + pictures(results, device, "HIOS")
+        text += "\n## Our own figures\n" + pictures(results, device, "")
     text += "\n## Do they compute the right thing?\n\n" + agreement(Records.read(results))
     return text + ("* The output of every schedule is compared with an Eigen reference, and the output of every baseline with ours; "
                    "see [how results are measured](../docs/measuring.md).\n")

@@ -21,7 +21,7 @@ class Names(dict[str, str]):
 
 NETWORKS = Names({"inception_v3": "Inception V3", "randwire": "RandWire", "randwire-paper": "RandWire of the paper",
                   "nasnet": "NasNet-A", "squeezenet": "SqueezeNet"})
-SCHEDULERS = {"sequential": "sequential", "wavefront": "wavefront (the paper's greedy)", "greedy": "greedy",
+SCHEDULERS = {"sequential": "sequential", "wavefront": "wavefront (IOS's greedy)", "greedy": "greedy",
               "ios-merge": "IOS-Merge", "ios-parallel": "IOS-Parallel", "ios-both": "IOS-Both",
               "ios-dataflow": "IOS without barriers", "dataflow": "dataflow"}  # of one GPU
 BASELINES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from opsched import baselines
-from opsched.page import PRECISIONS, distinct, fastest, grouped, name_of, put, table
+from opsched.page import PRECISIONS, distinct, fastest, grouped, join, name_of, put, table
 from opsched.plots import charts
 from opsched.records import Provenance, Records
 
@@ -21,8 +21,8 @@ BEGIN, END = "<!-- made by analysis/readme.py -->\n", "<!-- end -->\n"
 Found = dict[tuple[str, str], baselines.Comparison]
 
 
-def found_in(folder: Path) -> Found:
-    return {(c.case.network, c.case.precision): c for c in baselines.comparisons(Records.read(folder)) if c.case.is_small()}
+def found_in(records: Records) -> Found:
+    return {(c.case.network, c.case.precision): c for c in baselines.comparisons(records) if c.case.is_small()}
 
 
 def comparison_table(found: Found) -> str:
@@ -36,17 +36,14 @@ def comparison_table(found: Found) -> str:
     return table(["network", "ours, ms", "PyTorch's fastest, ms", *(f"gain, {p}" for p in reversed(PRECISIONS))], rows)
 
 
-def draw(found: Found) -> Any:
+def draw(found: Found, devices: list[str]) -> Any:
     networks = distinct(n for n, _ in found)
-    picture, (ax,) = charts.axes(width=8, height=3.2)
-    for i, precision in enumerate(PRECISIONS):
-        ax.bar([x + 0.27 * (i - 1) for x in range(len(networks))], [found[n, precision].ratio for n in networks], 0.25,
-               label=precision, **charts.bar_look(i))
+    picture, (ax,) = charts.axes(width=8, height=3.4)
+    charts.bars(ax, networks, {p: [found[n, p].ratio for n in networks] for p in PRECISIONS}, 0.27, rotation=30, ha="right")
     charts.line_at_one(ax)
-    ax.set_xticks(range(len(networks)), networks, rotation=30, ha="right")
-    ax.set_ylabel("speed-up over PyTorch")
-    ax.set_title("One H200, batch 1: our best of sequential and dataflow beside torch.compile and CUDA graphs,\n"
-                 "each in NCHW and channels-last", fontsize=9, pad=24)
+    ax.set_ylabel("speed-up over PyTorch's fastest")
+    charts.caption(picture, f"{join(devices)}, {join(PRECISIONS)}, batch 1, measured: opsched, the faster of sequential and "
+                   "dataflow,\nbeside torch.compile and PyTorch's CUDA graphs, each in NCHW and channels-last")
     charts.legend_above(ax, len(PRECISIONS))
     return picture
 
@@ -73,11 +70,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     args = parser.parse_args()
-    found = found_in(FOLDER)
+    records = Records.read(FOLDER)
+    found = found_in(records)
     page = ROOT / "README.md"
     text = page.read_text()
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         sys.exit(f"readme: {page} has no place for the table: a line '{BEGIN.strip()}' and a line '{END.strip()}'")
     if not args.check:
-        charts.save(draw(found), FOLDER, "gains")
+        charts.save(draw(found, distinct(records.run_of(c.fastest).device for c in found.values())), FOLDER, "gains")
     return 0 if put(page, readme(text, found), args.check) or not args.check else 1

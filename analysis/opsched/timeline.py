@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opsched.plots import charts
+from opsched.plots import charts, style
 
 if TYPE_CHECKING:
     import pandas as pd
-
-STAGE, TRANSFER, OTHER = "#e8e8e8", "#999999", "#ffffff"
 
 
 class BadTimeline(Exception):
@@ -65,6 +63,8 @@ class Timeline:
     graph: str
     scheduler: str
     mode: str  # "barrier", "dataflow"
+    batch: int
+    precision: str  # "fp16"; empty: unknown
     source: str  # where the times come from
     makespan_ms: float
     rows: tuple[tuple[int, str], ...]  # device and name, from the top
@@ -81,7 +81,8 @@ class Timeline:
                 if event["ph"] == "M" and event["name"] == "thread_name":
                     rows[event["pid"], event["tid"]] = event["args"]["name"]
             events = tuple(_event(e, rows[e["pid"], e["tid"]]) for e in data["traceEvents"] if e["ph"] == "X")
-            return Timeline(facts["graph"], facts["scheduler"], facts["mode"], facts["source"], facts["makespan_ms"],
+            return Timeline(facts["graph"], facts["scheduler"], facts["mode"], facts["batch"], facts["precision"],
+                            facts["source"], facts["makespan_ms"],
                             tuple((device, name) for (device, _), name in rows.items()), events)
         except (ValueError, KeyError, TypeError) as error:
             raise BadTimeline(f"this is no trace that opsched wrote: {error!r}") from error
@@ -128,7 +129,8 @@ class Timeline:
         ax.set_yticks(list(at.values()), [f"GPU {device}, {name}" for device, name in self.rows])
         ax.set(xlim=(0, until_ms or self.makespan_ms), xlabel="ms")
         ax.grid(axis="x")
-        ax.set_title(f"{self.graph}, {self.scheduler}: {self.makespan_ms:.3f} ms ({self.source.split(';')[0]})", loc="left")
+        what = ", ".join(filter(None, [self.graph, f"batch {self.batch}", self.precision, self.scheduler]))
+        ax.set_title(f"{what}: {self.makespan_ms:.3f} ms ({self.source.split(';')[0]})", loc="left")
         ax.legend(handles=_legend(colours), loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return ax
 
@@ -142,9 +144,9 @@ def kind_of(event: Event) -> str:
 
 def colours_of(kinds: Sequence[str]) -> dict[str, str]:
     """Okabe and Ito's, in the order of the kinds; stages and transfers have theirs."""
-    own = {"stage": STAGE, "transfer": TRANSFER, "other": OTHER}
-    free = iter(c for c in charts.COLORS if c not in ("#000000", TRANSFER))
-    return {kind: own.get(kind) or next(free, OTHER) for kind in kinds}
+    own = {"stage": style.STAGE, "transfer": style.TRANSFER, "other": style.OTHER}
+    free = iter(c for c in style.COLORS if c not in ("#000000", style.TRANSFER))
+    return {kind: own.get(kind) or next(free, style.OTHER) for kind in kinds}
 
 
 def _legend(colours: dict[str, str]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/error.hpp"
 #include "core/names.hpp"
 
 namespace opsched {
@@ -54,6 +55,30 @@ void Topology::state(LinkKind kind, LinkCost cost) {
 const LinkCost* Topology::stated(LinkKind kind) const {
   const auto it = links_.find(kind);
   return it == links_.end() ? nullptr : &it->second;
+}
+
+Topology topology_of(std::span<const int> process_of, std::span<const std::string> host_of) {
+  const auto devices = static_cast<int>(process_of.size());
+  const auto host = [&](int device) -> const std::string& { return host_of[process_of[device]]; };
+  int host_devices = 0, process_devices = 0;  // as many as the first has, or more than all
+  while (host_devices < devices && host(host_devices) == host(0)) ++host_devices;
+  while (process_devices < devices && process_of[process_devices] == process_of[0]) ++process_devices;
+  const auto irregular = [&](int device) {
+    return Error("rank " + std::to_string(process_of[device]) + " on host '" + host(device) + "': its device " +
+                 std::to_string(device) +
+                 " does not lie as links are priced. Start ranks host by host (mpirun --map-by slot, srun "
+                 "--distribution=block), as many on each host, with as many devices each");
+  };
+  if (host_devices < devices && host_devices % process_devices != 0) throw irregular(host_devices);
+  const Topology topology(host_devices == devices ? 0 : host_devices, process_devices == devices ? 0 : process_devices);
+  for (int a = 0; a < devices; ++a)
+    for (int b = a + 1; b < devices; ++b) {
+      const LinkKind found = host(a) != host(b)               ? LinkKind::network
+                             : process_of[a] != process_of[b] ? LinkKind::nccl
+                                                              : LinkKind::local;
+      if (topology.kind(a, b) != found) throw irregular(b);
+    }
+  return topology;
 }
 
 }  // namespace opsched

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <map>
+#include <span>
 #include <string>
 
 namespace opsched {
@@ -53,5 +54,10 @@ class Topology {
   int host_devices_ = 0, process_devices_ = 0;
   std::map<LinkKind, LinkCost> links_;
 };
+
+/// How these devices are joined: `process_of` each device, and the host of each process by its rank. Throws Error
+/// naming a rank where devices of a host or of a process are not neighbours, or where hosts or processes before the
+/// last have different numbers of them.
+Topology topology_of(std::span<const int> process_of, std::span<const std::string> host_of);
 
 }  // namespace opsched

@@ -79,10 +79,11 @@ std::string describe(const Graph& graph, bool operators) {
   std::string text = "graph " + graph.name() + ", batch " + std::to_string(graph.batch());
   for (OpId id : graph.inputs()) text += ", input " + graph.op(id).name + " " + to_string(graph.op(id).output);
   for (OpId id : graph.outputs()) text += ", output " + graph.op(id).name + " " + to_string(graph.op(id).output);
-  text += "\n" + std::to_string(graph.units().size()) + " units in " + std::to_string(graph.blocks().size()) +
-          " blocks, " + significant(static_cast<double>(ios_operations(graph)) / 1e9, 4) +
-          " GMAC as IOS counts (with biases, sums, pools and activations), " +
-          significant(static_cast<double>(graph.macs()) / 1e9, 4) + " GMAC in convolutions; for one image\n\n";
+  text = wrapped(text) + "\n" + counted(graph.units().size(), "unit") + " in " +
+         counted(graph.blocks().size(), "block") + "; for one image " +
+         significant(static_cast<double>(graph.macs()) / 1e9, 4) + " GMAC in convolutions,\n" +
+         significant(static_cast<double>(ios_operations(graph)) / 1e9, 4) +
+         " GMAC as IOS counts (with biases, sums, pools and activations)\n\n";
   TextTable table({Align::left, Align::right, Align::right, Align::right, Align::right, Align::right, Align::left});
   table.add({"block", "units", "conv MMAC", "IOS MMAC", "weights MB", "outputs MB", "output"});
   for (const Block& block : graph.blocks()) {

@@ -33,7 +33,8 @@ class ProcessGroup {
   virtual void check() = 0;
   /// Tells the other processes that this one cannot go on, and why: what they wait for throws Error with this text.
   virtual void fail(const std::string& why) = 0;
-  /// Ends every process at once, this one with them; exit code `code`.
+  /// Ends every process, this one with them; exit code `code`. Process 0 at once, another one when process 0 has had
+  /// time to end it.
   [[noreturn]] virtual void end_all(int code) = 0;
 
   /// The same for text of any length; one thread of a process at a time.

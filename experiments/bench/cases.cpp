@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <regex>
 
 #include "core/error.hpp"
@@ -44,7 +45,7 @@ std::vector<std::string> matching(const std::string& pattern) {
       paths.insert(paths.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
     globfree(&found);
   }
-  if (paths.empty()) throw Error("--graph '" + pattern + "': there is no such file, and no graph file that matches");
+  if (paths.empty()) throw Error("graph file '" + pattern + "': there is no such file, and no graph file that matches");
   return paths;
 }
 
@@ -111,7 +112,6 @@ class NameFilter {
 std::vector<Case> make_cases(const Selection& selection) {
   require_at_least(selection.batches, 1, "--batch");
   require_at_least(selection.gpus, 1, "--gpus");
-  const NameFilter filter(selection.filter);
   std::vector<Case> cases;
   for (const auto& [network, file] : chosen_networks(selection))
     for (Precision precision : chosen_precisions(selection.precisions))
@@ -127,10 +127,22 @@ std::vector<Case> make_cases(const Selection& selection) {
                      .gpus = gpus,
                      .options = options,
                      .file = file};
-              if (filter.accepts(c.name()) && std::ranges::find(cases, c) == cases.end()) cases.push_back(std::move(c));
+              if (std::ranges::find(cases, c) == cases.end()) cases.push_back(std::move(c));
             }
-  if (cases.empty()) throw Error("no benchmark matches '" + selection.filter + "' (opsched bench --list shows all)");
   return cases;
+}
+
+void add_cases(std::vector<Case>& cases, const std::vector<Case>& more) {
+  for (const Case& one : more)
+    if (std::ranges::find(cases, one) == cases.end()) cases.push_back(one);
+}
+
+std::vector<Case> filtered(const std::vector<Case>& cases, const std::string& filter) {
+  const NameFilter names(filter);
+  std::vector<Case> left;
+  std::ranges::copy_if(cases, std::back_inserter(left), [&](const Case& one) { return names.accepts(one.name()); });
+  if (left.empty()) throw Error("no benchmark matches '" + filter + "' (opsched bench --list shows all)");
+  return left;
 }
 
 Graph make_graph(const Case& what) {
@@ -143,7 +155,7 @@ std::map<std::string, std::string> graph_files(const std::vector<std::string>& p
   for (const std::string& pattern : patterns)
     for (const std::string& path : matching(pattern)) {
       const std::string name = std::filesystem::path(path).stem().string();
-      const std::string what = "--graph '" + path + "': ";
+      const std::string what = "graph file '" + path + "': ";
       if (std::ranges::find(networks(), name, &NetworkInfo::name) != networks().end())
         throw Error(what + "'" + name + "' is the name of a network of ours; rename the file");
       if (const auto [it, fresh] = files.emplace(name, path); !fresh && it->second != path)

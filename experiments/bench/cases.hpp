@@ -21,13 +21,19 @@ struct Selection {
   std::vector<ImageSize> images{0};
   std::vector<std::string> precisions{};  ///< default: all
   std::vector<int> gpus{1};
-  std::string filter{};  ///< a regular expression that a part of the name matches; '-' in front: does not
 };
 
 /// In the order in which they run: what is compared runs close together, sequential first. Throws
-/// Error for an unknown name, a number below its least, and where nothing is left; for graph files that are not there,
-/// or have the name of another one or of a network.
+/// Error for an unknown name and a number below its least; for graph files that are not there, or have the name of
+/// another one or of a network.
 std::vector<Case> make_cases(const Selection& selection);
+
+/// Adds those that are not there yet.
+void add_cases(std::vector<Case>& cases, const std::vector<Case>& more);
+
+/// Those whose name `filter` accepts as Google Benchmark does: a regular expression that a part of the name matches;
+/// with '-' in front, does not. Throws Error where nothing is left, and for what is no regular expression.
+std::vector<Case> filtered(const std::vector<Case>& cases, const std::string& filter);
 
 /// The graph of a case: its network or graph file, for its batch and image. Throws Error as make_network and load_graph
 /// do.

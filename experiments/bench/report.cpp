@@ -103,15 +103,17 @@ void print_table(std::ostream& out, const std::vector<Record>& results) {
     simulated = simulated || r.provenance == Provenance::simulated;
   }
   for (const auto& [gpus, image, batch] : groups) {
-    out << "\nLatency in ms, and speed-up over sequential on one GPU: batch " << batch << ", "
-        << (image == 0 ? "the networks' own image sizes" : "image size " + to_string(image)) << ", "
-        << counted(gpus, "GPU") << "\n";
+    out << "\n"
+        << wrapped("Latency in ms, and speed-up over sequential on one GPU: " + counted(gpus, "GPU") + ", batch " +
+                   std::to_string(batch) + ", " +
+                   (image == 0 ? "the networks' own image sizes" : "image size " + to_string(image)))
+        << "\n";
     print_one(out, results, precisions, rows_of(results, gpus, image, batch, precisions.front()));
   }
   if (simulated) out << "~ simulated: this schedule was never run; others were measured\n";
   if (throttled) out << "! the GPU lowered its clocks while this was measured\n";
   for (const auto& [reason, names] : skipped) {
-    out << "\nskipped, " << reason << ":\n";
+    out << "\n" << wrapped("skipped, " + reason + ":") << "\n";
     for (const std::string& name : names) out << "  " << name << "\n";
   }
 }

@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/runtime/measurement.hpp"
 #include "core/statistics.hpp"
+#include "core/text_table.hpp"
 #include "experiments/bench/google_benchmark.hpp"
 #include "experiments/bench/protocols.hpp"
 #include "experiments/bench/replays.hpp"
@@ -70,7 +71,7 @@ class Session {
                                         {"kernels", facts.kernels},
                                         {"source", device_.describe()}},
                             .before_output = [this] { status_.clear(); }});
-    if (ours_) std::cout << device_.heading() << std::endl;
+    if (ours_) std::cout << wrapped(device_.heading(), "  ") << std::endl;
     if (options_.share)
       share_cases();
     else
@@ -216,8 +217,8 @@ class Session {
     if (!file_ || file_->made(record.key()) != nullptr) return;
     record.replaces = options_.replace;
     if (!device_.measures() && record.provenance == Provenance::measured) record.provenance = Provenance::recorded;
-    const bool kept =
-        timed.schedule.devices.empty() ? file_->add(record) : file_->add(record, timed.schedule, timed.kernels);
+    const bool kept = timed.schedule.devices.empty() ? file_->add(record, recorded_)
+                                                     : file_->add(record, timed.schedule, timed.kernels);
     weaker_ = weaker_ || (!kept && !file_->records().would_stand(record));
   }
 

@@ -30,14 +30,16 @@ struct AblationOptions {
 };
 
 void print_ablations(const std::vector<Record>& rows) {
-  TextTable table({Align::left, Align::left, Align::right},
-                  {"study", "variant", "run, ms", "from", "predicted, ms", "bound, ms", "stages", "transitions",
-                   "asked of", "measured", "search, s"});
-  for (const Record& row : rows)
-    table.add({row.labels.at("study"), row.labels.at("variant"), fixed(*row.value, 4), to_string(row.provenance),
+  TextTable table({Align::left, Align::right}, {"study", "run, ms", "from", "predicted, ms", "bound, ms", "stages",
+                                                "transitions", "asked of", "measured", "search, s"});
+  std::string study;
+  for (const Record& row : rows) {
+    if (row.labels.at("study") != study) table.add({study = row.labels.at("study")});
+    table.add({"  " + row.labels.at("variant"), fixed(*row.value, 4), to_string(row.provenance),
                fixed(row.number("predicted_ms"), 4), fixed(row.number("bound_ms"), 4), fixed(row.number("stages"), 0),
                fixed(row.number("transitions"), 0), fixed(row.number("distinct_stages"), 0),
                fixed(row.number("measured_stages"), 0), fixed(row.number("search_seconds"), 2)});
+  }
   std::cout << table.text();
 }
 
@@ -92,7 +94,7 @@ void ablation(const AblationOptions& options) {
   ios_ablation(options.studies, source);
   if (file) file->finish();
   status.clear();
-  std::cout << on.device->heading() << (apart ? ", each search from an empty profile" : "") << "\n";
+  std::cout << wrapped(on.device->heading() + (apart ? ", each search from an empty profile" : ""), "  ") << "\n";
   print_ablations(rows);
 }
 

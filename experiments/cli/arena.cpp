@@ -61,7 +61,7 @@ void print_contest(const std::string& gpu, const ArenaContest& contest) {
                e.search_seconds ? fixed(*e.search_seconds, 2) : "-"});
   if (!contest.entries.empty()) std::cout << table.text();
   for (const ArenaRefusal& one : contest.refused)
-    std::cout << "  not ranked: " << one.what.scheduler_name() << ": " << one.why << "\n";
+    std::cout << wrapped("  not ranked: " + one.what.scheduler_name() + ": " + one.why, "    ") << "\n";
 }
 
 /// How far predictions can be trusted, by what `opsched fit` recorded.
@@ -74,8 +74,9 @@ void print_trust(const std::string& gpu, const records::Records& records) {
     }
   if (pairs > 0)
     std::cout << "\n"
-              << gpu << ": on unseen schedules, the simulator ordered " << fixed(right, 0) << " of " << fixed(pairs, 0)
-              << " pairs correctly that differ by more than 2%\n";
+              << wrapped(gpu + ": on unseen schedules, the simulator put " + fixed(right, 0) + " of " +
+                         fixed(pairs, 0) + " pairs that differ by more than 2% in the right order")
+              << "\n";
 }
 
 /// A record an entry and a refusal.
@@ -118,8 +119,7 @@ class Standings {
   }
 
   void print() const {
-    std::cout << "\n"
-                 "All contests. First: no scheduler is certainly faster. Behind best: geometric mean.\n";
+    std::cout << "\nAll contests. First: no scheduler is certainly faster. Behind best: geometric mean.\n";
     TextTable table({Align::left, Align::right},
                     {"scheduler", "contests", "first", "behind best", "predicted", "not ranked"});
     for (const auto& [name, one] : schedulers_)
@@ -182,16 +182,15 @@ void run_arena(const ArenaCommandOptions& options) {
 }  // namespace
 
 Command arena_command() {
-  return {
-      .name = "arena",
-      .summary = "Rank schedulers, including yours, on every recorded case without a GPU",
-      .examples =
-          "  opsched arena                                        rank the records of all folders with a profile\n"
-          "  opsched arena --scheduler mine results/h200          rank a registered scheduler against the others\n"
-          "  opsched arena --scheduler ios-both,r=2 --network nasnet --batch 1 results/h200\n"
-          "  opsched arena --out results/arena                    also store the ranking in records.jsonl\n"
-          "A latency is measured if a record holds the same schedule, and otherwise predicted from the profile (~).",
-      .setup = setup_of(run_arena)};
+  return {.name = "arena",
+          .summary = "Rank schedulers, including yours, on every recorded case without a GPU",
+          .examples =
+              "  opsched arena                                        rank the records of every folder\n"
+              "  opsched arena --scheduler mine results/h200          rank a registered scheduler against the others\n"
+              "  opsched arena --scheduler ios-both,r=2 --network nasnet --batch 1 results/h200\n"
+              "  opsched arena --out results/arena                    also store the ranking in records.jsonl\n"
+              "A latency is measured if a record holds the same schedule, and otherwise predicted (~).",
+          .setup = setup_of(run_arena)};
 }
 
 }  // namespace opsched::cli

@@ -47,9 +47,7 @@ void print_latencies(const Comparison& c) {
     group.push_back(&p);
   }
   for (const std::string& name : order) {
-    std::cout << "\n"
-                 "Latency in ms, and speed-up of B: "
-              << name << "\n";
+    std::cout << "\nLatency in ms, and speed-up of B: " << name << "\n";
     TextTable table({Align::left, Align::left, Align::right}, {"network", "scheduler", "A", "B", "A / B", ""});
     std::string network;
     for (const Pair* p : groups.at(name)) {
@@ -65,9 +63,8 @@ void print_latencies(const Comparison& c) {
 
 void print_best(const Comparison& c) {
   const auto differing = std::ranges::count_if(c.best, &Best::differs);
-  std::cout << "\n"
-               "The fastest of the schedulers recorded in both folders: different in "
-            << differing << " of " << c.best.size() << " cases\n";
+  std::cout << "\nThe fastest of the schedulers recorded in both folders: different in " << differing << " of "
+            << c.best.size() << " cases\n";
   if (differing == 0) return;
   TextTable table({Align::left, Align::left, Align::left, Align::left, Align::right},
                   {"network", "case", "on A", "on B", "B ms", "A's choice on B"});
@@ -80,7 +77,8 @@ void print_best(const Comparison& c) {
 }
 
 void print_transplants(const Comparison& c, const std::string& device) {
-  std::cout << "\nA's fastest schedules on B's device (" << device << "), compared with B's fastest\n";
+  std::cout << "\n"
+            << wrapped("A's fastest schedules on B's device (" + device + "), compared with B's fastest") << "\n";
   TextTable table({Align::left, Align::left, Align::left, Align::right},
                   {"network", "case", "A's schedule", "ms on B", "B's best, ms", "ratio", "from"});
   std::map<std::string, std::vector<std::string>> missing;
@@ -93,7 +91,7 @@ void print_transplants(const Comparison& c, const std::string& device) {
   }
   std::cout << table.text();
   for (const auto& [why, names] : missing) {
-    std::cout << "not available: " << why << "\n";
+    std::cout << wrapped("not available: " + why) << "\n";
     for (const std::string& name : names) std::cout << "  " << name << "\n";
   }
 }
@@ -131,23 +129,23 @@ void run_compare(const CompareOptions& options) {
     std::cout << to_json(comparison);
     return;
   }
-  std::cout << "A: " << comparison.folder_a << ", " << comparison.origin_a << "\nB: " << comparison.folder_b << ", "
-            << comparison.origin_b << "\n"
+  std::cout << wrapped("A: " + comparison.folder_a + ", " + comparison.origin_a, "   ") << "\n"
+            << wrapped("B: " + comparison.folder_b + ", " + comparison.origin_b, "   ") << "\n"
             << comparison.pairs.size() << " cases in both, " << comparison.only_a << " only in A, " << comparison.only_b
             << " only in B\n";
   const auto marked = std::ranges::count_if(comparison.pairs, [](const Pair& p) { return !p.mark.empty(); });
   if (marked > 0)
-    std::cout << marked
-              << " pairs are not comparable (last column): their ratio does not only reflect the device. Measure both "
-                 "with the same version\n";
+    std::cout << wrapped(std::to_string(marked) +
+                         " pairs are not comparable (last column): the ratio does not only reflect the device; measure "
+                         "both with the same version")
+              << "\n";
   print_latencies(comparison);
   print_best(comparison);
   if (!device_text.empty())
     print_transplants(comparison, device_text);
   else if (!options.no_schedules)
     std::cout << "\n"
-                 "A's schedules cannot run on B's device: '"
-              << options.b << "' has no profile of it\n";
+              << wrapped("A's schedules cannot run on B's device: '" + options.b + "' has no profile of it") << "\n";
 }
 
 }  // namespace

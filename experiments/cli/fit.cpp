@@ -45,7 +45,9 @@ std::vector<std::string> cells(const ErrorStats& s) {
 
 void print(const ProfileAccuracy& p) {
   const FitReport& fit = p.accuracy.fit;
-  std::cout << p.file << ": " << p.stages << " stages, " << p.schedules << " schedules measured on " << p.device.name
+  std::cout << wrapped(p.file + ": " + std::to_string(p.stages) + " stages, " + std::to_string(p.schedules) +
+                           " schedules measured on " + p.device.name,
+                       "  ")
             << "\n";
   TextTable table({Align::left, Align::right},
                   {"left out of the fit", "median", "90% below", "rank", "count", "pairs in order"});

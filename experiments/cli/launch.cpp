@@ -111,30 +111,23 @@ void measure(std::vector<Variant>& variants, const GraphOnDevice& on, const Laun
 std::string percent(double part) { return (part >= 0 ? "+" : "") + fixed(100 * part, 1) + "%"; }
 
 void print(const std::vector<Variant>& variants) {
-  TextTable table({Align::left, Align::left, Align::right},
-                  {"choice", "variant", "ms", "from", "lowest", "highest", "to base", "streams", "waits", "nodes",
-                   "capture, ms", "instantiate, ms", "upload, ms"});
+  TextTable latencies({Align::left, Align::left, Align::right},
+                      {"choice", "variant", "ms", "from", "lowest", "highest", "to base", "streams"});
+  TextTable graphs({Align::left, Align::left, Align::right},
+                   {"choice", "variant", "waits", "nodes", "capture, ms", "instantiate, ms", "upload, ms"});
   const double base = variants.front().median();
+  bool prepared = false;
   for (const Variant& v : variants) {
-    std::vector<std::string> row = {v.choice,
-                                    v.name,
-                                    fixed(v.median(), 4),
-                                    to_string(v.provenance),
-                                    fixed(v.low(), 4),
-                                    fixed(v.high(), 4),
-                                    percent(v.median() / base - 1),
-                                    std::to_string(streams_of(v.schedule))};
-    if (v.preparation) {
-      const Preparation& p = *v.preparation;
-      for (const std::string& cell : {std::to_string(p.waits), std::to_string(p.nodes), fixed(p.capture_ms, 2),
-                                      fixed(p.instantiate_ms, 2), fixed(p.upload_ms, 2)})
-        row.push_back(cell);
-    } else {
-      row.insert(row.end(), 5, "-");
-    }
-    table.add(row);
+    latencies.add({v.choice, v.name, fixed(v.median(), 4), to_string(v.provenance), fixed(v.low(), 4),
+                   fixed(v.high(), 4), percent(v.median() / base - 1), std::to_string(streams_of(v.schedule))});
+    if (!v.preparation) continue;
+    prepared = true;
+    const Preparation& p = *v.preparation;
+    graphs.add({v.choice, v.name, std::to_string(p.waits), std::to_string(p.nodes), fixed(p.capture_ms, 2),
+                fixed(p.instantiate_ms, 2), fixed(p.upload_ms, 2)});
   }
-  std::cout << table.text();
+  std::cout << latencies.text();
+  if (prepared) std::cout << "\nWhat the CUDA graphs cost before they run\n" << graphs.text();
 }
 
 /// The middle of the rounds, and all of them.
@@ -165,7 +158,7 @@ void launch(const LaunchOptions& options) {
   measure(variants, on, options, interruptible(status));
   on.device->save();
   status.clear();
-  std::cout << on.device->heading() << "\n";
+  std::cout << wrapped(on.device->heading(), "  ") << "\n";
   print(variants);
   if (!on.device->measures())
     std::cout << "Launch order, priorities, waits and the cost of the graph only matter on a GPU; they are not "

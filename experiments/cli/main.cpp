@@ -1,11 +1,9 @@
 // The program: reads the command line, runs one command, turns exceptions into exit codes.
 //   0 done; 1 a fault of the program; 2 something that the user can put right; 130 interrupted.
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <new>
-#include <thread>
 
 #include "core/names.hpp"
 #include "core/processes/orders.hpp"
@@ -40,6 +38,27 @@ void require_one_process(const std::vector<cli::Command>& commands, const std::s
         " runs in one process: start it without mpirun or srun. Commands that run in several: " + joined(several));
 }
 
+/// Help that fits a terminal.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() { column_width(kColumn); }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return wrapped(CLI::Formatter::make_option_desc(option), "", kTextWidth - kColumn);
+  }
+  std::string make_subcommand(const CLI::App* command) const override {
+    std::stringstream out;
+    CLI::detail::format_help(out, command->get_display_name(true),
+                             wrapped(command->get_description(), "", kTextWidth - kColumn), kColumn);
+    return out.str();
+  }
+  std::string make_description(const CLI::App* command) const override {
+    return wrapped(CLI::Formatter::make_description(command));
+  }
+
+ private:
+  static constexpr std::size_t kColumn = 34;  ///< where descriptions begin
+};
+
 int run(int argc, char** argv, ProcessGroup& processes) {
   CLI::App app{
       "Inter-operator scheduling of CNN inference: which operators run together, on which stream of which GPU, and in "
@@ -47,7 +66,7 @@ int run(int argc, char** argv, ProcessGroup& processes) {
       "opsched"};
   app.require_subcommand(1);
   app.footer(kExamples);
-  app.get_formatter()->column_width(34);
+  app.formatter(std::make_shared<HelpFormatter>());
   cli::Action chosen;
   const std::vector<cli::Command> commands = cli::commands();
   for (const cli::Command& command : commands) {
@@ -137,7 +156,6 @@ int follow(int argc, char** argv, ProcessGroup& processes) {
       },
       [&](const std::string& text) { processes.fail(text); });
   if (code == 0) return code;
-  std::this_thread::sleep_for(std::chrono::seconds(10));
   processes.end_all(code);
   return code;
 }

@@ -57,21 +57,27 @@ void print_attempts(const std::vector<bench::Attempt>& attempts) {
   }
   std::cout << "\n" << table.text();
   for (const bench::Attempt& c : attempts) {
-    for (const std::string& note : c.notes) std::cout << c.timed.record.what.scheduler << ": " << note << "\n";
-    if (!c.timed.record.missing.empty())
-      std::cout << c.timed.record.what.scheduler << ": no schedule: " << c.timed.record.missing << "\n";
+    const std::string& scheduler = c.timed.record.what.scheduler;
+    for (const std::string& note : c.notes) std::cout << wrapped(scheduler + ": " + note, "  ") << "\n";
+    if (const std::string& why = c.timed.record.missing; !why.empty())
+      std::cout << wrapped(scheduler + ": no schedule: " + why, "  ") << "\n";
   }
 }
 
 /// What was gained, and where the rest is.
 void print_best(const bench::Attempt& first, const bench::Attempt& best, const Device& device) {
   const double ms = *best.timed.record.value, sequential = *first.timed.record.value;
-  std::cout << "\nbest: " << best.timed.record.what.scheduler << ", " << fixed(ms, 4) << " ms, "
-            << fixed(sequential / ms, 2) << " times as fast as sequential; " << fixed(100 * (ms / best.bound_ms - 1), 0)
-            << "% above the lower bound of its operators (" << fixed(best.bound_ms, 4) << " ms)\n";
+  std::cout << "\n"
+            << wrapped("best: " + best.timed.record.what.scheduler + ", " + fixed(ms, 4) + " ms, " +
+                           fixed(sequential / ms, 2) + " times as fast as sequential; " +
+                           fixed(100 * (ms / best.bound_ms - 1), 0) + "% above the lower bound of its operators (" +
+                           fixed(best.bound_ms, 4) + " ms)",
+                       "  ")
+            << "\n";
   if (!device.measures())
-    std::cout << "Nothing was measured: " << to_string(best.timed.record.provenance)
-              << " latencies. Differences of a few percent are not reliable (opsched fit shows the error).\n";
+    std::cout << wrapped("Nothing was measured: " + to_string(best.timed.record.provenance) +
+                         " latencies. Differences of a few percent are not reliable (opsched fit shows the error).")
+              << "\n";
 }
 
 void run_optimize(const OptimizeCommandOptions& options) {
@@ -81,8 +87,11 @@ void run_optimize(const OptimizeCommandOptions& options) {
   const GraphOnDevice on(std::move(graph), options.run,
                          options.run.device_options(options.optimize.gpus, status, options.records.out));
   const std::unique_ptr<records::RecordFile> file = options.records.open(*on.device);
-  std::cout << on.graph.name() << ", batch " << on.graph.batch() << ", " << on.graph.units().size() << " operators, "
-            << to_string(on.precision) << "; " << on.device->heading() << std::endl;
+  std::cout << wrapped(on.graph.name() + ", batch " + std::to_string(on.graph.batch()) + ", " +
+                           std::to_string(on.graph.units().size()) + " operators, " + to_string(on.precision) + "; " +
+                           on.device->heading(),
+                       "  ")
+            << std::endl;
   const std::vector<bench::Attempt> attempts =
       bench::optimize(*on.device, *on.costs, options.graph.case_of(on.graph, on.precision, "sequential"),
                       options.optimize, interruptible(status));

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/graph/blocks.hpp"
+#include "core/graph/early_relu.hpp"
 #include "core/graph/files/graph_io.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/device/gpu_processes.hpp"
@@ -57,18 +58,23 @@ void GraphOptions::add_to(CLI::App& app) {
                  "Image size: 224, or HEIGHTxWIDTH as in 480x640; 0: the network's own, or as stated in the file");
   app.add_option("--seed", parameters.seed, "Random networks: seed of the wiring");
   app.add_option("--edge-lists", parameters.edge_lists, "Random networks: load the edge lists in this folder instead");
+  app.add_flag("--early-relu", early_relu,
+               "Apply ReLU where a tensor is written, if everything that reads it begins with one");
   app.add_option("--block", block, "Only this block (opsched show NETWORK lists them)");
 }
 
 Graph GraphOptions::load() const {
-  Graph graph = load_whole();
+  Graph graph = early_relu ? with_early_relu(load_whole()) : load_whole();
   return block.empty() ? graph : block_graph(graph, block);
 }
 
 std::string GraphOptions::name() const { return file.empty() ? network : std::filesystem::path(file).stem().string(); }
 
 std::map<std::string, std::string> GraphOptions::labels() const {
-  return block.empty() ? std::map<std::string, std::string>{} : std::map<std::string, std::string>{{"block", block}};
+  std::map<std::string, std::string> labels;
+  if (!block.empty()) labels["block"] = block;
+  if (early_relu) labels["relu"] = "early";
+  return labels;
 }
 
 records::Case GraphOptions::case_of(const Graph& graph, Precision precision, const std::string& scheduler) const {

@@ -19,6 +19,7 @@ namespace opsched::cli {
 /// Which graph: NETWORK with its parameters, or --graph FILE; or one block of it.
 struct GraphOptions {
   std::string network, file, block, image = "0";
+  bool early_relu = false;
   NetworkOptions parameters = {.batch = 0, .image = 0, .seed = 1, .edge_lists = {}};  ///< but the image; batch 0: see
                                                                                       ///< --batch
 
@@ -26,8 +27,8 @@ struct GraphOptions {
   /// Throws Error unless exactly one of NETWORK and --graph is given, for a parameter that a graph
   /// file does not have, and as the loaders do.
   Graph load() const;
-  /// For records: the network's name, or that of the graph file without its ending; and the label "block" if it is only
-  /// one.
+  /// For records: the network's name, or that of the graph file without its ending; and labels: "block" if it is only
+  /// one, "relu" if that is early.
   std::string name() const;
   std::map<std::string, std::string> labels() const;
   /// Of the graph that was loaded.

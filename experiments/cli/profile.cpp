@@ -71,7 +71,7 @@ void show_plan(const std::vector<profile::PlanStep>& steps, const std::vector<be
   table.add(
       {"all", std::to_string(all.size()), "", human_seconds(total), " (an estimate from counts, refined as it goes)"});
   std::cout << table.text();
-  std::cout << "Stages, solo latencies and transfers are measured when schedulers need them. After Ctrl-C, run the "
+  std::cout << "Stages, solo latencies and transfers are measured when schedulers need them. After Ctrl-C, run the\n"
                "same command to continue.\n"
             << std::flush;
 }
@@ -95,7 +95,7 @@ void run_profile(const ProfileOptions& options, ProcessGroup& processes) {
 
   const std::vector<profile::PlanStep> steps = profile::make_plan(options.plan);
   const std::vector<bench::Case> known = options.fresh ? std::vector<bench::Case>{} : known_cases(out, device->run());
-  std::cout << device->heading() << "\n";
+  std::cout << wrapped(device->heading(), "  ") << "\n";
   show_plan(steps, known, out);
   bench::SessionOptions session;
   for (const profile::PlanStep& step : steps)

@@ -69,10 +69,10 @@ void print_summary(const Records& records, const std::string& folder) {
   }
   if (missing > 0) provenances["no value (with a reason)"] = missing;
   const std::size_t standing = records.standing().size();
-  std::cout << records::records_file(folder) << ": " << standing << " records";
+  std::string text = records::records_file(folder) + ": " + std::to_string(standing) + " records";
   if (records.all().size() > standing)
-    std::cout << ", and " << records.all().size() - standing << " older ones with the same keys (--history)";
-  std::cout << "\n";
+    text += ", and " + std::to_string(records.all().size() - standing) + " older ones with the same keys (--history)";
+  std::cout << wrapped(text, "  ") << "\n";
   print_counts("quantity", quantities);
   print_counts("made on", places);
   print_counts("provenance", provenances);
@@ -203,21 +203,20 @@ void show_records(const RecordsOptions& options) {
 }  // namespace
 
 Command records_command() {
-  return {
-      .name = "records",
-      .summary = "Show where a number comes from, and its schedule and kernels",
-      .examples =
-          "  opsched records results/h200                             what the folder contains, and how it was made\n"
-          "  opsched records results/h200 nasnet ios-both fp16        every record with these words in its key\n"
-          "  opsched records results/h200 nasnet/ios-both/batch:1/fp16/gpus:1 --schedule --kernels\n"
-          "                                                           one record, with its schedule and kernels\n"
-          "  opsched records results/h200 nasnet/ios-both --history   also what was measured before\n"
-          "  opsched records results/h200 simulated                   everything that was not measured\n"
-          "A record is a number with the command, device, versions and time that produced it (docs/records.md).\n"
-          "Its key is NETWORK/SCHEDULER/batch:B/PRECISION/gpus:N, followed by #QUANTITY unless it is a latency,\n"
-          "and {labels}. Of several records with one key the last one is valid, unless it is weaker: a simulated\n"
-          "number never replaces a measured one.",
-      .setup = setup_of(show_records)};
+  return {.name = "records",
+          .summary = "Show where a number comes from, and its schedule and kernels",
+          .examples =
+              "  opsched records results/h200                             what the folder contains, and its origin\n"
+              "  opsched records results/h200 nasnet ios-both fp16        every record with these words in its key\n"
+              "  opsched records results/h200 nasnet/ios-both/batch:1/fp16/gpus:1 --schedule --kernels\n"
+              "                                                           one record, with schedule and kernels\n"
+              "  opsched records results/h200 nasnet/ios-both --history   also what was measured before\n"
+              "  opsched records results/h200 simulated                   everything that was not measured\n"
+              "A record is a number with the command, device, versions and time that produced it (docs/records.md).\n"
+              "Its key is NETWORK/SCHEDULER/batch:B/PRECISION/gpus:N, followed by #QUANTITY unless it is a latency,\n"
+              "and {labels}. Of several records with one key the last one is valid, unless it is weaker: a\n"
+              "simulated number never replaces a measured one.",
+          .setup = setup_of(show_records)};
 }
 
 }  // namespace opsched::cli

@@ -15,6 +15,7 @@ namespace opsched::cli {
   ADD(bench_command)          \
   ADD(tune_command)           \
   ADD(profile_command)        \
+  ADD(links_command)          \
   ADD(compare_command)        \
   ADD(arena_command)          \
   ADD(repeat_command)         \

@@ -89,7 +89,7 @@ void replay(const ReplayOptions& options) {
                to_string(found.provenance), fixed(found.number_or("search_seconds", 0), 2)});
   }
   status.clear();
-  std::cout << origin << "\n";
+  std::cout << wrapped(origin, "  ") << "\n";
   std::cout << table.text();
   std::cout << results.size() - static_cast<std::size_t>(different) << " of " << results.size()
             << " schedules are the same\n";

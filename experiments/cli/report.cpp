@@ -40,8 +40,8 @@ void make_report(const ReportOptions& options) {
   try {
     figures::run_python("report.py", {options.folder, "--timelines", timelines.path(), "-o", options.output},
                         {"plotly", "matplotlib"}, options.folder + " is read",
-                        "no Python with plotly and matplotlib was found to write the page; run ./opsched report, which "
-                        "installs them, or pip install './analysis[report]'");
+                        "no Python with plotly and matplotlib was found to write the page; run ./opsched report in the "
+                        "source tree, which installs them, or: pip install plotly matplotlib");
   } catch (const Error&) {
     check_interrupt();  // Ctrl-C ends the script, too
     throw;

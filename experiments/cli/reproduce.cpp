@@ -6,7 +6,7 @@ namespace opsched::cli {
 namespace {
 
 struct ReproduceOptions {
-  std::vector<std::string> names, networks, graphs, schedulers;
+  std::vector<std::string> names, networks, graphs, schedulers, formats = figures::picture_formats();
   DeviceOptions device;
   MeasureOptions measure{.max_seconds = 1};
   CacheOptions cache;
@@ -27,6 +27,9 @@ struct ReproduceOptions {
     app.add_flag("--fresh", fresh, "Make every record again (replays never replace measurements)");
     cache.add_to(app);
     app.add_option("--max-seconds", measure.max_seconds, "Time limit for measuring one schedule");
+    app.add_option("--formats", formats, "Of the pictures, as in svg,pdf")
+        ->delimiter(',')
+        ->check(CLI::IsMember(figures::picture_formats()));
     app.add_flag("--no-pictures", no_pictures, "Only data and pages; needs no matplotlib");
   }
 };
@@ -50,7 +53,8 @@ void draw(const ReproduceOptions& options, const std::string& results, const std
   names.reserve(chosen.size());
   for (const figures::Figure& figure : chosen) names.push_back(figure.name);
   try {
-    figures::draw(figures::figures_folder(results), names, !options.no_pictures);
+    figures::draw(figures::figures_folder(results), names,
+                  options.no_pictures ? std::vector<std::string>{} : options.formats);
   } catch (const Error&) {
     check_interrupt();  // Ctrl-C ends the drawing, too
     throw;
@@ -71,11 +75,14 @@ void reproduce(ReproduceOptions& options) {
     status.show(countdown.text(work.done, work.items, part) + text);
   };
   options.device.report = report;
+  const bool replays = options.device.kind == "sim" || (options.device.kind == "auto" && !has_gpu());
+  if (replays && options.device.profile.empty() && !options.list && copy_recorded_folders())
+    warn("copied what is recorded to results/");
   const std::unique_ptr<Device> device = open_device(options.device);
   const std::string results = results_folder(options, *device);
   if (options.list) return print_list(results);
 
-  std::cout << device->heading() << std::endl;
+  std::cout << wrapped(device->heading(), "  ") << std::endl;
   const std::unique_ptr<records::RecordFile> file = RecordOptions{.out = results, .fresh = options.fresh}.open(*device);
   device->open(Precision::fp32);  // what cannot be opened ends the command before anything is recorded
   const bench::ScheduleStore store(options.cache.schedules(), warn);
@@ -100,20 +107,19 @@ void reproduce(ReproduceOptions& options) {
 }  // namespace
 
 Command reproduce_command() {
-  return {
-      .name = "reproduce",
-      .summary = "Reproduce the figures of the IOS and HIOS papers, and compare with the papers' numbers",
-      .examples =
-          "  opsched reproduce                        every figure: measured on a GPU; otherwise drawn from records,\n"
-          "                                           or replayed where there are none\n"
-          "  opsched reproduce --list                 the figures and their status\n"
-          "  opsched reproduce batches pruning        two figures\n"
-          "  opsched reproduce --device sim --profile results/mygpu\n"
-          "  opsched reproduce schedules --graph 'models/*.onnx' --scheduler mine   add your own models\n"
-          "A figure is a selection of records; RESULTS/figures/index.json lists them (opsched records FOLDER shows\n"
-          "them). Missing records are made. On a GPU, records from another driver, library or version of our\n"
-          "kernels are measured again. After Ctrl-C, run the same command to continue.",
-      .setup = setup_of(reproduce)};
+  return {.name = "reproduce",
+          .summary = "Reproduce the figures of the IOS and HIOS papers, and compare with the papers' numbers",
+          .examples =
+              "  opsched reproduce                        every figure: measured on a GPU; otherwise drawn from\n"
+              "                                           records, or replayed where there are none\n"
+              "  opsched reproduce --list                 the figures and their status\n"
+              "  opsched reproduce batches pruning        two figures\n"
+              "  opsched reproduce --device sim --profile results/mygpu\n"
+              "  opsched reproduce schedules --graph 'models/*.onnx' --scheduler mine   add your own models\n"
+              "A figure is a selection of records, listed in RESULTS/figures/index.json (opsched records FOLDER\n"
+              "shows the records). Missing records are made. On a GPU, records from another driver, library or\n"
+              "version of our kernels are measured again. After Ctrl-C, run the same command to continue.",
+          .setup = setup_of(reproduce)};
 }
 
 }  // namespace opsched::cli

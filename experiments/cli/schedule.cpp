@@ -142,7 +142,7 @@ Command schedule_command() {
               "  opsched schedule nasnet --scheduler greedy --precision fp16 -o s.json   store it for opsched run\n"
               "  opsched schedule --graph my.json --scheduler dataflow --batch 16   your own graph\n"
               "  opsched schedule inception_v3 --scheduler ios-both --opt r=2       with a scheduler option\n"
-              "  opsched schedule --dag random.txt --scheduler hios-lp --gpus 4 --format json  HIOS's simulated DAGs",
+              "  opsched schedule --dag random.txt --scheduler hios-lp --gpus 4 --format json  a DAG of HIOS",
           .setup = setup_of(schedule)};
 }
 

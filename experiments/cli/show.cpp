@@ -53,8 +53,8 @@ Command show_command() {
               "  opsched show randwire --seed 7 --format json -o g.json a file for --graph\n"
               "  opsched show --graph g.json --format dot | dot -Tsvg   a picture, with Graphviz\n"
               "  opsched show inception_v3 --format ios                 the format of the public IOS code\n"
-              "  opsched show nasnet --image 224 --format onnx -o nasnet.onnx   for other runtimes, with the weights\n"
-              "                                                         that opsched infer uses",
+              "  opsched show nasnet --image 224 --format onnx -o nasnet.onnx   for other runtimes, with the\n"
+              "                                                         weights that opsched infer uses",
           .setup = setup_of(show)};
 }
 

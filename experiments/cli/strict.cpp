@@ -59,7 +59,8 @@ void check_value(const std::string& name, const std::string& value, bool list) {
 void check_values(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     // Help shows every default but that a list is empty.
-    if (option->capture_default_str()->get_default_str() == "[]") option->default_str("");
+    if (option->get_default_str().empty()) option->capture_default_str();
+    if (option->get_default_str() == "[]") option->default_str("");
     const std::string type = option->get_type_name();
     const std::string kind = type.substr(0, type.find_first_of(":= ["));  // "FLOAT:POSITIVE", "INT in [1 - 9]"
     if (kind == "INT" || kind == "UINT")

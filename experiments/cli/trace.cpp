@@ -53,6 +53,7 @@ void trace(const TraceOptions& options) {
   const Measurement latency = executor->measure({});
   check_interrupt();
   Trace trace = executor->trace();
+  trace.precision = to_string(on.precision);
   trace.source += "; " + on.device->heading();
   const ScheduledCosts solo(*on.costs, schedule);
   explain(trace, on.graph, schedule, [&](OpId op) { return solo->operator_ms(op); });
@@ -76,17 +77,17 @@ void trace(const TraceOptions& options) {
 }  // namespace
 
 Command trace_command() {
-  return {
-      .name = "trace",
-      .summary = "Write a timeline of a schedule for Perfetto, and a Gantt chart",
-      .examples =
-          "  opsched trace squeezenet --scheduler wavefront -o trace.json    measured on the GPU, or simulated\n"
-          "  opsched trace inception_v3 --schedule s.json --gantt s.svg      a Gantt chart of a schedule\n"
-          "  opsched trace nasnet --scheduler hios-lp --gpus 4 --device sim --profile results/h200-x4 -o t.json\n"
-          "Open trace.json in https://ui.perfetto.dev or chrome://tracing. Each device is a process, and each stream\n"
-          "a row. On a GPU, CUPTI records every kernel and copy of one replay, and kernels are named after their\n"
-          "operator and stage. For Nsight Systems: nsys profile --cuda-graph-trace=node opsched ...",
-      .setup = setup_of(trace)};
+  return {.name = "trace",
+          .summary = "Write a timeline of a schedule for Perfetto, and a Gantt chart",
+          .examples =
+              "  opsched trace squeezenet --scheduler wavefront -o trace.json    measured on the GPU, or simulated\n"
+              "  opsched trace inception_v3 --schedule s.json --gantt s.svg      a Gantt chart of a schedule\n"
+              "  opsched trace nasnet --scheduler hios-lp --gpus 4 --device sim --profile results/h200-x4 -o t.json\n"
+              "Open trace.json in https://ui.perfetto.dev or chrome://tracing. Each device is a process, and each\n"
+              "stream a row. On a GPU, CUPTI records every kernel and copy of one replay, and kernels are named\n"
+              "after their operator and stage. For Nsight Systems:\n"
+              "  nsys profile --cuda-graph-trace=node opsched ...",
+          .setup = setup_of(trace)};
 }
 
 }  // namespace opsched::cli

@@ -120,7 +120,7 @@ void run_tune(TuneOptions& options) {
   const std::unique_ptr<Device> device = open_device(
       {.kind = "gpu", .profile = options.profile.empty() ? folder.path() : options.profile, .report = report});
   const bench::ScheduleStore store("");
-  std::cout << device->heading() << "\n\n" << std::flush;
+  std::cout << wrapped(device->heading(), "  ") << "\n\n" << std::flush;
   for (const Precision precision : kPrecisions) {
     std::vector<bench::Case> of_precision;
     std::ranges::copy_if(cases, std::back_inserter(of_precision),
@@ -133,32 +133,32 @@ void run_tune(TuneOptions& options) {
   }
   device->save();
   std::cout
-      << "The choices are stored in ~/.cache/opsched, and every scheduler uses them from now on. Earlier latencies\n"
-         "do not match these kernels, so earlier profiles will be rejected: measure into a new folder.\n";
+      << "The choices are stored in ~/.cache/opsched, and every scheduler uses them from now on. Earlier\n"
+         "latencies do not match these kernels, so earlier profiles will be rejected: measure into a new folder.\n";
 }
 
 }  // namespace
 
 Command tune_command() {
-  return {
-      .name = "tune",
-      .summary = "Choose kernels by their effect on whole schedules (contention-aware)",
-      .examples =
-          "  opsched tune squeezenet --precision fp16            seconds to minutes; run it before measuring\n"
-          "  opsched tune squeezenet inception_v3 --precision fp16,tf32\n"
-          "  opsched tune nasnet --scheduler dataflow --candidates 6 --max-seconds 120\n"
-          "  opsched tune squeezenet --precision fp16 --again    a second pass: choices depend on each other\n"
-          "Initially, each problem uses the kernel that is fastest alone. A kernel that fills the GPU blocks others,\n"
-          "so a smaller one may be better in a schedule. For each network, the fastest schedule found by --scheduler\n"
-          "is captured. For each problem (shapes, strides, layer), the most expensive first, the next best kernels\n"
-          "are tried in place of the current one, and the whole schedule is run with both in alternation. A kernel\n"
-          "is accepted if it wins twice by more than noise. At the end, the result is compared with the initial\n"
-          "kernels, and all changes are undone if they gain nothing together.\n"
-          "Choices are stored as they are made, with their reasons (~/.cache/opsched/kernels-*.txt). After Ctrl-C,\n"
-          "the same command continues with the remaining candidates. All schedulers use the same kernels afterwards,\n"
-          "so comparisons between schedules stay fair. Run this before measuring: a profile measured with other\n"
-          "kernels is rejected afterwards. Several networks are tuned together, for the sum of their latencies.",
-      .setup = setup_of(run_tune)};
+  return {.name = "tune",
+          .summary = "Choose kernels by their effect on whole schedules (contention-aware)",
+          .examples =
+              "  opsched tune squeezenet --precision fp16            seconds to minutes; run it before measuring\n"
+              "  opsched tune squeezenet inception_v3 --precision fp16,tf32\n"
+              "  opsched tune nasnet --scheduler dataflow --candidates 6 --max-seconds 120\n"
+              "  opsched tune squeezenet --precision fp16 --again    a second pass: choices depend on each other\n"
+              "Initially, each problem uses the kernel that is fastest alone. A kernel that fills the GPU blocks\n"
+              "others, so a smaller one may be better in a schedule. For each network, the fastest schedule found by\n"
+              "--scheduler is captured. For each problem (shapes, strides, layer), the most expensive first, the next\n"
+              "best kernels are tried in place of the current one, and the whole schedule is run with both in\n"
+              "alternation. A kernel is accepted if it wins twice by more than noise. At the end, the result is\n"
+              "compared with the initial kernels, and all changes are undone if they gain nothing together.\n"
+              "Choices are stored as they are made, with their reasons (~/.cache/opsched/kernels-*.txt). After\n"
+              "Ctrl-C, the same command continues with the remaining candidates. All schedulers use the same kernels\n"
+              "afterwards, so comparisons between schedules stay fair. Run this before measuring: a profile measured\n"
+              "with other kernels is rejected afterwards. Several networks are tuned together, for the sum of their\n"
+              "latencies.",
+          .setup = setup_of(run_tune)};
 }
 
 }  // namespace opsched::cli

@@ -76,11 +76,13 @@ void warps(WarpOptions& options) {
   on.device->save();
   file->finish();
   status.clear();
-  std::cout << on.graph.name() << ", batch " << on.graph.batch() << ", " << to_string(on.precision) << "; "
-            << on.device->heading()
+  std::cout << wrapped(on.graph.name() + ", batch " + std::to_string(on.graph.batch()) + ", " +
+                           to_string(on.precision) + "; " + on.device->heading(),
+                       "  ")
             << "\n"
-               "Active warps on a multiprocessor, of at most "
-            << fixed(rows.front().number("max_warps_per_sm"), 0) << ", " << rows.front().texts.at("method") << "\n";
+            << wrapped("Active warps on a multiprocessor, of at most " +
+                       fixed(rows.front().number("max_warps_per_sm"), 0) + ", " + rows.front().texts.at("method"))
+            << "\n";
   print_warps(rows);
   std::cout << "written: " << records::records_file(options.records.out) << "\n";
 }
@@ -88,17 +90,16 @@ void warps(WarpOptions& options) {
 }  // namespace
 
 Command warps_command() {
-  return {
-      .name = "warps",
-      .summary = "Record the active warps of schedules over time, on a GPU (IOS, figure 3)",
-      .examples =
-          "  opsched warps inception_v3 --block e2                 a sample block: sequential and IOS\n"
-          "  opsched warps inception_v3 --out results/mygpu        the whole network, stored in a folder\n"
-          "  opsched warps nasnet --schedulers sequential,dataflow --precision fp16\n"
-          "  opsched warps inception_v3 --block e2 --counters      hardware counters: needs CUDA 12.6 and permission\n"
-          "By default, warps are derived from CUPTI's records of kernels: the interval of each kernel, and how many\n"
-          "of its blocks fit on a multiprocessor (occupancy calculator). Results go into FOLDER/records.jsonl.",
-      .setup = setup_of(warps)};
+  return {.name = "warps",
+          .summary = "Record the active warps of schedules over time, on a GPU (IOS, figure 3)",
+          .examples =
+              "  opsched warps inception_v3 --block e2                 a sample block: sequential and IOS\n"
+              "  opsched warps inception_v3 --out results/mygpu        the whole network, stored in a folder\n"
+              "  opsched warps nasnet --schedulers sequential,dataflow --precision fp16\n"
+              "  opsched warps inception_v3 --block e2 --counters      hardware counters (CUDA 12.6)\n"
+              "By default, warps are derived from CUPTI's records of kernels: the interval of each kernel, and how\n"
+              "many of its blocks fit on a multiprocessor. Results go into FOLDER/records.jsonl.",
+          .setup = setup_of(warps)};
 }
 
 }  // namespace opsched::cli

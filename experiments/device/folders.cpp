@@ -21,6 +21,9 @@ std::vector<std::string> with_profile(const fs::path& results) {
   return folders;
 }
 
+/// results/ of the program's data.
+fs::path recorded_data() { return fs::weakly_canonical(fs::path(data_folder()) / "results"); }
+
 /// Of a version tag, which also names refined choices of kernels: "12 tuned-3f2a" is of version 12.
 std::string version_of(const std::string& tag) { return tag.substr(0, tag.find(' ')); }
 
@@ -46,9 +49,30 @@ bool has_profile(const std::string& folder) {
   return std::ranges::any_of(kPrecisions, [&](Precision precision) { return has_profile(folder, precision); });
 }
 
+std::string data_folder() {
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path();
+  for (const char* place : {"share/opsched", "../share/opsched"})
+    if (const fs::path folder = program / place; fs::is_directory(folder, none)) return folder.lexically_normal();
+  return {};
+}
+
 std::vector<std::string> recorded_folders() {
-  std::vector<std::string> folders = with_profile("results");
-  return folders.empty() ? with_profile(fs::path(OPSCHED_SOURCE_DIR) / "results") : folders;
+  const std::vector<std::string> folders = with_profile("results");
+  return folders.empty() ? with_profile(recorded_data()) : folders;
+}
+
+bool copy_recorded_folders() {
+  if (recorded_folders() == with_profile("results")) return false;
+  const fs::path from = recorded_data();
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(from)) {
+    const std::string name = entry.path().filename().string();
+    if (name != "records.jsonl" && name != "index.json" && !name.starts_with("profile-")) continue;
+    const fs::path to = "results" / entry.path().lexically_relative(from);
+    fs::create_directories(to.parent_path());
+    fs::copy_file(entry.path(), to, fs::copy_options::skip_existing);
+  }
+  return true;
 }
 
 std::string default_recorded_folder() {

@@ -18,9 +18,15 @@ bool has_profile(const std::string& folder, Precision precision);
 /// Of any precision?
 bool has_profile(const std::string& folder);
 
-/// Folders of recorded results with a profile: in ./results, else in the results/ of the project's
-/// source. Ascending.
+/// The program's own data: analysis/ and results/. Of an installed program PREFIX/share/opsched; in a build folder
+/// links to the source. Empty: it was moved away from them.
+std::string data_folder();
+
+/// Folders of recorded results with a profile: in ./results, else in the results/ of the program's data. Ascending.
 std::vector<std::string> recorded_folders();
+/// For who writes into them: where ./results holds no profile, copies what is recorded in the program's data there.
+/// True: it did.
+bool copy_recorded_folders();
 /// The one that is replayed unless told otherwise: the H200's, else the first. Throws Error if there is none.
 std::string default_recorded_folder();
 

@@ -7,16 +7,11 @@
 
 #include "core/processes/orders.hpp"
 #include "core/runtime/distributed/part_runtime.hpp"
+#include "experiments/device/shared_gpus.hpp"
 
 namespace opsched {
 
-struct SharedGpus {
-  std::vector<int> own;  ///< of this process
-  int total = 0;         ///< of all
-};
-
-/// On process 0: every process learns which GPUs are its own. Processes of one host that see the same GPUs get equal
-/// shares of them. Throws Error where one gets none.
+/// On process 0: every process learns which GPUs are its own (agree_on_gpus).
 SharedGpus share_gpus(ProcessGroup& processes);
 
 /// What the other processes do for the GPUs of process 0's device.

@@ -65,7 +65,7 @@ class RecordedDevice final : public Device {
     if (!has_profile(folder_, precision))
       throw Error("nothing is recorded in " + to_string(precision) + ": there is no " +
                   profile_file(folder_, precision));
-    if (gpus > 1 && profile(precision).transfers().empty())
+    if (gpus > 1 && !profile(precision).has_transfers())
       throw Error("no transfers between GPUs are recorded in " + profile_file(folder_, precision));
   }
 

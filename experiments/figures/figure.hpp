@@ -89,7 +89,7 @@ struct Item {
 struct Figure {
   std::string name;   ///< as in commands and file names
   std::string title;  ///< one line
-  std::string paper;  ///< "IOS, figure 6"
+  std::string paper;  ///< "IOS: pruning"; empty: the figure is the project's own
   std::function<std::vector<Item>(const FigureSettings&)> items;
 };
 

@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/names.hpp"
+#include "experiments/device/folders.hpp"
 
 namespace opsched::figures {
 namespace {
@@ -45,11 +46,11 @@ std::string python_with(const std::vector<std::string>& modules) {
 
 void run_python(const std::string& script, const std::vector<std::string>& arguments,
                 const std::vector<std::string>& modules, const std::string& kept, const std::string& missing) {
-  const std::string path = std::string(OPSCHED_SOURCE_DIR) + "/analysis/" + script;
+  const std::string path = data_folder() + "/analysis/" + script;
   if (!std::filesystem::exists(path)) throw Error(kept + ", but " + path + ", which goes on from there, is not there");
   const std::string python = python_with(modules);
   if (python.empty()) throw Error(kept + ", but " + missing);
-  std::vector<std::string> words = {python, path};
+  std::vector<std::string> words = {python, "-B", path};  // which keeps nothing beside the script
   words.insert(words.end(), arguments.begin(), arguments.end());
   if (run_command(words) != 0) throw Error(kept + ", but " + script + " failed (see above)");
 }

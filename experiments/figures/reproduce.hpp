@@ -60,10 +60,12 @@ std::string index_file(const std::string& results);
 /// All figures in their order: those of `made`, others as the index of the results folder has them.
 std::vector<IndexFigure> merged(const std::string& results, const std::vector<IndexFigure>& made);
 
-/// Draws the figures (FIGURE.png, FIGURE.svg) of the folder's index with analysis/figures.py of the project's source,
-/// and writes their numbers and pages (FIGURE.csv, FIGURE.md, README.md). Without `pictures` no pictures. Throws Error
-/// where Python or matplotlib is missing, or where it fails.
-void draw(const std::string& folder, const std::vector<std::string>& names, bool pictures);
+/// The formats of pictures that draw() knows.
+std::vector<std::string> picture_formats();
+/// Draws the figures (FIGURE.png, ...) of the folder's index with analysis/figures.py of the project's source, in these
+/// formats, and writes their numbers and pages (FIGURE.csv, FIGURE.md, README.md). No formats: no pictures. What shows
+/// the same numbers as before is not drawn again. Throws Error where Python or matplotlib is missing, or where it fails.
+void draw(const std::string& folder, const std::vector<std::string>& names, const std::vector<std::string>& formats);
 
 /// Where every figure stands. A figure that was never made: "not made".
 struct Standing {

@@ -32,7 +32,7 @@ std::vector<Figure> simulation_figures() {
   for (const SimulationStudy& study : simulation_studies())
     figures.push_back({.name = "sim_" + study.name,
                        .title = "Simulated: " + study.title,
-                       .paper = "HIOS: simulations, " + study.parameter,
+                       .paper = study.of_hios ? "HIOS: simulations, " + study.parameter : "",
                        .items = [&study](const FigureSettings&) { return items_of(study); }});
   return figures;
 }

@@ -32,7 +32,7 @@ std::vector<Item> items(const FigureSettings& settings) {
 Figure split_sizes_figure() {
   return {.name = "split_sizes",
           .title = "Latency by image size: one GPU, operators side by side on two, operators in strips, both",
-          .paper = "HIOS: latency by image size, and operators in strips, which are ours",
+          .paper = "",
           .items = items};
 }
 

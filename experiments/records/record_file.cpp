@@ -96,13 +96,23 @@ bool RecordFile::add(Record record) {
   return true;
 }
 
+void RecordFile::keep_parts(const Record& record, const ScheduleLine* schedule, const KernelChoices* kernels) {
+  if (schedule != nullptr && records_.schedule(record.schedule) == nullptr) append(*schedule);
+  if (kernels != nullptr && records_.kernels(record.kernels) == nullptr)
+    append(KernelsLine{.id = record.kernels, .choices = *kernels});
+}
+
 bool RecordFile::add(Record record, const Schedule& schedule, const KernelChoices& kernels) {
   if (!records_.would_stand(record)) return false;
-  if (!record.schedule.empty() && records_.schedule(record.schedule) == nullptr)
-    append(ScheduleLine{.schedule = record.schedule, .graph = record.graph, .text = to_text(schedule)});
   record.kernels = kernels.empty() ? "" : id_of(kernels);
-  if (!kernels.empty() && records_.kernels(record.kernels) == nullptr)
-    append(KernelsLine{.id = record.kernels, .choices = kernels});
+  const ScheduleLine line{.schedule = record.schedule, .graph = record.graph, .text = to_text(schedule)};
+  keep_parts(record, record.schedule.empty() ? nullptr : &line, kernels.empty() ? nullptr : &kernels);
+  return add(std::move(record));
+}
+
+bool RecordFile::add(Record record, const Records& from) {
+  if (!records_.would_stand(record)) return false;
+  keep_parts(record, from.schedule(record.schedule), from.kernels(record.kernels));
   return add(std::move(record));
 }
 

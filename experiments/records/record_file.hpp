@@ -36,6 +36,8 @@ class RecordFile {
   bool add(Record record);
   /// The same, with the schedule that it is of (record.schedule, record.graph) and the kernels that ran.
   bool add(Record record, const Schedule& schedule, const KernelChoices& kernels = {});
+  /// The same of a record of other records, with what they have of its schedule and kernels.
+  bool add(Record record, const Records& from);
   /// The run is complete.
   void finish();
 
@@ -43,6 +45,8 @@ class RecordFile {
   void begin();
   template <class What>
   void append(What what);
+  /// Unless they are there.
+  void keep_parts(const Record& record, const ScheduleLine* schedule, const KernelChoices* kernels);
 
   std::string folder_;
   Records records_;

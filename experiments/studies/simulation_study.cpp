@@ -60,6 +60,8 @@ std::vector<SimulationStudy> make_studies() {
   studies.push_back(varied("ratio", "Ratio of communication to computation", "ratio", {0.4, 0.6, 0.8, 1.0, 1.2},
                            [](double x, RandomDagOptions& dag, int&) { dag.ratio = x; }));
 
+  for (SimulationStudy& study : studies) study.of_hios = true;  // those that follow are ours
+
   SimulationStudy mixed{.name = "mixed",
                         .title = "A mixed population: 20 to 200 operators, ratio 0.4 to 1.2",
                         .parameter = "GPUs",
@@ -239,7 +241,7 @@ std::string cell(const SimulationStudy& study, const std::vector<double>& sample
   if (study.measure == Measure::time) return fixed(median(sample), 2);
   const int digits = study.measure == Measure::share ? 4 : 2;
   const Band band = confidence_band(sample);
-  return fixed(band.mean, digits) + " +- " + fixed(band.half, digits);
+  return fixed(band.mean, digits) + " +-" + fixed(band.half, digits);
 }
 
 }  // namespace
@@ -315,11 +317,14 @@ void run_simulation(const SimulationStudy& study, const SimulationOptions& optio
 }
 
 std::string simulation_table(const SimulationStudy& study, const records::Records& records) {
-  std::vector<std::string> head = {study.parameter, "GPUs"};
+  const bool of_gpus = study.parameter == "GPUs";  // then x says it
+  std::vector<std::string> head = {study.parameter};
+  if (!of_gpus) head.emplace_back("GPUs");
   head.insert(head.end(), study.algorithms.begin(), study.algorithms.end());
   TextTable table({Align::right}, std::move(head));
   for (const SimulationStudy::Point& point : study.points) {
-    std::vector<std::string> row = {significant(point.x, 6), std::to_string(point.gpus)};
+    std::vector<std::string> row = {significant(point.x, 6)};
+    if (!of_gpus) row.push_back(std::to_string(point.gpus));
     const records::Record* exact = records.find(simulation_record(study, point, "exact").key());
     for (const std::string& algorithm : study.algorithms) {
       const records::Record* record = records.find(simulation_record(study, point, algorithm).key());
@@ -327,7 +332,7 @@ std::string simulation_table(const SimulationStudy& study, const records::Record
     }
     table.add(std::move(row));
   }
-  return study.title + ": " + kMeasures[static_cast<int>(study.measure)].second + "\n" + table.text();
+  return wrapped(study.title + ": " + kMeasures[static_cast<int>(study.measure)].second) + "\n" + table.text();
 }
 
 }  // namespace opsched

@@ -31,7 +31,8 @@ struct SimulationStudy {
   int dags = 30;                        ///< a point
   std::vector<std::string> algorithms;  ///< schedulers, some with options: "heft split=rows"
   std::vector<Point> points;
-  bool bound = true;  ///< does the lower bound hold, of operators that run on one device each?
+  bool of_hios = false;  ///< one of HIOS's; else ours
+  bool bound = true;     ///< does the lower bound hold, of operators that run on one device each?
 
   /// The algorithms and, where it holds, "lower-bound".
   std::vector<std::string> lines() const;

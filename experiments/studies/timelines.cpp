@@ -46,6 +46,7 @@ std::string timeline_of(const Record& record, const std::string& text, CostModel
   schedule.scheduler = record.what.scheduler_name();
   const std::unique_ptr<Executor> executor = device.executor(costs, schedule, record.what.precision, 1);
   Trace trace = executor->trace();
+  trace.precision = to_string(record.what.precision);
   const ScheduledCosts solo(costs, schedule);
   explain(trace, costs.graph(), schedule, [&](OpId op) { return solo->operator_ms(op); });
   return trace_to_json(trace);

@@ -2,7 +2,8 @@
 //
 // A block is split or it is not. What is split runs as the schedule of one device would run it, on every device; what
 // is whole goes where it ends first. The search begins with nothing split, everything, and everything up to some block,
-// and goes on by changing its mind about one block at a time, as long as the simulator likes it better.
+// and goes on by changing its mind about one block at a time, as long as the simulator likes it better. It does so for
+// all devices, and for 2, 4, 8, ... of them: more strips are not always faster.
 #include <algorithm>
 #include <iterator>
 #include <map>
@@ -20,10 +21,11 @@ namespace {
 class SplitSearch {
  public:
   /// `bases`: schedules of one device.
-  SplitSearch(const SchedulerRequest& request, std::vector<Schedule> bases, int strips, Along along)
+  SplitSearch(const SchedulerRequest& request, int devices, const std::vector<Schedule>& bases, int strips, Along along)
       : request_(request),
+        devices_(devices),
         graph_(request.cost.graph()),
-        bases_(std::move(bases)),
+        bases_(bases),
         strips_(strips),
         along_(along),
         blocks_(graph_.blocks().empty() ? natural_blocks(graph_) : graph_.blocks()) {
@@ -68,8 +70,8 @@ class SplitSearch {
       if (request_.found) request_.found(it->second.schedule);
     }
     if (request_.progress)
-      request_.progress("split: " + std::to_string(known_.size()) + " choices of blocks, " +
-                        std::to_string(known_.at(best_).makespan) + " ms");
+      request_.progress("split: " + std::to_string(devices_) + " devices, " + std::to_string(known_.size()) +
+                        " choices of blocks, " + std::to_string(known_.at(best_).makespan) + " ms");
   }
 
   std::vector<Split> splits_of(const std::vector<Block>& blocks) const {
@@ -86,22 +88,22 @@ class SplitSearch {
     const Graph split = graph_.with_splits(splits_of(chosen));
     const std::unique_ptr<CostModel> own = split.splits().empty() ? nullptr : request_.cost.of(split);
     CostModel& cost = own ? *own : request_.cost;
-    std::vector<int> on_first(split.size(), 0),
-        placed = place_strips(cost, bases_.front().launch_order, request_.devices);
+    std::vector<int> on_first(split.size(), 0), placed = place_strips(cost, bases_.front().launch_order, devices_);
     for (OpId op = 0; op < split.size(); ++op)
       if (split.strip(op) >= 0) on_first[op] = placed[op];
     std::vector<Candidate> list;
     for (const Schedule& base : bases_)
       for (const std::vector<int>& device_of : {on_first, placed}) {
-        Candidate& one = list.emplace_back(Candidate{spread(split, base, device_of, request_.devices)});
+        Candidate& one = list.emplace_back(Candidate{spread(split, base, device_of, devices_)});
         one.makespan = simulated_ms(cost, cost.contention_law(), one.schedule);
       }
     return list;
   }
 
   const SchedulerRequest& request_;
+  int devices_;
   const Graph& graph_;
-  const std::vector<Schedule> bases_;
+  const std::vector<Schedule>& bases_;
   int strips_;
   Along along_;
   std::vector<Block> blocks_;
@@ -110,12 +112,20 @@ class SplitSearch {
   bool any_ = false;  ///< is there a best one? (Without blocks it is empty.)
 };
 
+/// How many devices are tried: all, and powers of two below.
+std::vector<int> device_counts(int devices) {
+  std::vector<int> counts;
+  for (int count = 2; count < devices; count *= 2) counts.push_back(count);
+  if (devices > 1) counts.push_back(devices);
+  return counts;
+}
+
 Schedule make_split(const SchedulerRequest& request) {
   const OptionReader options(request.options);
-  const int strips = options.integer("strips", request.devices, 1);
+  const bool strips_given = request.options.contains("strips");
+  const int strips_asked = options.integer("strips", request.devices, 1);
   const int rounds = options.integer("rounds", 2, 0), measured = options.integer("measured", 6, 1);
-  const std::string usual = request.cost.graph().batch() >= strips && strips > 1 ? "images" : "rows";
-  const Along along = options.choice("along", usual, {"rows", "images"}) == "images" ? Along::images : Along::rows;
+  const std::string along = options.choice("along", "", {"rows", "images"});  // empty: as the batch is
   std::vector<Schedule> bases;
   const auto add_base = [&](const SchedulerOptions& its) {
     bases.push_back(make_schedule("dataflow", {.cost = request.cost, .devices = 1, .options = its}));
@@ -129,8 +139,11 @@ Schedule make_split(const SchedulerRequest& request) {
   Fastest choice(request.cost);
   for (const Schedule& base : bases)
     choice.offer(base, simulated_ms(request.cost, request.cost.contention_law(), base));
-  if (request.devices > 1) {
-    std::vector<Candidate> found = SplitSearch(request, std::move(bases), strips, along).run(rounds);
+  for (const int devices : device_counts(request.devices)) {
+    const int strips = strips_given ? strips_asked : devices;
+    const bool images = along == "images" || (along.empty() && request.cost.graph().batch() >= strips && strips > 1);
+    std::vector<Candidate> found =
+        SplitSearch(request, devices, bases, strips, images ? Along::images : Along::rows).run(rounds);
     found.resize(std::min<std::size_t>(found.size(), measured));
     for (Candidate& candidate : found) choice.offer(std::move(candidate.schedule), candidate.makespan);
   }
@@ -147,13 +160,15 @@ SchedulerInfo split_scheduler() {
   return {
       .name = "split",
       .summary =
-          "splits blocks into strips of rows or images over the devices, where that is faster; no slower than dataflow",
+          "splits blocks into strips of rows or images over the devices, or 2, 4, 8, ... of them, where that is faster",
       .max_devices = 0,
-      .options = {{"strips", "of a split operator (default: as many as devices)"},
-                  {"along", "what strips divide: rows or images (default: images, if there is one for each strip)"},
-                  {"rounds", "over all blocks, to change the choice of each (default 2)"},
-                  {"streams", "most streams of a device, as dataflow's (default: the better of 16 and 1)"},
-                  {"measured", "best candidates that are timed, where schedules are measured (default 6)"}},
+      .options =
+          {{"strips", "of a split operator (default: as many as the devices that are used)"},
+           {"along", "what strips divide: rows or images (default: images, if there is one for each strip)"},
+           {"rounds", "over all blocks, to change the choice of each (default 2)"},
+           {"streams", "most streams of a device, as dataflow's (default: the better of 16 and 1)"},
+           {"measured",
+            "best candidates of each number of devices that are timed, where schedules are measured (default 6)"}},
       .make = make_split};
 }
 

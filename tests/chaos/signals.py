@@ -49,7 +49,7 @@ WAITING = {
     "report": "report {folder} -o {out}",
 }
 # They ask for a GPU first, or have nothing to wait for. Where they do go on, they must stop as the others do.
-MAY_END = {"list": "list", "warps": "warps --graph {graph}", "tune": "tune squeezenet"}
+MAY_END = {"list": "list", "links": "links", "warps": "warps --graph {graph}", "tune": "tune squeezenet"}
 
 LIMIT_S = 2.0
 START_S = 0.7  # a signal this long after the start finds a command at its work

@@ -318,6 +318,36 @@ TEST_F(RecordsTest, SchedulesAndKernelsAreKeptOnce) {
   EXPECT_EQ(kernels->at("conv"), "winograd");
 }
 
+TEST_F(RecordsTest, CopiesTakeTheirSchedulesWithThem) {
+  const std::string from = dir_.file("from"), to = dir_.file("to");
+  std::filesystem::copy(made_up_profile(), from);
+  const std::string replay =
+      "bench --device sim --network squeezenet --scheduler sequential,dataflow --profile " + from;
+  ASSERT_EQ(run_program(replay + " --out " + from).code, 0);
+  ASSERT_EQ(run_program(replay + " --out " + to).code, 0);
+  const Records first = Records::read(from), second = Records::read(to);
+  ASSERT_EQ(second.standing().size(), 6U);  // two schedules in three precisions
+  for (const Record* record : second.standing()) {
+    ASSERT_NE(second.schedule(record->schedule), nullptr) << record->key();
+    EXPECT_EQ(second.schedule(record->schedule)->text, first.schedule(record->schedule)->text);
+  }
+}
+
+TEST_F(RecordsTest, CopiesTakeTheirKernelsWithThem) {
+  Schedule schedule;
+  schedule.devices = {{.stages = {{.strategy = Strategy::concurrent, .groups = {{1}, {2}}}}}};
+  Record record = latency(1);
+  record.schedule = "fedcba9876543210";
+  RecordFile from(dir_.file("from"), gpu()), to(dir_.file("to"), gpu());
+  from.add(record, schedule, {{"conv", "winograd"}});
+  const Record& kept = *from.records().standing().front();
+  EXPECT_TRUE(to.add(kept, from.records()));
+  const Records copy = Records::read(dir_.file("to"));
+  ASSERT_NE(copy.kernels(kept.kernels), nullptr);
+  EXPECT_EQ(copy.kernels(kept.kernels)->at("conv"), "winograd");
+  EXPECT_NE(copy.schedule(kept.schedule), nullptr);
+}
+
 TEST_F(RecordsTest, ALongCommandIsCutInTheSummaryAndWholeBesideItsRecord) {
   // One run that ended, one that did not: its mark stays; the last character is cut between its bytes or not at all.
   for (int extra = 0; extra < 4; ++extra) {

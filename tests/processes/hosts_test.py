@@ -184,6 +184,17 @@ class Joined(OnTwoHosts):
 
 
 class Delayed(OnTwoHosts):
+    def test_links_are_of_the_network_and_take_the_delay(self):
+        self.hosts.delay(DELAY_MS)
+        run_ = self.hosts.start(mpi_test.PROGRAM, "links", "--device", "cpu", "--largest", 4096)
+        out, err = self.end(run_)
+        self.assertEqual(run_.returncode, 0, err)
+        rows = [line.split() for line in out.splitlines()[2:]]
+        self.assertEqual([row[:3] for row in rows], [["network", "0", "1"], ["network", "1", "0"]])
+        for row in rows:
+            self.assertGreaterEqual(float(row[5]), 0.9 * DELAY_MS)
+            self.assertLess(float(row[5]), 10 * DELAY_MS)
+
     def test_results_are_the_same_and_the_exchange_takes_the_delay(self):
         self.hosts.delay(DELAY_MS)
         out = self.both()
@@ -204,7 +215,7 @@ def why_not(delayed: bool) -> str:
 
 
 if __name__ == "__main__":
-    mpi_test.PROGRAM = sys.argv.pop(1)
+    mpi_test.PROGRAM = os.path.abspath(sys.argv.pop(1))
     if reason := why_not("Delayed" in sys.argv):
         print(f"skipped: {reason}")
         sys.exit(77)

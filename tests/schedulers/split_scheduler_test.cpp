@@ -79,6 +79,27 @@ TEST(SplitScheduler, IsNeverSlowerThanOneDeviceOrThanWholeOperators) {
   EXPECT_GT(split, 10);
 }
 
+TEST(SplitScheduler, IsNeverSlowerOnMoreDevicesThanOnAPowerOfTwoOfThem) {
+  int fewer = 0;
+  for (std::uint64_t seed = 0; seed < 24; ++seed) {
+    const Graph graph = test::RandomCnn(seed).draw(1 + seed % 3);
+    SyntheticCost cost = divisible(graph, 0.3 * static_cast<double>(seed % 4));
+    Topology hosts(2);  // more than two devices are further away
+    hosts.state(LinkKind::network, {.latency_ms = 0.2 * static_cast<double>(seed % 3), .bytes_per_ms = 1e6});
+    cost.join(hosts, 4e6);
+    double fastest = makespan(cost, ask(cost, "split", 1));
+    for (const int devices : {2, 3, 4, 6, 8}) {
+      const Schedule schedule = ask(cost, "split", devices);
+      const double ms = makespan(cost, schedule);
+      EXPECT_LE(ms, fastest + 1e-9) << "seed " << seed << ", " << devices << " devices";
+      EXPECT_LE(static_cast<int>(schedule.devices.size()), devices);
+      fewer += static_cast<int>(schedule.devices.size()) < devices;
+      if (devices != 3 && devices != 6) fastest = ms;
+    }
+  }
+  EXPECT_GT(fewer, 10);
+}
+
 TEST(SplitScheduler, FindsTheBestOfAllChoicesOfTwoBlocks) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const Graph graph = test::RandomCnn(seed).draw(2);

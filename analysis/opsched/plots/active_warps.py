@@ -1,7 +1,7 @@
 """Active warps over time, sequential against IOS."""
 
-from opsched.page import NETWORKS, distinct, grouped, join
-from opsched.plots import charts
+from opsched.page import NETWORKS, SCHEDULERS, distinct, grouped, join
+from opsched.plots import charts, style
 from opsched.plots.figure import Comparison, Figure, Paper, Picture, Table
 from opsched.records import Record
 
@@ -12,15 +12,21 @@ def graphs(figure: Figure) -> dict[str, list[Record]]:
                    (f", block {r.labels['block']}" if "block" in r.labels else ""))
 
 
+def counted(records: list[Record]) -> str:
+    """How their warps were found: by the hardware's counters, or from when each kernel ran and what it occupies."""
+    return join(distinct(r.texts["method"].split(",")[0] for r in records))
+
+
 def draw(figure: Figure, paper: Paper) -> Picture:
     found = graphs(figure)
     picture, parts = charts.axes(len(found), width=8)
     for ax, (name, records) in zip(parts, found.items()):
         for i, r in enumerate(records):
-            ax.plot(r.series["at_ms"], r.series["active_warps"], color=charts.COLORS[i], linestyle=charts.LINES[i],
-                    label=r.scheduler, linewidth=1.2)
-        ax.set(title=name, xlabel="time, ms", ylabel="active warps on a multiprocessor")
-        ax.legend()
+            ax.plot(r.series["at_ms"], r.series["active_warps"], color=style.COLORS[i], linestyle=style.LINES[i],
+                    label=SCHEDULERS.get(r.scheduler, r.scheduler), linewidth=0.9)
+        ax.set(title=f"{name}:\n{counted(records)}", xlabel="time, ms", ylabel="active warps on a multiprocessor")
+        ax.set_ylim(bottom=0)
+    charts.legend_beside(parts[-1], *parts)
     return picture
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from opsched.page import BASELINES, NETWORKS, baseline_name, distinct, fastest, way_of
 from opsched.plots import charts
-from opsched.plots.figure import Figure, Picture
+from opsched.plots.figure import Figure
 from opsched.records import Record
 
 # What people would look for; those without a record are said to be absent.
@@ -38,13 +38,18 @@ def find(figure: Figure, network: str, key: str | tuple[str, str]) -> Record | N
     return figure.one(network=network, software=key[0], scheduler=key[1])
 
 
-def draw_relative(figure: Figure, series: dict[Any, str], base: Callable[[str], Record | None], label: str,
-                  columns: int, **size: float) -> Picture:
+def draw_relative(ax: Any, figure: Figure, series: dict[Any, str], base: Callable[[str], Record | None], label: str,
+                  **published: Any) -> None:
     """For every network that has a base a bar a series: throughput over that of the base."""
     known = {n: r.value for n in figure.names("network") if (r := base(n))}
-    picture, (ax,) = charts.axes(**size)
     charts.grouped_bars(ax, {n: NETWORKS[n] for n in known}, series, lambda n, k: find(figure, n, k),
-                        lambda record, ms: known[record.network] / ms)
+                        lambda record, ms: known[record.network] / ms, **published)
     ax.set_ylabel(label)
-    charts.legend_above(ax, columns)
-    return picture
+
+
+def draw_published(ax: Any, latencies: dict[str, dict[str, float]], series: dict[str, str], base: str, label: str) -> None:
+    """The same of the IOS paper's latencies, by network and name; `series`: names and what they are called."""
+    values = {text: [there[base] / there[name] if name in there else None for there in latencies.values()]
+              for name, text in series.items()}
+    charts.bars(ax, [NETWORKS[n] for n in latencies], values, 0.8 / len(series))
+    ax.set(ylabel=label, title="IOS paper, V100")

@@ -1,7 +1,7 @@
 """Inception V3 by batch size: sequential, the best baseline in TensorRT's place, IOS."""
 
 from opsched.page import join, ms_text, name_of, ratio, ratio_text
-from opsched.plots import baselines, charts
+from opsched.plots import baselines, charts, style
 from opsched.plots.figure import Comparison, Figure, Paper, Picture
 from opsched.records import Record
 
@@ -27,10 +27,8 @@ def draw(figure: Figure, paper: Paper) -> Picture:
     charts.lines(gain, list(base), {s: SERIES[s] for s in ("ios-both", "dataflow")}, lambda b, s: find(figure, b, s),
                  lambda record, ms: base[record.batch] / ms)
     theirs = {b: g for b, g in gains_of(paper["ios"]["batches_ms"]).items() if b in batches}
-    gain.plot(list(theirs), list(theirs.values()), color="black", linestyle=":", marker="x",
-              label="IOS-Both, the paper's V100")
-    gain.set_xscale("log", base=2)
-    gain.set_xticks(batches, [str(b) for b in batches])
+    gain.plot(list(theirs), list(theirs.values()), label="IOS-Both, IOS paper, V100", **style.PAPER)
+    charts.ticks_at(gain, batches)
     gain.set(xlabel="batch", ylabel="speed-up over sequential")
     charts.line_at_one(gain)
     charts.legend_above(throughput, 2)

@@ -1,40 +1,29 @@
-"""How every picture looks, and the kinds of chart that most figures are: colours of Okabe and Ito, told apart without
-colour by hatches and markers."""
+"""The kinds of chart that most figures are, and what every picture has: a caption, plain numbers at its axes, legends beside
+the data."""
 
 import functools
-from collections.abc import Callable, Iterable
+import math
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from opsched.page import write_whole
+from opsched.plots import style
 from opsched.records import Provenance, Record
 
 Find = Callable[[Any, Any], Record | None]
 Scale = Callable[[Record, float], float]
 
-# Okabe and Ito's colours, those that print well first.
-COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#999999", "#000000", "#F0E442"]
-HATCHES = ["", "//", "\\\\", "--", "xx", "||", "++", "////", "----"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "h"]
-LINES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 5)), "-"]
-STYLE = {
-    "figure.dpi": 100,
-    "font.size": 9,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.linewidth": 0.4,
-    "hatch.linewidth": 0.5,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "opsched",
-}
 BARS_SIMULATED = "~: simulated; °: recorded"
 LINES_SIMULATED = "hollow: not measured"
 SIGNS = {Provenance.simulated: "~", Provenance.recorded: "°"}
+# By file name: what is left out of a file's metadata, so that the same data give the same bytes.
+FORMATS: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 
 @functools.cache
@@ -45,7 +34,7 @@ def pyplot() -> Any:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    pyplot.rcParams.update(STYLE)
+    pyplot.rcParams.update(style.RC)
     return pyplot
 
 
@@ -55,43 +44,78 @@ def axes(columns: int = 1, rows: int = 1, width: float = 7.5, height: float = 3.
     return picture, list(parts.flat)
 
 
-def save(picture: Any, folder: Path, name: str) -> None:
-    """NAME.png and NAME.svg, the same bytes for the same data; each appears as a whole or not at all."""
-    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+def caption(picture: Any, text: str) -> None:
+    """Above all parts: on which GPU, in which precision, at which batch."""
+    picture.suptitle(text)
+
+
+def save(picture: Any, folder: Path, name: str, formats: Sequence[str] = tuple(FORMATS)) -> None:
+    """NAME.FORMAT, the same bytes for the same data; each appears as a whole or not at all."""
+    for kind in formats:
         write_whole(folder / f"{name}.{kind}",
-                    lambda path, kind=kind, metadata=metadata: picture.savefig(path, format=kind, metadata=metadata))
+                    lambda path, kind=kind: picture.savefig(path, format=kind, metadata=FORMATS[kind]))
     pyplot().close(picture)
-
-
-def bar_look(i: int) -> dict[str, Any]:
-    return {"color": COLORS[i % len(COLORS)], "hatch": HATCHES[i % len(HATCHES)], "edgecolor": "black", "linewidth": 0.4}
-
-
-def line_look(i: int) -> dict[str, Any]:
-    return {"color": COLORS[i % len(COLORS)], "linestyle": LINES[i % len(LINES)], "marker": MARKERS[i % len(MARKERS)]}
 
 
 def line_at_one(ax: Any) -> None:
     ax.axhline(1, color="black", linewidth=0.6)
 
 
-def logarithmic_ticks(ax: Any, xs: list[int]) -> None:
-    """Of axes that are logarithmic both: these alone below, numbers at some between the powers of ten at the side."""
-    from matplotlib.ticker import LogFormatter, NullLocator
+def plain(value: float, _: int | None = None) -> str:
+    """A number at an axis: 0.001, 50, 2048, 10,000; powers of ten from a million on."""
+    if value >= 1e6:
+        return f"$10^{{{math.log10(value):.0f}}}$"
+    if value >= 1e4:
+        return f"{value:,.0f}"
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
-    ax.set_xticks(xs, [str(x) for x in xs])
-    ax.xaxis.set_minor_locator(NullLocator())
-    for formatter in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
-        formatter(LogFormatter(minor_thresholds=(2, 0.6)))
+
+def seconds(value: float, _: int | None = None) -> str:
+    """A time at an axis."""
+    for unit, name in ((1, "s"), (1e-3, "ms")):
+        if value >= unit * 0.999:
+            return f"{plain(round(value / unit, 6))} {name}"
+    return f"{plain(round(value / 1e-6, 6))} µs"
+
+
+def logarithmic(axis: Any, text: Callable[..., str] = plain, most: int = 8) -> None:
+    """An axis of matplotlib, which must have its data: logarithmic, with `most` numbers where it spans many decades."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    name = axis.axis_name
+    getattr(axis.axes, f"set_{name}scale")("log")
+    low, high = sorted(axis.get_view_interval())
+    decades = math.log10(high / low)
+    subs = (1, 1.5, 2, 3, 4, 5, 7) if decades < 0.7 else (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=most))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(text))
+
+
+def ticks_at(ax: Any, xs: Iterable[float]) -> None:
+    """Below: these alone; in powers of two where the last is more than six times the first."""
+    from matplotlib.ticker import NullLocator
+
+    points = sorted(xs)
+    if points and points[0] > 0 and points[-1] / points[0] > 6:
+        ax.set_xscale("log", base=2)
+        ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticks(points, [plain(x) for x in points])
+
+
+def name_groups(ax: Any, names: Iterable[str], **ticks: Any) -> None:
+    """Below groups of bars."""
+    wrapped = ["\n".join(textwrap.fill(line, 11, break_long_words=False) for line in name.split("\n")) for name in names]
+    ax.set_xticks(range(len(wrapped)), wrapped, **ticks)
+    ax.tick_params(axis="x", length=0)
 
 
 def bars(ax: Any, groups: Iterable[Any], series: dict[str, list[float | None]], width: float = 0.8, **ticks: Any) -> None:
     """Plain numbers: of every series one a group. A gap: None."""
     for i, (label, values) in enumerate(series.items()):
         there = {x + (i - (len(series) - 1) / 2) * width: v for x, v in enumerate(values) if v is not None}
-        ax.bar(list(there), list(there.values()), width, label=label, **bar_look(i))
-    names = [str(group) for group in groups]
-    ax.set_xticks(range(len(names)), names, **ticks)
+        ax.bar(list(there), list(there.values()), width, label=label, **style.bar_look(i))
+    name_groups(ax, map(str, groups), **ticks)
 
 
 def shown(record: Record, scale: Scale) -> tuple[float, float, float]:
@@ -104,28 +128,41 @@ def shown(record: Record, scale: Scale) -> tuple[float, float, float]:
 
 
 def grouped_bars(ax: Any, groups: dict[Any, str], series: dict[Any, str], find: Find,
-                 scale: Scale = lambda _, ms: ms) -> None:
+                 scale: Scale = lambda _, ms: ms, published: Callable[[Any, Any], float | None] | None = None,
+                 publisher: str = "") -> None:
     """A group of bars for every key of `groups`, a bar for every key of `series`; both map keys to names.
-    `scale` turns ms into what is shown. Error bars from least to most. A gap: no number."""
+    `scale` turns ms into what is shown. Error bars from least to most. A gap: no number. `published`: what `publisher`
+    says in the place of a bar, drawn as a cross."""
     width = 0.8 / len(series)
-    signs = False
+    signs, crosses = False, {}
     for i, (key, label) in enumerate(series.items()):
         for x, group in enumerate(groups):
+            at = x + (i - (len(series) - 1) / 2) * width
+            if published and (value := published(group, key)) is not None:
+                crosses[at] = value
             record = find(group, key)
             if record is None:
                 continue
-            at = x + (i - (len(series) - 1) / 2) * width
             value, low, high = shown(record, scale)
-            ax.bar(at, value, width, yerr=[[low], [high]] if high + low > 0 else None, label=label, **bar_look(i),
+            ax.bar(at, value, width, yerr=[[low], [high]] if high + low > 0 else None, label=label, **style.bar_look(i),
                    error_kw={"elinewidth": 0.8, "capsize": 1.5})
             label = None
             if sign := SIGNS.get(record.provenance):
                 ax.text(at, value + high, sign, ha="center", va="bottom", fontsize=8)
                 signs = True
-    ax.set_xticks(range(len(groups)), list(groups.values()))
-    ax.tick_params(axis="x", length=0)
+    name_groups(ax, groups.values())
+    if crosses:
+        published_points(ax, list(crosses), list(crosses.values()), publisher)
     if signs:
         ax.plot([], [], " ", label=BARS_SIMULATED)
+
+
+def published_points(ax: Any, xs: list[float], ys: list[float], publisher: str) -> None:
+    """What a paper measured, as crosses that are seen on bars, too."""
+    from matplotlib.patheffects import withStroke
+
+    ax.plot(xs, ys, label=publisher, zorder=4, path_effects=[withStroke(linewidth=3, foreground="white")],
+            **{**style.PAPER, "linestyle": "", "markeredgewidth": 1.4})
 
 
 def lines(ax: Any, xs: list[Any], series: dict[Any, str], find: Find, scale: Scale = lambda _, ms: ms) -> None:
@@ -135,7 +172,7 @@ def lines(ax: Any, xs: list[Any], series: dict[Any, str], find: Find, scale: Sca
         points = [(float(x), record) for x in xs if (record := find(x, key)) is not None]
         if not points:
             continue
-        look = line_look(i)
+        look = style.line_look(i)
         values, *spreads = zip(*(shown(record, scale) for _, record in points))
         ax.errorbar([x for x, _ in points], values, yerr=spreads, linewidth=1.2, elinewidth=0.8, capsize=2,
                     **{**look, "marker": None})
@@ -149,15 +186,27 @@ def lines(ax: Any, xs: list[Any], series: dict[Any, str], find: Find, scale: Sca
         ax.plot([], [], " ", label=LINES_SIMULATED)
 
 
+def entries_of(*parts: Any) -> dict[str, Any]:
+    """What the legends of these parts say, each label once: what was measured here, what a paper measured, and last what
+    stands for nothing that is drawn but explains."""
+    found: dict[str, Any] = {}
+    for ax in parts:
+        found.update(zip(*reversed(ax.get_legend_handles_labels())))
+
+    def rank(label: str) -> int:
+        marker, line = (getattr(found[label], f"get_{part}", str)() for part in ("marker", "linestyle"))
+        return 2 if (marker, line) == ("None", "None") else 1 if marker == style.PAPER["marker"] else 0
+
+    return {label: found[label] for label in sorted(found, key=rank)}
+
+
 def legend_above(ax: Any, columns: int) -> None:
-    """The legend over a part; what only explains stands last."""
-    entries = list(zip(*ax.get_legend_handles_labels()))
-    entries.sort(key=lambda entry: entry[1] in (BARS_SIMULATED, LINES_SIMULATED))
-    if entries:
-        ax.legend(*zip(*entries), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=columns)
+    """The legend over a part."""
+    if entries := entries_of(ax):
+        ax.legend(entries.values(), entries.keys(), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=columns)
 
 
-def legend_beside(ax: Any, entries: dict[str, Any] | None = None, **options: Any) -> None:
-    """The legend right of a part: its own, or these labels and what they stand for."""
-    given = (entries.values(), entries.keys()) if entries is not None else ()
-    ax.legend(*given, loc="upper left", bbox_to_anchor=(1.01, 1), **options)
+def legend_beside(ax: Any, *parts: Any, **options: Any) -> None:
+    """Right of a part the legend of it and of other parts."""
+    if entries := entries_of(ax, *parts):
+        ax.legend(entries.values(), entries.keys(), loc="upper left", bbox_to_anchor=(1.01, 1), **options)

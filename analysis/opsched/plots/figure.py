@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from opsched.page import Marks, distinct
-from opsched.records import Record, Records
+from opsched.page import PRECISIONS, Marks, distinct, join
+from opsched.records import Provenance, Record, Records
 
 FORMAT = {"format": "opsched figures", "version": 1}
 Paper = dict[str, Any]  # paper.py
@@ -25,7 +25,7 @@ class Figure:
 
     name: str
     title: str
-    paper: str
+    paper: str  # and which of its figures; empty: the figure is the project's own
     rows: list[Record]
     missing: list[tuple[str, str]]  # what, why
     marks: Marks
@@ -50,6 +50,24 @@ class Figure:
         counts = Counter(r.provenance.value for r in self.rows)
         words = [f"{n} {word}" for word, n in counts.most_common()] + [f"{len(self.missing)} missing"] * bool(self.missing)
         return ", ".join(words) or "nothing"
+
+    def setting(self) -> str:
+        """Where the numbers of the picture hold: GPU, precision and batch; costs or counts that no GPU made say so."""
+        kinds = distinct(r.provenance for r in self.rows)
+        if kinds == [Provenance.synthetic]:
+            counts = sorted({f"{r.numbers['dags']:.0f}" for r in self.rows})
+            gpus = sorted({r.gpus for r in self.rows})
+            return f"random DAGs, synthetic costs, {join([str(g) for g in gpus])} GPUs, {join(counts)} DAGs a point"
+        if kinds == [Provenance.exact]:
+            return "exact counts: any GPU, any precision, batch 1"
+        gpus = [str(g) for g in sorted({r.gpus for r in self.rows})]
+        devices = join(distinct(self.marks.run_of(r).device or "no GPU" for r in self.rows))
+        batches = [str(b) for b in sorted({r.batch for r in self.rows})]
+        precisions = {r.precision for r in self.rows}
+        return ", ".join([devices + (f" (on {join(gpus)} GPUs)" if gpus != ["1"] else ""),
+                          join([p for p in PRECISIONS if p in precisions]),
+                          f"batch {batches[0]}" if len(batches) == 1 else f"batches {join(batches)}",
+                          join([kind.value for kind in kinds])])
 
     def table(self) -> Table:
         """A line a record."""

@@ -1,17 +1,24 @@
 """Frameworks compared: what a user would run instead, beside ours."""
 
 from opsched.page import NETWORKS, baseline_name, join, name_of, ratio, ratio_text
-from opsched.plots import baselines
+from opsched.plots import baselines, charts
 from opsched.plots.figure import Comparison, Figure, Paper, Picture
 
-OURS = {"sequential": "ours, sequential", "ios-both": "ours, IOS-Both", "dataflow": "ours, dataflow"}
+OURS = {"sequential": "opsched, sequential", "ios-both": "opsched, IOS-Both", "dataflow": "opsched, dataflow"}
 PAPER = ["TensorRT", "TVM-cuDNN", "TASO", "TensorFlow", "TensorFlow XLA"]
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
     series = {k: baseline_name(*k) for k in baselines.keys(figure)} | OURS
-    return baselines.draw_relative(figure, series, lambda n: figure.ours(network=n, scheduler="ios-both"),
-                                   "throughput / that of IOS-Both", 3, width=8.5, height=3.8)
+    label = "throughput / that of IOS-Both"
+    picture, (here, there) = charts.axes(1, 2, 8.5, 5.6, height_ratios=[1.2, 1])
+    baselines.draw_relative(here, figure, series, lambda n: figure.ours(network=n, scheduler="ios-both"), label)
+    baselines.draw_published(there, paper["ios"]["latency_ms"],
+                             {name: name for name in reversed(PAPER)} | {"ios-both": "IOS-Both"}, "ios-both", label)
+    for ax in (here, there):
+        charts.line_at_one(ax)
+        charts.legend_beside(ax)
+    return picture
 
 
 def compare(figure: Figure, paper: Paper) -> Comparison:

@@ -5,7 +5,7 @@ from opsched.page import SCHEDULERS, fastest, plural
 from opsched.plots.figure import Figure
 from opsched.records import Record
 
-NAMES = SCHEDULERS | {"hios-lp-inter": "LP, inter-GPU", "hios-mr-inter": "MR, inter-GPU", "hios-lp": "HIOS-LP",
+NAMES = SCHEDULERS | {"hios-lp-inter": "inter-GPU LP", "hios-mr-inter": "inter-GPU MR", "hios-lp": "HIOS-LP",
                       "hios-mr": "HIOS-MR", "heft": "HEFT", "reinsert": "reinsert"}
 OWN = {"inception_v3": 299, "nasnet": 331}
 OF_HIOS = ["hios-lp-inter", "hios-mr-inter", "hios-lp", "hios-mr"]

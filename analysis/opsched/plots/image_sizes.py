@@ -13,18 +13,26 @@ def series(figure: Figure, gpus: int) -> dict[tuple[str, int], str]:
     return {(s, g): f"{name}, {plural(g, 'GPU')}" for g in (1, gpus) for s, name in hios.NAMES.items() if (g, s) in keys}
 
 
+def algorithms(figure: Figure, gpus: int) -> dict[tuple[str, int], str]:
+    """What is drawn beside sequential on one GPU; the same names for any number of GPUs."""
+    return {key: name.replace(f"{gpus} GPUs", "all GPUs") for key, name in series(figure, gpus).items()
+            if key != ("sequential", 1)}
+
+
 def draw(figure: Figure, paper: Paper) -> Picture:
     networks, counts = figure.names("network"), hios.several(figure) or [1]
-    picture, parts = charts.axes(len(counts), len(networks), 8.5, 2.9 * len(networks), sharey="row")
+    picture, parts = charts.axes(len(counts), len(networks), 9, 2.9 * len(networks), sharey="row")
     for ax, (network, gpus) in zip(parts, itertools.product(networks, counts)):
-        images = hios.sizes(figure, network)
         found = {(hios.size(r), r.scheduler, r.gpus): r for r in hios.rows(figure, gpus, network=network)}
-        charts.lines(ax, images, series(figure, gpus), lambda image, key, found=found: found.get((image, *key)))
-        ax.set(title=f"{NETWORKS[network]}, {plural(gpus, 'GPU')} beside one", xscale="log", yscale="log",
-               xlabel="image size, pixels", ylabel="latency, ms" if gpus == counts[0] else None)
-        charts.logarithmic_ticks(ax, images)
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(fontsize=6.5)
+        base = {image: r.value for image in hios.sizes(figure, network) if (r := found.get((image, "sequential", 1)))}
+        charts.lines(ax, list(base), algorithms(figure, gpus), lambda image, key, found=found: found.get((image, *key)),
+                     lambda record, ms, base=base: base[hios.size(record)] / ms)
+        charts.ticks_at(ax, base)
+        charts.line_at_one(ax)
+        ax.set(title=f"{NETWORKS[network]}, {plural(gpus, 'GPU')} beside one", xlabel="image size, pixels",
+               ylabel="speed-up over sequential\non one GPU" if gpus == counts[0] else None)
+    for row in range(0, len(parts), len(counts)):
+        charts.legend_beside(parts[row + len(counts) - 1], *parts[row:row + len(counts)])
     return picture
 
 

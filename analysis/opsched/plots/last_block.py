@@ -3,7 +3,7 @@
 from typing import Any
 
 from opsched.page import grouped, ms_text
-from opsched.plots import charts
+from opsched.plots import charts, style
 from opsched.plots.figure import Comparison, Figure, Paper, Picture
 from opsched.records import Record
 
@@ -38,8 +38,8 @@ def draw_stage(ax: Any, stage: list[Record], kinds: list[str], end: float) -> No
             for r in content:
                 width = length * (1 if merge else r.value / whole if whole else 1 / len(members))
                 kind = kinds.index(r.texts["kind"])
-                ax.barh(group + lane, width, left=at, height=0.8, color=charts.COLORS[kind % len(charts.COLORS)],
-                        hatch=("" if kind < len(charts.COLORS) else "///") + ("xx" if merge else ""),
+                ax.barh(group + lane, width, left=at, height=0.8, color=style.COLORS[kind % len(style.COLORS)],
+                        hatch=("" if kind < len(style.COLORS) else "///") + ("xx" if merge else ""),
                         edgecolor="black", linewidth=0.6, label=r.texts["kind"])
                 if merge or width > 0.04 * end:
                     ax.text(at + width / 2, group + lane, r.labels["operator"].split("/")[-1], fontsize=6, ha="center",
@@ -62,10 +62,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
         ax.set_yticks(range(lanes_of[batch]))
         ax.invert_yaxis()
         ax.grid(False)
-    entries: dict[str, Any] = {}
-    for ax in parts:
-        entries.update(zip(*reversed(ax.get_legend_handles_labels())))
-    charts.legend_beside(parts[0], entries, fontsize=7)
+    charts.legend_beside(parts[0], *parts, fontsize=7)
     return picture
 
 

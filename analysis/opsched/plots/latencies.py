@@ -39,7 +39,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
     networks = networks_with(paper, figure)
     found = zip(*([gain or 0 for gain in gains(figure, paper, n)] for n in networks))
     picture, (ax,) = charts.axes()
-    charts.bars(ax, [NETWORKS[n] for n in networks], dict(zip(("ours", "the paper, V100", "its public code, H200"), found)), 0.27)
+    charts.bars(ax, [NETWORKS[n] for n in networks], dict(zip(("opsched", "IOS paper, V100", "IOS public code, H200"), found)), 0.27)
     charts.line_at_one(ax)
     ax.set_ylabel("speed-up of the best IOS schedule\nover sequential")
     charts.legend_above(ax, 3)

@@ -7,12 +7,13 @@ from opsched.plots.figure import Comparison, Figure
 
 
 def page(figure: Figure, comparison: Comparison | None, citation: str) -> str:
-    """`comparison`: None where the figure has no rows."""
-    text = f"# {figure.title}\n\nReproduces: {figure.paper}. Numbers: {figure.state()}.\n"
+    """`comparison`: None where the figure has no rows; `citation`: of the paper, empty where the figure is our own."""
+    text = f"# {figure.title}\n\n{f'Reproduces: {figure.paper}. ' if figure.paper else ''}Numbers: {figure.state()}.\n"
     text += "Made by `analysis/figures.py` from the records that `index.json` names; do not edit.\n\n"
     if comparison is not None:
         text += f"![{figure.title}]({figure.name}.png)\n\n[SVG]({figure.name}.svg), [as CSV]({figure.name}.csv)\n\n"
-        text += f"## Beside the paper\n\n{table(comparison.head, comparison.rows)}\nThe paper's numbers: {citation}.\n"
+        text += f"## {'Beside the paper' if citation else 'Numbers'}\n\n{table(comparison.head, comparison.rows)}\n"
+        text += f"The paper's numbers: {citation}.\n" if citation else ""
         text += "".join(line + "\n" for line in (comparison.note, figure.marks.legend()) if line)
         text += f"\n**What agrees.** {comparison.agrees}\n\n**What does not, and why.** {comparison.differs}\n"
     return text + "\n" + provenance(figure)
@@ -43,5 +44,5 @@ def index(name: str, figures: list[Figure]) -> str:
     text += "`opsched reproduce` selects the records; every picture and number is made from them. *measured*: on the GPU;\n"
     text += "*recorded*: put together from latencies of a profile; *simulated*: predicted; *synthetic*: made-up costs; *exact*:\n"
     text += "counted.\n\n"
-    return text + table(["figure", "shows", "of", "numbers"], [[f"[{f.name}]({f.name}.md)", f.title, f.paper, f.state()]
+    return text + table(["figure", "shows", "of", "numbers"], [[f"[{f.name}]({f.name}.md)", f.title, f.paper or "our own", f.state()]
                                                               for f in figures])

@@ -1,7 +1,9 @@
 """Latency of IOS-Both's schedule against the cost of its search, for r in 1..3 and s in {3, 8}."""
 
+from typing import Any
+
 from opsched.page import NETWORKS, ms_text, number
-from opsched.plots import charts
+from opsched.plots import charts, style
 from opsched.plots.figure import Comparison, Figure, Paper, Picture
 from opsched.records import Provenance, Record
 
@@ -17,19 +19,39 @@ def latency(figure: Figure, record: Record) -> float:
     return record.numbers["predicted_ms"] if simulated else record.value
 
 
+def variant(number: int) -> dict[str, Any]:
+    """The looks of the bounds: a colour for each r, a marker for each pair."""
+    return {"color": style.COLORS[number // 2], "marker": style.MARKERS[number], "linestyle": ""}
+
+
+def draw_ours(ax: Any, figure: Figure, network: str) -> None:
+    rows = figure.all(network=network)
+    for i, row in enumerate(rows):
+        hollow = row.provenance is Provenance.simulated
+        ax.plot(cost(row), latency(figure, row), label=row.labels["variant"], **variant(i),
+                **({"markerfacecolor": "white"} if hollow else {}))
+        if hollow:
+            ax.plot([], [], " ", label=charts.LINES_SIMULATED)
+    measured = all("search_seconds" in r.numbers for r in rows)
+    charts.logarithmic(ax.xaxis, charts.seconds if measured else charts.plain)
+    ax.set(title=f"{NETWORKS[network]}, opsched", ylabel="latency, ms",
+           xlabel="time to search" if measured else "stages in the search space")
+
+
+def draw_published(ax: Any, points: list[dict[str, float]], network: str) -> None:
+    for i, point in enumerate(points):
+        ax.plot(point["seconds"], point["ms"], label=f"r={point['r']} s={point['s']}", **variant(i))
+    charts.logarithmic(ax.xaxis, charts.seconds)
+    ax.set(title=f"{NETWORKS[network]}, IOS paper, V100", ylabel="latency, ms", xlabel="time to search")
+
+
 def draw(figure: Figure, paper: Paper) -> Picture:
     networks = figure.names("network")
-    picture, parts = charts.axes(len(networks), width=8)
-    for ax, network in zip(parts, networks):
-        rows = figure.all(network=network)
-        for i, row in enumerate(rows):
-            color = charts.COLORS[i // 2]
-            ax.plot(cost(row), latency(figure, row), color=color, marker=charts.MARKERS[i], linestyle="",
-                    markerfacecolor="white" if row.provenance is Provenance.simulated else color, label=row.labels["variant"])
-        ax.set_xscale("log")
-        ax.set(title=NETWORKS[network], ylabel="latency, ms", xlabel="search, s" if all("search_seconds" in r.numbers for r in rows)
-               else "stages in the search space")
-    parts[0].legend(title="hollow: simulated" if any(r.provenance is Provenance.simulated for r in figure.rows) else None)
+    picture, parts = charts.axes(len(networks), 2, width=8, height=5.4)
+    for ax, below, network in zip(parts, parts[len(networks):], networks):
+        draw_ours(ax, figure, network)
+        draw_published(below, paper["ios"]["pruning"][network], network)
+    charts.legend_beside(parts[len(networks) - 1], *parts[:len(networks)])
     return picture
 
 

@@ -1,7 +1,7 @@
 """Schedules compared: throughput, normalised to the best of each network."""
 
 from opsched.page import NETWORKS, SCHEDULERS, fastest, join, ms_text, ratio, ratio_text
-from opsched.plots import baselines
+from opsched.plots import baselines, charts
 from opsched.plots.figure import Comparison, Figure, Paper, Picture
 from opsched.plots.paper import RANDWIRE, networks_with
 
@@ -14,8 +14,17 @@ def compared(figure: Figure) -> dict[str, str]:
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
-    return baselines.draw_relative(figure, compared(figure), lambda n: fastest(figure.all(network=n)), "throughput / best", 4,
-                                   width=8)
+    theirs = paper["ios"]["latency_ms"]
+
+    def published(network: str, scheduler: str) -> float | None:
+        there = {s: ms for s, ms in theirs.get(network, {}).items() if s in OF_THE_PAPER}
+        return min(there.values()) / there[scheduler] if scheduler in there else None
+
+    picture, (ax,) = charts.axes(width=8, height=3.8)
+    baselines.draw_relative(ax, figure, compared(figure), lambda n: fastest(figure.all(network=n)), "throughput / best",
+                            published=published, publisher="IOS paper, V100")
+    charts.legend_above(ax, 3)
+    return picture
 
 
 def compare(figure: Figure, paper: Paper) -> Comparison:

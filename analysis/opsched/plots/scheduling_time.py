@@ -1,7 +1,7 @@
 """How long finding a schedule took."""
 
-from opsched.page import NETWORKS, join, plural
-from opsched.plots import charts, hios
+from opsched.page import NETWORKS, distinct, join, plural
+from opsched.plots import charts, hios, style
 from opsched.plots.figure import Comparison, Figure, Paper, Picture
 from opsched.records import Record
 
@@ -13,17 +13,22 @@ def timed(figure: Figure) -> list[Record]:
 
 def draw(figure: Figure, paper: Paper) -> Picture:
     found = timed(figure)
-    counts, schedulers = sorted({r.gpus for r in found}), list(dict.fromkeys(r.scheduler for r in found))
-    picture, (ax,) = charts.axes(width=8)
-    for i, gpus in enumerate(counts):
-        points = [(schedulers.index(r.scheduler) + (i - (len(counts) - 1) / 2) * 0.22, r.numbers["search_seconds"])
-                  for r in found if r.gpus == gpus]
-        ax.plot(*zip(*points), charts.MARKERS[i], color=charts.COLORS[i], markersize=5, label=plural(gpus, "GPU"))
-    ax.set_yscale("log")
-    ax.set_xticks(range(len(schedulers)), [hios.NAMES[s] for s in schedulers], fontsize=8)
-    ax.set_ylabel("time to find a schedule, s")
-    if counts:
-        ax.legend()
+    networks, counts = distinct(r.network for r in found), sorted({r.gpus for r in found})
+    schedulers = distinct(r.scheduler for r in found)
+    picture, parts = charts.axes(max(1, len(networks)), width=8.5, height=3.8, sharey=True)
+    for ax, network in zip(parts, networks):
+        for i, gpus in enumerate(counts):
+            points = [(r.numbers["search_seconds"], schedulers.index(r.scheduler) + (i - (len(counts) - 1) / 2) * 0.22)
+                      for r in found if (r.network, r.gpus) == (network, gpus)]
+            ax.plot(*zip(*points), style.MARKERS[i], color=style.COLORS[i], markersize=5, label=plural(gpus, "GPU"))
+        if "ios-both" in schedulers and (theirs := paper["ios"]["search_seconds"].get(network)):
+            charts.published_points(ax, [theirs], [schedulers.index("ios-both")], "IOS paper, V100")
+        charts.logarithmic(ax.xaxis, charts.seconds, most=5)
+        ax.set(title=NETWORKS[network], xlabel="time to find a schedule; a point an image size")
+        ax.grid(axis="x")
+    parts[0].set_yticks(range(len(schedulers)), [hios.NAMES[s] for s in schedulers])
+    parts[0].invert_yaxis()
+    charts.legend_beside(parts[-1], *parts)
     return picture
 
 

@@ -8,12 +8,13 @@ from opsched.plots.figure import Comparison, Figure, Paper, Picture
 def draw(figure: Figure, paper: Paper) -> Picture:
     theirs = paper["ios"]["search_space"]
     rows = [r for r in figure.rows if r.network in theirs]
-    picture, parts = charts.axes(2, width=8, height=3)
+    picture, parts = charts.axes(2, width=8.5, height=3)
     for ax, key in zip(parts, ("transitions", "schedules")):
-        series = {"counted": [r.numbers[key] for r in rows], "the paper": [theirs[r.network][key] for r in rows]}
-        charts.bars(ax, [NETWORKS[r.network].replace(" of", "\nof") for r in rows], series, 0.4, fontsize=8)
+        series = {"opsched": [r.numbers[key] for r in rows], "IOS paper": [theirs[r.network][key] for r in rows]}
+        charts.bars(ax, [NETWORKS[r.network] for r in rows], series, 0.4, fontsize=8)
         ax.set(yscale="log", ylabel=f"{key} of the largest block")
-    parts[0].legend()
+        charts.logarithmic(ax.yaxis)
+    charts.legend_beside(parts[-1])
     return picture
 
 

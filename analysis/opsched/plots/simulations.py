@@ -1,35 +1,51 @@
 """HIOS's simulation studies, and ours: random DAGs with made-up costs."""
 
-from opsched.page import join
-from opsched.plots import charts
+from opsched.page import distinct, join
+from opsched.plots import charts, style
 from opsched.plots.figure import Comparison, Figure, Paper, Picture, Table
 from opsched.plots.hios import NAMES
-from opsched.simulations import Study
+from opsched.simulations import Point, Study
 
 SPLIT = "split=rows"
-LABELS = {**NAMES, "ios-parallel": "IOS-Parallel, 1 GPU", "exact": "optimum", "lower-bound": "lower bound"}
+LABELS = {**NAMES, "sequential": "sequential, 1 GPU", "ios-parallel": "IOS-Parallel, 1 GPU", "exact": "optimum",
+          "lower-bound": "lower bound", f"hios-lp {SPLIT}": "HIOS-LP, in strips", f"heft {SPLIT}": "HEFT, in strips"}
+ONE_GPU = ("sequential", "ios-parallel")
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
     study = Study(figure.rows)
-    picture, (ax,) = charts.axes(width=8, height=3.8)
+    picture, (ax,) = charts.axes(width=8.5, height=3.8)
+    beyond = above(study)
     for i, algorithm in enumerate(study.algorithms):
         if study.measure == "gap" and algorithm == "exact":
             continue
-        found = {x: v for x, g in study.points if (v := study.values.get((x, g, algorithm)))}
-        look = {"color": "black", "linestyle": ":"} if algorithm == "lower-bound" else charts.line_look(i)
+        found = curve(study, algorithm)
+        label = LABELS.get(algorithm, algorithm)
+        if algorithm in beyond:
+            low, high = (f"{end(v.value for v in found.values()):.3g}" for end in (min, max))
+            ax.plot([], [], " ", label=f"above: {label},\n{low}" + (f" to {high}" if low != high else ""))
+            continue
+        look = {"color": "black", "linestyle": ":"} if algorithm == "lower-bound" else style.line_look(i)
         ax.errorbar(list(found), [v.value for v in found.values()], yerr=[v.half or 0 for v in found.values()], **look,
-                    markersize=4, linewidth=1.1, elinewidth=0.8, capsize=2, label=LABELS.get(algorithm, algorithm))
+                    markersize=4, linewidth=1.1, elinewidth=0.8, capsize=2, label=label)
     if study.measure == "time":
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-    elif study.measure != "gap":
-        ax.set_yscale("log")
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter("{x:g}")
-    ax.set(xlabel=study.parameter, ylabel=study.label)
+        charts.logarithmic(ax.yaxis)
+    charts.ticks_at(ax, distinct(x for x, _ in study.points))
+    ax.set(title=study.title, xlabel=study.parameter, ylabel=study.label)
     charts.legend_beside(ax)
     return picture
+
+
+def curve(study: Study, algorithm: str) -> dict[float, Point]:
+    return {x: v for x, g in study.points if (v := study.values.get((x, g, algorithm)))}
+
+
+def above(study: Study) -> list[str]:
+    """Algorithms of one GPU that lie so far above those of several that they would press them together."""
+    several = [curve(study, a) for a in study.algorithms if a not in ONE_GPU]
+    highest = {x: max(c[x].value for c in several if x in c) for c in several for x in c}
+    return [a for a in ONE_GPU if (found := curve(study, a)) and highest
+            and all(v.value > 1.5 * highest.get(x, 0) for x, v in found.items())]
 
 
 def export(figure: Figure) -> Table:

@@ -1,8 +1,6 @@
 """Latency by image size: one GPU, operators side by side on two (HIOS), operators in strips, both."""
 
-import itertools
-
-from opsched.page import NETWORKS, fastest, join
+from opsched.page import NETWORKS, distinct, fastest, join
 from opsched.plots import charts, hios
 from opsched.plots.figure import Comparison, Figure, Paper, Picture
 from opsched.records import Record
@@ -33,17 +31,18 @@ def found(figure: Figure) -> dict[Point, dict[str, Record]]:
 
 def draw(figure: Figure, paper: Paper) -> Picture:
     points = found(figure)
-    networks, precisions = (sorted({at[i] for at in points}) for i in (0, 1))
-    picture, parts = charts.axes(max(1, len(precisions)), max(1, len(networks)), 4 * max(1, len(precisions)),
-                                 2.9 * max(1, len(networks)))
-    for ax, (network, precision) in zip(parts, itertools.product(networks, precisions)):
-        images = sorted({image for n, p, image in points if (n, p) == (network, precision)})
-        charts.lines(ax, images, SERIES, lambda image, key, n=network, p=precision: points[n, p, image].get(key))
-        ax.set(title=f"{NETWORKS.get(network, network)}, {precision}", xscale="log", yscale="log",
-               xlabel="image size, pixels", ylabel="latency, ms")
-        charts.logarithmic_ticks(ax, images)
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(fontsize=6.5)
+    known = {at: there for at, there in points.items() if "one" in there}
+    networks = distinct(n for n, _, _ in known)
+    picture, parts = charts.axes(max(1, len(networks)), width=8.5, sharey=True)
+    for ax, network in zip(parts, networks):
+        groups = {at: f"{at[2]}\n{at[1]}" for at in known if at[0] == network}
+        charts.grouped_bars(ax, groups, {k: name for k, name in SERIES.items() if any(k in there for there in known.values())},
+                            lambda at, key: known[at].get(key),
+                            lambda record, ms: known[record.network, record.precision, hios.size(record)]["one"].value / ms)
+        charts.line_at_one(ax)
+        ax.set(title=NETWORKS[network], xlabel="image size, pixels; precision")
+    parts[0].set_ylabel("speed-up over one GPU at its best")
+    charts.legend_beside(parts[-1], *parts)
     return picture
 
 

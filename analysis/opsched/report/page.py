@@ -77,7 +77,7 @@ def picture_of(figure: Figure, folder: Path) -> str:
         svg = file.read_bytes()
     else:
         out = io.BytesIO()
-        picture = figures.module_of(figure.name).draw(figure, figures.PAPER)
+        picture = figures.picture_of(figure)
         picture.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
         charts.pyplot().close(picture)
         svg = out.getvalue()

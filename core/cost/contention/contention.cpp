@@ -224,8 +224,9 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
     }
   }
   s.samples.clear();
-  for (const auto& [link, record] : profile.transfers())
-    s.parameters.law.transfer_latency_ms = std::min(s.parameters.law.transfer_latency_ms, record.ms);
+  for (const LinkKind kind : kLinkKinds)
+    for (const auto& [link, record] : profile.transfers(kind))
+      s.parameters.law.transfer_latency_ms = std::min(s.parameters.law.transfer_latency_ms, record.ms);
   return ContentionModel(std::move(state));
 }
 

@@ -95,6 +95,8 @@ class Profile {
                        LinkKind kind = LinkKind::local);
   /// Measured over links of this kind.
   const Transfers& transfers(LinkKind kind = LinkKind::local) const;
+  /// Are any measured, over links of whatever kind?
+  bool has_transfers() const { return !transfers_.empty(); }
   /// Over the link that joins these devices in topology(): what is stated for its kind, or what transfer_latency finds
   /// among the kind's measurements. Throws Error where there are none.
   double transfer_ms(int from, int to, std::int64_t bytes) const;

@@ -28,6 +28,7 @@ class JsonReader {
   JsonReader named(std::string where) const { return {*json_, std::move(where)}; }
 
   bool is_null() const { return json_->is_null(); }
+  bool is_string() const { return json_->is_string(); }
   bool has(const char* key) const { return json_->is_object() && json_->contains(key); }
   JsonReader at(const char* key) const;
   /// Throws Error unless this is an object with no other keys.

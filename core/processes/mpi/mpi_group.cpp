@@ -19,8 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kBeat{250};
 constexpr std::size_t kPiece = std::size_t{1} << 30;  // MPI counts in int
-constexpr std::chrono::seconds kAbort{5};
-constexpr int kSignOfLife = 0;  // tag, in a communicator of its own
+constexpr int kSignOfLife = 0;                        // tag, in a communicator of its own
 
 void mpi_check(int status, const char* call) {
   if (status == MPI_SUCCESS) return;
@@ -195,9 +194,11 @@ class MpiGroup final : public ProcessGroup {
   void fail(const std::string& why) override { life_->say(why); }
 
   void end_all(int code) override {
+    // Process 0 has heard, or finds out, why all must end: it says so and ends the others.
+    if (!leads()) std::this_thread::sleep_for(part_of_silence(3, std::chrono::seconds(2)));
     // MPI_Abort waits until other hosts have heard of it, for ever where they cannot be reached.
-    std::thread([code] {
-      std::this_thread::sleep_for(kAbort);
+    std::thread([code, limit = part_of_silence(6, std::chrono::seconds(1))] {
+      std::this_thread::sleep_for(limit);
       std::_Exit(code);
     }).detach();
     MPI_Abort(MPI_COMM_WORLD, code);
@@ -205,6 +206,10 @@ class MpiGroup final : public ProcessGroup {
   }
 
  private:
+  std::chrono::milliseconds part_of_silence(int part, std::chrono::milliseconds least) const {
+    return std::max(least, options_.silence / part);
+  }
+
   MPI_Status wait(MPI_Request& request) {
     try {
       return wait_watchfully(request);

@@ -320,12 +320,12 @@ std::unique_ptr<PartRuntime> CudaRuntime::make_parts(ProcessGroup& processes) {
                   .progress = impl->options.progress});
 }
 
-std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile) {
+std::unique_ptr<CostModel> CudaRuntime::make_cost(const Graph& graph, Profile& profile, const ScheduleTimer& several) {
   const Connect connect = [impl = impl_.get()](int count) {
     std::vector<DeviceContext*> devices = impl->connected(count);
     return ConnectedDevices{std::move(devices), impl->route};
   };
-  return make_measured_cost(graph, profile, connect, impl_->options.precision);
+  return make_measured_cost(graph, profile, connect, impl_->options.precision, several);
 }
 
 std::unique_ptr<CoRunTuner> CudaRuntime::make_co_run_tuner(std::vector<CoRunSchedule> members) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/cost/cost_model.hpp"
+#include "core/cost/profile/profile_entry.hpp"
 #include "core/precision.hpp"
 #include "core/runtime/cuda/cuda_inference.hpp"
 #include "core/runtime/executor.hpp"
@@ -49,6 +50,9 @@ struct CudaOptions {
   std::function<void(const std::string&)> progress;  ///< may be empty
 };
 
+/// Times a schedule of the graph.
+using ScheduleTimer = std::function<ProfileEntry(const Graph& graph, const Schedule& schedule)>;
+
 /// Owns what executors on the same GPUs share: kernel choices, packed weights, streams. What it makes must not outlive
 /// it.
 class CudaRuntime {
@@ -77,8 +81,9 @@ class CudaRuntime {
   std::unique_ptr<PartRuntime> make_parts(ProcessGroup& processes);
 
   /// Costs measured on device 0, in barrier mode inside CUDA graphs, as schedules run. What
-  /// `profile` knows is not measured again; what is measured goes into it. Both must outlive it.
-  std::unique_ptr<CostModel> make_cost(const Graph& graph, Profile& profile);
+  /// `profile` knows is not measured again; what is measured goes into it. Both must outlive it. `several`: times whole
+  /// schedules of several devices in place of this process; empty: it times them itself, in turn.
+  std::unique_ptr<CostModel> make_cost(const Graph& graph, Profile& profile, const ScheduleTimer& several = {});
 
   /// Schedules of device 0 whose kernels are to be refined. Choices go into the cache file.
   std::unique_ptr<CoRunTuner> make_co_run_tuner(std::vector<CoRunSchedule> members);

@@ -61,10 +61,13 @@ std::string to_bytes(const PartRequest& request) {
                {"graph", graph_to_json(whole)},
                {"fingerprint", named_fingerprint(whole)},
                {"output_names", whole.output_names()},
-               {"schedule", schedule_to_json(request.graph, stated(request.graph, request.schedule))},
                {"seed", request.seed},
                {"waits", request.waits == Waits::all ? "all" : "needed"},
                {"process_of", request.process_of}};
+  if (const std::optional<TransferHops>& hops = request.hops)
+    text["hops"] = {hops->from, hops->to, hops->bytes, hops->count};
+  else
+    text["schedule"] = schedule_to_json(request.graph, stated(request.graph, request.schedule));
   if (whole.weights()) text["weights"] = append_weights(*whole.weights(), weights);
   return text.dump() + '\n' + weights;
 }
@@ -83,7 +86,12 @@ PartRequest part_request_from(const std::string& bytes) try {
   if (text.contains("weights")) graph.set_weights(read_weights(text.at("weights"), bytes.data() + end + 1));
   if (named_fingerprint(graph) != text.at("fingerprint").get<std::string>())
     throw Error("the graph '" + graph.name() + "' came out otherwise than process 0 has it");
-  request.schedule = schedule_from_json(graph, text.at("schedule"), "the schedule of process 0");
+  if (text.contains("hops")) {
+    const json& hops = text.at("hops");
+    request.hops = TransferHops{hops.at(0), hops.at(1), hops.at(2), hops.at(3)};
+  } else {
+    request.schedule = schedule_from_json(graph, text.at("schedule"), "the schedule of process 0");
+  }
   return request;
 } catch (const nlohmann::json::exception& e) {
   throw Error(std::string("what process 0 sent is no part of a schedule: ") + e.what());

@@ -1,11 +1,13 @@
 // What a process must know to make its part of a schedule ready.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/graph/graph.hpp"
 #include "core/precision.hpp"
+#include "core/runtime/program/transfer_hops.hpp"
 #include "core/runtime/program/waits.hpp"
 #include "core/schedule/schedule.hpp"
 
@@ -18,7 +20,8 @@ struct PartRequest {
   Schedule schedule;  ///< of `graph`
   std::uint64_t seed = 1;
   Waits waits = Waits::needed;
-  std::vector<int> process_of;  ///< of each device
+  std::vector<int> process_of;         ///< of each device
+  std::optional<TransferHops> hops{};  ///< in place of a schedule, to time links; then nothing of the graph is used
 };
 
 /// For other processes of the same build: the graph with its weights, bit by bit.

@@ -57,7 +57,9 @@ void ProcessPart::agree(const std::function<void()>& action) {
 }
 
 void ProcessPart::divide(PartRuntime& runtime) {
-  whole_ = lower(request_->graph, request_->schedule, runtime.lowering(*request_));
+  const LoweringOptions options = runtime.lowering(*request_);
+  whole_ = request_->hops ? lower(*request_->hops, static_cast<int>(request_->process_of.size()), options)
+                          : lower(request_->graph, request_->schedule, options);
   if (processes_.leads()) {  // what holds for all parts, one process proves
     std::vector<ProgramPart> parts =
         partition(whole_, request_->process_of, processes_.size(), runtime.most_channels());

@@ -17,6 +17,7 @@ int Trace::row(int device, const std::string& name) {
 Trace empty_trace(const Graph& graph, const Schedule& schedule) {
   Trace trace;
   trace.graph = graph.name();
+  trace.batch = graph.batch();
   trace.scheduler = schedule.scheduler;
   trace.mode = schedule.mode;
   for (std::size_t d = 0; d < schedule.devices.size(); ++d) {

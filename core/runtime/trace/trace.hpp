@@ -49,6 +49,8 @@ struct TraceEvent {
 
 struct Trace {
   std::string graph, scheduler, source;  ///< `source`: where the times come from, for readers
+  int batch = 1;
+  std::string precision{};  ///< "fp16"; empty: unknown
   Mode mode = Mode::barrier;
   double makespan = 0;       ///< ms
   int multiprocessors = 0;   ///< of a device; 0: unknown

@@ -66,6 +66,8 @@ std::string trace_to_json(const Trace& trace) {
   const ordered_json facts = {{"graph", trace.graph},
                               {"scheduler", trace.scheduler},
                               {"mode", to_string(trace.mode)},
+                              {"batch", trace.batch},
+                              {"precision", trace.precision},
                               {"source", trace.source},
                               {"makespan_ms", trace.makespan}};
   std::string text = "{\"displayTimeUnit\":\"ns\",\"otherData\":" + facts.dump() + ",\"traceEvents\":[";

@@ -86,7 +86,7 @@ class Picture {
     out_ << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << width << "\" height=\"" << height
          << "\" viewBox=\"0 0 " << width << ' ' << height << "\" font-family=\"sans-serif\" font-size=\"11\">\n"
          << "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
-    text(8, 18, trace_.graph + ", " + trace_.scheduler + ", " + to_string(trace_.mode) + " mode", 14);
+    text(8, 18, heading(), 14);
     text(8, 34, trace_.source);
     legend();
     axis(bottom);
@@ -101,6 +101,15 @@ class Picture {
   }
 
  private:
+  /// What runs, and how.
+  std::string heading() const {
+    std::ostringstream words;
+    words << trace_.graph << ", batch " << trace_.batch;
+    if (!trace_.precision.empty()) words << ", " << trace_.precision;
+    words << ": " << trace_.scheduler << ", " << to_string(trace_.mode) << " mode";
+    return words.str();
+  }
+
   double x(double ms) const { return kLeft + kWidth * ms / span_; }
 
   void text(double left, double base, const std::string& words, int size = 11) {

@@ -1,4 +1,5 @@
 // The GPUs of this host; part of the program only where the CUDA runtime is built.
+#include <algorithm>
 #include <map>
 
 #include "core/cost/profile/recorded.hpp"
@@ -6,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "core/runtime/distributed/distributed_executor.hpp"
+#include "core/runtime/distributed/link_times.hpp"
 #include "core/schedule/schedule_text.hpp"
 #include "experiments/device/device.hpp"
 #include "experiments/device/folders.hpp"
@@ -45,6 +47,7 @@ class GpuDevice final : public Device {
         gpu_ids_(options.gpu_ids),
         processes_(options.processes != nullptr && options.processes->size() > 1 ? options.processes : nullptr) {
     CudaDevices found = cuda_devices();
+    const SharedGpus shared = processes_ ? share_gpus(*processes_) : SharedGpus{};
     if (found.usable.empty()) throw Error("no GPU: " + found.reason + "; --device sim replays recorded measurements");
     gpus_ = std::move(found.usable);
     if (!options.gpu_ids.empty()) {
@@ -52,12 +55,17 @@ class GpuDevice final : public Device {
       for (int id : options.gpu_ids) chosen.push_back(gpus_.at(static_cast<std::size_t>(id)));
       gpus_ = std::move(chosen);
     }
-    count_ = processes_ ? share_gpus(*processes_).total : static_cast<int>(gpus_.size());
+    count_ = processes_ ? shared.total : static_cast<int>(gpus_.size());
     if (options.gpus > count_)
       throw Error(std::to_string(options.gpus) + " GPUs asked for, " + here() + " " + std::to_string(count_));
     facts_ = facts_of(gpus_.front());
-    name_ = measuring_folder_name(
-        short_name(facts_.name) + (options.gpus > 1 ? "-x" + std::to_string(options.gpus) : ""), facts_.kernels);
+    std::string kind = short_name(facts_.name);
+    if (used_ > 1) kind += "-x" + std::to_string(used_);
+    if (used_ > 1 && processes_) {
+      spread_ = {spread_devices(used_, processes_->size()), shared.host_of};
+      kind += "-by-" + std::to_string(processes_->size());  // other links, so a folder of its own
+    }
+    name_ = measuring_folder_name(kind, facts_.kernels);
     if (through_host_ && options.profile.empty())
       throw Error("--through-host needs --profile FOLDER: what it measures must not mix with other transfers");
     folder_ = options.profile.empty() ? "results/" + name_ : options.profile;
@@ -79,31 +87,24 @@ class GpuDevice final : public Device {
 
   std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) override {
     PrecisionContext& context = context_of(precision);
-    // Between GPUs that process 0 does not see nothing can be measured by itself.
-    if (used_ > 1 && used_ <= static_cast<int>(gpus_.size()))
-      context.runtime->measure_transfers(context.profile, used_);
-    return context.runtime->make_cost(graph, context.profile);
+    const int together = processes_ ? static_cast<int>(std::ranges::count(spread_.process_of, 0)) : used_;
+    if (together > 1) context.runtime->measure_transfers(context.profile, together);
+    if (spread_.process_of.empty()) return context.runtime->make_cost(graph, context.profile);
+    measure_links(*processes_, parts_of(context), spread_, context.profile, {}, report_);
+    return context.runtime->make_cost(graph, context.profile, [this, precision](const Graph& g, const Schedule& s) {
+      const Measurement latency = spread(g, s, precision, 1, Waits::needed)->measure({});
+      return ProfileEntry{.ms = latency.median, .mad_ratio = latency.mad_ratio, .runs = latency.runs};
+    });
   }
 
   std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision precision,
                                      std::uint64_t seed, Waits waits) override {
-    PrecisionContext& context = context_of(precision);
-    const int devices = static_cast<int>(schedule.devices.size());
-    if (!processes_ || devices == 1) return context.runtime->make_executor(costs.graph(), schedule, seed, waits);
-    if (!context.parts) context.parts = context.runtime->make_parts(*processes_);
-    return make_distributed_executor(*processes_, *context.parts,
-                                     {.back_end = context.parts->name(),
-                                      .precision = precision,
-                                      .graph = costs.graph(),
-                                      .schedule = schedule,
-                                      .seed = seed,
-                                      .waits = waits,
-                                      .process_of = spread_devices(devices, processes_->size())});
+    if (processes_ && schedule.devices.size() > 1) return spread(costs.graph(), schedule, precision, seed, waits);
+    return context_of(precision).runtime->make_executor(costs.graph(), schedule, seed, waits);
   }
 
   void keep(CostModel& costs, const Schedule& schedule, const records::Case& what,
             const Measurement& latency) override {
-    if (processes_ && schedule.devices.size() > 1) return;  // what searches compare with runs in one process
     PrecisionContext& context = context_of(what.precision);
     context.profile.record_schedule(
         fingerprint(costs.graph()), fingerprint(schedule),
@@ -125,6 +126,26 @@ class GpuDevice final : public Device {
   }
 
  private:
+  /// On the GPUs of all processes. A schedule of fewer has the first of them, so that links are those that were priced.
+  std::unique_ptr<Executor> spread(const Graph& graph, Schedule schedule, Precision precision, std::uint64_t seed,
+                                   Waits waits) {
+    schedule.devices.resize(spread_.process_of.size());
+    PartRuntime& parts = parts_of(context_of(precision));
+    return make_distributed_executor(*processes_, parts,
+                                     {.back_end = parts.name(),
+                                      .precision = precision,
+                                      .graph = graph,
+                                      .schedule = std::move(schedule),
+                                      .seed = seed,
+                                      .waits = waits,
+                                      .process_of = spread_.process_of});
+  }
+
+  PartRuntime& parts_of(PrecisionContext& context) {
+    if (!context.parts) context.parts = context.runtime->make_parts(*processes_);
+    return *context.parts;
+  }
+
   std::string here() const { return processes_ ? "these processes have" : "this host has"; }
 
   PrecisionContext& context_of(Precision precision) {
@@ -155,6 +176,7 @@ class GpuDevice final : public Device {
   Report report_;
   std::vector<int> gpu_ids_;
   ProcessGroup* processes_;  ///< nullptr: this one is alone
+  ProcessDevices spread_;    ///< of those used, if several processes have several; else none
   std::string name_, folder_;
   DeviceFacts facts_;
   std::map<Precision, std::unique_ptr<PrecisionContext>> contexts_;

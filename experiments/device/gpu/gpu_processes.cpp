@@ -1,7 +1,6 @@
 #include "experiments/device/gpu_processes.hpp"
 
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/cuda_runtime.hpp"
@@ -11,44 +10,13 @@
 namespace opsched {
 namespace {
 
-using nlohmann::json;
-
 const char* const kGpus = "gpus";  // order
 
-/// What a process sees: equal texts mean the same GPUs.
-std::string sight(const CudaDevices& found) {
-  json ids = json::array();
-  for (const CudaDevice& gpu : found.usable) ids.push_back(gpu.uuid);
-  return json{{"host", host_name()}, {"gpus", ids}, {"reason", found.reason}}.dump();
-}
-
-/// GPUs of each process, of those that it sees.
-std::vector<std::vector<int>> shares(const std::vector<std::string>& sights) {
-  std::map<std::string, int> count, next;
-  for (const std::string& text : sights) ++count[text];
-  std::vector<std::vector<int>> all;
-  for (std::size_t rank = 0; rank < sights.size(); ++rank) {
-    const json seen = json::parse(sights[rank]);
-    const int gpus = static_cast<int>(seen.at("gpus").size()), processes = count[sights[rank]];
-    const int index = next[sights[rank]]++;
-    std::vector<int>& own = all.emplace_back();
-    for (int gpu = gpus * index / processes; gpu < gpus * (index + 1) / processes; ++gpu) own.push_back(gpu);
-    if (own.empty())
-      throw Error("rank " + std::to_string(rank) + " has no GPU: host '" + seen.at("host").get<std::string>() +
-                  "' has " + std::to_string(gpus) + " for " + std::to_string(processes) + " processes" +
-                  (gpus == 0 ? " (" + seen.at("reason").get<std::string>() + ")" : ""));
-  }
-  return all;
-}
-
-/// All processes call it.
-SharedGpus agree_on_gpus(ProcessGroup& processes) {
-  const std::vector<std::string> sights = processes.gather(sight(cuda_devices()));
-  const std::vector<std::vector<int>> all =
-      json::parse(processes.broadcast(processes.leads() ? json(shares(sights)).dump() : std::string()));
-  SharedGpus shared{.own = all.at(static_cast<std::size_t>(processes.rank()))};
-  for (const std::vector<int>& gpus : all) shared.total += static_cast<int>(gpus.size());
-  return shared;
+SharedGpus share_here(ProcessGroup& processes) {
+  const CudaDevices found = cuda_devices();
+  SeenGpus seen{.host = host_name(), .reason = found.reason};
+  for (const CudaDevice& gpu : found.usable) seen.ids.push_back(gpu.uuid);
+  return agree_on_gpus(processes, seen);
 }
 
 class CudaWorker final : public GpuWorker {
@@ -56,7 +24,7 @@ class CudaWorker final : public GpuWorker {
   explicit CudaWorker(ProcessGroup& processes) : processes_(processes) {}
 
   OrderHandlers handlers() override {
-    return {{kGpus, [this](const std::string&) { own_ = agree_on_gpus(processes_).own; }}};
+    return {{kGpus, [this](const std::string&) { own_ = share_here(processes_).own; }}};
   }
 
   std::vector<int> gpus() const override { return own_; }
@@ -92,7 +60,7 @@ class CudaWorker final : public GpuWorker {
 
 SharedGpus share_gpus(ProcessGroup& processes) {
   give_order(processes, kGpus);
-  return agree_on_gpus(processes);
+  return share_here(processes);
 }
 
 std::unique_ptr<GpuWorker> make_gpu_worker(ProcessGroup& processes) { return std::make_unique<CudaWorker>(processes); }

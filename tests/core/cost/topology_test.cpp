@@ -72,6 +72,25 @@ TEST(Topology, RefusesWhatCannotBe) {
   for (const LinkKind kind : kLinkKinds) EXPECT_EQ(parse_link_kind(to_string(kind)), kind);
 }
 
+TEST(Topology, IsReadFromWhereProcessesRun) {
+  using Hosts = std::vector<std::string>;
+  using Ranks = std::vector<int>;
+  EXPECT_EQ(topology_of(Ranks{0, 0, 0}, Hosts{"a"}), Topology());
+  EXPECT_EQ(topology_of(Ranks{0, 0, 1, 1}, Hosts{"a", "a"}), Topology(0, 2));
+  EXPECT_EQ(topology_of(Ranks{0, 1, 2, 3}, Hosts{"a", "a", "b", "b"}), Topology(2, 1));
+  EXPECT_EQ(topology_of(Ranks{0, 0, 1, 1, 2, 2}, Hosts{"a", "a", "b"}), Topology(4, 2));  // the last may have fewer
+  EXPECT_EQ(topology_of(Ranks{0, 0, 1}, Hosts{"a", "b"}), Topology(2, 2));
+  for (const auto& [ranks, hosts, device] : {std::tuple(Ranks{0, 1, 2, 3}, Hosts{"a", "b", "a", "b"}, 2),
+                                             {Ranks{0, 1, 2}, Hosts{"a", "b", "b"}, 2},
+                                             {Ranks{0, 0, 1, 2, 2}, Hosts{"a", "a", "a"}, 3},
+                                             {Ranks{0, 0, 1, 2, 2}, Hosts{"a", "a", "b"}, 3}}) {
+    const std::string said = error_of([&] { topology_of(ranks, hosts); });
+    EXPECT_TRUE(contains(said, "rank " + std::to_string(ranks[device]) + " on host '" + hosts[ranks[device]] +
+                                   "': its device " + std::to_string(device)))
+        << said;
+  }
+}
+
 TEST(Topology, AProfilePricesEachKindOfLink) {
   const Profile profile = two_hosts();
   EXPECT_DOUBLE_EQ(profile.transfer_ms(0, 1, 1000), 0.01);

@@ -5,6 +5,8 @@
 
 #include "core/error.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
+#include "core/runtime/distributed/link_times.hpp"
+#include "core/runtime/program/verify.hpp"
 #include "tests/support/contains.hpp"
 #include "tests/support/every_layer.hpp"
 #include "tests/support/random_cnn.hpp"
@@ -113,6 +115,44 @@ TEST(Distributed, RoundsAreTimedAndSayWhatClosingThemCosts) {
     const Measurement latency = executor->measure({.min_runs = 5, .max_runs = 20, .max_seconds = 0.2});
     EXPECT_GE(latency.runs, 5);
     EXPECT_TRUE(test::contains(latency.note, "2 processes; of it ")) << latency.note;
+  });
+}
+
+TEST(Distributed, TransfersOfOneTensorToAndFroAreAProgram) {
+  for (const int count : {1, 2, 7}) {
+    const Program program = lower({.from = 2, .to = 0, .bytes = 4000, .count = count}, 3, {});
+    verify_arena(program);
+    EXPECT_EQ(static_cast<int>(program.steps.size()), count);
+    EXPECT_EQ(transfer_bytes(program, 4), 4000 * count);
+    verify_messages(partition(program, std::vector{0, 1, 2}, 3));
+    verify_messages(partition(program, std::vector{0, 0, 1}, 2));
+  }
+}
+
+TEST(Distributed, LinksAreMeasuredByKindAndPriceSchedules) {
+  run_processes(4, [](ProcessGroup& group, PartRuntime& runtime) {
+    Profile profile({.name = "threads"}, Precision::fp32);
+    const ProcessDevices devices{.process_of = spread_devices(8, 4), .host_of = {"a", "a", "b", "b"}};
+    const LinkSizes sizes{.smallest = 4 << 10, .largest = 64 << 10};
+    measure_links(group, runtime, devices, profile, sizes);
+    EXPECT_EQ(profile.topology(), Topology(4, 2));
+    EXPECT_TRUE(profile.transfers().empty());                  // within a process nothing was measured
+    ASSERT_EQ(profile.transfers(LinkKind::nccl).size(), 12u);  // 0 to 2 and 4 to 6, three sizes, both ways
+    ASSERT_EQ(profile.transfers(LinkKind::network).size(), 6u);
+    for (const LinkKind kind : {LinkKind::nccl, LinkKind::network})
+      for (const auto& [link, entry] : profile.transfers(kind)) {
+        const auto [from, to, bytes] = link;
+        EXPECT_GT(entry.ms, 0);
+        EXPECT_DOUBLE_EQ(profile.transfer_ms(from, to, bytes), entry.ms);
+      }
+    EXPECT_GT(profile.transfer_ms(1, 7, 5000), 0);  // by what its kind takes elsewhere
+
+    int measured = 0;
+    measure_links(group, runtime, devices, profile, sizes, [&](const std::string&) { ++measured; });
+    EXPECT_EQ(measured, 0);
+    measure_links(group, runtime, devices, profile, {.smallest = 4 << 10, .largest = 256 << 10},
+                  [&](const std::string&) { ++measured; });
+    EXPECT_EQ(measured, 3);
   });
 }
 

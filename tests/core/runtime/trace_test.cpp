@@ -212,7 +212,12 @@ TEST(Trace, TheCommandWritesBothFiles) {
   const json file = json::parse(read_file(out));
   EXPECT_EQ(file.at("otherData").at("scheduler"), "wavefront");
   EXPECT_GT(file.at("traceEvents").size(), 50U);
-  EXPECT_TRUE(read_file(picture).starts_with("<svg"));
+  EXPECT_EQ(file.at("otherData").at("batch"), 1);
+  EXPECT_EQ(file.at("otherData").at("precision"), "fp32");
+  const std::string svg = read_file(picture);
+  EXPECT_TRUE(svg.starts_with("<svg"));
+  for (const char* said : {"squeezenet, batch 1, fp32: wavefront", "profile of"})  // and the GPU that it is of
+    EXPECT_NE(svg.find(said), std::string::npos) << said;
 
   for (const auto& [args, word] : {std::pair<std::string, std::string>{" --scheduler wavefront", "trace.json"},
                                    {" -o x.json", "--scheduler"},

@@ -1,0 +1,17 @@
+// A tensor that goes from one device to another and back: what transfers cost, without anything else.
+#pragma once
+
+#include "core/runtime/program/program.hpp"
+
+namespace opsched {
+
+struct TransferHops {
+  int from = 0, to = 1;    ///< devices; the first hop goes this way, the next one back
+  std::int64_t bytes = 4;  ///< of the tensor; rounded down to whole elements, one at least
+  int count = 2;           ///< hops, each of which waits for the one before
+};
+
+/// A program of so many devices that does nothing else.
+Program lower(const TransferHops& hops, int devices, const LoweringOptions& options);
+
+}  // namespace opsched

@@ -1,0 +1,53 @@
+"""The pages: every link leads somewhere, every page is reached from the index, and the site's page of headers has them all."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT / "docs/site"))
+
+from pages import anchors, links, public_headers, reached, sections  # noqa: E402
+
+INDEX = PROJECT / "docs/README.md"
+REACHED = reached(PROJECT / "README.md", INDEX)
+
+
+def test_every_page_is_reached_from_the_index():
+    pages = {*(PROJECT / "docs").rglob("*.md"), *(PROJECT / "results").rglob("*.md"), *PROJECT.glob("*.md")}
+    pages -= {page for page in pages if page.name == "NOTES.md"}  # what the page beside it quotes
+    assert len(pages) > 60
+    assert not {str(page.relative_to(PROJECT)) for page in pages - set(REACHED)}
+
+
+def test_the_index_has_a_line_for_every_page_of_docs_and_every_folder_of_results():
+    named = {page for entries in sections(INDEX).values() for _, page in entries}
+    assert not {*(PROJECT / "docs").glob("*.md"), *(PROJECT / "results").glob("*/README.md")} - named - {INDEX}
+
+
+def test_every_schema_is_described():
+    assert {*(PROJECT / "docs").glob("*.schema.json")} <= {file for file, _ in links(PROJECT / "docs/file_formats.md")}
+
+
+@pytest.mark.parametrize("page", [file for file in REACHED if file.suffix == ".md"], ids=lambda p: str(p.relative_to(PROJECT)))
+def test_links_lead_somewhere(page):
+    for file, anchor in links(page):
+        assert file.is_file(), f"{file} is not there"
+        assert not anchor or anchor in anchors(file), f"{file} has no heading #{anchor}"
+
+
+def test_links_are_found_where_markdown_has_some(tmp_path):
+    """And none in code."""
+    page = tmp_path / "page.md"
+    page.write_text("[a](a.md#b-c) ![p](p.png) `[no](no.md)`\n<img src=\"i.svg\">\n```\n[no](no.md)\n```\n"
+                    "# B [c](x.md): `d_e`!\n[w](https://w.org) [here](#b-c-d_e)\n")
+    assert [(file.name, anchor) for file, anchor in links(page)] == [
+        ("a.md", "b-c"), ("p.png", ""), ("i.svg", ""), ("x.md", ""), ("page.md", "b-c-d_e")]
+    assert anchors(page) == {"b-c-d_e"}
+
+
+def test_every_installed_header_says_what_it_is_for():
+    headers = [entry for entries in public_headers(PROJECT).values() for entry in entries]
+    assert len(headers) > 100
+    assert not [str(path) for path, text in headers if len(text) < 15]
