@@ -45,7 +45,7 @@ std::vector<std::string> matching(const std::string& pattern) {
       paths.insert(paths.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
     globfree(&found);
   }
-  if (paths.empty()) throw Error("graph file '" + pattern + "': there is no such file, and no graph file that matches");
+  if (paths.empty()) throw Error("graph file '" + pattern + "': no such file, and no graph file matches");
   return paths;
 }
 
@@ -71,7 +71,7 @@ std::vector<ChosenScheduler> chosen_schedulers(const std::vector<std::string>& w
       continue;
     }
     if (chosen.empty())
-      throw Error("--scheduler '" + word + "': an option stands behind its scheduler, as in hios-lp,split=rows");
+      throw Error("--scheduler '" + word + "': options follow their scheduler, as in hios-lp,split=rows");
     chosen.back().options[word.substr(0, equals)] = word.substr(equals + 1);
   }
   if (words.empty())
@@ -97,7 +97,7 @@ class NameFilter {
     try {
       expression_ = std::regex(text, std::regex::extended);
     } catch (const std::regex_error& e) {
-      throw Error("--benchmark_filter '" + text + "': no regular expression: " + e.what());
+      throw Error("--benchmark_filter '" + text + "': invalid regular expression: " + e.what());
     }
   }
   bool accepts(const std::string& name) const { return std::regex_search(name, expression_) != negative_; }
@@ -157,7 +157,7 @@ std::map<std::string, std::string> graph_files(const std::vector<std::string>& p
       const std::string name = std::filesystem::path(path).stem().string();
       const std::string what = "graph file '" + path + "': ";
       if (std::ranges::find(networks(), name, &NetworkInfo::name) != networks().end())
-        throw Error(what + "'" + name + "' is the name of a network of ours; rename the file");
+        throw Error(what + "'" + name + "' is the name of a built-in network; rename the file");
       if (const auto [it, fresh] = files.emplace(name, path); !fresh && it->second != path)
         throw Error(what + "'" + it->second + "' has the same name; rename one of them");
     }

@@ -55,7 +55,7 @@ std::unique_ptr<benchmark::BenchmarkReporter> printer_of(const std::string& form
   if (format.empty()) return nullptr;
   if (format == "console") return std::make_unique<benchmark::ConsoleReporter>();
   if (format == "json") return std::make_unique<benchmark::JSONReporter>();
-  throw Error("--benchmark_format=" + format + ": write console or json");
+  throw Error("--benchmark_format=" + format + ": use console or json");
 }
 
 /// One run of a benchmark: a repetition, or a trial that finds how many iterations one has.
@@ -111,7 +111,7 @@ void require_word(const std::vector<std::string>& flags, const std::string& name
                   const std::vector<std::string>& words) {
   const std::optional<std::string> text = flag_value(flags, name);
   if (!text || std::ranges::find(words, *text) != words.end()) return;
-  throw Error(name + "=" + *text + ": write one of " + joined(words));
+  throw Error(name + "=" + *text + ": use one of " + joined(words));
 }
 
 /// Google Benchmark ends the program for some wrong flags, and takes others as they come.
@@ -122,7 +122,7 @@ void check(const std::vector<std::string>& flags) {
   require_number(flags, "--benchmark_min_warmup_time", 0);
   if (const std::optional<std::string> file = flag_value(flags, "--benchmark_out");
       file && !std::ofstream(*file, std::ios::app))
-    throw Error("--benchmark_out=" + *file + ": cannot write there");
+    throw Error("--benchmark_out=" + *file + ": cannot write to this file");
   require_word(flags, "--benchmark_out_format", {"json", "console", "csv"});
   require_word(flags, "--benchmark_time_unit", {"ns", "us", "ms", "s"});
   const std::vector<std::string> truth = {"", "true", "false", "yes", "no", "on", "off", "1", "0"};

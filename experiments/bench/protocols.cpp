@@ -18,8 +18,8 @@ std::vector<Protocol> parse_protocols(const std::vector<std::string>& names) {
 }
 
 std::string protocols_help() {
-  return "Measure by these protocols, too, as in lone,in-flight=2: " + known_protocols() +
-         " (docs/measuring.md says which to quote when)";
+  return "Also measure by these protocols, as in lone,in-flight=2: " + known_protocols() +
+         " (docs/measuring.md explains which to quote)";
 }
 
 records::Record protocol_record(const Protocol& protocol, const records::Case& what) {
@@ -59,9 +59,9 @@ std::string protocol_text(const records::Record& record) {
   text += " " + record.unit;
   if (record.spread) text += ", " + std::to_string(record.spread->runs) + " samples";
   if (const auto rate = record.numbers.find("images_per_second"); rate != record.numbers.end())
-    text += "; " + significant(rate->second, 4) + " images a second";
+    text += "; " + significant(rate->second, 4) + " images per second";
   if (const auto rate = record.numbers.find("images_per_joule"); rate != record.numbers.end())
-    text += "; " + significant(rate->second, 3) + " images a joule";
+    text += "; " + significant(rate->second, 3) + " images per joule";
   if (record.clocks.throttled) text += "; THROTTLED";
   return text;
 }

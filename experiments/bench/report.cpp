@@ -110,8 +110,8 @@ void print_table(std::ostream& out, const std::vector<Record>& results) {
         << "\n";
     print_one(out, results, precisions, rows_of(results, gpus, image, batch, precisions.front()));
   }
-  if (simulated) out << "~ simulated: this schedule was never run; others were measured\n";
-  if (throttled) out << "! the GPU lowered its clocks while this was measured\n";
+  if (simulated) out << "~ simulated: this schedule was never run; other latencies were measured\n";
+  if (throttled) out << "! the GPU lowered its clocks during the measurement\n";
   for (const auto& [reason, names] : skipped) {
     out << "\n" << wrapped("skipped, " + reason + ":") << "\n";
     for (const std::string& name : names) out << "  " << name << "\n";

@@ -54,7 +54,7 @@ Found Runner::find(const Case& what) {
   check_scheduler(what.scheduler, what.gpus, what.options);
   device_.require(what.gpus, what.precision);
   CostModel& costs = this->costs(what);
-  report_(what.name() + ": finding the schedule");
+  report_(what.name() + ": searching for the schedule");
   const auto progress = [&](const std::string& state) { report_(what.name() + ": " + state); };
   return store_.find(what.scheduler,
                      {.cost = costs, .devices = what.gpus, .options = what.options, .progress = progress},

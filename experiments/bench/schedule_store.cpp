@@ -78,7 +78,7 @@ Found ScheduleStore::find(const std::string& scheduler, const SchedulerRequest& 
   try {
     write_file_atomically(question.file, file.dump(1) + "\n");
   } catch (const Error& e) {
-    if (!warned_.exchange(true) && warn_) warn_(std::string("schedules are not kept: ") + e.what());
+    if (!warned_.exchange(true) && warn_) warn_(std::string("schedules are not stored: ") + e.what());
   }
   return found;
 }

@@ -312,16 +312,16 @@ class Session {
     device_.save();
     if (!lost_.empty())
       throw DeviceLost(lost_ + "; not run: " + not_run() +
-                       (file_ ? "; " + std::to_string(results_.size()) + " results are kept in " + file_->folder() +
-                                    ", the same command goes on from there"
-                              : "; give --out to keep results"));
+                       (file_ ? "; " + std::to_string(results_.size()) + " results are stored in " + file_->folder() +
+                                    "; run the same command to continue"
+                              : "; use --out to store results"));
     cli::check_interrupt();
     if (file_) file_->finish();
     if (weaker_)
       std::cerr << "opsched: measurements that stand in " << file_->folder()
-                << " were kept, not replaced by replays (--replace does it)\n";
+                << " were kept; replays do not replace them without --replace\n";
     if (std::ranges::all_of(results_, [](const Record& r) { return !r.missing.empty(); }))
-      throw Error("no benchmark could run; the reasons are above");
+      throw Error("no benchmark could run; see the reasons above");
   }
 
   Device& device_;

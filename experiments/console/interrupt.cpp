@@ -37,7 +37,9 @@ void end_after_grace() {
   while (::read(wake_up[0], &none, 1) < 0 && errno == EINTR) {
   }
   std::this_thread::sleep_for(kGrace);
-  constexpr std::string_view kText = "\nopsched: stopped; what was finished is kept\n";
+  constexpr std::string_view kText =
+      "\n"
+      "opsched: stopped; finished results are saved\n";
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kText.data(), kText.size());
   ::_exit(kStopped);
 }

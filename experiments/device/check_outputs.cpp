@@ -99,8 +99,8 @@ void require_range(const Graph& graph, const std::vector<OpId>& of, const std::v
     if (largest > kLargest && (first < 0 || of[i] < first)) first = of[i], reached = largest;
   }
   if (first >= 0)
-    throw Error("graph '" + graph.name() + "' with these weights does not fit fp16: operator '" + graph.op(first).name +
-                "' reaches " + significant(reached, 2) + ", fp16 ends at 65504; use tf32 or fp32");
+    throw Error("graph '" + graph.name() + "' overflows fp16 with these weights: operator '" + graph.op(first).name +
+                "' reaches " + significant(reached, 2) + ", and the fp16 limit is 65504; use tf32 or fp32");
 }
 
 /// One check; `silent`: outputs in which the input hardly shows.
@@ -155,13 +155,13 @@ OutputCheck check_outputs(const Graph& graph, const Schedule& schedule, const Ru
   if (silent.empty()) return check;
   const std::string which =
       silent.size() == 1 ? "output " + silent.front() + " is" : "outputs " + joined(silent) + " are";
-  check.remark = which + " the same for any input, so that errors before do not show there";
+  check.remark = which + " the same for any input, so the check would not notice errors before them";
   if (!graph.weights()) return check;
   Graph drawn = graph;
   drawn.set_weights(nullptr);
   silent.clear();
   OutputCheck again = check_once(drawn, schedule, run, precision, seed, poll, silent);
-  again.remark = "with the model's own weights " + check.remark + "; these numbers are with drawn weights" +
+  again.remark = "with the model's own weights " + check.remark + "; these numbers use drawn weights" +
                  (silent.empty() ? "" : ", where " + joined(silent) + " still do not depend on the input");
   again.outputs = std::max(again.outputs, check.outputs);
   return again;

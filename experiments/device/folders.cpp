@@ -79,7 +79,7 @@ std::string default_recorded_folder() {
   const std::vector<std::string> folders = recorded_folders();
   if (folders.empty())
     throw Error(
-        "no GPU, and nothing recorded to replay: no folder of results/ holds a profile (profile-fp32.json); give one "
+        "no GPU, and no recorded profile to replay: no folder in results/ has a profile (profile-fp32.json); name one "
         "with --profile FOLDER");
   const auto h200 =
       std::ranges::find_if(folders, [](const std::string& folder) { return fs::path(folder).filename() == "h200"; });

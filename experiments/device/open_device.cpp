@@ -43,8 +43,7 @@ std::unique_ptr<Device> open_device(const DeviceOptions& options) {
   if (options.kind != "gpu" && options.kind != "auto")
     throw Error("unknown device '" + options.kind + "'; there are: auto, gpu, sim");
   const bool measures = options.kind == "gpu" || has_gpu();
-  if (measures && options.topology != Topology())
-    throw Error("--hosts is for replays (--device sim): GPUs are joined as they are");
+  if (measures && options.topology != Topology()) throw Error("--hosts only works with replays (--device sim)");
   if (measures) {
     DeviceOptions measured = options;
     // By way of host memory transfers take longer: a profile of their own must be named.

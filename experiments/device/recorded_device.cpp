@@ -27,7 +27,7 @@ class RecordedDevice final : public Device {
         report_(options.report),
         topology_(options.topology) {
     if (!has_profile(folder_))
-      throw Error("'" + folder_ + "' holds no profile (" + profile_file(folder_, Precision::fp32) +
+      throw Error("'" + folder_ + "' has no profile (" + profile_file(folder_, Precision::fp32) +
                   " or another precision)");
     if (options.gpus < 1) throw Error("--gpus " + std::to_string(options.gpus) + ": must be at least 1");
     for (Precision precision : kPrecisions)
@@ -82,7 +82,7 @@ class RecordedDevice final : public Device {
   void keep(CostModel&, const Schedule&, const records::Case&, const Measurement&) override {}
 
   std::unique_ptr<CoRunTuner> co_run_tuner(std::vector<CoRunSchedule>, Precision) override {
-    throw Error("kernels are refined by running them: this needs a GPU, and " + shown_folder() + " is a recording");
+    throw Error("choosing kernels by running them needs a GPU, and " + shown_folder() + " is a recording");
   }
 
   void save() override {}

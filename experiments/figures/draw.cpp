@@ -14,10 +14,11 @@ void draw(const std::string& folder, const std::vector<std::string>& names, cons
     words.insert(words.end(), {"--formats", joined(formats, std::identity(), ",")});
   else
     words.emplace_back("--no-pictures");
-  run_python("figures.py", words, {pictures ? "matplotlib" : "json"}, "the data are in " + folder,
-             pictures ? "to draw them Python has no matplotlib; install it (apt-get install python3-matplotlib), or "
-                        "leave the pictures out with --no-pictures"
-                      : "to draw them there is no python3");
+  run_python(
+      "figures.py", words, {pictures ? "matplotlib" : "json"}, "the data are in " + folder,
+      pictures
+          ? "drawing needs matplotlib in Python; install it (apt-get install python3-matplotlib), or use --no-pictures"
+          : "drawing needs python3");
 }
 
 }  // namespace opsched::figures

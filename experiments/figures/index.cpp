@@ -49,11 +49,12 @@ std::vector<IndexFigure> read_index(const std::string& file) {
   try {
     const ordered_json json = ordered_json::parse(read_file(file));
     if (!json.is_object() || json.value("format", "") != kFormat || json.value("version", 0) != kVersion)
-      throw Error("'" + file +
-                  "' is no index of figures of this version; remove it, and opsched reproduce makes it anew");
+      throw Error(
+          "'" + file +
+          "' is not an index of figures of this version; remove it and run opsched reproduce to make a new one");
     for (const ordered_json& figure : json.at("figures")) figures.push_back(figure_from(figure));
   } catch (const ordered_json::exception& e) {
-    throw Error("'" + file + "': " + e.what() + "; remove it, and opsched reproduce makes it anew");
+    throw Error("'" + file + "': " + e.what() + "; remove it and run opsched reproduce to make a new one");
   }
   return figures;
 }

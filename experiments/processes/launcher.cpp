@@ -50,14 +50,14 @@ std::unique_ptr<ProcessGroup> join_processes(const std::function<void()>& poll) 
   if (processes->size() != launch.processes)
     throw Error("started as " + std::to_string(launch.processes) + " processes, but MPI finds " +
                 std::to_string(processes->size()) +
-                ": use the mpirun of the MPI that this program was built with; with Slurm, srun --mpi=pmix");
+                ": use the mpirun of the MPI that this program was built with, or srun --mpi=pmix with Slurm");
   return processes;
 }
 
 void require_same_program(ProcessGroup& processes, const std::string& arguments) {
   if (processes.size() == 1) return;
   require_same(processes, build_id(), "runs another build of opsched");
-  require_same(processes, arguments, "was started with another command line");
+  require_same(processes, arguments, "was started with different arguments");
 }
 
 }  // namespace opsched

@@ -19,7 +19,7 @@ json to_json(const Case& what) { return {what.name(), what.file}; }
 
 Case case_of(const json& text) {
   std::optional<Case> what = records::parse_case(text.at(0));
-  if (!what) throw Error("process 0 asks for the case '" + text.at(0).get<std::string>() + "', which is none");
+  if (!what) throw Error("process 0 asked for the case '" + text.at(0).get<std::string>() + "', which does not exist");
   what->file = text.at(1);
   return *what;
 }

@@ -113,7 +113,7 @@ class Reader {
     } else {
       if constexpr (std::same_as<T, int>)  // a conversion would take whatever is left of a larger number
         if (!json.is_number_integer() || std::abs(json.get<double>()) > std::numeric_limits<int>::max())
-          throw Error("no whole number that fits: " + json.dump().substr(0, 40));
+          throw Error("not an integer in range: " + json.dump().substr(0, 40));
       json.get_to(value);
     }
   }
@@ -153,7 +153,7 @@ class Reader {
 
 void require_finite(const Record& record) {
   const auto check = [&](double value) {
-    if (!std::isfinite(value)) throw Error("the record " + record.key() + " holds a number that is not finite");
+    if (!std::isfinite(value)) throw Error("the record " + record.key() + " is not finite");
   };
   if (record.value) check(*record.value);
   for (const auto& [name, value] : record.numbers) check(value);
@@ -167,7 +167,7 @@ constexpr const char* kKinds[] = {"record", "run", "schedule", "kernels", "end"}
 template <std::size_t index = 0>
 Line line_of(const std::string& kind, const ordered_json& json) {
   if constexpr (index == std::variant_size_v<Line>) {
-    throw Error("a line of a kind that this version does not know: '" + kind + "'");
+    throw Error("a line of a type that this version does not know: '" + kind + "'");
   } else {
     if (kind != kKinds[index]) return line_of<index + 1>(kind, json);
     Line line(std::in_place_index<index>);
@@ -184,9 +184,9 @@ void check_first_line(const std::string& line) {
   check_nesting(line);
   const ordered_json json = ordered_json::parse(line, nullptr, false);
   if (!json.is_object() || json.value("format", ordered_json()) != kFormat)
-    throw Error("is not a records file of this program");
+    throw Error("is not a records file of opsched");
   if (json.value("version", ordered_json()) != kVersion)
-    throw Error("is of version " + json.value("version", ordered_json()).dump() + ", this program reads version " +
+    throw Error("has version " + json.value("version", ordered_json()).dump() + ", but this program reads version " +
                 std::to_string(kVersion));
 }
 
@@ -201,7 +201,8 @@ Line read_line(const std::string& text) {
   try {
     check_nesting(text);
     const ordered_json json = ordered_json::parse(text);
-    if (!json.is_object() || json.size() != 1) throw Error("not an object with one key, which says what the line is");
+    if (!json.is_object() || json.size() != 1)
+      throw Error("not an object with one key that gives the type of the line");
     Line line = line_of(json.begin().key(), json.begin().value());
     if (const Record* r = std::get_if<Record>(&line);
         r != nullptr && !r->value && r->numbers.empty() && r->series.empty() && r->missing.empty())

@@ -38,8 +38,8 @@ void require_device(const Records& records, const std::string& file, const std::
   for (const Record* record : records.standing()) {
     const std::string& there = records.run_of(*record).device;
     if (record->what.software == "opsched" && is_measured(*record) && !there.empty() && there != device)
-      throw Error("'" + file + "' holds what was measured on " + there + ", and this is " + device +
-                  "; give another folder");
+      throw Error("'" + file + "' has measurements from " + there + ", but this device is " + device +
+                  "; use another folder");
   }
 }
 

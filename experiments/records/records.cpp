@@ -37,7 +37,7 @@ Records Records::read(const std::string& folder) {
     } catch (const Error& e) {
       records.warnings_.push_back(
           file + ":" + std::to_string(number) +
-          (lines.eof() ? ": a line that was cut off, left out" : ": left out: " + std::string(e.what())));
+          (lines.eof() ? ": incomplete line, skipped" : ": left out: " + std::string(e.what())));
     }
   return records;
 }

@@ -81,7 +81,7 @@ class ContestBuilder {
       return refuse(r.what, "of kernels " + records_.run_of(r).kernels + ", others here are of " +
                                 records_.run_of(*newest_).kernels);
     const records::ScheduleLine* kept = r.schedule.empty() ? nullptr : records_.schedule(r.schedule);
-    if (kept == nullptr) return refuse(r.what, "its schedule is not kept, so that it cannot be validated");
+    if (kept == nullptr) return refuse(r.what, "its schedule is not stored, so it cannot be validated");
     judge(r, [&] { return schedule_from_text(kept->text); });
   }
 
@@ -111,7 +111,7 @@ class ContestBuilder {
   void judge(const Record& r, const GetSchedule& schedule) {
     try {
       if (!graph_) graph_ = std::make_unique<Graph>(bench::make_graph(r.what));
-      if (fingerprint(*graph_) != r.graph) throw Error("it is of another graph than this program makes");
+      if (fingerprint(*graph_) != r.graph) throw Error("its graph differs from the one that this program builds");
       validate(*graph_, schedule());
     } catch (const Error& e) {
       return refuse(r.what, e.what());

@@ -19,7 +19,7 @@ using records::Case;
 using records::Records;
 
 Records load(const std::string& folder) {
-  if (!std::filesystem::is_directory(folder)) throw Error("'" + folder + "': there is no such folder");
+  if (!std::filesystem::is_directory(folder)) throw Error("'" + folder + "': no such folder");
   return Records::read(folder);
 }
 
@@ -27,8 +27,9 @@ std::vector<const Record*> latencies(const Records& records, const std::string& 
   std::vector<const Record*> list = records.standing();
   std::erase_if(list, [](const Record* r) { return r->quantity != "latency" || !r->labels.empty() || !r->value; });
   if (list.empty())
-    throw Error("'" + folder + "' holds no latencies: there is no records.jsonl with any in it (opsched bench --out " +
-                folder + " measures them)");
+    throw Error("'" + folder +
+                "' has no latencies: there is no records.jsonl with latencies in it (opsched bench --out " + folder +
+                " measures them)");
   return list;
 }
 
@@ -77,9 +78,9 @@ std::vector<Best> best_of(const std::vector<Pair>& pairs) {
 void run_on_b(Transplant& t, const Records& records, Device& device) {
   const Case& what = t.a.what;
   const Graph graph = bench::make_graph(what);
-  if (fingerprint(graph) != t.a.graph) throw Error("the network is another one than that which was measured");
+  if (fingerprint(graph) != t.a.graph) throw Error("the network has changed since it was measured");
   const records::ScheduleLine* line = records.schedule(t.a.schedule);
-  if (line == nullptr) throw Error("its records do not hold the schedule");
+  if (line == nullptr) throw Error("its records do not contain the schedule");
   device.require(what.gpus, what.precision);
   Schedule schedule = schedule_from_text(line->text);
   schedule.graph = graph.name();

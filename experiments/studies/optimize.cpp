@@ -99,7 +99,7 @@ class Optimizer {
 
   void take_best_so_far(const std::string& scheduler) {
     const auto it = so_far_.find(scheduler);
-    if (it == so_far_.end()) return miss(scheduler, "its search did not end in time; give a larger --budget");
+    if (it == so_far_.end()) return miss(scheduler, "its search did not finish in time; use a larger --budget");
     const Case what = case_of(scheduler);
     Found found{.schedule = it->second, .seconds = spent_[scheduler]};
     found.schedule.graph = costs_.graph().name();
@@ -149,7 +149,7 @@ class Optimizer {
     std::vector<std::vector<double>> samples(finalists.size());
     for (int turn = 0; turn < kTurns; ++turn)
       for (std::size_t i = 0; i < finalists.size(); ++i) {
-        if (report_) report_("the best again, in turns" + best());
+        if (report_) report_("measuring the best again, in alternation" + best());
         const std::vector<double> more = executors[i]->sample(kRunsATurn);
         samples[i].insert(samples[i].end(), more.begin(), more.end());
       }

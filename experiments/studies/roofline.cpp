@@ -17,7 +17,7 @@ double solo_ms(Device& device, const Graph& graph, Precision precision) {
   const std::unique_ptr<CostModel> costs = device.costs(graph, precision);
   const OpId op = graph.size() - 1;
   if (!costs->stage_known({.strategy = Strategy::concurrent, .groups = {{op}}}) && !device.measures())
-    throw Error("nothing is recorded about what the device can do at best in " + to_string(precision) +
+    throw Error("the peak rates of the device are not recorded in " + to_string(precision) +
                 "; run opsched roofline on the GPU first");
   return costs->operator_ms(op);
 }
@@ -59,7 +59,7 @@ TimeSpent time_spent(const Trace& trace, int multiprocessors) {
   std::map<double, std::pair<int, std::int64_t>> changes;  // kernels and blocks more from then on
   for (const TraceEvent& e : trace.events) {
     if (e.kind != TraceEvent::Kind::compute || trace.rows[e.row].device != 0) continue;
-    if (e.blocks == 0) throw Error("a simulated run does not say how large its kernels were; trace on a GPU");
+    if (e.blocks == 0) throw Error("a simulated run has no kernel sizes; trace on a GPU");
     ++spent.kernels;
     changes[e.start].first += 1, changes[e.start].second += e.blocks;
     changes[e.end].first -= 1, changes[e.end].second -= e.blocks;

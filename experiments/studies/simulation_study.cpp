@@ -201,10 +201,10 @@ void add_dag(std::vector<Columns>& columns, SyntheticCost& cost, const Simulatio
 
 /// By Measure: its name in records, and what a table says of it.
 constexpr std::pair<const char*, const char*> kMeasures[] = {
-    {"makespan", "makespan in ms, mean +- half the 95% confidence band"},
-    {"share", "makespan as a share of running everything one after another, mean +- half the 95% confidence band"},
+    {"makespan", "makespan in ms, mean +- half the 95% confidence interval"},
+    {"share", "makespan as a fraction of sequential execution, mean +- half the 95% confidence interval"},
     {"time", "processor time to schedule in ms, median"},
-    {"gap", "distance from the proved optimum in %, mean +- half the 95% confidence band"}};
+    {"gap", "distance from the proved optimum in %, mean +- half the 95% confidence interval"}};
 
 /// Mean of a sample and half its 95% confidence band (Student's t), of which a single value has none.
 struct Band {
@@ -283,8 +283,8 @@ void run_simulation(const SimulationStudy& study, const SimulationOptions& optio
       const records::Record* there = file.records().find(key);
       if (there == nullptr || (replace && file.made(key) == nullptr)) return false;
       if (!same_settings(*there) && !replace)
-        throw Error("the records hold the study '" + study.name + "' with other settings (" +
-                    file.records().run_of(*there).command + "); name another folder, or replace them with --fresh");
+        throw Error("the records contain the study '" + study.name + "' with other settings (" +
+                    file.records().run_of(*there).command + "); use another folder, or replace them with --fresh");
       return same_settings(*there);
     });
   };

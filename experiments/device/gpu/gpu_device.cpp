@@ -67,7 +67,7 @@ class GpuDevice final : public Device {
     }
     name_ = measuring_folder_name(kind, facts_.kernels);
     if (through_host_ && options.profile.empty())
-      throw Error("--through-host needs --profile FOLDER: what it measures must not mix with other transfers");
+      throw Error("--through-host needs --profile FOLDER, because its measurements must not mix with other transfers");
     folder_ = options.profile.empty() ? "results/" + name_ : options.profile;
   }
 
@@ -156,7 +156,7 @@ class GpuDevice final : public Device {
     options.precision = precision;
     options.cache_file = kernel_cache_file(facts_.name, precision);
     if (options.cache_file.empty() && report_)
-      report_("kernel choices are not kept: neither XDG_CACHE_HOME nor HOME is set");
+      report_("kernel choices are not stored: neither XDG_CACHE_HOME nor HOME is set");
     options.device_ids = gpu_ids_;
     options.through_host = through_host_;
     options.progress = report_;
