@@ -9,8 +9,8 @@
 namespace opsched {
 
 double quantile(std::vector<double> values, double q) {
-  if (values.empty()) throw Error("no values, so no quantile of them");
-  if (!(q >= 0 && q <= 1)) throw Error("a quantile's part lies between 0 and 1");
+  if (values.empty()) throw Error("no values, so there is no quantile");
+  if (!(q >= 0 && q <= 1)) throw Error("a quantile must be between 0 and 1");
   std::ranges::sort(values);
   const double at = q * static_cast<double>(values.size() - 1);
   const auto below = static_cast<std::size_t>(at);

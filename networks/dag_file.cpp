@@ -57,7 +57,7 @@ class Lines {
     double value = 0;
     const auto [end, status] = std::from_chars(word.data(), word.data() + word.size(), value);
     if (status != std::errc() || end != word.data() + word.size() || !std::isfinite(value) || value < 0)
-      fail(what + " must be a number that is not negative, not '" + std::string(word) + "'");
+      fail(what + " must be a non-negative number, not '" + std::string(word) + "'");
     return value;
   }
 

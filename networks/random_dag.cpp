@@ -39,7 +39,7 @@ void check(const RandomDagOptions& o) {
     refuse(std::to_string(o.layers) + " layers have room for at most " +
            std::to_string(std::int64_t{10} * o.layers * (o.layers - 2) + 2) + " operators, not " +
            std::to_string(o.operators));
-  if (!(o.ratio >= 0 && std::isfinite(o.ratio))) refuse("ratio must be a number that is not negative");
+  if (!(o.ratio >= 0 && std::isfinite(o.ratio))) refuse("ratio must be a non-negative number");
   if (o.rows < 1) refuse("rows must be at least 1, not " + std::to_string(o.rows));
 }
 

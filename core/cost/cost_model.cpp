@@ -10,7 +10,7 @@ const Topology& Latencies::topology() const {
 }
 
 std::unique_ptr<CostModel> CostModel::of(const Graph&) {
-  throw Error("the costs of graph '" + graph().name() + "' say nothing of its operators split into strips");
+  throw Error("the costs of graph '" + graph().name() + "' do not include operators split into strips");
 }
 
 ScheduledCosts::ScheduledCosts(CostModel& whole, const Schedule& schedule)

@@ -28,7 +28,7 @@ SyntheticCost::SyntheticCost(Graph graph, std::vector<double> ms, std::vector<do
       utilisation_[id] = 1;
     }
     if (!(ms_[id] >= 0 && std::isfinite(ms_[id])))
-      throw Error("operator '" + graph_.op(id).name + "': its latency must be a number that is not negative");
+      throw Error("operator '" + graph_.op(id).name + "': its latency must be a non-negative number");
     if (!(utilisation_[id] > 0 && utilisation_[id] <= 1))
       throw Error("operator '" + graph_.op(id).name + "': its utilisation must be above 0 and at most 1");
   }
@@ -40,10 +40,10 @@ SyntheticCost::SyntheticCost(Graph graph, std::vector<double> ms, std::vector<do
     const auto it = std::ranges::lower_bound(preds, producer);
     if (it == preds.end() || *it != producer)
       throw Error("operator '" + graph_.op(consumer).name + "' does not read operator " + std::to_string(producer) +
-                  ": no transfer to cost");
+                  ", so there is no transfer");
     if (!(cost >= 0 && std::isfinite(cost)))
       throw Error("operator '" + graph_.op(consumer).name + "': the transfer of '" + graph_.op(producer).name +
-                  "' must be a number that is not negative");
+                  "' must be a non-negative number");
     transfer_[first_[consumer] + (it - preds.begin())] = cost;
   }
 }
@@ -61,7 +61,7 @@ double SyntheticCost::share(const Graph& graph, OpId id) const {
 
 std::unique_ptr<CostModel> SyntheticCost::of(const Graph& graph) {
   if (!graph_.splits().empty() || graph.unsplit().size() != graph_.size())
-    throw Error("synthetic costs of graph '" + graph_.name() + "' say nothing of graph '" + graph.name() + "'");
+    throw Error("synthetic costs of graph '" + graph_.name() + "' do not apply to graph '" + graph.name() + "'");
   std::vector<double> ms, utilisation;
   std::vector<SyntheticTransfer> transfers;
   for (OpId id = 0; id < graph.size(); ++id) {
@@ -98,7 +98,8 @@ double SyntheticCost::stage_ms(const Stage& stage) {
 
 void SyntheticCost::join(const Topology& topology, double local_bytes_per_ms) {
   if (!(local_bytes_per_ms > 0 && std::isfinite(local_bytes_per_ms)))
-    throw Error("synthetic costs of graph '" + graph_.name() + "': the links' bandwidth must be above 0 bytes a ms");
+    throw Error("synthetic costs of graph '" + graph_.name() +
+                "': the bandwidth of links must be above 0 bytes per ms");
   topology_ = topology;
   local_bytes_per_ms_ = local_bytes_per_ms;
 }

@@ -28,7 +28,7 @@ LinkKind parse_link_kind(const std::string& name) {
 Topology::Topology(int host_devices, int process_devices)
     : host_devices_(host_devices), process_devices_(process_devices) {
   if (host_devices < 0 || process_devices < 0)
-    throw Error("the devices of a host, or of a process, cannot be fewer than 0 (0: no limit)");
+    throw Error("the number of devices of a host or process cannot be negative (0: no limit)");
   if (host_devices > 0 && process_devices > 0 && host_devices % process_devices != 0)
     throw Error("processes of " + std::to_string(process_devices) + " devices do not fill a host of " +
                 std::to_string(host_devices) + ": a process has devices of one host");
@@ -46,9 +46,9 @@ bool Topology::all_local(int devices) const {
 
 void Topology::state(LinkKind kind, LinkCost cost) {
   if (!(cost.latency_ms >= 0 && std::isfinite(cost.latency_ms)))
-    throw Error("link '" + to_string(kind) + "': its latency must be a number of ms that is not negative");
+    throw Error("link '" + to_string(kind) + "': its latency must be a non-negative number of ms");
   if (!(cost.bytes_per_ms > 0 && std::isfinite(cost.bytes_per_ms)))
-    throw Error("link '" + to_string(kind) + "': its bandwidth must be above 0 bytes a ms");
+    throw Error("link '" + to_string(kind) + "': its bandwidth must be above 0 bytes per ms");
   links_[kind] = cost;
 }
 

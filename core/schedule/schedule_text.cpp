@@ -36,7 +36,7 @@ std::vector<int> read_numbers(std::string_view text) {
     int number = -1;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
     if (error != std::errc{} || end != word.data() + word.size() || number < 0)
-      throw Error("not the text of a schedule: '" + std::string(word) + "' is no number");
+      throw Error("not the text of a schedule: '" + std::string(word) + "' is not a number");
     numbers.push_back(number);
   }
   return numbers;

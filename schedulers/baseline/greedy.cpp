@@ -64,9 +64,9 @@ Schedule make_greedy(const SchedulerRequest& request) {
 
 SchedulerInfo greedy_scheduler() {
   return {.name = "greedy",
-          .summary = "a stage grows by the ready operator that gains most, as long as the cost model agrees",
+          .summary = "extends a stage by the ready operator with the largest gain, as long as there is a gain",
           .max_devices = 1,
-          .options = {{"groups", "most operators in a stage: a number (default 16) or 'unlimited'"}},
+          .options = {{"groups", "maximum number of operators in a stage, or 'unlimited' (default 16)"}},
           .make = make_greedy};
 }
 

@@ -15,7 +15,7 @@ Schedule make_sequential(const SchedulerRequest& request) {
 
 SchedulerInfo sequential_scheduler() {
   return {.name = "sequential",
-          .summary = "one operator a stage, in topological order",
+          .summary = "one operator per stage, in topological order",
           .max_devices = 1,
           .options = {},
           .make = make_sequential};

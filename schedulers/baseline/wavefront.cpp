@@ -34,7 +34,7 @@ SchedulerInfo wavefront_scheduler() {
   return {.name = "wavefront",
           .summary = "every ready operator at once, level by level ('greedy' in the IOS paper)",
           .max_devices = 1,
-          .options = {{"groups", "most operators in a stage: a number or 'unlimited' (default)"}},
+          .options = {{"groups", "maximum number of operators in a stage, or 'unlimited' (default)"}},
           .make = make_wavefront};
 }
 

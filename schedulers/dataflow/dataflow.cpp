@@ -41,7 +41,7 @@ SchedulerInfo dataflow_scheduler() {
           .max_devices = 1,
           .options = {{"allocation", "opara (default), nimble, or chains: as few streams as the graph is wide"},
                       {"order", "launch order: critical-path (default), resource (Opara's) or topological"},
-                      {"streams", "most streams: a number (default 16) or 'unlimited'"}},
+                      {"streams", "maximum number of streams, or 'unlimited' (default 16)"}},
           .make = make_dataflow};
 }
 

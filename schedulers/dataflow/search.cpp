@@ -235,16 +235,16 @@ Schedule make_search(const SchedulerRequest& request) {
 
 SchedulerInfo dataflow_search_scheduler() {
   return {.name = "dataflow-search",
-          .summary = "searches streams, launch orders and priorities without barriers; whole schedules compared",
+          .summary = "searches streams, launch orders and priorities without barriers, and compares whole schedules",
           .max_devices = 1,
-          .options = {{"streams", "most streams (default 16)"},
-                      {"tries", "simulated changes an operator (default 20)"},
+          .options = {{"streams", "maximum number of streams (default 16)"},
+                      {"tries", "simulated moves per operator (default 20)"},
                       {"verify",
-                       "most whole schedules to compare, by measuring where the costs are measured, else by what is "
-                       "recorded (default 24; 0: trust the model)"},
-                      {"priority", "yes (default): also try priorities of kernels; no"},
-                      {"ios", "yes (default): also begin with the stages of ios-both; no"},
-                      {"seed", "of the random changes (default 1)"}},
+                       "maximum number of whole schedules to compare, by measuring or by recorded latencies (default "
+                       "24; 0: use the model only)"},
+                      {"priority", "yes (default): also try kernel priorities; no"},
+                      {"ios", "yes (default): also start from the stages of ios-both; no"},
+                      {"seed", "seed of the random moves (default 1)"}},
           .make = make_search};
 }
 

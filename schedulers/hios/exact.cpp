@@ -226,11 +226,11 @@ Schedule make_exact(const SchedulerRequest& request) {
 
 SchedulerInfo exact_scheduler() {
   return {.name = "exact",
-          .summary = "the least makespan of all, proved by branch and bound; synthetic costs only",
+          .summary = "the optimal makespan, proved by branch and bound; synthetic costs only",
           .max_devices = 0,
           .max_operators = 12,
-          .options = {{"window", "most operators in a stage: a number or 'unlimited' (default)"},
-                      {"nodes", "give up after so many partial schedules: a number (default 1000000) or 'unlimited'"}},
+          .options = {{"window", "maximum number of operators in a stage, or 'unlimited' (default)"},
+                      {"nodes", "maximum number of partial schedules, or 'unlimited' (default 1000000)"}},
           .make = make_exact};
 }
 

@@ -51,7 +51,8 @@ Schedule make_heft(const SchedulerRequest& request) {
 SchedulerInfo heft_scheduler() {
   return with_split_option(
       {.name = "heft",
-       .summary = "every operator to the device where it finishes first, in gaps, too (HEFT, TPDS 2002)",
+       .summary =
+           "assigns every operator to the device where it finishes first, with insertion into gaps (HEFT, TPDS 2002)",
        .max_devices = 0,
        .options = {},
        .make = make_heft});

@@ -70,28 +70,30 @@ SchedulerInfo inter_gpu(std::string name, std::string summary, FirstStep place) 
 }
 
 SchedulerInfo full(std::string name, std::string summary, FirstStep place) {
-  return with_split_option({.name = std::move(name),
-                            .summary = std::move(summary),
-                            .max_devices = 0,
-                            .options = {{"window", "operators in the sliding window, most in a stage (default 2)"}},
-                            .make = [place](const SchedulerRequest& request) {
-                              return make_hios(request, place, OptionReader(request.options).integer("window", 2, 1));
-                            }});
+  return with_split_option(
+      {.name = std::move(name),
+       .summary = std::move(summary),
+       .max_devices = 0,
+       .options = {{"window", "size of the sliding window: maximum number of operators in a stage (default 2)"}},
+       .make = [place](const SchedulerRequest& request) {
+         return make_hios(request, place, OptionReader(request.options).integer("window", 2, 1));
+       }});
 }
 
 }  // namespace
 
 SchedulerInfo hios_lp_scheduler() {
-  return full("hios-lp", "longest paths to devices, then concurrent stages by a sliding window (HIOS-LP)",
+  return full("hios-lp",
+              "assigns longest paths to devices, then forms concurrent stages with a sliding window (HIOS-LP)",
               hios_lp_orders);
 }
 
 SchedulerInfo hios_mr_scheduler() {
-  return full("hios-mr", "mapping recording, then concurrent stages by a sliding window (HIOS-MR)", hios_mr_orders);
+  return full("hios-mr", "mapping recording, then concurrent stages with a sliding window (HIOS-MR)", hios_mr_orders);
 }
 
 SchedulerInfo hios_lp_inter_scheduler() {
-  return inter_gpu("hios-lp-inter", "the first step of hios-lp: longest paths to devices", hios_lp_orders);
+  return inter_gpu("hios-lp-inter", "the first step of hios-lp: assigns longest paths to devices", hios_lp_orders);
 }
 
 SchedulerInfo hios_mr_inter_scheduler() {

@@ -13,7 +13,7 @@ namespace {
 double checked(double value, const Graph& graph, OpId op, const char* what) {
   if (!(value >= 0 && std::isfinite(value)))
     throw Error("operator '" + graph.op(op).name + "': its " + what + " is " + std::to_string(value) +
-                " ms; it must be a number that is not negative");
+                " ms; it must be a non-negative number");
   return value;
 }
 

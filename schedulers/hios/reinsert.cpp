@@ -202,13 +202,13 @@ Schedule make_reinsert(const SchedulerRequest& request) {
 SchedulerInfo reinsert_scheduler() {
   return with_split_option(
       {.name = "reinsert",
-       .summary = "starts from hios-lp, hios-mr and heft and moves operators one at a time, by annealing",
+       .summary = "starts from hios-lp, hios-mr and heft, and moves single operators by simulated annealing",
        .max_devices = 0,
-       .options = {{"window", "most operators in a stage (default 3)"},
+       .options = {{"window", "maximum number of operators in a stage (default 3)"},
                    {"iterations",
-                    "moves to try (default 150 an operator, but 2500 to 40000, fewer above 2000 operators)"},
-                   {"seconds", "stop after this time; results then depend on the machine (default no limit)"},
-                   {"seed", "of the random moves (default 1)"}},
+                    "number of moves (default 150 per operator, but 2500 to 40000, fewer above 2000 operators)"},
+                   {"seconds", "time limit; results then depend on the machine (default: no limit)"},
+                   {"seed", "seed of the random moves (default 1)"}},
        .make = make_reinsert});
 }
 

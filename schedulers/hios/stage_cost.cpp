@@ -56,7 +56,7 @@ double StageCost::synthetic(std::span<const int> ops) {
 double StageCost::checked(double ms, const Stage& stage) const {
   if (ms >= 0 && std::isfinite(ms)) return ms;
   throw Error("operator '" + problem_->cost().graph().op(stage.groups[0][0]).name + "': a stage with it takes " +
-              std::to_string(ms) + " ms; it must be a number that is not negative");
+              std::to_string(ms) + " ms; it must be a non-negative number");
 }
 
 double StageCost::operator()(std::span<const int> ops) {

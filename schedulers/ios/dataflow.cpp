@@ -92,9 +92,9 @@ Schedule without_barriers(const Graph& graph, const Schedule& barrier, int strea
 
 SchedulerInfo ios_dataflow_scheduler() {
   std::map<std::string, std::string> options = ios_option_texts();
-  options["streams"] = "most streams, unless a stage has more groups (16)";
+  options["streams"] = "maximum number of streams, unless a stage has more groups (16)";
   return {.name = "ios-dataflow",
-          .summary = "the stages and merges of ios-both without barriers: order and streams only",
+          .summary = "the stages and merges of ios-both without barriers, as an order and streams",
           .max_devices = 1,
           .options = options,
           .make = make_ios_dataflow};

@@ -31,18 +31,15 @@ SchedulerInfo info(const std::string& name, const std::string& summary, bool con
 
 std::map<std::string, std::string> ios_option_texts() {
   return {
-      {"r", "most operators in a group, or unlimited (3)"},
-      {"s", "most groups in a stage, or unlimited (8)"},
-      {"enumeration", "endings that may be stages: single-source (as the paper's code) or components (as its text)"},
+      {"r", "maximum number of operators in a group, or unlimited (3)"},
+      {"s", "maximum number of groups in a stage, or unlimited (8)"},
+      {"enumeration", "allowed endings: single-source (as in the paper's code) or components (as in its text)"},
       {"max-part-size",
-       "a block without parts is cut into runs of this many operators, those that are too wide into smaller ones "
-       "(100)"},
-      {"tolerance", "how far from the best schedule the search may stop measuring, as a fraction (0.01)"},
-      {"max-measured", "stages after which the search stops measuring and takes what it has, or unlimited (unlimited)"},
-      {"patience",
-       "stages of a part after which the search leaves it, unless it gained more than the tolerance, or unlimited "
-       "(200)"},
-      {"exhaustive", "yes: the latency of every stage is asked (no)"},
+       "divide a block without parts into runs of this many operators, and smaller ones where it is too wide (100)"},
+      {"tolerance", "stop measuring when the schedule is within this fraction of the best possible one (0.01)"},
+      {"max-measured", "maximum number of stages to measure, or unlimited (unlimited)"},
+      {"patience", "stop a part after measuring this many stages with a gain below the tolerance, or unlimited (200)"},
+      {"exhaustive", "yes: measure every stage (no)"},
   };
 }
 
@@ -63,15 +60,15 @@ IosSearchOptions ios_search_options(const SchedulerOptions& options) {
 }
 
 SchedulerInfo ios_merge_scheduler() {
-  return info("ios-merge", "IOS's dynamic program over merged convolutions only (MLSys 2021)", false, true);
+  return info("ios-merge", "IOS's dynamic program, merged convolutions only (MLSys 2021)", false, true);
 }
 
 SchedulerInfo ios_parallel_scheduler() {
-  return info("ios-parallel", "IOS's dynamic program over concurrent stages only (MLSys 2021)", true, false);
+  return info("ios-parallel", "IOS's dynamic program, concurrent stages only (MLSys 2021)", true, false);
 }
 
 SchedulerInfo ios_both_scheduler() {
-  return info("ios-both", "IOS's dynamic program over concurrent and merged stages (MLSys 2021)", true, true);
+  return info("ios-both", "IOS's dynamic program, concurrent and merged stages (MLSys 2021)", true, true);
 }
 
 }  // namespace opsched

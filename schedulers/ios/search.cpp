@@ -285,8 +285,9 @@ IosResult ios_search(const SchedulerRequest& request, const IosSearchOptions& op
                      const std::function<void(const Schedule&)>& found) {
   IosResult result = ios_search(request.cost, options, request.progress, found);
   if (result.stats.cuts > 0 && request.note)
-    request.note("parts of the graph are too wide for one search: cut in two " + std::to_string(result.stats.cuts) +
-                 " times, into " + std::to_string(result.stats.parts) + " parts that stages do not reach across");
+    request.note("parts of the graph are too wide for one search and were cut in two " +
+                 std::to_string(result.stats.cuts) + " times, into " + std::to_string(result.stats.parts) +
+                 " parts; stages do not cross parts");
   return result;
 }
 

@@ -138,12 +138,13 @@ Schedule make_verified(const SchedulerRequest& request) {
 
 SchedulerInfo ios_verified_scheduler() {
   std::map<std::string, std::string> options = ios_option_texts();
-  options["mix"] = "yes: also mix the schedules part by part, as long as the whole gets faster (yes)";
-  return {.name = "ios-verified",
-          .summary = "the fastest whole schedule of ios-both, ios-parallel, wavefront, greedy, dataflow and mixes",
-          .max_devices = 1,
-          .options = options,
-          .make = make_verified};
+  options["mix"] = "yes: also combine schedules part by part while the whole gets faster (yes)";
+  return {
+      .name = "ios-verified",
+      .summary = "the fastest whole schedule of ios-both, ios-parallel, wavefront, greedy, dataflow and combinations",
+      .max_devices = 1,
+      .options = options,
+      .make = make_verified};
 }
 
 }  // namespace opsched

@@ -36,9 +36,9 @@ Schedule make_data_parallel(const SchedulerRequest& request) {
 
 SchedulerInfo data_parallel_scheduler() {
   return {.name = "data-parallel",
-          .summary = "every operator split by images over the devices, where that is faster than one device",
+          .summary = "splits every operator by images over the devices, if that is faster than one device",
           .max_devices = 0,
-          .options = {{"streams", "most streams of a device, as dataflow's (default 16)"}},
+          .options = {{"streams", "maximum number of streams per device, as in dataflow (default 16)"}},
           .make = make_data_parallel};
 }
 

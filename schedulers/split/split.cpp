@@ -160,15 +160,16 @@ SchedulerInfo split_scheduler() {
   return {
       .name = "split",
       .summary =
-          "splits blocks into strips of rows or images over the devices, or 2, 4, 8, ... of them, where that is faster",
+          "splits blocks into strips of rows or images over the devices, or over 2, 4, 8, ... of them, if that is "
+          "faster",
       .max_devices = 0,
-      .options =
-          {{"strips", "of a split operator (default: as many as the devices that are used)"},
-           {"along", "what strips divide: rows or images (default: images, if there is one for each strip)"},
-           {"rounds", "over all blocks, to change the choice of each (default 2)"},
-           {"streams", "most streams of a device, as dataflow's (default: the better of 16 and 1)"},
-           {"measured",
-            "best candidates of each number of devices that are timed, where schedules are measured (default 6)"}},
+      .options = {{"strips", "number of strips of a split operator (default: the number of devices used)"},
+                  {"along", "what strips divide: rows or images (default: images, if there is one for each strip)"},
+                  {"rounds", "number of passes over all blocks that change the choice of each (default 2)"},
+                  {"streams", "maximum number of streams per device, as in dataflow (default: the better of 16 and 1)"},
+                  {"measured",
+                   "number of best candidates that are timed for each number of devices, if schedules can be measured "
+                   "(default 6)"}},
       .make = make_split};
 }
 

@@ -34,7 +34,7 @@ Schedule make_with_splits(const SchedulerInfo& plain, SchedulerRequest request) 
 SchedulerInfo with_split_option(SchedulerInfo info) {
   SchedulerInfo more = info;
   more.options["split"] =
-      "rows or images: operators become strips of them, one a device, where that is faster (default none)";
+      "rows or images: split operators into such strips, one per device, if that is faster (default none)";
   more.make = [plain = std::move(info)](const SchedulerRequest& request) { return make_with_splits(plain, request); };
   return more;
 }

@@ -85,7 +85,7 @@ void Profile::add_facts(const DeviceFacts& other) {
     throw Error("it was measured with other kernels (" + described(device_.kernels) + ") than those in use (" +
                 described(other.kernels) +
                 "); after 'opsched tune' or a change of kernels, measure into another folder (--profile, --out), or "
-                "delete it to measure it anew");
+                "delete this one to measure again");
   DeviceFacts sum = device_;
   sum.kernels = other.kernels;
   sum.compute_capability = std::max(device_.compute_capability, other.compute_capability);
@@ -138,7 +138,7 @@ double Profile::transfer_ms(int from, int to, std::int64_t bytes) const {
     throw Error("the profile of '" + device_.name + "' has no transfers: measure it on a host with several GPUs");
   throw Error("the profile of '" + device_.name + "' has no transfers over links of kind '" + to_string(kind) +
               "', which join devices " + std::to_string(from) + " and " + std::to_string(to) +
-              ": measure them, or state what they cost");
+              ": measure them, or state their cost");
 }
 
 std::int64_t Profile::link_class(int from, int to) const {
@@ -198,7 +198,7 @@ void Profile::merge(const Profile& other) {
   add_facts(other.device_);
   for (const auto& [key, record] : other.stages_) record_stage(key, record);
   if (topology_ != other.topology_)
-    throw Error("the profiles of '" + device_.name + "' were measured on devices that are joined in different ways");
+    throw Error("the profiles of '" + device_.name + "' were measured on devices that are connected in different ways");
   for (const auto& [kind, transfers] : other.transfers_)
     for (const auto& [key, record] : transfers)
       record_transfer(std::get<0>(key), std::get<1>(key), std::get<2>(key), record, kind);

@@ -61,7 +61,7 @@ template <class Int>
 Int integer(const json& j) {
   const bool whole = j.is_number_unsigned() ? std::in_range<Int>(j.get<std::uint64_t>())
                                             : j.is_number_integer() && std::in_range<Int>(j.get<std::int64_t>());
-  if (!whole) throw Error("'" + printable(j.dump(-1, ' ', true), 60) + "' is no whole number, or too large");
+  if (!whole) throw Error("'" + printable(j.dump(-1, ' ', true), 60) + "' is not an integer, or is too large");
   return j.get<Int>();
 }
 
@@ -145,7 +145,7 @@ void check_header(const json& j, const char* format) {
   if (!j.is_object() || j.value("format", "") != format) throw Error("it is no " + std::string(format) + " file");
   const int version = integer<int>(j.at("version"));
   if (version != kVersion)
-    throw Error("it has format version " + std::to_string(version) + ", this program reads " +
+    throw Error("it has format version " + std::to_string(version) + ", but this program reads " +
                 std::to_string(kVersion) + "; measure again, or use the program that wrote it");
 }
 
@@ -314,7 +314,7 @@ Profile Profile::load(const std::string& path) {
   const std::string journal = journal_path(path);
   if (exists(path) || !exists(journal)) profile.read_file_text(path, read_file(path));
   if (exists(journal)) profile.read_journal(journal, read_file(journal));
-  if (profile.device_.name.empty()) throw Error("profile '" + path + "' names no device");
+  if (profile.device_.name.empty()) throw Error("profile '" + path + "' does not name a device");
   return profile;
 }
 

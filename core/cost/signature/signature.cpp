@@ -288,7 +288,7 @@ std::string StageSigner::stage(const Stage& stage) const {
         for (const Read& read : reads_[id][t]) {
           if (const Place* place = inside(read)) {
             if (place->group != static_cast<int>(g))
-              throw Error("the groups of a stage depend on each other: they have no latency side by side");
+              throw Error("the groups of a stage depend on each other, so they cannot run in parallel");
             local.push_back(std::to_string(place->position));
           } else if (const auto it = std::ranges::lower_bound(shared, read.what);
                      it != shared.end() && *it == read.what) {

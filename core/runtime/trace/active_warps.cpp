@@ -19,7 +19,7 @@ std::vector<WarpSample> active_warps(const Trace& trace, int device) {
     change[e.end] -= warps;
   }
   if (change.empty() || trace.multiprocessors == 0)
-    throw Error("active warps are known only of kernels that ran on a GPU");
+    throw Error("active warps are only known for kernels that ran on a GPU");
   std::vector<WarpSample> samples;
   if (change.begin()->first > 0) samples.push_back({0, 0});
   double warps = 0;

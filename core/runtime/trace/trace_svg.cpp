@@ -132,7 +132,7 @@ class Picture {
     };
     for (const auto& [kind, fill] : colours_) entry(kind, fill, false);
     if (std::ranges::any_of(trace_.events, &TraceEvent::critical))
-      entry("critical path: each waited for the one before it", "none", true);
+      entry("critical path: each event waited for the previous one", "none", true);
   }
 
   void axis(double bottom) {
@@ -164,7 +164,7 @@ class Picture {
     title << e.name;
     for (const std::string* line : {&e.kernel, &e.layers, &e.shape})
       if (!line->empty()) title << "\n" << *line;
-    title << "\n" << 1000 * (e.end - e.start) << " us" << (e.estimated ? " (estimated inside its stage)" : "");
+    title << "\n" << 1000 * (e.end - e.start) << " us" << (e.estimated ? " (estimated within its stage)" : "");
     if (e.solo_ms > 0) title << ", alone " << 1000 * e.solo_ms << " us";
     if (e.stage >= 0) title << ", stage " << e.stage;
     if (e.waited_for.event >= 0)

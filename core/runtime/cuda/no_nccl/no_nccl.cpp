@@ -6,8 +6,8 @@ namespace opsched {
 
 std::unique_ptr<PartRuntime> make_cuda_parts(ProcessGroup&, CudaPartsSource) {
   throw Error(
-      "GPUs of several processes need NCCL, and this build has none: install it (Debian and Ubuntu: libnccl-dev of "
-      "NVIDIA's repository) beside MPI and configure again");
+      "GPUs of several processes need NCCL, which this build does not have: install it (Debian and Ubuntu: libnccl-dev "
+      "from NVIDIA's repository) in addition to MPI and configure again");
 }
 
 }  // namespace opsched

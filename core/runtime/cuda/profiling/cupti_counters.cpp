@@ -41,8 +41,9 @@ class Finally {
 void check(CUptiResult status, const char* function) {
   if (status == CUPTI_ERROR_INSUFFICIENT_PRIVILEGES || status == CUPTI_ERROR_VIRTUALIZED_DEVICE_INSUFFICIENT_PRIVILEGES)
     throw Error(
-        "the driver refuses performance counters to this user (ERR_NVGPUCTRPERM): run as root, or load the driver with "
-        "NVreg_RestrictProfilingToAdminUsers=0; without --counters warps are derived from activity records");
+        "the driver does not allow performance counters for this user (ERR_NVGPUCTRPERM): run as root, or load the "
+        "driver with NVreg_RestrictProfilingToAdminUsers=0; without --counters, warps are derived from activity "
+        "records");
   cupti_check(status, function);
 }
 
@@ -122,7 +123,7 @@ std::vector<Counted> decoded(CUpti_PmSampling_Object* sampling, CUpti_Profiler_H
   decode.counterDataImageSize = image.size();
   OPSCHED_CALL(cuptiPmSamplingDecodeData, CUpti_PmSampling_DecodeData_Params, decode);
   if (decode.overflow || decode.decodeStopReason == CUPTI_PM_SAMPLING_DECODE_STOP_REASON_COUNTER_DATA_FULL)
-    throw Error("the run is too long for a sample every microsecond: count warps of a block, or without --counters");
+    throw Error("the run is too long to sample every microsecond: use a single block, or omit --counters");
   CUpti_PmSampling_GetCounterDataInfo_Params info{};
   info.pCounterDataImage = image.data();
   info.counterDataImageSize = image.size();
@@ -222,7 +223,7 @@ std::vector<WarpSample> count_warps(int gpu, const std::function<void()>& run) {
 #else
 
 std::vector<WarpSample> count_warps(int, const std::function<void()>&) {
-  throw Error("this build cannot read counters: it was made with a CUDA toolkit before 12.6");
+  throw Error("this build cannot read counters: it was built with a CUDA toolkit older than 12.6");
 }
 
 #endif
