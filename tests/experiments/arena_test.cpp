@@ -114,9 +114,9 @@ TEST_F(ArenaRecords, RankWhatTheValidatorAccepts) {
   for (const ArenaRefusal& one : found[0].refused) why[one.what.scheduler] = one.why;
   ASSERT_EQ(why.size(), 4u);
   EXPECT_TRUE(contains(why["broken"], "stage")) << why["broken"];
-  EXPECT_TRUE(contains(why["lost"], "not kept")) << why["lost"];
+  EXPECT_TRUE(contains(why["lost"], "not stored")) << why["lost"];
   EXPECT_TRUE(contains(why["older"], "kernels old")) << why["older"];
-  EXPECT_TRUE(contains(why["elsewhere"], "another graph")) << why["elsewhere"];
+  EXPECT_TRUE(contains(why["elsewhere"], "graph differs")) << why["elsewhere"];
 }
 
 TEST_F(ArenaRecords, MeasurementsOfASchedulePassToWhoeverFindsIt) {

@@ -234,7 +234,7 @@ TEST(Bench, AnInterruptedRunKeepsItsResultsAndGoesOn) {
 
   const ProgramResult resumed = run_program(bench_line(args));
   EXPECT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_TRUE(contains(resumed.err, std::to_string(kept) + " records kept")) << resumed.err;
+  EXPECT_TRUE(contains(resumed.err, std::to_string(kept) + " records are in")) << resumed.err;
   EXPECT_EQ(standing(dir.file("out")).size(), 3U);
   EXPECT_TRUE(contains(read_file(file), "\"end\""));
 }

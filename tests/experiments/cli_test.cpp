@@ -133,7 +133,7 @@ TEST(Cli, SchedulesAreFoundKeptAndRun) {
   EXPECT_EQ(output_of("schedule squeezenet --scheduler ios-both --format json" + profile), read_file(file));
 
   const std::string run = output_of("run squeezenet --schedule " + file + profile);
-  EXPECT_TRUE(contains(run, " images a second")) << run;
+  EXPECT_TRUE(contains(run, " images per second")) << run;
   EXPECT_TRUE(contains(run, "ms, simulated; replayed from")) << run;
   const std::string numbers = output_of("run squeezenet --device cpu --schedule " + file);
   EXPECT_TRUE(contains(numbers, "relative error")) << numbers;

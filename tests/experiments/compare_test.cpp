@@ -156,7 +156,7 @@ TEST(ProfilePlan, RehearsesAndKnowsWhatItHas) {
   for (const Record* record : records.standing()) EXPECT_EQ(records.run_of(*record).command, "opsched " + command);
   const ProgramResult again = run_program(command);
   EXPECT_EQ(again.code, 0);
-  EXPECT_TRUE(contains(again.out, "Everything is there already")) << again.out;
+  EXPECT_TRUE(contains(again.out, "Everything is already measured")) << again.out;
   EXPECT_EQ(run_program("profile --quick --device sim --profile " + made_up_profile()).code, 2);
 }
 

@@ -245,7 +245,7 @@ TEST_F(Figures, AnInterruptedRunGoesOn) {
   const std::string first = records().standing().front()->time;
   const ProgramResult resumed = reproduce("batches --no-cache");
   EXPECT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_TRUE(contains(resumed.err, "going on")) << resumed.err;
+  EXPECT_TRUE(contains(resumed.err, "continuing")) << resumed.err;
   EXPECT_EQ(records().runs().size(), 1U);
   EXPECT_EQ(records().standing().front()->time, first);
 }

@@ -114,9 +114,9 @@ TEST(Unfriendly, ACacheThatCannotBeWrittenIsSaidOnceAndNoFailure) {
   const ProgramResult result = run_program(
       "bench --network squeezenet --scheduler dataflow,greedy --cache /dev/null --profile " + made_up_profile());
   EXPECT_EQ(result.code, 0) << result.err;
-  const std::size_t first = result.err.find("schedules are not kept");
+  const std::size_t first = result.err.find("schedules are not stored");
   ASSERT_NE(first, std::string::npos) << result.err;
-  EXPECT_EQ(result.err.find("schedules are not kept", first + 1), std::string::npos) << result.err;
+  EXPECT_EQ(result.err.find("schedules are not stored", first + 1), std::string::npos) << result.err;
 }
 
 }  // namespace

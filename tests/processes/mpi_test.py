@@ -203,7 +203,7 @@ class SharedCases(SeveralProcesses):
         self.assertEqual(self.values(self.path / "together"), self.values(self.path / "alone"))
 
     def test_alone_or_unshared_they_are_refused(self):
-        self.assert_refused(run(PROGRAM, *self.WORDS, "--share-cases"), "there is one process")
+        self.assert_refused(run(PROGRAM, *self.WORDS, "--share-cases"), "there is only one process")
         self.assert_refused(run("mpirun", "-n", 2, PROGRAM, *self.WORDS, "--out", self.path / "none"),
                             "a replay runs in one process")
         self.assertFalse((self.path / "none").exists())

@@ -61,7 +61,7 @@ TEST(Topology, NeighboursShareProcessesAndHosts) {
 
 TEST(Topology, RefusesWhatCannotBe) {
   EXPECT_TRUE(contains(error_of([] { Topology(4, 3); }), "processes of 3 devices do not fill a host of 4"));
-  EXPECT_TRUE(contains(error_of([] { Topology(-1); }), "fewer than 0"));
+  EXPECT_TRUE(contains(error_of([] { Topology(-1); }), "cannot be negative"));
   EXPECT_TRUE(contains(error_of([] { parse_link_kind("nvlink"); }),
                        "unknown kind of link 'nvlink'; known: local, nccl, network"));
   Topology topology;
@@ -154,7 +154,7 @@ TEST(Topology, SchedulesAreOfTheLinksThatTheyWereMeasuredOn) {
   EXPECT_TRUE(contains(error_of([&] { profile.set_topology(Topology(2)); }), "measured on other links"));
   Profile unlike({.name = "A GPU"}, Precision::fp32);
   unlike.set_topology(Topology(2));
-  EXPECT_TRUE(contains(error_of([&] { unlike.merge(profile); }), "joined in different ways"));
+  EXPECT_TRUE(contains(error_of([&] { unlike.merge(profile); }), "connected in different ways"));
   profile.assume(Topology(2));
   EXPECT_NE(profile.find_schedule("graph", "1"), nullptr);
   EXPECT_NE(profile.find_schedule("graph", "2"), nullptr);

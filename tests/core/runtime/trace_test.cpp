@@ -185,7 +185,7 @@ TEST(Trace, PicturesHoldEveryEvent) {
   explain(trace, graph, test::random_schedule(graph, 2, Mode::barrier, 3), {});
   const std::string explained = trace_to_svg(trace);
   EXPECT_EQ(svg.find("critical path"), std::string::npos);
-  EXPECT_NE(explained.find("critical path: each waited for the one before it"), std::string::npos);
+  EXPECT_NE(explained.find("critical path: each event waited for the previous one"), std::string::npos);
   std::size_t bars = 0;
   for (std::size_t at = svg.find("<title>"); at != std::string::npos; at = svg.find("<title>", at + 1)) ++bars;
   EXPECT_EQ(bars, trace.events.size());
