@@ -88,6 +88,7 @@ void reproduce(ReproduceOptions& options) {
   const bench::ScheduleStore store(options.cache.schedules(), warn);
   figures::FigureContext context(*device, store, options.measure,
                                  {.results = results,
+                                  .device = device->facts().name,
                                   .measures = device->measures(),
                                   .fresh = options.fresh,
                                   .gpus = options.device.gpus,

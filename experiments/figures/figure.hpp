@@ -16,6 +16,7 @@ namespace opsched::figures {
 /// What is at hand, before anything is run.
 struct FigureSettings {
   std::string results;                    ///< folder of the device's results: results/h200
+  std::string device{};                   ///< its type: "NVIDIA H200"
   bool measures = false;                  ///< is there a GPU?
   bool fresh = false;                     ///< make anew what is there
   int gpus = 1;                           ///< that may be used

@@ -45,13 +45,14 @@ Item across_devices(const std::string& folder, Precision precision) {
   });
 }
 
-/// Folders of profiles that were recorded on other devices than this one.
+/// Folders of profiles that were recorded on other types of device than this one.
 std::vector<std::string> other_devices(const FigureSettings& settings) {
   std::vector<std::string> own, others;
   for (const auto& [gpus, folder] : sibling_folders(settings)) own.push_back(folder);
   for (const std::string& folder : recorded_folders())
     if (std::ranges::find(own, fs::path(folder).filename().string()) == own.end() &&
-        has_profile(folder, settings.precision))
+        has_profile(folder, settings.precision) &&
+        open_recorded({.kind = "sim", .profile = folder})->facts().name != settings.device)
       others.push_back(folder);
   return others;
 }

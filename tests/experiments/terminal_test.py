@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,38 +13,39 @@ H200 = PROJECT / "results/h200"
 SIM = f"--device sim --profile {H200}"
 KEY = "squeezenet/ios-both/batch:1/fp32/gpus:1"
 WIDTH = 100
-# Of each command, what it is called with. Those that only a GPU runs, or that print a line or files, have their help alone.
+# Of each command, what it is called with. Those that only a GPU runs (warps, tune), that print a line (infer, report) or take
+# minutes on this profile (fit) have their help alone.
 CALLS = {
     "list": [""],
     "show": ["squeezenet", "nasnet"],
-    "schedule": [f"squeezenet --scheduler ios-both {SIM}", f"inception_v3 --scheduler hios-lp --gpus 2 --device sim --profile "
+    "schedule": [f"squeezenet --scheduler ios-both {SIM} -o s.json", f"inception_v3 --scheduler hios-lp --gpus 2 --device sim --profile "
                  f"{PROJECT / 'results/h200-x2'}"],
     "optimize": [f"squeezenet --budget 1 {SIM}"],
-    "run": [f"squeezenet --scheduler dataflow {SIM}"],
+    "run": [f"squeezenet --schedule s.json {SIM}"],
     "trace": [f"squeezenet --scheduler wavefront {SIM} -o t.json --gantt t.svg"],
     "warps": [],
     "bench": [f"--network squeezenet,inception_v3 --gpus 1,2 {SIM}"],
     "tune": [],
     "profile": ["--plan"],
     "compare": [f"{H200} {PROJECT / 'results/h200-x2'}"],
-    "arena": [f"--network squeezenet,nasnet --batch 1 {H200}"],
+    "arena": [f"{H200} --network squeezenet,nasnet --precision fp16"],
     "repeat": [f"--processes 2 -- --network squeezenet --precision fp32 {SIM}"],
     "records": [f"{H200}", f"{H200} {KEY} --schedule --kernels --history"],
-    "infer": ["squeezenet"],
+    "infer": [],
     "count": ["squeezenet"],
     "growth": ["--nodes 8 12"],
     "ablation": [f"squeezenet {SIM}"],
     "launch": [f"squeezenet {SIM}"],
-    "replay": [f"{H200} --network squeezenet --scheduler wavefront"],
-    "fit": [f"--profile {H200} --precision fp32"],
+    "replay": [f"{PROJECT / 'results/h200-x2-split'} --scheduler sequential"],
+    "fit": [],
     "simulate": ["optimum gpus --dags 1 --out studies"],
-    "roofline": [SIM],
+    "roofline": [f"--network squeezenet --batch 1,7 --precision fp16 {SIM}"],
     "reproduce": [f"--list --profile {H200}"],
     "report": [],
 }
 
 
-def opsched(arguments: str, folder: Path) -> subprocess.CompletedProcess:
+def opsched(arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([os.environ["OPSCHED"], *arguments.split()], capture_output=True, text=True, cwd=folder)
 
 
@@ -62,24 +64,31 @@ def test_every_command_is_here():
 
 
 def test_help_fits():
-    assert not too_wide(opsched("--help", PROJECT).stdout)
+    assert too_wide(opsched("--help", PROJECT).stdout) == []
     for command in CALLS:
         done = opsched(f"{command} --help", PROJECT)
-        assert done.returncode == 0 and not too_wide(done.stdout), command
+        assert done.returncode == 0 and too_wide(done.stdout) == [], command
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where one call leaves what the next one reads."""
+    return tmp_path_factory.mktemp("terminal")
 
 
 @pytest.mark.parametrize("command, arguments", [(c, a) for c, calls in CALLS.items() for a in calls])
-def test_output_fits(command, arguments, tmp_path):
-    done = opsched(f"{command} {arguments}", tmp_path)
+def test_output_fits(command, arguments, folder):
+    done = opsched(f"{command} {arguments}", folder)
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) > 1 and not too_wide(done.stdout)
+    assert len(done.stdout.splitlines()) > 1 and too_wide(done.stdout) == []
 
 
 def test_what_is_recorded_is_shown_without_a_gpu(tmp_path):
-    done = opsched(f"roofline {SIM}", tmp_path)
-    rows = re.findall(r"^(\w+) +(fp32|tf32|fp16) +1 .* measured ", done.stdout, re.MULTILINE)
-    assert ("squeezenet", "fp16") in rows and len(rows) == len(set(rows)) > 4
-    assert opsched(f"roofline --batch 7 {SIM}", tmp_path).returncode == 2
+    here = f"--network squeezenet --precision fp16 {SIM}"
+    done = opsched(f"roofline --batch 1,7 {here}", tmp_path)
+    assert re.search(r"^squeezenet +fp16 +1 .* measured ", done.stdout, re.MULTILINE) and "1 case left out" in done.stdout
+    refused = opsched(f"roofline --batch 7 {here}", tmp_path)
+    assert refused.returncode == 2 and "opsched roofline" in refused.stderr
 
 
 @pytest.mark.parametrize("arguments", ["replay nowhere", "compare nowhere nowhere", "arena nowhere", "records nowhere",
@@ -104,3 +113,21 @@ def test_google_benchmarks_table_is_printed_on_request_only(tmp_path):
     opsched(f"{bench} --benchmark_out=b.json", tmp_path)
     times = re.findall(r'"real_time": ([\d.e+-]+)', (tmp_path / "b.json").read_text())
     assert times and all(float(time) > 10 for time in times)  # compare.py prints whole numbers
+
+
+def test_reproduce_leaves_a_clean_clone_clean(tmp_path):
+    """What is recorded is neither made again nor written in another way; pictures: tests/python/figures_test.py."""
+    results = tmp_path / "results"
+    shutil.copytree(PROJECT / "results", results, ignore=shutil.ignore_patterns("*.png", "*.svg", "*.pdf", "profile-*"))
+    for profile in (PROJECT / "results").glob("*/profile-*"):
+        (results / profile.parent.name / profile.name).symlink_to(profile)
+
+    def texts() -> dict[str, bytes]:
+        return {str(file.relative_to(results)): file.read_bytes() for file in sorted(results.rglob("*"))
+                if file.is_file() and not file.name.startswith("profile-")}
+
+    before = texts()
+    done = opsched("reproduce --device sim --profile results/h200 --no-pictures", tmp_path)
+    assert done.returncode == 0, done.stderr
+    after = texts()
+    assert [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)] == []
