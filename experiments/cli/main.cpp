@@ -118,7 +118,8 @@ int guarded(const std::function<int()>& action, const std::function<void(const s
   return kWrongInput;
 }
 
-void print_error(const std::string& text) { std::cerr << "opsched: " << text << "\n"; }
+/// In one piece: mpirun puts lines of its own between pieces.
+void print_error(const std::string& text) { std::cerr << "opsched: " + text + "\n"; }
 
 /// What the program was given.
 std::string command_line(int argc, char** argv) {

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Two hosts on one machine: a rank in a network namespace each, joined by a veth pair, so that all goes by TCP.
 
-  tests/processes/hosts_test.py build/release/opsched Joined|Delayed
+  tests/processes/hosts_test.py build/release/opsched HostsJoined|HostsDelayed
 
-Exit code 77, with the reason, where namespaces are not permitted (root is needed), or for Delayed where the kernel delays
+Exit code 77, with the reason, where namespaces are not permitted (root is needed), or for HostsDelayed where the kernel delays
 no packets (tc netem). Uses no GPU.
 """
 import contextlib
@@ -138,13 +138,13 @@ class OnTwoHosts(mpi_test.SeveralProcesses):
 
     def begin(self, **environment: str) -> tuple[subprocess.Popen, list[int]]:
         """A run that takes long, in the midst of it, and its ranks."""
-        words = self.words(2, "--schedule", self.schedule(2), "--batch", "64", image=224)[3:]
+        words = self.words(2, "--schedule", self.schedule(2), "--batch", "16", image=224)[3:]
         run_ = self.hosts.start(*words, **environment)
         deadline = time.monotonic() + mpi_test.LIMIT_S
         while 0 in (ranks := [self.hosts.rank(0), self.hosts.rank(1)]):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.05)
-        time.sleep(1.5)
+        time.sleep(0.7)
         self.assertIsNone(run_.poll(), "it ended too soon for this test")
         return run_, ranks
 
@@ -155,7 +155,7 @@ class OnTwoHosts(mpi_test.SeveralProcesses):
             time.sleep(0.05)
 
 
-class Joined(OnTwoHosts):
+class HostsJoined(OnTwoHosts):
     def test_results_are_those_of_one_process(self):
         self.both()
 
@@ -183,7 +183,7 @@ class Joined(OnTwoHosts):
         self.assertEqual(out, "")
 
 
-class Delayed(OnTwoHosts):
+class HostsDelayed(OnTwoHosts):
     def test_links_are_of_the_network_and_take_the_delay(self):
         self.hosts.delay(DELAY_MS)
         run_ = self.hosts.start(mpi_test.PROGRAM, "links", "--device", "cpu", "--largest", 4096)
@@ -216,7 +216,7 @@ def why_not(delayed: bool) -> str:
 
 if __name__ == "__main__":
     mpi_test.PROGRAM = os.path.abspath(sys.argv.pop(1))
-    if reason := why_not("Delayed" in sys.argv):
+    if reason := why_not("HostsDelayed" in sys.argv):
         print(f"skipped: {reason}")
         sys.exit(77)
     unittest.main(verbosity=2)

@@ -21,7 +21,7 @@ using namespace opsched;
 std::vector<Graph> graphs() {
   std::vector<Graph> all{test::RandomCnn(3).draw(3)};  // small enough for the exact search
   for (const auto& [name, image] :
-       {std::pair("squeezenet", 64), {"inception_v3", 96}, {"nasnet", 64}, {"randwire", 64}})
+       {std::pair("squeezenet", 32), {"inception_v3", 80}, {"nasnet", 32}, {"randwire", 32}})
     all.push_back(make_network(name, {.image = {image, image}}));
   return all;
 }
