@@ -1,4 +1,4 @@
-// What the library throws.
+// Exceptions of the library.
 #pragma once
 
 #include <stdexcept>
@@ -6,14 +6,14 @@
 
 namespace opsched {
 
-/// Something the user can put right. The message names the cause (file, option, operator, device)
-/// and says what to do. Programs print it and exit with code 2; the library itself never prints.
+/// An error that the user can fix. The message names the cause (file, option, operator, device) and says what to do.
+/// Programs print it and exit with code 2; the library itself never prints.
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message) : std::runtime_error(message) {}
 };
 
-/// A device that failed for good, so that nothing more can run on it in this process.
+/// A device failed permanently, so nothing more can run on it in this process.
 class DeviceLost : public Error {
  public:
   using Error::Error;

@@ -49,7 +49,8 @@ bool write_all(Descriptor& file, std::string_view text) {
   throw Error("cannot " + std::string(doing) + " '" + path + "': " + std::strerror(error));
 }
 
-/// A new file beside `target`, and its name. What an earlier process of this number left behind is passed over.
+/// A new file in the folder of `target`, and its name. Files left behind by an earlier process with the same number
+/// are skipped.
 int open_beside(const fs::path& target, mode_t mode, std::string& name) {
   static std::atomic<unsigned> count = 0;  // names of threads that write the same file must differ
   constexpr int most_tries = 10'000;
@@ -61,7 +62,7 @@ int open_beside(const fs::path& target, mode_t mode, std::string& name) {
   return -1;
 }
 
-/// Who may read a file stays as it was. The owner cannot always be kept.
+/// Permissions are preserved. The owner cannot always be.
 bool keep_permissions(const std::string& path, const Descriptor& file) {
   struct stat old {};
   if (::stat(path.c_str(), &old) != 0) return false;

@@ -1,4 +1,4 @@
-// FNV-1a, for names of files and keys. Not for security.
+// FNV-1a, for file names and keys. Not for security.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace opsched {
 
 inline constexpr std::uint64_t kHashStart = 14695981039346656037ULL;
 
-/// Hash of `text`, going on from `state`.
+/// Hash of `text`, continuing from `state`.
 constexpr std::uint64_t fnv1a(std::string_view text, std::uint64_t state = kHashStart) {
   for (const char c : text) state = (state ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   return state;

@@ -1,4 +1,4 @@
-// Lists of names, as messages show them, and what has one of them.
+// Lists of names in messages, and lookup by name.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 
 namespace opsched {
 
-/// "a, b, c": of every entry of a list what `name_of` (a function or a member) gives.
+/// "a, b, c": the result of `name_of` (a function or member) for every entry.
 template <class List, class NameOf = std::identity>
 std::string joined(const List& list, const NameOf& name_of = {}, const std::string& between = ", ") {
   std::string text;
@@ -16,7 +16,7 @@ std::string joined(const List& list, const NameOf& name_of = {}, const std::stri
   return text;
 }
 
-/// The entry whose member `name` is this. Throws Error: `unknown`, and behind it the names that there are.
+/// The entry whose member `name` has this value. Throws Error with the text `unknown` followed by the known names.
 template <class List>
 const auto& find_named(const List& list, const std::string& name, const std::string& unknown) {
   for (const auto& entry : list)

@@ -17,7 +17,7 @@ static_assert(std::endian::native == std::endian::little, "files hold little-end
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kAlignment = 64;  // of the values
 
-/// What stands behind 'key': in the header, up to the next comma outside brackets.
+/// The text after 'key': in the header, up to the next comma outside brackets.
 std::string_view entry(std::string_view header, const std::string& key) {
   const std::size_t at = header.find("'" + key + "':");
   if (at == std::string_view::npos) throw Error("its header has no '" + key + "'");

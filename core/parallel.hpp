@@ -10,11 +10,11 @@
 
 namespace opsched {
 
-/// Threads that run at once here; at least 1.
+/// Number of threads that can run concurrently; at least 1.
 inline int processors() { return static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
 
-/// Calls job(0) ... job(jobs - 1), each once, on `threads` threads. Throws what a job throws first; jobs that
-/// have not begun by then are left out.
+/// Calls job(0) ... job(jobs - 1), each once, on `threads` threads. Rethrows the first exception; jobs that have not
+/// started by then are skipped.
 template <class Job>
 void parallel_for(int jobs, int threads, const Job& job) {
   std::atomic<int> next = 0;

@@ -1,4 +1,4 @@
-// How a number came about. Every number that is shown or kept says so.
+// How a number was obtained. Every number that is shown or stored includes it.
 #pragma once
 
 #include <string>
@@ -6,19 +6,19 @@
 namespace opsched {
 
 enum class Provenance {
-  measured,   ///< timed on a device, now or when it was recorded as such
-  recorded,   ///< put together from latencies that were measured earlier (a profile's stages)
+  measured,   ///< timed on a device, now or when it was recorded
+  recorded,   ///< computed from latencies that were measured earlier (stages of a profile)
   simulated,  ///< predicted, at least in part, by a model
   synthetic,  ///< from made-up costs
-  exact       ///< counted or computed, no error
+  exact       ///< counted or computed, without error
 };
 
 std::string to_string(Provenance provenance);
 /// Throws Error listing the known words.
 Provenance parse_provenance(const std::string& word);
-/// May a number of provenance `now` take the place of one of provenance `old` without being asked to? A number is
-/// replaced by an equally strong or a stronger one: simulated, then recorded, then measured. Synthetic and exact
-/// numbers replace only their like.
+/// May a number of provenance `now` replace one of provenance `old` without an explicit request? Only if it is equally
+/// strong or stronger: simulated < recorded < measured. Synthetic and exact numbers replace only numbers of the same
+/// provenance.
 bool may_replace(Provenance now, Provenance old);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// Whole numbers rounded up.
+// Rounding integers up.
 #pragma once
 
 #include <concepts>
@@ -6,7 +6,7 @@
 
 namespace opsched {
 
-/// The smallest multiple of `multiple` (at least 1) that is not below `value` (at least 0).
+/// The smallest multiple of `multiple` (at least 1) that is at least `value` (non-negative).
 template <std::integral T>
 constexpr T round_up(T value, std::type_identity_t<T> multiple) {
   return (value + multiple - 1) / multiple * multiple;

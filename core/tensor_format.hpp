@@ -10,7 +10,7 @@ namespace opsched {
 enum class TensorFormat { nchw, nhwc };
 std::string to_string(TensorFormat format);
 
-/// The format in which a precision runs fastest: fp32 as planes, the others channels-last.
+/// The fastest format of a precision: planes for fp32, channels-last for the others.
 TensorFormat preferred_format(Precision precision);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// tf32 on the host. Its mantissa has 10 bits, as that of fp16.
+// tf32 on the host. Its mantissa has 10 bits, like that of fp16.
 #pragma once
 
 #include <bit>
@@ -6,7 +6,7 @@
 
 namespace opsched {
 
-/// The nearest number that tf32 holds, ties away from zero, as cvt.rna does.
+/// Rounds to the nearest tf32 number, ties away from zero, like cvt.rna.
 inline float round_to_tf32(float x) {
   return std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) + 0x1000u) & ~0x1fffu);
 }

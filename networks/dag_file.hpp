@@ -1,4 +1,4 @@
-// HIOS's text form of a DAG of operators known by latency.
+// HIOS's text format for a DAG of operators with known latencies.
 //
 //   n                  number of operators
 //   id t u             n lines: 0 <= id < n, latency in ms, utilisation in (0, 1]
@@ -12,13 +12,13 @@
 
 namespace opsched {
 
-/// Reads the text form. Throws Error naming file (`where`) and line: a missing or malformed line, a
-/// value out of range, an operator or edge given twice, a cycle.
+/// Parses the text format. Throws Error naming file (`where`) and line: a missing or malformed line, a value out of
+/// range, a duplicate operator or edge, a cycle.
 WeightedDag parse_dag(const std::string& text, const std::string& where);
 /// parse_dag of a file; the DAG is named after it, without folder and extension.
 WeightedDag read_dag(const std::string& path);
 
-/// The text form; numbers are written so that reading gives the same values back.
+/// The text format; numbers are written so that reading returns the same values.
 std::string dag_text(const WeightedDag& dag);
 /// Throws Error naming the file if it cannot be written.
 void write_dag(const std::string& path, const WeightedDag& dag);

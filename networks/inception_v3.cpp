@@ -19,7 +19,7 @@ OpId stem(NetworkBuilder& b, OpId x) {
   return x;
 }
 
-/// Average pooling and a 1x1 convolution: the last branch of most blocks.
+/// Average pooling followed by a 1x1 convolution: the last branch of most blocks.
 OpId pool_branch(NetworkBuilder& b, OpId x, int channels) {
   return b.conv("pool_conv", b.pool("pool", x, avg_pool(3, 1, 1)), conv_relu(channels));
 }

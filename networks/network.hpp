@@ -14,8 +14,8 @@ namespace opsched {
 struct NetworkOptions {
   int batch = 1;
   ImageSize image{};       ///< of the input; 0: the network's own
-  std::uint64_t seed = 1;  ///< random networks: which one is drawn
-  std::string edge_lists;  ///< random networks: a folder of edge lists to load instead
+  std::uint64_t seed = 1;  ///< random networks: seed of the wiring
+  std::string edge_lists;  ///< random networks: load the edge lists in this folder instead
 };
 
 /// One entry of the list.
@@ -29,7 +29,7 @@ struct NetworkInfo {
 const std::vector<NetworkInfo>& networks();
 /// Throws Error listing the known names.
 const NetworkInfo& find_network(const std::string& name);
-/// find_network, with the image's default filled in. Throws Error naming the operator that does not fit it.
+/// find_network, with the default image size filled in. Throws Error naming the operator that does not fit.
 Graph make_network(const std::string& name, const NetworkOptions& options = {});
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// Shorthand for writing a network down block by block.
+// Helpers for describing a network block by block.
 #pragma once
 
 #include <array>
@@ -18,9 +18,9 @@ class NetworkBuilder {
  public:
   explicit NetworkBuilder(Graph& graph) : graph_(graph) {}
 
-  /// Starts a block; what is added until end() belongs to it.
+  /// Starts a block; everything added until end() belongs to it.
   void begin(std::string block) { block_ = std::move(block); }
-  /// Names what follows "part/name" and starts a new part of the block.
+  /// Names the following operators "part/name" and starts a new part of the block.
   void begin_part(std::string part) {
     block_ = std::move(part);
     parts_.emplace_back();
@@ -37,13 +37,13 @@ class NetworkBuilder {
   OpId conv(const std::string& name, OpId from, Conv2d layer) { return add(name, {graph_.all(from)}, {layer}); }
   OpId pool(const std::string& name, OpId from, Pool2d layer) { return add(name, {graph_.all(from)}, {layer}); }
 
-  /// Whole outputs, added up.
+  /// The sum of whole outputs.
   Term sum(const std::vector<OpId>& ids) const {
     Term term;
     for (OpId id : ids) term.push_back(graph_.all(id).front());
     return term;
   }
-  /// A join: whole outputs, one after another along channels.
+  /// A join: concatenation of whole outputs along channels.
   OpId concat(const std::string& name, std::initializer_list<OpId> ids) {
     std::vector<Term> terms;
     for (OpId id : ids) terms.push_back(graph_.all(id));

@@ -12,7 +12,7 @@
 namespace opsched {
 namespace {
 
-/// Draws that do not depend on the standard library, whose distributions differ.
+/// Own distributions, because the standard ones differ between libraries.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}
@@ -59,7 +59,7 @@ std::vector<std::vector<int>> draw_layers(const RandomDagOptions& o, Random& ran
   return layers;
 }
 
-/// Pairs that the generator may join: source in a middle layer (or consecutive layers), later destination.
+/// Pairs that the generator may connect: source in a middle layer (or consecutive layers), later destination.
 std::int64_t capacity(const std::vector<std::vector<int>>& layers) {
   std::int64_t pairs = static_cast<std::int64_t>(layers[1].size()), later = 0;
   for (std::size_t l = layers.size() - 1; l >= 1; --l) {

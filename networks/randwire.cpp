@@ -13,7 +13,7 @@ namespace {
 
 constexpr int stages = 4, base_channels = 154;
 
-/// The files ws-*.txt of the folder in name order: one a stage, more are left alone.
+/// The files ws-*.txt of the folder in name order, one per stage; additional ones are ignored.
 std::vector<Wiring> load_wirings(const std::string& folder) {
   std::vector<std::string> paths;
   std::error_code error;
@@ -40,8 +40,8 @@ std::vector<Wiring> draw_wirings(std::uint64_t seed) {
   return wirings;
 }
 
-/// A node is relu + depthwise 3x3 + pointwise on the sum of its inputs; nodes without any read the
-/// stage's input with stride 2. The stage's output is the sum of the nodes that nobody reads.
+/// A node is relu + depthwise 3x3 + pointwise on the sum of its inputs. Nodes without inputs read the stage's input
+/// with stride 2. The stage's output is the sum of the nodes without readers.
 OpId stage(NetworkBuilder& b, const std::string& name, OpId x, const Wiring& wiring, int channels) {
   std::vector<std::vector<OpId>> reads(wiring.nodes);
   std::vector<bool> read(wiring.nodes, false);

@@ -5,8 +5,8 @@
 
 namespace opsched {
 
-// The list of networks, in the order in which they are shown. Each stands in a file of its own that
-// defines `NetworkInfo NAME_network()`; adding one is that file and one line here.
+// The list of networks, in display order. Each is a separate file that defines `NetworkInfo NAME_network()`; adding a
+// network takes that file and one line here.
 #define OPSCHED_NETWORKS(ADD) \
   ADD(inception_v3_network)   \
   ADD(squeezenet_network)     \
@@ -40,7 +40,7 @@ bool fits(const NetworkInfo& info, NetworkOptions options, ImageSize image) {
   }
 }
 
-/// Where an image is too small: "; the least image size is 75".
+/// For an image that is too small: "; the least image size is 75".
 std::string least_size(const NetworkInfo& info, const NetworkOptions& options) {
   const int smaller = std::min(options.image.height, options.image.width);
   if (smaller >= info.image || !fits(info, options, info.image)) return "";

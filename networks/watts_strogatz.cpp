@@ -6,7 +6,7 @@
 namespace opsched {
 namespace {
 
-// The standard distributions differ between libraries; these do not.
+// Own distributions, because the standard ones differ between libraries.
 double uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1p-53; }
 
 std::size_t below(std::size_t n, std::mt19937_64& random) {

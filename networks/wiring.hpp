@@ -15,15 +15,14 @@ struct Wiring {
   std::vector<std::pair<int, int>> edges;  ///< ascending, none twice
 };
 
-/// WS(nodes, neighbours, rewire) of Watts and Strogatz (Nature, 1998): a ring in which each node is
-/// joined to its `neighbours` nearest; then every edge (i, i + j) moves its far end, with probability
-/// `rewire`, to a node that i is not joined to yet. Directed from the lower to the higher index.
-/// The same numbers on every machine for the same generator state.
+/// WS(nodes, neighbours, rewire) of Watts and Strogatz (Nature, 1998): a ring in which each node is connected to its
+/// `neighbours` nearest; then every edge (i, i + j) moves its far end, with probability `rewire`, to a node that i is
+/// not yet connected to. Directed from lower to higher index. Identical on every machine for the same generator state.
 /// Throws Error unless neighbours is even, 0 < neighbours < nodes, and 0 <= rewire <= 1.
 Wiring watts_strogatz(int nodes, int neighbours, double rewire, std::mt19937_64& random);
 
-/// Reads an edge list: the number of nodes, the number of edges, then one "from to" a line.
-/// Throws Error naming file and line.
+/// Reads an edge list: the number of nodes, the number of edges, then one "from to" per line. Throws Error naming file
+/// and line.
 Wiring read_edge_list(const std::string& path);
 
 /// The four stages of the RandWire instance that IOS's paper counts and measures (Ding et al., MLSys 2021, table 1):

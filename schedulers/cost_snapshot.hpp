@@ -1,4 +1,4 @@
-// What operators cost, asked for once: for searches that simulate thousands of schedules.
+// A copy of operator costs, for searches that simulate thousands of schedules.
 #pragma once
 
 #include <map>
@@ -8,8 +8,8 @@
 
 namespace opsched {
 
-/// Operators, utilisations and the contention law of another model as they are now; stages (of merges) are
-/// asked for when they are needed first. Of one device.
+/// Operators, utilisations and the contention law of another model at this moment; stages (of merges) are looked up
+/// when first needed. For one device.
 class CostSnapshot final : public Latencies {
  public:
   explicit CostSnapshot(CostModel& cost) : cost_(cost), ms_(cost.graph().size()), utilisation_(ms_.size()) {

@@ -1,4 +1,4 @@
-// Chooses between whole schedules.
+// Chooses among whole schedules.
 #pragma once
 
 #include <limits>
@@ -14,8 +14,8 @@ struct Candidate {
   double makespan = 0;  ///< ms, by the scheduler's own evaluation
 };
 
-/// The fastest: by the latency of whole schedules if the cost model measures them or knows them all, else
-/// by makespan; the first of several alike. At least one candidate.
+/// The fastest: by whole-schedule latency if the cost model measures or knows all of them, otherwise by makespan; the
+/// first if several are equal. Requires at least one candidate.
 Schedule fastest(ScheduleLatencies& cost, std::vector<Candidate> candidates);
 
 /// The fastest of the schedules offered, by the latency of the whole.
@@ -24,8 +24,9 @@ class Fastest {
   /// `cost` must outlive it.
   explicit Fastest(ScheduleLatencies& cost) : cost_(cost) {}
 
-  /// Takes a schedule that is faster than the best by more than `margin`, a fraction; true if so. `otherwise`:
-  /// its latency in ms if the whole was never measured and cannot be; without it such a schedule is passed over.
+  /// Takes a schedule that is faster than the best by more than the fraction `margin`, and returns whether it did.
+  /// `otherwise`: its latency in ms if the whole was never measured and cannot be; without it such a schedule is
+  /// skipped.
   bool offer(Schedule schedule, std::optional<double> otherwise = {}, double margin = 0);
 
   bool empty() const { return !best_; }

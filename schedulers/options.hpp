@@ -1,4 +1,4 @@
-// Reading scheduler options: text in, checked values out.
+// Reads scheduler options: text in, checked values out.
 #pragma once
 
 #include <limits>
@@ -9,15 +9,15 @@
 
 namespace opsched {
 
-/// Options of one request. Every getter throws Error naming the option, the value and what is
-/// possible. make_schedule has already refused names that the scheduler does not list.
+/// Options of one request. Every getter throws Error naming the option, the value and the valid values. make_schedule
+/// has already rejected unlisted names.
 class OptionReader {
  public:
   explicit OptionReader(const SchedulerOptions& options) : options_(options) {}
 
-  /// A whole number in [min, max].
+  /// An integer in [min, max].
   int integer(const std::string& name, int otherwise, int min, int max = std::numeric_limits<int>::max()) const;
-  /// As integer, or the word `unlimited`, which gives the largest int.
+  /// Like integer, or the word `unlimited`, which gives the largest int.
   int limit(const std::string& name, int otherwise, int min) const;
   /// A finite number in [min, max].
   double real(const std::string& name, double otherwise, double min,

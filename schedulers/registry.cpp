@@ -2,8 +2,8 @@
 
 namespace opsched {
 
-// The list of schedulers, in the order in which they are shown. Each stands in a file of its own that
-// defines `SchedulerInfo NAME_scheduler()`; adding one is that file and one line here.
+// The list of schedulers, in display order. Each is a separate file that defines `SchedulerInfo NAME_scheduler()`;
+// adding a scheduler takes that file and one line here.
 #define OPSCHED_SCHEDULERS(ADD)  \
   ADD(sequential_scheduler)      \
   ADD(wavefront_scheduler)       \

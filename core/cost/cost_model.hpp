@@ -1,5 +1,5 @@
-// The interfaces through which schedulers learn what things cost: Latencies, Capabilities and ScheduleLatencies, one
-// for each kind of question, so that a function says in its signature what it asks. A CostModel answers all of them.
+// The cost interfaces used by schedulers: Latencies, Capabilities and ScheduleLatencies, one for each kind of
+// question, so that the signature of a function shows what it depends on. A CostModel implements all three.
 #pragma once
 
 #include <cstdint>
@@ -15,95 +15,93 @@
 
 namespace opsched {
 
-/// Latencies of the operators and stages of one graph on devices of one kind; all in ms.
-/// Implementations may measure, so calls can be slow and may throw Error; a failed measurement
-/// throws, it never returns a value. Answers for equal questions are equal; only estimates (utilisation,
-/// estimate_stage_ms, stage_lower_bound_ms) may improve as a model measures more.
+/// Latencies of the operators and stages of one graph on devices of one type, in ms. Implementations may measure, so
+/// calls can be slow and may throw Error. A failed measurement throws and never returns a value. Repeated calls return
+/// the same value; only estimates (utilisation, estimate_stage_ms, stage_lower_bound_ms) may change as a model
+/// measures more.
 class Latencies {
  public:
   virtual ~Latencies() = default;
 
   virtual const Graph& graph() const = 0;
-  /// Solo latency: this operator alone on the device, including the barrier that ends a stage.
+  /// Solo latency: the operator alone on the device, including the barrier that ends a stage.
   virtual double operator_ms(OpId op) = 0;
-  /// Fraction of the device that the operator keeps busy when alone, in (0, 1].
+  /// Fraction of the device that the operator uses when alone, in (0, 1].
   virtual double utilisation(OpId op) = 0;
-  /// Device time that the operator takes in barrier mode, whatever runs beside it. The sum over operators, divided by
-  /// the devices, is a lower bound of every such makespan. Default: operator_ms * utilisation.
+  /// Device time of the operator in barrier mode, independent of concurrent operators. The sum over operators, divided
+  /// by the number of devices, is a lower bound on every barrier makespan. Default: operator_ms * utilisation.
   virtual double work_ms(OpId op) { return operator_ms(op) * utilisation(op); }
   /// A stage between two barriers.
   virtual double stage_ms(const Stage& stage) = 0;
-  /// A cheap estimate of stage_ms that never measures a stage of several operators. Default: stage_ms.
+  /// A cheap estimate of stage_ms that never measures a stage with several operators. Default: stage_ms.
   virtual double estimate_stage_ms(const Stage& stage) { return stage_ms(stage); }
-  /// A number that stage_ms cannot go below; cheap. Default: 0.
+  /// A cheap lower bound on stage_ms. Default: 0.
   virtual double stage_lower_bound_ms(const Stage&) { return 0; }
-  /// Moving what `consumer` reads of `producer` from one device to another.
+  /// Transfer of what `consumer` reads from `producer`, from one device to another.
   virtual double transfer_ms(OpId producer, OpId consumer, int from, int to) = 0;
-  /// Two pairs of different devices of one class have the same transfer_ms for all that moves; so searches ask less.
-  /// Default: every pair is a class of its own.
+  /// Two device pairs of the same class have the same transfer_ms for every tensor, so searches need fewer calls.
+  /// Default: every pair has its own class.
   virtual std::int64_t link_class(int from, int to) const { return static_cast<std::int64_t>(from) << 32 | to; }
-  /// Which devices share a host or a process. Default: one process of one host has all.
+  /// Which devices share a host or a process. Default: all devices belong to one process.
   virtual const Topology& topology() const;
-  /// stage_ms will be asked for these stages; a model that measures may measure them together.
+  /// Announces that stage_ms will be called for these stages, so that a measuring model can measure them together.
   virtual void prefetch(std::span<const Stage>) {}
 };
 
-/// What a model knows, and how its answers are to be taken. The defaults are those of a model whose formulas are the
-/// truth: it knows every stage and measures nothing.
+/// What a model knows, and how to interpret its answers. The defaults describe an exact model that knows every stage
+/// and never measures.
 class Capabilities {
  public:
   virtual ~Capabilities() = default;
 
-  /// Whether stage_ms and schedule_ms measure what is not known: slow, but then true. False: stage_ms estimates it,
-  /// schedule_ms does not answer.
+  /// Whether stage_ms and schedule_ms measure unknown latencies (slow, but accurate). If false, stage_ms returns an
+  /// estimate and schedule_ms returns nothing.
   virtual bool measures() const { return false; }
-  /// Whether the bounds of bounds.hpp hold for every schedule. False: they are estimates.
+  /// Whether the bounds in bounds.hpp are valid for every schedule. If false, they are estimates.
   virtual bool bounds_hold() const { return true; }
-  /// Whether stage_known is true of every stage.
+  /// Whether stage_known is true for every stage.
   virtual bool all_stages_known() const { return true; }
-  /// Whether stage_ms needs no measurement and no estimate for this stage. Searches prefer stages that are known.
+  /// Whether stage_ms needs neither a measurement nor an estimate for this stage. Searches prefer known stages.
   virtual bool stage_known(const Stage&) const { return all_stages_known(); }
-  /// A quick look for many stages: false if stage_known is false for every stage of this kind
-  /// (stage_kind.hpp).
+  /// A quick check for many stages: false if stage_known is false for every stage of this kind (stage_kind.hpp).
   virtual bool kind_known(std::uint64_t) const { return true; }
-  /// Whether stages of equal signature (signature.hpp) cost the same; then equal parts of a graph need
-  /// one search.
+  /// Whether stages with equal signatures (signature.hpp) have equal costs, so that identical parts of a graph are
+  /// searched once.
   virtual bool structural() const { return false; }
 };
 
-/// What is known of whole schedules of the graph.
+/// Latencies of whole schedules of the graph.
 class ScheduleLatencies {
  public:
   virtual ~ScheduleLatencies() = default;
 
-  /// Latency of a whole schedule, ms, where the model knows better than to add up its stages: by measuring it, or
-  /// because it was measured. Default: nothing.
+  /// Latency of a whole schedule, ms, if the model can do better than adding its stages: by measuring it, or because
+  /// it was measured. Default: nothing.
   virtual std::optional<double> schedule_ms(const Schedule&) { return {}; }
-  /// schedule_ms will be asked for these schedules, to compare them; a model that measures takes turns between them,
-  /// so that no drift of the device favours one.
+  /// Announces that schedule_ms will be called to compare these schedules. A measuring model alternates between them,
+  /// so that device drift affects all of them equally.
   virtual void prefetch_schedules(std::span<const Schedule>) {}
-  /// Schedules on at most so many devices that schedule_ms answers without measuring; always in the same
-  /// order. Default: none.
+  /// Schedules on at most this many devices whose schedule_ms needs no measurement, in a fixed order. Default: none.
   virtual std::vector<Schedule> known_schedules(int) { return {}; }
-  /// How operators that run at the same time slow each other down, for replays of dataflow schedules. An estimate: it
-  /// may improve as a model measures more. Default: processor sharing on utilisations, no overheads.
+  /// How concurrent operators slow each other down, for simulating dataflow schedules. An estimate that may change as
+  /// the model measures more. Default: processor sharing by utilisation, without overheads.
   virtual ContentionLaw contention_law() { return {}; }
 };
 
-/// All costs of one graph on devices of one kind.
+/// All costs of one graph on devices of one type.
 class CostModel : public Latencies, public Capabilities, public ScheduleLatencies {
  public:
-  /// Of its latencies; for those who show them, not for schedulers.
+  /// Provenance of the latencies; for display, not for schedulers.
   virtual Provenance provenance() const = 0;
-  /// Costs on the same devices of another graph: graph() with splits. This model and the graph must outlive them.
-  /// Default: throws Error, for costs that know one graph only.
+  /// Costs of another graph on the same devices: graph() with splits. This model and the graph must outlive the
+  /// result. Default: throws Error, for models of a single graph.
   virtual std::unique_ptr<CostModel> of(const Graph& graph);
 };
 
-/// Costs of the graph that a schedule's operators are those of (scheduled_graph).
+/// Costs of the graph whose operators a schedule refers to (scheduled_graph).
 class ScheduledCosts {
  public:
-  /// `whole`: costs of the graph with or without the schedule's splits; must outlive this.
+  /// `whole`: costs of the graph with or without the schedule's splits; must outlive this object.
   ScheduledCosts(CostModel& whole, const Schedule& schedule);
   CostModel& operator*() const { return *costs_; }
   CostModel* operator->() const { return costs_; }

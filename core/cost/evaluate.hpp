@@ -1,4 +1,4 @@
-// Exact evaluation of a schedule under given latencies: when each stage and operator starts and ends.
+// Exact evaluation of a schedule for given latencies: start and end of each stage and operator.
 #pragma once
 
 #include <vector>
@@ -7,26 +7,26 @@
 
 namespace opsched {
 
-/// Start and end of every operator in ms, indexed by OpId (inputs: 0). In barrier mode all operators
-/// of a stage share its start and end, as in HIOS.
+/// Start and end of every operator in ms, indexed by OpId (inputs: 0). In barrier mode all operators of a stage have
+/// the start and end of the stage, as in HIOS.
 struct Timeline {
   std::vector<double> start, end;
   double makespan = 0;
 };
 
-/// Barrier mode: a stage starts when its device's previous stage has ended and every input has
-/// arrived (end of the producing stage, plus the transfer if that is on another device); it takes
-/// stage_ms. An operator's output exists when its stage ends; inputs of the graph are everywhere. (HIOS, section III.)
+/// Barrier mode: a stage starts when the previous stage on its device has ended and every input has arrived (end
+/// of the producing stage, plus the transfer if it is on another device), and takes stage_ms. An output exists when
+/// its stage ends, and graph inputs are available everywhere (HIOS, section III).
 ///
-/// Works through operators and edges once and keeps its memory between calls, for searches that
-/// evaluate many schedules. Operators that a schedule leaves out count as done at time 0, so parts of
-/// schedules can be evaluated, too.
+/// Processes each operator and edge once and reuses its memory between calls, for searches that evaluate many
+/// schedules. Operators that are not in the schedule count as finished at time 0, so partial schedules can be
+/// evaluated.
 class Evaluator {
  public:
   explicit Evaluator(Latencies& cost) : cost_(cost) {}
 
-  /// Valid until the next call. Throws Error for a dataflow schedule (runtime/sim replays those), and
-  /// where stages wait for each other.
+  /// Valid until the next call. Throws Error for a dataflow schedule (runtime/sim simulates those), and if stages wait
+  /// for each other.
   const Timeline& evaluate(const Schedule& schedule);
 
  private:
@@ -36,7 +36,7 @@ class Evaluator {
   struct StageState {
     const Stage* stage;
     int device, index;
-    int waiting;   ///< edges from stages that have not ended, and one for the stage before
+    int waiting;   ///< edges from stages that have not ended, plus one for the previous stage
     double ready;  ///< latest end and arrival so far
   };
 
@@ -47,8 +47,8 @@ class Evaluator {
   std::vector<int> runnable_;
 };
 
-/// Time to start and await several devices, which the timeline leaves out: the law's device_ms for every one that is
-/// used beyond the first.
+/// Time to start and wait for several devices, which is not part of the timeline: device_ms of the law for every used
+/// device beyond the first.
 double further_devices_ms(const ContentionLaw& law, const Schedule& schedule);
 
 /// One schedule, once.

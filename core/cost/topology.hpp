@@ -1,4 +1,4 @@
-// How devices are joined: which share a host or a process, and what kind of link that makes between two of them.
+// How devices are connected: which share a host or a process, and the resulting link kind between two of them.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ std::string to_string(LinkKind kind);
 /// Throws Error listing the known kinds.
 LinkKind parse_link_kind(const std::string& name);
 
-/// A link that is stated, not measured.
+/// A link whose cost is stated, not measured.
 struct LinkCost {
   double latency_ms = 0;
   double bytes_per_ms = 0;
@@ -24,25 +24,25 @@ struct LinkCost {
   bool operator==(const LinkCost&) const = default;
 };
 
-/// Devices of a process, and of a host, are neighbours in number: with hosts of 8, devices 0 to 7 are one.
+/// Devices of a process or host have consecutive numbers: with 8 devices per host, devices 0 to 7 share one.
 class Topology {
  public:
   /// One process of one host has all devices.
   Topology() = default;
-  /// So many devices a host, and a process; 0: no limit. A process has devices of one host only. Throws Error for
-  /// numbers below 0, and where processes do not fill their host.
+  /// Devices per host and per process; 0: no limit. All devices of a process are on one host. Throws Error for
+  /// negative numbers, and if processes do not fill their host.
   explicit Topology(int host_devices, int process_devices = 0);
 
   int host_devices() const { return host_devices_; }
   int process_devices() const { return process_devices_; }
   int host_of(int device) const { return host_devices_ == 0 ? 0 : device / host_devices_; }
-  /// Of two different devices.
+  /// For two different devices.
   LinkKind kind(int from, int to) const;
   /// Are links between devices 0 to devices - 1 all local?
   bool all_local(int devices) const;
 
-  /// Links of this kind cost this, whatever was measured. Throws Error unless both numbers are finite, the latency not
-  /// negative and the bandwidth above 0.
+  /// Sets the cost of this link kind, whatever was measured. Throws Error unless both numbers are finite, the latency
+  /// is not negative and the bandwidth is above 0.
   void state(LinkKind kind, LinkCost cost);
   /// nullptr: not stated.
   const LinkCost* stated(LinkKind kind) const;
@@ -55,9 +55,9 @@ class Topology {
   std::map<LinkKind, LinkCost> links_;
 };
 
-/// How these devices are joined: `process_of` each device, and the host of each process by its rank. Throws Error
-/// naming a rank where devices of a host or of a process are not neighbours, or where hosts or processes before the
-/// last have different numbers of them.
+/// The topology of these devices: `process_of` each device, and the host of each process by rank. Throws Error naming
+/// a rank if devices of a host or process are not consecutive, or if hosts or processes before the last have different
+/// numbers of them.
 Topology topology_of(std::span<const int> process_of, std::span<const std::string> host_of);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// What has to be moved when two operators sit on different devices.
+// The data to be moved between operators on different devices.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace opsched {
 
-/// Bytes of the producer's channels that the consumer reads, of the images and rows that the one writes and the other
-/// reads, each channel once.
+/// Bytes of the producer's channels that the consumer reads, for the images and rows that the one writes and the other
+/// reads. Each channel counts once.
 std::int64_t transfer_bytes(const Graph& graph, OpId producer, OpId consumer, Precision precision);
 
 }  // namespace opsched

@@ -76,7 +76,7 @@ float activated(float x, const Activation& act) {
       return x < 0 ? act.a * x : x;
     case Activation::elu:
       return x < 0 ? act.a * std::expm1(x) : x;
-    case Activation::clip:  // as ONNX: b wins where a is larger
+    case Activation::clip:  // as in ONNX: b wins if a is larger
       x = x < act.a ? act.a : x;
       return x > act.b ? act.b : x;
     case Activation::hard_sigmoid:

@@ -1,4 +1,4 @@
-// Algorithms on directed acyclic graphs, on Boost.Graph.
+// Algorithms on directed acyclic graphs, using Boost.Graph.
 #pragma once
 
 #include <boost/dynamic_bitset.hpp>
@@ -14,17 +14,18 @@ namespace opsched {
 
 using Dag = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS>;
 
-/// One vertex an operator (same index), one edge from an operator to each that reads it.
+/// One vertex per operator (same index), and one edge from an operator to each of its readers.
 Dag to_dag(const Graph& graph);
 
-/// Topological order of a DAG, smallest vertex first among the ready ones.
-/// Throws Error naming (by `name_of`) the vertices of one cycle if it is not acyclic.
+/// Topological order of a DAG, smallest ready vertex first. If there is a cycle, throws Error naming its vertices
+/// (with `name_of`).
 std::vector<int> topological_order(const Dag& dag, const std::function<std::string(int)>& name_of);
 
-/// For every vertex the vertices from which it can be reached, itself left out. Throws Error where there is a cycle.
+/// For every vertex, the vertices from which it can be reached, except itself. Throws Error if there is a cycle.
 std::vector<boost::dynamic_bitset<>> ancestors(const Dag& dag);
 
-/// The edges that no other path implies (from, to), by target, then source. Throws Error where there is a cycle.
+/// Transitive reduction: the edges that are not implied by other paths (from, to), by target, then source. Throws
+/// Error if there is a cycle.
 std::vector<std::pair<int, int>> transitive_reduction(const Dag& dag);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// Blocks: found in a graph that comes without any, and cut out of one.
+// Finding blocks in a graph that has none, and extracting blocks.
 #pragma once
 
 #include <string>
@@ -8,15 +8,14 @@
 
 namespace opsched {
 
-/// Cuts the units, in their order, after every operator through which all data has to pass: what comes
-/// later reads nothing from before it. What lies between two such operators becomes a block; operators
-/// that follow each other in a plain chain share one.
+/// Cuts the units, in order, after every operator through which all data passes, so that nothing later reads anything
+/// earlier. The units between two such operators become a block. Consecutive operators of a plain chain share a block.
 std::vector<Block> natural_blocks(const Graph& graph);
 
-/// A block, or any operators (ascending) that are stated as one, as a graph of its own; what they read from
-/// outside becomes its inputs, in the same shape and under the same name.
+/// A block, or any operators (ascending), as a separate graph. What they read from outside becomes an input with the
+/// same shape and name.
 Graph cut_out(const Graph& graph, const Block& block, const std::string& name);
-/// One block of the graph, as "GRAPH/BLOCK". Throws Error naming the blocks where there is none of this name.
+/// One block of the graph, as "GRAPH/BLOCK". Throws Error listing the blocks if there is none of this name.
 Graph block_graph(const Graph& graph, const std::string& block);
 
 }  // namespace opsched

@@ -1,14 +1,14 @@
-// ReLU applied where a tensor is written, instead of by each of its readers.
+// ReLU applied when a tensor is written, instead of by each of its readers.
 #pragma once
 
 #include "core/graph/graph.hpp"
 
 namespace opsched {
 
-/// The same computation with a reader's leading ReLU done by the operators that it reads, if all of these can do so at
-/// no cost: they end in a convolution without activation, or add up sums of equally many values, and everything that
-/// reads them applies a ReLU first, to no sum. The reader is then a plain convolution, for which more kernels exist.
-/// Names, ids, blocks and weights stay. Throws Error for a graph that is split.
+/// The same computation, with the leading ReLU of a reader moved into the operators that it reads, if all of them can
+/// apply it at no cost: they end in a convolution without activation, or add sums of equally many values, and all
+/// their readers apply ReLU first, to no sum. The reader then becomes a plain convolution, for which there are more
+/// kernels. Names, ids, blocks and weights do not change. Throws Error for a split graph.
 Graph with_early_relu(const Graph& graph);
 
 }  // namespace opsched

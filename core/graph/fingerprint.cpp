@@ -50,7 +50,7 @@ class Hash {
   Hash& add(const Normalize& n) {
     return add("normalize").add(n.groups).add(n.per_pixel ? 1 : 0).add(std::bit_cast<std::int32_t>(n.epsilon));
   }
-  /// Parameters count where there are any, so that fingerprints from before there were any hold.
+  /// Parameters are hashed only if there are any, so that older fingerprints stay valid.
   Hash& add(const Activation& act) {
     add(act.kind);
     if (activation_parameters(act.kind) == 0) return *this;
@@ -60,7 +60,7 @@ class Hash {
   std::string hex() const { return hex_digits(state_); }
 
  private:
-  /// What was not there from the beginning, where it is used.
+  /// Fields that were added later are hashed only if they are used.
   template <class Window>
   Hash& add_window(const Window& w) {
     if (w.dilation != std::array{1, 1}) add("dilation").add(w.dilation);

@@ -1,5 +1,5 @@
-// Fingerprints by which files recognise the graph that they were made for. Names count: files refer
-// to operators by name. (The keys of measurements, where names do not count, are in core/cost.)
+// Fingerprints with which files recognise the graph they were made for. Names count, because files refer to operators
+// by name. (Keys of measurements ignore names; they are in core/cost.)
 #pragma once
 
 #include <string>
@@ -8,11 +8,10 @@
 
 namespace opsched {
 
-/// Hash of an operator's name, of what it reads (by name) and of its layers; 16 hex digits. The same
-/// for every batch and image size.
+/// Hash of an operator's name, inputs (by name) and layers; 16 hex digits. Independent of batch and image size.
 std::string operator_fingerprint(const Graph& graph, OpId op);
 
-/// Hash of all operators, the batch and the shapes of the inputs; 16 hex digits.
+/// Hash of all operators, the batch and the input shapes; 16 hex digits.
 std::string named_fingerprint(const Graph& graph);
 
 }  // namespace opsched

@@ -67,8 +67,8 @@ std::vector<OpId> Graph::producers(const Operator& reader, const Value& value) c
   return strips;
 }
 
-/// The shape of a sum, of the rows that are read. Throws Error where it reads what is not there, or values of different
-/// shapes.
+/// The shape of a sum, for the rows that are read. Throws Error if it reads something that does not exist, or values
+/// of different shapes.
 Shape Graph::shape_of(const Operator& reader, const Term& term) const {
   if (term.empty()) throw Error("an empty term");
   const auto extent = [&](const Value& v) { return std::pair(ops_[v.op].output.h, ops_[v.op].output.w); };

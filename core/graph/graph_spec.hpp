@@ -1,4 +1,4 @@
-// A graph as a file tells it, by names and in any order: what all importers produce.
+// A graph as described in a file, by names and in any order: the result of all importers.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ struct ValueSpec {
   int begin = 0, end = 0;
 };
 
-/// A shape as stated in a file, after that many layers of an operator.
+/// A shape stated in a file, after this many layers of an operator.
 struct StatedShape {
   std::size_t layers = 0;
   Shape shape;
@@ -43,18 +43,18 @@ struct GraphSpec {
   std::optional<std::vector<BlockSpec>> blocks;  ///< not stated: natural_blocks()
 };
 
-/// Most operators that a file may hold.
+/// Limit on the number of operators in a file.
 inline constexpr int max_file_operators = 1 << 20;
 
-/// Most values that an operator of a file may read, and most layers it may have.
+/// Limits on the values and layers of an operator in a file.
 inline constexpr int max_file_values = 1 << 13, max_file_layers = 1 << 10;
 
-/// Longest name in a file, in bytes.
+/// Limit on the length of a name in a file, in bytes.
 inline constexpr int max_file_name = 1000;
 
-/// Sorts operators and blocks topologically (first in the file first, where it is free to choose) and
-/// builds the graph. Throws Error naming what is wrong: a name used twice, an operator that is missing,
-/// a cycle (of operators, or of blocks), a shape other than stated, a limit above that is passed.
+/// Sorts operators and blocks topologically (keeping the order of the file where possible) and builds the graph.
+/// Throws Error naming the problem: a duplicate name, a missing operator, a cycle (of operators or blocks), a shape
+/// that differs from the stated one, or an exceeded limit.
 Graph assemble(const GraphSpec& spec);
 
 }  // namespace opsched

@@ -6,7 +6,7 @@
 
 namespace opsched {
 
-/// Pixels. 0x0: whatever a network or model has of its own. A number alone is a square.
+/// Pixels. 0x0: the default of the network or model. A single number is a square.
 struct ImageSize {
   int height = 0, width = 0;
 
@@ -18,10 +18,10 @@ struct ImageSize {
 
 /// "512" for a square, "480x640" (height first) for others.
 std::string to_string(const ImageSize& image);
-/// The size of such a text. Throws Error quoting what is none.
+/// Parses such a text. Throws Error quoting an invalid one.
 ImageSize parse_image(const std::string& text);
 
-/// In JSON (of nlohmann) a square is a number, anything else a text.
+/// In JSON (nlohmann) a square is a number, any other size a string.
 template <class Json>
 void to_json(Json& json, const ImageSize& image) {
   if (image.height == image.width)

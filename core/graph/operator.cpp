@@ -15,7 +15,7 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
-/// Output size of a window; throws Error where the window does not fit.
+/// Output size of a window; throws Error if the window does not fit.
 template <class Window>
 int window(const Window& w, int d, bool ceil, const char* what, const Shape& input) {
   const std::int64_t size = d == 0 ? input.h : input.w, stride = w.stride[d], padding = w.padding[d];

@@ -1,7 +1,7 @@
-// Operators: what one schedulable unit computes.
+// Operators: the units of scheduling.
 //
 // An operator gathers its input (a concatenation of sums of channel slices of other operators'
-// outputs) and sends it through a short chain of layers. A plain convolution has one layer; the
+// outputs) and passes it through a short chain of layers. A plain convolution has one layer; the
 // relu + depthwise + pointwise unit of NasNet and RandWire has three.
 #pragma once
 
@@ -30,21 +30,21 @@ struct Shape {
 /// "192x35x35"
 std::string to_string(const Shape& shape);
 
-/// What a graph may hold, so that no count of a graph of any size overflows: graph files are checked
-/// against it, too. An axis, elements of a tensor (one image) or weights of a layer, multiply-accumulates
-/// of a layer, images of a batch.
+/// Size limits of a graph, so that no count overflows. Graph files are checked against them. Limits for an axis,
+/// elements of a tensor (one image) or weights of a layer, multiply-accumulates of a layer, and images of a batch.
 inline constexpr std::int64_t max_axis = std::int64_t{1} << 24, max_elements = std::int64_t{1} << 31,
                               max_layer_macs = std::int64_t{1} << 42, max_batch = std::int64_t{1} << 16;
 
-/// Convolution with bias; pairs are (vertical, horizontal). groups == in == out channels is depthwise. Padding may be
-/// negative: so many rows or columns at that end are not there.
+/// Convolution with bias; pairs are (vertical, horizontal). groups == in == out channels is depthwise. Negative
+/// padding removes rows or columns at that end.
 struct Conv2d {
   int out_channels = 0;
   std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
   int groups = 1;
   Activation act = Activation::none;
   std::array<int, 2> dilation{1, 1};
-  std::array<int, 2> more_padding{0, 0};  ///< at the end (below, right), beyond `padding`; may be negative
+  /// Extra padding at the end (below, right), in addition to `padding`; may be negative.
+  std::array<int, 2> more_padding{0, 0};
   bool operator==(const Conv2d&) const = default;
 };
 
@@ -53,55 +53,55 @@ struct Pool2d {
   PoolType type = PoolType::max;
   std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};
   bool count_padding = true;  ///< avg: padding counts in the divisor
-  bool ceil = false;          ///< output sizes round up: the last window may extend beyond the padding
+  bool ceil = false;          ///< round output sizes up: the last window may extend beyond the padding
   std::array<int, 2> dilation{1, 1};
   std::array<int, 2> more_padding{0, 0};  ///< as in Conv2d
   bool operator==(const Pool2d&) const = default;
 };
 
-/// An activation on its own.
+/// A separate activation.
 struct Activate {
   Activation act = Activation::relu;
   bool operator==(const Activate&) const = default;
 };
 
 enum class Interpolation { nearest, linear };
-/// Where output pixel i of n lies between the m pixels of the input.
+/// Position of output pixel i of n among the m input pixels.
 enum class Coordinates {
   half_pixel,     ///< (i + 1/2) m / n - 1/2
   asymmetric,     ///< i m / n
   align_corners,  ///< i (m - 1) / (n - 1)
 };
-/// What becomes of a coordinate between two pixels, for the nearest one.
+/// Rounding of a coordinate between two pixels, for nearest-neighbour interpolation.
 enum class Rounding { floor, ceil, half_down, half_up };
 
-/// The image in another size, (height, width). What lies outside reads as the pixel at the edge.
+/// Resizes the image to (height, width). Pixels outside read as the pixel at the edge.
 struct Resize2d {
   std::array<int, 2> size{1, 1};
   Interpolation interpolation = Interpolation::nearest;
   Coordinates coordinates = Coordinates::half_pixel;
   Rounding rounding = Rounding::half_down;
-  std::array<double, 2> scale{0, 0};  ///< n / m, where it is not what the sizes say; 0: what they say
+  std::array<double, 2> scale{0, 0};  ///< n / m, if it differs from what the sizes give; 0: from the sizes
   bool operator==(const Resize2d&) const = default;
 };
 
-/// Channels become pixels: of C * block[0] * block[1] channels, those that differ in their phase alone become a
-/// block of pixels of one of C channels. Rows and columns at the edges of the result may be left out.
+/// Channels become pixels: of C * block[0] * block[1] channels, those that differ only in their phase become a block
+/// of pixels of one of C channels. Rows and columns at the edges of the result may be removed.
 struct DepthToSpace {
   std::array<int, 2> block{1, 1};
-  bool phase_first = true;  ///< channel (phase, c); else (c, phase); phases are row by row
+  bool phase_first = true;  ///< channel index (phase, c) if true, else (c, phase); phases are row by row
   std::array<int, 2> crop{0, 0}, crop_end{0, 0};
   bool operator==(const DepthToSpace&) const = default;
 };
 
-/// The image's pixels, row by row, as pixels `begin` and on of one row of `width`; zeros around them. A sum of such
-/// rows joins images of several sizes.
+/// The pixels of the image, row by row, as pixels from `begin` on of one row of `width`, with zeros around them. A sum
+/// of such rows joins images of different sizes.
 struct PixelRow {
   int begin = 0, width = 1;
   bool operator==(const PixelRow&) const = default;
 };
 
-/// exp(x) / sum of exp(x) at each pixel, over channels seen as [groups][size][inner]: over `size`.
+/// exp(x) / sum of exp(x) at each pixel, with channels viewed as [groups][size][inner], over `size`.
 struct Softmax {
   int size = 1, inner = 1;
   bool operator==(const Softmax&) const = default;
@@ -125,16 +125,16 @@ struct Range {
   bool empty() const { return end <= begin; }
   bool operator==(const Range&) const = default;
 };
-/// Those that lie in both.
+/// Intersection.
 constexpr Range common(const Range& a, const Range& b) {
   return {a.begin > b.begin ? a.begin : b.begin, a.end < b.end ? a.end : b.end};
 }
-/// The fewest that hold both.
+/// Smallest interval that contains both.
 constexpr Range hull(const Range& a, const Range& b) {
   return {a.begin < b.begin ? a.begin : b.begin, a.end > b.end ? a.end : b.end};
 }
 
-/// Some rows of some images of a batch of tensors.
+/// A region: some rows of some images of a batch of tensors.
 struct Region {
   Range images, rows;
   bool empty() const { return images.empty() || rows.empty(); }
@@ -153,31 +153,33 @@ struct Value {
   bool operator==(const Value&) const = default;
 };
 
-/// Values added element by element; all of one shape.
+/// Values added element by element, all of the same shape.
 using Term = std::vector<Value>;
 
-/// What becomes of an operator's terms.
+/// How an operator combines its terms.
 enum class Combine {
-  concat,   ///< side by side, along channels
-  product,  ///< multiplied; a term of one channel, one row or one column is repeated to the others' size
+  concat,   ///< concatenated along channels
+  product,  ///< multiplied; a term with one channel, row or column is broadcast to the size of the others
 };
 
-/// One schedulable unit. No terms: an input of the graph, or a stack. No layers and no product: a join (identity).
+/// A schedulable unit. Without terms: a graph input or a stack. Without layers and product: a join (identity).
 ///
-/// A split operator (Graph::with_splits) is several *strips*, which compute regions of its output, and a *stack*, a
-/// name for all of it: it is read like any operator, and is no unit. A strip of a global average is a unit of its own,
-/// with no stack: its output is a summand.
+/// A split operator (Graph::with_splits) consists of *strips*, which compute regions of its output, and a *stack*, a
+/// name
+/// for the complete output. The stack is read like any operator, but it is not a unit. A strip of a global average is
+/// a
+/// separate unit without a stack; its output is a partial sum.
 struct Operator {
   std::string name;
-  std::vector<Term> terms;    ///< put together as `combine` says
+  std::vector<Term> terms;    ///< combined as given by `combine`
   std::vector<Layer> layers;  ///< applied in order
   Shape input;                ///< of all terms
   Shape output;
   Combine combine = Combine::concat;
-  std::vector<Shape> factors{};  ///< of a product: its terms, before they are repeated
-  OpId stack = -1;               ///< of a strip; a stack is its own
-  Region writes{};               ///< of the stack's output: what a strip computes
-  Region reads{};                ///< what a strip reads of its terms; of one row that a product repeats: that row
+  std::vector<Shape> factors{};  ///< for a product: its terms before broadcasting
+  OpId stack = -1;               ///< for a strip; a stack is its own
+  Region writes{};               ///< the region of the stack's output that a strip computes
+  Region reads{};  ///< the region of its terms that a strip reads; for a single row that is broadcast: that row
 
   bool is_unit() const { return !terms.empty(); }
   bool is_stack() const { return !is_unit() && stack >= 0; }
@@ -185,40 +187,40 @@ struct Operator {
   bool is_input() const { return !is_unit() && stack < 0; }
   bool is_product() const { return combine == Combine::product; }
   bool is_join() const { return !terms.empty() && layers.empty() && !is_product(); }
-  /// The only layer, if it is a convolution (of no product); else nullptr.
+  /// The only layer, if it is a convolution (and there is no product); else nullptr.
   const Conv2d* as_conv() const {
     return layers.size() == 1 && !is_product() ? std::get_if<Conv2d>(&layers.front()) : nullptr;
   }
 };
 
-/// Throws Error if a tensor of this shape is empty or larger than a graph may hold.
+/// Throws Error if a tensor of this shape is empty or exceeds the limits.
 void check_shape(const Shape& shape);
 
-/// Output of a layer on an input of this shape. Throws Error where it does not fit.
+/// Output shape of a layer for this input shape. Throws Error if it does not fit.
 Shape infer_shape(const Layer& layer, const Shape& input);
 
-/// Does a layer scale and shift each channel by itself, as a depthwise 1x1 convolution, and end in ReLU or nothing?
+/// Does a layer scale and shift each channel separately, like a depthwise 1x1 convolution, and end in ReLU or nothing?
 bool is_affine(const Layer& layer, const Shape& input);
 
-/// Does a layer read one pixel for each pixel that it gives: a 1x1 convolution of one group that pads nothing? What an
-/// affine layer before it does can be done to the numbers that it reads; zeros of a padding come behind that layer.
+/// Does a layer read one pixel per output pixel: a 1x1 convolution with one group and no padding? A preceding affine
+/// layer can then be applied to the values as they are read.
 bool is_pointwise(const Layer& layer);
 
-/// Can the layer behind layer `i`, whose input this is, do it as it reads: an affine one before a pointwise
+/// Can the layer after layer `i` (with this input) apply layer i as it reads: an affine layer before a pointwise
 /// convolution?
 bool is_done_by_next(const Operator& op, std::size_t i, const Shape& input);
 
-/// Short name of what an operator is: input, stack, join, conv2d, pool2d, relu (or another activation), resize,
+/// Short name of the operator's type: input, stack, join, conv2d, pool2d, relu (or another activation), resize,
 /// depth_to_space, pixel_row, softmax, normalize, product, sepconv, chain.
 std::string kind_name(const Operator& op);
 
-/// Values that an operator reads of one image: all of a sum; what a product repeats once.
+/// Values that an operator reads per image: all values of a sum; broadcast values count once.
 std::int64_t values_read(const Operator& op);
 
 /// Multiply-accumulates of a layer for one image (convolutions only, bias not counted).
 std::int64_t layer_macs(const Layer& layer, const Shape& input);
 
-/// Weights of a layer, bias included; number of scalars.
+/// Weights of a layer including bias, as a number of scalars.
 std::int64_t layer_weights(const Layer& layer, const Shape& input);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// Apart from the operators, so that kernels need not know those.
+// Separate from the operators, so that kernels do not depend on them.
 #pragma once
 
 namespace opsched {

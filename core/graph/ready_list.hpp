@@ -1,4 +1,4 @@
-// Kahn's algorithm for those who choose by a rule of their own what comes next.
+// Kahn's algorithm, for callers that choose the next vertex by their own rule.
 #pragma once
 
 #include <vector>
@@ -7,17 +7,17 @@
 
 namespace opsched {
 
-/// Vertices of a directed graph whose predecessors have all been done, ascending.
+/// Vertices of a directed graph whose predecessors are all done, ascending.
 class ReadyList {
  public:
-  /// `succs`: of each vertex, those that wait for it. One that is named twice waits for it twice.
+  /// `succs`: successors of each vertex. A successor listed twice waits twice.
   explicit ReadyList(std::vector<std::vector<int>> succs);
   /// Units of a graph. Inputs are done from the start.
   explicit ReadyList(const Graph& graph);
 
   const std::vector<int>& ready() const { return ready_; }
   bool empty() const { return ready_.empty(); }
-  /// Marks ready vertices as done, all at once; those that waited only for them become ready.
+  /// Marks ready vertices as done together; vertices that waited only for them become ready.
   void finish(const std::vector<int>& done);
   /// Marks the smallest ready vertex as done and returns it.
   int take_first();

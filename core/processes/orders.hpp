@@ -1,4 +1,4 @@
-// Process 0 says what is done, the others follow.
+// Commands from process 0 to the other processes.
 #pragma once
 
 #include <functional>

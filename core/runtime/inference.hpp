@@ -17,7 +17,7 @@
 
 namespace opsched {
 
-/// An input or output: float32 values, batch x channels x height x width, dense, the width running fastest.
+/// An input or output: float32 values, batch x channels x height x width, dense, width fastest.
 struct InferencePort {
   std::string name;
   int batch = 1;
@@ -34,12 +34,12 @@ class Inference {
   /// In the order of Graph::inputs() and Graph::outputs(), which is that of an ONNX model.
   const std::vector<InferencePort>& inputs() const { return inputs_; }
   const std::vector<InferencePort>& outputs() const { return outputs_; }
-  /// Index of an input or output. Throw Error listing the names that there are.
+  /// Index of an input or output. Throws Error listing the known names.
   std::size_t input(const std::string& name) const;
   std::size_t output(const std::string& name) const;
 
-  /// Runs once, on the host's memory: `from[i]` holds inputs()[i].size() values, `to[i]` has room for
-  /// outputs()[i].size(). Returns when the outputs are there. Throws Error unless there is one pointer for each.
+  /// Runs once with host memory: `from[i]` has inputs()[i].size() values, `to[i]` has room for outputs()[i].size().
+  /// Returns when the outputs are complete. Throws Error unless there is one pointer for each.
   virtual void run(const std::vector<const float*>& from, const std::vector<float*>& to) = 0;
 
  protected:
@@ -51,8 +51,8 @@ class Inference {
   std::vector<InferencePort> inputs_, outputs_;
 };
 
-/// On the CPU in fp32, one thread a stream of the schedule. Weights are the graph's own; of a graph without any they
-/// are drawn from `seed`. Nothing that is passed in is needed afterwards. Throws Error as validate does (schedule.hpp).
+/// On the CPU in fp32, with one thread per stream of the schedule. Weights are the graph's own, or drawn from `seed`
+/// if it has none. The arguments are not needed afterwards. Throws Error as validate does (schedule.hpp).
 std::unique_ptr<Inference> make_cpu_inference(const Graph& graph, const Schedule& schedule, std::uint64_t seed = 1);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// Latencies of repeated runs, and what is said about them.
+// Latencies of repeated runs, and their statistics.
 #pragma once
 
 #include <functional>
@@ -10,13 +10,13 @@
 namespace opsched {
 
 struct MeasureOptions {
-  int warmup = 10;  ///< replays before, the first one always; none begins after a fifth of max_seconds
+  int warmup = 10;  ///< number of warm-up replays, at least one; none starts after a fifth of max_seconds
   int min_runs = 30, max_runs = 2000;
-  double max_noise = 0.005;  ///< stop when the standard error of the median falls below this part of it
-  double max_seconds = 2.0;  ///< or when this much time has passed
+  double max_noise = 0.005;  ///< stop when the standard error of the median is below this fraction of it
+  double max_seconds = 2.0;  ///< or after this time
 };
 
-/// What the device ran at while something was timed.
+/// State of the device during a measurement.
 struct Clocks {
   int sm_mhz = 0, memory_mhz = 0;  ///< lowest seen; 0: unknown
   bool throttled = false;          ///< slowed by power, heat or hardware protection
@@ -33,17 +33,17 @@ struct Measurement {
   Provenance provenance = Provenance::measured;
   int sm_clock_mhz = 0, memory_clock_mhz = 0;  ///< lowest seen while measuring; 0: unknown
   bool throttled = false;
-  std::string note;  ///< device, or what was replayed
+  std::string note;  ///< device, or the source of a replay
 };
 
-/// Of single runs, ms; the clocks are the caller's. Throws Error without runs.
+/// From single runs, ms; the caller adds the clocks. Throws Error if there are no runs.
 Measurement summarise(const std::vector<double>& ms);
 
-/// Standard error of the median over the median, for normally distributed runs.
+/// Standard error of the median divided by the median, for normally distributed runs.
 double median_error(const Measurement& measurement);
 
-/// Calls `sample` for some runs at a time until their median is known as well as `options` ask, or their runs or
-/// seconds are spent. (Warming up is the sampler's business.)
+/// Calls `sample` for a few runs at a time until the median is as accurate as `options` require, or the limit on runs
+/// or seconds is reached. (`sample` is responsible for warming up.)
 Measurement measure_until_stable(const std::function<std::vector<double>()>& sample, const MeasureOptions& options);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// Numbers that depend on nothing but their seed and position.
+// Random numbers that depend only on seed and position.
 #pragma once
 
 #include <cstdint>

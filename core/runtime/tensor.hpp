@@ -1,4 +1,4 @@
-// Host tensors, and the seeded weights and inputs that every back end shares.
+// Host tensors, and the seeded weights and inputs shared by all back ends.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +22,8 @@ double relative_error(const Tensor& a, const Tensor& b);
 /// random.hpp): the same on every machine.
 Tensor random_tensor(int n, Shape shape, std::uint64_t seed);
 
-/// Weights of layer `layer` of `op`: those that came with the graph; else drawn from `seed` and the
-/// position in the graph, scaled so that activations keep a variance near 1 from input to output (fp16
-/// would overflow otherwise).
+/// Weights of layer `layer` of `op`: from the graph if it has them, otherwise drawn from `seed` and the position in
+/// the graph, scaled so that activations keep a variance near 1 (fp16 would overflow otherwise).
 ConvWeights make_weights(const Graph& graph, OpId op, int layer, std::uint64_t seed);
 
 }  // namespace opsched

@@ -1,7 +1,7 @@
-// What merging convolutions costs their readers.
+// The cost of merging convolutions for their readers.
 //
-// An operator writes its output straight into the concatenation that reads it. Merged convolutions
-// write side by side instead; unless the concatenation has them side by side, too, it has to copy.
+// An operator writes its output directly into the concatenation that reads it. Merged convolutions write next to each
+// other instead. Unless they are also adjacent in the concatenation, it has to copy.
 #pragma once
 
 #include <span>
@@ -11,7 +11,7 @@
 
 namespace opsched {
 
-/// Where an output is written in place: as a term of the first reader that concatenates it whole.
+/// Where an output is written in place: a term of the first reader that concatenates it as a whole.
 struct JoinSlot {
   OpId reader = -1;  ///< -1: nowhere
   int term = 0;
@@ -20,12 +20,11 @@ struct JoinSlot {
 /// By operator.
 std::vector<JoinSlot> join_slots(const Graph& graph);
 
-/// Those of the merged operators whose outputs have to be copied into their slots, in the order of
-/// the slots.
+/// The merged operators whose outputs have to be copied into their slots, in the order of the slots.
 std::vector<OpId> copied_outputs(std::span<const JoinSlot> slots, std::span<const OpId> merged);
 
-/// Readers of this operator's slice of the merged output: all but the concatenation that owns its slot, if there is
-/// one, into which it is copied or written in place. In ascending order.
+/// Readers of this operator's slice of the merged output, except the concatenation that owns its slot (if any), into
+/// which it is copied or written in place. Ascending.
 std::vector<OpId> readers_of_part(const Graph& graph, std::span<const JoinSlot> slots, OpId op);
 
 }  // namespace opsched

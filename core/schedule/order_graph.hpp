@@ -1,4 +1,4 @@
-// Which parts of a schedule wait for which: the graph behind its validation and its issue order.
+// Which parts of a schedule wait for which: the basis of validation and issue order.
 #pragma once
 
 #include <vector>
@@ -8,16 +8,16 @@
 
 namespace opsched {
 
-/// Vertices are what starts as one: a stage in barrier mode; in dataflow mode an operator, or all
-/// operators of a merge. Edges: every dependence, and what comes next on the device (barrier) or on
-/// the stream (dataflow). Numbered by stage, then position in the group, then device, then group.
+/// Vertices are units that start together: a stage in barrier mode; in dataflow mode an operator, or all operators of
+/// a merge. Edges: every dependence, and the next vertex on the device (barrier) or stream (dataflow). Numbered by
+/// stage, then position in the group, then device, then group.
 struct OrderGraph {
   Dag dag;
   std::vector<int> vertex_of;                ///< by OpId; -1: not placed
   std::vector<std::vector<OpId>> operators;  ///< by vertex; a stage's round robin over its groups
 };
 
-/// Needs every operator placed at most once, and legal ids; may come out with cycles.
+/// Requires every operator placed at most once, and valid ids; the result may have cycles.
 OrderGraph order_graph(const Graph& graph, const Schedule& schedule);
 
 }  // namespace opsched

@@ -17,7 +17,7 @@ using nlohmann::json;
 constexpr const char* kFormat = "opsched schedule";
 constexpr int kVersion = 1;
 
-/// A JSON value that knows where it stands, for errors.
+/// A JSON value with its location, for errors.
 class Node {
  public:
   Node(const json& value, std::string where) : value_(value), where_(std::move(where)) {}

@@ -21,11 +21,10 @@ namespace opsched {
 /// `graph`: with or without the schedule's splits.
 std::string schedule_to_json(const Graph& graph, const Schedule& schedule);
 
-/// Reads a schedule for this graph, and validates it. It fits any graph that has the same operators,
-/// whatever the batch and the image size: a schedule made for one batch may be run at another.
-/// Throws Error beginning with `where` (the file) for text that is no such JSON (with line and
-/// column, or the place in it), for another version, and for another graph, naming that graph and the
-/// first operator that does not fit.
+/// Reads a schedule for this graph, and validates it. It fits any graph with the same operators, whatever the batch
+/// and image size, so a schedule made for one batch can run at another. Throws Error beginning with `where` (the file)
+/// for invalid JSON (with line and column, or the location), for another version, and for another graph, naming that
+/// graph and the first operator that does not match.
 Schedule schedule_from_json(const Graph& graph, const std::string& text, const std::string& where);
 
 /// Writes atomically.

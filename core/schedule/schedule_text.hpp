@@ -1,4 +1,4 @@
-// A schedule as one short line: for keys, and to keep many of them.
+// A schedule as one short line, used in keys and to store many schedules.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace opsched {
 /// the first. "b;1,2|3/m4,5;6", "d;1,2|3@1,3,2!0,5,0,5" or "d;2,4;3,5%1:56%2:28".
 std::string to_text(const Schedule& schedule);
 
-/// Throws Error where the text is none of to_text. Not validated against a graph.
+/// Throws Error if the text is not from to_text. Not validated against a graph.
 Schedule schedule_from_text(const std::string& text);
 
 }  // namespace opsched

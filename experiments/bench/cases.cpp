@@ -31,7 +31,7 @@ std::vector<std::pair<std::string, std::string>> chosen_networks(const Selection
   return chosen;
 }
 
-/// What a pattern of the shell stands for; of a folder, the graph files in it.
+/// Expands a shell pattern; for a folder, the graph files in it.
 std::vector<std::string> matching(const std::string& pattern) {
   namespace fs = std::filesystem;
   std::vector<std::string> patterns = {pattern};

@@ -1,5 +1,5 @@
-// All that this project takes from Google Benchmark: registration, filters, repetitions, iterations, statistics,
-// context, reporters. The rest of the program does not include its header.
+// Wrapper for Google Benchmark: registration, filters, repetitions, iterations, statistics, context, reporters. The
+// rest of the program does not include its header.
 #pragma once
 
 #include <functional>
@@ -13,19 +13,19 @@ namespace opsched::bench {
 /// How one benchmark is run. Google Benchmark chooses how many iterations a repetition has.
 struct Benchmark {
   std::string name;
-  bool sampled = true;  ///< false: one number, looked up or simulated; it is not repeated
-  /// Latencies of so many runs, ms. Called for every repetition, and while the number of iterations is found. Throws
-  /// Error for what cannot run, Stop to end everything.
+  bool sampled = true;  ///< false: a single number, looked up or simulated, which is not repeated
+  /// Latencies of this many runs, ms. Called for every repetition, and while the number of iterations is determined.
+  /// Throws Error if it cannot run, and Stop to end everything.
   std::function<std::vector<double>(int)> sample;
   /// Of all samples so far, for Google Benchmark's counters; called after sample.
   std::function<std::map<std::string, double>()> counters;
-  /// Which word stands behind the numbers: "simulated", "throttled"; empty: none.
+  /// A label: "simulated", "throttled"; empty: none.
   std::function<std::string()> label;
-  /// All repetitions are done. `error`: why it could not run; empty: it ran.
+  /// Called after all repetitions. `error`: why it could not run; empty if it ran.
   std::function<void(const std::string& error)> done;
 };
 
-/// Thrown by Benchmark::sample: nothing further is run. Not an Error: the caller knows why.
+/// Thrown by Benchmark::sample to end the run. Not an Error: the caller knows the reason.
 struct Stop {};
 
 struct GoogleBenchmarkOptions {
@@ -38,14 +38,14 @@ struct GoogleBenchmarkOptions {
 /// Google Benchmark, set up once in a program.
 class GoogleBenchmark {
  public:
-  /// Throws Error for wrong flags and where a file that they ask for cannot be written.
+  /// Throws Error for invalid flags, and if a requested file cannot be written.
   explicit GoogleBenchmark(GoogleBenchmarkOptions options);
   ~GoogleBenchmark();
   GoogleBenchmark(const GoogleBenchmark&) = delete;
   GoogleBenchmark& operator=(const GoogleBenchmark&) = delete;
 
-  /// Registers and runs. Prints only if flags ask for a format (--benchmark_format); files that flags ask for
-  /// (--benchmark_out) are written as Google Benchmark writes them.
+  /// Registers and runs. Prints only if flags request a format (--benchmark_format); files requested by flags
+  /// (--benchmark_out) are written by Google Benchmark.
   void run(const std::vector<Benchmark>& benchmarks);
 
  private:

@@ -1,4 +1,4 @@
-// What protocols (core/runtime/protocol.hpp) give of a schedule, as records and as text.
+// Results of protocols (core/runtime/protocol.hpp) for a schedule, as records and as text.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@
 
 namespace opsched::bench {
 
-/// Of --measure: names of protocols, a list. Throws Error as parse_protocol does, and for a name given twice.
+/// For --measure: a list of protocol names. Throws Error as parse_protocol does, and for a duplicate name.
 std::vector<Protocol> parse_protocols(const std::vector<std::string>& names);
 
 /// What --measure means, with the names that there are.
 std::string protocols_help();
 
-/// Quantity `protocol`, label `protocol`, of the case that runs on the executor; where the executor cannot measure so,
-/// the record says why (`missing`). Passes on DeviceLost.
+/// Quantity `protocol`, label `protocol`, for the case on this executor. If the executor does not support it, the
+/// record says why (`missing`). Passes on DeviceLost.
 records::Record measure_by(const Protocol& protocol, const records::Case& what, Executor& executor);
 
 /// The key of that record.

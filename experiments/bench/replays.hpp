@@ -1,4 +1,4 @@
-// Searches on a recorded profile, several at once.
+// Parallel searches on a recorded profile.
 #pragma once
 
 #include <functional>
@@ -17,16 +17,16 @@ struct ReplayProgress {
 };
 
 struct ReplayOptions {
-  const ScheduleStore* store = nullptr;  ///< where answers are looked up and kept; none: all are found anew
-  Topology topology{};                   ///< as if GPUs were joined so
-  int threads = 0;                       ///< 0: one a processor
+  const ScheduleStore* store = nullptr;  ///< where results are looked up and stored; none: search everything again
+  Topology topology{};                   ///< assumed topology of the GPUs
+  int threads = 0;                       ///< 0: one per processor
   std::function<void(const ReplayProgress&)> report;  ///< called often, in the calling thread; may throw to stop
 };
 
-/// Searches every case on the profile in a folder, without measuring: what is found and its latency there, or why
-/// nothing was, in their order. Neighbours (Case::neighbourhood) are searched one after another on the same costs,
-/// neighbourhoods side by side. Throws Error where the profile cannot be read, and passes on what `report` throws, once
-/// the searches under way have stopped.
+/// Searches every case on the profile in a folder, without measuring. Returns the schedule and its latency there, or
+/// why there is none, in order. Neighbours (Case::neighbourhood) are searched one after another on the same costs, and
+/// neighbourhoods in parallel. Throws Error if the profile cannot be read, and passes on what `report` throws after
+/// the running searches have stopped.
 std::vector<Timed> replay_cases(const std::string& profile_folder, const std::vector<Case>& cases,
                                 const ReplayOptions& options);
 

@@ -1,4 +1,4 @@
-// Runs cases on a device: graph, costs, schedule, latency. Schedules are found once and kept on disk.
+// Runs cases on a device: graph, costs, schedule, latency. Schedules are found once and stored on disk.
 #pragma once
 
 #include <atomic>
@@ -12,26 +12,26 @@
 
 namespace opsched::bench {
 
-/// A schedule and what it took to find it.
+/// A schedule and the cost of finding it.
 struct Found {
   Schedule schedule;
   double seconds = 0;  ///< of the search, when it ran
   bool from_disk = false;
 };
 
-/// A folder of schedules. A file is used only for the very question it answers: graph with its batch,
-/// scheduler, options, devices, costs, and this very program.
+/// A folder of schedules. A file is used only for exactly the same request: graph with batch, scheduler, options,
+/// devices, costs, and program build.
 class ScheduleStore {
  public:
-  /// The folder is made when something is kept. Empty: nothing is kept. `warn`: told once, from whichever thread,
-  /// why schedules cannot be kept there; may be empty.
+  /// The folder is created when something is stored. Empty: nothing is stored. `warn`: called once, from any thread,
+  /// if schedules cannot be stored; may be empty.
   explicit ScheduleStore(std::string folder, std::function<void(const std::string&)> warn = {})
       : folder_(std::move(folder)), warn_(std::move(warn)) {}
 
   /// Whether there is a file with the answer.
   bool holds(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key) const;
-  /// Reads the answer, or makes the schedule and keeps it. A file that cannot be read is made anew.
-  /// `costs_key`: changes when the costs do. Throws as make_schedule does. A place that cannot be written is no error.
+  /// Reads the result, or runs the scheduler and stores it. A file that cannot be read is replaced. `costs_key`:
+  /// changes when the costs do. Throws as make_schedule does. A folder that cannot be written is not an error.
   Found find(const std::string& scheduler, const SchedulerRequest& request, const std::string& costs_key) const;
 
  private:
@@ -63,11 +63,11 @@ class Runner {
   Runner(Device& device, const ScheduleStore& store, MeasureOptions options, Report report)
       : device_(device), store_(store), options_(options), report_(std::move(report)) {}
 
-  /// Finds the schedule and its latency. What the combination cannot do comes back as a record that says why
+  /// Finds the schedule and its latency. If the combination is not possible, returns a record that says why
   /// (`missing`). Passes on what `report` throws, and DeviceLost.
   Timed run(const Case& what);
 
-  // The steps of run(). They throw Error for what a combination cannot do.
+  // The steps of run(). Throws Error if a combination is not possible.
 
   /// Of the case's graph (CostModel::graph) in its precision; valid until another case is asked for.
   CostModel& costs(const Case& what);
@@ -76,7 +76,7 @@ class Runner {
   bool found_before(const Case& what);
   /// Ready to be timed; valid as costs() and `found` are.
   std::unique_ptr<Executor> prepare(const Case& what, const Found& found);
-  /// The record of a latency that was measured or replayed; a measured one is kept in the profile, too.
+  /// The record of a measured or replayed latency; a measured one is also stored in the profile.
   Timed timed(const Case& what, const Found& found, const Executor& executor, const Measurement& latency);
   /// All three: latency of a schedule of the case's network, wherever it was found.
   Timed time(const Case& what, const Found& found);
@@ -87,7 +87,7 @@ class Runner {
   MeasureOptions options_;
   Report report_;
 
-  // The graph and costs of the last case: the next one mostly has the same.
+  // The graph and costs of the last case, because the next one usually has the same.
   Case selected_;
   std::unique_ptr<Graph> graph_;
   std::unique_ptr<CostModel> costs_;

@@ -37,7 +37,7 @@ struct Current {
   Record record;                ///< of what is not sampled: known, or simulated
 };
 
-/// Every case stands beside sequential, whether that was asked for or not.
+/// Every case is compared with sequential, whether that was requested or not.
 std::vector<Case> with_baselines(const std::vector<Case>& cases) {
   std::vector<Case> all;
   for (const Case& what : cases)
@@ -340,7 +340,7 @@ class Session {
   std::size_t done_ = 0;          ///< how many of them
   cli::Countdown countdown_;
   const bool ours_ = !flag_value(options_.benchmark_flags, "--benchmark_format");  ///< who prints
-  bool weaker_ = false;  ///< some result was not kept, for a stronger one stands
+  bool weaker_ = false;  ///< a result was not stored, because a stronger one exists
   std::string lost_;     ///< why the device cannot go on; empty: it can
 };
 

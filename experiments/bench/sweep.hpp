@@ -1,4 +1,4 @@
-// A sweep: a file that says which cases a benchmark runs. docs/sweeps.md describes it, docs/sweep.schema.json is its
+// A sweep: a file that lists the cases of a benchmark. docs/sweeps.md describes it; docs/sweep.schema.json is its
 // schema.
 #pragma once
 

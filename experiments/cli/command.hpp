@@ -1,4 +1,4 @@
-// A command of the program, the list of them, and what they all use. A new command is one file with a function that
+// Commands of the program, the list of them, and what they share. A new command is one file with a function that
 // returns a Command, and one line in registry.cpp.
 #pragma once
 
@@ -22,21 +22,20 @@ using Action = std::function<void(ProcessGroup& processes)>;
 
 /// How a command begins.
 struct Setup {
-  /// Adds options to `app` and returns what to do once they are parsed. What it returns owns the
-  /// variables that the options are bound to. It throws opsched::Error for what the user can put
-  /// right and calls check_interrupt() in long loops.
+  /// Adds options to `app` and returns the function to run after parsing. That function owns the variables bound to
+  /// the options, throws opsched::Error for errors that the user can fix, and calls check_interrupt() in long loops.
   std::function<Action(CLI::App& app)> add_to;
-  bool several_processes = false;  ///< it makes use of more than one
+  bool several_processes = false;  ///< it supports several processes
 };
 
 struct Command {
   std::string name;
   std::string summary;   ///< one line, shown by `opsched --help`
-  std::string examples;  ///< shown at the end of `opsched NAME --help`; one a line
+  std::string examples;  ///< shown at the end of `opsched NAME --help`, one per line
   Setup setup;
 };
 
-/// Of a command whose options are an Options with add_to(app): they are bound, and `run` is what to do.
+/// For a command whose options are a struct Options with add_to(app): binds them and calls `run`.
 template <class Options>
 Setup setup_of(void (*run)(Options&, ProcessGroup&)) {
   return {.add_to = [run](CLI::App& app) -> Action {
@@ -47,7 +46,7 @@ Setup setup_of(void (*run)(Options&, ProcessGroup&)) {
           .several_processes = true};
 }
 
-/// The same, of a command that runs in one process.
+/// The same, for a command that runs in one process.
 template <class Options>
 Setup setup_of(void (*run)(Options&)) {
   return {.add_to = [run](CLI::App& app) -> Action {
@@ -57,10 +56,10 @@ Setup setup_of(void (*run)(Options&)) {
   }};
 }
 
-/// All commands, in the order in which they are shown.
+/// All commands, in display order.
 std::vector<Command> commands();
 
-// What CLI11 takes though it is wrong: octal and hexadecimal numbers, nan, empty values and list entries.
+// Checks for invalid input that CLI11 accepts: octal and hexadecimal numbers, nan, empty values and list entries.
 
 /// Adds to every option of a command what help says of its default, and checks: numbers are decimal and finite, words
 /// are not empty and have no control characters, places to write to can be written.

@@ -155,8 +155,9 @@ void fit(const FitOptions& options) {
   for (Precision precision : precisions) {
     const std::string file = profile_file(folder, precision);
     Profile profile = Profile::load(file);
-    if (options.save) profile = Profile::open(file, profile.device(), precision);  // nobody else writes it meanwhile
-    std::map<std::string, std::shared_ptr<const Graph>> graphs;                    // a graph for each network and batch
+    // No other process writes it meanwhile.
+    if (options.save) profile = Profile::open(file, profile.device(), precision);
+    std::map<std::string, std::shared_ptr<const Graph>> graphs;  // a graph for each network and batch
     const auto cases = recorded_cases(profile, [&](const ScheduleOrigin& origin) {
       check_interrupt();
       std::shared_ptr<const Graph> graph = graph_of(origin);

@@ -133,7 +133,7 @@ std::vector<Tensor> compute(const InferOptions& options, const Graph& graph, con
   if (!given) choice.scheduler.name = "sequential";
   const ScheduleChoice::Request request = choice.request(graph);
   StatusLine status;
-  // Nothing is timed, so nothing that was measured with other kernels stands in the way.
+  // Nothing is timed, so profiles measured with other kernels are no problem.
   const ScratchFolder nothing_measured("infer");
   DeviceOptions device = options.run.device_options(request.gpus, status);
   if (device.profile.empty()) device.profile = nothing_measured.path();

@@ -52,7 +52,7 @@ Profile measure_on_cpus(const LinksOptions& options, Precision precision, Proces
   profile.require_precision(precision);
   profile.assume(topology_of(devices.process_of, devices.host_of));
   DeviceFacts facts = profile.device();
-  facts.driver = "links by MPI between CPUs";  // beside the driver that its other costs were measured with
+  facts.driver = "links by MPI between CPUs";  // in addition to the driver with which its other costs were measured
   profile.add_facts(facts);
   measure_links(processes, *make_cpu_parts(processes), devices, profile, {.largest = options.largest}, report);
   if (!file.empty()) {

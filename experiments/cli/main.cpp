@@ -96,7 +96,7 @@ int run(int argc, char** argv, ProcessGroup& processes) {
   return 0;
 }
 
-/// The exit code of `action`, for whose exceptions `say` hears a text.
+/// The exit code of `action`; the text of an exception is passed to `say`.
 int guarded(const std::function<int()>& action, const std::function<void(const std::string&)>& say) {
   constexpr int kFault = 1, kWrongInput = 2, kStopped = 130;
   // Messages quote files and options, which may hold anything.
@@ -118,7 +118,7 @@ int guarded(const std::function<int()>& action, const std::function<void(const s
   return kWrongInput;
 }
 
-/// In one piece: mpirun puts lines of its own between pieces.
+/// In one write, because mpirun inserts its own lines between writes.
 void print_error(const std::string& text) { std::cerr << "opsched: " + text + "\n"; }
 
 /// What the program was given.

@@ -37,9 +37,9 @@ std::string in_quotes(const std::string& word) {
   return text + "'";
 }
 
-/// What the user gave, for records, so that it can be repeated: "opsched bench --out results/mygpu", words with spaces
-/// or quotes in single quotes; without --fresh, for the command without it goes on with what the one with it began.
-/// Empty where the system does not tell (no /proc).
+/// The user's command for records, so that it can be repeated: "opsched bench --out results/mygpu", with words that
+/// contain spaces or quotes in single quotes. Without --fresh, because the command without it continues what the one
+/// with it began. Empty if the system does not provide it (no /proc).
 std::string command_line() {
   std::ifstream words("/proc/self/cmdline", std::ios::binary);
   std::string line, word;

@@ -1,4 +1,4 @@
-// Options that several commands share, each bound and checked in one place.
+// Options shared by several commands, each bound and checked in one place.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@
 
 namespace opsched::cli {
 
-/// Which graph: NETWORK with its parameters, or --graph FILE; or one block of it.
+/// Selects a graph: NETWORK with its parameters, or --graph FILE; optionally one block of it.
 struct GraphOptions {
   std::string network, file, block, image = "0";
   bool early_relu = false;
@@ -24,8 +24,8 @@ struct GraphOptions {
                                                                                       ///< --batch
 
   void add_to(CLI::App& app);
-  /// Throws Error unless exactly one of NETWORK and --graph is given, for a parameter that a graph
-  /// file does not have, and as the loaders do.
+  /// Throws Error unless exactly one of NETWORK and --graph is given, for a parameter that does not apply to a graph
+  /// file, and as the loaders do.
   Graph load() const;
   /// For records: the network's name, or that of the graph file without its ending; and labels: "block" if it is only
   /// one, "relu" if that is early.
@@ -63,14 +63,14 @@ struct IosSpaceOptions {
   IosOptions space() const;
 };
 
-/// Which scheduler: --scheduler, its options as --opt NAME=VALUE or --window, --gpus.
+/// Selects a scheduler: --scheduler, its options as --opt NAME=VALUE or --window, --gpus.
 struct SchedulerChoice {
   std::string name, window;
   std::vector<std::string> assignments;
   int gpus = 1;
 
   void add_to(CLI::App& app);
-  /// Throws Error for what is not NAME=VALUE, or given twice.
+  /// Throws Error if the text is not NAME=VALUE, or for a duplicate.
   SchedulerOptions options() const;
 };
 
@@ -146,9 +146,8 @@ struct RecordOptions {
   bool fresh = false;
 
   void add_to(CLI::App& app);
-  /// The records file of the folder; nullptr where none was named: records are only shown. Says on standard error what
-  /// a reader must know about the folder. The run is of the command that the user gave. Throws Error as RecordFile
-  /// does.
+  /// The records file of the folder; nullptr if none was given, so that records are only shown. Prints warnings about
+  /// the folder to standard error. The run is named after the user's command. Throws Error as RecordFile does.
   std::unique_ptr<records::RecordFile> open(records::Run run = {}) const;
   /// Of this command on a device.
   std::unique_ptr<records::RecordFile> open(const Device& device) const;

@@ -39,7 +39,7 @@ void print_counts(const std::string& title, const Counts& counts) {
   std::cout << table.text();
 }
 
-/// At most so many bytes, cut between characters and ended by "..." if that is needed.
+/// At most this many bytes, cut between characters and ended by "..." if necessary.
 std::string shortened(const std::string& text, std::size_t most) {
   if (text.size() <= most) return text;
   std::size_t end = most - 3;

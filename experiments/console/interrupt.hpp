@@ -1,5 +1,5 @@
-// Ctrl-C and SIGTERM: the first one asks the running command to stop, and ends the program if it has not stopped
-// 1.5 s later; a second one ends it at once.
+// Ctrl-C and SIGTERM: the first signal asks the running command to stop, and ends the program if it has not stopped
+// after 1.5 s; a second one ends it immediately.
 #pragma once
 
 namespace opsched::cli {
@@ -9,7 +9,7 @@ struct Interrupted {};
 
 /// Handles SIGINT and SIGTERM from now on.
 void watch_interrupts();
-/// Has the user asked to stop?
+/// Did the user ask to stop?
 bool interrupted();
 /// Throws Interrupted if so.
 void check_interrupt();

@@ -1,5 +1,4 @@
-// What the program is doing right now, on standard error: one line that is rewritten on a terminal,
-// a line now and then elsewhere.
+// The current status on standard error: a line that is rewritten on a terminal, or a line from time to time elsewhere.
 #pragma once
 
 #include <chrono>
@@ -19,7 +18,7 @@ class StatusLine {
 
   /// Shows the text, if enough time has passed since the last one.
   void show(const std::string& text);
-  /// Takes the line away, for other output to follow.
+  /// Removes the line, so that other output can follow.
   void clear();
 
  private:
@@ -28,10 +27,10 @@ class StatusLine {
   std::chrono::steady_clock::time_point next_;
 };
 
-/// "opsched: text" as a line of standard error, in place of a status line that is shown.
+/// Prints "opsched: text" as a line on standard error, replacing a status line.
 void warn(const std::string& text);
 
-/// Shows what it is called with; throws Interrupted once the user asked to stop. `status` must outlive it.
+/// Shows its argument; throws Interrupted once the user asked to stop. `status` must outlive it.
 inline std::function<void(const std::string&)> interruptible(StatusLine& status) {
   return [&status](const std::string& text) {
     check_interrupt();
@@ -39,7 +38,7 @@ inline std::function<void(const std::string&)> interruptible(StatusLine& status)
   };
 }
 
-/// How far work has come: "[3/8, about 5 s left] ".
+/// Progress: "[3/8, about 5 s left] ".
 class Countdown {
  public:
   /// `part` of all the time that pieces are expected to take is behind; 0: not known yet.

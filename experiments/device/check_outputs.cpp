@@ -16,9 +16,9 @@ namespace {
 /// How much further than an output what is inside may be off: it may be a small difference of large numbers.
 constexpr double kInside = 3;
 
-/// A graph and schedule in which every operator's output is one of the graph: a join of its own reads it, and all of
-/// them are a last stage. A join of one value is only a name for it, so the same kernels run at the same places, but
-/// that no memory is used again. What is split is observed whole.
+/// A graph and schedule in which every operator's output is a graph output: it is read by an additional join, and all
+/// joins form a last stage. A join of one value is only a name, so the same kernels run in the same places, but no
+/// memory is reused. A split operator is observed as a whole.
 struct Observed {
   Graph graph;
   Schedule schedule;

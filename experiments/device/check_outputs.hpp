@@ -1,4 +1,4 @@
-// Does a schedule compute the right thing?
+// Checks the outputs of a schedule.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,13 @@ struct OutputCheck {
   double operators = 0;  ///< of what any operator computes
   std::string worst;     ///< the operator that it is of
   int compared = 0;      ///< operators
-  std::string remark;    ///< what these numbers cannot tell; empty: nothing
+  std::string remark;    ///< limitations of these numbers; empty: none
 
   /// "largest relative error of 119 operators 4.2e-07, of 'c1/join'"
   std::string operators_text() const;
 };
 
-/// Runs a schedule of a graph once, with weights drawn from `seed` where the graph has none: inputs to outputs.
+/// Runs a schedule of a graph once, with weights drawn from `seed` if the graph has none: inputs to outputs.
 using RunOnce = std::function<std::vector<Tensor>(const Graph& graph, const Schedule& schedule, std::uint64_t seed,
                                                   const std::vector<Tensor>& inputs)>;
 
@@ -35,7 +35,7 @@ using RunOnce = std::function<std::vector<Tensor>(const Graph& graph, const Sche
 /// reference of this graph). Calls `poll` between its steps; it may throw.
 OutputCheck check_outputs(const Graph& graph, const Schedule& schedule, const RunOnce& run, Precision precision,
                           std::uint64_t seed, const std::function<void()>& poll = {});
-/// `device` measures, or is nullptr: then the CPU runs it, in fp32.
+/// `device` measures, or is nullptr: then the schedule runs on the CPU, in fp32.
 OutputCheck check_outputs(const Graph& graph, const Schedule& schedule, Device* device, Precision precision,
                           std::uint64_t seed, const std::function<void()>& poll = {});
 

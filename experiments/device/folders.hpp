@@ -1,4 +1,4 @@
-// Where the program keeps and looks for files, unless told otherwise.
+// Default locations of files.
 #pragma once
 
 #include <string>
@@ -8,26 +8,26 @@
 
 namespace opsched {
 
-/// What can be made again: $XDG_CACHE_HOME or ~/.cache, /opsched. Empty if neither variable is set.
+/// Cache for data that can be recreated: $XDG_CACHE_HOME or ~/.cache, /opsched. Empty if neither variable is set.
 std::string user_cache_folder();
 
 /// FOLDER/profile-fp32.json and so on.
 std::string profile_file(const std::string& folder, Precision precision);
-/// Does the folder hold a profile of this precision, or its journal?
+/// Does the folder have a profile of this precision, or its journal?
 bool has_profile(const std::string& folder, Precision precision);
 /// Of any precision?
 bool has_profile(const std::string& folder);
 
-/// The program's own data: analysis/ and results/. Of an installed program PREFIX/share/opsched; in a build folder
-/// links to the source. Empty: it was moved away from them.
+/// The program's data: analysis/ and results/. PREFIX/share/opsched for an installed program; links to the source in a
+/// build folder. Empty if the program was moved away from them.
 std::string data_folder();
 
-/// Folders of recorded results with a profile: in ./results, else in the results/ of the program's data. Ascending.
+/// Folders of recorded results with a profile: in ./results, otherwise in results/ of the program's data. Ascending.
 std::vector<std::string> recorded_folders();
-/// For who writes into them: where ./results holds no profile, copies what is recorded in the program's data there.
-/// True: it did.
+/// For commands that write into them: if ./results has no profile, copies the recorded results of the program's data
+/// there and returns true.
 bool copy_recorded_folders();
-/// The one that is replayed unless told otherwise: the H200's, else the first. Throws Error if there is none.
+/// The default folder to replay: the H200's, otherwise the first. Throws Error if there is none.
 std::string default_recorded_folder();
 
 /// Name of the folder below `results` for what kernels of version `kernels` measure on a device: `device`, or

@@ -1,5 +1,5 @@
-// A figure of the papers, and the list of them. A new figure is a function that returns a Figure, in a file of its own
-// or beside its like, one line in registry.cpp, and one file in analysis/opsched/plots/ that draws it.
+// Figures of the papers, and the list of them. A new figure is a function that returns a Figure, in a separate file or
+// next to similar ones, one line in registry.cpp, and one file in analysis/opsched/plots/ that draws it.
 #pragma once
 
 #include <functional>
@@ -13,12 +13,12 @@
 
 namespace opsched::figures {
 
-/// What is at hand, before anything is run.
+/// Settings and available data, before anything runs.
 struct FigureSettings {
   std::string results;                    ///< folder of the device's results: results/h200
   std::string device{};                   ///< its type: "NVIDIA H200"
   bool measures = false;                  ///< is there a GPU?
-  bool fresh = false;                     ///< make anew what is there
+  bool fresh = false;                     ///< make existing records again
   int gpus = 1;                           ///< that may be used
   Precision precision = Precision::fp32;  ///< the papers'
   /// The user's own, beside those of the papers where all networks, or schedulers, are compared.
@@ -35,7 +35,7 @@ std::vector<std::pair<int, std::string>> sibling_folders(const FigureSettings& s
 /// Number of GPUs of the results folder itself, and its name.
 std::pair<int, std::string> own_folder(const FigureSettings& settings);
 
-/// What figures are made with.
+/// What is needed to make figures.
 class FigureContext {
  public:
   /// All must outlive it. `file`: the records of settings.results.
@@ -50,7 +50,7 @@ class FigureContext {
 
   /// Of a folder beside the results folder; empty: of that itself. Valid until forget() of it.
   const records::Records& records(const std::string& folder);
-  /// The folder's file has grown.
+  /// Call when the folder's file has grown.
   void forget(const std::string& folder) { siblings_.erase(folder); }
   std::string path(const std::string& folder) const;
 
@@ -72,17 +72,17 @@ class FigureContext {
   std::map<std::string, records::Records> siblings_;
 };
 
-/// Records that a figure shows and that are made together. Items of several figures with one name are one item.
+/// Records that a figure shows and that are made together. Items of several figures with the same name are one item.
 struct Item {
-  std::string name;               ///< what it is, for readers
+  std::string name;               ///< what it is, for users
   std::vector<std::string> keys;  ///< of the records (Record::key); all of them are needed
   /// Instead of keys: whatever there is of these, at least one.
   std::function<bool(const records::Record&)> select{};
   std::string folder{};                         ///< that holds them, beside the results folder; empty: that itself
   std::map<std::string, std::string> labels{};  ///< that the figure adds
   double seconds = 0.2;                         ///< about what making them takes on an H200, for the time left
-  /// Adds the records to the context's file; may throw Error, which says why there are none. Empty: they cannot be
-  /// made here, and `why` says what would.
+  /// Adds the records to the context's file; may throw Error with the reason why there are none. Empty: they cannot be
+  /// made here, and `why` says how to make them.
   std::function<void(FigureContext&)> make{};
   std::string why{};
 };
@@ -90,7 +90,7 @@ struct Item {
 struct Figure {
   std::string name;   ///< as in commands and file names
   std::string title;  ///< one line
-  std::string paper;  ///< "IOS: pruning"; empty: the figure is the project's own
+  std::string paper;  ///< "IOS: pruning"; empty: not from a paper
   std::function<std::vector<Item>(const FigureSettings&)> items;
 };
 

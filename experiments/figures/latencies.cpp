@@ -7,7 +7,7 @@
 namespace opsched::figures {
 namespace {
 
-/// Among schedulers: what other software takes (experiments/baselines/), and ours measured beside it.
+/// Among the schedulers: latencies of other software (experiments/baselines/), and ours measured next to it.
 const std::string kOthers = "other software";
 
 /// What finding and timing takes on an H200 from an empty profile, roughly.
@@ -17,8 +17,7 @@ double expected_seconds(const records::Case& what) {
   return what.network == "inception_v3" ? 8 + 0.3 * what.batch : 30;
 }
 
-/// All that was measured of other software on this network, whatever the way to run it, and of ours in the same turn
-/// (label "beside").
+/// All measurements of other software on this network, in any mode, and of ours in the same run (label "beside").
 Item baseline_item(const std::string& network, int batch, Precision precision) {
   const std::string name =
       kOthers + " on " + network + " at batch " + std::to_string(batch) + " in " + to_string(precision);
@@ -87,7 +86,7 @@ Figure schedules_figure() {
       {"sequential", "greedy", "wavefront", "ios-merge", "ios-both", "ios-parallel", "ios-dataflow", "dataflow"});
 }
 
-/// What a user would run instead, beside ours.
+/// What a user would run instead, compared with ours.
 Figure frameworks_figure() {
   return latency_figure("frameworks", "Frameworks compared, batch 1", "frameworks compared", ios_networks(), {1},
                         {kOthers, "sequential", "ios-both", "dataflow"});
@@ -106,7 +105,7 @@ Figure intra_inter_figure() {
       "intra- and inter-operator parallelism", ios_networks(), {1}, {kOthers, "sequential", "ios-both"});
 }
 
-/// Ours, beside the paper's and its public code's.
+/// Ours, compared with the paper's and its public code's.
 Figure latencies_figure() {
   return latency_figure("latencies",
                         "All latencies and search times, beside the paper's V100 and its public code on an H200",

@@ -50,7 +50,7 @@ void run_python(const std::string& script, const std::vector<std::string>& argum
   if (!std::filesystem::exists(path)) throw Error(kept + ", but " + path + ", which goes on from there, is not there");
   const std::string python = python_with(modules);
   if (python.empty()) throw Error(kept + ", but " + missing);
-  std::vector<std::string> words = {python, "-B", path};  // which keeps nothing beside the script
+  std::vector<std::string> words = {python, "-B", path};  // which writes no files next to the script
   words.insert(words.end(), arguments.begin(), arguments.end());
   if (run_command(words) != 0) throw Error(kept + ", but " + script + " failed (see above)");
 }

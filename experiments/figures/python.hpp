@@ -1,4 +1,4 @@
-// Runs the project's Python.
+// Runs the project's Python code.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Makes figures: makes the records that are missing, and says which records each shows.
+// Makes figures: makes missing records, and determines which records each figure shows.
 #pragma once
 
 #include <functional>
@@ -29,13 +29,13 @@ struct IndexFigure {
   std::vector<IndexGap> missing{};
 };
 
-/// None: no figure was made. Throws Error naming the file for what is no index of this version.
+/// None if no figure was made. Throws Error naming the file if it is not an index of this version.
 std::vector<IndexFigure> read_index(const std::string& file);
-/// Leaves a file alone that says the same.
+/// Does not touch a file with the same content.
 void write_index(const std::string& file, const std::vector<IndexFigure>& figures);
 
-/// Where a figure stands, in a word (measured, recorded, replayed, synthetic, exact, partial, not possible), and why
-/// it is not further. `find` gives the record; nullptr: it is gone.
+/// The status of a figure in a word (measured, recorded, replayed, synthetic, exact, partial, not possible), and what
+/// is missing. `find` returns a record; nullptr: it is gone.
 struct State {
   std::string word, why;
 };
@@ -50,8 +50,8 @@ struct Work {
   double expected_seconds = 0, expected_seconds_done = 0;
 };
 
-/// Makes the records that are missing, figure after figure, and gives what each shows. What cannot be made is a gap
-/// that says why. Passes on what the context's report throws: what was made by then is kept.
+/// Makes the missing records, figure by figure, and returns what each shows. What cannot be made is a gap with a
+/// reason. Passes on what the context's report throws; records made until then are kept.
 std::vector<IndexFigure> gather(FigureContext& context, const std::vector<Figure>& figures, Work& work);
 
 /// RESULTS/figures, and the index in it.
@@ -64,10 +64,11 @@ std::vector<IndexFigure> merged(const std::string& results, const std::vector<In
 std::vector<std::string> picture_formats();
 /// Draws the figures (FIGURE.png, ...) of the folder's index with analysis/figures.py of the project's source, in these
 /// formats, and writes their numbers and pages (FIGURE.csv, FIGURE.md, README.md). No formats: no pictures. What shows
-/// the same numbers as before is not drawn again. Throws Error where Python or matplotlib is missing, or where it fails.
+/// the same numbers as before is not drawn again. Throws Error where Python or matplotlib is missing, or where it
+/// fails.
 void draw(const std::string& folder, const std::vector<std::string>& names, const std::vector<std::string>& formats);
 
-/// Where every figure stands. A figure that was never made: "not made".
+/// The status of every figure. For a figure that was never made: "not made".
 struct Standing {
   std::string name, title;
   State state;

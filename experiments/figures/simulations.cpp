@@ -5,7 +5,7 @@
 namespace opsched::figures {
 namespace {
 
-const std::string kFolder = "simulation";  ///< beside the device's results
+const std::string kFolder = "simulation";  ///< next to the device's results
 
 void make(FigureContext& context, const SimulationStudy& study) {
   records::RecordFile file(context.path(kFolder), {.command = "opsched simulate " + study.name});

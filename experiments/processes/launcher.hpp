@@ -1,4 +1,4 @@
-// Was this process started with others, and as which of them?
+// Detects whether this process was started together with others, and its rank.
 #pragma once
 
 #include <functional>
@@ -15,13 +15,11 @@ struct Launch {
 };
 Launch launched();
 
-/// The processes that were started together; alone if there are no others. `poll`: called now and then while something
-/// is waited for; may throw. Throws Error where there are others and this build has no MPI, or MPI finds others than
-/// the launcher says.
+/// The processes that were started together, or a group of one. `poll`: called from time to time while waiting; may
+/// throw. Throws Error if there are others and this build has no MPI, or MPI disagrees with the launcher.
 std::unique_ptr<ProcessGroup> join_processes(const std::function<void()>& poll);
 
-/// All processes call it: throws Error on process 0 where another one is of another build, or was given another command
-/// line (`arguments`).
+/// Collective: throws Error on process 0 if another process has a different build or command line (`arguments`).
 void require_same_program(ProcessGroup& processes, const std::string& arguments);
 
 /// Through MPI. Without it in this build: throws Error.

@@ -1,4 +1,4 @@
-// Cases of a benchmark run shared out among processes, each of which runs its own alone.
+// Divides the cases of a benchmark among processes, each of which runs its own cases.
 #pragma once
 
 #include <functional>

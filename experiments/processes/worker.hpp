@@ -1,11 +1,11 @@
-// What all processes but the first do.
+// The main loop of all processes except the first.
 #pragma once
 
 #include "core/processes/process_group.hpp"
 
 namespace opsched {
 
-/// Does what process 0 says, until it says no more. Throws Error for what goes wrong here or in another process.
+/// Executes the commands of process 0 until it ends. Throws Error for failures here or in another process.
 void work(ProcessGroup& processes);
 
 }  // namespace opsched

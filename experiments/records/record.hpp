@@ -1,5 +1,5 @@
-// One record of a measurement: the only form in which numbers are kept. docs/records.md describes the file,
-// docs/records.schema.json is its schema; analysis/opsched/records.py reads and writes the same.
+// A record: the form in which all numbers are stored. docs/records.md describes the file; docs/records.schema.json is
+// its schema; analysis/opsched/records.py reads and writes the same format.
 #pragma once
 
 #include <map>
@@ -16,9 +16,9 @@
 
 namespace opsched::records {
 
-/// What was run: one combination of network, scheduler, batch, image, precision and devices.
+/// What ran: a combination of network, scheduler, batch, image, precision and devices.
 struct Case {
-  std::string network, scheduler;  ///< of other software: its way to run ("eager")
+  std::string network, scheduler;  ///< for other software: its mode ("eager")
   int batch = 1;
   ImageSize image{};  ///< 0: the network's own
   Precision precision = Precision::fp32;
@@ -33,7 +33,8 @@ struct Case {
   std::string name() const;
   /// The scheduler with its options: ios-both,r=1,s=3.
   std::string scheduler_name() const;
-  /// Sorted by this, cases of one graph and precision are neighbours: its costs are made once for all of them.
+  /// Sort key under which cases of one graph and precision are adjacent, so that its costs are made once for all of
+  /// them.
   auto neighbourhood() const { return std::tie(gpus, network, batch, image, precision); }
   /// Of the same name: wherever a graph file lies.
   bool operator==(const Case& other) const {
@@ -42,13 +43,14 @@ struct Case {
   }
 };
 
-/// The case of a name (Case::name); nothing for a text that is none.
+/// The case of a name (Case::name); nothing if the text is not one.
 std::optional<Case> parse_case(const std::string& name);
 
-/// What a case is compared with: the same graph and precision, sequential, on one device, by the same software.
+/// The case with which a case is compared: the same graph and precision, sequential, on one device, by the same
+/// software.
 Case baseline_of(const Case& what);
 
-/// How far the samples behind a value went; all but `runs` and `mad_ratio` in the value's unit.
+/// Distribution of the samples behind a value; all except `runs` and `mad_ratio` in the value's unit.
 struct Spread {
   double p90 = 0, p99 = 0, min = 0, max = 0, stddev = 0;  ///< 0: not known
   double mad_ratio = 0;                                   ///< median absolute deviation over the median
@@ -56,7 +58,7 @@ struct Spread {
   bool operator==(const Spread&) const = default;
 };
 
-/// Where, with what and by which command records were made. Written once, referred to by id.
+/// Where, with which versions and by which command records were made. Written once; records refer to it by id.
 struct Run {
   std::string id{};                               ///< set by RecordFile
   std::string device{};                           ///< "NVIDIA H200"; of synthetic and exact numbers: empty
@@ -64,10 +66,10 @@ struct Run {
   std::string kernels{};                          ///< version of our kernels
   std::map<std::string, std::string> software{};  ///< versions of baselines: {"torch": "2.11.0+cu130"}
   std::string command{};                          ///< that a user can repeat
-  std::string note{};                             ///< "replayed from results/h200", or what else a reader must know
+  std::string note{};                             ///< "replayed from results/h200", or other information for readers
   std::string begin{};                            ///< UTC, 2026-11-28T00:10:13Z
   bool operator==(const Run&) const = default;
-  /// Same device, versions, command and note, whenever they ran: then one run continues the other.
+  /// Same device, versions, command and note at any time: one run then continues the other.
   bool same_work(const Run& other) const;
   /// Of driver, libraries and kernels.
   bool same_versions(const Run& other) const;
@@ -78,19 +80,19 @@ struct Run {
 struct Record {
   Case what;
   std::string quantity = "latency";             ///< what the value is: latency, makespan, search_space, ...
-  std::map<std::string, std::string> labels{};  ///< what else tells records of one case and quantity apart
+  std::map<std::string, std::string> labels{};  ///< anything else that distinguishes records of one case and quantity
   std::string missing{};                        ///< why there is no value; empty: there is one
   std::optional<double> value{};                ///< median where it was sampled; absent: `numbers` or `series` say all
   std::string unit{};                           ///< ms, bytes, ...; empty: a plain count or ratio
   std::optional<Spread> spread{};
-  std::map<std::string, double> numbers{};              ///< what belongs to it; names end in their unit
-  std::map<std::string, std::string> texts{};           ///< what belongs to it and is no number
+  std::map<std::string, double> numbers{};              ///< additional data; names end in their unit
+  std::map<std::string, std::string> texts{};           ///< additional text
   std::map<std::string, std::vector<double>> series{};  ///< columns of equal length
   std::string graph{}, schedule{};                      ///< fingerprints (core/cost/signature/signature.hpp)
   std::string kernels{};                                ///< id of the kernels chosen
   Clocks clocks{};
   Provenance provenance = Provenance::measured;
-  bool replaces = false;  ///< takes the place of stronger ones: asked for by name (--replace)
+  bool replaces = false;  ///< replaces stronger records: requested with --replace
   std::string run{};      ///< id; set by RecordFile
   std::string time{};     ///< UTC; set by RecordFile if empty
   bool operator==(const Record&) const = default;
@@ -98,15 +100,15 @@ struct Record {
   /// What it is of: the case's name, behind it #quantity unless that is latency, and labels in braces:
   /// "inception_v3/ios-both/batch:1/fp32/gpus:1#ablation{study=pruning,variant=r=1 s=3}".
   std::string key() const;
-  /// A number by name. Throws Error naming record and number where it is not there.
+  /// A number by name. Throws Error naming record and number if it does not exist.
   double number(const std::string& name) const;
   double number_or(const std::string& name, double otherwise) const;
 };
 
-/// Which kernel each problem of a program got.
+/// The kernel of each problem of a program.
 using KernelChoices = std::map<std::string, std::string>;
 
-// Lines of a records file, apart from the first.
+// Lines of a records file, except the first.
 struct ScheduleLine {
   std::string schedule, graph, text;  ///< fingerprints; core/schedule/schedule_text.hpp
 };

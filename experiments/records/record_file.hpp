@@ -1,4 +1,4 @@
-// Writing records: lines that are appended and never changed.
+// Writes records: lines are appended and never changed.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace opsched::records {
 
-/// The file FOLDER/records.jsonl, open for one process at a time. A kill loses at most the line being written. A run
-/// that did not end goes on where it stopped when the same command runs on the same device and versions.
+/// The file FOLDER/records.jsonl, open in one process at a time. A kill loses at most the line being written. An
+/// interrupted run continues when the same command runs on the same device with the same versions.
 class RecordFile {
  public:
   enum class Start { continued, anew };
@@ -24,15 +24,15 @@ class RecordFile {
   const Records& records() const { return records_; }
   const Run& run() const { return run_; }
   const std::string& folder() const { return folder_; }
-  /// How many records an unfinished run left, which this one continues.
+  /// Number of records of an interrupted run that this one continues.
   int resumed() const { return resumed_; }
   /// The record of this key that this run (or the part that it continues) made; nullptr: none yet.
   const Record* made(const std::string& key) const;
-  /// How many measurements of other versions (driver, libraries, kernels) stand in the file.
+  /// Number of measurements of other versions (driver, libraries, kernels) in the file.
   int of_other_versions() const;
 
-  /// Keeps a record of this run. False: nothing was written, for a stronger one stands (Records::would_stand), or
-  /// one that says the same. Throws Error where it cannot be written.
+  /// Adds a record of this run. Returns false if nothing was written, because a stronger one (Records::would_stand) or
+  /// an equal one exists. Throws Error if it cannot be written.
   bool add(Record record);
   /// The same, with the schedule that it is of (record.schedule, record.graph) and the kernels that ran.
   bool add(Record record, const Schedule& schedule, const KernelChoices& kernels = {});

@@ -1,4 +1,4 @@
-// The records of a folder, as they stand.
+// The valid records of a folder.
 #pragma once
 
 #include <cstddef>
@@ -14,33 +14,33 @@ namespace opsched::records {
 /// FOLDER/records.jsonl
 std::string records_file(const std::string& folder);
 
-/// What a records file holds. Of several records of one key (Record::key) the last one stands, unless it is weaker
-/// than one before it (may_replace) and does not ask to replace it, or says only why there is no value.
+/// The content of a records file. Of several records with one key (Record::key) the last one is valid, unless it is
+/// weaker than an earlier one (may_replace) and does not request to replace it, or has no value.
 class Records {
  public:
-  /// No file: no records. Throws Error for a file that is none of ours. A line that cannot be read is left out,
-  /// with a warning.
+  /// No file: no records. Throws Error for a file that is not ours. A line that cannot be read is skipped, with a
+  /// warning.
   static Records read(const std::string& folder);
 
-  /// Of each key the record that stands, in the order in which the keys came.
+  /// The valid record of each key, in the order in which the keys first occur.
   std::vector<const Record*> standing() const;
-  /// nullptr: nothing of this key.
+  /// nullptr: no record with this key.
   const Record* find(const std::string& key) const;
   const Record* find(const Case& what) const { return find(Record{.what = what}.key()); }
   /// Every record, in the order of the file.
   const std::vector<Record>& all() const { return all_; }
 
   const Run& run_of(const Record& record) const;
-  /// nullptr: the schedule itself is not kept.
+  /// nullptr: the schedule itself is not stored.
   const ScheduleLine* schedule(const std::string& fingerprint) const;
   const KernelChoices* kernels(const std::string& id) const;
   const std::map<std::string, Run>& runs() const { return runs_; }
   bool ended(const std::string& run) const;
 
-  /// About lines that were left out; each names file and line.
+  /// About skipped lines; each names file and line.
   const std::vector<std::string>& warnings() const { return warnings_; }
   bool empty() const { return all_.empty(); }
-  /// Whether `now` would stand in place of what stands of its key.
+  /// Whether `now` would replace the valid record of its key.
   bool would_stand(const Record& now) const;
 
   // As a file grows.

@@ -1,4 +1,4 @@
-// The arena: every scheduler ranked on every case that a results folder has records of, as sure as the numbers are.
+// The arena: ranks every scheduler on every case that a results folder has records of, taking errors into account.
 #pragma once
 
 #include <functional>
@@ -18,14 +18,14 @@ struct ArenaEntry {
   std::string schedule;  ///< fingerprint
   double ms = 0;
   Provenance provenance = Provenance::measured;
-  double error = 0;     ///< part of `ms` by which it may be wrong
-  double bound_ms = 0;  ///< lower bound of such schedules; 0: not known
+  double error = 0;     ///< possible error, as a fraction of `ms`
+  double bound_ms = 0;  ///< lower bound for such schedules; 0: unknown
   std::optional<double> search_seconds{};
-  int rank = 0;  ///< 1 and as many as are surely faster
+  int rank = 0;  ///< 1 plus the number of schedulers that are certainly faster
   bool predicted() const { return provenance != Provenance::measured; }
 };
 
-/// A scheduler whose schedule is not ranked, and why.
+/// A scheduler whose schedule is not ranked, with the reason.
 struct ArenaRefusal {
   records::Case what;
   std::string why;
@@ -33,9 +33,9 @@ struct ArenaRefusal {
 
 /// Schedulers on one network, batch, image, precision and number of GPUs, on the GPU of a folder.
 struct ArenaContest {
-  std::vector<ArenaEntry> entries{};  ///< valid schedules, the fastest first
+  std::vector<ArenaEntry> entries{};  ///< valid schedules, fastest first
   std::vector<ArenaRefusal> refused{};
-  double bound_ms = 0;  ///< the least of the entries' bounds; 0: not known
+  double bound_ms = 0;  ///< the smallest of the entries' bounds; 0: unknown
 };
 
 /// Which contests, of what the records have; empty: all.
@@ -45,7 +45,7 @@ struct ArenaFilter {
   bool accepts(const records::Case& what) const;
 };
 
-/// A scheduler with its options that takes part by a replay.
+/// A scheduler with its options that takes part by a search on the profile.
 struct ArenaChallenger {
   std::string name;
   std::map<std::string, std::string> options{};
@@ -54,10 +54,9 @@ struct ArenaChallenger {
 /// Finds and times schedules on the folder's profile (bench::replay_cases).
 using ArenaReplay = std::function<std::vector<bench::Timed>(const std::vector<records::Case>&)>;
 
-/// Part of a measured latency by which another process may measure another: what `opsched repeat` recorded of the
-/// case, at least this where it recorded nothing.
+/// Error of a measured latency between processes, as a fraction: recorded by `opsched repeat`, and at least this.
 inline constexpr double kProcessError = 0.01;
-/// Part of a predicted latency by which it may be wrong where `opsched fit` recorded no error of the simulator.
+/// Error of a predicted latency, as a fraction, if `opsched fit` recorded none.
 inline constexpr double kUnknownError = 0.10;
 
 /// Contests of a folder's records. Latencies are measured where a record holds the schedule, else predicted. Schedules
@@ -66,8 +65,8 @@ inline constexpr double kUnknownError = 0.10;
 std::vector<ArenaContest> arena(const records::Records& records, const ArenaFilter& filter,
                                 const std::vector<ArenaChallenger>& challengers, const ArenaReplay& replay);
 
-/// Sorts the entries and sets their ranks: two whose latencies differ by less than the larger of their errors, or that
-/// are one schedule, are not told apart.
+/// Sorts the entries and sets their ranks: two are tied if their latencies differ by less than the larger of their
+/// errors, or if they are the same schedule.
 void rank(std::vector<ArenaEntry>& entries);
 
 }  // namespace opsched

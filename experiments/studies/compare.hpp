@@ -1,4 +1,4 @@
-// Two results folders side by side.
+// Compares two results folders.
 #pragma once
 
 #include <string>
@@ -11,11 +11,11 @@ namespace opsched::compare {
 
 using records::Record;
 
-/// One case that both folders hold.
+/// A case in both folders.
 struct Pair {
   Record a, b;
-  std::string mark;  ///< why they are not alike: other kernels, another provenance; empty: they are
-  /// How many times as fast B is.
+  std::string mark;  ///< why they are not comparable: other kernels, another provenance; empty: they are
+  /// Speed-up of B.
   double ratio() const { return *a.value / *b.value; }
 };
 
@@ -27,7 +27,7 @@ struct Best {
   bool differs() const { return a.what.scheduler != b.what.scheduler; }
 };
 
-/// A's fastest schedule itself, run on B's device, beside B's fastest.
+/// A's fastest schedule, run on B's device, compared with B's fastest.
 struct Transplant {
   Record a, b;
   double ms = 0;  ///< A's schedule on B
@@ -50,8 +50,8 @@ struct Comparison {
 /// folder where there is none, or where they have no case in common. `transplants` stays empty.
 Comparison compare_folders(const std::string& a, const std::string& b);
 
-/// Runs A's fastest schedules, which its records must hold, on B's device: measured now if `device` is a
-/// GPU, else recorded or simulated from B's profiles.
+/// Runs A's fastest schedules, which its records must contain, on B's device: measured now if `device` is a GPU,
+/// otherwise recorded in or simulated from B's profiles.
 void transplant(Comparison& comparison, Device& device, const Report& report);
 
 std::string to_json(const Comparison& comparison);

@@ -1,4 +1,4 @@
-// The ablations of the IOS paper: what each part of the search is worth, and what it costs.
+// The ablations of the IOS paper: the effect and cost of each component of the search.
 #pragma once
 
 #include <functional>
@@ -18,7 +18,7 @@ struct AblationSource {
   std::function<bench::Timed(const Schedule&)> run;
   Progress progress;                ///< may be empty
   std::vector<std::string> wanted;  ///< variants of studies of searches; empty: all of a study
-  /// Is the record of this study and variant there? It is not made again. May be empty.
+  /// Does the record of this study and variant exist? It is then not made again. May be empty.
   std::function<bool(const std::string& study, const std::string& variant)> known;
   /// Called with every record: the latency, labels "study" and "variant", and in its numbers what the search took.
   std::function<void(const bench::Timed&)> done;

@@ -1,4 +1,4 @@
-// The best schedule of one graph on one device: every scheduler that may win, within a budget of time.
+// The best schedule of one graph on one device, from all suitable schedulers, within a time budget.
 #pragma once
 
 #include <string>
@@ -15,14 +15,14 @@ struct OptimizeOptions {
   double budget_seconds = 60;           ///< for searches; what they measure is kept in the profile either way
 };
 
-/// A schedule that was tried, or why there is none.
+/// A schedule that was tried, or the reason why there is none.
 struct Attempt {
   Timed timed;            ///< `record.missing` says why there is no schedule
-  std::string same_as{};  ///< the first scheduler that found the very same schedule
+  std::string same_as{};  ///< the first scheduler that found the same schedule
   double bound_ms = 0;    ///< no schedule in its mode is faster, as far as costs say
   bool timed_in_turns = false;
-  bool stopped = false;              ///< the best of a search that had no more time
-  std::vector<std::string> notes{};  ///< what its search left out
+  bool stopped = false;              ///< the best so far of a search that ran out of time
+  std::vector<std::string> notes{};  ///< what its search skipped
 };
 
 /// Every search gets a tenth of the budget at first; those that were cut off share what is left afterwards, so that

@@ -1,4 +1,4 @@
-// What a new GPU is measured on, so that every figure can be drawn.
+// The measurements on a new GPU that all figures need.
 #pragma once
 
 #include <string>

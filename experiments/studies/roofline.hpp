@@ -1,4 +1,4 @@
-// How fast a network could run at all on a device, and where a schedule's time goes.
+// Roofline limits of a network on a device, and where a schedule's time goes.
 #pragma once
 
 #include "core/cost/cost_model.hpp"
@@ -7,8 +7,7 @@
 
 namespace opsched {
 
-/// What a device can do at best, found by running the two extremes on it: one large convolution, and one
-/// sum of tensors far larger than its cache.
+/// Peak rates of a device, measured on one large convolution, and on one sum of tensors far larger than its cache.
 struct DeviceLimits {
   double macs_per_ms = 0;   ///< multiply-accumulates
   double bytes_per_ms = 0;  ///< read and written
@@ -17,8 +16,8 @@ struct DeviceLimits {
 /// Throws Error on a recorded device that did not run them.
 DeviceLimits measure_limits(Device& device, Precision precision);
 
-/// No schedule of these kernels can be shorter than the critical path, and no kernels at all can make the
-/// network shorter than the other two. All in ms.
+/// No schedule of these kernels can be shorter than the critical path, and no kernels can make the network faster than
+/// the other two limits. All in ms.
 struct Roofline {
   double critical_path = 0;  ///< longest chain of solo latencies
   double arithmetic = 0;     ///< all multiply-accumulates at the measured rate
@@ -30,8 +29,8 @@ Roofline roofline(CostModel& costs, Precision precision, const DeviceLimits& lim
 /// Where the time of one run goes; parts of Trace::makespan, ms, on device 0.
 struct TimeSpent {
   int kernels = 0;
-  double idle = 0;   ///< no kernel runs: launches, dependences
-  double small = 0;  ///< those that run have fewer blocks than the device has multiprocessors
+  double idle = 0;   ///< no kernel running: launches, dependences
+  double small = 0;  ///< all running kernels have fewer blocks than the device has multiprocessors
   double full = 0;   ///< the rest
 };
 

@@ -1,4 +1,4 @@
-// A folder that is removed with its owner, and costs on an empty profile in one.
+// A temporary folder that is removed with its owner, and costs on an empty profile in one.
 #pragma once
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// Time and memory of the IOS search: of any graph, and of random stages as RandWire's as they grow.
+// Time and memory of the IOS search, for any graph, and for RandWire-like random stages of growing size.
 #pragma once
 
 #include <cstdint>

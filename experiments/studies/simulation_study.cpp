@@ -170,7 +170,7 @@ SchedulerOptions options_of(const Algorithm& algorithm, int window) {
   return options;
 }
 
-/// To a tenth of a microsecond: more digits say nothing and fill the files.
+/// Rounded to a tenth of a microsecond: more digits are meaningless and enlarge the files.
 double rounded(double ms) { return std::round(ms * 1e4) / 1e4; }
 
 using Columns = std::map<std::string, std::vector<double>>;

@@ -1,4 +1,4 @@
-// When what ran, of every schedule that a results folder keeps.
+// Timelines of all schedules in a results folder.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
-// A stage grows by the ready operator that gains most, as long as the cost model says that sharing
-// the stage is better than running alone afterwards.
+// Extends a stage by the ready operator with the largest gain, as long as sharing the stage is better than running it
+// alone afterwards, according to the cost model.
 #include <algorithm>
 
 #include "core/cost/bounds.hpp"
@@ -14,8 +14,8 @@ Stage with(Stage stage, OpId op) {
   return stage;
 }
 
-/// Grows a stage from `first` out of `candidates`. Estimates order the candidates, so that a model
-/// that measures is asked only about promising ones; stage_ms decides.
+/// Extends a stage from `first` with operators from `candidates`. Estimates order the candidates, so that a measuring
+/// model is only asked about promising ones; stage_ms decides.
 Stage grow(Latencies& cost, OpId first, std::vector<OpId> candidates, std::size_t most) {
   Stage stage{.strategy = Strategy::concurrent, .groups = {{first}}};
   double stage_ms = cost.operator_ms(first);
@@ -48,7 +48,7 @@ Schedule make_greedy(const SchedulerRequest& request) {
   schedule.devices.resize(1);
   ReadyList ready(cost.graph());
   while (!ready.empty()) {
-    // What has most ahead of it must not wait.
+    // The operator with the longest remaining path must not wait.
     const OpId first = *std::ranges::max_element(ready.ready(), {}, [&](OpId op) { return remaining[op]; });
     Stage stage = grow(cost, first, ready.ready(), most);
     std::vector<OpId> done;

@@ -1,4 +1,4 @@
-// One operator after the other: the baseline of every figure.
+// One operator after another: the baseline of every figure.
 #include "schedulers/scheduler.hpp"
 
 namespace opsched {

@@ -1,5 +1,5 @@
-// Level by level: everything that is ready runs side by side. The "greedy" of the IOS paper
-// (MLSys 2021, section 6); needs no costs.
+// Level by level: all ready operators run concurrently. Called "greedy" in the IOS paper (MLSys 2021, section 6).
+// Needs no costs.
 #include <algorithm>
 #include <limits>
 
@@ -16,8 +16,8 @@ Schedule make_wavefront(const SchedulerRequest& request) {
   schedule.devices.resize(1);
   ReadyList ready(request.cost.graph());
   while (!ready.empty()) {
-    // Each operator is a group of its own: one that continues a group would have to wait inside the
-    // stage, so it belongs to the next level.
+    // Each operator is a separate group. An operator that continued a group would have to wait inside the stage, so it
+    // belongs to the next level.
     std::vector<OpId> level = ready.ready();
     level.resize(std::min(level.size(), most));
     Stage stage;

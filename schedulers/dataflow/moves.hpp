@@ -14,11 +14,10 @@ struct MoveOptions {
   std::uint64_t seed = 1;
 };
 
-/// The best of the plans that it comes across by small changes: a unit to another stream (often that of a
-/// unit that it reads or that reads it), a unit earlier or later in the order, two streams exchanging the rest
-/// of their units. A change is kept if it makes the plan no slower, or no slower than it was some changes ago
-/// (late acceptance: Burke and Bykov, European Journal of Operational Research, 2017). `ms` tells how long a plan
-/// takes.
+/// The best plan found by small changes: a unit moves to another stream (often that of a unit it reads or that reads
+/// it), a unit moves in the order, or two streams swap their remaining units. A change is accepted if the plan is not
+/// slower than before, or not slower than some changes ago (late acceptance: Burke and Bykov, European Journal of
+/// Operational Research, 2017). `ms` returns the latency of a plan.
 DataflowPlan improved(const Graph& graph, const DataflowPlan& start,
                       const std::function<double(const DataflowPlan&)>& ms, const MoveOptions& options);
 

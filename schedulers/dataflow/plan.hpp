@@ -1,4 +1,4 @@
-// A dataflow schedule of one device in the form in which a search changes it.
+// A dataflow schedule of one device in a form suited for searching.
 #pragma once
 
 #include <span>
@@ -11,7 +11,7 @@ namespace opsched {
 /// A unit is an operator, or all operators of a merge.
 struct DataflowPlan {
   std::vector<std::vector<OpId>> units;
-  std::vector<int> order;   ///< units as they are launched, topological; every stream runs its own in this order
+  std::vector<int> order;   ///< units in launch order, topological; every stream runs its own in this order
   std::vector<int> stream;  ///< of each unit; a merge is on stream 0
 };
 
@@ -26,14 +26,14 @@ DataflowPlan plan_of(const Graph& graph, const Schedule& schedule);
 DataflowPlan plan_of(const Graph& graph, const std::vector<OpId>& order, std::span<const Group> streams);
 UnitEdges edges_of(const Graph& graph, const DataflowPlan& plan);
 
-/// Valid if the plan is. Streams get numbers in the order of their first units, but for one that has merges.
+/// Valid if the plan is. Streams are numbered in the order of their first units, except one that has merges.
 Schedule schedule_of(const Graph& graph, const DataflowPlan& plan);
 
-/// The same streams, each in its own order, launched in another: of the units that may come next the one of
-/// the largest key first, ties by number.
+/// The same streams, each in its own order, with a different launch order: of the units that may come next, the one
+/// with the largest key first, ties by number.
 DataflowPlan relaunched(const Graph& graph, const DataflowPlan& plan, std::span<const double> key);
 
-/// Values by operator as values by unit: a merge has the largest of its operators.
+/// Converts values by operator to values by unit: a merge has the maximum over its operators.
 std::vector<double> by_unit(const DataflowPlan& plan, std::span<const double> by_operator);
 
 }  // namespace opsched

@@ -13,9 +13,8 @@ struct PriorityRule {
   std::vector<int> priority;  ///< by OpId
 };
 
-/// critical: operators on the longest chains of solo latencies (to within a hundredth) before all others; slack: six
-/// classes of equal size, least slack first; light: six classes of equal size, least work (latency times utilisation)
-/// first.
+/// critical: operators on the longest chains of solo latencies (within 1%) before all others; slack: six classes of
+/// equal size, least slack first; light: six classes of equal size, least work (latency times utilisation) first.
 std::vector<PriorityRule> priority_rules(Latencies& cost);
 
 }  // namespace opsched

@@ -1,5 +1,5 @@
-// dataflow-search: a search over dataflow schedules: allocation of operators to streams, number of streams,
-// launch order, priorities. A model of contention proposes, measurements of whole schedules decide.
+// dataflow-search: searches dataflow schedules over the assignment of operators to streams, the number of streams,
+// launch order and priorities. A contention model proposes candidates, and measurements of whole schedules decide.
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -19,10 +19,9 @@
 namespace opsched {
 namespace {
 
-// Faster than plain dataflow by this much, or it is not worth another schedule: what repeated measurements of
-// one schedule differ by.
+// Required gain over plain dataflow: the difference between repeated measurements of one schedule.
 constexpr double kWorthwhile = 0.002;
-// Local searches from so many of the best plans.
+// Number of plans from which local searches start.
 constexpr int kClimbs = 4;
 
 struct Settings {
@@ -93,10 +92,10 @@ class DataflowSearch {
     };
     const DataflowPlan plan =
         improved(graph_, from, ms, {.tries = tries, .most_streams = settings_.streams, .seed = settings_.seed + seed});
-    return relaunched(graph_, plan, by_unit(plan, remaining_));  // the simulator sees no launch order
+    return relaunched(graph_, plan, by_unit(plan, remaining_));  // the simulator does not model launch order
   }
 
-  /// Plans by their simulated latencies, the best first.
+  /// Plans by simulated latency, best first.
   void propose() {
     remaining_ = launch_keys(costs_).front().key;
     for (DataflowSeed& seed : dataflow_seeds(costs_, settings_.streams)) {
@@ -110,7 +109,7 @@ class DataflowSearch {
     const auto by_ms = [](const Proposal& c) { return c.ms; };
     std::ranges::stable_sort(proposals_, {}, by_ms);
     if (best_.empty()) offer(schedule_of(graph_, proposals_.front().plan));
-    // One of each family climbs before a second one does.
+    // The best of each family starts a local search before the second of any.
     const std::vector<std::size_t> starts = mixed(kClimbs);
     const int tries = settings_.tries * static_cast<int>(graph_.units().size()) / kClimbs;
     std::vector<Proposal> found;
@@ -123,7 +122,7 @@ class DataflowSearch {
     std::ranges::stable_sort(proposals_, {}, by_ms);
   }
 
-  /// The stages of IOS without their barriers, if they need no more streams than are allowed.
+  /// The stages of IOS without barriers, if they need no more streams than allowed.
   void add_stages() {
     Schedule stages;
     try {
@@ -151,7 +150,7 @@ class DataflowSearch {
     return indices;
   }
 
-  /// Compares schedules that were not looked at yet, as far as the budget goes, by the latency of the whole.
+  /// Compares schedules not yet compared, within the budget, by whole-schedule latency.
   void compare(const std::vector<Schedule>& schedules) {
     std::vector<Schedule> fresh;
     for (const Schedule& schedule : schedules) {
@@ -175,7 +174,7 @@ class DataflowSearch {
     compare(schedules);
   }
 
-  /// What the model does not see, and more that it does, around the best: as long as that helps.
+  /// Variants around the best, including those that the model does not distinguish, as long as they help.
   void verify_variants() {
     const std::vector<LaunchKey> keys = launch_keys(costs_);
     const std::vector<PriorityRule> rules = settings_.priority ? priority_rules(costs_) : std::vector<PriorityRule>{};

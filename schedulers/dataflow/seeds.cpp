@@ -18,8 +18,8 @@ std::vector<std::vector<OpId>> orders_of(Latencies& cost) {
   return orders;
 }
 
-/// Operators in this order, each to the stream on which it starts first; of equal ones to that of the operator
-/// for which it waits longest, so that it follows without a wait.
+/// Operators in this order, each to the stream where it starts first; ties go to the stream of the operator it waits
+/// for longest, so that it needs no wait.
 std::vector<Group> list_streams(Latencies& cost, const std::vector<OpId>& order, int streams) {
   const Graph& graph = cost.graph();
   std::vector<Group> result(streams);

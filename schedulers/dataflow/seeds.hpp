@@ -1,4 +1,4 @@
-// Dataflow schedules to begin a search with.
+// Initial dataflow schedules for a search.
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@
 namespace opsched {
 
 struct DataflowSeed {
-  std::string family;  ///< how operators came to their streams
+  std::string family;  ///< how operators were assigned to streams
   DataflowPlan plan;
 };
 
-/// Every allocation of streams (streams.hpp, and by list scheduling: each operator to the stream on which it
-/// starts first, solo latencies), in every launch order (critical path, least slack, longest, Opara's,
-/// topological), on 1, 2, 3, 4, 6, 8, 12, 16 streams as far as `most_streams` allows. Without repeats.
+/// Every allocation of streams (streams.hpp, and list scheduling: each operator on the stream where it starts first,
+/// by solo latencies), in every launch order (critical path, least slack, longest, Opara's, topological), on 1, 2, 3,
+/// 4, 6, 8, 12, 16 streams up to `most_streams`. Without duplicates.
 std::vector<DataflowSeed> dataflow_seeds(Latencies& cost, int most_streams);
 
 }  // namespace opsched

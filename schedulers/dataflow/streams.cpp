@@ -9,7 +9,7 @@
 namespace opsched {
 namespace {
 
-/// Paths from who comes next on the path (by OpId, -1: nobody).
+/// Paths from the successor on the path of each operator (by OpId, -1: none).
 std::vector<Group> follow(const Graph& graph, const std::vector<OpId>& next) {
   std::vector<bool> inside(graph.size(), false);
   for (OpId op : next)
@@ -23,8 +23,7 @@ std::vector<Group> follow(const Graph& graph, const std::vector<OpId>& next) {
   return paths;
 }
 
-/// Fewest paths that cover the units along these edges (from, to): a maximum matching of every
-/// operator as a "from" with the operators as a "to".
+/// Minimum path cover of the units along these edges (from, to): a maximum bipartite matching.
 std::vector<Group> fewest_paths(const Graph& graph, const std::vector<std::pair<OpId, OpId>>& edges) {
   using Bipartite = boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS>;
   const int n = graph.size();
@@ -77,14 +76,14 @@ std::vector<Group> join_paths(Latencies& cost, std::vector<Group> paths, int mos
   }
   std::ranges::stable_sort(paths, {}, [&](const Group& path) { return start[path.front()]; });
   std::vector<Group> streams;
-  std::vector<double> free;  // when each stream's last path ends
+  std::vector<double> free;  // end of each stream's last path
   for (const Group& path : paths) {
     if (static_cast<int>(streams.size()) < most) {
       streams.push_back(path);
       free.push_back(end[path.back()]);
       continue;
     }
-    // The stream that became free last before the path begins; if none is free, the first that will be.
+    // The stream that became free last before the path starts, or the first to become free.
     const double begin = start[path.front()];
     std::size_t best = 0;
     for (std::size_t s = 1; s < streams.size(); ++s) {

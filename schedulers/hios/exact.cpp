@@ -1,4 +1,4 @@
-// Branch and bound over partial schedules, stage by stage in the order in which they start.
+// Branch and bound over partial schedules, stage by stage in the order of their start.
 #include "schedulers/hios/exact.hpp"
 
 #include <algorithm>
@@ -37,7 +37,7 @@ class BranchAndBound {
     }
   }
 
-  /// Looks for something shorter than `best`; returns whether there is.
+  /// Searches for something shorter than `best`; returns whether it exists.
   bool run(double best) {
     best_ = best;
     State state;
@@ -75,7 +75,7 @@ class BranchAndBound {
   }
   double arrival(const State& state, int v, int device) const { return state.arrival[v * devices_ + device]; }
 
-  /// No schedule that goes on from here is shorter.
+  /// No schedule that continues from here is shorter.
   double bound(const State& state) {
     double free = 0, work = 0, least = state.makespan;
     for (double ms : state.free) free += ms;
@@ -94,7 +94,8 @@ class BranchAndBound {
     return std::max(least, (free + work) / devices_);
   }
 
-  /// Whether a state seen with the same operators done was no worse in any respect; else keeps this one.
+  /// Whether a state seen before with the same operators done was at least as good in every respect; otherwise stores
+  /// this one.
   bool is_dominated(const State& state) {
     std::vector<std::vector<double>> columns(devices_);  // of one device each
     for (int device = 0; device < devices_; ++device) {
@@ -102,7 +103,7 @@ class BranchAndBound {
       for (int v = 0; v < problem_.size(); ++v)
         if (!(state.done >> v & 1)) columns[device].push_back(std::max(arrival(state, v, device), state.free[device]));
     }
-    if (problem_.uniform()) std::ranges::sort(columns);  // the devices could change places
+    if (problem_.uniform()) std::ranges::sort(columns);  // the devices are interchangeable
     std::vector<double> times{state.makespan};
     for (const auto& column : columns) times.insert(times.end(), column.begin(), column.end());
     auto& seen = seen_[state.done];
@@ -141,7 +142,7 @@ class BranchAndBound {
     }
   }
 
-  /// Tries all stages that hold `stage` and operators from `first` on, on every device.
+  /// Tries all stages that contain `stage` and operators from `first` on, on every device.
   template <class Next>
   void grow(const State& state, Set stage, int first, Next& next) {
     if (stage != 0) place(state, stage, next);
@@ -167,7 +168,7 @@ class BranchAndBound {
       after.makespan = std::max(state.makespan, end);
       after.used = std::max(state.used, device + 1);
       after.free[device] = end;
-      // Stages come in the order in which they start.
+      // Stages are generated in the order of their start.
       for (double& free : after.free) free = std::max(free, start);
       for (int v : ops)
         for (const auto [to, edge] : problem_.succs(v))

@@ -1,4 +1,4 @@
-// HEFT: every operator to the device where it finishes first.
+// HEFT: every operator on the device where it finishes first.
 #include <algorithm>
 
 #include "schedulers/hios/hios.hpp"
@@ -20,7 +20,7 @@ DeviceOrders heft_orders(const HiosProblem& problem) {
       double arrival = 0;
       for (const auto [from, edge] : problem.preds(v))
         arrival = std::max(arrival, end(from) + problem.transfer(edge, device_of[from], device));
-      // The first gap that is long enough; those before one that ends before the arrival are not.
+      // The first gap that is long enough; gaps before one that ends before the arrival are skipped.
       const std::vector<int>& order = orders[device];
       std::size_t position =
           std::ranges::partition_point(order, [&](int u) { return end(u) <= arrival; }) - order.begin();

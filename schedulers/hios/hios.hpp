@@ -1,4 +1,4 @@
-// The two steps of HIOS (CLUSTER 2023, section IV) and HEFT, on flat arrays.
+// The two steps of HIOS (CLUSTER 2023, section IV), and HEFT, on flat arrays.
 #pragma once
 
 #include "schedulers/fastest.hpp"
@@ -7,33 +7,32 @@
 
 namespace opsched {
 
-/// HIOS-LP, step 1: places longest paths one after another, each on the device where the schedule so
-/// far gets no longer than on any other. Falls behind HEFT from about 8 devices on (docs/hios.md).
+/// HIOS-LP, step 1: places longest paths one after another, each on the device where the partial schedule gets
+/// shortest. Slower than HEFT from about 8 devices on (docs/hios.md).
 DeviceOrders hios_lp_orders(const HiosProblem& problem);
 
-/// HIOS-MR, step 1: operators by LST; for each one and each device the shortest schedule so far that ends
-/// with this operator on this device, of several alike the one whose operators end earliest in sum.
+/// HIOS-MR, step 1: operators by LST; for each operator and device, the shortest partial schedule that ends with this
+/// operator on this device. Ties go to the smallest sum of operator end times.
 DeviceOrders hios_mr_orders(const HiosProblem& problem);
 
-/// HEFT (Topcuoglu, Hariri, Wu: TPDS 2002): operators by upward rank, each where it finishes first,
-/// in gaps, too.
+/// HEFT (Topcuoglu, Hariri, Wu: TPDS 2002): operators by upward rank, each where it finishes first, including gaps.
 DeviceOrders heft_orders(const HiosProblem& problem);
 
 /// Everything on the first device, by LST.
 DeviceOrders one_device_orders(const HiosProblem& problem);
 
-/// The schedule of these orders, with step 2.
+/// The schedule with these orders, including step 2.
 Candidate staged(const HiosProblem& problem, const DeviceOrders& orders, int width);
 
-/// The same; or, where that is faster, the schedule that stays on one device. Not in HIOS or HEFT, where small
-/// graphs with costly transfers end up slower on several devices than on one.
+/// The same, or the schedule on one device if that is faster. Not part of HIOS or HEFT, which can be slower on several
+/// devices than on one for small graphs with expensive transfers.
 Schedule staged_or_alone(const HiosProblem& problem, const DeviceOrders& orders, int width);
 
-/// HIOS on the first of the problem's devices, the others left idle.
+/// HIOS on the first of the problem's devices; the others stay idle.
 Candidate on_one_device(const HiosProblem& problem, int width);
 
-/// HIOS, step 2: a window of `width` operators slides over each device's order; independent operators in
-/// it become one stage where the makespan does not grow, the most first.
+/// HIOS, step 2: a window of `width` operators slides over each device's order. Independent operators in it become one
+/// stage if the makespan does not grow, trying the largest stage first.
 void fuse_windows(StageGraph& graph, int width);
 
 }  // namespace opsched

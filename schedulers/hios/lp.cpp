@@ -1,4 +1,4 @@
-// HIOS-LP, step 1: longest paths to devices.
+// HIOS-LP, step 1: assigns longest paths to devices.
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -10,7 +10,7 @@ namespace {
 
 constexpr int none = -1;
 
-/// Operators whose numbers have to be computed anew, taken in ascending or descending order.
+/// Operators whose values must be recomputed, processed in ascending or descending order.
 class Pending {
  public:
   explicit Pending(int size) : waits_(size, 0) {}
@@ -29,9 +29,9 @@ class Pending {
   int count_ = 0;
 };
 
-/// Operators are placed path by path. On every device they run in ascending order, so the schedule so
-/// far is known exactly by two passes over the operators: starts forwards, tails (longest path from an
-/// operator's start to the end) backwards. Each pass goes only where something changed.
+/// Operators are placed path by path. Every device runs them in ascending order, so the partial schedule is computed
+/// exactly by two passes over the operators: starts forwards, tails (longest path from an operator's start to the end)
+/// backwards. Each pass only visits what changed.
 class LongestPaths {
  public:
   explicit LongestPaths(const HiosProblem& problem)
@@ -61,9 +61,8 @@ class LongestPaths {
   }
 
  private:
-  /// The longest path whose inner operators touch no placed one, so that what is placed already joins
-  /// it at its ends only: the valid paths of HIOS. Keeps its operators that are not placed yet, at
-  /// least one.
+  /// The longest path whose inner operators are not connected to placed ones, so that only its ends are: the valid
+  /// paths of HIOS. Returns its unplaced operators, at least one.
   void find_path() {
     const int first = static_cast<int>(std::ranges::max_element(length_) - length_.begin());
     path_.clear();
@@ -107,8 +106,8 @@ class LongestPaths {
     return best;
   }
 
-  /// Makespan with the path on this device; only a number above `limit` if it is more than that.
-  /// Leaves the starts of the path's operators in trial_.
+  /// Makespan with the path on this device, or any number above `limit` if it exceeds that. Leaves the starts of the
+  /// path's operators in trial_.
   double makespan_on(int device, double limit) {
     const std::vector<int>& order = orders_[device];
     auto next = std::ranges::upper_bound(order, path_.front());
@@ -117,7 +116,7 @@ class LongestPaths {
     std::size_t i = 0;
     for (int v = path_.front(); v <= path_.back(); ++v) {
       if (v == path_[i]) {
-        // Whatever lies behind the path's last operator on a longest path has its old tail.
+        // Everything after the path's last operator on a longest path has its old tail.
         trial_[v] = std::max(before == none ? 0.0 : trial_[before] + problem_.ms(before), arrival(v, device, device));
         while (next != order.end() && *next < v) ++next;
         double rest = next == order.end() ? 0 : tail_[*next];
@@ -170,7 +169,7 @@ class LongestPaths {
     update_reach();
   }
 
-  /// The operator was placed or joined to a placed one.
+  /// The operator was placed or connected to a placed one.
   void touch(int v) {
     joined_[v] = 1;
     pending_.add(v);
@@ -188,7 +187,7 @@ class LongestPaths {
               std::max(start, start_[from] + problem_.ms(from) + problem_.transfer(edge, device_[from], device_[v]));
       makespan_ = std::max(makespan_, start + problem_.ms(v));
       trial_[v] = start;
-      // Even where the start of a new operator is 0 as before, others now wait for it.
+      // Even if the start of a new operator is still 0, others now wait for it.
       if (start == std::exchange(start_[v], start) && !on_path(v)) continue;
       if (next_[v] != none) pending_.add(next_[v]);
       for (const auto [to, edge] : problem_.succs(v))

@@ -7,12 +7,12 @@
 namespace opsched {
 namespace {
 
-/// Sums that differ by rounding only are alike.
+/// Sums that differ only by rounding are equal.
 bool less(double a, double b) { return a < b * (1 - 1e-12); }
 
-/// Record (v, d) is the best schedule found of operators 0..v that has v on device d. It extends one of
-/// the records of v - 1, its parent; so a record's placement is the chain of its parents, and only times
-/// are kept. All records soon share their ancestors, and from there on one placement serves all.
+/// Record (v, d) is the best schedule found for operators 0..v that has v on device d. It extends one of the records
+/// of v - 1, its parent. The placement of a record is the chain of its parents, and only times are stored. All records
+/// soon share their ancestors, so one placement suffices before that point.
 class MappingRecords {
  public:
   explicit MappingRecords(const HiosProblem& problem)
@@ -64,8 +64,8 @@ class MappingRecords {
           start = std::max(start, end_[cell(pred, *from)] + problem_.transfer(edge, *from, device));
           ++from;
         }
-        // The shorter schedule; of two alike the one whose operators end earlier. (Devices that are free
-        // earlier would be the worse choice: they make an operator queue where another device is idle.)
+        // The shorter schedule; ties go to the one whose operators end earlier. (Preferring devices that are free
+        // earlier would be worse, because operators would queue while another device is idle.)
         const double end = start + problem_.ms(v), makespan = std::max(record.makespan, end);
         const double ends = record.ends + end;
         if (best >= 0 && !less(makespan, best_makespan) && (less(best_makespan, makespan) || !less(ends, best_ends)))

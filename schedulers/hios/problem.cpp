@@ -30,7 +30,7 @@ HiosProblem::HiosProblem(CostModel& cost, int devices) : cost_(&cost), devices_(
     for (OpId from : graph.preds(to))
       if (!graph.op(from).is_input()) edges.push_back({from, to});
 
-  // Pairs of devices with the same transfers share one class; those of one class of links are not asked for twice.
+  // Pairs of devices with the same transfers share one class; pairs of one link class are queried once.
   const auto ask = [&](int from, int to) {
     std::vector<double> ms;
     ms.reserve(edges.size());
@@ -61,7 +61,7 @@ HiosProblem::HiosProblem(CostModel& cost, int devices) : cost_(&cost), devices_(
   for (const auto& ms : links_)
     for (std::size_t e = 0; e < ms.size(); ++e) worst_[e] = std::max(worst_[e], ms[e]);
 
-  // Number the operators: the longest rest first, which is the earliest latest start.
+  // Number the operators: the longest remaining path first, which is the earliest latest start.
   op_ = graph.units();
   const int n = static_cast<int>(op_.size());
   std::vector<double> rest(graph.size(), 0.0), ms(graph.size(), 0.0);

@@ -1,4 +1,4 @@
-// A scheduling problem in flat arrays: what the list schedulers of HIOS and our own search work on.
+// A scheduling problem in flat arrays, used by the list schedulers of HIOS and by our own search.
 #pragma once
 
 #include <span>
@@ -8,29 +8,28 @@
 
 namespace opsched {
 
-/// The operators of a graph, numbered by ascending latest start time (LST): the latest start that
-/// does not delay the end, if everything else runs as early as it can and every transfer is paid in full
-/// (HIOS, section IV). The numbers are a topological order, so any devices that run their operators
-/// in ascending order make a valid schedule. All times in ms.
+/// The operators of a graph, numbered by ascending latest start time (LST): the latest start that does not delay the
+/// end, if everything else runs as early as possible and every transfer is paid in full (HIOS, section IV). The
+/// numbers are a topological order, so devices that run their operators in ascending order always form a valid
+/// schedule. All times in ms.
 class HiosProblem {
  public:
-  /// An edge, seen from one end: the operator at the other and the edge's number.
+  /// An edge as seen from one end: the operator at the other end, and the edge's number.
   struct Arc {
     int op, edge;
   };
 
-  /// Asks the cost model for every latency and transfer. Throws Error if one is no finite number or is
-  /// negative.
+  /// Queries the cost model for every latency and transfer. Throws Error if one is negative or not finite.
   HiosProblem(CostModel& cost, int devices);
 
   CostModel& cost() const { return *cost_; }
   int size() const { return static_cast<int>(ms_.size()); }
   int edges() const { return static_cast<int>(worst_.size()); }
   int devices() const { return devices_; }
-  /// Same transfers between any two devices: all are alike.
+  /// Are all transfers between any two devices equal?
   bool uniform() const { return links_.size() == 1; }
-  /// The first device that a device could change places with, itself if there is none before it: two without operators
-  /// that have one twin are alike.
+  /// The first device with which a device is interchangeable, or itself: two devices without operators that have the
+  /// same links are interchangeable.
   int twin(int device) const { return twin_[device]; }
 
   OpId op(int v) const { return op_[v]; }

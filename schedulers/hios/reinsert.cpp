@@ -41,7 +41,7 @@ class Reinsertion {
     StageGraph graph = start(settings_.window);
     anneal(graph, settings_.iterations);
     if (!cost_.estimates()) return graph;
-    // What was estimated is measured, and the search goes on from there until it believes what it finds.
+    // Estimates are replaced by measurements, and the search continues from there until its result needs no estimates.
     constexpr int rounds = 8;
     StageGraph best = start(1);
     for (int round = 0; round < rounds; ++round) {
@@ -80,8 +80,8 @@ class Reinsertion {
     return best;
   }
 
-  /// Leaves the best schedule seen in `best`, where it also starts. At first, moves that cost half an
-  /// operator are taken one time in e.
+  /// Leaves the best schedule seen in `best`, which is also the start. Initially, moves that cost half an operator are
+  /// accepted with probability 1/e.
   void anneal(StageGraph& best, std::int64_t iterations) {
     double work = 0;
     for (int v = 0; v < problem_.size(); ++v) work += problem_.ms(v);
@@ -117,7 +117,7 @@ class Reinsertion {
     graph.insert(op, move ? best : home);
   }
 
-  /// Mostly an operator on a longest path: moving another one cannot shorten the schedule.
+  /// Usually an operator on a longest path, because moving another one cannot shorten the schedule.
   int pick(const StageGraph& graph) {
     if (below(10) == 0) return below(problem_.size());
     candidates_.clear();
@@ -140,14 +140,14 @@ class Reinsertion {
   std::vector<int> candidates_;
 };
 
-/// Every move costs time in proportion to the operators; so large graphs get fewer.
+/// The time of a move is proportional to the number of operators, so large graphs get fewer moves.
 int default_iterations(int operators) {
   constexpr int most = 40'000;
   return std::clamp(std::min(150 * operators, most * 2000 / std::max(operators, 1)), 2500, most);
 }
 
-/// The search sees transfers that never wait for each other. Where they do, what it found may be slower than
-/// a schedule that moves less: one of those from which it starts, on these devices or fewer.
+/// The search assumes that transfers never wait for each other. If they do, its result may be slower than a schedule
+/// with fewer transfers: one of those it starts from, on these devices or fewer.
 void prefer_less_traffic(const SchedulerRequest& request, int window, Candidate& best) {
   for (int devices = request.devices; devices >= 1; devices /= 2) {
     const HiosProblem problem(request.cost, devices);
@@ -173,7 +173,7 @@ Schedule make_reinsert(const SchedulerRequest& request) {
   const StageGraph found = Reinsertion(problem, cost, settings, request.progress).run();
   if (problem.devices() == 1) return found.schedule();
   Candidate best{found.schedule(), found.makespan()}, alone = on_one_device(problem, 1);
-  // The simulator knows more than the search: links that are busy, operators without stages.
+  // The simulator models more than the search: contention on links, and operators without stages.
   for (Candidate* c : {&best, &alone}) c->makespan = simulate(request.cost, c->schedule).timeline.makespan;
   if (std::isfinite(request.cost.contention_law().transfer_latency_ms))
     prefer_less_traffic(request, settings.window, best);
@@ -181,7 +181,7 @@ Schedule make_reinsert(const SchedulerRequest& request) {
   choice.offer(std::move(best.schedule), best.makespan);
   alone.schedule.devices.resize(1);
   choice.offer(std::move(alone.schedule), alone.makespan);
-  // Between the modes the simulator is not to be trusted: only what was measured counts, here or before.
+  // The simulator is not reliable across modes, so only measured latencies count.
   const auto offer_on_one = [&](const char* scheduler, const SchedulerOptions& its) {
     choice.offer(
         make_schedule(scheduler, {.cost = request.cost, .devices = 1, .options = its, .progress = request.progress}));

@@ -10,7 +10,7 @@ namespace opsched {
 
 namespace {
 
-/// Costs derived from synthetic ones may say something else of stages.
+/// Costs derived from synthetic ones may define stages differently.
 bool is_synthetic(const CostModel& cost) { return typeid(cost) == typeid(SyntheticCost); }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Latency of stages of a HiosProblem, fast enough for a search.
+// Latencies of stages of a HiosProblem, fast enough for a search.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +11,18 @@
 
 namespace opsched {
 
-/// Latency of a set of operators as one concurrent stage. Operators that depend on each other form a
-/// group, which runs in ascending order; all others run side by side. Answers of the cost model are
-/// kept; synthetic costs are computed here, by the same formula.
+/// Latency of a set of operators as one concurrent stage. Dependent operators form a group, which runs in ascending
+/// order; all others run concurrently. Results of the cost model are cached; synthetic costs are computed here, by the
+/// same formula.
 class StageCost {
  public:
-  /// `estimate`: what the model would have to measure is estimated instead, until it is confirmed.
+  /// `estimate`: use estimates instead of measurements until a latency is confirmed.
   explicit StageCost(const HiosProblem& problem, bool estimate = false);
 
   /// ms; `ops` are numbers of the problem, in any order.
   double operator()(std::span<const int> ops);
-  /// From now on the answer is what the model itself says, measured if need be. Returns whether that
-  /// differs from the answer so far.
+  /// From now on, returns the model's own value, measured if necessary. Returns whether it differs from the previous
+  /// one.
   bool confirm(std::span<const int> ops);
   bool estimates() const { return estimate_; }
   /// The stage itself.

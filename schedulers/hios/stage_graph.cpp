@@ -52,7 +52,7 @@ void StageGraph::unlink(int stage) {
   (node.next < 0 ? last_[node.device] : nodes_[node.next].prev) = node.prev;
 }
 
-/// Takes an empty stage off its device and its seat.
+/// Removes an empty stage from its device and position.
 void StageGraph::release(int stage) {
   unlink(stage);
   order_[position_[stage]] = -1;
@@ -140,7 +140,7 @@ void StageGraph::move_stage(int to, int stage) {
   if (stage >= 0) position_[stage] = to;
 }
 
-/// Gives a stage a seat behind all that it waits for and before all that wait for it.
+/// Gives a stage a position after all it waits for and before all that wait for it.
 void StageGraph::seat(int stage) {
   const Node& node = nodes_[stage];
   int low = node.prev < 0 ? -1 : position_[node.prev];
@@ -163,7 +163,7 @@ void StageGraph::seat(int stage) {
   move_stage(make_room(low, high), stage);
 }
 
-/// Moves all that a stage waits for to the front of seats [low, high]; returns the seat behind them.
+/// Moves everything that a stage waits for to the front of positions [low, high]; returns the position after them.
 int StageGraph::partition(int low, int high, int stage) {
   const auto flag_sources = [&](int s) {
     if (nodes_[s].prev >= 0) flag_[nodes_[s].prev] = 1;
@@ -188,7 +188,7 @@ int StageGraph::partition(int low, int high, int stage) {
   return front;
 }
 
-/// A free seat between two seats, made by moving others to the nearest free one if need be.
+/// A free position between two positions, made by moving others to the nearest free one if necessary.
 int StageGraph::make_room(int low, int high) {
   const int size = static_cast<int>(order_.size());
   for (int i = low + 1; i < high; ++i)
@@ -222,8 +222,8 @@ void StageGraph::mark_readers(int op) {
   for (const auto [to, edge] : problem_->succs(op)) mark(stage_of_[to]);
 }
 
-/// Recomputes the heads of the marked stages and of all that this changes; `changed` may have another
-/// latency and other operators.
+/// Recomputes the heads of the marked stages and of everything affected; `changed` may have a different latency and
+/// operators.
 void StageGraph::update_heads(int changed) {
   for (int i = low_; marked_ > 0; ++i) {
     const int s = order_[i];
@@ -357,8 +357,8 @@ bool StageGraph::fuse(std::span<const int> stages) {
   ops_.clear();
   for (int s : stages) ops_.push_back(nodes_[s].op);
   const double ms = (*cost_)(ops_);
-  // Paths that avoid the new stage are no longer than before, so this one decides. The slack forgives
-  // the rounding of sums taken in another order.
+  // Paths that avoid the new stage are not longer than before, so this one decides. The slack allows for rounding in
+  // sums of different order.
   if (start + ms + rest > makespan_ * (1 + 1e-12) || path_between(stages)) return false;
 
   Node& kept = nodes_[stages[0]];

@@ -10,13 +10,13 @@
 
 namespace opsched {
 
-/// Operators of every device in order of execution, one a stage.
+/// Operators of every device in execution order, one per stage.
 using DeviceOrders = std::vector<std::vector<int>>;
 
-/// Stages, linked in the order of their device. A stage starts at its head, when its device's previous
-/// stage has ended and every input has arrived; its rest is the longest path from its end to the end of
-/// the schedule, so the makespan is the largest head + ms + rest: the same number as opsched::evaluate
-/// gives. A change recomputes only what it reaches.
+/// Stages, linked in the order of their device. A stage starts at its head, when the previous stage on its device has
+/// ended and every input has arrived. Its rest is the longest path from its end to the end of the schedule, so the
+/// makespan is the largest head + ms + rest, the same as in opsched::evaluate. A change recomputes only what it
+/// affects.
 class StageGraph {
  public:
   struct Node {
@@ -28,15 +28,15 @@ class StageGraph {
     double end() const { return head + ms; }
     double tail() const { return ms + rest; }
   };
-  /// Where an operator may go: into a stage (`into`), or alone behind a stage (`after`; -1: first).
+  /// A position for an operator: in a stage (`into`), or alone after a stage (`after`; -1: first).
   struct Place {
     int device = -1, into = -1, after = -1;
-    double length = 0;  ///< longest path through the operator's stage once it is there
+    double length = 0;  ///< longest path through the operator's stage with the operator in it
   };
 
   StageGraph(const HiosProblem& problem, StageCost& cost);
 
-  /// One operator a stage. Throws Error if stages would wait for each other.
+  /// One operator per stage. Throws Error if stages would wait for each other.
   void assign(const DeviceOrders& orders);
 
   int devices() const { return static_cast<int>(first_.size()); }
@@ -46,22 +46,22 @@ class StageGraph {
   int stage_of(int op) const { return stage_of_[op]; }
   int next_op(int op) const { return next_op_[op]; }
 
-  /// Makes one stage of consecutive ones, each of one operator, if the operators are independent, no
-  /// cycle closes and the makespan does not grow. Returns whether it did.
+  /// Merges consecutive single-operator stages into one, if the operators are independent, no cycle results and the
+  /// makespan does not grow. Returns whether it did.
   bool fuse(std::span<const int> stages);
 
-  /// Takes an operator out; heads, rests and makespan are then those of the rest. Returns where it was.
+  /// Removes an operator; heads, rests and makespan then refer to the remaining ones. Returns its position.
   Place remove(int op);
-  /// After remove(op): calls visit(Place) for places where the operator closes no cycle, in stages of up
-  /// to `width` operators. Leaves out those before a stage that ends before the operator's last input
-  /// starts, and their mirror image, which cannot help; and stages that would make a path longer than
-  /// `limit`, which visit may change, even if they took no longer with the operator than without.
+  /// After remove(op): calls visit(Place) for positions where the operator causes no cycle, in stages of up to `width`
+  /// operators. Skips positions before a stage that ends before the operator's last input starts, and the mirror
+  /// image, which cannot help; and stages whose path would exceed `limit` (which visit may change) even without
+  /// additional time for the operator.
   template <class Visit>
   void places(int op, int width, const double& limit, Visit&& visit);
-  /// Puts the removed operator there; heads, rests and makespan are up to date afterwards.
+  /// Inserts the removed operator there; heads, rests and makespan are then up to date.
   void insert(int op, const Place& place);
 
-  /// Confirms the latencies of all stages with the cost model; returns whether one differs from before.
+  /// Confirms the latencies of all stages with the cost model; returns whether one changed.
   bool confirm();
 
   Schedule schedule() const;
@@ -93,7 +93,7 @@ class StageGraph {
   std::vector<int> stage_of_, next_op_;
   std::vector<int> first_, last_;  ///< stages of a device
   std::vector<int> free_;          ///< stages not in use
-  std::vector<int> order_;         ///< stages, each behind all that it waits for; -1: a free seat
+  std::vector<int> order_;         ///< stages, each after everything it waits for; -1: a free position
   std::vector<int> position_;      ///< of a stage in order_
   std::vector<char> flag_;         ///< by stage; all 0 between calls
   int marked_ = 0, low_ = 0, high_ = 0;

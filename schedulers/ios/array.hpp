@@ -1,5 +1,5 @@
-// An array that grows without a copy where the system can move its pages, so that hundreds of millions of
-// transitions never take twice their memory.
+// An array that grows without copying if the system can remap its pages, so that hundreds of millions of transitions
+// never need twice their memory.
 #pragma once
 
 #include <cstdlib>

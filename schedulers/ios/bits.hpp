@@ -1,5 +1,5 @@
-// Sets of vertices as bit sets: of one or two words, or of any size. One interface, so that the
-// search is written once.
+// Sets of vertices as bit sets of one or two words, or any size. They share an interface, so the search is written
+// once.
 #pragma once
 
 #include <array>
@@ -32,7 +32,7 @@ class BitSet {
     for (std::uint64_t w : words_) n += std::popcount(w);
     return n;
   }
-  /// Smallest and largest member of a set that is not empty.
+  /// Smallest and largest member of a non-empty set.
   int lowest() const {
     std::size_t i = 0;
     while (!words_[i]) ++i;

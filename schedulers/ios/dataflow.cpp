@@ -1,4 +1,4 @@
-// ios-dataflow: the stages of ios-both, run without their barriers.
+// ios-dataflow: the stages of ios-both, run without barriers.
 #include "schedulers/ios/dataflow.hpp"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace opsched {
 namespace {
 
-/// Gives every group the stream on which it waits least for what it need not wait for.
+/// Assigns every group to the stream where it waits least for operators it does not depend on.
 class Streams {
  public:
   Streams(const Graph& graph, int most) : graph_(graph), most_(most), ancestors_(ancestors(to_dag(graph))) {}
@@ -25,7 +25,7 @@ class Streams {
     if (tails_.size() < free.size()) tails_.resize(free.size());
     Stage placed{.strategy = stage.strategy, .groups = {}};
     while (!open.empty()) {
-      // The best pair of all; few groups and streams, so simply tried.
+      // The best pair overall; there are few groups and streams, so all pairs are tried.
       std::tuple<int, int, int> best{-1, 0, 0};
       std::size_t best_group = 0, best_stream = 0;
       for (std::size_t g = 0; g < open.size(); ++g)
@@ -50,8 +50,8 @@ class Streams {
     int stage = -1;
   };
 
-  /// Larger is better: behind an operator that is read (a wait less), behind an ancestor, on a stream
-  /// of its own, behind the operator that has been there longest.
+  /// Larger is better: after an operator that it reads (one wait less), after an ancestor, on an empty stream, after
+  /// the operator that was placed longest ago.
   std::tuple<int, int, int> rank_of(OpId op, int stream) const {
     const Tail& tail = tails_[stream];
     if (tail.op < 0) return {1, 0, -stream};

@@ -10,7 +10,7 @@
 
 namespace opsched {
 
-/// Enumerates endings for one part. Not thread-safe: it keeps its scratch.
+/// Enumerates the endings of one part. Not thread-safe, because it reuses its buffers.
 template <class Bits>
 class Endings {
  public:
@@ -45,8 +45,8 @@ class Endings {
 
   const SetHash& hash() const { return hash_; }
 
-  /// Calls visit(ending, hash of it, strategy, number of groups) once for every transition of
-  /// `state`, which is not empty and closed under predecessors.
+  /// Calls visit(ending, its hash, strategy, number of groups) once for every transition of `state`, which is not
+  /// empty and closed under predecessors.
   template <class Visit>
   void each(const Bits& state, const Visit& visit) {
     if (options_.concurrent) {
@@ -59,8 +59,8 @@ class Endings {
   }
 
  private:
-  /// Groups are down_[v] & state; two of them overlap when one holds a descendant of the other's
-  /// source, so each excludes the ancestors of its members as further sources.
+  /// Groups are down_[v] & state. Two groups overlap if one contains a descendant of the other's source, so each
+  /// excludes the ancestors of its members as further sources.
   template <class Visit>
   void single_source(const Bits& state, const Visit& visit) {
     Bits sources = empty_;
@@ -89,8 +89,8 @@ class Endings {
     }
   }
 
-  /// Decides vertex by vertex, last first, whether it joins the ending; one that stays out keeps its
-  /// ancestors out. Every vertex that joins gives a new ending, so little of the walk is wasted.
+  /// Decides for each vertex, last first, whether it joins the ending; a vertex that does not join excludes its
+  /// ancestors. Every vertex that joins gives a new ending, so little work is wasted.
   template <class Visit>
   void components(const Bits& state, const Visit& visit) {
     groups_.clear();
@@ -102,7 +102,7 @@ class Endings {
     while (!open.none()) {
       const int v = open.highest();
       const std::size_t before = groups_.size();
-      // v and the groups that it reaches into become one; those are kept aside to be put back.
+      // v and the groups it reads become one group; the original groups are saved, to be restored.
       std::vector<Bits> joined;
       Bits group = empty_;
       group.set(v);
@@ -130,8 +130,7 @@ class Endings {
     }
   }
 
-  /// Can the number of groups still come down to the bound? Only groups that share a candidate
-  /// ancestor can be joined.
+  /// Can the number of groups still decrease to the bound? Only groups that share a candidate ancestor can be joined.
   bool may_shrink(int count, const Bits& open) const {
     if (count <= options_.groups) return true;
     int closed = 0;

@@ -1,4 +1,4 @@
-// Walks every state and every transition of the IOS search once.
+// Visits every state and transition of the IOS search once.
 #pragma once
 
 #include <string>
@@ -10,15 +10,15 @@
 
 namespace opsched {
 
-/// Throws Error saying how many states the part has.
+/// Throws Error with the number of states of the part.
 [[noreturn]] void too_wide(const IosPart& part, const IosOptions& options, const std::string& what);
-/// Throws the same Error at once where a quick count of the states already exceeds the bound.
+/// Throws the same Error immediately if a quick count of the states already exceeds the bound.
 void check_width(const IosPart& part, const IosOptions& options);
 
-/// Numbers of the first two states: nothing left to run, and the whole part.
+/// Numbers of the first two states: the empty one, and the whole part.
 inline constexpr std::uint32_t kNothing = 0, kWhole = 1;
 
-/// Transitions that are looked up together, so that their memory is fetched side by side.
+/// Number of transitions looked up together, so that their memory is prefetched.
 inline constexpr std::size_t kTogether = 32;
 
 inline constexpr std::int64_t kPollTransitions = 1 << 20;
@@ -35,7 +35,7 @@ void explore(const IosPart& part, const IosOptions& options, Sink& sink) {
   SetTable<Bits> states, concurrent, merged;
   std::uint32_t state_count = 2, stage_count = 0;
   std::int64_t transitions = 0;
-  // States that are still to be left, by their size; one per set.
+  // States that have not been expanded, by size; one bucket per size.
   std::vector<std::vector<std::pair<Bits, std::uint32_t>>> waiting(n + 1);
   Bits whole(n);
   for (int v = 0; v < n; ++v) whole.set(v);
@@ -88,7 +88,7 @@ void explore(const IosPart& part, const IosOptions& options, Sink& sink) {
   merged.each([&](const Bits& set, std::uint32_t stage) { sink.stage(set.words(), stage, Strategy::merge); });
 }
 
-/// explore with the smallest sets that fit.
+/// explore with the smallest sufficient set type.
 template <class Sink>
 void explore_part(const IosPart& part, const IosOptions& options, Sink& sink) {
   check_width(part, options);

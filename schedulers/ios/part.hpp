@@ -16,8 +16,9 @@ struct IosPart {
   std::vector<OpId> ops;                ///< vertex -> operator
   std::vector<std::vector<int>> preds;  ///< within the part
   std::vector<std::vector<int>> succs;
-  enum class Made { named, whole_block, piece } made = Made::piece;  ///< by the graph; or out of a block, by size
-  /// Vertices of one class may be merged, in any choice (can_merge is an equivalence).
+  /// Given by the graph; otherwise cut from a block by size.
+  enum class Made { named, whole_block, piece } made = Made::piece;
+  /// Vertices of one class may be merged in any combination (can_merge is an equivalence relation).
   std::vector<int> merge_class;
 
   int size() const { return static_cast<int>(ops.size()); }
@@ -25,21 +26,21 @@ struct IosPart {
   std::string name() const;
 };
 
-/// The blocks of the graph, in order, each split into its parts; a block that has none is cut into
-/// runs of at most max_part_size operators. Throws Error where a part reads from a later one: their
-/// stages could not be run one part after another.
+/// The blocks of the graph, in order, each divided into its parts. A block without parts is divided into runs of at
+/// most max_part_size operators. Throws Error if a part reads from a later one, because their stages could not run one
+/// part after another.
 std::vector<IosPart> ios_parts(const Graph& graph, int max_part_size);
 
-/// A part of several operators in two, one after the other, where few values pass from the first to the second.
+/// Divides a part of several operators into two consecutive ones, where few values pass from the first to the second.
 std::pair<IosPart, IosPart> halves(const Graph& graph, const IosPart& part);
 
-/// The number of non-empty sets of vertices closed under predecessors: the states of the search,
-/// whatever its pruning, since a state may always give up one of its last operators. A decimal
-/// string; with "at least " before it where exact counting is out of reach as well.
+/// The number of non-empty sets of vertices closed under predecessors. These are the states of the search, whatever
+/// the pruning, because a last operator can always be removed from a state. A decimal string, preceded by "at least "
+/// if exact counting is infeasible.
 std::string count_states(const IosPart& part);
 
-/// The stage of these vertices: its groups are the connected components. A merge of a single
-/// operator is that operator run alone.
+/// The stage of these vertices; its groups are the connected components. A merge of a single operator is the operator
+/// itself.
 Stage make_stage(const IosPart& part, Strategy strategy, const std::vector<int>& vertices);
 
 }  // namespace opsched

@@ -14,11 +14,11 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLeast = 1e-9;  // ms; keeps logarithms finite
-// Of the way from the most hopeful schedule to the best known one, how far narrow() looks; and at
-// least that far beyond the former.
+// How far narrow() looks, as a fraction of the way from the most optimistic schedule to the best known one, and the
+// minimum beyond the former.
 constexpr double kWay = 0.5, kBeyond = 0.01;
 
-/// An operator_hash a vertex; operators of a model that is not structural are all different.
+/// One operator_hash per vertex; operators of a model that is not structural are all different.
 std::vector<std::uint64_t> hashes(const IosPart& part, CostModel& cost) {
   std::vector<std::uint64_t> result;
   for (OpId op : part.ops)
@@ -109,7 +109,7 @@ void IosPartSearch::learn(int stage, double ms) {
 }
 
 void IosPartSearch::teach(int stage) {
-  // An estimate that is the latency itself says nothing about those that are not.
+  // An estimate that equals the latency gives no information about the others.
   const double estimate = estimate_[kinds_->kind(stage)];
   if (std::abs(ms_[stage] - estimate) <= 1e-6 * estimate) return;
   taught_ = true;

@@ -1,4 +1,4 @@
-// One part during a search: its space, what is known of its stages, and which to ask for next.
+// One part during a search: its space, what is known about its stages, and which to measure next.
 #pragma once
 
 #include <optional>
@@ -13,43 +13,42 @@ namespace opsched {
 
 class IosPartSearch {
  public:
-  /// Asks for every stage that the model knows.
+  /// Queries every stage that the model knows.
   IosPartSearch(IosPart part, CostModel& cost, const IosOptions& options);
 
   const IosSpace& space() const { return space_; }
   bool known(int stage) const { return known_[stage]; }
   std::int64_t known_count() const { return known_count_; }
-  /// stage_ms of a stage that was not known; and of others among those at hand that equal it.
+  /// stage_ms of a previously unknown stage, and of equal stages.
   void learn(int stage, double ms);
 
-  /// Asks for the estimates again: they may have improved.
+  /// Queries the estimates again, because they may have improved.
   void estimate();
 
-  /// The unknown stages of the best schedule if unknown ones take their corrected estimate,
-  /// `deviations` up. None if that schedule is not better by more than the tolerance than the best one
-  /// of known stages.
+  /// The unknown stages of the best schedule when unknown stages cost their corrected estimate plus `deviations`
+  /// standard deviations. Empty if that schedule does not beat the best schedule of known stages by more than the
+  /// tolerance.
   std::vector<int> wanted(double deviations, double tolerance);
-  /// How many more stages wanted() may ask for, about.
+  /// Approximate number of further stages that wanted() may request.
   std::int64_t left() const { return static_cast<std::int64_t>(near_stages_.size()); }
 
-  /// Best schedule if every unknown stage takes its corrected estimate, `deviations` up.
+  /// Best schedule if every unknown stage costs its corrected estimate plus `deviations` standard deviations.
   IosTransitions::Path solve(double deviations);
   /// Best schedule of known stages only; infinite if there is none.
   IosTransitions::Path solve_known() const;
-  /// Latency of that path when wanted() was last called; infinite: there was none.
+  /// Latency of that path at the last call of wanted(); infinite: there was none.
   double known_best() const { return known_best_; }
 
  private:
   std::span<const int> classes(int stage);
   bool merged(int stage) const;
-  /// Latency of a kind whose stages are unknown, `deviations` up.
+  /// Latency of a kind whose stages are unknown, plus `deviations` standard deviations.
   double guess(int kind, double deviations);
   std::vector<double> latencies(double deviations);
-  /// Shows the residual model a known stage.
+  /// Adds a known stage to the residual model.
   void teach(int stage);
   void prepare_guesses();
-  /// Keeps the transitions that are on short schedules: from there stages are asked for, until it
-  /// seems that others might be better.
+  /// Extracts the transitions on short schedules. Stages are requested from this set until others might be better.
   void narrow(double deviations);
 
   CostModel* cost_;

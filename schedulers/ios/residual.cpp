@@ -8,8 +8,7 @@ namespace {
 
 // Coefficients.
 constexpr int kBias = 0, kMerged = 1, kSize = 2, kSingle = 3, kFirstClass = 4;
-// Before anything is known: a spread of 20%, worth as much as two stages; a bias of up to a half;
-// other coefficients of about 15%.
+// Prior: a spread of 20%, worth two stages; a bias of up to a half; other coefficients of about 15%.
 constexpr double kPriorDeviation = 0.2, kPriorWeight = 2, kBiasScale = 0.5, kScale = 0.15;
 constexpr int kRefinements = 3;  // coefficients and spread depend on each other
 

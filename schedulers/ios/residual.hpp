@@ -1,5 +1,5 @@
-// How far a cost model's estimates of stages are from their latencies, learnt from those that are
-// known: log(latency / estimate) by Bayesian linear regression.
+// Errors of a cost model's stage estimates, learned from known stages: log(latency / estimate) by Bayesian linear
+// regression.
 #pragma once
 
 #include <memory>
@@ -8,11 +8,11 @@
 
 namespace opsched {
 
-/// A stage is described by whether it is merged or a single operator, the logarithm of its size, and
-/// which operators take part; operators that are alike count as one class.
+/// Features of a stage: whether it is merged or a single operator, the logarithm of its size, and which operators take
+/// part; similar operators form a class.
 class ResidualModel {
  public:
-  /// `most`: operators of a stage.
+  /// `most`: maximum number of operators in a stage.
   ResidualModel(int classes, int most);
   ResidualModel(ResidualModel&&) noexcept;
   ResidualModel& operator=(ResidualModel&&) noexcept;
@@ -20,7 +20,7 @@ class ResidualModel {
 
   /// `classes`: of the stage's operators, in any order.
   void add(std::span<const int> classes, bool merged, double log_ratio);
-  /// Takes what was added into account.
+  /// Updates the fit with the added stages.
   void fit();
   /// Expected log(latency / estimate), as of the last fit.
   double mean(std::span<const int> classes, bool merged) const {

@@ -16,11 +16,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How hopeful, and how cautious, about stages that are not known.
+// Optimism and caution about unknown stages, in standard deviations.
 constexpr double kDeviations = 2.5;
-// Stages that an exhaustive search asks for together: what an interruption loses at most.
+// Number of stages that an exhaustive search queries together: the most that an interruption loses.
 constexpr std::size_t kBatch = 64;
-// Estimates are asked for again after so many measurements, then whenever those have doubled.
+// Estimates are queried again after this many measurements, then whenever the number has doubled.
 constexpr std::int64_t kFirstEstimate = 32;
 constexpr double kReportSeconds = 0.5;
 
@@ -52,14 +52,14 @@ class Search {
  private:
   struct Part {
     IosPart part;
-    std::size_t search;  ///< parts that are built and wired alike share one; or kNotSearched
+    std::size_t search;  ///< parts with equal structure and wiring share one; or kNotSearched
   };
   struct Asked {
     IosPartSearch* part;
     int stage;
   };
 
-  /// What a part's best known schedule has gained lately.
+  /// Recent improvement of a part's best known schedule.
   struct Progressing {
     double best = 0;
     int known = -1;  ///< stages, when it was last faster by the tolerance
@@ -127,7 +127,7 @@ class Search {
     }
   }
 
-  /// That of the part as one group, which says all about its operators and their wiring.
+  /// The key of the part as one group, which determines its operators and their wiring.
   std::string signature(const IosPart& part) const {
     return signer_.stage({.strategy = Strategy::concurrent, .groups = {part.ops}});
   }
@@ -191,7 +191,7 @@ class Search {
     ++result_.stats.rounds;
   }
 
-  /// `left`: how many stages may still be asked for.
+  /// `left`: the number of stages that may still be queried.
   template <class Left>
   void report(const Left& left) {
     if (!progress_ || seconds_since(reported_) < kReportSeconds) return;
@@ -224,8 +224,8 @@ class Search {
         paths.push_back(std::move(known));
         continue;
       }
-      // What a measuring search has found, a recorded one answers, too: after that no estimate is much
-      // better. The model has learnt since from what was measured for others, hence twice the tolerance.
+      // If a measuring search found it, a recorded one returns it as well: afterwards no estimate is much better. The
+      // model has learned from other measurements since, hence twice the tolerance.
       IosTransitions::Path cautious = part.solve(kDeviations);
       const bool found = known.ms <= (1 + 2 * options_.tolerance) * std::max(hopeful, cautious.ms);
       paths.push_back(found ? std::move(known) : std::move(cautious));
@@ -245,7 +245,7 @@ class Search {
     return std::move(result_);
   }
 
-  /// All that can run side by side, or where that is not allowed one operator after another.
+  /// All operators that can run concurrently, or, if that is not allowed, one operator after another.
   void add_level_by_level(const IosPart& part, std::vector<Stage>& stages) const {
     std::vector<int> level(part.size(), 0);
     std::vector<Stage> levels;

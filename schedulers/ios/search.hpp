@@ -1,4 +1,4 @@
-// The IOS dynamic program (MLSys 2021, algorithm 1), and a cheap way to run it on measured costs.
+// The IOS dynamic program (MLSys 2021, algorithm 1), and an efficient way to run it on measured costs.
 #pragma once
 
 #include "schedulers/ios/part.hpp"
@@ -7,40 +7,42 @@ namespace opsched {
 
 struct IosSearchOptions {
   IosOptions space{.max_transitions = 250'000'000};  ///< 8 bytes each are held
-  double tolerance = 0.01;                           ///< how far the schedule may be from the best one, as a fraction
-  int max_measured = kUnlimited;                     ///< stages; then it stops as it is
-  /// Stages of a part after which it is left as it is, unless its best schedule became faster by more than
-  /// the tolerance meanwhile.
+  double tolerance = 0.01;                           ///< tolerated distance from the best schedule, as a fraction
+  int max_measured = kUnlimited;                     ///< maximum number of stages; then the search stops
+  /// Number of stages of a part after which the search leaves it, unless its best schedule improved by more than the
+  /// tolerance meanwhile.
   int patience = kUnlimited;
-  bool exhaustive = false;  ///< ask the latency of every stage
-  /// A part that is too wide is halved until it is not. A part that the graph names may have max_transitions; a block
-  /// without parts may have so many, a piece of one a tenth, which is enough for what was cut. 0: it is an Error.
+  bool exhaustive = false;  ///< query the latency of every stage
+  /// A part that is too wide is halved until it is small enough. A part given by the graph may have max_transitions; a
+  /// block without parts this many, and a piece of one a tenth. 0: throw Error instead.
   std::int64_t split_transitions = 0;
 };
 
-/// The options of the ios schedulers, read and checked: r, s, enumeration, max-part-size, tolerance,
-/// max-measured, patience, exhaustive. Strategies are left at both.
+/// The options of the ios schedulers, parsed and checked: r, s, enumeration, max-part-size, tolerance, max-measured,
+/// patience, exhaustive. Strategies stay at both.
 IosSearchOptions ios_search_options(const SchedulerOptions& options);
 /// Their names and meanings.
 std::map<std::string, std::string> ios_option_texts();
 
-/// What a search did; sums over the parts.
+/// Statistics of a search; sums over the parts.
 struct SearchStats {
   int parts = 0;
   std::int64_t states = 0, transitions = 0;
   std::int64_t stages = 0;    ///< distinct (strategy, operators)
-  std::int64_t known = 0;     ///< stages whose latency the cost model knew beforehand
-  std::int64_t measured = 0;  ///< stages that it did not know and was asked for, equal ones once
+  std::int64_t known = 0;     ///< stages whose latency the cost model knew in advance
+  std::int64_t measured = 0;  ///< unknown stages that were queried, with equal ones counted once
   int rounds = 0;             ///< of measuring
-  int cuts = 0;               ///< of parts that were too wide: no stage reaches across one
-  bool gave_up = false;       ///< at max_measured or out of patience: the best may be more than the tolerance away
+  int cuts = 0;               ///< number of cuts of parts that were too wide; no stage crosses a cut
+  /// Stopped at max_measured or by patience: the best schedule may be further away than the tolerance.
+  bool gave_up = false;
   double enumerate_seconds = 0, seconds = 0;
 };
 
 struct IosResult {
-  Schedule schedule;    ///< barrier mode, one device
-  double ms = 0;        ///< sum of its stage latencies
-  double bound_ms = 0;  ///< below which no schedule is expected; ms where the search was exhaustive
+  Schedule schedule;  ///< barrier mode, one device
+  double ms = 0;      ///< sum of its stage latencies
+  /// Optimistic bound: no schedule is expected to be below it; equals ms if the search was exhaustive.
+  double bound_ms = 0;
   SearchStats stats;
 };
 
@@ -60,7 +62,7 @@ struct IosResult {
 IosResult ios_search(CostModel& cost, const IosSearchOptions& options, const Progress& progress = {},
                      const std::function<void(const Schedule&)>& found = {});
 
-/// The search of a scheduler: its request's `note` is told what was left out.
+/// The search as called by a scheduler: `note` of the request is told what was skipped.
 IosResult ios_search(const SchedulerRequest& request, const IosSearchOptions& options,
                      const std::function<void(const Schedule&)>& found);
 

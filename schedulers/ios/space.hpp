@@ -1,4 +1,4 @@
-// The search space of one part, kept, so that it can be solved again and again under other costs.
+// The search space of one part, stored so that it can be solved repeatedly with different costs.
 #pragma once
 
 #include <bit>
@@ -14,7 +14,7 @@ namespace opsched {
 /// States and stages are numbered as explore() does.
 class IosSpace {
  public:
-  /// Throws Error where the part is too wide; 8 bytes a transition.
+  /// Throws Error if the part is too wide; 8 bytes per transition.
   IosSpace(IosPart part, const IosOptions& options);
 
   const IosPart& part() const { return part_; }
@@ -36,7 +36,7 @@ class IosSpace {
 
   /// States and stages are numbered as there.
   const IosTransitions& graph() const { return transitions_; }
-  /// The cheapest schedule where a stage costs ms[stage]; infinity forbids a stage.
+  /// The cheapest schedule if a stage costs ms[stage]; infinity forbids a stage.
   IosTransitions::Path best(std::span<const double> ms) const { return transitions_.best(ms); }
 
  private:

@@ -1,4 +1,4 @@
-// How many states a part has, without enumerating them: for error messages.
+// Number of states of a part without enumerating them, for error messages.
 #include <boost/multiprecision/cpp_int.hpp>
 #include <map>
 #include <optional>
@@ -10,8 +10,8 @@ namespace {
 
 using boost::multiprecision::cpp_int;
 
-/// Counts the sets closed under predecessors, the empty one included: those of independent pieces
-/// multiply, else a vertex is either out (with its descendants) or in (with its ancestors).
+/// Counts the sets closed under predecessors, including the empty one: independent pieces multiply; otherwise a vertex
+/// is either out (with its descendants) or in (with its ancestors).
 class ClosedSets {
  public:
   ClosedSets(const IosPart& part, int budget) : budget_(budget), up_(part.size()), down_(part.size()) {

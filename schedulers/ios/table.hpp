@@ -9,8 +9,8 @@
 
 namespace opsched {
 
-/// Hash values of sets are exclusive-ors of one random word a member: the hash of a difference or a
-/// disjoint union is the exclusive-or of two hashes.
+/// Hash values of sets are exclusive-ors of one random word per member, so the hash of a difference or disjoint union
+/// is the exclusive-or of two hashes.
 class SetHash {
  public:
   explicit SetHash(int size) : words_(size) {
@@ -39,7 +39,7 @@ class SetTable {
  public:
   SetTable() : slots_(64) {}
 
-  /// The number of the set: the one that it was given first, `number` if it is new.
+  /// The number of the set: its existing number, or `number` if it is new.
   std::uint32_t add(const Bits& set, std::uint64_t hash, std::uint32_t number) {
     const auto tag = static_cast<std::uint32_t>(hash);
     std::size_t at = tag & (slots_.size() - 1);
@@ -51,12 +51,12 @@ class SetTable {
     if (2 * ++size_ > slots_.size()) grow();
     return number;
   }
-  /// Fetches the place of a set that add() is about to be asked for: large tables miss every cache.
+  /// Prefetches the slot of a set before add(), because large tables miss every cache.
   void prefetch(std::uint64_t hash) const {
     __builtin_prefetch(&slots_[static_cast<std::uint32_t>(hash) & (slots_.size() - 1)]);
   }
 
-  /// Calls f(set, number), in no order.
+  /// Calls f(set, number), in arbitrary order.
   template <class F>
   void each(F&& f) const {
     for (const Slot& slot : slots_)

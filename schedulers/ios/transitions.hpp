@@ -1,4 +1,4 @@
-// The transitions between the states of an IOS search, and their cheapest path.
+// The transitions between the states of an IOS search, and the cheapest path.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace opsched {
 
-/// Built in the order of explore(): a state, then all transitions that leave it, largest states first.
+/// Built in the order of explore(): a state, then all its transitions, largest states first.
 class IosTransitions {
  public:
   void add_state(std::uint32_t id);
@@ -22,12 +22,11 @@ class IosTransitions {
     double ms = 0;
     std::vector<int> stages;  ///< in the order in which they run
   };
-  /// The cheapest schedule where a stage costs ms[stage]; infinity forbids a stage. Path::ms is
-  /// infinite, the list empty, if every schedule needs a forbidden one.
+  /// The cheapest schedule if a stage costs ms[stage]; infinity forbids a stage. If every schedule needs a forbidden
+  /// stage, Path::ms is infinite and the list is empty.
   Path best(std::span<const double> ms) const;
 
-  /// What lies on schedules of at most `limit`. Its stages are numbered anew; `stages` gets the old
-  /// number of each.
+  /// The transitions on schedules of at most `limit`. Stages are renumbered; `stages` gets the old number of each.
   IosTransitions within(std::span<const double> ms, double limit, std::vector<int>& stages) const;
 
  private:
@@ -42,7 +41,7 @@ class IosTransitions {
   std::size_t end_of(std::size_t state) const {
     return state + 1 < order_.size() ? order_[state + 1].first : transitions_.size();
   }
-  /// Cheapest way to run everything in a state, by state; `choice`: by its last transition.
+  /// Cheapest way to run everything in a state, by state; `choice`: its last transition.
   std::vector<double> solve(std::span<const double> ms, std::vector<std::size_t>* choice) const;
 
   std::vector<State> order_;  ///< largest first

@@ -15,7 +15,7 @@
 namespace opsched {
 namespace {
 
-// A mix is taken if it is faster by this much: what repeated measurements of one schedule differ by.
+// Required gain of a combination: the difference between repeated measurements of one schedule.
 constexpr double kWorthwhile = 0.002;
 
 class Verified {
@@ -51,7 +51,7 @@ class Verified {
                          {.cost = request_.cost, .devices = 1, .options = {}, .progress = request_.progress});
   }
 
-  /// One that fails takes no part.
+  /// A failed scheduler does not take part.
   template <class Seed>
   void try_seed(const std::string& name, const Seed& seed) {
     try {
@@ -77,7 +77,7 @@ class Verified {
     return better;
   }
 
-  /// Stages by part; nothing if one lies in several.
+  /// Stages by part; nothing if a stage lies in several.
   std::optional<std::vector<std::vector<Stage>>> split(const Schedule& schedule) const {
     std::vector<std::vector<Stage>> parts(parts_.size());
     for (const Stage& stage : schedule.devices.front().stages) {
@@ -94,7 +94,7 @@ class Verified {
     parts_ = ios_parts(graph_, options_.space.max_part_size);
     part_of_.assign(graph_.size(), -1);
     const StageSigner signer(graph_);
-    std::map<std::string, std::vector<int>> twins;  // built and wired alike: changed together
+    std::map<std::string, std::vector<int>> twins;  // equal structure and wiring: changed together
     for (std::size_t p = 0; p < parts_.size(); ++p) {
       for (OpId op : parts_[p].ops) part_of_[op] = static_cast<int>(p);
       twins[signer.stage({.strategy = Strategy::concurrent, .groups = {parts_[p].ops}})].push_back(static_cast<int>(p));

@@ -5,8 +5,9 @@
 
 namespace opsched {
 
-/// The scheduler with one more option. `split=rows`, `split=images`: every operator that can be is split into a strip a
-/// device, and strips are scheduled like other operators; the faster of that and of the schedule of whole operators.
+/// The scheduler with one more option. `split=rows`, `split=images`: every operator that can be split is split into
+/// one strip per device, and strips are scheduled like other operators. The result is the faster of this schedule and
+/// the one with whole operators.
 SchedulerInfo with_split_option(SchedulerInfo info);
 
 }  // namespace opsched

@@ -1,5 +1,5 @@
-// A program of its own with the installed library: a graph file under a schedule, loaded once and run twice. Exits with
-// 0 if the numbers are right.
+// A separate program that uses the installed library: loads a graph file with a schedule once and runs it twice. Exits
+// with 0 if the outputs are correct.
 #include <core/error.hpp>
 #include <core/graph/algorithms.hpp>
 #include <core/graph/files/graph_io.hpp>
@@ -15,7 +15,7 @@
 
 namespace {
 
-/// y = 2x + 1 at every pixel, and the same again beside it.
+/// y = 2x + 1 at every pixel, twice.
 opsched::Graph make_graph() {
   opsched::Graph graph("two");
   const opsched::OpId in = graph.add_input("in", {1, 4, 4});

@@ -46,7 +46,7 @@ TEST(ArenaRanks, KnowOneScheduleByTwoNames) {
   EXPECT_EQ(ranks({entry("a", 1.0), twin}), "a1 b1 ");
 }
 
-/// Records of SqueezeNet under made-up schedulers.
+/// Records of SqueezeNet under synthetic schedulers.
 class ArenaRecords : public testing::Test {
  protected:
   const Graph graph_ = make_network("squeezenet");

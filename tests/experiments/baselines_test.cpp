@@ -19,7 +19,7 @@ class Baselines : public ::testing::Test {
     if (std::system("python3 -c pass >/dev/null 2>&1") != 0) GTEST_SKIP() << "no python3";
   }
 
-  /// Exit code. An interpreter that cannot import anything stands for one without baselines.
+  /// Exit code. An interpreter that cannot import anything simulates one without baselines.
   int run(const std::string& more, const std::string& python = "/bin/false") const {
     const std::string line = "PYTHONDONTWRITEBYTECODE=1 python3 " OPSCHED_TEST_DATA
                              "/../../experiments/baselines/run_baselines.py --opsched " OPSCHED_PROGRAM " --python '" +

@@ -1,4 +1,4 @@
-// The benchmark program, replaying a made-up device.
+// The benchmark program, replaying a synthetic device.
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -34,7 +34,7 @@ struct Outcome {
   std::string message;  ///< of the error that ended the run; empty: none
 };
 
-/// Runs the four cases into `folder`, in a process of its own: Google Benchmark runs once in one.
+/// Runs the four cases into `folder`, in a separate process, because Google Benchmark can run only once per process.
 Outcome bench_on(const std::string& folder, const std::function<void()>& before_run) {
   const TempDir aside;
   const std::string said = aside.file("said");

@@ -1,4 +1,4 @@
-// opsched reproduce, replaying a made-up device.
+// opsched reproduce, replaying a synthetic device.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -32,7 +32,7 @@ std::string line_of(const std::string& text, const std::string& word) {
   return begin == std::string::npos ? "" : text.substr(begin + 1, text.find('\n', begin + 1) - begin - 1);
 }
 
-/// A results folder of the made-up device, and one of its two GPUs beside it.
+/// A results folder of the synthetic device, and one for two of its GPUs.
 class Figures : public testing::Test {
  protected:
   void SetUp() override {
@@ -47,7 +47,7 @@ class Figures : public testing::Test {
   Records records() const { return Records::read(results_); }
   std::string text() const { return read_file(records::records_file(results_)); }
 
-  /// As a figure stands in the index.
+  /// A figure as stored in the index.
   json index(const std::string& figure) const {
     const json index = json::parse(read_file(results_ + "/figures/index.json"));
     EXPECT_EQ(index.at("format"), "opsched figures");
@@ -67,7 +67,7 @@ class Figures : public testing::Test {
     return "";
   }
 
-  /// A run that measured on the made-up device.
+  /// A run that measured on the synthetic device.
   static records::Run gpu() {
     records::Run run;
     run.device = TrueDevice::facts().name;

@@ -74,7 +74,7 @@ TEST(IosCommands, LaunchAndRooflineKeepRecords) {
     EXPECT_EQ(record->series.at("rounds_ms").size(), 1U);
     EXPECT_EQ(record->provenance, Provenance::simulated);
   }
-  // Nothing about the device's limits is in the made-up profile.
+  // The synthetic profile has no peak rates of the device.
   const ProgramResult result = run_program("roofline --network squeezenet" + device);
   EXPECT_EQ(result.code, 2);
   EXPECT_NE(result.err.find("opsched roofline"), std::string::npos) << result.err;

@@ -32,8 +32,8 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-/// A folder with profiles of a made-up device in every precision: the operators of SqueezeNet and some
-/// of its stages. Made once a test process.
+/// A folder with profiles of a synthetic device in every precision: the operators of SqueezeNet and some of its
+/// stages. Made once per test process.
 const std::string& made_up_profile();
 
 }  // namespace opsched::test

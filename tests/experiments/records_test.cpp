@@ -1,4 +1,4 @@
-// Records: what is written is read again, what stands is the strongest, and nothing is lost to a kill.
+// Records: what is written is read back, the valid record is the strongest, and a kill loses nothing.
 #include "experiments/records/records.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Profiles, and the journals beside them. The first byte says which.
+// Profiles and their journals. The first byte selects which.
 #include <filesystem>
 
 #include "core/cost/profile/profile.hpp"

@@ -29,7 +29,7 @@ struct Facts {
   Shape output;
 };
 
-/// A folder of its own for each test process, gone at its end.
+/// A temporary folder for each test process.
 class Folder {
  public:
   Folder() : path_(std::filesystem::temp_directory_path() / ("opsched_networks_" + std::to_string(getpid()))) {

@@ -190,4 +190,4 @@ def test_a_figure_of_ones_own_stands_beside_no_paper():
 
     for figure in FIGURES.values():
         text = head(figure)
-        assert ("## Beside the paper" in text) == ("The paper's numbers:" in text) == ("Reproduces:" in text) == bool(figure.paper)
+        assert ("## Comparison with the paper" in text) == ("The paper's numbers:" in text) == ("Reproduces:" in text) == bool(figure.paper)

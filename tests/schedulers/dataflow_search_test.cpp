@@ -39,7 +39,7 @@ std::vector<Group> by_stream(const Schedule& schedule) {
   return streams;
 }
 
-/// A device on which whole schedules differ from the model by what nobody knows beforehand.
+/// A device on which whole schedules differ from the model by unknown amounts.
 class PretendedDevice : public TestCost {
  public:
   using TestCost::TestCost;

@@ -1,4 +1,4 @@
-// The split scheduler beside the best of all choices on small graphs: each operator whole on some device, or split.
+// The split scheduler compared with the optimum on small graphs: each operator whole on some device, or split.
 #include <gtest/gtest.h>
 
 #include <algorithm>

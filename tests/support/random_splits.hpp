@@ -10,8 +10,8 @@
 
 namespace opsched::test {
 
-/// Of so many in a hundred of the operators that can be split, into 2 to 4 strips of any size; along images in half of
-/// the cases where there are several.
+/// Splits this percentage of the operators that can be split, into 2 to 4 strips of any size; by images in half of the
+/// cases that have several.
 inline std::vector<Split> random_splits(const Graph& graph, int percent, std::uint64_t seed) {
   Random random(seed);
   std::vector<Split> splits;

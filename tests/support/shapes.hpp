@@ -64,8 +64,8 @@ inline Graph disconnected(int parts, int length) {
   return graph_of("disconnected", preds);
 }
 
-/// `layers` layers of up to `width` operators; every operator reads one to three of earlier layers,
-/// one of them of the last, and some read the input besides.
+/// `layers` layers of up to `width` operators. Every operator reads one to three of earlier layers, including one of
+/// the previous layer, and some also read the input.
 inline Graph layered(int layers, int width, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<std::uint64_t>(n)); };

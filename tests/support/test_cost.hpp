@@ -1,5 +1,5 @@
-// Costs out of the operators' ids: made up, but the same every time, and with HIOS's rule of
-// contention, for which the lower bounds are exact.
+// Costs derived from operator ids: synthetic but reproducible, with HIOS's contention rule, for which the lower bounds
+// are exact.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-// A made-up device whose inner workings the contention model does not know: block slots and memory
-// bandwidth are shared separately, kernels begin with a gap in which they use nothing, efficiencies
-// differ from operator to operator, and measurements are noisy.
+// A synthetic device whose behaviour the contention model does not know: block slots and memory bandwidth are shared
+// separately, kernels start with a gap in which they use nothing, efficiencies differ between operators, and
+// measurements are noisy.
 #pragma once
 
 #include <algorithm>

@@ -46,10 +46,10 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
         if base and other:
             gain = max(other) / base.value
             (more if gain > 1 else less).append(f"{name} ({gain:.2f}x)")
-    agrees = (f"As in the paper, running operators side by side keeps more warps active: {join(more)}." if more else
-              "More active warps, as in the paper, were not seen.")
+    agrees = (f"As in the paper, concurrent operators keep more warps active: {join(more)}." if more else
+              "Unlike in the paper, concurrent operators do not keep more warps active.")
     differs = (f"No more warps are active on {join(less)}." if less else
-               "The paper's curves are of a V100, whose warps and clock differ: only the ratio can be compared.")
+               "The paper used a V100, with different warps and clocks, so only the ratio can be compared.")
     limits = distinct(f"{r.numbers['max_warps_per_sm']:.0f} at most on a multiprocessor" for r in figure.rows)
     return Comparison(["graph", "schedule", "active warps on a multiprocessor, mean", "makespan, ms", "method"], rows, agrees,
                       differs, f"{join(limits)}.")

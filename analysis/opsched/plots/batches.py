@@ -53,7 +53,7 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
     head = ["batch", "sequential, ms", "best baseline, ms", "IOS-Both, ms", "dataflow, ms", "paper: sequential, ms",
             "paper: TensorRT, ms", "paper: IOS, ms"]
     if len(gains) < 2:
-        return Comparison(head, rows, "Nothing can be said: fewer than two batches are measured.", "The rest is missing.")
+        return Comparison(head, rows, "Fewer than two batches are measured, so there is no comparison.", "The rest is missing.")
     first, last = min(gains), max(gains)
     agrees = (f"IOS-Both's gain over sequential {'falls' if gains[first] > gains[last] else 'does not fall'} with the batch, "
               f"from {ratio_text(gains[first])} at batch {first} to {ratio_text(gains[last])} at batch {last}; in the paper it "

@@ -43,16 +43,16 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
         agrees = (f"As in the paper, the blocks with branches gain: {join(branched)} by {min(gains[b] for b in branched):.2f} "
                   f"to {max(gains[b] for b in branched):.2f} times, most {max(branched, key=gains.get)}.")
     else:
-        agrees = "Nothing can be said: the blocks with branches are not timed."
+        agrees = "The blocks with branches are not timed, so there is no comparison."
     plain = [f"{b} {ratio_text(gains[b])}" for b in found if b not in branched]
-    differs = f"Others have few operators to run side by side ({join(plain)}). "
+    differs = f"Others have few operators that can run concurrently ({join(plain)}). "
     if found and all(whole):
         parts = " and ".join(f"{100 * total / r.value:.0f}% for {r.scheduler}" for total, r in zip(sums, whole))
         theirs = paper["ios"]["latency_ms"]["inception_v3"]
-        differs += (f"The sums are {parts} of what the schedules take as a whole: a stage timed by itself does not pay for "
-                    "what its neighbours leave in the caches. The paper's bars have no numbers at hand, so that only the "
-                    f"whole can be compared: {ratio_text(ratio(*whole))} here, "
+        differs += (f"The sums are {parts} of the latency of the whole schedules, because a stage timed alone does not "
+                    "include cache effects of its neighbours. The paper gives no numbers for its bars, so only the whole network "
+                    f"can be compared: {ratio_text(ratio(*whole))} here, "
                     f"{ratio_text(theirs['sequential'] / theirs['ios-both'])} there.")
     return Comparison(["block", "operators", "sequential, ms", "IOS-Both, ms", "stages", "speed-up"], rows, agrees, differs,
-                      "A block's latency is the sum of its stages', each timed between barriers in a CUDA graph of its own; "
-                      "blocks are not cut out of the network.")
+                      "A block's latency is the sum of its stages, each timed between barriers in its own CUDA graph. "
+                      "Blocks are not run separately.")

@@ -38,12 +38,12 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
             first = min(PAPER, key=theirs.get)
             words += f" (paper: {ratio_text(theirs[first] / theirs['ios-both'])} over {first})"
         (faster if ratio(best, ours) >= 1 else slower).append(words)
-    agrees = f"IOS-Both is faster than every framework that was measured: {join(faster)}." if faster else \
-        "None of the paper's leads over frameworks is reproduced."
+    agrees = f"IOS-Both is faster than every measured framework: {join(faster)}." if faster else \
+        "IOS-Both is not faster than the measured frameworks."
     differs = f"A framework is faster on {join(slower)}. " if slower else ""
-    differs += ("TVM, TASO and TensorFlow are not compared with: PyTorch stands in their place. Absent here: "
+    differs += ("TVM, TASO and TensorFlow were not measured; PyTorch is shown instead. Missing here: "
                 f"{join(baselines.absent(figure))}.")
     if alone:
-        differs += (" Part of our lead is kernels, not schedules: both sequential in one CUDA graph, ours against PyTorch's "
-                    f"gains {join(alone)}.")
+        differs += (" Part of our speed-up comes from kernels, not schedules: with both running sequentially in one CUDA graph, "
+                    f"our speed-up over PyTorch is {join(alone)}.")
     return Comparison(["network, ms", *baselines.names(known), *OURS.values()], rows, agrees, differs)

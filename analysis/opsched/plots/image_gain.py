@@ -56,10 +56,10 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
             words = f"{name} ({ratio_text(gains[small])} at {small}, {ratio_text(gains[large])} at {large})"
             (grows if gains[large] > gains[small] else shrinks).append(words)
     most = ratio_text(largest_gain(paper))
-    agrees = (f"The gain grows with the image, as in the paper: {join(grows)}." if grows else
+    agrees = (f"The gain grows with the image size, as in the paper: {join(grows)}." if grows else
               f"Measured at one image size only: {join(single)}; the paper's gain over IOS on 2 GPUs is up to {most}." if single
-              else "The gain does not grow with the image here.")
+              else "The gain does not grow with the image size here.")
     differs = (f"It shrinks on {join(shrinks)}. " if shrinks else "") + hios.missing(figure)
     return Comparison(["network", "image", "GPUs", "one GPU, ms", "several, ms", "gain of the best", "of inter-GPU alone",
                        "of HIOS-LP, HIOS-MR"], rows, agrees, differs.strip() or "Nothing contradicts the paper.",
-                      "One GPU is that of the same run as several: IOS-Both where it was measured, else the fastest.")
+                      "One GPU and several are from the same run. One GPU is IOS-Both if it was measured, otherwise the fastest.")

@@ -50,10 +50,10 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
                     (faster if gain > 0 else slower).append(
                         f"{NETWORKS[network]} at {image} on {gpus} GPUs ({100 * abs(gain):.1f}% "
                         f"{'below' if gain > 0 else 'above'} {hios.NAMES[base.scheduler]} on one)")
-    agrees = (f"Several GPUs beat one on {join(faster)}; the paper's largest gain over IOS, on 2 GPUs, is "
-              f"{100 * paper['hios']['largest_gain_over_ios']:.0f}%." if faster else "Nowhere do several GPUs beat one here.")
-    differs = (f"They do not on {join(slower)}: operators there are shorter than what a hop between GPUs takes. " if slower
+    agrees = (f"Several GPUs are faster than one on {join(faster)}; the paper's largest gain over IOS, on 2 GPUs, is "
+              f"{100 * paper['hios']['largest_gain_over_ios']:.0f}%." if faster else "Several GPUs are never faster than one here.")
+    differs = (f"They are not on {join(slower)}, where operators are shorter than a transfer between GPUs. " if slower
                else "") + hios.missing(figure)
     return Comparison(["network", "image", "run on GPUs", "algorithm", "ms"], rows, agrees, differs.strip() or
-                      "The paper gives its figures without numbers beyond that gain; nothing contradicts it.",
-                      "Sentences, table and picture compare within one run: one GPU and all of that run.")
+                      "The paper gives no other numbers for this figure; nothing contradicts it.",
+                      "All comparisons are within one run.")

@@ -40,10 +40,10 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
             (faster if gain >= 1 else slower).append(f"{name} ({ratio_text(gain)})")
     head = ["network, ms", *baselines.names(tuned), *OURS.values(), "paper: TVM-cuDNN", "paper: IOS"]
     if not tuned:
-        return Comparison(head, rows, "Nothing can be said: no tuned compiler was measured here.",
-                          f"In the paper IOS is faster than TVM-cuDNN on {join(paper_faster)}; absent here: "
+        return Comparison(head, rows, "No tuned compiler was measured here, so there is no comparison.",
+                          f"In the paper IOS is faster than TVM-cuDNN on {join(paper_faster)}; missing here: "
                           f"{join(baselines.absent(figure))}.")
     agrees = f"IOS-Both is faster than the fastest tuned compiler on {join(faster)}; paper: {join(paper_faster)}."
-    differs = (f"The compiler is faster on {join(slower)}, where it fuses what we run as operators of their own." if slower
-               else "Nothing contradicts the paper; the margins differ, for compiler and GPU are others.")
+    differs = (f"The compiler is faster on {join(slower)}, where it fuses operators that we run separately." if slower
+               else "Nothing contradicts the paper. The margins differ because compiler and GPU do.")
     return Comparison(head, rows, agrees, differs, RANDWIRE)

@@ -74,13 +74,13 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
             words = [" then ".join(r.labels["operator"] for r in group) for group in groups(stage)]
             rows.append([str(batch), str(number), stage[0].texts["strategy"], " \\| ".join(words),
                          ms_text(stage[0].numbers["stage_ms"]) + figure.marks.behind(stage[0])])
-    words = ", ".join(f"batch {b}: {len(s)} stages, at most {max(map(lanes, s))} side by side" for b, s in shapes.items())
+    words = ", ".join(f"batch {b}: {len(s)} stages, at most {max(map(lanes, s))} operators concurrently" for b, s in shapes.items())
     small, large = min(shapes), max(shapes)
     same = [[[r.labels["operator"] for r in s] for s in shapes[b]] for b in (small, large)]
     agrees = (f"The schedules for batch {small} and {large} {'are the same' if same[0] == same[1] else 'differ'} ({words}); in "
-              "the paper they differ, for at a small batch more operators fit side by side.")
-    differs = ("The paper's drawing shows no latencies that could be set beside ours; operators of the same block end in "
-               "other stages because their relative costs on this GPU are not those of the V100.")
+              "the paper they differ, because at a small batch more operators can run concurrently.")
+    differs = ("The paper shows no latencies to compare with. Operators of the block are in different stages because their "
+               "relative costs on this GPU differ from those on the V100.")
     return Comparison(["batch", "stage", "strategy", "groups", "stage, ms"], rows, agrees, differs,
-                      "Stages are as long as the cost model says; the operators of a group share its time by their solo "
-                      "latencies. The block is the last one with branches.")
+                      "The length of a stage is the cost model's latency; operators of a group divide it in proportion to their "
+                      "solo latencies. The block is the last one with branches.")

@@ -67,13 +67,13 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
         if of_code:
             code.append(f"{name} {ratio_text(of_code)}")
     agrees = (f"The best IOS schedule reaches at least 90% of the paper's speed-up on {join(agree)}." if agree else
-              "The best IOS schedule reaches 90% of the paper's speed-up nowhere.")
+              "The best IOS schedule never reaches 90% of the paper's speed-up.")
     differs = (f"It gains less on {join(less)}. " if less else "") + (
         f"The paper has no such network beside {join(alone)}. " if alone else "") + (
-        f"With the paper's public code the same GPU gains {join(code)}: its launches and barriers on the host eat the gain "
-        "that one CUDA graph a run keeps.")
+        f"With the paper's public code, the speed-up on the same GPU is {join(code)}: its host-side launches and barriers "
+        "cost time that a single CUDA graph saves.")
     return Comparison(["network, ms", *SERIES.values(), "search of IOS-Both from an empty profile, s", "fastest baseline, ms"],
                       rows, agrees, differs,
-                      f"Public code: {paper['ios_code']['setting']}; {paper['ios_code']['note']}. Our search times are those of "
-                      "`opsched ablation`, which begins with an empty profile, on kernels chosen before; the paper's measure on "
-                      "a V100. The paper's RandWire is another network than ours.")
+                      f"Public code: {paper['ios_code']['setting']}; {paper['ios_code']['note']}. Our search times are from "
+                      "`opsched ablation`, which starts from an empty profile with tuned kernels; the paper's include measurements on "
+                      "a V100. The paper's RandWire differs from ours.")

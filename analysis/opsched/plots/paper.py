@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent
 NAMES = {"greedy": "wavefront", "tensorrt": "TensorRT", "tvm-cudnn": "TVM-cuDNN", "taso": "TASO",
          "tensorflow": "TensorFlow", "tensorflow-xla": "TensorFlow XLA"}
 NETWORKS = {"randwire": "randwire-paper"}
-RANDWIRE = ("The paper's RandWire is another network than ours; where its row has no number of ours, it was not measured "
+RANDWIRE = ("The paper's RandWire differs from ours; if its row has no number of ours, it was not measured "
             "yet.")
 
 

@@ -74,12 +74,12 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
                  f"{cost(most) / cost(least):.1f} times the search (paper {paper_times:.1f}) makes the schedule {gain:.1f}% "
                  f"faster (paper {paper_gain:.1f}%)")
         (agrees if gain > 0 else differs).append(words)
-    text = ("A wider search finds faster schedules, at a steep price: " + "; ".join(agrees) + "." if agrees else
+    text = ("A wider search finds faster schedules at a high cost: " + "; ".join(agrees) + "." if agrees else
             "A wider search costs more, as in the paper.")
     other = "Against the paper, " + "; ".join(differs) + (
         ": beyond what r = 1 or 2 finds, differences are smaller than what stage latencies, measured one by one, say about "
         "whole schedules.")
     return Comparison(["network", "bounds", "ms", "sum of its stages, ms", "paper: ms", "search, s", "paper: s",
                        "stages in the space", "stages measured"], rows, text, other if differs else
-                      "Search times cannot be compared: ours measures only the stages that may matter, the paper's all.",
-                      "On a GPU every search starts from an empty profile; kernel choices are tuned before.")
+                      "Search times cannot be compared: ours measures only the stages that may matter, and the paper's measures all.",
+                      "On a GPU every search starts from an empty profile, with kernels tuned before.")

@@ -45,13 +45,13 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
             beaten.append(f"{SCHEDULERS[best.scheduler]} on {NETWORKS[network]} by {by:.1f}%")
         if over := ratio(ours["ios-both"], ours["dataflow"]):
             free.append(over)
-    agrees = f"IOS-Both beats sequential on {join(faster)}." if faster else "IOS-Both beats sequential nowhere here."
+    agrees = f"IOS-Both is faster than sequential on {join(faster)}." if faster else "IOS-Both is never faster than sequential here."
     differs = (f"Of the paper's five schedules, one other than IOS-Both is fastest: {join(beaten)}. " if beaten else
-               "IOS-Both is the fastest of the paper's five schedules everywhere, to half a percent, as there. ")
+               "As in the paper, IOS-Both is always the fastest of its five schedules, within half a percent. ")
     if slower:
-        differs += f"IOS-Both gains next to nothing on {join(slower)}. "
+        differs += f"IOS-Both gains almost nothing on {join(slower)}. "
     if free:
-        differs += (f"What has no barriers at all (dataflow) runs between {min(free):.2f} and {max(free):.2f} times as fast as "
+        differs += (f"Dataflow, without barriers, is between {min(free):.2f} and {max(free):.2f} times as fast as "
                     "IOS-Both: a barrier on this GPU costs microseconds while its stages are much shorter than on the V100, and "
                     "stage latencies measured one by one leave out how neighbouring stages overlap.")
     return Comparison(["network, ms", *schedulers.values()], rows, agrees, differs.strip(), RANDWIRE)

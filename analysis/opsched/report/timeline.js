@@ -122,8 +122,8 @@ function factsOf(timeline) {
   };
 }
 
-const PARTS = [["alone", "operators on the critical path, each as long as it takes alone"],
-               ["company", "what they take longer beside others"],
+const PARTS = [["alone", "solo latencies of the operators on the critical path"],
+               ["company", "slowdown by concurrent operators"],
                ["transfers", "transfers on the critical path"], ["gaps", "time in which nothing on the critical path runs"]];
 const COUNTS = [["path", "operators on the critical path"], ["operators", "operators, a merge counting once"],
                 ["merges", "merges"],

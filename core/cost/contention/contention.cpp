@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kUtilisationFeatures = 10;
 using UtilisationFeatures = std::array<double, kUtilisationFeatures>;
 
-/// What decides how much of the device an operator keeps busy; of like size, roughly centred.
+/// Features that determine utilisation, of similar magnitude and roughly centred.
 UtilisationFeatures utilisation_features(const OperatorFeatures& f, double ms) {
   const auto log = [](double x, double middle) { return std::log(std::max(x, 1.0) / middle) / 3; };
   const double bytes = f.bytes_read + f.bytes_written + f.weight_bytes;
@@ -68,8 +68,9 @@ struct Parameters {
     std::copy(v.begin() + kHead, v.end(), p.slope.begin());
     return p;
   }
-  /// How far each may stray from where it starts where data say little. Interference hardly: stages of batch 1 do
-  /// not tell it from the exponent, and where operators fill the device, large batches show that it is next to none.
+  /// Prior widths: how far each parameter may move from its initial value if the data say little. Interference hardly
+  /// moves: stages at batch 1 cannot separate it from the exponent, and large batches, where operators fill the
+  /// device, show that it is almost zero.
   static double spread(std::size_t i) { return i == 1 ? 0.02 : i < 4 ? 1.5 : 1.0; }
 };
 

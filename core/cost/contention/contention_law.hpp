@@ -1,4 +1,4 @@
-// How operators that run at the same time on one device, and transfers, slow each other down.
+// How concurrent operators on a device, and concurrent transfers, slow each other down.
 #pragma once
 
 #include <limits>
@@ -7,38 +7,41 @@
 
 namespace opsched {
 
-/// An operator as the contention law sees it.
+/// An operator in the contention law.
 struct Task {
   double ms = 0;           ///< latency alone
-  double utilisation = 1;  ///< part of the device that it keeps busy when alone, in (0, 1]
+  double utilisation = 1;  ///< fraction of the device it uses when alone, in (0, 1]
 };
 
-/// Processor law, soft at the edge of saturation: an operator of utilisation u beside others, n and of
-/// utilisation U all together, runs (1 + U^p - u^p)^(1/p) times longer, times a factor for interference that grows
-/// with n. With p without bound that is max(1, U): full speed until the device is full. HIOS's formula (CLUSTER 2023,
-/// eq. 1) lies between p = 1 and that.
+/// Processor sharing with a soft transition to saturation: an operator of utilisation u among n operators of total
+/// utilisation U takes (1 + U^p - u^p)^(1/p) times as long, times an interference factor that grows with n. For p to
+/// infinity this is max(1, U): full speed until the device is full. HIOS's formula (CLUSTER 2023, eq. 1) lies between
+/// p = 1 and this limit.
 struct ContentionLaw {
   double exponent = std::numeric_limits<double>::infinity();  ///< p, at least 1
   double interference = 0;
-  double fork_ms = 0;          ///< a stage: for every group beyond the first
-  double chain_ms = 0;         ///< saved by an operator that follows another in its group or on its stream
-  double dependency_ms = 0;    ///< dataflow: between an operator and a reader on another stream
-  double switch_ms = 0;        ///< a schedule: an operator of one kernel, over what it takes when it is repeated
-  double chain_switch_ms = 0;  ///< the same, of an operator of several kernels: those differ when repeated, too
-  double launch_ms = 0;        ///< a schedule: before its first operator starts
-  double device_ms = 0;        ///< a schedule: for every device that it uses beyond the first
-  /// Of a transfer: the time in which it keeps nothing busy. For the rest it has the port out of its device
-  /// and the port into the other to itself. Infinite: transfers do not wait for each other, as in HIOS.
+  double fork_ms = 0;        ///< stage: for every group beyond the first
+  double chain_ms = 0;       ///< saved by an operator that follows another in its group or on its stream
+  double dependency_ms = 0;  ///< dataflow: between an operator and a reader on another stream
+  double switch_ms = 0;      ///< schedule: extra time of an operator with one kernel, compared with repeating it
+  /// The same for an operator with several kernels, which switches kernels even when repeated.
+  double chain_switch_ms = 0;
+  double launch_ms = 0;  ///< schedule: time before its first operator starts
+  double device_ms = 0;  ///< schedule: for every device beyond the first
+  /// Part of a transfer that does not occupy any port. For the rest of its time a transfer has the outgoing port of
+  /// one device and the incoming port of the other to itself. Infinite: transfers never wait for each other, as in
+  /// HIOS.
   double transfer_latency_ms = std::numeric_limits<double>::infinity();
   bool operator==(const ContentionLaw&) const = default;
 
-  /// How many times longer than alone; `total` includes `utilisation`. The interference factor is 1 + c (1 - 1/n).
+  /// Slowdown relative to running alone; `total` includes `utilisation`. The interference factor is 1 + c (1 - 1/n).
   double slowdown(double utilisation, double total, int running) const;
-  /// Of an operator that follows another: `ms` less chain_ms, but never less than a fifth of it.
+  /// Latency of an operator that follows another: `ms` minus chain_ms, but at least a fifth of `ms`.
   double following_ms(double ms) const;
 };
 
-/// Latency of groups that run side by side, each in order, ms. Not slowdown()'s factor: 1 + c (n - 1) (simulator.md).
+/// Latency of concurrent groups, each in order, ms. The interference factor is 1 + c (n - 1), unlike in slowdown()
+/// (simulator.md).
 double concurrent_ms(std::span<const std::vector<Task>> groups, const ContentionLaw& law);
 
 }  // namespace opsched

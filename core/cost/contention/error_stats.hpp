@@ -1,4 +1,4 @@
-// How far predictions are from measurements.
+// Errors of predictions compared with measurements.
 #pragma once
 
 #include <span>
@@ -10,10 +10,10 @@ struct ErrorStats {
   int count = 0;
   double median = 0, p90 = 0;  ///< of |predicted / measured - 1|
   double bias = 0;             ///< median of predicted / measured - 1
-  double rank = 0;             ///< Spearman's rank correlation; 1 where there are fewer than 3
+  double rank = 0;             ///< Spearman's rank correlation; 1 if there are fewer than 3
 };
 
-/// Both of one length, above 0.
+/// Both vectors have the same length, above 0.
 ErrorStats error_stats(std::span<const double> predicted, std::span<const double> measured);
 /// Spearman's rank correlation; ties share their mean rank.
 double rank_correlation(std::span<const double> a, std::span<const double> b);

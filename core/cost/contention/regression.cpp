@@ -30,7 +30,7 @@ Regression::Regression(std::vector<std::vector<double>> features, std::vector<do
   for (double& scale : scale_) scale = std::max(std::sqrt(scale), 1e-3);
   for (const auto& row : features) samples_.push_back(scaled(row));
 
-  // The trend, with a ridge that keeps features that hardly vary out of it.
+  // The trend, with a ridge penalty that excludes features with little variation.
   Eigen::MatrixXd normal = Eigen::MatrixXd::Identity(static_cast<Eigen::Index>(d), static_cast<Eigen::Index>(d));
   Eigen::VectorXd right = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(d));
   for (double value : values) base_ += value / static_cast<double>(n);

@@ -1,15 +1,15 @@
-// Smooth regression from few samples, for latencies of operators that were never measured.
+// Smooth regression from few samples, for latencies of unmeasured operators.
 #pragma once
 
 #include <vector>
 
 namespace opsched {
 
-/// A linear trend, plus what the nearest samples have left over of it (kriging: a Gaussian process
-/// of squared-exponential covariance over the nearest samples). Feature vectors have one length.
+/// A linear trend, plus an interpolation of its residuals at the nearest samples (kriging: a Gaussian process with
+/// squared-exponential covariance). All feature vectors have the same length.
 class Regression {
  public:
-  /// Keeps the samples. Without samples predict() is 0.
+  /// Stores the samples. Without samples, predict() returns 0.
   Regression(std::vector<std::vector<double>> features, std::vector<double> values);
 
   double predict(const std::vector<double>& features) const;

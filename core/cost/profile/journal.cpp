@@ -69,7 +69,7 @@ void LineJournal::append(std::string_view line) {
   const ssize_t written = ::write(file_, text.data(), text.size());
   if (written != static_cast<ssize_t>(text.size())) {
     const int reason = written < 0 ? errno : ENOSPC;
-    [[maybe_unused]] const int cut = ::ftruncate(file_, size_);  // leaves whole lines behind
+    [[maybe_unused]] const int cut = ::ftruncate(file_, size_);  // leaves only complete lines
     errno = reason;
     throw failure(path_, "write");
   }

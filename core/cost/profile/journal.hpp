@@ -1,4 +1,4 @@
-// A file to which lines are appended, none of them lost by kill -9.
+// An append-only file whose lines survive kill -9.
 #pragma once
 
 #include <string>
@@ -6,11 +6,11 @@
 
 namespace opsched {
 
-/// Lines of text beside a file that is saved now and then. Held by one process at a time.
+/// Lines of text that complement a file which is saved from time to time. Only one process at a time can hold it.
 class LineJournal {
  public:
-  /// Opens or makes `path`, locks it and cuts off a last line that was never finished. Makes missing
-  /// folders. Throws Error naming the file if it cannot be written or another process holds it.
+  /// Opens or creates `path`, locks it and truncates an incomplete last line. Creates missing folders. Throws Error
+  /// naming the file if it cannot be written or another process holds it.
   explicit LineJournal(std::string path);
   LineJournal(const LineJournal&) = delete;
   LineJournal& operator=(const LineJournal&) = delete;
@@ -19,7 +19,7 @@ class LineJournal {
 
   const std::string& path() const { return path_; }
   bool empty() const { return size_ == 0; }
-  /// Hands one line (no newline in it) to the system in one piece. Throws Error if that fails.
+  /// Writes one line (without newline) in a single system call. Throws Error on failure.
   void append(std::string_view line);
   void clear();
 

@@ -1,4 +1,4 @@
-// Costs that are measured when they are asked for, into a profile.
+// Costs that are measured on demand and stored in a profile.
 #pragma once
 
 #include <functional>
@@ -13,32 +13,32 @@ namespace opsched {
 
 struct StageRequest {
   Stage stage;
-  double about_ms = 0;  ///< roughly what it will take, or less; 0: unknown. Long stages need fewer repetitions.
+  double about_ms = 0;  ///< approximate latency, or less; 0: unknown. Long stages need fewer repetitions.
 };
 
-/// Times stages and schedules of one graph on a device. Throws Error where it cannot.
+/// Times stages and schedules of one graph on a device. Throws Error on failure.
 class Stopwatch {
  public:
-  /// Told of every request as soon as it is measured: its index and its latency.
+  /// Called after each measurement with the index of the request and its latency.
   using Done = std::function<void(std::size_t request, const ProfileEntry&)>;
 
   virtual ~Stopwatch() = default;
   virtual void time_stages(std::span<const StageRequest> requests, const Done& done) = 0;
   virtual ProfileEntry time_schedule(const Schedule& schedule) = 0;
-  /// Several in turn, to be compared.
+  /// Several schedules in alternation, for comparison.
   virtual std::vector<ProfileEntry> time_in_turn(std::span<const Schedule> schedules) = 0;
-  /// A stopwatch of another graph on the same device; the graph must outlive it. Default: throws Error.
+  /// A stopwatch for another graph on the same device. The graph must outlive it. Default: throws Error.
   virtual std::unique_ptr<Stopwatch> of(const Graph& graph);
 };
 
-/// What the profile holds is answered from it; the rest is measured and recorded there at once.
+/// Returns what is in the profile, and measures and records the rest immediately.
 ///
-/// Estimates come from the contention model. It is fitted when the first estimate is asked for (utilisation,
-/// estimate_stage_ms, stage_lower_bound_ms, contention_law), after every operator has been measured alone, and again
-/// whenever the profile has grown by half since.
+/// Estimates come from the contention model. It is fitted at the first estimate (utilisation, estimate_stage_ms,
+/// stage_lower_bound_ms, contention_law), after every operator has been measured alone, and again whenever the
+/// profile has grown by half.
 class MeasuredCost : public CostModel {
  public:
-  /// `graph` and `profile` must outlive it. `macs_per_ms`: multiply-accumulates that the device can do at most.
+  /// `graph` and `profile` must outlive it. `macs_per_ms`: peak rate of the device.
   MeasuredCost(const Graph& graph, Profile& profile, std::unique_ptr<Stopwatch> stopwatch, double macs_per_ms);
 
   const Graph& graph() const override { return graph_; }
@@ -47,14 +47,14 @@ class MeasuredCost : public CostModel {
 
   double operator_ms(OpId op) override;
   double stage_ms(const Stage& stage) override;
-  /// Measures those that the profile does not hold.
+  /// Measures the stages that are not in the profile.
   void prefetch(std::span<const Stage> stages) override;
   double utilisation(OpId op) override { return estimator().utilisation(op); }
-  /// What the device's arithmetic alone would take.
+  /// Lower limit from the arithmetic alone.
   double work_ms(OpId op) override { return static_cast<double>(graph_.macs(op)) * graph_.images(op) / macs_per_ms_; }
   double estimate_stage_ms(const Stage& stage) override { return estimator().estimate_stage_ms(stage); }
   double stage_lower_bound_ms(const Stage& stage) override { return estimator().stage_lower_bound_ms(stage); }
-  /// From the profile's transfers; throws Error where it has none.
+  /// From the transfers in the profile; throws Error if there are none.
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
   std::int64_t link_class(int from, int to) const override { return profile_.link_class(from, to); }
   const Topology& topology() const override { return profile_.topology(); }
@@ -81,10 +81,10 @@ class MeasuredCost : public CostModel {
   std::unique_ptr<Stopwatch> stopwatch_;
   double macs_per_ms_;
   StageSigner signer_;
-  /// Shared with the costs of other graphs that this model has made.
+  /// Shared with costs of other graphs created by this model.
   struct Fit {
     std::shared_ptr<const ContentionModel> model;
-    std::size_t stages = 0;  ///< in the profile when it was fitted
+    std::size_t stages = 0;  ///< size of the profile at the last fit
   };
   std::shared_ptr<Fit> fit_ = std::make_shared<Fit>();
   std::shared_ptr<const ContentionModel> model_;  ///< of the estimator

@@ -1,4 +1,4 @@
-// The profile: what was measured on one type of device in one precision, kept between runs.
+// The profile: measurements on one device type in one precision, stored between runs.
 #pragma once
 
 #include <cstdint>
@@ -17,23 +17,23 @@
 
 namespace opsched {
 
-/// Where a profile comes from. After a merge a version may be a list, separated by ", ".
+/// Origin of a profile. After a merge a version may be a list, separated by ", ".
 struct DeviceFacts {
   std::string name;            ///< "NVIDIA H200"
   int compute_capability = 0;  ///< 90
   int multiprocessors = 0;
   std::int64_t memory_bytes = 0, l2_bytes = 0;
   std::string driver, cuda, cudnn;  ///< versions
-  std::string kernels;              ///< version of ours, with a tag if `opsched tune` refined them; may be empty
-  int sm_clock_min_mhz = 0, sm_clock_max_mhz = 0;  ///< seen while measuring; 0: unknown
+  std::string kernels;              ///< our kernel version, with a tag if `opsched tune` changed choices; may be empty
+  int sm_clock_min_mhz = 0, sm_clock_max_mhz = 0;  ///< observed while measuring; 0: unknown
   int memory_clock_min_mhz = 0, memory_clock_max_mhz = 0;
   bool operator==(const DeviceFacts&) const = default;
 };
 
-/// Origin of a schedule, by which schedules are grouped and shown (not by their keys).
+/// Origin of a schedule, used to group and show schedules (not part of their keys).
 struct ScheduleOrigin {
-  std::string network;    ///< name of the graph
-  std::string scheduler;  ///< its name; "search": a schedule that a scheduler compared with others
+  std::string network;                           ///< name of the graph
+  std::string scheduler;                         ///< its name; "search": a candidate that a scheduler compared
   std::map<std::string, std::string> options{};  ///< of the scheduler
   int batch = 1;
   ImageSize image{};  ///< of the graph's first input
@@ -41,22 +41,22 @@ struct ScheduleOrigin {
   auto operator<=>(const ScheduleOrigin&) const = default;
 };
 
-/// A whole schedule that was measured. Keys are signature.hpp's fingerprints.
+/// A whole schedule that was measured, keyed by the fingerprints in signature.hpp.
 struct ScheduleRecord {
   ProfileEntry record;
   ScheduleOrigin origin;
-  std::string schedule;  ///< the schedule itself, as core/schedule/schedule_text.hpp writes it; may be empty
+  std::string schedule;  ///< the schedule as written by core/schedule/schedule_text.hpp; may be empty
   bool operator==(const ScheduleRecord&) const = default;
 };
 
 class LineJournal;
 
-/// Measured latencies by signature (signature.hpp). A record never gets worse: of two under one key
-/// the one with the smaller mad_ratio stays, then the one of more runs, then the smaller; so merging is
-/// associative and order does not matter. Not thread-safe.
+/// Measured latencies by signature (signature.hpp). Entries never get worse: of two with the same key, the one with
+/// the smaller mad_ratio is kept, then the one with more runs, then the smaller one. Merging is therefore
+/// associative and commutative. Not thread-safe.
 ///
 ///   auto profile = Profile::open(path, facts, precision);   // new or existing; journals from now on
-///   if (!profile.find_stage(key)) profile.record_stage(key, {ms, mad_ratio, runs});  // safe from kill -9
+///   if (!profile.find_stage(key)) profile.record_stage(key, {ms, mad_ratio, runs});  // survives kill -9
 ///   profile.save(path);                                      // compact file, journal emptied
 class Profile {
  public:
@@ -65,26 +65,26 @@ class Profile {
   Profile& operator=(Profile&&) noexcept;
   ~Profile();
 
-  /// Reads a profile and what its journal (PATH.journal) adds; either may be missing, not both.
-  /// Throws Error naming the file: unreadable, truncated, a format version other than 2, garbage (with the
-  /// line of the journal). A truncated last line of a journal is what kill -9 leaves: ignored.
+  /// Reads a profile and its journal (PATH.journal); one of the two may be missing. Throws Error naming the file if it
+  /// is unreadable, truncated, has a format version other than 2, or is invalid (with the line of the journal). A
+  /// truncated last line of a journal, as left by kill -9, is ignored.
   static Profile load(const std::string& path);
-  /// Loads or begins a profile for this device and precision, and attaches its journal. Throws Error
-  /// as load() and require() do, and where another process is writing this profile.
+  /// Loads or creates a profile for this device and precision, and attaches its journal. Throws Error as load() and
+  /// require() do, and if another process is writing this profile.
   static Profile open(const std::string& path, const DeviceFacts& device, Precision precision);
-  /// Writes the file atomically; then empties the journal, if it is the one attached.
+  /// Writes the file atomically, then empties the journal if it belongs to this file.
   void save(const std::string& path);
 
   const DeviceFacts& device() const { return device_; }
   Precision precision() const { return precision_; }
-  /// Adds versions and clocks that were seen. Throws Error for another device, and where stages or schedules
-  /// were measured with other kernels.
+  /// Adds versions and observed clocks. Throws Error for another device, or if stages or schedules were measured with
+  /// other kernels.
   void add_facts(const DeviceFacts& device);
-  /// Throws Error unless measured on this device (by name), in this precision.
+  /// Throws Error unless it was measured on this device (by name) in this precision.
   void require_device(const std::string& name) const;
   void require_precision(Precision precision) const;
 
-  /// nullptr: never measured. Valid until the next call that records or merges.
+  /// nullptr if not measured. Valid until the next call that records or merges.
   const ProfileEntry* find_stage(const std::string& key) const;
   /// Whether a stage of this kind (stage_kind.hpp) was measured.
   bool holds_kind(std::uint64_t kind) const { return kinds_.contains(kind); }
@@ -93,23 +93,23 @@ class Profile {
 
   void record_transfer(int from, int to, std::int64_t bytes, const ProfileEntry& record,
                        LinkKind kind = LinkKind::local);
-  /// Measured over links of this kind.
+  /// Transfers measured over links of this kind.
   const Transfers& transfers(LinkKind kind = LinkKind::local) const;
-  /// Are any measured, over links of whatever kind?
+  /// Are any transfers measured, over any kind of link?
   bool has_transfers() const { return !transfers_.empty(); }
-  /// Over the link that joins these devices in topology(): what is stated for its kind, or what transfer_latency finds
-  /// among the kind's measurements. Throws Error where there are none.
+  /// Latency over the link between these devices in topology(): the stated one, or transfer_latency of the
+  /// measurements of that kind. Throws Error if there are none.
   double transfer_ms(int from, int to, std::int64_t bytes) const;
-  /// As Latencies::link_class: pairs that were measured each have one of their own, those of one kind that were not
-  /// one.
+  /// As Latencies::link_class: each measured pair has its own class, and unmeasured pairs of one kind share one.
   std::int64_t link_class(int from, int to) const;
 
-  /// How the devices are joined that schedules() were measured on, and that others are searched for.
+  /// How the devices were connected when schedules() were measured, and for which new schedules are searched.
   const Topology& topology() const { return topology_; }
-  /// Of devices that are to be measured. Throws Error where schedules of several devices were measured on others.
+  /// Sets the topology of devices to be measured. Throws Error if schedules of several devices were measured on
+  /// another one.
   void set_topology(const Topology& topology);
-  /// Sees the device as if it were joined with others in this way, of which nothing is measured: schedules that would
-  /// cross other links than when they were measured are forgotten. For a profile that is not written.
+  /// Treats the device as if it were connected in this way, without measurements: removes schedules that would use
+  /// other links than when they were measured. For a profile that is not written.
   void assume(const Topology& topology);
 
   const ScheduleRecord* find_schedule(const std::string& graph, const std::string& schedule) const;
@@ -117,11 +117,11 @@ class Profile {
   /// By (fingerprint of the graph, fingerprint of the schedule).
   const std::map<std::pair<std::string, std::string>, ScheduleRecord>& schedules() const { return schedules_; }
 
-  /// Named numbers that were calibrated on this device, e.g. by contention.hpp; a name's last one stays.
+  /// Named numbers calibrated on this device, for example by contention.hpp; the last value of a name is kept.
   const std::map<std::string, double>& calibration() const { return calibration_; }
   void set_calibration(const std::string& name, double value);
 
-  /// Takes over everything of a profile of the same device, precision and topology. Throws Error otherwise.
+  /// Adds everything from a profile of the same device, precision and topology. Throws Error otherwise.
   void merge(const Profile& other);
 
  private:

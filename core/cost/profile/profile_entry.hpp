@@ -2,7 +2,7 @@
 
 namespace opsched {
 
-/// One measured latency. Numbers are rounded to what a profile's file holds (5 digits) when recorded.
+/// One measured latency. Numbers are rounded to 5 digits, as in the file, when recorded.
 struct ProfileEntry {
   double ms = 0;
   double mad_ratio = 0;  ///< median absolute deviation over the median

@@ -1,7 +1,7 @@
 // The profile on disk: {"format", "version", "precision", "device", "operators", "stages", ...}.
 //
-// A stage is [key, ms, mad_ratio, runs], where the key names its operators by their place in "operators";
-// one entry a line, sorted, so that versions of a file compare well.
+// A stage is [key, ms, mad_ratio, runs], and its key refers to operators by their index in "operators".
+// One entry per line, sorted, so that versions of a file can be compared.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -87,7 +87,7 @@ ProfileEntry read_record(const json& j, std::size_t first) {
   return {j.at(first).get<double>(), j.at(first + 1).get<double>(), integer<int>(j.at(first + 2))};
 }
 
-/// [from, to, bytes, ms, mad_ratio, runs], and behind it the kind of link, if it is not local.
+/// [from, to, bytes, ms, mad_ratio, runs], followed by the link kind if it is not local.
 std::string transfer_text(LinkKind kind, const std::tuple<int, int, std::int64_t>& key, const ProfileEntry& r) {
   const auto [from, to, bytes] = key;
   return "[" + std::to_string(from) + "," + std::to_string(to) + "," + std::to_string(bytes) + "," + triple(r) +

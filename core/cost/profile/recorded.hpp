@@ -20,18 +20,18 @@ struct Recording {
   static Recording load(const std::string& path);
 };
 
-/// Schedules of this graph, with its splits, on at most so many devices that a profile holds, by fingerprint. Throws
-/// Error where one of them cannot be read as a schedule.
+/// Schedules of this graph, with its splits, on at most this many devices in the profile, by fingerprint. Throws Error
+/// if one of them cannot be parsed.
 std::vector<Schedule> recorded_schedules(const Graph& graph, const Profile& profile, int devices);
 
-/// A schedule of this graph on as many GPUs as it has devices.
+/// A schedule of this graph on as many GPUs as the schedule has devices.
 ScheduleOrigin origin_of(const Graph& graph, const Schedule& schedule, std::string scheduler,
                          std::map<std::string, std::string> options = {});
 
-/// What the profile holds is answered from it; the rest is the model's estimate.
+/// Returns what is in the profile; everything else is the model's estimate.
 class RecordedCost : public CostModel {
  public:
-  /// All must outlive it. What is recorded in the profile later is seen, but for its calibration.
+  /// All arguments must outlive it. Entries recorded later are seen, except for the calibration.
   RecordedCost(const Graph& graph, const Profile& profile, const ContentionModel& model);
   RecordedCost(const Graph& graph, const Recording& recording)
       : RecordedCost(graph, recording.profile, recording.model) {}
@@ -46,25 +46,25 @@ class RecordedCost : public CostModel {
   double stage_ms(const Stage& stage) override;
   /// The model's estimate, whether the stage was measured or not.
   double estimate_stage_ms(const Stage& stage) override;
-  /// Side by side, nothing is faster than alone, and the operators of a group run one after another;
-  /// less a tenth for noise. 0 for a merge.
+  /// For concurrent groups: at least the latency of the slowest operator and of each group in sequence, minus a tenth
+  /// for noise. 0 for a merge.
   double stage_lower_bound_ms(const Stage& stage) override;
   bool stage_known(const Stage& stage) const override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
   bool kind_known(std::uint64_t kind) const override { return profile_.holds_kind(kind); }
   bool bounds_hold() const override { return false; }
   bool all_stages_known() const override { return false; }
   bool structural() const override { return true; }
-  /// If the profile holds this very schedule.
+  /// If the profile has this exact schedule.
   std::optional<double> schedule_ms(const Schedule& schedule) override;
   std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(graph_, profile_, devices); }
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
   std::int64_t link_class(int from, int to) const override { return profile_.link_class(from, to); }
   const Topology& topology() const override { return profile_.topology(); }
-  /// The model's, with what calibrate() (runtime/sim) found for whole schedules.
+  /// The model's law, with the values that calibrate() (runtime/sim) found for whole schedules.
   ContentionLaw contention_law() override { return law_; }
 
   const Profile& profile() const { return profile_; }
-  /// Distinct stages asked for so far that were in the profile, and that were not.
+  /// Number of distinct stages requested so far that were in the profile, and that were not.
   int recorded_stages() const { return static_cast<int>(asked_.size()); }
   int estimated_stages() const { return static_cast<int>(estimates_.size()); }
 
@@ -82,7 +82,7 @@ class RecordedCost : public CostModel {
   std::unordered_set<std::string> asked_;                                        ///< recorded ones
 };
 
-/// Names under which a profile's calibration holds ContentionLaw's numbers for whole schedules.
+/// Names of ContentionLaw's parameters for whole schedules in a profile's calibration.
 ContentionLaw calibrated(ContentionLaw law, const Profile& profile);
 void store_calibration(Profile& profile, const ContentionLaw& law);
 

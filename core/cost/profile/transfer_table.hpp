@@ -13,11 +13,11 @@ namespace opsched {
 /// Measured transfers by (from, to, bytes).
 using Transfers = std::map<std::tuple<int, int, std::int64_t>, ProfileEntry>;
 
-/// Was anything measured from one device to the other?
+/// Was any transfer measured from one device to the other?
 bool holds_pair(const Transfers& transfers, int from, int to);
 
-/// Interpolated between the measured sizes of the pair, beyond them by the bandwidth at the end; a pair that was never
-/// measured: the median over those that were. Nothing if none was.
+/// Interpolated between the measured sizes of the pair, and extrapolated by the bandwidth at the end. For an
+/// unmeasured pair: the median over the measured ones, or nothing if there are none.
 std::optional<double> transfer_latency(const Transfers& transfers, int from, int to, std::int64_t bytes);
 
 }  // namespace opsched

@@ -16,10 +16,10 @@ namespace {
 /// A value that several operators of the stage read from outside it.
 using Shared = int;
 
-/// A group before its shared values have names: `text` has '.', digits, and '*' where one is read.
+/// A group before its shared values are named: `text` has '.', digits, and '*' for each value read elsewhere.
 struct GroupEncoding {
   struct Use {
-    int position, term;  ///< who reads it: operator of the group, term of the operator
+    int position, term;  ///< readers: operator of the group, term of the operator
     Shared shared;
     auto operator<=>(const Use&) const = default;  // NOLINT(modernize-use-nullptr)
   };

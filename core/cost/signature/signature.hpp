@@ -32,59 +32,58 @@
 
 namespace opsched {
 
-/// Signature of an operator on its own, without batch and wiring.
+/// Signature of a single operator, without batch and wiring.
 std::string operator_signature(const Graph& graph, OpId id);
 
-/// Key of the stage that holds only this operator, its wiring left out.
+/// Key of the stage that contains only this operator, without wiring.
 std::string solo_key(const std::string& signature, int batch);
 
-/// Makes the keys of the stages of one graph. Copies what it needs.
+/// Makes the keys of the stages of one graph. Copies the data it needs.
 class StageSigner {
  public:
   explicit StageSigner(const Graph& graph);
 
-  /// Key of a stage. Throws Error if it is empty or an operator reads one of another group: such
-  /// groups do not run side by side.
+  /// Key of a stage. Throws Error if it is empty, or if an operator reads one of another group, because such groups
+  /// cannot run concurrently.
   std::string stage(const Stage& stage) const;
-  /// Key of the stage that holds only this operator: where its solo latency is kept.
+  /// Key of the stage that contains only this operator, under which its solo latency is stored.
   const std::string& solo(OpId op) const { return solo_[op]; }
 
  private:
   using ReadWhat = std::tuple<OpId, int, int, int, int>;
   /// What an operator reads as one value.
   struct Read {
-    std::vector<OpId> from;  ///< those that compute it
-    ReadWhat what;           ///< equal: the same channels, images and rows
+    std::vector<OpId> from;  ///< operators that compute it
+    ReadWhat what;           ///< equal for the same channels, images and rows
   };
 
   std::vector<std::vector<std::vector<Read>>> reads_;  ///< by operator and term
   std::vector<JoinSlot> slots_;
   std::vector<std::string> signatures_, solo_;
   std::vector<int> images_;
-  std::vector<std::string> readers_;  ///< by operator: hash of those that would read it as a part of a merge
+  std::vector<std::string> readers_;  ///< by operator: hash of its readers if it becomes part of a merge
 };
 
-/// A stage read back from its key. Operators have no name; their values refer to nothing (-1) and
-/// begin at channel 0.
+/// A stage parsed from its key. Operators have no names, and their values refer to nothing (-1) and begin at channel
+/// 0.
 struct SignedStage {
   Strategy strategy = Strategy::concurrent;
   int batch = 1;
   std::vector<Operator> ops;
-  std::vector<int> images;                     ///< that each of ops computes: `batch`, or fewer
+  std::vector<int> images;                     ///< number of images that each of ops computes: `batch`, or fewer
   std::vector<std::vector<int>> groups;        ///< indices into ops
   std::vector<std::string> signatures;         ///< operator_signature of each of ops
   std::vector<std::vector<std::string>> refs;  ///< wiring of each of ops; empty: none
 };
 
-/// Throws Error where the text is no stage key.
+/// Throws Error if the text is not a stage key.
 SignedStage parse_stage_key(const std::string& key);
-/// The operator of an operator_signature. Throws Error where the text is none.
+/// The operator of an operator_signature. Throws Error if the text is not one.
 Operator parse_operator_signature(const std::string& signature);
 
-/// Hash of a graph's structure and batch, names left out; 16 hex digits. Splits make no difference: they belong to
-/// schedules.
+/// Hash of a graph's structure and batch without names; 16 hex digits. Splits do not count: they belong to schedules.
 std::string fingerprint(const Graph& graph);
-/// Hash of what a schedule makes a device do: splits, mode, placement, order, streams; names left out.
+/// Hash of what a schedule makes a device do: splits, mode, placement, order, streams, without names.
 std::string fingerprint(const Schedule& schedule);
 
 }  // namespace opsched

@@ -49,7 +49,7 @@ T value_of(const std::pair<T, const char*> (&names)[n], const JsonReader& json) 
   json.fail("'" + text + "' is unknown; known: " + joined(names, &std::pair<T, const char*>::second));
 }
 
-/// What is rarely used is left out where it is not.
+/// Rarely used fields are omitted if they have the default value.
 template <class Window>
 void add_window(Json& json, const Window& w) {
   if (w.dilation != std::array{1, 1}) json["dilation"] = w.dilation;

@@ -1,4 +1,4 @@
-// The two JSON forms of a graph, read from parsed JSON. For .cpp files only.
+// Parses the two JSON formats of a graph. Only for .cpp files.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -14,7 +14,7 @@ GraphSpec spec_from_json(const JsonReader& file);
 /// IOS's form. Throws Error.
 GraphSpec spec_from_ios_json(const JsonReader& file);
 
-/// A term's value, [name, begin, end]: the same in both.
+/// A value of a term, [name, begin, end], the same in both formats.
 ValueSpec read_value(const JsonReader& json);
 std::vector<std::vector<ValueSpec>> read_terms(const JsonReader& json);
 

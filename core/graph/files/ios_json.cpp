@@ -72,7 +72,7 @@ void append_layers(const JsonReader& node, OperatorSpec& op) {
   } else if (type == "activation") {
     op.layers.push_back(Activate{read_ios_activation(node.at("act_type"))});
   } else if (type == "element") {
-    // Values of a term are added anyway. IOS writes the factors of a product as values of one term, too.
+    // Values of a term are always added. IOS also writes the factors of a product as values of one term.
     const std::string kind = node.at("op_type").string();
     if (kind == "mul" && op.terms.size() == 1 && op.layers.empty()) {
       std::vector<std::vector<ValueSpec>> factors;

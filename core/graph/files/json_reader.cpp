@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-/// A value in an error message: as it is, but short.
+/// A value for an error message, shortened.
 std::string text_of(const nlohmann::json& json) {
   if (json.is_structured()) return json.is_array() ? "a list" : "an object";
   std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -1,4 +1,4 @@
-// Typed reading of parsed JSON, with errors that say where. For .cpp files only.
+// Typed access to parsed JSON, with errors that give the location. Only for .cpp files.
 #pragma once
 
 #include <cstdint>
@@ -13,18 +13,17 @@
 
 namespace opsched {
 
-/// Parses JSON that may be anything. Throws Error on what is not JSON, or nested deeper than any
-/// graph file is.
+/// Parses JSON from an untrusted source. Throws Error for invalid JSON, or if it is nested deeper than any graph file.
 nlohmann::json parse_json(const std::string& text);
 
-/// One JSON value and the words for where it is.
+/// A JSON value and a description of its location.
 class JsonReader {
  public:
   JsonReader(const nlohmann::json& json, std::string where) : json_(&json), where_(std::move(where)) {}
 
   [[noreturn]] void fail(const std::string& what) const { throw Error(where_ + ": " + what); }
   const std::string& where() const { return where_; }
-  /// The same value under another name, once it is known.
+  /// The same value under another name.
   JsonReader named(std::string where) const { return {*json_, std::move(where)}; }
 
   bool is_null() const { return json_->is_null(); }

@@ -147,11 +147,11 @@ int constant_input(OnnxReader& reader, const OnnxNode& node) {
   return -1;
 }
 
-/// The constant among a node's two inputs, and the value beside it.
+/// The constant among a node's two inputs, and the other value.
 struct Constant {
   int input = -1;                                  ///< which one; -1: none
-  OnnxData other;                                  ///< the value beside it
-  std::optional<std::vector<float>> each_channel;  ///< its numbers; none where they differ from pixel to pixel
+  OnnxData other;                                  ///< the other value
+  std::optional<std::vector<float>> each_channel;  ///< its values; empty if they differ between pixels
 
   Constant(OnnxReader& reader, const OnnxNode& node) : input(constant_input(reader, node)) {
     if (input < 0) return;
@@ -316,7 +316,7 @@ OnnxData onnx_repeated(OnnxReader& reader, const OnnxNode& node, const OnnxData&
   if (rank < 3 || from.dims[0] != dims[0] || dims[0] != reader.batch()) refuse();
   const bool image = rank > 3 && from.dims[rank - 2] == from.shape.h && from.dims[rank - 1] == from.shape.w;
   std::size_t last = rank - 2;
-  if (!image) {  // channels alone are repeated, where it is sure which axes these are
+  if (!image) {  // only channels are broadcast, if it is certain which axes these are
     last = rank;
     while (last > 1 && from.dims[last - 1] == dims[last - 1]) --last;
     if (last < 2 || !channel_axis(from, last - 1, reader.batch())) refuse();

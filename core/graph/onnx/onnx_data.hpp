@@ -1,5 +1,5 @@
-// Values of a model while it is read: which channels of which units they are, and how ONNX sees them. For the ONNX
-// importer only.
+// Values of a model during import: which channels of which units they are, and their ONNX shape. Only for the
+// importer.
 #pragma once
 
 #include <array>
@@ -15,11 +15,11 @@ namespace opsched {
 
 struct OnnxMeaning;
 
-/// A value of the model: channels of units, one after another, all of one height and width. `dims` is how
-/// ONNX sees the same numbers in the same order: [batch, c, h, w], flattened, or otherwise reshaped. With
-/// `channels_last` the order is another one: [batch, pixels ..., c], or all of that flattened.
+/// A value of the model: channels of units in sequence, all with the same height and width. `dims` is the ONNX shape
+/// of the same numbers in the same order: [batch, c, h, w], flattened, or reshaped otherwise. With `channels_last` the
+/// order is [batch, pixels ..., c], or all of that flattened.
 struct OnnxData {
-  std::vector<Value> pieces;  ///< none: a step of something that is only computed as a whole (`meaning`)
+  std::vector<Value> pieces;  ///< none: a step of an operation that is only computed as a whole (`meaning`)
   Shape shape;                ///< of all pieces
   std::vector<std::int64_t> dims;
   bool channels_last = false;
@@ -28,7 +28,7 @@ struct OnnxData {
   int pixels() const { return shape.h * shape.w; }
 };
 
-/// What a value is in the arithmetic as which exporters write a normalisation or a GELU.
+/// The role of a value in the arithmetic that exporters write for a normalisation or a GELU.
 struct OnnxMeaning {
   enum Kind {
     mean,        ///< of `of`, as `how` says
@@ -53,11 +53,11 @@ struct OnnxMeaning {
 /// "[1, 3, 8, 8]"
 std::string to_string(const std::vector<std::int64_t>& dims);
 
-/// An axis that is a part of the channels, seen as [outer][size][inner].
+/// An axis that is a part of the channels, viewed as [outer][size][inner].
 struct OnnxAxis {
   std::int64_t outer = 1, size = 1, inner = 1;
 };
-/// Nothing if the axis is batch, pixels, or a mixture.
+/// Empty if the axis is the batch, pixels, or a mixture.
 std::optional<OnnxAxis> channel_axis(const OnnxData& data, std::size_t axis, int batch);
 
 /// Appends channels [begin, end) of `from`.
@@ -65,10 +65,10 @@ void append_channels(std::vector<Value>& pieces, const OnnxData& from, std::int6
 /// Parts [begin, end) of an axis.
 OnnxData cut_axis(const OnnxData& from, std::size_t axis, const OnnxAxis& what, std::int64_t begin, std::int64_t end);
 
-/// Do both stand for the same numbers, seen in the same way?
+/// Do both represent the same numbers in the same view?
 bool same_value(const OnnxData& a, const OnnxData& b);
 
-/// The same value seen with channels right behind the batch, or last. Throw Error where it cannot be.
+/// The same value viewed with channels directly after the batch, or last. Throws Error if that is impossible.
 OnnxData channels_first(const OnnxData& data);
 OnnxData channels_last(const OnnxData& data);
 

@@ -27,7 +27,7 @@ int opset_of(const Graph& graph) {
 
 OnnxWriter::Dims pair(const std::array<int, 2>& values) { return {values[0], values[1]}; }
 
-/// Padding at the end that gives this size without rounding up: the last window ends where it ends.
+/// Padding at the end that gives this size without rounding up, so that the last window is complete.
 int end_padding(const Pool2d& pool, int d, int in, int out) {
   if (!pool.ceil) return pool.padding[d] + pool.more_padding[d];
   const int window = pool.dilation[d] * (pool.kernel[d] - 1) + 1;
@@ -69,8 +69,8 @@ class OnnxExport {
 
   using Strings = std::vector<std::string>;
 
-  /// The output of a node, by the name of a value of its own. It is written when the next one comes, for the last one
-  /// of an operator gives the operator's value.
+  /// The output of a node, as a separate value. It is written when the next one starts, because the last one of an
+  /// operator gets the operator's name.
   std::string node(const std::string& type, const Strings& inputs, const OnnxWriter::Attributes& attributes = {}) {
     write_last();
     last_ = {type, inputs, free_name(names_[op_] + "/" + type), attributes};

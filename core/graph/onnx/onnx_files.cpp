@@ -1,4 +1,4 @@
-// Files beside a model that hold its constants' values.
+// External data files of a model.
 #include <filesystem>
 #include <system_error>
 

@@ -16,7 +16,7 @@ bool is_pixel_row(const OnnxReader& reader, const OnnxData& value) {
          value.dims == std::vector<std::int64_t>{reader.batch(), shape.c, 1, std::int64_t{shape.h} * shape.w};
 }
 
-/// Rows and columns at the four edges of an image: zeros where there are more, or less of the image.
+/// Rows and columns at the four edges of an image: zeros are added, or the image is cropped.
 void pad(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData& seen = reader.data(node, 0);
   const OnnxData from =
@@ -57,7 +57,7 @@ void pad(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, unit);
 }
 
-/// What a node says of each axis, or of those that its attribute "axes" names.
+/// What a node specifies for each axis, or for those in its attribute "axes".
 template <class T>
 std::array<T, 4> by_axis(const OnnxNode& node, const std::vector<T>& given, std::array<T, 4> otherwise) {
   std::vector<std::int64_t> axes{0, 1, 2, 3};

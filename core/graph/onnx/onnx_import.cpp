@@ -23,7 +23,7 @@ bool has_channels_last(const OnnxModel& model, const OnnxValue& input) {
   return read && input.dims.size() == 4;
 }
 
-/// Puts numbers where an image's batch, height and width are symbols.
+/// Replaces symbolic batch, height and width of an image by numbers.
 void fill(OnnxValue& input, const InputSize& size) {
   if (input.dims.size() != 4) return;  // refused by the reader
   const std::string where = "input '" + input.name + "': ";

@@ -9,18 +9,17 @@
 
 namespace opsched {
 
-/// What a model leaves open of its inputs; 0: nothing is said of it.
+/// Open input dimensions of a model; 0: not given.
 struct InputSize {
   int batch = 0;
   ImageSize image{};
 };
 
-/// Reads an ONNX model; docs/graph_files.md says which operators, and what becomes of them.
-/// The graph computes what ONNX says of the model, and carries its weights. `size` fills a
-/// symbolic batch (otherwise it becomes 1), height and width. `name`: of the
-/// graph (exporters call them all alike); `folder`: where a model keeps its external data.
-/// Throws Error naming the node that cannot be read, or all operators that are not supported; an input of another
-/// image size than `size` says, or of none.
+/// Reads an ONNX model; docs/graph_files.md lists the supported operators and how they are imported. The graph
+/// computes what ONNX defines for the model, and includes its weights. `size` sets a symbolic batch (1 if not given),
+/// height and width. `name`: of the graph (exporters use the same name for all models). `folder`: location of external
+/// data. Throws Error naming the node that cannot be read, or all unsupported operators; and for an input whose image
+/// size differs from `size` or is not given.
 Graph import_onnx(std::string_view bytes, const std::string& name, const std::string& folder,
                   const InputSize& size = {});
 

@@ -11,8 +11,8 @@ namespace {
 /// Most weights that a convolution along a sequence in channels may become.
 constexpr std::int64_t max_sequence_weights = std::int64_t{1} << 26;
 
-/// Windows along a sequence that lies in the channels of single pixels: [batch, a, length] of a * length channels. A
-/// convolution becomes a 1x1 convolution with the same weight wherever it applies.
+/// Windows along a sequence stored in the channels of single pixels: [batch, a, length] in a * length channels. A
+/// convolution becomes a 1x1 convolution that repeats the same weight wherever it applies.
 void conv_over_channels(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, const OnnxWindow& window,
                         const Conv2d& like, const ConvWeights& own) {
   const int ins = static_cast<int>(from.dims[1]), length = static_cast<int>(from.dims[2]);
@@ -40,8 +40,8 @@ void conv_over_channels(OnnxReader& reader, const OnnxNode& node, const OnnxData
   reader.define(node, unit, {reader.batch(), outs, positions});
 }
 
-/// Of a value whose channels are seen as [channels][inner], and its pixels in any way: inner. 0: it is an image as it
-/// was computed, or is seen otherwise.
+/// For a value whose channels are viewed as [channels][inner], with any view of its pixels: inner. 0: it is an image
+/// as computed, or has another view.
 int inner_channels(const OnnxReader& reader, const OnnxData& from) {
   const std::vector<std::int64_t>& dims = from.dims;
   const Shape& shape = from.shape;
@@ -71,7 +71,7 @@ void conv_at_places(OnnxReader& reader, const OnnxNode& node, const OnnxData& fr
   if (weight.dims[1] != from.dims[1] || window.kernel != std::array{1, 1} || window.stride != std::array{1, 1} ||
       window.padding != std::array{0, 0} || window.more_padding != std::array{0, 0} || node.integer("group", 1) != 1 ||
       std::int64_t{outs} * inner > max_axis || std::int64_t{outs} * inner * from.shape.c > max_sequence_weights)
-    reader.image(node, 0);  // says what it was reshaped to
+    reader.image(node, 0);  // says to which shape it was reshaped
   const OnnxTensor* const bias = node.has_input(2) ? &reader.needed_constant(node, 2) : nullptr;
   const int unit = reader.add_unit(node, from);
   reader.append(unit, Conv2d{.out_channels = outs * inner}, repeated(*reader.weights(weight, bias, outs), inner));
@@ -181,8 +181,8 @@ std::vector<float> gemm_bias(OnnxReader& reader, const OnnxNode& node, std::int6
   return bias;
 }
 
-/// A fully connected layer is a convolution whose kernel is the whole image; or, where channels are the last axis and
-/// pixels are left alone, a 1x1 convolution.
+/// A fully connected layer is a convolution whose kernel is the whole image, or, if channels are the last axis and
+/// pixels are kept, a 1x1 convolution.
 void matrix_product(OnnxReader& reader, const OnnxNode& node, bool transposed, float alpha, float beta) {
   const OnnxData from = reader.computed(node, 0);
   const OnnxTensor& matrix = reader.needed_constant(node, 1);

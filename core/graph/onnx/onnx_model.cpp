@@ -252,7 +252,7 @@ namespace {
               std::to_string(tensor.size()));
 }
 
-/// The values' bytes; none where they are in a typed field.
+/// The values' bytes; empty if they are in a typed field.
 std::string_view bytes_of(const OnnxTensor& tensor, OnnxFiles& files) {
   const std::size_t width = width_of(tensor.type), count = static_cast<std::size_t>(tensor.size());
   std::string_view bytes = tensor.raw;

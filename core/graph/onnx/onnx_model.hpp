@@ -1,4 +1,4 @@
-// An ONNX file as stored: nodes and constants by name. For the importer only.
+// An ONNX file as stored: nodes and constants by name. Only for the importer.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@
 
 namespace opsched {
 
-/// The files beside a model that hold its constants. Each is mapped once; only what is asked for is read.
+/// The external data files of a model. Each is mapped once; only requested parts are read.
 class OnnxFiles {
  public:
   explicit OnnxFiles(std::string folder) : folder_(std::move(folder)) {}
-  /// Throws Error if the location is outside the folder, or the file not that long.
+  /// Throws Error if the location is outside the folder, or the file is too short.
   std::string_view bytes(const std::string& location, std::int64_t offset, std::int64_t size);
 
  private:
@@ -25,7 +25,7 @@ class OnnxFiles {
   std::map<std::string, MappedFile> files_;
 };
 
-/// A constant. Its bytes stay where they were read from, in the type that they have there.
+/// A constant. Its bytes stay where they were read from, in their stored type.
 struct OnnxTensor {
   std::string name;
   std::vector<std::int64_t> dims;
@@ -33,9 +33,9 @@ struct OnnxTensor {
   std::string_view raw;                         ///< little-endian values, or
   std::string_view message;                     ///< the whole TensorProto, with values in a typed field, or
   std::map<std::string, std::string> external;  ///< where they are: "location", "offset", "length"
-  std::shared_ptr<const std::string> computed;  ///< what `raw` is part of, if the importer worked it out
+  std::shared_ptr<const std::string> computed;  ///< owner of `raw`, if the importer computed the constant
 
-  /// Number of values. Throws Error if it is negative or larger than a graph may hold.
+  /// Number of values. Throws Error if it is negative or exceeds the limits of a graph.
   std::int64_t size() const;
   bool is_integer() const;
   bool is_boolean() const;
@@ -45,7 +45,7 @@ struct OnnxTensor {
   std::vector<std::int64_t> integers(OnnxFiles& files) const;
 };
 
-/// Constants that the importer works out.
+/// Constants computed by the importer.
 OnnxTensor onnx_integers(std::vector<std::int64_t> dims, const std::vector<std::int64_t>& values);
 OnnxTensor onnx_tensor(const OnnxNumbers& numbers);
 
@@ -78,23 +78,22 @@ struct OnnxValue {
   std::string name;
   int type = 0;  ///< TensorProto.DataType
   std::vector<std::int64_t> dims;
-  /// Of an input that all of its readers turn to channels first: [batch, height, width, channels].
+  /// For an input whose readers all transpose it to channels first: [batch, height, width, channels].
   bool channels_last = false;
 };
 
 struct OnnxModel {
-  std::int64_t opset = 0;  ///< of ONNX's own operators
+  std::int64_t opset = 0;  ///< opset version
   std::vector<OnnxNode> nodes;
   std::map<std::string, std::shared_ptr<const OnnxTensor>> constants;
   std::vector<OnnxValue> inputs;  ///< constants left out
   std::vector<OnnxValue> outputs;
 };
 
-/// Reads the file's bytes, which must live as long as the model. Throws Error where they are no ONNX
-/// model.
+/// Parses the file's bytes, which must outlive the model. Throws Error if they are not an ONNX model.
 OnnxModel parse_onnx(std::string_view bytes);
 
-/// "int8"; "type 99" for what ONNX does not have.
+/// "int8"; "type 99" for types that ONNX does not have.
 std::string onnx_type_name(int type);
 /// float, float16, bfloat16 or double.
 bool is_onnx_float(int type);

@@ -26,7 +26,8 @@ void batch_normalization(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, unit, from.dims);
 }
 
-/// Normalised as `how` says; then, where they are not 1 and 0, times a factor and plus a bias for each channel.
+/// Normalised as `how` says, then multiplied by a factor and added to a bias for each channel, unless they are 1 and
+/// 0.
 void normalised(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, const Normalize& how,
                 const std::vector<float>& factor, const std::vector<float>& bias) {
   const int unit = reader.add_unit(node, from);
@@ -75,7 +76,7 @@ void group_normalization(OnnxReader& reader, const OnnxNode& node) {
              reader.floats(node, 1, factors), reader.floats(node, 2, factors));
 }
 
-/// Over the last axes: the channels of a pixel where those are last, else all of an image.
+/// Over the last axes: the channels of a pixel if channels are last, otherwise the whole image.
 void layer_normalization(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.computed(node, 0);
   const std::size_t rank = from.dims.size(), axis = onnx_axis(node.integer("axis", -1), rank, rank - 1);

@@ -1,4 +1,4 @@
-// Constants as the ONNX importer works with them. For the importer only.
+// Arithmetic on constants in the ONNX importer. Only for the importer.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +16,16 @@ struct OnnxNumbers {
   Type type = Type::floating;
 
   std::int64_t size() const { return static_cast<std::int64_t>(values.size()); }
-  /// Integers as such. Throws Error where they are floats.
+  /// Integer values. Throws Error if they are floats.
   std::vector<std::int64_t> integers() const;
 };
 
-/// The most numbers that are worked out.
+/// Limit on the number of values that are computed at import.
 inline constexpr std::int64_t max_onnx_numbers = std::int64_t{1} << 27;
 
 /// Product of dims. Throws Error where it is above max_onnx_numbers or a dim is negative.
 std::int64_t onnx_count(const std::vector<std::int64_t>& dims);
-/// ONNX's (numpy's) broadcasting. Throws Error where they do not fit.
+/// ONNX (NumPy) broadcasting. Throws Error if the shapes do not fit.
 std::vector<std::int64_t> broadcast_dims(const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b);
 /// The numbers at places[i] + offsets of an iteration over `dims` with these strides, last axis fastest.
 OnnxNumbers strided(const OnnxNumbers& from, std::int64_t start, const std::vector<std::int64_t>& dims,

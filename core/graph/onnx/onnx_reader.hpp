@@ -1,4 +1,4 @@
-// What the ONNX importer knows while it goes through a model's nodes. For the importer only.
+// State of the ONNX importer while it processes a model's nodes. Only for the importer.
 #pragma once
 
 #include <algorithm>
@@ -29,12 +29,12 @@ class OnnxReader {
   std::int64_t opset() const { return model_.opset; }
   const OnnxUnits& units() const { return units_; }
 
-  /// Input `i`, computed from the model's inputs; it may be a step of something, or have its channels last. Throws
-  /// Error if it is a constant, or not there.
+  /// Input `i`, computed from the model's inputs. It may be an intermediate step or channels-last. Throws Error if it
+  /// is a constant or missing.
   const OnnxData& value(const OnnxNode& node, std::size_t i) const;
-  /// The same, computed as such.
+  /// The same, but not an intermediate step.
   const OnnxData& computed(const OnnxNode& node, std::size_t i) const;
-  /// The same, with its channels not last.
+  /// The same, but not channels-last.
   const OnnxData& data(const OnnxNode& node, std::size_t i) const;
   /// The same as [batch, channels, ...]: `dims` beyond the second together are height and width.
   const OnnxData& channels(const OnnxNode& node, std::size_t i) const;
@@ -53,14 +53,14 @@ class OnnxReader {
   std::vector<std::int64_t> integers(const OnnxNode& node, std::size_t i);
   std::vector<std::int64_t> integers(const OnnxTensor& tensor) { return tensor.integers(files_); }
   OnnxNumbers numbers(const OnnxTensor& tensor);
-  /// One number; `otherwise` if there is no input `i`.
+  /// A single number; `otherwise` if there is no input `i`.
   double number(const OnnxNode& node, std::size_t i, double otherwise);
 
   /// A unit without layers that reads these terms.
   int add_unit(const OnnxNode& node, std::vector<Term> terms);
   int add_unit(const OnnxNode& node, const OnnxData& from);
   int add_product(const OnnxNode& node, std::vector<Term> terms);
-  /// All of a value as one term: of the unit that it is, or of a join of its pieces.
+  /// The whole value as one term: the unit itself, or a join of its pieces.
   Term term_of(const OnnxNode& node, const OnnxData& from);
   void append(int unit, const Layer& layer) { units_.append(unit, layer); }
   void append(int unit, const Conv2d& layer, std::shared_ptr<const ConvWeights> weights) {
@@ -86,7 +86,7 @@ class OnnxReader {
   void define_like(const OnnxNode& node, int unit, const OnnxData& from);
   OnnxData data_like(int unit, const OnnxData& from) const;
   void define_sequence(const OnnxNode& node, std::vector<OnnxData> values);
-  /// Only a step of something.
+  /// Marks output 0 as an intermediate step.
   void define_step(const OnnxNode& node, OnnxMeaning meaning, const OnnxData& like);
   void define(const OnnxNode& node, std::shared_ptr<const OnnxTensor> constant);
   void define(const OnnxNode& node, OnnxTensor constant);
@@ -97,7 +97,7 @@ class OnnxReader {
   void add_input(const OnnxValue& input);
   std::vector<char> needed_nodes() const;
   std::vector<std::vector<std::string>> last_reads(const std::vector<char>& needed) const;
-  /// Reads a node, and frees the constants worked out of which it is the last reader.
+  /// Processes a node, and frees computed constants of which it is the last reader.
   void read(const OnnxNode& node, const std::vector<std::string>& last_read);
   void check_operators(const std::vector<char>& needed) const;
   void add_channels_last(const OnnxValue& input);
@@ -126,7 +126,7 @@ void add_onnx_slices(OnnxOperators& operators);
 void add_onnx_steps(OnnxOperators& operators);
 void add_onnx_shapes(OnnxOperators& operators);
 void add_onnx_folding(OnnxOperators& operators);
-/// Works out a node that reads constants alone; false if it does not, or cannot be worked out.
+/// Computes a node that reads only constants. Returns false if it reads others or cannot be computed.
 bool fold_onnx(OnnxReader& reader, const OnnxNode& node);
 /// Could it be?
 bool folds_onnx(const OnnxNode& node);
@@ -154,7 +154,7 @@ struct OnnxCut {
 std::map<std::size_t, OnnxCut> onnx_cuts(OnnxReader& reader, const OnnxNode& node,
                                          const std::vector<std::int64_t>& dims);
 
-/// An axis from the front. Throws Error if there is no such axis; `last` is the largest.
+/// An axis counted from the front. Throws Error if there is no such axis; `last` is the largest one.
 std::size_t onnx_axis(std::int64_t axis, std::size_t rank, std::size_t last);
 
 }  // namespace opsched

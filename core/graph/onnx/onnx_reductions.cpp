@@ -47,7 +47,7 @@ struct ReducedAxes {
   }
 };
 
-/// The sum over one axis of channels: of slices, or by a convolution where these are many.
+/// The sum over one channel axis: of slices, or by a convolution if there are many.
 OnnxData summed(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, std::size_t axis, const OnnxAxis& what,
                 float factor) {
   OnnxData result = cut_axis(from, axis, what, 0, 1);
@@ -90,7 +90,7 @@ OnnxData pooled_whole(OnnxReader& reader, const OnnxNode& node, const OnnxData& 
   return result;
 }
 
-/// The reduction as it is, with axes of 1 in their places. Throws Error where it cannot be computed.
+/// The reduction with reduced axes kept as 1. Throws Error if it cannot be computed.
 OnnxData reduced_axes(OnnxReader& reader, const OnnxNode& node, const ReducedAxes& axes, Reduce kind) {
   OnnxData result = axes.from;
   result.meaning = nullptr;

@@ -124,7 +124,7 @@ void transpose(OnnxReader& reader, const OnnxNode& node) {
     std::vector<Value> channel;
     for (const Value& piece : value.pieces)
       for (int c = piece.begin; c < piece.end; ++c) channel.push_back({piece.op, c, c + 1});
-    // Strides of the axes, in channels; those behind them count whole channels.
+    // Strides of the axes, in channels; later axes count whole channels.
     std::vector<std::int64_t> stride(rank, 0);
     std::int64_t step = inner / plane;
     for (std::size_t d = last; d-- > 1;) stride[d] = step, step *= value.dims[d];

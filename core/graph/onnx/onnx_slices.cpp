@@ -76,7 +76,7 @@ void sequence_at(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, OnnxData(parts[onnx_axis(place, parts.size(), parts.size() - 1)]));
 }
 
-/// Every so many rows and columns of an image from some on.
+/// Rows and columns of an image at a regular step.
 OnnxData cut_pixels(OnnxReader& reader, const OnnxNode& node, const OnnxData& from,
                     const std::array<OnnxCut, 2>& cuts) {
   std::array<int, 2> before{}, more{}, stride{};

@@ -1,5 +1,5 @@
-// Normalisations and GELUs that exporters write as arithmetic, step by step. A step is no number of its own here: it is
-// remembered what it stands for, and the last one becomes a layer.
+// Normalisations and GELUs that exporters write as arithmetic. Intermediate steps compute no value here: the importer
+// records what each represents, and the last step becomes a layer.
 #include <cmath>
 
 #include "core/error.hpp"

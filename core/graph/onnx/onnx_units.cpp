@@ -129,7 +129,7 @@ bool OnnxUnits::fuse_affine(OnnxUnit& into, const OnnxUnit& affine) {
   return true;
 }
 
-/// Makes `unit`'s layer part of its producer, which nobody else reads, if that can be.
+/// Fuses `unit`'s layer into its producer, which has no other reader, if possible.
 bool OnnxUnits::fuse_into(int producer, OnnxUnit& unit) {
   OnnxUnit& into = units_[producer];
   if (into.is_input() || unit.layers.size() != 1 || unit.is_product()) return false;
@@ -145,7 +145,7 @@ bool OnnxUnits::fuse_into(int producer, OnnxUnit& unit) {
   return true;
 }
 
-/// A normalisation's factors and biases become part of the convolution that alone reads it, where it pads nothing.
+/// A normalisation's factors and biases are fused into its only reader, a convolution without padding.
 void OnnxUnits::fold_affine(OnnxUnit& from, OnnxUnit& unit) {
   auto* conv = unit.layers.empty() || unit.is_product() ? nullptr : std::get_if<Conv2d>(&unit.layers.front());
   const std::size_t last = from.layers.size() - 1;
@@ -174,8 +174,8 @@ void OnnxUnits::fold_affine(OnnxUnit& from, OnnxUnit& unit) {
   from.weights.erase(static_cast<int>(last));
 }
 
-/// Do two windows in a row read what one with the sum of their paddings reads? Not where the second would pad what
-/// the first has cut off.
+/// Do two consecutive windows read the same as one with the sum of their paddings? Not if the second would pad what
+/// the first has cropped.
 bool paddings_add_up(int first, int second) { return first >= 0 || second <= 0; }
 
 /// What a unit before a window would pad, cut off or leave out, the window does by itself.
@@ -287,8 +287,8 @@ std::vector<OnnxOutput> OnnxUnits::fuse(std::vector<OnnxOutput> outputs) {
   return outputs;
 }
 
-/// A unit that scales and shifts channels and that pointwise convolutions alone read becomes the first layer of each:
-/// they can do it as they read, without a pass over the image.
+/// A unit that scales and shifts channels and is read only by pointwise convolutions becomes the first layer of each.
+/// They can apply it as they read, without a separate pass over the image.
 void OnnxUnits::fuse_into_readers() {
   std::vector<std::vector<int>> readers(units_.size());
   for (int u = 0; u < size(); ++u)
@@ -316,8 +316,8 @@ void OnnxUnits::fuse_into_readers() {
   }
 }
 
-/// The outputs of a Graph are the operators that nobody reads, in their order. Where the model's are
-/// not, each gets an operator of its own.
+/// The outputs of a Graph are the operators without readers, in order. If the model's outputs differ, each gets an
+/// additional operator.
 void OnnxUnits::add_outputs(const std::vector<OnnxOutput>& outputs) {
   std::vector<char> read(units_.size(), 0);
   for (int u = 0; u < size(); ++u)

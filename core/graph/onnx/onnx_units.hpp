@@ -1,4 +1,4 @@
-// Operators that become a graph, while neighbours may still be fused into them. For the ONNX importer.
+// Operators before they become a graph, while neighbours can still be fused into them. Only for the importer.
 #pragma once
 
 #include <map>
@@ -27,8 +27,8 @@ struct OnnxUnit {
   bool is_input() const { return terms.empty(); }
   bool is_product() const { return combine == Combine::product; }
   bool is_join() const { return !terms.empty() && layers.empty() && !is_product(); }
-  /// The layer whose results the unit gives, perhaps as other pixels, if it is a convolution without activation; else
-  /// -1.
+  /// Index of the layer that produces the unit's results (possibly rearranged pixels), if it is a convolution without
+  /// activation; otherwise -1.
   int open_conv() const;
 };
 
@@ -40,7 +40,7 @@ struct OnnxOutput {
 
 class OnnxUnits {
  public:
-  /// `names`: the wished one first; the first that is not taken is used.
+  /// `names`: candidates, preferred first; the first unused one is taken.
   int add_input(const std::vector<std::string>& names, Shape shape);
   /// A unit without layers. Throws Error where the shapes of what it reads do not fit.
   int add(const std::vector<std::string>& names, std::vector<Term> terms);
@@ -60,15 +60,15 @@ class OnnxUnits {
   int size() const { return static_cast<int>(units_.size()); }
   Value all(int unit) const { return {unit, 0, units_[unit].output.c}; }
 
-  /// The graph of all that the outputs need, cut into natural blocks, with its weights. Affine units and
-  /// activations become part of the unit before them where nobody else reads that; affine units that are left, of the
-  /// pointwise convolutions behind them where they have no other readers.
+  /// The graph of everything that the outputs need, divided into natural blocks, with its weights. Affine units and
+  /// activations are fused into the preceding unit if it has no other readers. Remaining affine units are fused into
+  /// the following pointwise convolutions if they have no other readers.
   Graph finish(const std::string& name, int batch, const std::vector<OnnxOutput>& outputs);
 
  private:
   std::string free_name(const std::vector<std::string>& names);
   void add_outputs(const std::vector<OnnxOutput>& outputs);
-  /// The outputs, read from where they then are.
+  /// The outputs, read from their final location.
   std::vector<OnnxOutput> fuse(std::vector<OnnxOutput> outputs);
   void fuse_into_readers();
   bool fuse_into(int producer, OnnxUnit& unit);

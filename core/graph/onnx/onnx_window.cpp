@@ -22,7 +22,7 @@ std::vector<std::int64_t> integers(const OnnxNode& node, const char* name, std::
   return list;
 }
 
-/// One axis of a window: padding at both ends, and the size that ONNX says comes of it.
+/// One axis of a window: padding at both ends, and the resulting size according to ONNX.
 struct Axis {
   std::int64_t size, kernel, stride, begin = 0, end = 0;  ///< `kernel`: from its first tap to its last
   bool ceil = false;
@@ -64,8 +64,8 @@ std::array<Axis, 2> axes_of(const OnnxNode& node, const std::vector<std::int64_t
   return axes;
 }
 
-/// Windows begin where the padding at the beginning says, and padding reads as nothing wherever it is; so only the
-/// number of outputs matters. Tries to reach it with padding alike at both ends, which all back ends know.
+/// Windows start according to the padding at the beginning, and padding reads as nothing at both ends, so only the
+/// number of outputs matters. Tries to reach it with equal padding at both ends, which all back ends support.
 OnnxWindow window_of(const OnnxNode& node, const std::vector<std::int64_t>& kernel, const std::array<Axis, 2>& axes,
                      bool may_ceil) {
   const auto dilation = integers(node, "dilations", {1, 1}, 1);

@@ -1,4 +1,4 @@
-// The window of an ONNX convolution or pool in our terms. For the ONNX importer.
+// Translates the window of an ONNX convolution or pool into our terms. Only for the importer.
 #pragma once
 
 #include <array>
@@ -14,10 +14,10 @@ struct OnnxWindow {
   bool ceil = false;
 };
 
-/// The node as if its windows had two dimensions, a row high, where they have one.
+/// The node with one-dimensional windows converted to two dimensions, one row high.
 OnnxNode onnx_in_two_dimensions(const OnnxNode& node);
 
-/// Throw Error where ours cannot say the same, as with other than two dimensions.
+/// Throws Error if we cannot represent it, for example with other than two dimensions.
 OnnxWindow convolution_window(const OnnxNode& node, const std::vector<std::int64_t>& weight_dims, const Shape& in);
 OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padding);
 

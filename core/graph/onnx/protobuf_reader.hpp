@@ -1,4 +1,4 @@
-// Reads the wire format of protocol buffers, as much of it as ONNX files use.
+// Reads the protocol buffers wire format, as far as ONNX files need it.
 #pragma once
 
 #include <cstdint>

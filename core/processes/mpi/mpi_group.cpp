@@ -91,7 +91,7 @@ class SignsOfLife {
                     ": its process has died or stopped, or its host cannot be reached");
   }
 
-  /// Empty: a sign of life; else why this process fails.
+  /// Empty for a heartbeat; otherwise why this process fails.
   void say(const std::string& why) {
     for (int to = 0; to < static_cast<int>(heard_.size()); ++to) {
       if (to == rank_) continue;
@@ -194,9 +194,9 @@ class MpiGroup final : public ProcessGroup {
   void fail(const std::string& why) override { life_->say(why); }
 
   void end_all(int code) override {
-    // Process 0 has heard, or finds out, why all must end: it says so and ends the others.
+    // Process 0 knows why all must end: it prints the reason and ends the others.
     if (!leads()) std::this_thread::sleep_for(part_of_silence(3, std::chrono::seconds(2)));
-    // MPI_Abort waits until other hosts have heard of it, for ever where they cannot be reached.
+    // MPI_Abort waits until other hosts have received it, forever if they cannot be reached.
     std::thread([code, limit = part_of_silence(6, std::chrono::seconds(1))] {
       std::this_thread::sleep_for(limit);
       std::_Exit(code);

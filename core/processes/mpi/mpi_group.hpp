@@ -1,4 +1,4 @@
-// The processes that mpirun or srun started together. No MPI headers needed to include it.
+// The processes started together by mpirun or srun. Including it needs no MPI headers.
 #pragma once
 
 #include <chrono>

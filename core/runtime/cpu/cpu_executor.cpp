@@ -18,8 +18,8 @@ namespace {
 constexpr std::size_t kFlushBytes = std::size_t{256} << 20;  // more than the last cache of a host
 constexpr int kRotatingInputs = 4;
 
-/// Set once, when a step has ended. A lock of its own, rather than std::atomic::wait, whose waiters
-/// share one table: that would order steps that nothing orders, and hide races from ThreadSanitizer.
+/// Set once, when a step has ended. It has its own lock instead of std::atomic::wait, whose waiters share one table:
+/// that would order steps that are not ordered, and hide races from ThreadSanitizer.
 class Event {
  public:
   void set() {
@@ -134,7 +134,7 @@ class CpuExecutor : public Executor {
     return inputs;
   }
 
-  /// Copies of this executor, each with arenas of its own, run `kRounds` times side by side.
+  /// Copies of this executor, each with its own arenas, run `kRounds` times concurrently.
   std::vector<double> sample_in_flight(int count, int in_flight) {
     constexpr int kRounds = 5;
     std::vector<CpuExecutor> copies(static_cast<std::size_t>(in_flight), *this);

@@ -1,4 +1,4 @@
-// The numerics of layers on the CPU, simple and fast enough to check whole networks.
+// Layers on the CPU: simple, but fast enough to check whole networks.
 #pragma once
 
 #include <span>
@@ -7,8 +7,8 @@
 
 namespace opsched {
 
-/// A batch of images, NCHW, dense but for the strides from image to image and from channel to channel: channels and
-/// rows of a larger tensor are a view.
+/// A batch of images, NCHW, dense except for the image and channel strides, so it can be a view of channels and rows
+/// of a larger tensor.
 template <class T>
 struct TensorView {
   T* data = nullptr;
@@ -32,7 +32,7 @@ TensorView<T> part_of(T* data, const Shape& whole, int channel, int channels, co
           plane};
 }
 
-/// out = act(sum of inputs). A NaN anywhere stays a NaN, here and below.
+/// out = act(sum of inputs). NaN stays NaN, here and below.
 void gather(std::span<const TensorView<const float>> inputs, Activation act, TensorView<float> out, int threads);
 
 /// out = act(factor * in + bias), factor and bias of each channel; out may be in.
@@ -43,7 +43,7 @@ void scale(TensorView<const float> in, std::span<const float> factor, std::span<
 void convolve(TensorView<const float> in, const Conv2d& conv, const ConvWeights& weights, TensorView<float> out,
               int threads);
 
-/// out = act(product of inputs); those of one channel, row or column are repeated.
+/// out = act(product of inputs), with inputs of one channel, row or column broadcast.
 void multiply(std::span<const TensorView<const float>> inputs, Activation act, TensorView<float> out, int threads);
 
 void resize(TensorView<const float> in, const Resize2d& resize, TensorView<float> out, int threads);
@@ -56,7 +56,7 @@ void softmax(TensorView<const float> in, const Softmax& softmax, TensorView<floa
 
 void normalize(TensorView<const float> in, const Normalize& normalize, TensorView<float> out, int threads);
 
-/// The layer, whatever it is but a convolution.
+/// Any layer except a convolution.
 void apply(TensorView<const float> in, const Layer& layer, TensorView<float> out, int threads);
 
 void pool(TensorView<const float> in, const Pool2d& pool, TensorView<float> out, int threads);

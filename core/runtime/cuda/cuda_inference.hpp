@@ -19,11 +19,11 @@ using CudaStream = CUstream_st*;
 
 class CudaInference : public Inference {
  public:
-  /// Enqueues a run on `stream`, of the GPU of device 0, and returns. `from` and `to` are as in run(), but in memory
-  /// that this GPU can access; they must stay until the stream has passed. In the precision of the runtime; what is
-  /// read and written here is float32 in any precision. A run begins when the one before it has ended only if both are
-  /// on one stream: do not use several without events between them. The current device stays as it is. Throws Error
-  /// unless there is one pointer for each input and output, and where CUDA refuses.
+  /// Enqueues a run on `stream` of device 0's GPU and returns. `from` and `to` are as in run(), but in memory that
+  /// this GPU can access, and must stay valid until the stream has finished. Values are float32, whatever the
+  /// precision of the runtime. A run waits for the previous one only if both use the same stream: do not use several
+  /// streams without events between them. The current device does not change. Throws Error unless there is one pointer
+  /// for each input and output, and on CUDA errors.
   virtual void enqueue(const std::vector<const float*>& from, const std::vector<float*>& to, CudaStream stream) = 0;
 
  protected:

@@ -1,4 +1,4 @@
-// The CUDA back end, as the rest of the project sees it. No CUDA headers needed to include it.
+// The CUDA back end as seen by the rest of the project. Including it needs no CUDA headers.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,7 @@ class PartRuntime;
 class ProcessGroup;
 class Profile;
 
-/// A GPU of this host, with what a result must say about where it came from.
+/// A GPU of this host, with the facts that results must record.
 struct CudaDevice {
   int id = 0;
   std::string name;            ///< "NVIDIA H200"
@@ -32,20 +32,20 @@ struct CudaDevice {
 
 struct CudaDevices {
   std::vector<CudaDevice> usable;
-  std::string reason;  ///< why none can be used, in words; empty if one can
+  std::string reason;  ///< why no GPU can be used; empty if one can
 };
-/// GPUs of this host that can be used. No GPU is no error.
+/// Usable GPUs of this host. Having no GPU is not an error.
 CudaDevices cuda_devices();
 
-/// Version of this project's kernels, and of how they are chosen. Latencies of two versions do not belong together.
+/// Version of this project's kernels and kernel selection. Latencies of different versions must not be mixed.
 int kernels_version();
 
 struct CudaOptions {
   Precision precision = Precision::fp32;
-  std::string cache_file;       ///< kernel choices are kept here between runs; empty: not kept
+  std::string cache_file;       ///< file that stores kernel choices between runs; empty: not stored
   std::vector<int> device_ids;  ///< GPU of each device of a schedule; empty: device d runs on GPU d
-  /// Move tensors between GPUs by way of host memory, even where they can access each other's. Where they
-  /// cannot, this is what happens, and `progress` hears of it.
+  /// Transfer tensors between GPUs through host memory, even if they can access each other's memory. If they cannot,
+  /// this happens anyway, and `progress` is told.
   bool through_host = false;
   std::function<void(const std::string&)> progress;  ///< may be empty
 };
@@ -53,8 +53,8 @@ struct CudaOptions {
 /// Times a schedule of the graph.
 using ScheduleTimer = std::function<ProfileEntry(const Graph& graph, const Schedule& schedule)>;
 
-/// Owns what executors on the same GPUs share: kernel choices, packed weights, streams. What it makes must not outlive
-/// it.
+/// Owns what executors on the same GPUs share: kernel choices, packed weights, streams. Objects created by it must not
+/// outlive it.
 class CudaRuntime {
  public:
   /// Throws Error if there is no such GPU.
@@ -65,33 +65,33 @@ class CudaRuntime {
   const CudaDevice& device() const;
   Precision precision() const;
 
-  /// Captures the whole schedule, over all its devices, into one CUDA graph. `seed` of the weights. The
-  /// graph must outlive the executor. Throws Error where there are too few GPUs, too little memory, or no kernel for an
-  /// operator.
+  /// Captures the whole schedule, over all its devices, into one CUDA graph. `seed`: for the weights. The graph must
+  /// outlive the executor. Throws Error if there are too few GPUs, too little memory, or no kernel for an operator.
   std::unique_ptr<Executor> make_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed,
                                           Waits waits = Waits::needed);
 
-  /// The same, to be run with the caller's buffers on the caller's stream. Neither graph nor schedule is needed
-  /// afterwards. Throws Error as make_executor does, and where an input or output is on a GPU that the first one cannot
+  /// The same, to be run with the caller's buffers on the caller's stream. Graph and schedule are not needed
+  /// afterwards. Throws Error as make_executor does, and if an input or output is on a GPU that device 0's GPU cannot
   /// access.
   std::unique_ptr<CudaInference> make_inference(const Graph& graph, const Schedule& schedule, std::uint64_t seed = 1);
 
-  /// Runs parts of schedules on the GPUs of this process, together with other processes, by NCCL; of a runtime of its
-  /// own in each process, all of one precision. `processes` must outlive it. Throws Error where this build has no NCCL.
+  /// Runs parts of schedules on the GPUs of this process, together with other processes, using NCCL. Each process
+  /// needs its own runtime, all with the same precision. `processes` must outlive it. Throws Error if this build has
+  /// no NCCL.
   std::unique_ptr<PartRuntime> make_parts(ProcessGroup& processes);
 
-  /// Costs measured on device 0, in barrier mode inside CUDA graphs, as schedules run. What
-  /// `profile` knows is not measured again; what is measured goes into it. Both must outlive it. `several`: times whole
-  /// schedules of several devices in place of this process; empty: it times them itself, in turn.
+  /// Costs measured on device 0, in barrier mode inside CUDA graphs, as schedules run. Entries of `profile` are not
+  /// measured again, and measurements are added to it. Both must outlive it. `several`: times whole schedules of
+  /// several devices instead of this process; if empty, this process times them in alternation.
   std::unique_ptr<CostModel> make_cost(const Graph& graph, Profile& profile, const ScheduleTimer& several = {});
 
-  /// Schedules of device 0 whose kernels are to be refined. Choices go into the cache file.
+  /// Schedules of device 0 whose kernels are to be tuned together. Choices go into the cache file.
   std::unique_ptr<CoRunTuner> make_co_run_tuner(std::vector<CoRunSchedule> members);
-  /// kernels_version(), and a tag that changes with the kernels that were refined so (TuningCache::refinement_tag).
+  /// kernels_version(), plus a tag that changes with tuned kernels (TuningCache::refinement_tag).
   std::string kernels_version_tag() const;
 
-  /// Measures what moving tensors between the first `gpus` devices costs, where `profile` does not know
-  /// it yet, and which way of copying is best at which size; executors made later use that.
+  /// Measures transfers between the first `gpus` devices that `profile` does not contain, and which copy method is
+  /// best at which size. Executors made later use the result.
   void measure_transfers(Profile& profile, int gpus);
 
  private:

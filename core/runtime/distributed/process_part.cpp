@@ -39,7 +39,7 @@ ProcessPart::ProcessPart(ProcessGroup& processes, PartRuntime& runtime, PartRequ
   hear(processes_.gather(report()));
 }
 
-/// Throws Error in all processes where `action` does in one.
+/// Throws Error in all processes if `action` throws in one.
 void ProcessPart::agree(const std::function<void()>& action) {
   std::string why;
   try {

@@ -60,7 +60,7 @@ void plan_arena(Program& program) {
   for (int b : by_size) {
     Buffer& buffer = program.buffers[b];
     std::vector<int>& others = placed[buffer.device];
-    // The tightest gap between buffers that may be live together with this one; else behind them all.
+    // The tightest gap between buffers that may be live together with this one, otherwise after all of them.
     std::int64_t end = 0, best = -1, best_size = 0;
     for (int o : others) {
       const Buffer& other = program.buffers[o];

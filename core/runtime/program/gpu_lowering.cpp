@@ -7,8 +7,8 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
   options.waits = waits;
   options.element_bytes = element_bytes(precision);
   options.vector_channels = vector_channels(precision);
-  // The kernel library takes any step as it is: it fuses sums and activations where a kernel can, and
-  // measures that against a gather of its own.
+  // The kernel library accepts any step: it fuses sums and activations where a kernel can, and measures that against a
+  // separate gather.
   options.fusion = {.conv_sum = true,
                     .conv_pre = true,
                     .depthwise_sum = true,

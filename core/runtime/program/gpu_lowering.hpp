@@ -1,4 +1,4 @@
-// How programs for the GPU are lowered.
+// Lowering options for the GPU.
 #pragma once
 
 #include "core/precision.hpp"
@@ -6,7 +6,7 @@
 
 namespace opsched {
 
-/// What this back end's kernels can do by themselves, in a precision.
+/// What the kernels of this back end can fuse, in a given precision.
 LoweringOptions lowering_for(Precision precision, Waits waits = Waits::needed);
 
 }  // namespace opsched

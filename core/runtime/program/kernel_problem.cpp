@@ -61,8 +61,8 @@ void write_resize(std::ostream& out, const Resize2d& r) {
   if (r.scale != std::array{0.0, 0.0}) out << std::hexfloat << " x" << r.scale[0] << 'x' << r.scale[1];
 }
 
-/// Takes out what makes no difference to a kernel, so that equal problems look equal: a dilation where a window has
-/// one row or column, how the output's size was found, the rounding of what is not rounded.
+/// Removes what makes no difference to a kernel, so that equal problems compare equal: a dilation if a window has one
+/// row or column, how the output size was computed, the rounding mode of exact sizes.
 void drop_idle(StepLayer& layer) {
   const auto dilation = [](auto& window) {
     for (int d : {0, 1})

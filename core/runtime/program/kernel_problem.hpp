@@ -1,4 +1,4 @@
-// What a kernel has to compute, and where its tensors lie: one lowered step without its addresses.
+// The problem of a kernel: a lowered step without addresses, including the memory layout of its tensors.
 #pragma once
 
 #include <array>
@@ -23,15 +23,15 @@ struct TensorLayout {
 /// Layout of a dense tensor that is aligned to 16 bytes.
 TensorLayout dense_layout(const Shape& shape, TensorFormat layout);
 /// Layout of channels [channel, channel + channels) of a region (default: all rows of one image) of a buffer of shape
-/// `whole`. The batch stride of a batch of 1 says nothing and is that of a dense tensor, so that equal problems look
-/// equal.
+/// `whole`. The stride of a batch of 1 is meaningless and set to that of a dense tensor, so that equal problems
+/// compare equal.
 TensorLayout slice_layout(const Shape& whole, int channel, int channels, TensorFormat layout, int element_bytes,
                           Region region = {});
-/// Where the slice begins: bytes after the start of the buffer.
+/// Offset of the slice in bytes from the start of the buffer.
 std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes,
                           const Region& region = {});
 
-/// output = layer(pre(affine(sum of inputs))), or pre(product of inputs). Two equal problems share kernels and
+/// output = layer(pre(affine(sum of inputs))), or pre(product of inputs). Equal problems share kernels and
 /// measurements.
 struct Problem {
   Step::Kind kind = Step::Kind::gather;
@@ -46,16 +46,15 @@ struct Problem {
   StepLayer layer;
   bool operator==(const Problem&) const = default;
 
-  /// The problem as text, stable over versions and machines; equal keys mean equal problems.
+  /// The problem as text, stable across versions and machines; equal keys mean equal problems.
   std::string key() const;
 };
 
-/// How many images a kernel of this step computes at once: those that it writes; one, where the step reads or writes
-/// only some rows of images, which kernels know for a single image.
+/// Number of images that a kernel of this step computes at once: all that it writes, or one if the step reads or
+/// writes only some rows of images, because kernels support that only for a single image.
 int images_at_once(const Program& program, const Step& step);
 
-/// The problem that a step (not a transfer) poses: that of images_at_once(), the first of them. Throws Error for a
-/// transfer.
+/// The problem of a step (not a transfer), for the first images_at_once() images. Throws Error for a transfer.
 Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout);
 
 }  // namespace opsched

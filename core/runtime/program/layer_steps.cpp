@@ -39,7 +39,7 @@ Step::Kind kind_of(const Layer& layer, const Shape& in) {
   return Step::Kind::pool;
 }
 
-/// The first so many channels of a flow.
+/// The first channels of a flow, of this number.
 void narrow(std::vector<View>& views, int channels) {
   for (View& view : views) view.channels = channels;
 }
@@ -76,7 +76,7 @@ bool ProgramBuilder::fits(const Step& step, const Flow& flow) const {
   }
 }
 
-/// Is this layer affine, and can the next one do it as it reads the flow?
+/// Is this layer affine, and can the next one apply it as it reads the flow?
 bool ProgramBuilder::flows_on(const Operator& op, int layer, const Shape& shape, const Flow& flow) const {
   const Fusion& f = options_.fusion;
   return f.conv_affine && f.conv_pre && (f.conv_sum || flow.views.size() == 1) && flow.act == Activation::none &&
@@ -90,8 +90,8 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
   const auto blank = [&](Step::Kind kind) {
     return Step{.kind = kind, .op = id, .device = device_, .stream = stream_};
   };
-  // The flow passes through this step, which reads the first `reads` channels of it (0: all); what it gives, of so
-  // many channels, becomes the flow. Its buffer comes later.
+  // The flow passes through this step, which reads its first `reads` channels (0: all). The step's output, with this
+  // many channels, becomes the flow. Its buffer is allocated later.
   const auto pass = [&](Step step, int channels, int reads = 0) {
     step.inputs = flow.views;
     step.affine = flow.affine;

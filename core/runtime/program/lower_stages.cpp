@@ -8,8 +8,8 @@
 namespace opsched {
 namespace {
 
-/// One stage, placed as it would be in a schedule of the whole graph on one device, so that it
-/// copies what it would copy there.
+/// One stage, with the memory layout it would have in a schedule of the whole graph on one device, so that it makes
+/// the same copies.
 class StageLowering {
  public:
   StageLowering(const Graph& graph, const Stage& stage, std::span<const Group> merges, int vector_channels,
@@ -22,7 +22,7 @@ class StageLowering {
     layout_.emplace(graph, std::vector<int>(graph.size(), 0), merges_, vector_channels);
     builder_.set_layout(*layout_);
     builder_.use_buffers({});
-    // What comes from outside keeps its buffer for all replicas.
+    // Inputs from outside keep their buffer for all replicas.
     std::vector<OpId> outside;
     for (const Group& group : stage.groups)
       for (OpId op : group)

@@ -159,7 +159,7 @@ bool MemoryLayout::claim(const Value& value, int device, int parent, int channel
 
 void MemoryLayout::place_terms(OpId id) {
   const Operator& op = graph_.op(id);
-  if (!op.is_unit() || op.is_product()) return;  // a product reads its factors where they are
+  if (!op.is_unit() || op.is_product()) return;  // a product reads its factors in place
   const int device = device_[id];
   if (op.is_join() && op.is_strip()) {
     // Strips of a join share its home.
@@ -276,7 +276,7 @@ bool keeps_channels_apart(const Layer& layer) {
 }
 }  // namespace
 
-/// Does an operator write finite numbers behind its output if such are behind its inputs?
+/// Does an operator write finite values into the padding of its output if its inputs have finite padding?
 bool MemoryLayout::writes_padding(OpId id) const {
   const Operator& op = graph_.op(id);
   bool padded = reads_padding(id);

@@ -1,13 +1,13 @@
-// The weights of a step, whether of one convolution or of several merged ones.
+// The weights of a step, for one convolution or several merged ones.
 #pragma once
 
 #include "core/runtime/program/program.hpp"
 
 namespace opsched {
 
-/// Weights of a conv or depthwise step: those of its operators one after another along the output
-/// channels, smaller kernels padded with zeros all around (IOS, section 3). The step's padding in channels, of its
-/// input and output, gets zeros. With those of its affine layer, if it has one.
+/// Weights of a conv or depthwise step: those of its operators in sequence along the output channels, with smaller
+/// kernels zero-padded on all sides (IOS, section 3). Padding channels of the step's input and output get zeros.
+/// Includes the affine layer, if there is one.
 ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t seed);
 
 }  // namespace opsched

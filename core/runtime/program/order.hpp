@@ -7,8 +7,7 @@
 
 namespace opsched {
 
-/// A partial order that grows step by step: every step comes after some earlier ones and all that
-/// those come after.
+/// A partial order that is built step by step: every step comes after some earlier ones and all their predecessors.
 class Order {
  public:
   /// Appends a step that happens after these earlier steps; returns its index.
@@ -18,7 +17,7 @@ class Order {
   bool before(int a, int b) const { return a < b && ancestors_[b].test(a); }
   /// Bit a is before(a, b); there are b of them.
   const boost::dynamic_bitset<>& ancestors(int b) const { return ancestors_[b]; }
-  /// Those of `after` that no other of them implies, ascending and without repeats.
+  /// Those of `after` that are not implied by others, ascending and without duplicates.
   std::vector<int> reduced(std::vector<int> after) const;
 
  private:

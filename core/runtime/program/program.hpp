@@ -1,8 +1,9 @@
-// A schedule lowered to steps: what the CPU and the CUDA back end both execute.
+// A schedule lowered to steps, executed by both the CPU and the CUDA back end.
 //
-// Lowering decides which kernels run, where every tensor lives and which steps wait for which, without
-// knowing the hardware; a back end only maps steps to launches. So memory planning and
-// synchronisation are tested on the CPU with the code that the GPU runs.
+// Lowering decides which kernels run, where every tensor is stored and which steps wait for which, without knowing the
+// hardware. A back end only maps steps to launches. Memory planning and synchronisation are therefore tested on the
+// CPU
+// with the same code that the GPU uses.
 #pragma once
 
 #include <compare>
@@ -17,8 +18,8 @@
 
 namespace opsched {
 
-/// A tensor in the arena of a device. A join is one buffer whose slices its producers write. What is split has all of
-/// its images and rows on every device that writes or reads some; only those are used.
+/// A tensor in the arena of a device. A join is one buffer, and its producers write slices of it. For a split operator
+/// it has all images and rows on every device that writes or reads some; only those are used.
 struct Buffer {
   int device = 0;
   Shape shape;              ///< padding included
@@ -51,15 +52,14 @@ struct WeightRef {
 
 using StepLayer = std::variant<std::monostate, Conv2d, Pool2d, Resize2d, DepthToSpace, PixelRow, Softmax, Normalize>;
 
-/// A way of messages from one device to another, which they go one after another. Devices are those of the whole
-/// program.
+/// A message queue from one device to another; messages stay in order. Devices are those of the whole program.
 struct Channel {
   int from = -1, to = -1;
   int index = 0;  ///< of those between the two
   auto operator<=>(const Channel&) const = default;
 };
 
-/// Of a send or receive.
+/// For a send or receive.
 struct Message {
   int process = -1;  ///< at the other end
   int id = -1;       ///< by which both ends know it; from 0, ascending on a channel
@@ -67,7 +67,7 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
-/// One kernel (or few): output = layer(pre(affine(sum of inputs))).
+/// One kernel (or a few): output = layer(pre(affine(sum of inputs))).
 struct Step {
   enum class Kind {
     conv,       ///< dense or grouped convolution, bias and activation included
@@ -76,7 +76,7 @@ struct Step {
     gather,    ///< no layer: sums, activations, copies into a slice
     multiply,  ///< no layer: pre(product of inputs), those of one channel, row or column repeated
     resize,
-    depth_to_space,  ///< this and the next three read and write exactly their channels, no padding
+    depth_to_space,  ///< this and the next three read and write exactly their channels, without padding
     pixel_row,
     softmax,
     normalize,
@@ -85,20 +85,20 @@ struct Step {
     receive,   ///< of a part: no input
   };
   Kind kind = Kind::gather;
-  OpId op = -1;                       ///< the operator that it is part of (the first of a merge)
-  std::vector<View> inputs{};         ///< summed, all of one shape; or multiplied
+  OpId op = -1;                       ///< the operator to which it belongs (the first of a merge)
+  std::vector<View> inputs{};         ///< summed, all of the same shape; or multiplied
   std::optional<WeightRef> affine{};  ///< conv only: an affine layer applied to the sum; `pre` is its activation
   Activation pre = Activation::none;  ///< applied to the sum, or behind the affine layer
   StepLayer layer{};
   std::vector<WeightRef> weights{};  ///< several: a merged convolution, in channel order
   View output{};
   int device = 0, stream = 0;
-  std::vector<int> waits{};  ///< steps that end before it begins, besides its predecessor on the stream
+  std::vector<int> waits{};  ///< steps that must end before it starts, in addition to its predecessor on the stream
   int priority = 0;          ///< as in the schedule; 0 for transfers
   Message message{};
 };
 
-/// Does it only move a tensor? Then no kernel computes it.
+/// Does it only move a tensor, without a kernel?
 inline bool moves_only(Step::Kind kind) {
   return kind == Step::Kind::transfer || kind == Step::Kind::send || kind == Step::Kind::receive;
 }
@@ -108,12 +108,12 @@ struct Program {
   std::vector<Step> steps;  ///< in the order in which they are launched
   std::vector<View> inputs,
       outputs;  ///< as Graph::inputs(), Graph::outputs(), without padding; inputs live on their input_device().
-                ///< The code that fills an input sets its buffer's padding to zero.
+                ///< Code that fills an input must set its buffer's padding to zero.
   std::vector<std::int64_t> arena_bytes;  ///< a device
   std::vector<int> streams;               ///< streams used, a device
 };
 
-/// What the kernels of a back end can do by themselves; lowering adds gather steps for the rest.
+/// What the kernels of a back end can fuse; lowering adds gather steps for the rest.
 struct Fusion {
   bool conv_sum = false;  ///< conv reads a sum of inputs
   bool conv_pre = false;  ///< conv applies an activation to its input
@@ -128,13 +128,13 @@ struct LoweringOptions {
   Fusion fusion{};
   Waits waits = Waits::needed;
   std::int64_t alignment = 256;  ///< of buffers; slices lie where their channels put them
-  /// Buffers get a multiple of so many channels where no join or input is in the way. Weights and biases of the
-  /// channels added are zero, so that nothing depends on them, and kernels need not know of them; activations may
-  /// make another number of their zeros.
+  /// Pad buffers to a multiple of this many channels, unless a join or input prevents it. Weights and biases of the
+  /// added channels are zero, so nothing depends on them and kernels need not know about them. Activations may turn
+  /// the zeros into other numbers.
   int vector_channels = 1;
 };
 
-/// `channels` and what is missing to a multiple of `vector`.
+/// `channels` rounded up to a multiple of `vector`.
 constexpr int padded_channels(int channels, int vector) { return round_up(channels, vector); }
 
 /// The shape of one image of a view.
@@ -146,8 +146,8 @@ inline Shape shape_of(const Program& program, const View& view) {
 inline Region all_of(const Buffer& buffer) { return {{0, buffer.images}, {0, buffer.shape.h}}; }
 
 /// Lowers a schedule (validated here; `graph` with or without its splits). Operators of steps are those of the
-/// scheduled graph, weights those of the graph that is not split. Every graph input and output keeps its buffer for the
-/// whole run. A merge makes the copies that it causes in its readers, in its own stage.
+/// scheduled graph, and weights those of the unsplit graph. Every graph input and output keeps its buffer for the
+/// whole run. A merge makes the copies that its readers need in its own stage.
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options);
 
 /// Bytes that the program's transfers move in a run, at so many an element.
@@ -156,10 +156,10 @@ std::int64_t transfer_bytes(const Program& program, int element_bytes);
 /// Pairs of steps of which one waits for the other, besides those that follow each other on a stream.
 int wait_count(const Program& program);
 
-/// Lowers `stages`, executed one after another with barriers on one device, `replicas` times over.
-/// What a stage reads from outside it comes from buffers of its own, so any stages can be lined up;
-/// used to measure them. `merges`: operators that a schedule merges elsewhere, so that what the stages read of them
-/// lies as one merged convolution leaves it (a join then copies what such a merge would have copied).
+/// Lowers `stages`, executed in sequence with barriers on one device, `replicas` times; used to measure them. Inputs
+/// from outside a stage come from separate buffers, so any stages can be combined. `merges`: operators that a schedule
+/// merges elsewhere, so that what the stages read from them has the layout of a merged convolution (a join then copies
+/// what such a merge would have copied).
 Program lower_stages(const Graph& graph, std::span<const Stage> stages, int replicas, const LoweringOptions& options,
                      std::span<const Group> merges = {});
 

@@ -17,7 +17,7 @@ bool continues(const std::vector<View>& a, const std::vector<View>& b) {
   return true;
 }
 
-/// The activation that a product ends in, where its first layer is one.
+/// The activation of a product, if its first layer is one.
 Activation ends_in(const Operator& op) {
   const auto* activate = op.is_product() && !op.layers.empty() ? std::get_if<Activate>(&op.layers.front()) : nullptr;
   return activate ? activate->act : Activation::none;
@@ -137,8 +137,8 @@ void ProgramBuilder::add_copies(OpId id, int merge) {
   copied_.insert(copied_.end(), runs.begin(), runs.end());
 }
 
-/// The input of an operator. Its terms are put side by side: in `target` if there is one, else where
-/// the layout says, unless they lie side by side already.
+/// The input of an operator. Its terms are concatenated in `target` if given, otherwise where the layout says, unless
+/// they are already adjacent.
 ProgramBuilder::Flow ProgramBuilder::read_terms(OpId id, const View* target) {
   const Operator& op = graph_.op(id);
   const bool wide = layout_->reads_padding(id) && (!target || target->channels > op.output.c);
@@ -194,7 +194,7 @@ void ProgramBuilder::put_together(OpId id, const std::vector<std::vector<View>>&
   }
 }
 
-/// The product of an operator's terms, each first added up where it is a sum; with the activation that follows it.
+/// The product of an operator's terms, with sums computed first, followed by its activation.
 ProgramBuilder::Flow ProgramBuilder::multiply_terms(OpId id, const View* target) {
   const Operator& op = graph_.op(id);
   std::vector<View> factors;

@@ -1,4 +1,4 @@
-// Turns units of work (an operator, or a merged convolution) into steps.
+// Converts units of work (an operator, or a merged convolution) into steps.
 #pragma once
 
 #include <map>
@@ -13,8 +13,7 @@
 
 namespace opsched {
 
-/// Appends steps to a program. A root of the layout becomes a buffer the first time that a step
-/// touches it.
+/// Appends steps to a program. A root of the layout becomes a buffer when a step first uses it.
 class ProgramBuilder {
  public:
   ProgramBuilder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {}
@@ -27,11 +26,11 @@ class ProgramBuilder {
   int buffer_of(int root);
   void set_layout(const MemoryLayout& layout) { layout_ = &layout; }
 
-  /// Appends the steps of one operator, or of merge `merge` if that is not negative. Each of them
-  /// also happens after the steps `after`. A join that costs nothing appends none. A merge makes the copies that
-  /// its readers on the device need of it (merge_copies.hpp): they are part of its stage's latency.
+  /// Appends the steps of one operator, or of merge `merge` if that is not negative. Each step also happens after the
+  /// steps `after`. A join that costs nothing adds no step. A merge makes the copies that its readers on the device
+  /// need (merge_copies.hpp), so they are part of its stage's latency.
   void add_unit(OpId op, int merge, int device, int stream, std::span<const int> after);
-  /// Appends the transfer of an operator's output that a device receives.
+  /// Appends the transfer of an operator's output to a device.
   void add_transfer(OpId op, const Import& import, int from, int stream);
   /// Steps that wrote anything of this view.
   std::vector<int> writers(const View& view) const;
@@ -39,7 +38,7 @@ class ProgramBuilder {
   int last_step(int device, int stream) const;
 
  private:
-  /// What flows from layer to layer: `act` of `affine` (if any) of the sum of `views`, not yet computed.
+  /// The value between layers: `act` of `affine` (if any) of the sum of `views`, not yet computed.
   struct Flow {
     std::vector<View> views;
     Activation act = Activation::none;

@@ -16,8 +16,8 @@ struct StepActivity {
   int threads = 0, blocks_per_sm = 0;
 };
 
-/// Names activities by operator and stage, on the row of their step's stream; what belongs to no step goes
-/// to a row "other". Times count from the first start. `program` was lowered from this schedule.
+/// Names activities after operator and stage, in the row of their step's stream. Activities that belong to no step go
+/// into a row "other". Times start at the first activity. `program` was lowered from this schedule.
 Trace program_trace(const Graph& graph, const Schedule& schedule, const Program& program, int element_bytes,
                     const std::vector<StepActivity>& activities);
 

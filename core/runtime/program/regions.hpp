@@ -1,4 +1,4 @@
-// Regions of tensors taken apart.
+// Differences of tensor regions.
 #pragma once
 
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace opsched {
 
-/// What is left of this region, in pieces that do not overlap.
+/// The remainder of this region, in disjoint pieces.
 std::vector<Region> without(const Region& region, const std::vector<Region>& taken);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// What the pixels of a resized image read, for every back end alike.
+// The input pixels of a resize, shared by all back ends.
 #pragma once
 
 #include <vector>
@@ -13,8 +13,8 @@ struct ResizeTap {
   float share;
 };
 
-/// Of every output pixel along axis d (0: vertical, 1: horizontal), from `in` to `out` pixels. Coordinates are
-/// computed in double, so that which pixel is the nearest is the same everywhere.
+/// For every output pixel along axis d (0: vertical, 1: horizontal), from `in` to `out` pixels. Coordinates are
+/// computed in double, so that the nearest pixel is the same everywhere.
 std::vector<ResizeTap> resize_taps(const Resize2d& resize, int d, int in, int out);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// A tensor that goes from one device to another and back: what transfers cost, without anything else.
+// A program that only moves a tensor between two devices, to measure transfers.
 #pragma once
 
 #include "core/runtime/program/program.hpp"

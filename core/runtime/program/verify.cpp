@@ -50,7 +50,7 @@ class Area {
   std::vector<bool> set_;
 };
 
-/// A table of who happens before whom, from one walk back from every step.
+/// The happens-before relation as a table, from one backward traversal per step.
 class Before {
  public:
   explicit Before(const Program& program) {

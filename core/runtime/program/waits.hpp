@@ -1,10 +1,10 @@
-// Which dependences between steps are executed.
+// Which dependences between steps become waits.
 #pragma once
 
 namespace opsched {
 
-/// Which waits of a step for others are executed: those that no other wait and no stream implies (the
-/// transitive reduction), or one for every step whose output it reads (to measure what the waits cost).
+/// The waits of a step: those not implied by other waits or streams (the transitive reduction), or one for every step
+/// whose output it reads (to measure the cost of waits).
 enum class Waits { needed, all };
 
 }  // namespace opsched

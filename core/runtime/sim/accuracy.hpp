@@ -1,4 +1,4 @@
-// How far the simulator is from measurements that it did not see.
+// Accuracy of the simulator on measurements that it has not seen.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,8 @@
 
 namespace opsched {
 
-/// A measured schedule, and what was said of it by simulators that saw no schedule of its scheduler
-/// (with the same options), on any network.
+/// A measured schedule, and predictions of simulators fitted without any schedule of its scheduler (with the same
+/// options), on any network.
 struct HeldOutSchedule {
   ScheduleOrigin origin;
   Mode mode = Mode::barrier;
@@ -20,8 +20,8 @@ struct HeldOutSchedule {
   double unseen = 0;    ///< ms; nor was any stage of several operators of that scheduler's schedules used
 };
 
-/// Of two schedules of one network in one setting whose measured latencies differ by more than 2%: was the
-/// faster one predicted to be the faster one?
+/// For two schedules of one network in one setting whose measured latencies differ by more than 2%: was their order
+/// predicted correctly?
 struct OrderedPairs {
   int right = 0, all = 0;
 };
@@ -39,9 +39,9 @@ struct Accuracy {
   std::vector<NetworkAccuracy> networks;  ///< in alphabetical order
 };
 
-/// Fits the contention model five times, each time without a fifth of the stages (by hash of the
-/// signature), and twice for every scheduler, without its schedules. Seconds for thousands of stages;
-/// `progress` is told what is going on and may throw to stop.
+/// Fits the contention model five times, each time without a fifth of the stages (by hash of the signature), and twice
+/// for every scheduler, without its schedules. Takes seconds for thousands of stages. `progress` is called with a
+/// status, and may throw to stop.
 Accuracy measure_accuracy(const Profile& profile, std::span<const ScheduleCase> cases,
                           const std::function<void(const std::string&)>& progress = {});
 

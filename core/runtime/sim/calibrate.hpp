@@ -1,4 +1,4 @@
-// What the simulator learns from measured schedules.
+// Calibrates the simulator with measured schedules.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace opsched {
 
-/// A schedule and its graph; the profile knows its latency if it was measured.
+/// A schedule and its graph; if it was measured, its latency is in the profile.
 struct ScheduleCase {
   std::shared_ptr<const Graph> graph;
   Schedule schedule;
@@ -23,18 +23,17 @@ struct Prediction {
   double predicted = 0, measured = 0;  ///< ms
 };
 
-/// The measured schedules that the profile holds in full. `graph_of`: the graph of a measurement, or nullptr;
-/// where it is not the one that was measured, the case is left out.
+/// The measured schedules stored completely in the profile. `graph_of`: returns the graph of a measurement, or
+/// nullptr. If it differs from the measured one, the case is skipped.
 std::vector<ScheduleCase> recorded_cases(
     const Profile& profile, const std::function<std::shared_ptr<const Graph>(const ScheduleOrigin&)>& graph_of);
 
-/// Simulates every case that the profile holds a measurement of; the others are left out.
+/// Simulates every case that has a measurement in the profile; others are skipped.
 std::vector<Prediction> compare_with_measured(const Profile& profile, const ContentionModel& model,
                                               std::span<const ScheduleCase> cases);
 
-/// Fits what single stages do not show (the launch, dependences between streams, what is saved
-/// without barriers) to the measured ones of the cases, and stores it in the profile. Without any
-/// it changes nothing. Returns how many were used.
+/// Fits what single stages do not show (launch, dependences between streams, savings without barriers) to the measured
+/// cases, and stores it in the profile. Without measured cases it changes nothing. Returns the number of cases used.
 int calibrate(Profile& profile, const ContentionModel& model, std::span<const ScheduleCase> cases);
 
 ErrorStats error_stats(std::span<const Prediction> comparisons);

@@ -1,4 +1,4 @@
-// What moves between devices in a simulation, and when.
+// Transfers between devices in a simulation.
 #pragma once
 
 #include <map>
@@ -10,17 +10,17 @@
 
 namespace opsched {
 
-/// The transfers of an output, or of an input of the graph, from a device: where to, and the longest that a reader
-/// there asks for, ms.
+/// The transfers of an output, or of a graph input, from a device: the destination, and the longest transfer time of
+/// its readers there, ms.
 std::map<int, double> destinations(Latencies& cost, const std::vector<Slot>& slots, OpId op, int from);
 
-/// When transfers run: in the order in which they are asked for, one after another on each link and, as
-/// far as they have ports to themselves, in and out of each device. Between hosts, a host has one port out and one in
-/// for all its devices.
+/// When transfers run: in the order of their requests, one after another on each link, and, for the time they occupy
+/// ports, one after another in and out of each device. All devices of a host share one outgoing and one incoming port
+/// for transfers between hosts.
 class Links {
  public:
-  /// `latency`: ms of a transfer in which its ports are free for others, where the topology states none; infinite:
-  /// ports never wait. The topology must outlive it.
+  /// `latency`: ms of a transfer during which its ports are free for others, unless the topology states it; infinite:
+  /// no port contention. The topology must outlive it.
   Links(double latency, const Topology& topology) : latency_(latency), topology_(topology) {}
 
   /// Of an output that exists now.

@@ -1,4 +1,4 @@
-// Replays a schedule on a cost model, event by event.
+// Simulates a schedule on a cost model, event by event.
 #pragma once
 
 #include <vector>
@@ -36,8 +36,8 @@ struct Simulation {
 /// ports as in barrier mode.
 Simulation simulate(CostModel& cost, const Schedule& schedule);
 
-/// The makespan of simulate(), ms, of a schedule that the caller knows to be valid: for searches. `cost`: of
-/// the scheduled graph.
+/// The makespan of simulate(), ms, for a schedule that is known to be valid: for searches. `cost`: of the scheduled
+/// graph.
 double simulated_ms(Latencies& cost, const ContentionLaw& law, const Schedule& schedule);
 
 }  // namespace opsched

@@ -70,8 +70,9 @@ class Explainer {
     e.inputs.assign(makers.begin(), makers.end());
   }
 
-  /// What it waited for is what ended last; where several end together, the first of inputs, stream, barrier. What had
-  /// not ended when the event began held it until then: a kernel starts early, a reader begins with the part that came.
+  /// An event waited for what ended last; if several end together, the first of inputs, stream, barrier. If something
+  /// had not ended when the event began, it waited for its start: a kernel can start early, and a reader can start
+  /// with the part that has arrived.
   void consider(int i, int before, Why why) {
     TraceEvent& e = event(i);
     if (event(before).start > e.start || before == i) return;

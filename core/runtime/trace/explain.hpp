@@ -1,4 +1,4 @@
-// Why events of a trace lie where they do: what each computes, what it waited for, and which of them make the makespan.
+// Explains the events of a trace: what each computes, what it waited for, and which are on the critical path.
 #pragma once
 
 #include <functional>

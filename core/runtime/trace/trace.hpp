@@ -1,4 +1,4 @@
-// What ran when: the timeline of one run of a schedule, simulated or measured.
+// The timeline of one run of a schedule, simulated or measured.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,13 @@
 
 namespace opsched {
 
-/// A line of the picture: a stream of a device, its stages, or its link from another device.
+/// A row of the timeline: a stream of a device, its stages, or its link from another device.
 struct TraceRow {
   int device = 0;
   std::string name;  ///< "stream 2", "stages", "from device 1"
 };
 
-/// Why an event could not start earlier: the one of those before it that ended last.
+/// Why an event could not start earlier: the last event it had to wait for.
 struct Wait {
   enum class Why { nothing, input, stream, barrier };
   Why why = Why::nothing;
@@ -31,7 +31,7 @@ struct TraceEvent {
   std::string kernel{};       ///< measured: the kernel's name; else empty
   int stage = -1;             ///< of its device; -1: unknown
   double start = 0, end = 0;  ///< ms from the start of the run
-  bool estimated = false;     ///< start and end are an estimate inside a stage whose start and end are exact
+  bool estimated = false;     ///< start and end are estimated within a stage whose start and end are exact
   std::int64_t bytes = 0;     ///< of a transfer; 0: unknown
   // A measured kernel's launch; 0: unknown.
   std::int64_t blocks = 0;
@@ -39,16 +39,16 @@ struct TraceEvent {
   int blocks_per_sm = 0;  ///< that fit on a multiprocessor at once
 
   std::vector<OpId> ops{};  ///< of the scheduled graph: one, those of a merge, or what a transfer carries; else none
-  // What explain() finds out.
+  // Filled in by explain().
   std::string operation{}, layers{}, shape{};  ///< "conv", "conv 3x3 -> 64 relu", "32x56x56 -> 64x56x56"
   double solo_ms = 0;                          ///< solo latencies of its operators, added up; 0: unknown
   std::vector<int> inputs{};                   ///< events that make what it reads, ascending
-  Wait waited_for{};                           ///< the event that let it start
-  bool critical = false;                       ///< on the path of such waits that ends last
+  Wait waited_for{};                           ///< the event it waited for last
+  bool critical = false;                       ///< on the chain of waits that ends last
 };
 
 struct Trace {
-  std::string graph, scheduler, source;  ///< `source`: where the times come from, for readers
+  std::string graph, scheduler, source;  ///< `source`: origin of the times, for readers
   int batch = 1;
   std::string precision{};  ///< "fp16"; empty: unknown
   Mode mode = Mode::barrier;
@@ -58,7 +58,7 @@ struct Trace {
   std::vector<TraceRow> rows;
   std::vector<TraceEvent> events;
 
-  /// Index of the row, which is added if there is none of this name.
+  /// Index of the row, which is added if it does not exist.
   int row(int device, const std::string& name);
 };
 
@@ -68,15 +68,15 @@ Trace empty_trace(const Graph& graph, const Schedule& schedule);
 std::string merged_name(const Graph& graph, const Group& ops);
 /// Barrier mode: adds an event for each stage, from its first operator's start to its last one's end.
 void add_stages(Trace& trace, const Schedule& schedule);
-/// Sorts rows by device and events by row and start, and moves events that overlap another of their row to
-/// rows of their own behind it: "stream 2 (overlapping)". Measured kernels overlap where a launch is prepared early.
+/// Sorts rows by device and events by row and start. Events that overlap another event in their row move to additional
+/// rows: "stream 2 (overlapping)". Measured kernels overlap if a launch is prepared early.
 void separate_overlaps(Trace& trace);
 
-/// Trace event format, for Perfetto (ui.perfetto.dev) and chrome://tracing: a process for each device, a
-/// thread for each row, an arrow from each event to those that read what it makes; times in us.
+/// Trace event format, for Perfetto (ui.perfetto.dev) and chrome://tracing: a process for each device, a thread for
+/// each row, an arrow from each event to the readers of its result; times in us.
 std::string trace_to_json(const Trace& trace);
-/// A Gantt picture: a bar for each event, coloured by kind, with bold edges on the critical path, a legend above and a
-/// time axis below. Kinds and path are known once the trace is explained (explain.hpp).
+/// A Gantt chart: a bar for each event, coloured by kind, with bold edges on the critical path, a legend above and a
+/// time axis below. Kinds and path require explain() (explain.hpp).
 std::string trace_to_svg(const Trace& trace);
 
 }  // namespace opsched

@@ -43,7 +43,7 @@ double tick_step(double span) {
   return 10 * power;
 }
 
-/// What an event is, for its colour: all merges are of one kind.
+/// The kind of an event, for its colour: all merges have the same kind.
 std::string kind_of(const TraceEvent& e) {
   if (e.kind == TraceEvent::Kind::stage) return "stage";
   if (e.kind == TraceEvent::Kind::transfer) return "transfer";
@@ -67,7 +67,7 @@ std::vector<std::pair<std::string, const char*>> colours_of(const Trace& trace) 
   return colours;
 }
 
-/// As much of a name as fits: all, what stands behind its last slash, or nothing.
+/// The part of a name that fits: all, the part after its last slash, or nothing.
 std::string fitting(const std::string& name, double width) {
   const auto letters = static_cast<std::size_t>(std::max(0.0, (width - 4) / kLetter));
   if (name.size() <= letters) return name;

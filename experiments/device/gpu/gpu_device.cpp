@@ -63,7 +63,7 @@ class GpuDevice final : public Device {
     if (used_ > 1) kind += "-x" + std::to_string(used_);
     if (used_ > 1 && processes_) {
       spread_ = {spread_devices(used_, processes_->size()), shared.host_of};
-      kind += "-by-" + std::to_string(processes_->size());  // other links, so a folder of its own
+      kind += "-by-" + std::to_string(processes_->size());  // other links, so a separate folder
     }
     name_ = measuring_folder_name(kind, facts_.kernels);
     if (through_host_ && options.profile.empty())

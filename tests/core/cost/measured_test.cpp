@@ -21,7 +21,7 @@ using test::Random;
 using test::RandomCnn;
 using test::TrueDevice;
 
-/// A profile of so many devices in which every link, or only the first, has a speed of its own.
+/// A profile of this many devices in which every link, or only the first, has a different speed.
 Profile profile_of(int devices, bool every_link, Random& random) {
   Profile profile(TrueDevice::facts(), Precision::fp32);
   for (int from = 0; from < devices; ++from)

@@ -233,7 +233,7 @@ TEST_F(ProfileFile, TruncatedLastLineIsIgnoredOtherGarbageIsNot) {
     write_file_atomically(journal, whole.substr(0, size));
     Profile p = Profile::open(path_, kDevice, Precision::fp32);
     EXPECT_EQ(p.stages().size(), 0u);
-    p.record_stage(key(2), {1, 0.01, 5});  // goes on behind what is whole
+    p.record_stage(key(2), {1, 0.01, 5});  // continues after the complete part
     EXPECT_EQ(Profile::load(path_).stages().size(), 1u);
   }
   write_file_atomically(journal, whole + "{\"stage\":[1]}\n" + "x");

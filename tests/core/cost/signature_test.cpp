@@ -90,7 +90,7 @@ std::string slow_form(const Wired& wired) {
     for (std::size_t g = 0; g < wired.groups.size(); ++g) {
       std::string text = std::to_string(wired.kinds[g]);
       for (const auto& reads : wired.groups[g]) {
-        std::multiset<int> named;  // -1: read by nobody else
+        std::multiset<int> named;  // -1: no other reader
         for (int v : reads) named.insert(readers[v] > 1 ? names[v] : -1);
         text += "/";
         for (int v : named) text += std::to_string(v) + ",";

@@ -1,4 +1,4 @@
-// The search for kernels that run well beside others, on schedules that only pretend to run.
+// The search for kernels that run well next to others, on simulated schedules.
 #include "core/runtime/kernel_refinement.hpp"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 namespace opsched {
 namespace {
 
-/// A schedule that takes `base` ms, and what its kernels add beside the others; measured with normal noise.
+/// A schedule that takes `base` ms plus the contributions of its kernels; measured with normal noise.
 class FakeTuner final : public CoRunTuner {
  public:
   double base = 1, sigma = 0;

@@ -19,7 +19,7 @@ using test::Random;
 
 constexpr std::uint64_t kSeeds = 60;
 constexpr int kFaultsASeed = 6;
-constexpr int kWidth = 8;  // so many channels are never all dead
+constexpr int kWidth = 8;  // with this many channels, some are always alive
 
 enum class Found { by_check, by_numbers, harmless };
 

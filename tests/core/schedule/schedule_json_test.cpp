@@ -50,7 +50,7 @@ void expect_words(const std::string& message, const std::vector<std::string>& wo
     EXPECT_NE(message.find(word), std::string::npos) << "'" << word << "' is not in: " << message;
 }
 
-/// A folder of its own that goes with the test.
+/// A temporary folder for the test.
 class ScheduleFile : public ::testing::Test {
  protected:
   ScheduleFile() : folder(fs::path(testing::TempDir()) / ("opsched_schedule_json." + std::to_string(::getpid()))) {

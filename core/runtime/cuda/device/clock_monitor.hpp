@@ -1,4 +1,4 @@
-// Clocks of a GPU while something is measured, from NVML.
+// Clocks of a GPU during a measurement, from NVML.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace opsched {
 
-/// NVML is part of the driver and loaded when it is there; without it clocks are unknown.
+/// NVML is part of the driver and loaded if available; without it, clocks are unknown.
 class ClockMonitor {
  public:
   /// `pci_bus_id` as from cudaDeviceGetPCIBusId.
@@ -16,7 +16,7 @@ class ClockMonitor {
   ~ClockMonitor();
 
   void start();
-  /// Takes a sample; costs some tens of microseconds, so never inside a timed region.
+  /// Takes a sample. Takes tens of microseconds, so never call it inside a timed region.
   void sample();
   const Clocks& clocks() const { return clocks_; }
 

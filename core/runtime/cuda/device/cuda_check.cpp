@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-// Those of which the CUDA runtime's reference says that the process must end, and lost hardware.
+// Errors after which the process must end, according to the CUDA runtime reference, and lost hardware.
 constexpr cudaError_t kSticky[] = {
     cudaErrorIllegalAddress,     cudaErrorLaunchTimeout,       cudaErrorHardwareStackError,
     cudaErrorIllegalInstruction, cudaErrorMisalignedAddress,   cudaErrorInvalidAddressSpace,

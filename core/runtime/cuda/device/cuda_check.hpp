@@ -1,4 +1,4 @@
-// CUDA errors as exceptions. Every call and launch is checked here or through cuda_failed().
+// CUDA errors as exceptions. Every call and launch is checked here or with cuda_failed().
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -7,11 +7,11 @@
 
 namespace opsched {
 
-/// Errors of a kernel or of the hardware ("sticky"): the process cannot use CUDA any more, every later call fails too.
+/// Errors of a kernel or of the hardware ("sticky") after which every CUDA call in this process fails.
 bool is_sticky(cudaError_t status);
 
-/// Throws for something that went wrong: DeviceLost if `status` is sticky or CUDA refuses further work, else Error.
-/// `what` says what failed and why. Libraries above CUDA do not pass its errors on: they leave `status` out.
+/// Throws DeviceLost if `status` is sticky or CUDA rejects further work, and Error otherwise. `what` says what failed
+/// and why. Libraries on top of CUDA do not pass on its errors, so they omit `status`.
 [[noreturn]] void cuda_failed(const std::string& what, cudaError_t status = cudaSuccess);
 
 /// cuda_failed() with the call and CUDA's message unless `status` is success.

@@ -1,5 +1,5 @@
-// Owners of CUDA resources. All are movable, not copyable, and release in their destructor; a
-// resource belongs to the device that was current when it was made.
+// Owners of CUDA resources. All are movable, not copyable, and release the resource in the destructor. A resource
+// belongs to the device that was current when it was created.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -51,11 +51,11 @@ using GraphExec = detail::CudaHandle<cudaGraphExec_t, cudaGraphExecDestroy>;
 
 /// A stream that does not synchronise with the default stream; higher priority for lower numbers.
 Stream make_stream(int priority = 0);
-/// `timing`: can be given to elapsed_ms; without it the event is cheaper.
+/// `timing`: required for elapsed_ms; without it the event is cheaper.
 Event make_event(bool timing);
 double elapsed_ms(const Event& begin, const Event& end);
-/// From here to end(), what is enqueued on `stream`, and on streams that wait for it, goes into a graph.
-/// Without end(), the stream is left fit for use.
+/// Captures work enqueued on `stream`, and on streams that wait for it, into a graph until end(). If end() is not
+/// called, the stream is left usable.
 class Capture {
  public:
   explicit Capture(cudaStream_t stream);
@@ -70,7 +70,7 @@ class Capture {
 
 GraphExec instantiate(const CudaGraph& graph, unsigned long long flags = 0);
 
-/// Memory on the device that is current when it is made.
+/// Memory on the device that is current at construction.
 class DeviceBuffer {
  public:
   DeviceBuffer() = default;

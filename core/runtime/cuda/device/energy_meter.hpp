@@ -1,4 +1,4 @@
-// Energy that GPUs have taken, from NVML.
+// Energy consumption of GPUs, from NVML.
 #pragma once
 
 #include <memory>
@@ -9,12 +9,12 @@ namespace opsched {
 
 class EnergyMeter {
  public:
-  /// `pci_bus_ids` as from cudaDeviceGetPCIBusId. Throws Error where there is no NVML, or it does not know a GPU or its
-  /// energy.
+  /// `pci_bus_ids` as from cudaDeviceGetPCIBusId. Throws Error if NVML is missing or does not support a GPU or its
+  /// energy counter.
   explicit EnergyMeter(const std::vector<std::string>& pci_bus_ids);
   ~EnergyMeter();
 
-  /// Of all these GPUs together, mJ, counted from some moment in the past. The driver updates it some times a second.
+  /// Sum over these GPUs, mJ, since an arbitrary point in the past. The driver updates it several times a second.
   double millijoules() const;
 
  private:

@@ -1,4 +1,4 @@
-// NVML as it is found at run time: it is part of the driver.
+// NVML, loaded at run time as part of the driver.
 #pragma once
 
 #include <dlfcn.h>
@@ -7,8 +7,8 @@ namespace opsched {
 
 using NvmlDevice = void*;
 
-/// The few calls that are needed are declared where they are made, because nvml.h is not part of every toolkit
-/// install. Without a driver every call fails.
+/// The few calls needed are declared where they are used, because not every toolkit installation has nvml.h. Without a
+/// driver, every call fails.
 class NvmlLibrary {
  public:
   static constexpr int kSuccess = 0;

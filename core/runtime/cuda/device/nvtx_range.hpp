@@ -1,4 +1,4 @@
-// Named ranges for Nsight Systems; they cost nothing where no profiler is attached.
+// Named ranges for Nsight Systems, free if no profiler is attached.
 #pragma once
 
 #include <nvtx3/nvToolsExt.h>

@@ -11,8 +11,8 @@
 
 namespace opsched {
 
-/// Lets every GPU read and write every other's memory, where they can; says which pair cannot, in words,
-/// and nothing if all can.
+/// Enables access to each other's memory for all pairs of GPUs that support it. Returns a text naming a pair that does
+/// not, or an empty text.
 std::string connect_peers(std::span<DeviceContext* const> devices);
 
 struct ConnectedDevices {

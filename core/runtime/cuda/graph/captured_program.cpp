@@ -143,7 +143,7 @@ void CapturedProgram::prepare(const WeightSource& weights, const std::function<v
   }
 }
 
-/// A message that is not dense where it lies goes through a workspace.
+/// A message whose view is not dense goes through a workspace.
 std::size_t CapturedProgram::workspace_bytes(std::size_t i) const {
   const Step& step = program_.steps[i];
   if (prepared_[i].kernel) return prepared_[i].kernel->workspace_bytes();

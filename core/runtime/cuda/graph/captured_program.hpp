@@ -1,4 +1,4 @@
-// A lowered program made ready on its GPUs: kernels chosen, memory placed, captured into one graph.
+// A lowered program prepared for its GPUs: kernels chosen, memory placed, captured into one graph.
 #pragma once
 
 #include <functional>
@@ -23,18 +23,18 @@ namespace opsched {
 /// the captured program.
 using WeightSource = std::function<const void*(const Step& step, const Kernel& kernel, DeviceContext& device)>;
 
-/// own: memory of its own, for as long as it lives. scratch: the devices' scratch memory, until the
-/// next program that uses it.
+/// own: separate memory for the program's lifetime. scratch: the devices' scratch memory, until the next program uses
+/// it.
 enum class MemoryUse { own, scratch };
 
-/// Nodes of a CUDA graph by step of the program that it was captured from.
+/// Nodes of a CUDA graph, by step of the captured program.
 using StepNodes = std::vector<std::vector<cudaGraphNode_t>>;
 
 class CapturedProgram {
  public:
-  /// `devices[d]` runs device d of the program; tensors travel between them by `route`. Throws Error
-  /// naming the GPU where memory does not suffice. `progress` hears of kernels being tuned; may be empty. `link`: of a
-  /// part, which sends and receives; must outlive it.
+  /// `devices[d]` runs device d of the program, and `route` transfers tensors between them. Throws Error naming the
+  /// GPU if there is not enough memory. `progress` is told when kernels are tuned; may be empty. `link`: for a part
+  /// that sends and receives; must outlive it.
   CapturedProgram(Program program, Precision precision, MemoryUse memory, std::span<DeviceContext* const> devices,
                   const CopyRoute& route, const WeightSource& weights,
                   const std::function<void(const std::string&)>& progress = {}, MessageLink* link = nullptr);
@@ -43,16 +43,16 @@ class CapturedProgram {
   cudaGraphExec_t exec() const { return exec_.get(); }
   cudaStream_t stream() const { return origin_; }
 
-  /// Captures the program once more, into a graph that the caller instantiates with instantiate_flags(), and
-  /// says which nodes came from which step. It works on this object's memory.
+  /// Captures the program again, into a graph that the caller instantiates with instantiate_flags(), and returns which
+  /// nodes belong to which step. The graph uses this object's memory.
   CudaGraph capture(StepNodes& nodes) const;
   unsigned long long instantiate_flags() const;
-  /// Which kernel every distinct problem got, by problem.
+  /// The kernel of every distinct problem, by problem.
   std::vector<KernelChoice> kernels() const;
-  /// Makes the graph ready again, `times` times.
+  /// Prepares the graph again, `times` times.
   Preparation prepare_again(int times) const;
 
-  /// Fills every arena with NaNs, so that reading before writing shows in the outputs.
+  /// Fills every arena with NaN, so that reads before writes show in the outputs.
   void poison();
   /// Both wait until the GPU has done it.
   void upload(const View& view, const Tensor& tensor);
@@ -60,7 +60,7 @@ class CapturedProgram {
 
   /// GPU of device 0, which launches the graph.
   int gpu() const { return devices_.front()->gpu(); }
-  /// Where a view lies, for kernels of that GPU; can they get there?
+  /// Address of a view, for kernels of that GPU.
   DenseSlice slice(const View& view) const;
   bool reaches(const View& view) const;
 

@@ -1,4 +1,4 @@
-// What all programs on one GPU share.
+// State shared by all programs on one GPU.
 #pragma once
 
 #include <string>
@@ -22,17 +22,16 @@ class DeviceContext {
   ClockMonitor& clocks() { return clocks_; }
   /// Stream `index` of this GPU, made on first use.
   cudaStream_t stream(int index);
-  /// Memory for short-lived programs, filled with small random numbers of the precision; grown as
-  /// needed; one program at a time.
+  /// Scratch memory for short-lived programs, filled with small random numbers of the precision. Grows as needed; used
+  /// by one program at a time.
   void* scratch(std::size_t bytes);
-  /// Random weights at the next place of a pool larger than the L2 cache, for timing: a kernel whose
-  /// weights are read again and again from the cache would seem faster than it is in a network.
+  /// Random weights at the next position of a pool larger than the L2 cache, for timing. A kernel that reads the same
+  /// weights from the cache every time would seem faster than in a network.
   const void* next_weights(std::size_t bytes);
-  /// Enqueues on stream 0 what happens between two uses of the same weights in a network: `weights`
-  /// bytes of others go through the L2 cache, then the first `activations` bytes of the scratch memory
-  /// come into it.
+  /// Enqueues on stream 0 what happens in a network between two uses of the same weights: `weights` bytes of other
+  /// data pass through the L2 cache, then the first `activations` bytes of the scratch memory are read into it.
   void pass_through_cache(std::size_t weights, std::size_t activations);
-  /// Runs the GPU for a while, so that its clocks have risen before something is measured.
+  /// Keeps the GPU busy for a while, so that its clocks rise before a measurement.
   void warm_up();
 
  private:

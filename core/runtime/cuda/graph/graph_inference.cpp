@@ -17,7 +17,7 @@ class GraphInference final : public CudaInference {
           throw Error("model '" + graph.name() + "': an input or output is on GPU " +
                       std::to_string(program.buffers[view.buffer].device) +
                       " of the schedule, whose memory the first one cannot access; use a schedule for one GPU");
-    // Zeros in what pads them, for good: nobody else writes there.
+    // The padding stays zero, because nothing else writes there.
     const DeviceScope scope(captured_->gpu());
     stream_ = make_stream();
     for (std::size_t i = 0; i < inputs().size(); ++i) {

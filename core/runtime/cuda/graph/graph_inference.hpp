@@ -1,4 +1,4 @@
-// CudaInference by a captured program.
+// CudaInference using a captured program.
 #pragma once
 
 #include <memory>

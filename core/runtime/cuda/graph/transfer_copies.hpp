@@ -9,16 +9,16 @@
 
 namespace opsched {
 
-/// The copies of a transfer step from one address to another, those of its views. A copy is equal pieces, contiguous in
-/// themselves, equally far apart: images, channels of an image, or pixels of a slice of channels. Where only some rows
-/// of the images go, each image is a copy of its own.
+/// The copies of a transfer step between two addresses, for its views. A copy consists of equal, contiguous, equally
+/// spaced pieces: images, channels of an image, or pixels of a channel slice. If only some rows of the images are
+/// transferred, each image is a separate copy.
 std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, Precision precision,
                                       char* target_address, const char* source_address);
 
-// A message between processes is the values of a view, dense.
+// A message between processes contains the values of a view, densely packed.
 
 std::size_t message_bytes(const Program& program, const View& view, Precision precision);
-/// Does the view lie as its message?
+/// Does the view have the same layout as its message?
 bool is_dense(const Program& program, const View& view, Precision precision);
 /// The copies of a view at `address` into its message at `dense`.
 std::vector<PeerCopy> packing_copies(const Program& program, const View& view, Precision precision, const char* address,

@@ -1,4 +1,4 @@
-// Packed weights on a GPU, shared by every schedule of a graph.
+// Packed weights on a GPU, shared by all schedules of a graph.
 #pragma once
 
 #include <map>
@@ -13,13 +13,13 @@
 
 namespace opsched {
 
-/// Weights of one graph and seed. Schedules differ in placement, seldom in kernels, so what one
-/// schedule packed serves the next. They stay until the store goes.
+/// Weights of one graph and seed. Schedules differ in placement but rarely in kernels, so packed weights can be
+/// reused. They are kept until the store is destroyed.
 class WeightStore {
  public:
   WeightStore(Graph graph, std::uint64_t seed) : graph_(std::move(graph)), seed_(seed) {}
 
-  /// Packed for this kernel on this GPU; uploaded on first use.
+  /// Packed for this kernel on this GPU; uploaded at first use.
   const void* get(const Step& step, const Kernel& kernel, DeviceContext& device);
 
  private:

@@ -38,7 +38,7 @@ class ClusterSum {
   __device__ __forceinline__ ClusterSum(std::uint64_t& counter, float4* received, int block, int blocks)
       : counter_(shared_address(&counter)), received_(received), block_(block), blocks_(blocks) {}
 
-  /// By all threads, once the block needs what lies at `received` no more, behind a barrier of the block. The others
+  /// Called by all threads once the block no longer needs the data at `received`, after a block barrier. The others
   /// may send from then on.
   __device__ __forceinline__ void ready() const {
 #if __CUDA_ARCH__ >= 900

@@ -40,8 +40,8 @@ __device__ __forceinline__ Result result_at(const Params& params, int pixel) {
   return {image, at, static_cast<int>(y) * g.stride_h - g.pad_h, x * g.stride_w - g.pad_w};
 }
 
-/// Neighbouring threads do neighbouring channels of the same pixels: what they read of the input is the same, what
-/// they read of the weights lies side by side.
+/// Neighbouring threads compute neighbouring channels of the same pixels: they read the same input, and adjacent
+/// weights.
 template <class T>
 __global__ void direct_nhwc(const T* __restrict__ input, const T* __restrict__ weights, T* __restrict__ output,
                             const __grid_constant__ Params params) {

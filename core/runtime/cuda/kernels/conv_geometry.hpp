@@ -1,4 +1,4 @@
-// A dense convolution as the project's own kernels see it.
+// A dense convolution as seen by our own kernels.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,10 @@
 
 namespace opsched {
 
-/// As a matrix product: out[pixel][k] = act(bias[k] + sum over (r, s, c) of weight * pre(input)), where pre(x) is x, or
-/// its factor * x + its bias of channel c, and then perhaps ReLU.
-/// Padding at the end needs no number: p and q say where windows end. Strides in elements; NCHW rows and NHWC pixels of
-/// a row lie as slice_layout() puts them.
+/// As a matrix product: out[pixel][k] = act(bias[k] + sum over (r, s, c) of weight * pre(input)), where pre(x) is x,
+/// or factor * x + bias of channel c, optionally followed by ReLU. Padding at the end needs no parameter, because p
+/// and q give the number of windows. Strides in elements; NCHW rows and NHWC pixels of a row are laid out by
+/// slice_layout().
 struct ConvGeometry {
   int batch = 1;
   int c = 0, h = 0, w = 0;  ///< input
@@ -24,8 +24,8 @@ struct ConvGeometry {
   int dilation_h = 1, dilation_w = 1;
 };
 
-/// How the product is cut: a block computes `rows` output channels of `columns` pixels; `splits` blocks
-/// (a cluster, so 1 before sm_90) share the sum between them.
+/// How the product is tiled: a block computes `rows` output channels of `columns` pixels; `splits` blocks (a cluster,
+/// so 1 before sm_90) divide the sum.
 struct ConvTile {
   int rows = 0, columns = 0, splits = 1;
   bool operator==(const ConvTile&) const = default;

@@ -35,19 +35,19 @@ struct Params {
 
 /// Factors and biases of so many channels.
 constexpr int affine_bytes(int channels) { return channels * static_cast<int>(sizeof(AffineOf)); }
-/// Those of all steps lie behind the bias.
+/// Those of all steps are stored after the bias.
 __device__ __forceinline__ const char* affine_of(const Params& params) {
   return reinterpret_cast<const char*>(params.bias + params.rows_padded);
 }
 
 constexpr int pitch_of(int columns) { return columns + 4; }  // of a partial tile, floats
 
-/// Partial tiles of all teams, bytes; what other blocks send lies behind them.
+/// Partial tiles of all teams, bytes; data from other blocks follows.
 constexpr int partial_bytes(int rows, int columns, int slices) { return slices * rows * pitch_of(columns) * 4; }
 
-/// Tile of BM pixels x BN output channels on WM x WN warps; `Vector` bytes are fetched at once.
-/// `Slices` teams of WM x WN warps take turns at the steps, each with a partial tile of its own: more
-/// warps to hide latency behind. `Affine`: behind the weights of a step come the factors and biases of its channels.
+/// Tile of BM pixels x BN output channels on WM x WN warps; `Vector` bytes are fetched at once. `Slices` teams of WM x
+/// WN warps alternate steps, each with its own partial tile, which gives more warps to hide latency. `Affine`: the
+/// factors and biases of a step's channels follow its weights.
 template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector, bool Affine = false>
 __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Params params) {
   constexpr int kTeam = WM * WN * 32, kThreads = Slices * kTeam;
@@ -102,8 +102,8 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
       for (int i = tid * 16; i < kAffineBytes; i += kTeam * 16)
         native::copy_async<16>(b + BN * kRowBytes + i, affine_of(params) + step * kAffineBytes + i);
   };
-  // Where the next step lies: its tap, as a distance (r, s) from the corner, and its part of the channels. Steps come
-  // in order, so nothing is divided.
+  // Position of the next step: its tap, as a distance (r, s) from the corner, and its part of the channels. Steps are
+  // in order, so no division is needed.
   int r = begin / params.depth_tiles / g.s, s = begin / params.depth_tiles - r * g.s;
   r *= g.dilation_h, s *= g.dilation_w;
   int part = begin % params.depth_tiles;
@@ -260,7 +260,7 @@ int steps_of(const ConvGeometry& g, Precision precision) {
   return g.r * g.s * (round_up(g.c, depth) / depth);
 }
 
-/// Where the bias lies in packed weights.
+/// Offset of the bias in packed weights.
 std::size_t bias_at(const ConvGeometry& g, Precision precision) {
   return std::size_t(round_up(g.k, kRowPad)) * steps_of(g, precision) * kRowBytes;
 }

@@ -33,9 +33,9 @@ __device__ __forceinline__ void prepare_all(unsigned (&x)[N][4], bool relu, T ki
 /// Factor and bias of a channel; of a step's channels they lie side by side in shared memory.
 using AffineOf = float2;
 
-/// The same behind an affine layer, of numbers that ldmatrix has loaded from the left side: chunks k and k + 1 of a
-/// tile. A thread has one word of each; in fp16 that is two channels. The layer is computed in fp32 and rounded once,
-/// as a pass of its own would be. Its ReLU is a `least` of 0, else -infinity.
+/// The same with an affine layer, on values that ldmatrix has loaded from the left side: chunks k and k + 1 of a tile.
+/// A thread has one word of each, which is two channels in fp16. The layer is computed in fp32 and rounded once, like
+/// in a separate pass. Its ReLU is a `least` of 0, otherwise -infinity.
 template <int N>
 __device__ __forceinline__ void prepare_affine(unsigned (&x)[N][4], const AffineOf* of, int k, float least, float) {
 #pragma unroll

@@ -1,10 +1,11 @@
-// A block keeps all that it reads in shared memory: its patch of the input, every pixel once however many
-// taps read it, and the weights of its output channels. So there is one wait for memory, not one a step: at
-// batch 1 a small convolution is mostly waiting.
+// A block keeps all its input in shared memory: its patch of the input, with every pixel stored once however many
+// taps read it, and the weights of its output channels. There is then one wait for memory instead of one per step; at
+// batch 1 a small convolution mostly waits.
 //
-// A step of the matrix units takes 32 bytes of the sum. Of a wide input these are channels of one tap. A
-// first layer has three channels, and would multiply mostly zeros: there a pixel becomes four channels, and
-// a step takes four (fp16) or two (tf32) neighbouring taps of a row.
+// A tensor core step takes 32 bytes of the sum. For a wide input these are channels of one tap. A first layer has
+// three
+// channels and would mostly multiply zeros. There a pixel becomes four channels, and a step takes four (fp16) or two
+// (tf32) neighbouring taps of a row.
 
 #include <algorithm>
 #include <array>
@@ -262,7 +263,7 @@ void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* we
   const int per_word = half ? 2 : 1, per_step = kStepWords * per_word;  // elements
   std::memset(packed, 0, conv_patch_weight_bytes(g, precision));
   for (int k = 0; k < g.k; ++k) {
-    // Where channel k stands: tile `tile` of its group, column `column`; see the kernel's last part.
+    // Position of channel k: tile `tile` of its group, column `column`; see the kernel's last part.
     const int at = k % kGroup, tile = at % 8 / 2, column = at / 8 * 2 + at % 2;
     for (int r = 0; r < g.r; ++r)
       for (int s = 0; s < g.s; ++s)

@@ -1,5 +1,5 @@
-// Own tf32 and fp16 convolution that holds its patch of the input and its weights in shared memory (NHWC,
-// on the matrix units): for windows of several taps over few to some dozen channels, and for first layers.
+// Our tf32 and fp16 convolution that keeps its input patch and weights in shared memory (NHWC, tensor cores), for
+// windows of several taps over a few to some dozen channels, and for first layers.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -13,26 +13,26 @@
 
 namespace opsched {
 
-/// Up to so many input channels any alignment will do; beyond, the channels must fill 16 bytes, and every
-/// pixel must be aligned to 16.
+/// Up to this many input channels, any alignment works; beyond, the channels must fill 16 bytes, and every pixel must
+/// be aligned to 16.
 constexpr int kConvThinChannels = 4;
 
-/// How the work is cut: a block of `warps` warps computes `channels` output channels of 16 columns of
-/// `warps` x `rows` output rows.
+/// How the work is tiled: a block of `warps` warps computes `channels` output channels of 16 columns of `warps` x
+/// `rows` output rows.
 struct PatchTile {
   int channels = 0, rows = 0, warps = 0;
 };
-/// Tiles that were compiled and fit the problem.
+/// Compiled tiles that fit the problem.
 std::vector<PatchTile> conv_patch_tiles(const ConvGeometry& g, Precision precision);
 
-/// Packed weights: in the order in which threads hand them to the matrix units, then the bias as floats.
-/// Precision: tf32 or fp16.
+/// Packed weights, in the order in which threads pass them to the tensor cores, then the bias as floats. Precision:
+/// tf32 or fp16.
 std::size_t conv_patch_weight_bytes(const ConvGeometry& g, Precision precision);
 void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* weight, const float* bias,
                      std::byte* packed);
 
-/// Launches on the current device. `output_alignment`: bytes that every pixel of the output slice is
-/// aligned to. Throws Error for a tile that conv_patch_tiles does not list, or where CUDA refuses.
+/// Launches on the current device. `output_alignment`: alignment in bytes of every pixel of the output slice. Throws
+/// Error for a tile that conv_patch_tiles does not list, and on CUDA errors.
 void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTile& tile, int output_alignment,
                        const void* input, void* output, const void* packed, cudaStream_t stream);
 

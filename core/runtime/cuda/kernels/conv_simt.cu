@@ -1,6 +1,6 @@
-// Implicit matrix product with small tiles, and the sum over input channels split over the blocks of
-// a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU by itself. Large tiles,
-// where a thread has more arithmetic for each read, for large batches.
+// Implicit matrix product with small tiles. The sum over input channels is split over the blocks of a cluster, because
+// at batch 1 a convolution has too few output tiles to fill a large GPU. For large batches there are large tiles, with
+// more arithmetic per read in each thread.
 #include <cooperative_groups.h>
 #include <cuda_pipeline_primitives.h>
 
@@ -24,8 +24,8 @@ constexpr int kStages = 3;      // tile steps in flight
 constexpr int kRowPad = 64;     // of weights
 constexpr int kMostRows = 128;  // of a tile; weights are followed by so many more that may be read, and are not used
 
-/// How the kernel reads its input. Few channels make a sum over taps and channels in one (flat): taken tap by
-/// tap, most of a step would be padding. Affine: behind the tiles of a step come factors and biases of its channels.
+/// How the kernel reads its input. For few channels, the sum runs over taps and channels together (flat), because most
+/// of a step per tap would be padding. Affine: the factors and biases of a step's channels follow its tiles.
 enum class Input { plain, pre_relu, flat, affine };
 
 /// A summand's place from the corner of a pixel's window.
@@ -55,8 +55,8 @@ __host__ __device__ constexpr int shared_floats(int rows, int columns, int slice
   return slices * (steps > result ? steps : result);
 }
 
-/// Tile of BM channels x BN pixels; a thread computes TM x TN of them. `Slices` teams of threads take
-/// turns at the steps, each with a partial tile of its own: more warps to hide latency behind.
+/// Tile of BM channels x BN pixels; a thread computes TM x TN of them. `Slices` teams of threads alternate steps, each
+/// with its own partial tile, which gives more warps to hide latency.
 template <int BM, int BN, int TM, int TN, int Slices, Input In>
 __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel(const Params params) {
   constexpr int kTeam = (BM / TM) * (BN / TN), kThreads = Slices * kTeam;
@@ -295,7 +295,7 @@ int depth_of(const ConvGeometry& g) { return is_flat(g) ? g.c : round_up(g.c, kD
 
 int steps_of(const ConvGeometry& g) { return round_up(g.r * g.s * depth_of(g), kDepth) / kDepth; }
 
-/// Where the bias lies in packed weights, in floats.
+/// Offset of the bias in packed weights, in floats.
 std::size_t bias_at(const ConvGeometry& g) { return std::size_t(steps_of(g)) * kDepth * round_up(g.k, kRowPad); }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Own fp32 convolution (NCHW, no matrix units).
+// Our fp32 convolution (NCHW, no tensor cores).
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -11,19 +11,19 @@
 
 namespace opsched {
 
-/// Tiles that the kernel was compiled for, splits left at 1.
+/// Compiled tiles, with splits left at 1.
 std::vector<ConvTile> conv_simt_tiles();
-/// Splits that make sense for this problem on a GPU with so many multiprocessors.
+/// Useful splits for this problem on a GPU with this many multiprocessors.
 std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, int multiprocessors, bool clusters);
 
 /// Packed weights: [tap r, s][channel in, padded unless there are few][channel out, padded], then the bias, padded;
-/// then factor and bias of each input channel, of an affine layer.
+/// then, with an affine layer, factor and bias of each input channel.
 std::size_t conv_simt_weight_bytes(const ConvGeometry& g);
-/// The order of the packed weights; few channels have one of their own.
+/// The order of the packed weights; problems with few channels use a different one.
 const char* conv_simt_weight_format(const ConvGeometry& g);
 void conv_simt_pack(const ConvGeometry& g, const ConvWeights& weights, std::byte* packed);
 
-/// Launches on the current device. Throws Error where CUDA refuses.
+/// Launches on the current device. Throws Error on CUDA errors.
 void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* input, float* output,
                       const void* packed, cudaStream_t stream);
 

@@ -1,5 +1,5 @@
-// Copies from global to shared memory that run beside the thread. <cuda_pipeline_primitives.h> has the same, but
-// turns a number of bytes that is known only at run time into a tree of branches.
+// Asynchronous copies from global to shared memory. <cuda_pipeline_primitives.h> offers the same, but compiles a size
+// that is known only at run time into a tree of branches.
 #pragma once
 
 namespace opsched::native {
@@ -9,8 +9,8 @@ __device__ __forceinline__ unsigned shared_address(const void* p) {
   return static_cast<unsigned>(__cvta_generic_to_shared(p));
 }
 
-/// Copies the first `used` of Bytes (4, 8 or 16) bytes to the shared address `to` and zeros behind them. Both are
-/// aligned to Bytes; nothing is read where `used` is 0.
+/// Copies the first `used` of Bytes (4, 8 or 16) bytes to the shared address `to`, followed by zeros. Both are aligned
+/// to Bytes; nothing is read if `used` is 0.
 template <int Bytes>
 __device__ __forceinline__ void copy_async(unsigned to, const void* from, int used = Bytes) {
   if constexpr (Bytes == 16)
@@ -23,7 +23,7 @@ __device__ __forceinline__ void copy_async(unsigned to, const void* from, int us
 /// What the thread has begun to copy since the last call is one group.
 __device__ __forceinline__ void close_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
-/// Waits until at most so many of the thread's latest groups are under way.
+/// Waits until at most this many of the thread's latest groups are in flight.
 template <int Groups>
 __device__ __forceinline__ void await_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(Groups) : "memory");

@@ -1,4 +1,4 @@
-// Between a caller's dense tensors and slices of a program's buffers.
+// Copies between a caller's dense tensors and slices of a program's buffers.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -19,7 +19,7 @@ struct DenseSlice {
 };
 
 /// Enqueues `slice` = `dense`, or the reverse, on a stream of the current device, which must be able to access both.
-/// `dense`: float32, batch x channels x height x width. Throw Error where CUDA refuses.
+/// `dense`: float32, batch x channels x height x width. Throws Error on CUDA errors.
 void enqueue_from_dense(const float* dense, const DenseSlice& slice, cudaStream_t stream);
 void enqueue_to_dense(const DenseSlice& slice, float* dense, cudaStream_t stream);
 

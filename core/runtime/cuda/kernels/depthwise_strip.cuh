@@ -68,7 +68,7 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
   const bool active = vector < args.channel_vectors && x0 < g.ow && y < g.oh;
   const std::int64_t n = blockIdx.z;
 
-  // Weights of a small window are converted once, where a row of them serves several rows of outputs.
+  // Weights of a small window are converted once if a row of them is used for several output rows.
   constexpr bool kConverted = sizeof(T) == 2 && K == 3 && R > 1;
   Vec<T, V> w[K * K];
   float factors[kConverted ? K * K : 1][V];

@@ -37,8 +37,8 @@ __global__ void gather_kernel(const __grid_constant__ Sources sources, T* out, s
   store<T, V>(out + row * out_stride + col, sum);
 }
 
-/// Rows are (image, channel) in NCHW, where a row has one bias, and pixels in NHWC. A thread does `Each`
-/// vectors, a block's threads apart.
+/// Rows are (image, channel) in NCHW, with one bias per row, and pixels in NHWC. A thread computes `Each` vectors,
+/// spaced by the number of threads in a block.
 template <class T, int V, bool kChannelsLast, int Each, Known kAct>
 __global__ void bias_act_kernel(const T* in, std::int64_t in_stride, const float* bias, T* out, std::int64_t out_stride,
                                 std::int64_t out_plane, FastDiv row_vectors, FastDiv channels, std::uint32_t total,

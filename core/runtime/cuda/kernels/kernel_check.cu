@@ -68,7 +68,7 @@ struct CheckArgs {
   int samples;
 };
 
-/// Not inlined: nothing hurries here, and compilers take long over so many functions.
+/// Not inlined: speed does not matter here, and compiling many inlined functions takes long.
 __device__ __noinline__ double activated(const Activation& act, double x) {
   switch (act.kind) {
     case Activation::none:
@@ -184,7 +184,7 @@ __device__ double resized(const native::Sources& sources, const CheckArgs& a, st
   return result;
 }
 
-/// What the activation behind it is given.
+/// Input of the activation that follows.
 template <class T>
 __device__ double expected_before(const native::Sources& sources, const CheckArgs& a, std::int64_t n, int k, int y,
                                   int x) {
@@ -244,7 +244,7 @@ __global__ void compare_kernel(const __grid_constant__ native::Sources sources, 
     const double before = expected_before<T>(sources, a, n, k, y, x), want = activated(a.post, before);
     const double got = native::to_float(out[a.out.at(n, k, y, x)]);
     difference = (got - want) * (got - want);
-    // Where a ReLU leaves next to nothing, rounding is large beside it: what it was given counts.
+    // If a ReLU leaves almost nothing, rounding is large in comparison, so its input counts.
     norm = a.post.kind == Activation::relu ? before * before : want * want;
   }
   add_up(difference, &verdict->difference);

@@ -1,4 +1,4 @@
-// Device code for trying kernels out: random data, and a plain reference at sampled points.
+// Device code for checking kernels: random data, and a plain reference at sampled points.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -13,7 +13,7 @@ namespace opsched::kernel_check {
 /// Fills `count` elements (float, or half) with numbers uniform in [-sqrt 3, sqrt 3): variance 1.
 void fill_random(cudaStream_t stream, void* data, std::int64_t count, bool half, std::uint32_t seed);
 
-/// What check() finds. All zero before.
+/// Result of check(). All zero before.
 struct Verdict {
   double difference = 0, norm = 0;  ///< sums of squares over the sampled points
   unsigned long long nans = 0;      ///< in the whole range looked at
@@ -24,9 +24,9 @@ struct Weights {
   const float *weight, *bias, *input_factor, *input_bias;
 };
 
-/// Adds up to `verdict` (device memory): the difference between `out` and the problem computed in
-/// double at about `samples` points, from the same inputs and from fp32 weights; and the NaNs among `range_count`
-/// elements from `range` on.
+/// Adds to `verdict` (device memory): the difference between `out` and the problem computed in double at about
+/// `samples` points, from the same inputs and fp32 weights; and the number of NaNs among `range_count` elements from
+/// `range` on.
 void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const Weights& weights,
            const void* out, const void* range, std::int64_t range_count, int samples, Verdict* verdict);
 

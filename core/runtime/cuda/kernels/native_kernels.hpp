@@ -21,7 +21,7 @@ struct ResizeTap;  // resize_taps.hpp
 
 namespace opsched::native {
 
-/// Inputs that a kernel adds up as it reads them.
+/// Inputs that a kernel adds as it reads them.
 constexpr int kMaxSources = 32;
 struct Sources {
   struct Source {
@@ -32,16 +32,16 @@ struct Sources {
   int count = 0;
 };
 
-/// The activations that every convolution of ours ends in by itself. The others would make many kernels larger for
-/// few networks; they are a pass of their own over the result.
+/// Activations that all our convolutions can apply themselves. The others would make many kernels larger for few
+/// networks, so they are a separate pass over the result.
 constexpr bool is_light(const Activation& act) {
   return act != Activation::tanh && act != Activation::elu && act != Activation::gelu && act != Activation::softplus;
 }
-/// Those that every kernel can apply to its input as it reads it.
+/// Activations that every kernel can apply to its input as it reads it.
 constexpr bool is_plain(const Activation& act) { return act == Activation::none || act == Activation::relu; }
 
-/// The geometry of a window operator on a batch. Padding at the end needs no number: the output's size says where
-/// windows end, and what lies outside of the input is not read.
+/// Geometry of a window operator on a batch. Padding at the end needs no parameter: the output size gives the number
+/// of windows, and elements outside the input are not read.
 struct Window {
   int n, c, h, w;  ///< input
   int oh, ow;      ///< output height and width
@@ -50,8 +50,8 @@ struct Window {
   std::int64_t in_plane, out_plane;  ///< NCHW: of every input, of the output
 };
 
-/// Bytes moved at a time in gathers, epilogues and pools: a vector of `vector` elements; every
-/// address, stride and inner extent must be a multiple of it.
+/// Bytes moved at once in gathers, epilogues and pools: a vector of `vector` elements. Every address, stride and inner
+/// extent must be a multiple of it.
 struct GatherCall {
   TensorFormat layout;
   bool half;
@@ -74,16 +74,17 @@ struct PoolCall {
   PoolType type;
   bool count_padding;
   Activation pre;     ///< is_plain
-  float divisor = 1;  ///< of a global average: pixels, also those that are not there
+  float divisor = 1;  ///< for a global average: number of pixels, including missing ones
 };
 void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride);
 
-/// How a depthwise convolution is cut into threads.
+/// How a depthwise convolution is divided among threads.
 struct DepthwiseVariant {
   enum class Kind {
-    tiled,    ///< NCHW float, square 3, 5, 7 with stride 1 or 2: input tile in shared memory; a thread does `rows` rows
-    strip,    ///< NHWC, same kernels: a thread does `vector` channels of `cols` neighbouring pixels of `rows` rows
-    generic,  ///< anything: a thread does `vector` channels (1 in NCHW) of an output pixel
+    /// NCHW float, square 3, 5, 7 with stride 1 or 2: input tile in shared memory; a thread computes `rows` rows.
+    tiled,
+    strip,    ///< NHWC, same kernels: a thread computes `vector` channels of `cols` neighbouring pixels of `rows` rows
+    generic,  ///< general: a thread computes `vector` channels (1 in NCHW) of an output pixel
   };
   Kind kind = Kind::generic;
   int rows = 1;       ///< tiled: 1, 2 or 4; strip: 1; also 4 if the stride is 1 and vector * cols = 8
@@ -99,13 +100,13 @@ struct DepthwiseCall {
   bool sum;  ///< several inputs
   DepthwiseVariant variant;
 };
-/// Can this variant do it? (The caller checks that vectors are aligned.)
+/// Does this variant support it? (The caller checks the alignment of vectors.)
 bool supports(const DepthwiseCall& call);
 /// Weights: [c][kh][kw] in NCHW, [kh][kw][c] in NHWC, elements as the tensors'; bias is float.
 void depthwise(cudaStream_t stream, const DepthwiseCall& call, const Sources& sources, const void* weights,
                const float* bias, void* out, std::int64_t out_stride);
 
-/// A factor of a product: where it begins, and its strides along the axes of a call; 0 where it is repeated.
+/// A factor of a product: its start, and its strides along the axes of a call (0 where it is broadcast).
 struct Factors {
   struct Factor {
     const void* data;

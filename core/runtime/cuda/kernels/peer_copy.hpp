@@ -7,7 +7,7 @@
 
 namespace opsched {
 
-/// `rows` pieces of `width` bytes, `pitch` bytes apart; on any GPUs that can access each other.
+/// `rows` pieces of `width` bytes, `pitch` bytes apart, on any GPUs that can access each other's memory.
 struct PeerCopy {
   void* target = nullptr;
   const void* source = nullptr;
@@ -20,9 +20,9 @@ enum class CopyMethod { engine, kernel };
 
 /// How tensors travel between the GPUs of a schedule.
 struct CopyRoute {
-  bool through_host = false;  ///< by way of pinned host memory, as some GPUs cannot access each other's
-  /// Bytes from and up to which the kernel is the faster method: it starts sooner, the engine moves more a second.
-  /// transfer_timer.hpp measures them; where nothing was measured, the kernel takes what is small.
+  bool through_host = false;  ///< through pinned host memory, if some GPUs cannot access each other's memory
+  /// Range of sizes in bytes for which the kernel is faster: it starts sooner, but the copy engine has the higher
+  /// bandwidth. Measured by transfer_timer.hpp; without measurements, the kernel copies small tensors.
   std::size_t kernel_from = 0, kernel_limit = std::size_t{1} << 20;
 
   CopyMethod method(std::size_t bytes) const {
@@ -30,7 +30,7 @@ struct CopyRoute {
   }
 };
 
-/// Enqueues the copy on a stream of the current device. Throws Error where CUDA refuses.
+/// Enqueues the copy on a stream of the current device. Throws Error on CUDA errors.
 void enqueue_copy(const PeerCopy& copy, CopyMethod method, cudaStream_t stream);
 
 struct StreamOfGpu {
@@ -38,8 +38,8 @@ struct StreamOfGpu {
   cudaStream_t stream;
 };
 
-/// Enqueues the copy in two steps, from the source's GPU to `staging` (pinned, bytes() long) and from
-/// there on. It begins when `to` gets there; `from` may be any stream of the source's GPU.
+/// Enqueues the copy in two steps, from the source's GPU to `staging` (pinned, bytes() long) and from there to the
+/// destination. It starts when `to` reaches it; `from` may be any stream of the source's GPU.
 void enqueue_copy_through_host(const PeerCopy& copy, void* staging, const StreamOfGpu& from, const StreamOfGpu& to);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// The part of cuDNN's graph API (version 9, C back end) that convolutions need, with owners.
+// The part of cuDNN's graph API (version 9, C back end) needed for convolutions, with owners.
 #pragma once
 
 #include <cudnn.h>
@@ -61,8 +61,8 @@ class Descriptor {
   std::shared_ptr<void> handle_;
 };
 
-/// How an engine is told to work: its number, its knobs, and how many multiprocessors it aims at (0: all).
-/// As text "38:2=1,5=0", "38:2=1,5=0@66".
+/// Configuration of an engine: its number, its knobs, and the number of multiprocessors it targets (0: all). As text
+/// "38:2=1,5=0", "38:2=1,5=0@66".
 struct EngineChoice {
   std::int64_t engine = 0;
   std::vector<std::pair<int, std::int64_t>> knobs;
@@ -73,14 +73,13 @@ std::string to_string(const EngineChoice& choice);
 /// Throws Error if the text is not what to_string gives.
 EngineChoice parse_engine_choice(const std::string& text);
 
-/// How many engines are wanted: in all, and of those that cuDNN compiles when a plan is built.
+/// Requested number of engines: in total, and of those compiled when a plan is built.
 struct Most {
   int all = 0, compiled = 0;
 };
 
-/// Engines that the heuristics of `mode` propose for a finalized operation graph, best first, less
-/// those with a numerical note in `unwanted`. Empty if the mode knows none for so many `multiprocessors`
-/// (0: all).
+/// Engines that the heuristics of `mode` propose for a finalized operation graph, best first, without those that have
+/// a numerical note in `unwanted`. Empty if the mode has none for this number of `multiprocessors` (0: all).
 std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_t mode, Most most,
                                   std::span<const cudnnBackendNumericalNote_t> unwanted,
                                   std::int32_t multiprocessors = 0);

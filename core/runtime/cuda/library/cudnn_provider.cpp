@@ -221,8 +221,8 @@ bool is_wide(const TensorLayout& t, int element) {
   return t.alignment >= 16 && fits(t.n) && fits(t.c) && fits(t.h) && fits(t.w);
 }
 
-/// Can cuDNN do the activation behind a convolution? Its kernels for others than ReLU store 16 bytes at a time whatever
-/// the output's layout says (cuDNN 9.19).
+/// Can cuDNN apply the activation after a convolution? Except for ReLU, its kernels store 16 bytes at a time whatever
+/// the output's layout (cuDNN 9.19).
 bool can_fuse(const Problem& problem) {
   const Activation& act = std::get<Conv2d>(problem.layer).act;
   if (is_classic(act)) return true;

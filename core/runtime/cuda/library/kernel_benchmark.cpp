@@ -25,7 +25,7 @@ std::int64_t extent(const TensorLayout& t, const Shape& s, int batch) {
   return (batch - 1) * t.n + (s.c - 1) * t.c + (s.h - 1) * t.h + (s.w - 1) * t.w + 1;
 }
 
-/// A tensor in memory of its own, at an address that is a multiple of its alignment and no more.
+/// A tensor in separate memory, at an address with exactly its alignment.
 struct Placed {
   DeviceBuffer memory;
   std::byte* address = nullptr;

@@ -1,4 +1,4 @@
-// Benchmarks of single kernels: are they right, and how fast are they?
+// Correctness checks and benchmarks of single kernels.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace opsched {
 
-/// Where kernels are benchmarked: a stream, and memory larger than the L2 cache to push weights out of it.
+/// Environment for benchmarks: a stream, and memory larger than the L2 cache to evict weights.
 class BenchmarkContext {
  public:
   BenchmarkContext();
@@ -27,23 +27,23 @@ class BenchmarkContext {
   DeviceBuffer flush_;
 };
 
-/// One problem with random tensors. Inputs are in the cache when a kernel starts, as they are in a
-/// network, weights are not: every launch in a row reads its own copy.
+/// One problem with random tensors. As in a network, inputs are in the cache when a kernel starts and weights are not:
+/// each launch in a row reads a different copy of the weights.
 class KernelBenchmark {
  public:
-  /// `workspace_bytes`: the most that any of the kernels needs.
+  /// `workspace_bytes`: the maximum over the kernels.
   KernelBenchmark(const Problem& problem, const BenchmarkContext& context, std::size_t workspace_bytes = 0);
   ~KernelBenchmark();
 
-  /// Runs once on poisoned memory and compares with a plain reference. Throws Error if an output was
-  /// not written, if something else was, or if the error is above kernel_tolerance().
+  /// Runs once on poisoned memory and compares with a plain reference. Throws Error if an output was not written, if
+  /// something else was, or if the error exceeds kernel_tolerance().
   double check(const Kernel& kernel);
-  /// ms of one launch after check(), for a first idea.
+  /// ms of one launch after check(), as a first estimate.
   double once(const Kernel& kernel);
-  /// Several launches in a CUDA graph, timed by events in the graph: a busy host does not make them longer.
+  /// Several launches in a CUDA graph, timed by events in the graph, so that a busy host does not affect them.
   class Series {
    public:
-    /// ms a launch and the memset of 4 bytes that follows it, of one run of the graph.
+    /// ms per launch including the memset of 4 bytes after it, for one run of the graph.
     double run(const BenchmarkContext& context) const;
 
    private:

@@ -1,8 +1,8 @@
 // The kernel library: the fastest known kernel for every problem on a GPU.
 //
-// Convolutions choose between cuDNN's engines, cuBLASLt and kernels of this project by measuring;
-// depthwise convolutions, pools and gathers are kernels of this project in the variant that measured
-// fastest. Choices are kept in a file, so that only the first run on a GPU measures.
+// For convolutions it measures cuDNN's engines, cuBLASLt and kernels of this project. Depthwise convolutions, pools
+// and gathers use this project's kernels in their fastest measured variant. Choices are stored in a file, so only the
+// first run on a GPU measures.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@
 
 namespace opsched {
 
-/// A kernel for one problem on one device. It holds no memory of a run, so that it may be launched on
-/// several streams at once, each launch with a workspace of its own.
+/// A kernel for one problem on one device. It holds no memory of a run, so it can be launched on several streams at
+/// once, with a separate workspace for each launch.
 class Kernel {
  public:
   virtual ~Kernel() = default;
@@ -28,21 +28,21 @@ class Kernel {
   std::size_t workspace_bytes() const { return workspace_bytes_; }
   /// Device memory for the weights; aligned to 256 bytes. 0 without weights.
   std::size_t weight_bytes() const { return weight_bytes_; }
-  /// The weights as the kernel reads them: weight_bytes() of them, to be copied to the device.
+  /// The weights in the kernel's format: weight_bytes() of them, to be copied to the device.
   virtual std::vector<std::byte> pack(const ConvWeights& weights) const = 0;
-  /// Enqueues the kernel; may be captured. `inputs`: the slices' own addresses, in the problem's order.
+  /// Enqueues the kernel; can be captured. `inputs`: addresses of the slices, in the problem's order.
   virtual void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
                       void* workspace) const = 0;
-  /// What runs: "cudnn/fused/38:2=1", "strip/v4/c2/t128".
+  /// Name of the kernel: "cudnn/fused/38:2=1", "strip/v4/c2/t128".
   virtual std::string describe() const = 0;
-  /// Kernels of one operator whose formats are equal pack its weights equally.
+  /// Kernels of one operator with equal formats pack its weights in the same way.
   virtual std::string weight_format() const = 0;
 
  protected:
   std::size_t workspace_bytes_ = 0, weight_bytes_ = 0;
 };
 
-/// How a problem's candidates measured, best first.
+/// Measurements of a problem's candidates, best first.
 struct Tuning {
   struct Candidate {
     std::string kernel;
@@ -54,42 +54,42 @@ struct Tuning {
   std::vector<Candidate> candidates;
 };
 
-/// The best candidate, and those that are worth a try beside others: they came close, or leave SMs free.
+/// The best candidate, and those worth trying in schedules: close to the best, or leaving SMs free.
 TunedKernel choice_of(const Tuning& tuning);
 
 class KernelLibrary {
  public:
-  /// `device`: CUDA's number of the GPU. `cache_file`: where choices are kept; empty: nowhere. The file
-  /// may hold choices for several devices and precisions; one written by another version of the
-  /// project or of cuDNN is ignored. `report` hears if the file cannot be read or written (tuning_cache.hpp).
+  /// `device`: CUDA device number. `cache_file`: where choices are stored; empty: nowhere. The file may hold choices
+  /// for several devices and precisions; files written by another version of the project or of cuDNN are ignored.
+  /// `report` is told if the file cannot be read or written (tuning_cache.hpp).
   using Report = std::function<void(const std::string&)>;
   KernelLibrary(int device, const std::string& cache_file, const Report& report = {});
   ~KernelLibrary();
   KernelLibrary(KernelLibrary&&) noexcept;
   KernelLibrary& operator=(KernelLibrary&&) noexcept;
 
-  /// Makes get() ready for these problems: what the cache knows is rebuilt, the rest is measured, then
-  /// written to the cache. `progress` hears lines for people; it may be empty. Throws Error naming the
-  /// problem if no kernel works. Do not run anything else on the device meanwhile.
+  /// Prepares get() for these problems: choices in the cache are rebuilt, and the others are measured and written to
+  /// the cache. `progress` gets status lines; may be empty. Throws Error naming the problem if no kernel works. Do not
+  /// run anything else on the device meanwhile.
   void prepare(std::span<const Problem> problems, const std::function<void(const std::string&)>& progress = {});
 
-  /// The kernel for a problem, prepared on the spot if need be. The kernel may outlive the library.
+  /// The kernel for a problem, prepared on demand. The kernel may outlive the library.
   std::shared_ptr<const Kernel> get(const Problem& problem);
 
-  // Other choices than the fastest alone; see kernel_refinement.hpp.
+  // Choices other than the fastest alone; see kernel_refinement.hpp.
 
-  /// The choice for a prepared problem, and where it comes from. Throws Error for others.
+  /// The choice for a prepared problem, and its origin. Throws Error for other problems.
   const TunedKernel& choice(const Problem& problem) const;
-  /// Keeps it in the cache, and get() returns its kernel from now on. Throws Error if it cannot be built.
+  /// Stores it in the cache, and makes get() return its kernel. Throws Error if it cannot be built.
   void choose(const Problem& problem, TunedKernel choice);
-  /// Keeps it in the cache; get() returns what it did.
+  /// Stores it in the cache without changing get().
   void remember(const Problem& problem, TunedKernel choice);
-  /// Builds a kernel by name and loads its code. Throws Error if it cannot do the problem.
+  /// Builds a kernel by name and loads its code. Throws Error if it does not support the problem.
   std::shared_ptr<const Kernel> build(const Problem& problem, const std::string& kernel);
-  /// get() returns this kernel for the problem, until the next call or the end of this object.
+  /// Makes get() return this kernel for the problem, until the next call or the end of this object.
   void use(const Problem& problem, std::shared_ptr<const Kernel> kernel);
 
-  /// What this object measured so far (not what it read from the cache).
+  /// Measurements of this object so far (not those read from the cache).
   const std::vector<Tuning>& tunings() const;
 
  private:

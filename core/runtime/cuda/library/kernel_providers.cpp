@@ -73,7 +73,7 @@ std::vector<std::string> list_kernels(const Problem& problem, const Site& site, 
   };
   std::vector<std::string> names;
   if (!conv || !sum) names = list(problem);
-  // A window reads an input several times; a sum of its own reads it once.
+  // A window reads an input several times; a separate sum reads it once.
   const bool pre = problem.affine || problem.pre != Activation::none;
   if (sum || !native::is_plain(problem.pre) || (pre && problem.kind == Step::Kind::resize) ||
       (conv && (pre || needs_dense_copy(problem))))

@@ -1,5 +1,5 @@
-// The providers of kernels. A kernel is named by a short text that, with its problem, says how to build
-// it again; the tuning cache keeps these names.
+// The providers of kernels. A kernel has a short name which, together with its problem, is enough to rebuild it. The
+// tuning cache stores these names.
 #pragma once
 
 #include <cublasLt.h>
@@ -20,7 +20,7 @@ namespace cudnn {
 class Handle;
 }
 
-/// What kernels need to know of the GPU, and the library handles that they share. Kernels keep it alive.
+/// What kernels need to know about the GPU, and shared library handles. Kernels keep it alive.
 struct KernelSite {
   explicit KernelSite(int device);
   ~KernelSite();
@@ -38,22 +38,22 @@ struct KernelSite {
 };
 using Site = std::shared_ptr<KernelSite>;
 
-/// Names of the kernels that may solve a problem. `builder` belongs to the calling thread. Nothing is
-/// compiled yet, so some may turn out not to build.
+/// Names of the kernels that may solve a problem. `builder` belongs to the calling thread. Nothing is compiled yet, so
+/// building some may fail.
 std::vector<std::string> list_kernels(const Problem& problem, const Site& site, const cudnn::Handle& builder);
-/// Builds a kernel by name. Throws Error if it cannot do the problem, or if there is none of this name.
+/// Builds a kernel by name. Throws Error if it does not support the problem or the name is unknown.
 std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& name, const Site& site,
                                      const cudnn::Handle& builder);
 
-/// Prefix of the names of kernels that first do what comes before the layer: the sum, the affine layer, the activation.
+/// Prefix of kernels that first compute what comes before the layer: the sum, the affine layer, the activation.
 inline const std::string kSumPrefix = "sum+";
-/// Prefix of those that do the activation after a convolution last, in a pass of its own.
+/// Prefix of kernels that apply the activation after a convolution in a separate pass.
 inline const std::string kActPrefix = "act+";
 
 /// `problem` with its first `count` inputs replaced by their sum in a dense tensor; with all of them,
 /// the affine layer and the activation before the layer have happened too.
 Problem after_sum(const Problem& problem, int count);
-/// The gather (of a product: the product; with an affine layer: that layer) that after_sum leaves to be done.
+/// The gather (for a product: the product; with an affine layer: that layer) that remains before after_sum.
 Problem sum_of(const Problem& problem, int count);
 /// Runs `sum` (a kernel for `sum_problem`, which is sum_of) into the workspace, then `rest` (one for after_sum).
 std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::shared_ptr<const Kernel> sum,
@@ -65,29 +65,29 @@ Problem act_of(const Problem& problem);
 /// Runs `first` (a kernel for before_act), then `act` (one for act_of).
 std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act);
 
-// The providers, each with a list and a build function.
+// The providers. Each has a list function and a build function.
 
 /// Depthwise convolutions, pools, gathers and products with up to native::kMaxSources inputs, and resizing of one.
 /// Before windows none or relu; any other activation only before depthwise convolutions of the generic variant.
 std::vector<std::string> list_native(const Problem& problem);
 std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& name);
 
-/// The project's dense convolutions; one input, none or relu before it, a light activation after it
-/// (native_kernels.hpp). They alone do an affine layer as they read.
+/// The project's dense convolutions: one input, none or relu before it, a light activation after it
+/// (native_kernels.hpp). Only these apply an affine layer as they read.
 std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name);
 
-/// Those that hold all they read in shared memory, in tf32 and fp16; the same before and after.
+/// Convolutions that keep all their input in shared memory, in tf32 and fp16; same restrictions.
 std::vector<std::string> list_patch_convs(const Problem& problem);
 std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name);
 
-/// Plain loops that do every convolution of one input with none or relu before it.
+/// Plain loops for every convolution of one input with none or relu before it.
 std::unique_ptr<Kernel> build_direct_conv(const Problem& problem, const std::string& name);
 inline const std::string kDirectConv = "direct";
 
-/// cuDNN's; one input, nothing before it. Those for a part of the multiprocessors come last.
+/// cuDNN: one input, nothing before it. Engines for a part of the multiprocessors come last.
 std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site, const cudnn::Handle& builder);
-/// Does this kernel use a part of the multiprocessors only, so that others can run beside it?
+/// Does this kernel use only a part of the multiprocessors, so that others can run at the same time?
 bool leaves_sms_free(const std::string& kernel);
 std::unique_ptr<Kernel> build_cudnn_conv(const Problem& problem, const std::string& name, const Site& site,
                                          const cudnn::Handle& builder);
@@ -109,7 +109,7 @@ std::unique_ptr<Kernel> build_channel_layer(const Problem& problem, const std::s
 /// A problem with one input, as the project's dense convolutions see it.
 ConvGeometry conv_geometry(const Problem& problem);
 
-/// Workspace that a kernel of a library may ask for: enough for cuDNN's Fourier transforms of large batches.
+/// Limit on the workspace of a library kernel: enough for cuDNN's Fourier transforms of large batches.
 constexpr std::size_t kMaxWorkspace = std::size_t{512} << 20;
 /// Bytes up to the next multiple of 256.
 constexpr std::size_t aligned(std::size_t bytes) { return round_up(bytes, 256); }
@@ -117,7 +117,7 @@ constexpr std::size_t aligned(std::size_t bytes) { return round_up(bytes, 256); 
 std::vector<std::string> split_name(const std::string& name);
 /// The number after a letter: "t128". Throws Error if it is not one.
 int name_number(const std::string& part, char letter);
-/// The one stride of a tensor that its shape leaves free: see native_kernels.hpp.
+/// The one stride of a tensor that does not follow from its shape: see native_kernels.hpp.
 std::int64_t free_stride(const TensorLayout& t, TensorFormat layout);
 /// Power of two of bytes, at most 16, that the address of every contiguous row of a tensor is a multiple
 /// of. Rows are images in NCHW, pixels in NHWC.
@@ -130,7 +130,7 @@ bool has_dense_planes(const Problem& problem);
 int common_vector(const Problem& problem, std::int64_t extent);
 bool is_dense(const TensorLayout& t, const Shape& shape, TensorFormat layout);
 
-/// A kernel without weights and workspace, unless it says otherwise.
+/// A kernel without weights and workspace, unless stated otherwise.
 class Native : public Kernel {
  public:
   Native(const Problem& problem, std::string name) : problem_(problem), name_(std::move(name)) {}

@@ -79,7 +79,7 @@ void TuningCache::warn(const std::string& line) {
   if (!std::exchange(warned_, true) && report_) report_(line);
 }
 
-/// What the file holds; nothing where it cannot be used.
+/// The content of the file; nothing if it cannot be used.
 std::map<std::string, TuningCache::Choices> TuningCache::read() {
   std::error_code unknown;
   if (path_.empty() || !std::filesystem::exists(path_, unknown)) return {};

@@ -1,4 +1,4 @@
-// The file that remembers which kernel was chosen, and why.
+// The file that stores kernel choices and their reasons.
 #pragma once
 
 #include <functional>
@@ -11,16 +11,16 @@
 
 namespace opsched {
 
-/// Of this project's kernels: to be raised when kernels, their names, or what makes one better change. Latencies
-/// measured under two versions do not belong together.
+/// Version of this project's kernels. Increase it when kernels, their names, or the criteria for choosing one change.
+/// Latencies of different versions must not be mixed.
 constexpr int kKernelsVersion = 12;
 
-/// The kernel of a problem, and where the choice comes from.
+/// The kernel of a problem, and the origin of the choice.
 struct TunedKernel {
   std::string kernel;
-  std::vector<KernelTime> alone;  ///< how it and others measured alone, fastest first
-  /// Of a kernel that runs better beside others (kernel_refinement.hpp): the one that is the fastest alone, the
-  /// schedules that were run, and their latency with the kernel before this one and with this one.
+  std::vector<KernelTime> alone;  ///< measurements of it and others alone, fastest first
+  /// For a kernel that runs better next to others (kernel_refinement.hpp): the one that is fastest alone, the
+  /// schedules that were run, and their latency with the previous kernel and with this one.
   std::string instead_of, co_run;
   double before_ms = 0, after_ms = 0;
   std::map<std::string, std::set<std::string>> tried;  ///< by schedules
@@ -28,27 +28,28 @@ struct TunedKernel {
   bool refined() const { return !instead_of.empty(); }
 };
 
-/// Choices of one GPU model by problem key. JSON; several GPU models share a file. What another version of
-/// this project, of cuDNN or of cuBLASLt wrote is ignored, and replaced by save(). A file that cannot be used
-/// is no error: what is known is kept in memory then, and measured again the next time.
+/// Choices of one GPU model by problem key. JSON; several GPU models share a file. Entries written by another version
+/// of this project, of cuDNN or of cuBLASLt are ignored, and replaced by save(). A file that cannot be used is not an
+/// error: choices are then kept in memory and measured again the next time.
 class TuningCache {
  public:
-  /// Hears one line, once, naming the file: that it is damaged (it will be made anew), or cannot be read or written.
+  /// Called at most once, with a line naming the file: it is damaged (and will be rewritten), or cannot be read or
+  /// written.
   using Report = std::function<void(const std::string&)>;
 
-  /// `path` empty: remembers nothing beyond its own life.
+  /// `path` empty: nothing is stored.
   TuningCache(std::string path, std::string device, Report report = {});
 
-  /// Takes over what others have written meanwhile: the library of another GPU of this model, say.
+  /// Adds entries that others have written meanwhile, such as the library of another GPU of this model.
   void refresh();
   /// nullptr if unknown; valid until the next set() of this problem.
   const TunedKernel* find(const std::string& problem) const;
   void set(const std::string& problem, TunedKernel choice);
-  /// Writes what was set into the file, beside what others have written meanwhile.
+  /// Writes new entries into the file, merged with those that others have written meanwhile.
   void save();
 
-  /// A version tag: changes with the kernels that were refined (kernel_refinement.hpp); empty if there are none.
-  /// Latencies that were measured under another tag do not belong together.
+  /// A version tag that changes with tuned kernels (kernel_refinement.hpp); empty if there are none. Latencies
+  /// measured under different tags must not be mixed.
   std::string refinement_tag() const;
 
  private:

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kSeed = 1;  // of the weights
 
-/// Other kernels in the library for as long as it lives.
+/// Replaces kernels in the library during its lifetime.
 class Replaced {
  public:
   explicit Replaced(KernelLibrary& library) : library_(library) {}
@@ -93,7 +93,7 @@ KernelComparison CudaCoRunTuner::compare(std::span<const KernelChange> changes, 
   KernelComparison sum;
   for (Member& member : members_) {
     if (!poses(member, changes)) continue;
-    current(member);  // first: what comes later finds memory that is large enough for it, too
+    current(member);  // first, so that the memory is large enough for everything that follows
     std::unique_ptr<Captured> changed;
     {
       Replaced replaced(device_.kernels());

@@ -1,4 +1,4 @@
-// Whole schedules on a GPU, captured with one choice of kernels or another and compared in turns.
+// Runs whole schedules on a GPU with different kernel choices, and compares them in alternation.
 #pragma once
 
 #include <map>
@@ -12,12 +12,12 @@
 
 namespace opsched {
 
-/// All graphs use the same memory for activations, one after the other, and the same weights where kernels
-/// read them in one format: addresses are not what makes one choice faster. Choices go into the device's
-/// kernel library and its file.
+/// All graphs use the same activation memory, one after the other, and the same weights if kernels read them in the
+/// same format, so that addresses do not affect the comparison. Choices go into the device's kernel library and its
+/// file.
 class CudaCoRunTuner final : public CoRunTuner {
  public:
-  /// Schedules of one device. Prepares their kernels; `progress` hears of that and may be empty.
+  /// Schedules of one device. Prepares their kernels; `progress` is told; may be empty.
   CudaCoRunTuner(std::vector<CoRunSchedule> members, DeviceContext& device, Precision precision,
                  const std::function<void(const std::string&)>& progress);
 
@@ -29,7 +29,7 @@ class CudaCoRunTuner final : public CoRunTuner {
  private:
   struct Captured {
     CapturedProgram program;
-    const void* memory;  ///< activations; stale once the device's scratch memory has moved
+    const void* memory;  ///< activations; invalid once the device's scratch memory has moved
   };
   struct Member {
     CoRunSchedule what;

@@ -15,29 +15,29 @@
 
 namespace opsched {
 
-/// Times replays of one graph on `stream` of the device that is current then. A latency is the time between the
-/// ends of two replays in a row. Replays are queued in bursts, so that the host's launches hide behind the replay
-/// before; they never overlap. A burst's first replay also waits for its own launch, and is left out.
+/// Times replays of one graph on `stream` of the current device. A latency is the time between the ends of two
+/// consecutive replays. Replays are queued in bursts, so that host launches overlap with the previous replay; replays
+/// never overlap. The first replay of a burst also waits for its own launch, and is not counted.
 class GraphTimer {
  public:
-  /// What replays in several processes do besides.
+  /// Additional synchronisation for replays in several processes.
   struct Rounds {
-    std::function<void()> close;                ///< enqueues what waits until the others have come as far
+    std::function<void()> close;                ///< enqueues a wait for the other processes
     std::function<void(cudaEvent_t)> wait_for;  ///< waits, unless another process fails
   };
 
-  /// `clocks` may be null. All must outlive it.
+  /// `clocks` may be null. All arguments must outlive it.
   GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks);
-  /// Of a part of a schedule. As all processes must replay equally often, it does not warm up by itself.
+  /// For a part of a schedule. It does not warm up by itself, because all processes must replay equally often.
   GraphTimer(cudaGraphExec_t exec, cudaStream_t stream, ClockMonitor* clocks, Rounds rounds);
 
-  /// As `options` say; long graphs in fewer replays, but at least one.
+  /// According to `options`; long graphs use fewer replays, but at least one.
   void warm_up(const MeasureOptions& options = {});
   /// Latencies of `count` replays, ms, in order, after a warm_up() before the first ones. Clocks are sampled meanwhile.
   std::vector<double> sample(int count);
-  /// Warms up, then samples as long as `options` say.
+  /// Warms up, then samples according to `options`.
   Measurement measure(const MeasureOptions& options);
-  /// While the last sample() or measure() ran.
+  /// Clocks during the last sample() or measure().
   const Clocks& clocks() const { return seen_; }
 
  private:
@@ -55,15 +55,15 @@ class GraphTimer {
 /// Two graphs in alternating bursts on `stream` (ABBA), so that clock drift cancels.
 KernelComparison compare_replays(const std::array<cudaGraphExec_t, 2>& graphs, cudaStream_t stream, int turns);
 
-/// Latencies of several, a burst of each in turn until all are known well. `max_seconds` is for each on average.
+/// Latencies of several graphs, with a burst of each in alternation until all are known well enough. `max_seconds` is
+/// per graph on average.
 std::vector<Measurement> time_in_turn(std::span<const cudaGraphExec_t> execs, cudaStream_t stream,
                                       const MeasureOptions& options);
 
-/// Replays that are enqueued at once and waited for later, so that the host can go on meanwhile.
+/// Replays that are enqueued at once and awaited later, so that the host can continue meanwhile.
 class PendingReplays {
  public:
-  /// `before` enqueues on `stream` what comes before each replay and is not timed. The graph must
-  /// outlive wait().
+  /// `before` enqueues work on `stream` before each replay that is not timed. The graph must outlive wait().
   PendingReplays(cudaGraphExec_t exec, cudaStream_t stream, int warmup, int runs, const std::function<void()>& before);
   Measurement wait();
 

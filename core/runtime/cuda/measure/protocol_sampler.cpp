@@ -23,7 +23,7 @@ void launch(const CapturedProgram& program, cudaStream_t stream) {
   OPSCHED_CUDA(cudaGraphLaunch(program.exec(), stream));
 }
 
-/// Replays, each behind what `before` enqueues on the program's stream; timed by the GPU without that.
+/// Replays, each after the work that `before` enqueues on the program's stream; timed by the GPU without that work.
 std::vector<double> sample_behind(const ProtocolSubject& subject, int count, const std::function<void(int)>& before) {
   const cudaStream_t stream = subject.program.stream();
   std::vector<Event> begin, end;
@@ -44,7 +44,7 @@ std::vector<double> sample_behind(const ProtocolSubject& subject, int count, con
   return ms;
 }
 
-/// Writes more than the L2 cache holds, on every device at once, behind all that is on `origin`.
+/// Overwrites more than the L2 cache, on all devices concurrently, after all work on `origin`.
 class CacheFlush {
  public:
   CacheFlush(std::span<DeviceContext* const> devices, cudaStream_t origin) : origin_(origin) {

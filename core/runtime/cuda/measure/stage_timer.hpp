@@ -13,11 +13,11 @@
 
 namespace opsched {
 
-/// Times a stage as schedules run it: replicated in one CUDA graph, barriers between the replicas,
-/// each replica with weights of its own. Between two replays as many bytes pass through the L2 cache
-/// as the network has weights, so weights are as cold as in the network; activations are warm. What
-/// launching the graph costs is measured once and taken off, so stage latencies add up. A merge's latency includes
-/// what its readers take longer because they read parts of its output.
+/// Times a stage the way schedules run it: replicated in one CUDA graph with barriers between the replicas, each with
+/// its own weights. Between two replays, as many bytes as the network has weights pass through the L2 cache, so
+/// weights are as cold as in the network; activations are warm. The launch cost of the graph is measured once and
+/// subtracted, so stage latencies add up. The latency of a merge includes the slowdown of its readers, which read
+/// parts of its output.
 class StageTimer {
  public:
   using Done = Stopwatch::Done;
@@ -25,9 +25,9 @@ class StageTimer {
   StageTimer(const Graph& graph, const Connect& connect, Precision precision);
   /// The host builds the graphs of the next stages while the GPU runs those of the ones before.
   void time(std::span<const StageRequest> requests, const Done& done);
-  /// A whole schedule, on all its devices, replayed again and again.
+  /// A whole schedule, on all its devices, replayed repeatedly.
   ProfileEntry time(const Schedule& schedule);
-  /// Several in turn, to be compared.
+  /// Several schedules in alternation, for comparison.
   std::vector<ProfileEntry> time_in_turn(std::span<const Schedule> schedules);
 
  private:
@@ -39,23 +39,23 @@ class StageTimer {
   void prepare_kernels(std::span<const StageRequest> requests, std::span<const std::vector<Stage>> readers);
   CapturedProgram capture(Program program);
   PendingReplays enqueue(const CapturedProgram& captured, int warmup, int runs);
-  /// Latency of a graph of so many kernels, one after another, that do next to nothing.
+  /// Latency of a graph of this many nearly empty kernels in sequence.
   double tiny_kernels(int count);
-  /// A stage by itself, with as many runs as its noise asks for.
+  /// A single stage, with as many runs as its noise requires.
   Measurement measure(const Stage& stage, int replicas);
   ProfileEntry record(const InFlight& stage, const Measurement& measured) const;
-  /// Stages of the operators that have other problems to solve behind this stage, because it is a merge.
+  /// Stages of the operators whose kernel problems change because this stage is a merge.
   std::vector<Stage> slower_readers(const Stage& stage) const;
-  /// What these readers take longer, ms, when these convolutions are merged.
+  /// Slowdown of these readers, ms, when these convolutions are merged.
   double more_ms(std::span<const Stage> readers, const Group& merged);
 
   const Graph& graph_;
   Connect connect_;
-  DeviceContext& device_;  ///< the first, where stages run
+  DeviceContext& device_;  ///< the first device, where stages run
   Precision precision_;
   std::size_t weight_bytes_ = 0;  ///< of the whole graph
   bool warm_ = false;
-  double launch_ms_ = -1;  ///< of a graph, whatever is in it; negative: not measured yet
+  double launch_ms_ = -1;  ///< launch cost of any graph; negative: not measured yet
 };
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// What it costs to move a tensor from GPU to GPU inside a CUDA graph.
+// Latency of moving a tensor between GPUs inside a CUDA graph.
 #pragma once
 
 #include <span>
@@ -19,14 +19,14 @@ struct KernelRange {
   std::size_t from = 0, limit = 0;
   bool operator==(const KernelRange&) const = default;
 };
-/// The range of sizes (of those measured, ascending) in which the kernel is faster on the whole; a single size at which
-/// noise makes it slower does not end the range. From 0 if it begins with the smallest size.
+/// The range of measured sizes (ascending) in which the kernel is faster overall; a single size at which noise makes
+/// it slower does not end the range. Starts at 0 if it includes the smallest size.
 KernelRange kernel_range(std::span<const MethodTimes> times);
 
-/// Measures every pair of these GPUs at sizes from 4 KiB to 64 MiB, where the profile does not know it
-/// yet: a tensor goes back and forth in one graph, each hop waiting for the one before. Pairs are
-/// recorded by position in `devices`. Returns the route, with the sizes at which kernels copy faster
-/// than copy engines (measured between the first two, and kept in the profile).
+/// Measures every pair of these GPUs at sizes from 4 KiB to 64 MiB, unless the profile already has it: a tensor moves
+/// back and forth in one graph, each hop waiting for the previous one. Pairs are recorded by position in `devices`.
+/// Returns the route, with the sizes at which kernels copy faster than copy engines (measured between the first two
+/// devices, and stored in the profile).
 CopyRoute measure_transfers(std::span<DeviceContext* const> devices, bool through_host, Profile& profile);
 
 }  // namespace opsched

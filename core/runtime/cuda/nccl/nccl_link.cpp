@@ -15,8 +15,8 @@
 namespace opsched {
 namespace {
 
-// A receive waits on the GPU, on multiprocessors that others need meanwhile. With so few blocks all channels to a GPU
-// together leave most of it free, and a message still has many NVLinks' worth of them.
+// A receive waits on the GPU and occupies multiprocessors that others need. With this few blocks, all channels to a
+// GPU together leave most of it free, and a message can still use many NVLinks.
 constexpr int kBlocksOfAChannel = 8;
 
 void nccl_check(ncclResult_t status, const char* call) {

@@ -10,11 +10,11 @@ namespace opsched {
 namespace {
 
 void* open_library() {
-  // CUPTI's API version is 130001 in CUDA 13.0, 24 in 12.4: since 13 it tells the library's name.
+  // CUPTI's API version is 130001 in CUDA 13.0, and 24 in 12.4; since 13 it determines the library's name.
   const std::string version = CUPTI_API_VERSION >= 130000 ? std::to_string(CUPTI_API_VERSION / 10000) : "12";
   std::string reasons;
   for (const std::string& name : {"libcupti.so." + version, std::string(OPSCHED_CUPTI_LIBRARY)}) {
-    // Never unloaded: CUPTI keeps threads of its own.
+    // Never unloaded, because CUPTI keeps its own threads.
     if (void* library = dlopen(name.c_str(), RTLD_NOW | RTLD_NODELETE)) return library;
     const char* reason = dlerror();
     reasons += std::string("; ") + (reason ? reason : name.c_str());

@@ -1,4 +1,4 @@
-// CUPTI, found at run time: only tracing needs it.
+// CUPTI, loaded at run time, because only tracing needs it.
 #pragma once
 
 #include <cupti.h>

@@ -1,4 +1,4 @@
-// Active warps counted by the hardware: CUPTI's sampling of performance monitors.
+// Active warps from hardware counters: CUPTI PM sampling.
 #pragma once
 
 #include <functional>
@@ -8,10 +8,10 @@
 
 namespace opsched {
 
-/// Samples `gpu` (CUDA's number) every microsecond while run() runs: warps on a multiprocessor, mean over
-/// all of them. run() is to return when the GPU has finished. From the first sample with a warp to the
-/// last, which is followed by a sample of 0. Throws Error where CUPTI is too old (before CUDA 12.6) or
-/// missing, the driver refuses counters to this user (ERR_NVGPUCTRPERM), or no warp was seen.
+/// Samples `gpu` (CUDA device number) every microsecond while run() runs: warps per multiprocessor, averaged over all
+/// of them. run() must return when the GPU has finished. The result covers the first to the last sample with a warp,
+/// followed by a sample of 0. Throws Error if CUPTI is missing or too old (before CUDA 12.6), if the driver does not
+/// permit counters for this user (ERR_NVGPUCTRPERM), or if no warp was seen.
 std::vector<WarpSample> count_warps(int gpu, const std::function<void()>& run);
 
 }  // namespace opsched

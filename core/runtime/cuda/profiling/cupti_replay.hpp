@@ -1,4 +1,4 @@
-// What the kernels and copies of a CUDA graph do in one replay, from CUPTI's activity records.
+// Kernels and copies of a CUDA graph in one replay, from CUPTI's activity records.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -11,11 +11,11 @@
 
 namespace opsched {
 
-/// Tracing by CUPTI, from construction to destruction; one at a time in a process. To be made before the
-/// graph is captured, so that CUPTI knows its nodes.
+/// CUPTI tracing, from construction to destruction; only one at a time in a process. Create it before the graph is
+/// captured, so that CUPTI knows its nodes.
 class ReplayTracer {
  public:
-  /// Throws Error where there is no CUPTI, or another profiler is attached.
+  /// Throws Error if there is no CUPTI or another profiler is attached.
   ReplayTracer();
   ~ReplayTracer();
   ReplayTracer(const ReplayTracer&) = delete;

@@ -44,7 +44,7 @@ TEST_P(OnTheGpu, SchedulesComputeWhatTheReferenceComputes) {
     for (std::size_t i = 0; i < got.size(); ++i)
       EXPECT_LT(relative_error(got[i], want[i]), output_tolerance(precision)) << name << " " << scheduler;
   }
-  // Anything that is valid: merges, too, and streams as nobody would choose them.
+  // Any valid schedule, including merges and unusual streams.
   for (Mode mode : {Mode::barrier, Mode::dataflow}) {
     const Schedule schedule = test::random_schedule(graph, 1, mode, kSeed);
     const std::vector<Tensor> got = runtime.make_executor(graph, schedule, kSeed)->run(inputs);
