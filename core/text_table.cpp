@@ -11,11 +11,16 @@ namespace opsched {
 
 namespace {
 
+/// How wide its lines are at least, broken at spaces behind the first ones.
 std::size_t longest_word(const std::string& text) {
-  std::size_t longest = 0, length = 0;
+  std::size_t longest = 0, length = 0, indent = 0;
+  bool leading = true;
   for (const char c : text) {
+    if (c == '\n') leading = true, indent = length = 0;
+    if (c == ' ' && leading) ++indent;
+    if (c != ' ' && c != '\n') leading = false;
     length = c == ' ' || c == '\n' ? 0 : length + 1;
-    longest = std::max(longest, length);
+    longest = std::max(longest, indent + length);
   }
   return longest;
 }

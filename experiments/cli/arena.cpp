@@ -172,9 +172,9 @@ void run_arena(const ArenaCommandOptions& options) {
   }
   if (!any) throw Error("there are no recorded latencies for these networks, precisions, batches and numbers of GPUs");
   standings.print();
-  std::cout << "~ predicted: read from a profile or simulated; other latencies were measured. Two schedules differ in "
-               "rank only\n"
-               "if their latencies differ by more than the error. Every schedule passed validator version "
+  std::cout << "~ predicted: read from a profile or simulated; other latencies were measured. Two schedules differ\n"
+               "in rank only if their latencies differ by more than the error. Every schedule passed validator\n"
+               "version "
             << kValidatorVersion << ".\n";
   if (file) file->finish();
 }

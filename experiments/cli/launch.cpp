@@ -161,8 +161,8 @@ void launch(const LaunchOptions& options) {
   std::cout << wrapped(on.device->heading(), "  ") << "\n";
   print(variants);
   if (!on.device->measures())
-    std::cout << "Launch order, priorities, waits and the cost of the graph only matter on a GPU; they are not "
-                 "measured here.\n";
+    std::cout << "Launch order, priorities, waits and the cost of the graph only matter on a GPU;\n"
+                 "they are not measured here.\n";
   if (!file) return;
   const records::Case what = options.graph.case_of(on.graph, on.precision, "dataflow");
   // All of them at once: they were measured in turn and belong together.

@@ -65,13 +65,13 @@ int run(int argc, char** argv, ProcessGroup& processes) {
       "which order.",
       "opsched"};
   app.require_subcommand(1);
-  app.footer(kExamples);
+  app.footer(wrapped(kExamples));
   app.formatter(std::make_shared<HelpFormatter>());
   cli::Action chosen;
   const std::vector<cli::Command> commands = cli::commands();
   for (const cli::Command& command : commands) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
-    if (!command.examples.empty()) sub->footer("Examples:\n" + command.examples);
+    if (!command.examples.empty()) sub->footer(wrapped("Examples:\n" + command.examples));
     sub->callback([&chosen, action = command.setup.add_to(*sub)] { chosen = action; });
     cli::check_values(*sub);
   }

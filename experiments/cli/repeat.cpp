@@ -123,8 +123,8 @@ void repeat(const RepeatOptions& options) {
   }
   if (file) file->finish();
   std::cout << table.text()
-            << "Spread: between the fastest and the slowest process. Smaller differences between schedules say "
-            << "are not significant.\n";
+            << "Spread: between the fastest and the slowest process. Smaller differences between\n"
+               "schedules are not significant.\n";
 }
 
 }  // namespace

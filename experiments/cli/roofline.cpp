@@ -63,9 +63,9 @@ void print_roofline(const std::vector<Record>& rows) {
   std::cout << table.text();
   std::cout << "\nms: latency of the schedule. critical path: longest chain of solo latencies. arithmetic and memory:\n"
                "all multiply-accumulates, and reading weights and inputs and writing outputs once, at the rates\n"
-               "measured on one large convolution and one large sum. idle, small grids, full: parts of one traced run\n"
-               "in which no kernel ran, in which all running kernels had fewer blocks than there are multiprocessors,\n"
-               "and the rest.\n";
+               "measured on one large convolution and one large sum. idle, small grids, full: parts of one traced\n"
+               "run in which no kernel ran, in which all running kernels had fewer blocks than there are\n"
+               "multiprocessors, and the rest.\n";
 }
 
 struct Rooflines {

@@ -132,9 +132,9 @@ void run_tune(TuneOptions& options) {
     refine(*device, best_schedules(of_precision, runner), precision, r, status);
   }
   device->save();
-  std::cout
-      << "The choices are stored in ~/.cache/opsched, and every scheduler uses them from now on. Earlier\n"
-         "latencies do not match these kernels, so earlier profiles will be rejected: measure into a new folder.\n";
+  std::cout << "The choices are stored in ~/.cache/opsched, and every scheduler uses them from now on. Earlier\n"
+               "latencies do not match these kernels, so earlier profiles will be rejected: measure into a new\n"
+               "folder.\n";
 }
 
 }  // namespace
@@ -148,16 +148,16 @@ Command tune_command() {
               "  opsched tune nasnet --scheduler dataflow --candidates 6 --max-seconds 120\n"
               "  opsched tune squeezenet --precision fp16 --again    a second pass: choices depend on each other\n"
               "Initially, each problem uses the kernel that is fastest alone. A kernel that fills the GPU blocks\n"
-              "others, so a smaller one may be better in a schedule. For each network, the fastest schedule found by\n"
-              "--scheduler is captured. For each problem (shapes, strides, layer), the most expensive first, the next\n"
-              "best kernels are tried in place of the current one, and the whole schedule is run with both in\n"
-              "alternation. A kernel is accepted if it wins twice by more than noise. At the end, the result is\n"
-              "compared with the initial kernels, and all changes are undone if they gain nothing together.\n"
-              "Choices are stored as they are made, with their reasons (~/.cache/opsched/kernels-*.txt). After\n"
-              "Ctrl-C, the same command continues with the remaining candidates. All schedulers use the same kernels\n"
-              "afterwards, so comparisons between schedules stay fair. Run this before measuring: a profile measured\n"
-              "with other kernels is rejected afterwards. Several networks are tuned together, for the sum of their\n"
-              "latencies.",
+              "others, so a smaller one may be better in a schedule. For each network, the fastest schedule found\n"
+              "by --scheduler is captured. For each problem (shapes, strides, layer), the most expensive first,\n"
+              "the next best kernels are tried in place of the current one, and the whole schedule is run with\n"
+              "both in alternation. A kernel is accepted if it wins twice by more than noise. At the end, the\n"
+              "result is compared with the initial kernels, and all changes are undone if they gain nothing\n"
+              "together. Choices are stored as they are made, with their reasons\n"
+              "(~/.cache/opsched/kernels-*.txt). After Ctrl-C, the same command continues with the remaining\n"
+              "candidates. All schedulers use the same kernels afterwards, so comparisons between schedules stay\n"
+              "fair. Run this before measuring: a profile measured with other kernels is rejected afterwards.\n"
+              "Several networks are tuned together, for the sum of their latencies.",
           .setup = setup_of(run_tune)};
 }
 

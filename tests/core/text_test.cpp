@@ -73,7 +73,7 @@ TEST(Text, TablesFitTheTerminal) {
     TextTable table({Align::left, Align::right, Align::left}, {words(3), words(6), words(2), words(2)});
     std::string said;
     for (int row = 0; row < 5; ++row) {
-      const std::vector<std::string> cells = {words(4), std::to_string(random() % 1000), words(40), words(20)};
+      const std::vector<std::string> cells = {"  " + words(4), std::to_string(random() % 1000), words(40), words(20)};
       for (const std::string& cell : cells) said += cell;
       table.add(cells);
       if (row == 2) table.add_rule();

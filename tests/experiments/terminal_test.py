@@ -13,7 +13,7 @@ H200 = PROJECT / "results/h200"
 SIM = f"--device sim --profile {H200}"
 KEY = "squeezenet/ios-both/batch:1/fp32/gpus:1"
 WIDTH = 100
-# Of each command, what it is called with. Those that only a GPU runs (warps, tune), that print a line (infer, report) or take
+# Of each command, what it is called with. Those that only a GPU runs (warps, tune), that need several processes (links), that print a line (infer, report) or take
 # minutes on this profile (fit) have their help alone.
 CALLS = {
     "list": [""],
@@ -36,6 +36,7 @@ CALLS = {
     "growth": ["--nodes 8 12"],
     "ablation": [f"squeezenet {SIM}"],
     "launch": [f"squeezenet {SIM}"],
+    "links": [],
     "replay": [f"{PROJECT / 'results/h200-x2-split'} --scheduler sequential"],
     "fit": [],
     "simulate": ["optimum gpus --dags 1 --out studies"],
