@@ -98,8 +98,7 @@ double SyntheticCost::stage_ms(const Stage& stage) {
 
 void SyntheticCost::join(const Topology& topology, double local_bytes_per_ms) {
   if (!(local_bytes_per_ms > 0 && std::isfinite(local_bytes_per_ms)))
-    throw Error("synthetic costs of graph '" + graph_.name() +
-                "': the bandwidth of links must be above 0 bytes per ms");
+    throw Error("synthetic costs of graph '" + graph_.name() + "': the link bandwidth must be above 0 bytes per ms");
   topology_ = topology;
   local_bytes_per_ms_ = local_bytes_per_ms;
 }

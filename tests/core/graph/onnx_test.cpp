@@ -143,7 +143,7 @@ TEST(Onnx, TheProgramComputesTheOutputs) {
 
   const auto short_input = test::run_program(command + " --batch 2");
   EXPECT_EQ(short_input.code, 2);
-  EXPECT_NE(short_input.err.find("1728 bytes, and the file has 864"), std::string::npos) << short_input.err;
+  EXPECT_NE(short_input.err.find("1728 bytes, but the file has 864"), std::string::npos) << short_input.err;
   const auto unreadable = test::run_program("infer --graph " + input);
   EXPECT_EQ(unreadable.code, 2);
 }
