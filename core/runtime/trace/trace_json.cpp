@@ -63,12 +63,9 @@ ordered_json arrow(const char* phase, int id, int device, int row, double ms) {
 }  // namespace
 
 std::string trace_to_json(const Trace& trace) {
-  const ordered_json facts = {{"graph", trace.graph},
-                              {"scheduler", trace.scheduler},
-                              {"mode", to_string(trace.mode)},
-                              {"batch", trace.batch},
-                              {"precision", trace.precision},
-                              {"source", trace.source},
+  const ordered_json facts = {{"graph", trace.graph},          {"scheduler", trace.scheduler},
+                              {"mode", to_string(trace.mode)}, {"batch", trace.batch},
+                              {"precision", trace.precision},  {"source", trace.source},
                               {"makespan_ms", trace.makespan}};
   std::string text = "{\"displayTimeUnit\":\"ns\",\"otherData\":" + facts.dump() + ",\"traceEvents\":[";
   const char* separator = "\n";

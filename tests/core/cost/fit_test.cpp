@@ -48,7 +48,8 @@ TEST(Fit, ReportsAndSavesTheCalibration) {
   write_profile(path);
   const ProgramResult shown = run_program("fit --profile " + folder.path().string());
   EXPECT_EQ(shown.code, 0) << shown.err;
-  for (const char* part : {"squeezenet: stages", "squeezenet: schedules, with recorded stages", "without recorded stages"})
+  for (const char* part :
+       {"squeezenet: stages", "squeezenet: schedules, with recorded stages", "without recorded stages"})
     EXPECT_NE(shown.out.find(part), std::string::npos) << shown.out;
   EXPECT_TRUE(Profile::load(path).calibration().empty());
   const std::string out = folder.file("out");
