@@ -98,7 +98,7 @@ TEST_F(Compare, WhatIsNotAlikeIsMarked) {
         << line;
   EXPECT_EQ(c.at("best")[0].at("b_scheduler"), "sequential");
   const std::string text = run_program("compare " + a_ + " " + b_ + " --no-schedules").out;
-  EXPECT_TRUE(contains(text, "2 pairs are not alike") && contains(text, "kernels 9 in A, 8 in B")) << text;
+  EXPECT_TRUE(contains(text, "2 pairs are not comparable") && contains(text, "kernels 9 in A, 8 in B")) << text;
 }
 
 TEST_F(Compare, SchedulesOfOneRunOnTheOthersDevice) {
