@@ -80,16 +80,15 @@ TEST(Text, TablesFitTheTerminal) {
     }
     const std::string text = table.text("  ");
     for (const std::string& line : lines_in(text)) EXPECT_LE(line.size(), kTextWidth) << text;
-    for (const char letter : said)  // nothing is lost
-      if (letter != ' ')
-        EXPECT_GE(std::ranges::count(text, letter), std::ranges::count(said, letter)) << letter << "\n" << text;
+    for (char letter = 'a'; letter <= 'z'; ++letter)  // nothing is lost
+      EXPECT_GE(std::ranges::count(text, letter), std::ranges::count(said, letter)) << letter << "\n" << text;
   }
 }
 
 TEST(Text, TablesBreakSentencesAndKeepColumns) {
   TextTable table({Align::left, Align::right, Align::left}, {"name", "a number", "what"});
   table.add({"x", "1", std::string(60, 'w') + " " + std::string(60, 'v')});
-  EXPECT_EQ(table.text(), "name  a number  what\n" + std::string(76, '-') + "\nx            1  " +
+  EXPECT_EQ(table.text(), "name  a number  what\n" + std::string(kTextWidth, '-') + "\nx            1  " +
                               std::string(60, 'w') + "\n                " + std::string(60, 'v') + "\n");
 }
 

@@ -26,7 +26,8 @@ class OnTwoGpus(mpi_test.SeveralProcesses):
 
     def errors(self, output: str) -> tuple[float, int]:
         """Of a run: relative error of its outputs, and how many operators were compared."""
-        error = re.search(r"relative error ([0-9.e+-]+) against the reference, computed on the GPU", output)
+        output = "\n".join(mpi_test.unwrapped(output))
+        error = re.search(r"relative error ([0-9.e+-]+) compared with the reference, computed on the GPU", output)
         operators = re.search(r"largest relative error of (\d+) operators", output)
         self.assertTrue(error and operators, output)
         return float(error[1]), int(operators[1])
@@ -41,7 +42,7 @@ class OnTwoGpus(mpi_test.SeveralProcesses):
                 self.assertEqual(alone.returncode, 0, alone.stderr)
                 together = mpi_test.run("mpirun", "-n", 2, *words, "--profile", self.path / f"{precision}-two")
                 self.assertEqual(together.returncode, 0, together.stderr)
-                self.assertIn("by 2 processes", together.stdout)
+                self.assertIn("by 2 processes", "\n".join(mpi_test.unwrapped(together.stdout)))
                 one, two = self.errors(alone.stdout), self.errors(together.stdout)
                 self.assertEqual(two[1], one[1])  # the same operators were compared
                 # Each process chooses its kernels, so sums may round otherwise, but no more than twice as much.
@@ -70,9 +71,9 @@ def why_not() -> str:
         return "there is no mpirun"
     mpi_test.ENVIRONMENT = GPUS
     listed = mpi_test.run(mpi_test.PROGRAM, "list", "devices")
-    gpus = listed.stdout.splitlines()[2:]
-    if not gpus or "none: " in gpus[0] or "," not in gpus[0]:
-        return "two GPUs are needed: " + " ".join(gpus).strip()
+    gpus = " ".join(line.strip() for line in listed.stdout.splitlines()[2:])
+    if "none: " in gpus or "," not in gpus:
+        return "two GPUs are needed: " + gpus
     with tempfile.TemporaryDirectory(prefix="opsched-links-") as folder:
         asked = mpi_test.run("mpirun", "-n", 2, mpi_test.PROGRAM, "links", "--device", "gpu", "--out", folder)
     return "this build has no NCCL" if "need NCCL" in asked.stderr else ""

@@ -131,10 +131,9 @@ class OnTwoHosts(mpi_test.SeveralProcesses):
         run_ = self.hosts.start(*words)
         out, err = self.end(run_)
         self.assertEqual(run_.returncode, 0, err)
-        shown = [" ".join(line.replace(" by 2 processes", "").split()) for line in out.splitlines()]
-        self.assertEqual([line for line in shown if not line.startswith("round ")],
-                         [" ".join(line.split()) for line in alone.stdout.splitlines()])
-        return out
+        shown = [line.replace(" by 2 processes", "") for line in mpi_test.unwrapped(out)]
+        self.assertEqual([line for line in shown if not line.startswith("round ")], mpi_test.unwrapped(alone.stdout))
+        return "\n".join(shown)
 
     def begin(self, **environment: str) -> tuple[subprocess.Popen, list[int]]:
         """A run that takes long, in the midst of it, and its ranks."""
@@ -163,7 +162,7 @@ class HostsJoined(OnTwoHosts):
         run_ = self.hosts.start(mpi_test.PROGRAM, "list", "devices")
         out, err = self.end(run_)
         self.assertEqual(run_.returncode, 0, err)
-        self.assertEqual([line.split()[1] for line in out.splitlines()[2:]], self.hosts.names)
+        self.assertEqual([row[1] for row in mpi_test.listed_devices(out)], self.hosts.names)
 
     def test_a_killed_rank_ends_all(self):
         run_, ranks = self.begin()

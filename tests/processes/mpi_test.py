@@ -48,6 +48,23 @@ def said(result: subprocess.CompletedProcess) -> list[str]:
     return [line for line in result.stderr.splitlines() if line.startswith("opsched: ")]
 
 
+def unwrapped(text: str) -> list[str]:
+    """Lines of what `run` printed, single spaces between words; what was wrapped is put back behind its line."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        words = " ".join(line.split())
+        if line.startswith(" ") and lines:
+            lines[-1] += " " + words
+        else:
+            lines.append(words)
+    return lines
+
+
+def listed_devices(text: str) -> list[list[str]]:
+    """Words of the rows of `list devices`, without what was wrapped."""
+    return [words for line in text.splitlines() if (words := line.split()) and words[0].isdigit()]
+
+
 def children_of(pid: int) -> list[int]:
     """The processes that mpirun started, by rank."""
     ranks = {}
@@ -107,19 +124,18 @@ class Results(SeveralProcesses):
             for ranks in range(2, devices + 1):
                 together = run(*self.words(ranks, "--schedule", file, network=network, image=image))
                 self.assertEqual(together.returncode, 0, together.stderr)
-                lines = [line.replace(f" by {ranks} processes", "") for line in together.stdout.splitlines()]
+                lines = [line.replace(f" by {ranks} processes", "") for line in unwrapped(together.stdout)]
                 rounds = [line for line in lines if line.startswith("round ")]
                 self.assertEqual(len(rounds), 1)
                 self.assertIn(f"{ranks} processes; of it ", rounds[0])
-                self.assertEqual([" ".join(line.split()) for line in lines if line not in rounds],
-                                 [" ".join(line.split()) for line in alone.stdout.splitlines()])
+                self.assertEqual([line for line in lines if line not in rounds], unwrapped(alone.stdout))
 
 
 class Devices(SeveralProcesses):
     def test_are_listed_by_rank(self):
         listed = run("mpirun", "-n", 3, PROGRAM, "list", "devices")
         self.assertEqual(listed.returncode, 0, listed.stderr)
-        rows = [line.split() for line in listed.stdout.splitlines()[2:]]
+        rows = listed_devices(listed.stdout)
         self.assertEqual([row[0] for row in rows], ["0", "1", "2"])
         self.assertEqual({row[1] for row in rows}, {os.uname().nodename})
 
@@ -218,13 +234,13 @@ class Errors(SeveralProcesses):
         file = self.schedule(2)
         first = self.words(1, "--schedule", file)
         other = self.words(1, "--schedule", file, "--data-seed", "7")
-        self.assert_refused(run(*first, ":", *other[1:]), "rank 1 was started with another command line")
+        self.assert_refused(run(*first, ":", *other[1:]), "rank 1 was started with different arguments")
 
     def test_another_graph_on_a_rank(self):
         file = self.schedule(2)
         other = self.words(1, "--schedule", file, image=96)
         self.assert_refused(run(*self.words(1, "--schedule", file), ":", *other[1:]),
-                            "rank 1 was started with another command line")
+                            "rank 1 was started with different arguments")
 
     def test_another_build_on_a_rank(self):
         file = self.schedule(2)
