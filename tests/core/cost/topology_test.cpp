@@ -186,7 +186,7 @@ TEST(Topology, SyntheticTransfersTakeTheLinksLatencyAndBandwidth) {
   EXPECT_EQ(cost.transfer_ms(1, 2, 2, 2), 0);
   EXPECT_EQ(cost.link_class(0, 1), cost.link_class(2, 3));
   EXPECT_NE(cost.link_class(0, 1), cost.link_class(1, 2));
-  EXPECT_TRUE(contains(error_of([&] { cost.join(topology, 0); }), "bandwidth of links must be above 0"));
+  EXPECT_TRUE(contains(error_of([&] { cost.join(topology, 0); }), "link bandwidth must be above 0"));
 }
 
 }  // namespace
