@@ -159,13 +159,26 @@ void print_kernels(const Records& records, const Record& record) {
   std::cout << table.text("  ");
 }
 
+/// A command that can be copied from the terminal: it goes on in the next line before an option.
+std::string in_lines(const std::string& command, const std::string& indent) {
+  std::string text;
+  for (std::size_t begin = 0, width = 0; begin < command.size();) {
+    const std::size_t end = std::min(command.find(" --", begin + 1), command.size());
+    const bool breaks = width > 0 && indent.size() + width + (end - begin) + 2 > kTextWidth;
+    text += breaks ? " \\\n" + indent + " " : "";
+    width = (breaks ? 1 : width) + (end - begin);
+    text += command.substr(begin, end - begin);
+    begin = end;
+  }
+  return text;
+}
+
 void print_record(const Records& records, const Record& record, const RecordsOptions& options, bool stands) {
   const Run& run = records.run_of(record);
   std::cout << record.key() << (stands ? "" : " (older or weaker)") << "\n";
   TextTable table({Align::left});
   table.add({"value", value_text(record)});
   table.add({"made on", run.where() + (run.note.empty() ? "" : "; " + run.note)});
-  table.add({"by", run.command});
   table.add({"at", record.time});
   if (record.clocks.sm_mhz > 0) table.add({"clocks", clocks_text(record.clocks)});
   const auto number = [](const auto& entry) { return entry.first + " " + number_text(entry.second); };
@@ -174,6 +187,7 @@ void print_record(const Records& records, const Record& record, const RecordsOpt
   for (const auto& [name, column] : record.series) table.add({name, counted(column.size(), "value")});
   if (!record.schedule.empty()) table.add({"schedule", record.schedule + " of graph " + record.graph});
   std::cout << table.text("  ");
+  if (!run.command.empty()) std::cout << "  made by\n    " << in_lines(run.command, "    ") << "\n";
   if (options.schedule && !record.schedule.empty()) print_schedule(records, record);
   if (options.kernels) print_kernels(records, record);
 }

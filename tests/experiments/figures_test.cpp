@@ -90,7 +90,8 @@ std::vector<std::string> figure_names() {
   std::string line;
   while (std::getline(lines, line) && !line.starts_with("---")) {
   }
-  while (std::getline(lines, line)) names.push_back(line.substr(0, line.find(' ')));
+  while (std::getline(lines, line))
+    if (!line.starts_with(' ')) names.push_back(line.substr(0, line.find(' ')));  // else a title goes on
   return names;
 }
 

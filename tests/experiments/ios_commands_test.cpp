@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <sstream>
 
 #include "core/files.hpp"
 #include "experiments/records/records.hpp"
@@ -33,7 +34,8 @@ TEST(IosCommands, AblationOnARecordedProfile) {
     run[name] = *row->value;
     EXPECT_EQ(row->what.scheduler, "ios-both");
     EXPECT_GT(row->number("transitions"), 0) << name;
-    EXPECT_NE(result.out.find(row->labels.at("variant")), std::string::npos) << name;
+    std::istringstream words(row->labels.at("variant"));  // the table may break it
+    for (std::string word; words >> word;) EXPECT_NE(result.out.find(word), std::string::npos) << name;
     EXPECT_NE(written.schedule(row->schedule), nullptr) << name;
   }
   EXPECT_EQ(predicted.size(), 16u);

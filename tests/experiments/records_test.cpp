@@ -8,6 +8,7 @@
 
 #include <limits>
 #include <random>
+#include <regex>
 #include <sstream>
 
 #include "core/error.hpp"
@@ -364,6 +365,17 @@ TEST_F(RecordsTest, ALongCommandIsCutInTheSummaryAndWholeBesideItsRecord) {
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
     EXPECT_NE(run_program("records " + folder() + " " + latency(1).key()).out.find(run.command), std::string::npos);
   }
+}
+
+TEST_F(RecordsTest, ALongCommandIsPrintedInLinesThatAShellJoins) {
+  records::Run run = gpu();
+  run.command = "opsched bench --graph 'two words.json'";
+  for (int i = 0; i < 20; ++i) run.command += " --option" + std::to_string(i) + " value";
+  RecordFile(folder(), run).add(latency(1));
+  const std::string out = run_program("records " + folder() + " " + latency(1).key()).out;
+  std::istringstream lines(out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+  EXPECT_NE(std::regex_replace(out, std::regex(" \\\\\n +"), " ").find(run.command), std::string::npos) << out;
 }
 
 TEST_F(RecordsTest, TheCommandSaysWhereANumberComesFrom) {
