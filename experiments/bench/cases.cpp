@@ -21,7 +21,7 @@ void require_at_least(const std::vector<int>& values, int least, const std::stri
     if (value < least) throw Error(what + " " + std::to_string(value) + ": must be at least " + std::to_string(least));
 }
 
-/// Their names, and for a graph file its path.
+/// Names of the chosen networks, each with its path if it is a graph file.
 std::vector<std::pair<std::string, std::string>> chosen_networks(const Selection& selection) {
   std::vector<std::pair<std::string, std::string>> chosen;
   for (const std::string& name : selection.networks) chosen.emplace_back(find_network(name).name, "");
@@ -49,8 +49,8 @@ std::vector<std::string> matching(const std::string& pattern) {
   return paths;
 }
 
-/// Sequential on one device is what all others are compared with; schedulers for several devices are
-/// left out on one, where they have nothing to decide.
+/// One device: all single-device schedulers, including sequential, the baseline. Several: only schedulers that can use
+/// them all.
 bool made_for(const SchedulerInfo& info, int gpus) {
   if (gpus == 1) return info.max_devices == 1;
   return info.max_devices == 0 || info.max_devices >= gpus;
@@ -61,7 +61,7 @@ struct ChosenScheduler {
   SchedulerOptions options{};
 };
 
-/// `words`: names, and behind each its options, as in hios-lp,split=rows.
+/// `words`: scheduler names, each followed by its options, as in hios-lp,split=rows.
 std::vector<ChosenScheduler> chosen_schedulers(const std::vector<std::string>& words, int gpus) {
   std::vector<ChosenScheduler> chosen;
   for (const std::string& word : words) {
@@ -88,7 +88,7 @@ std::vector<Precision> chosen_precisions(const std::vector<std::string>& names) 
   return chosen;
 }
 
-/// Google Benchmark's meaning of --benchmark_filter.
+/// Matches names as --benchmark_filter of Google Benchmark does.
 class NameFilter {
  public:
   explicit NameFilter(std::string text) {

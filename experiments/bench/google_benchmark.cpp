@@ -20,7 +20,7 @@ struct Running {
   std::string error{};  ///< why it could not run
 };
 
-/// Tells when the repetitions of a benchmark are done, and lets another reporter print, if there is one.
+/// Detects when the repetitions of a benchmark are done; passes everything on to another reporter, if there is one.
 class DoneReporter final : public benchmark::BenchmarkReporter {
  public:
   DoneReporter(const std::map<std::string, Running>& benchmarks, std::unique_ptr<BenchmarkReporter> printer,
@@ -58,7 +58,7 @@ std::unique_ptr<benchmark::BenchmarkReporter> printer_of(const std::string& form
   throw Error("--benchmark_format=" + format + ": use console or json");
 }
 
-/// One run of a benchmark: a repetition, or a trial that finds how many iterations one has.
+/// One run of a benchmark: a repetition, or a trial to find the number of iterations.
 void run_one(benchmark::State& state, Running& running, bool& stopped) {
   const Benchmark& what = *running.what;
   running.error = stopped ? "stopped" : "";
@@ -99,9 +99,9 @@ void require_number(const std::vector<std::string>& flags, const std::string& na
   double value = least - 1;
   try {
     value = std::stod(*text, &used);
-  } catch (const std::exception&) {  // said below
+  } catch (const std::exception&) {  // reported below
   }
-  constexpr double most = 1e9;  // an int holds it
+  constexpr double most = 1e9;  // fits an int
   if (used != text->size() || !(value >= least && value <= most) || (whole && value != std::floor(value)))
     throw Error(name + "=" + *text + ": write a " + (whole ? "whole " : "") + "number from " +
                 std::to_string(static_cast<int>(least)) + " to 1000000000");
@@ -114,7 +114,7 @@ void require_word(const std::vector<std::string>& flags, const std::string& name
   throw Error(name + "=" + *text + ": use one of " + joined(words));
 }
 
-/// Google Benchmark ends the program for some wrong flags, and takes others as they come.
+/// Rejects wrong flags here, because Google Benchmark would end the program or ignore them.
 void check(const std::vector<std::string>& flags) {
   printer_of(flag_value(flags, "--benchmark_format").value_or(""));
   require_number(flags, "--benchmark_repetitions", 1, true);
@@ -145,7 +145,8 @@ std::optional<std::string> flag_value(const std::vector<std::string>& flags, con
 
 GoogleBenchmark::GoogleBenchmark(GoogleBenchmarkOptions options) : options_(std::move(options)) {
   check(options_.flags);
-  // Google Benchmark's own defaults aim at functions of nanoseconds. What the user says comes later, and counts.
+  // Google Benchmark's defaults are meant for functions that take nanoseconds. The user's flags come later and override
+  // these.
   arguments_ = {"opsched bench", "--benchmark_repetitions=" + std::to_string(kRepetitions),
                 "--benchmark_min_time=" + std::to_string(options_.max_seconds / (2 * kRepetitions)),
                 "--benchmark_display_aggregates_only=true"};

@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kReport{100};
 
 struct Stopped {};
 
-/// Searches on one device, which one thread at a time uses.
+/// A device and a runner, used by one thread at a time.
 struct Worker {
   std::unique_ptr<Device> device;
   std::unique_ptr<Runner> runner;
@@ -57,7 +57,7 @@ class Replaying {
   }
 
  private:
-  /// A neighbourhood.
+  /// Runs the cases of one neighbourhood.
   void replay(const std::vector<std::size_t>& job) {
     Worker worker = take_worker();
     for (const std::size_t i : job) {
@@ -103,11 +103,11 @@ class Replaying {
   const std::vector<Case>& cases_;
   const ReplayOptions& options_;
   const ScheduleStore none_{""};
-  std::vector<Timed> replays_;                  ///< each written by the one worker that has its case
+  std::vector<Timed> replays_;                  ///< each is written by one worker only
   std::vector<std::vector<std::size_t>> jobs_;  ///< neighbourhoods
   std::atomic<bool> stopped_ = false;
 
-  std::mutex mutex_;  ///< of all below
+  std::mutex mutex_;  ///< guards everything below
   ReplayProgress progress_;
   std::vector<Worker> idle_;
 };

@@ -1,4 +1,4 @@
-// What a benchmark run shows on a terminal: a line a case, and a table at the end.
+// What a benchmark run prints: one line per case, and a table at the end.
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -44,7 +44,7 @@ void print_one(std::ostream& out, const std::vector<Record>& results, const std:
   out << table.text();
 }
 
-/// The cases of one table, a precision each: networks as they came, sequential on top.
+/// The cases of one table, one per network and precision: networks in order of appearance, sequential first.
 std::vector<Case> rows_of(const std::vector<Record>& results, int gpus, const ImageSize& image, int batch,
                           Precision precision) {
   std::vector<Case> rows;
@@ -90,7 +90,7 @@ void print_line(std::ostream& out, const Record& record, const Record* baseline)
 void print_table(std::ostream& out, const std::vector<Record>& results) {
   std::set<std::tuple<int, ImageSize, int>> groups;
   std::vector<Precision> precisions;
-  std::map<std::string, std::vector<std::string>> skipped;  // by reason
+  std::map<std::string, std::vector<std::string>> skipped;  // keyed by reason
   bool throttled = false, simulated = false;
   for (const Record& r : results) {
     if (std::ranges::find(precisions, r.what.precision) == precisions.end()) precisions.push_back(r.what.precision);

@@ -9,7 +9,7 @@ namespace opsched::bench {
 
 namespace {
 
-/// Nothing where some stage was never measured: a guess would not say how good the costs are.
+/// Empty if a stage was never measured: a prediction from a guess says nothing about the cost model.
 std::optional<double> predicted_ms(CostModel& costs, const Schedule& schedule) {
   const ScheduledCosts scheduled(costs, schedule);
   for (const DeviceSchedule& device : schedule.devices)
@@ -26,7 +26,7 @@ void put_latency(records::Record& record, const Measurement& latency) {
   record.provenance = latency.provenance;
   record.clocks = {
       .sm_mhz = latency.sm_clock_mhz, .memory_mhz = latency.memory_clock_mhz, .throttled = latency.throttled};
-  if (latency.max > latency.min)  // of a recorded or simulated one the samples are not known
+  if (latency.max > latency.min)  // no samples if recorded or simulated
     record.spread = records::Spread{.p90 = latency.p90,
                                     .p99 = latency.p99,
                                     .min = latency.min,

@@ -1,4 +1,4 @@
-// Schedules found once and kept on disk.
+// Schedules that were found before, kept on disk.
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -17,10 +17,10 @@ namespace {
 
 using nlohmann::json;
 
-/// A rebuilt program may schedule differently.
+/// Identifies this build, because a rebuilt program may schedule differently.
 std::string program_key() {
   const std::filesystem::path program = "/proc/self/exe";
-  std::error_code unknown;  // no /proc: then schedules outlive a rebuild
+  std::error_code unknown;  // without /proc, schedules outlive a rebuild
   const auto size = std::filesystem::file_size(program, unknown);
   const auto time = std::filesystem::last_write_time(program, unknown).time_since_epoch().count();
   return unknown ? "" : std::to_string(size) + "-" + std::to_string(time);
@@ -28,7 +28,7 @@ std::string program_key() {
 
 struct Question {
   json text;
-  std::string file;  ///< the hash only names it: the question itself is compared
+  std::string file;  ///< named after a hash, so the stored question is compared too
 };
 
 Question question_of(const std::string& folder, const std::string& scheduler, const SchedulerRequest& request,
@@ -65,7 +65,7 @@ Found ScheduleStore::find(const std::string& scheduler, const SchedulerRequest& 
         return {.schedule = schedule_from_json(graph, file.at("schedule").dump(), question.file),
                 .seconds = file.at("seconds").get<double>(),
                 .from_disk = true};
-    } catch (const json::exception&) {  // left by another version: made anew below
+    } catch (const json::exception&) {  // written by another version: searched again below
     } catch (const Error&) {
     }
   const auto begin = std::chrono::steady_clock::now();

@@ -28,16 +28,16 @@ using records::Record;
 using records::RecordFile;
 using records::Records;
 
-/// The case that runs now; its memory is given back when the next one begins.
+/// The case that is running. Its memory is freed when the next one begins.
 struct Current {
   Case what;
   Found found;
   std::unique_ptr<Executor> executor;
   std::vector<double> samples;  ///< ms
-  Record record;                ///< of what is not sampled: known, or simulated
+  Record record;                ///< if not sampled: known or simulated
 };
 
-/// Every case is compared with sequential, whether that was requested or not.
+/// Adds the sequential baseline of every case, whether or not it was requested.
 std::vector<Case> with_baselines(const std::vector<Case>& cases) {
   std::vector<Case> all;
   for (const Case& what : cases)
@@ -93,18 +93,19 @@ class Session {
                  text);
   }
 
-  /// What need not run: made by the interrupted run that this one continues, or recorded where nothing is measured.
+  /// The result of a case that need not run: made by the interrupted run that this one continues, or recorded, if the
+  /// device does not measure.
   const Record* known(const Case& what) {
     const std::string key = Record{.what = what}.key();
     if (const auto shared = std::ranges::find(shared_, what, &Record::what); shared != shared_.end()) return &*shared;
     if (const Record* made = file_ ? file_->made(key) : nullptr; made && same_graph(*made, what)) return made;
     if (device_.measures()) return nullptr;
-    if (!device_.assumed().all_local(what.gpus)) return nullptr;  // recorded where links were others
+    if (!device_.assumed().all_local(what.gpus)) return nullptr;  // recorded with other links
     const Record* record = recorded_.find(key);
     return record != nullptr && record->missing.empty() && same_graph(*record, what) ? record : nullptr;
   }
 
-  /// Files of one name may hold anything.
+  /// Two files of the same name may hold different graphs, so fingerprints are compared.
   bool same_graph(const Record& record, const Case& what) {
     if (what.file.empty() || !record.missing.empty()) return true;
     const auto [it, fresh] = fingerprints_.try_emplace({what.file, what.batch, to_string(what.image)});
@@ -114,7 +115,7 @@ class Session {
 
   void begin(const Case& what) {
     if (current_ && current_->what == what) return;
-    current_.reset();  // its memory first
+    current_.reset();  // free its memory first
     auto current = std::make_unique<Current>();
     current->what = what;
     if (const Record* record = known(what)) {
@@ -175,13 +176,13 @@ class Session {
       for (const Protocol& protocol : options_.protocols) measure(protocol, current);
     } catch (const DeviceLost& e) {
       lost_ = e.what();
-    } catch (const cli::Interrupted&) {  // said at the end
+    } catch (const cli::Interrupted&) {  // reported at the end
     } catch (const Error& e) {
       cli::warn(what.name() + ": not measured by other protocols: " + e.what());
     }
   }
 
-  /// The case that has just run, by another protocol.
+  /// Measures the case that has just run with another protocol.
   void measure(const Protocol& protocol, Current& current) {
     const std::string key = protocol_record(protocol, current.what).key();
     const Record* made = file_ ? file_->made(key) : nullptr;
@@ -237,13 +238,13 @@ class Session {
             .done = [this, what](const std::string& error) { done(what, error); }};
   }
 
-  /// Combinations that cannot be are not registered; why is said once, in the table.
+  /// Impossible combinations are not registered; the table states the reason once.
   void choose_cases() {
     for (const Case& what : with_baselines(options_.cases)) {
       const bool runs = !what.file.empty() || known(what) == nullptr;
-      if (runs) device_.open(what.precision);  // what cannot be opened ends the run before anything is recorded
+      if (runs) device_.open(what.precision);  // may throw: then nothing is recorded
       try {
-        if (!what.file.empty()) known(what);  // a file that cannot be read is out here
+        if (!what.file.empty()) known(what);  // throws if the file cannot be read
         check_scheduler(what.scheduler, what.gpus, what.options);
         if (runs) device_.require(what.gpus, what.precision);
         cases_.push_back(what);
@@ -253,7 +254,7 @@ class Session {
     }
   }
 
-  /// Of the cases that run; empty: all alike.
+  /// Expected seconds of the cases that run; all equal if none were given.
   std::vector<double> expected_seconds() const {
     std::vector<double> seconds;
     if (options_.expected_seconds.empty()) return std::vector<double>(cases_.size(), 1);
@@ -265,7 +266,7 @@ class Session {
     return seconds;
   }
 
-  /// All that must run, by other processes too; what they made is then known here.
+  /// Runs every case that must run, on other processes too. Their results are known here afterwards.
   void share_cases() {
     std::vector<Case> unknown;
     for (const Case& what : cases_)
@@ -279,14 +280,13 @@ class Session {
     });
   }
 
-  /// On a recorded device searches wait for nothing but processors: all of them side by side, before the first case
-  /// runs.
+  /// On a recorded device, searches only need processors, so all of them run in parallel before the first case.
   void search_ahead() {
     if (device_.measures() || options_.cache.empty()) return;
     std::vector<Case> unknown;
     for (const Case& what : cases_) try {
         if (known(what) == nullptr && !runner_.found_before(what)) unknown.push_back(what);
-      } catch (const Error&) {  // says why when it runs
+      } catch (const Error&) {  // reported when the case runs
       }
     if (unknown.size() < 2) return;
     const cli::Countdown countdown;
@@ -325,23 +325,23 @@ class Session {
   }
 
   Device& device_;
-  RecordFile* file_;  ///< nullptr: nothing is kept
+  RecordFile* file_;  ///< nullptr: nothing is stored
   const SessionOptions& options_;
   ScheduleStore store_;
   cli::StatusLine status_;
   Runner runner_;
-  Records recorded_;             ///< of the folder that is replayed
-  std::vector<Case> cases_;      ///< that can run
-  std::vector<Record> shared_;   ///< that other processes made
-  std::vector<Record> results_;  ///< in the order in which they came; skipped ones say why
+  Records recorded_;             ///< of the replayed folder
+  std::vector<Case> cases_;      ///< those that can run
+  std::vector<Record> shared_;   ///< made by other processes
+  std::vector<Record> results_;  ///< in order of arrival; skipped ones state the reason
   std::map<std::tuple<std::string, int, std::string>, std::string> fingerprints_;  ///< of graph files
   std::unique_ptr<Current> current_;
-  std::vector<double> expected_;  ///< seconds of each of them; only proportions matter
-  std::size_t done_ = 0;          ///< how many of them
+  std::vector<double> expected_;  ///< per case; only their proportions matter
+  std::size_t done_ = 0;          ///< number of finished cases
   cli::Countdown countdown_;
-  const bool ours_ = !flag_value(options_.benchmark_flags, "--benchmark_format");  ///< who prints
-  bool weaker_ = false;  ///< a result was not stored, because a stronger one exists
-  std::string lost_;     ///< why the device cannot go on; empty: it can
+  const bool ours_ = !flag_value(options_.benchmark_flags, "--benchmark_format");  ///< we print
+  bool weaker_ = false;  ///< a result was not stored because a stronger one exists
+  std::string lost_;     ///< why the device cannot continue; empty if it can
 };
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace opsched::bench {
 namespace {
 
-/// What `action` finds wrong is said with the place in the file.
+/// Runs `action`; an Error is reported with its place in the file.
 template <class Action>
 auto placed(const JsonReader& at, const Action& action) {
   try {
@@ -21,7 +21,7 @@ auto placed(const JsonReader& at, const Action& action) {
   }
 }
 
-/// Replaces `list` by that of the key, if the object has it; `add` reads an item and adds it.
+/// If the object has the key, replaces `list` by its list; `add` reads and adds one item.
 template <class Item, class Add>
 void read_list(const JsonReader& object, const char* key, std::vector<Item>& list, const Add& add) {
   if (!object.has(key)) return;
@@ -31,7 +31,7 @@ void read_list(const JsonReader& object, const char* key, std::vector<Item>& lis
   for (const JsonReader& item : items) add(item);
 }
 
-/// "hios-lp,split=rows" as the words of Selection::schedulers.
+/// Splits "hios-lp,split=rows" into the words of Selection::schedulers.
 std::vector<std::string> scheduler_words(const JsonReader& item) {
   std::vector<std::string> words = {""};
   for (const char c : item.string())
@@ -50,7 +50,7 @@ std::vector<std::string> scheduler_words(const JsonReader& item) {
   return words;
 }
 
-/// The lists of an object; those that it lacks are `common`'s.
+/// The lists of an object; missing ones are taken from `common`.
 Selection read_selection(const JsonReader& object, const Selection& common) {
   Selection lists = common;
   read_list(object, "networks", lists.networks, [&](const JsonReader& item) {
@@ -102,7 +102,7 @@ std::vector<Case> sweep_cases(const std::string& path) {
     files.insert(files.end(), lists.files.begin(), lists.files.end());
     add_cases(cases, placed(entry, [&] { return make_cases(lists); }));
   }
-  placed(root, [&] { graph_files(files); });  // no two of one name, whichever entries they are in
+  placed(root, [&] { graph_files(files); });  // names must be unique across all entries
   return cases;
 }
 

@@ -1,4 +1,4 @@
-// opsched ablation: what each part of the IOS search is worth on one network.
+// opsched ablation: measures what each part of the IOS search contributes on one network.
 #include "core/graph/blocks.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/studies/ios_ablation.hpp"

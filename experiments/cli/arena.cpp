@@ -1,4 +1,4 @@
-// opsched arena: ranks schedulers on what is recorded, without a GPU.
+// opsched arena: ranks schedulers by recorded latencies, without a GPU.
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -64,7 +64,7 @@ void print_contest(const std::string& gpu, const ArenaContest& contest) {
     std::cout << wrapped("  not ranked: " + one.what.scheduler_name() + ": " + one.why, "    ") << "\n";
 }
 
-/// How far predictions can be trusted, by what `opsched fit` recorded.
+/// Prints how reliable predictions are, from the records of `opsched fit`.
 void print_trust(const std::string& gpu, const records::Records& records) {
   double pairs = 0, right = 0;
   for (const records::Record* r : records.standing())
@@ -79,7 +79,7 @@ void print_trust(const std::string& gpu, const records::Records& records) {
               << "\n";
 }
 
-/// A record an entry and a refusal.
+/// One record for each entry and each refusal.
 void keep_contest(records::RecordFile& file, const std::string& gpu, const ArenaContest& contest) {
   const std::map<std::string, std::string> labels = {{"on", gpu}};
   const std::map<std::string, std::string> validator = {{"validator", std::to_string(kValidatorVersion)}};
@@ -91,7 +91,7 @@ void keep_contest(records::RecordFile& file, const std::string& gpu, const Arena
     record.texts = validator;
     record.texts["latency"] = e.predicted() ? "predicted" : "measured";
     record.schedule = e.schedule;
-    // What was measured was measured elsewhere: here it is read.
+    // Measured values were measured elsewhere and are only read here.
     record.provenance = e.provenance == Provenance::measured ? Provenance::recorded : e.provenance;
     file.add(std::move(record));
   }
@@ -104,7 +104,7 @@ void keep_contest(records::RecordFile& file, const std::string& gpu, const Arena
               .provenance = Provenance::recorded});
 }
 
-/// Over all contests.
+/// Totals over all contests.
 class Standings {
  public:
   void add(const ArenaContest& contest) {

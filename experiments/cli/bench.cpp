@@ -1,4 +1,4 @@
-// opsched bench: the main job.
+// opsched bench: measures latencies.
 #include <algorithm>
 
 #include "experiments/bench/protocols.hpp"
@@ -18,7 +18,7 @@ struct BenchOptions {
   std::vector<std::string> protocols;
   std::string sweep, filter;
   bool list = false, share_cases = false;
-  CLI::App* app = nullptr;  ///< which has the flags of Google Benchmark
+  CLI::App* app = nullptr;  ///< holds the flags of Google Benchmark
 
   void add_to(CLI::App& command) {
     app = &command;
@@ -42,7 +42,7 @@ struct BenchOptions {
     command.add_flag("--list", list, "Only list the benchmarks");
   }
 
-  /// Those of the sweep or of the options, and of them what the filter leaves.
+  /// The cases of the sweep or of the options, after the filter.
   std::vector<bench::Case> chosen_cases() {
     if (sweep.empty()) return bench::filtered(cases.cases(), filter);
     for (const char* name : {"--network", "--graph", "--scheduler", "--batch", "--image", "--precision", "--gpus"})

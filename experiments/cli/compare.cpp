@@ -30,7 +30,7 @@ struct CompareOptions {
   }
 };
 
-/// "fp32, batch 16, image 512, 2 GPUs"; the usual left out.
+/// Such as "fp32, batch 16, image 512, 2 GPUs"; defaults are left out.
 std::string setting(const records::Case& c) {
   std::string text = to_string(c.precision) + ", batch " + std::to_string(c.batch);
   if (c.image != 0) text += ", image " + to_string(c.image);
@@ -96,7 +96,7 @@ void print_transplants(const Comparison& c, const std::string& device) {
   }
 }
 
-/// B's device: this host's GPU if it is the one that B was measured on, else its profiles.
+/// B's device: this host's GPU if B was measured on it, otherwise B's profiles.
 std::unique_ptr<Device> device_of(const CompareOptions& options, const Comparison& c, const Report& report) {
   int gpus = 1;
   for (const Best& b : c.best) gpus = std::max(gpus, b.a.what.gpus);

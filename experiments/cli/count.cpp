@@ -1,4 +1,4 @@
-// opsched count: how large the search space of IOS is (table 1 of its paper).
+// opsched count: the size of the IOS search space (table 1 of the IOS paper).
 #include "schedulers/ios/count.hpp"
 #include "experiments/cli/options.hpp"
 #include "schedulers/options.hpp"
@@ -29,7 +29,7 @@ void print_table(const IosCounts& counts) {
   };
   for (const IosCount& count : counts.parts) add(count, std::to_string(count.part));
   table.add_rule();
-  // The product of all parts may fill many lines; the file form has it in full.
+  // The product over all parts may fill many lines; the file has all its digits.
   IosCount total = counts.total;
   if (total.schedules.size() > 40)
     total.schedules = total.schedules.substr(0, 1) + "." + total.schedules.substr(1, 3) + "e" +

@@ -1,4 +1,4 @@
-// opsched fit: how well the simulator predicts what was measured.
+// opsched fit: compares the simulator's predictions with measurements.
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
@@ -22,16 +22,16 @@ struct FitOptions {
   }
 };
 
-/// How good the simulator is on one profile.
+/// Accuracy of the simulator on one profile.
 struct ProfileAccuracy {
   std::string file;  ///< name of the profile, without its folder
   DeviceFacts device;
   Precision precision = Precision::fp32;
-  int stages = 0, schedules = 0;  ///< measured, in the profile
+  int stages = 0, schedules = 0;  ///< measured, from the profile
   Accuracy accuracy;
 };
 
-/// nullptr where it is of no network.
+/// nullptr if the origin is no built-in network.
 std::shared_ptr<const Graph> graph_of(const ScheduleOrigin& origin) {
   if (std::ranges::find(networks(), origin.network, &NetworkInfo::name) == networks().end()) return nullptr;
   return std::make_shared<const Graph>(make_network(origin.network, {.batch = origin.batch, .image = origin.image}));
@@ -98,9 +98,9 @@ records::Case case_of(const ScheduleOrigin& origin, Precision precision) {
           .options = origin.options};
 }
 
-/// simulator_error: of all stages (label "group": concurrent, concurrent_seen, merge, operators) and of every network
-/// (stages, replayed, unseen), and of every measured schedule (held_out; "again" numbers the second of one case and
-/// those after it); simulator_law: what was fitted.
+/// simulator_error: over all stages (labels "group": concurrent, concurrent_seen, merge, operators), for every network
+/// (stages, replayed, unseen), and for every measured schedule (held_out; "again" numbers repeated schedules of a
+/// case). simulator_law: the fitted parameters.
 std::vector<records::Record> accuracy_records(const ProfileAccuracy& profile) {
   const FitReport& fit = profile.accuracy.fit;
   std::vector<records::Record> list = {
@@ -155,7 +155,7 @@ void fit(const FitOptions& options) {
   for (Precision precision : precisions) {
     const std::string file = profile_file(folder, precision);
     Profile profile = Profile::load(file);
-    // No other process writes it meanwhile.
+    // Keeps other processes from writing it meanwhile.
     if (options.save) profile = Profile::open(file, profile.device(), precision);
     std::map<std::string, std::shared_ptr<const Graph>> graphs;  // a graph for each network and batch
     const auto cases = recorded_cases(profile, [&](const ScheduleOrigin& origin) {

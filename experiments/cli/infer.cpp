@@ -1,4 +1,4 @@
-// opsched infer: the numbers that a graph computes.
+// opsched infer: computes the outputs of a graph.
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -46,7 +46,7 @@ struct InferOptions {
   }
 };
 
-/// By name what NAME=FILE says, by position what FILE says.
+/// Inputs given as NAME=FILE by name, those given as FILE by position.
 std::map<std::size_t, std::string> files_of(const std::string& option, const std::vector<std::string>& given,
                                             const std::vector<std::string>& names) {
   std::map<std::size_t, std::string> files;
@@ -91,7 +91,7 @@ void append(std::string& bytes, const std::vector<float>& values) {
   bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
 }
 
-/// Weights, then bias, of every convolution in the order of operators and layers.
+/// Weights, then bias, of every convolution, ordered by operator and layer.
 std::string weight_bytes(const Graph& graph, std::uint64_t seed) {
   std::string bytes;
   for (OpId id : graph.units())

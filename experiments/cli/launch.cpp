@@ -1,4 +1,4 @@
-// opsched launch: what choices in launching a schedule as one CUDA graph are worth, and what the graph costs.
+// opsched launch: measures the choices in launching a schedule as one CUDA graph, and the cost of preparing the graph.
 #include <algorithm>
 #include <optional>
 
@@ -50,7 +50,7 @@ int streams_of(const Schedule& schedule) {
   return static_cast<int>(streams);
 }
 
-/// The first is what the others are compared with: they differ from it in one choice.
+/// The first variant is the base; every other differs from it in one choice.
 std::vector<Variant> variants_of(CostModel& costs, bool measures, const Progress& progress) {
   const Graph& graph = costs.graph();
   const auto dataflow = [&](const SchedulerOptions& options) {
@@ -59,7 +59,7 @@ std::vector<Variant> variants_of(CostModel& costs, bool measures, const Progress
   const Schedule base = dataflow({});
   std::vector<Variant> variants;
   variants.push_back({"base", "dataflow, 16 streams", base});
-  // The same once more: differences below this one's mean nothing.
+  // The base again: smaller differences than between these two are noise.
   if (measures) variants.push_back({"base", "again", base});
   for (const char* streams : {"1", "2", "4", "8", "unlimited"})
     variants.push_back({"streams", streams, dataflow({{"streams", streams}})});
@@ -67,7 +67,7 @@ std::vector<Variant> variants_of(CostModel& costs, bool measures, const Progress
     variants.push_back({"allocation", allocation, dataflow({{"allocation", allocation}})});
   for (const char* order : {"resource", "topological"})
     variants.push_back({"order", order, dataflow({{"order", order}})});
-  if (!measures) return variants;  // the simulator does not see the rest
+  if (!measures) return variants;  // the simulator does not model the rest
   const DataflowPlan plan = plan_of(graph, base);
   for (const LaunchKey& rule : launch_keys(costs)) {
     Variant variant{"launch order", rule.name, schedule_of(graph, relaunched(graph, plan, by_unit(plan, rule.key)))};
@@ -96,7 +96,7 @@ void measure(std::vector<Variant>& variants, const GraphOnDevice& on, const Laun
     v.provenance = latency.provenance;
   }
   if (!measures) return;
-  // In turn, so that what drifts does so for all.
+  // Variants take turns, so that drift affects all of them equally.
   for (int round = 0; round < options.rounds; ++round)
     for (Variant& v : variants) {
       progress("round " + std::to_string(round + 1) + " of " + std::to_string(options.rounds) + ": " + v.choice + " " +
@@ -130,7 +130,7 @@ void print(const std::vector<Variant>& variants) {
   if (prepared) std::cout << "\nWhat the CUDA graphs cost before they run\n" << graphs.text();
 }
 
-/// The middle of the rounds, and all of them.
+/// The median over the rounds, and every round.
 bench::Timed timed(const Variant& v, const records::Case& what, CostModel& costs) {
   Measurement latency;
   latency.median = v.median();
@@ -165,7 +165,7 @@ void launch(const LaunchOptions& options) {
                  "they are not measured here.\n";
   if (!file) return;
   const records::Case what = options.graph.case_of(on.graph, on.precision, "dataflow");
-  // All of them at once: they were measured in turn and belong together.
+  // Stored together, because they were measured in turns.
   for (const Variant& v : variants) {
     bench::Timed now = timed(v, what, *on.costs);
     now.record.labels.merge(options.graph.labels());

@@ -1,4 +1,4 @@
-// opsched links: what moving a tensor between devices of several processes costs.
+// opsched links: measures transfers between devices of several processes.
 #include "core/runtime/distributed/link_times.hpp"
 
 #include <filesystem>
@@ -35,7 +35,8 @@ void print(const Profile& profile) {
   std::cout << table.text();
 }
 
-/// Between the CPUs of all processes, by MPI; on what the profile of a GPU holds for the rest, if one is named.
+/// Measures links between the CPUs of all processes over MPI. Other costs come from the profile of a GPU, if one is
+/// given.
 Profile measure_on_cpus(const LinksOptions& options, Precision precision, ProcessGroup& processes,
                         const Report& report) {
   if (options.out.empty() != options.profile.empty())
@@ -52,7 +53,7 @@ Profile measure_on_cpus(const LinksOptions& options, Precision precision, Proces
   profile.require_precision(precision);
   profile.assume(topology_of(devices.process_of, devices.host_of));
   DeviceFacts facts = profile.device();
-  facts.driver = "links by MPI between CPUs";  // in addition to the driver with which its other costs were measured
+  facts.driver = "links by MPI between CPUs";  // added to the driver that the other costs were measured with
   profile.add_facts(facts);
   measure_links(processes, *make_cpu_parts(processes), devices, profile, {.largest = options.largest}, report);
   if (!file.empty()) {

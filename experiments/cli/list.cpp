@@ -1,4 +1,4 @@
-// opsched list: what there is to choose from.
+// opsched list: lists networks, schedulers and other choices.
 #include "core/names.hpp"
 #include "experiments/cli/command.hpp"
 #include "experiments/processes/found_devices.hpp"

@@ -38,7 +38,7 @@ void require_one_process(const std::vector<cli::Command>& commands, const std::s
         " runs in one process: start it without mpirun or srun. Commands that run in several: " + joined(several));
 }
 
-/// Help that fits a terminal.
+/// Wraps help text to the terminal.
 class HelpFormatter : public CLI::Formatter {
  public:
   HelpFormatter() { column_width(kColumn); }
@@ -56,7 +56,7 @@ class HelpFormatter : public CLI::Formatter {
   }
 
  private:
-  static constexpr std::size_t kColumn = 34;  ///< where descriptions begin
+  static constexpr std::size_t kColumn = 34;  ///< column of the descriptions
 };
 
 int run(int argc, char** argv, ProcessGroup& processes) {
@@ -99,7 +99,7 @@ int run(int argc, char** argv, ProcessGroup& processes) {
 /// The exit code of `action`; the text of an exception is passed to `say`.
 int guarded(const std::function<int()>& action, const std::function<void(const std::string&)>& say) {
   constexpr int kFault = 1, kWrongInput = 2, kStopped = 130;
-  // Messages quote files and options, which may hold anything.
+  // Messages quote files and options, which may contain any bytes.
   try {
     return action();
   } catch (const cli::Interrupted&) {
@@ -121,14 +121,14 @@ int guarded(const std::function<int()>& action, const std::function<void(const s
 /// In one write, because mpirun inserts its own lines between writes.
 void print_error(const std::string& text) { std::cerr << "opsched: " + text + "\n"; }
 
-/// What the program was given.
+/// The command line as text.
 std::string command_line(int argc, char** argv) {
   std::string line;
   for (int i = 1; i < argc; ++i) line += std::string(argv[i]) + '\0';
   return line;
 }
 
-/// Process 0, or the only one.
+/// Runs process 0, or the only process.
 int lead(int argc, char** argv, ProcessGroup& processes) {
   const int code = guarded(
       [&] {
@@ -147,7 +147,7 @@ int lead(int argc, char** argv, ProcessGroup& processes) {
       print_error);
 }
 
-/// Any other: process 0 prints what goes wrong here, and ends all.
+/// Runs every other process. Process 0 prints errors from here and ends all processes.
 int follow(int argc, char** argv, ProcessGroup& processes) {
   const int code = guarded(
       [&] {
@@ -167,7 +167,7 @@ int main(int argc, char** argv) {
   std::unique_ptr<ProcessGroup> processes;
   const int joined = guarded(
       [&] {
-        if (launched().rank == 0) cli::watch_interrupts();  // the launcher ends the others
+        if (launched().rank == 0) cli::watch_interrupts();  // in other processes the launcher handles signals
         processes = join_processes(cli::check_interrupt);
         return 0;
       },

@@ -1,4 +1,4 @@
-// opsched optimize: one command for a model, from a file to its best schedule.
+// opsched optimize: finds the best schedule of a model.
 #include "experiments/studies/optimize.hpp"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ struct OptimizeCommandOptions {
   }
 };
 
-/// What is said of the best schedule's outputs.
+/// A sentence on whether the best schedule's outputs are correct.
 std::string checked(Device& device, CostModel& costs, const Schedule& schedule, Precision precision) {
   if (!device.measures()) return "not checked: outputs are computed only on a GPU";
   const OutputCheck check = check_outputs(costs.graph(), schedule, &device, precision, 1, [] { check_interrupt(); });
@@ -64,7 +64,7 @@ void print_attempts(const std::vector<bench::Attempt>& attempts) {
   }
 }
 
-/// What was gained, and where the rest is.
+/// Prints the speed-up, and where the remaining time goes.
 void print_best(const bench::Attempt& first, const bench::Attempt& best, const Device& device) {
   const double ms = *best.timed.record.value, sequential = *first.timed.record.value;
   std::cout << "\n"

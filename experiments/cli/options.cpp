@@ -37,9 +37,9 @@ std::string in_quotes(const std::string& word) {
   return text + "'";
 }
 
-/// The user's command for records, so that it can be repeated: "opsched bench --out results/mygpu", with words that
-/// contain spaces or quotes in single quotes. Without --fresh, because the command without it continues what the one
-/// with it began. Empty if the system does not provide it (no /proc).
+/// The user's command for records, so that it can be repeated: "opsched bench --out results/mygpu". Words that contain
+/// spaces or quotes are put in single quotes. --fresh is left out: without it, the command continues the run that
+/// --fresh began. Empty if the system does not provide the command (no /proc).
 std::string command_line() {
   std::ifstream words("/proc/self/cmdline", std::ios::binary);
   std::string line, word;
@@ -221,7 +221,7 @@ DeviceOptions RunOptions::device_options(int gpus, StatusLine& status, ProcessGr
 namespace {
 
 Topology hosts_of(const std::vector<double>& numbers) {
-  constexpr double bytes_per_ms = 1e6;  // of a GB/s
+  constexpr double bytes_per_ms = 1e6;  // 1 GB/s
   if (numbers.size() != 3 || numbers[0] < 1 || numbers[0] > 1e6 || numbers[0] != std::floor(numbers[0]))
     throw Error("--hosts: needs three numbers, the GPUs per host, and GB/s and us between hosts, as in 8,50,20");
   Topology topology(static_cast<int>(numbers[0]));

@@ -1,4 +1,4 @@
-// opsched profile: measures a GPU for all figures.
+// opsched profile: measures everything that the figures need from a GPU.
 #include <algorithm>
 #include <filesystem>
 
@@ -31,7 +31,7 @@ struct ProfileOptions {
   }
 };
 
-/// Cases whose latency OUT holds already, from this very device and versions.
+/// Cases whose latency OUT already holds, from the same device and versions.
 std::vector<bench::Case> known_cases(const std::string& out, const records::Run& now) {
   const records::Records records = records::Records::read(out);
   std::vector<bench::Case> known;

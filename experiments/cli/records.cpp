@@ -1,4 +1,4 @@
-// opsched records: where a number comes from, which schedule it is of, with which kernels.
+// opsched records: shows where a number comes from, with its schedule and kernels.
 #include <filesystem>
 #include <map>
 
@@ -39,16 +39,16 @@ void print_counts(const std::string& title, const Counts& counts) {
   std::cout << table.text();
 }
 
-/// At most this many bytes, cut between characters and ended by "..." if necessary.
+/// At most this many bytes, cut between characters; "..." marks a cut.
 std::string shortened(const std::string& text, std::size_t most) {
   if (text.size() <= most) return text;
   std::size_t end = most - 3;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // within a character
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // inside a character
   return text.substr(0, end) + "...";
 }
 
 void print_runs(const Records& records, Counts& counts) {
-  constexpr std::size_t kCommandWidth = 68;  // a row then fits 100 columns; a record shows its whole command
+  constexpr std::size_t kCommandWidth = 68;  // so that a row fits 100 columns; `records KEY` shows the whole command
   TextTable table({Align::left, Align::right, Align::left}, {"run of", "records", " command"});
   for (const auto& [id, run] : records.runs()) {
     const std::string end = records.ended(id) ? "" : "; was interrupted";
@@ -113,12 +113,12 @@ std::string group_text(const Graph* graph, const Group& group) {
   });
 }
 
-/// The network that a record is of, if it is still the same.
+/// The network of a record, or nullptr if it has changed since.
 std::unique_ptr<Graph> graph_of(const Record& record) try {
   auto graph = std::make_unique<Graph>(bench::make_graph(record.what));
   return fingerprint(*graph) == record.graph ? std::move(graph) : nullptr;
 } catch (const Error&) {
-  return nullptr;  // a block, a part or a file that is gone: operators are shown by number
+  return nullptr;  // the block, part or file no longer exists: operators are shown by number
 }
 
 void print_schedule(const Records& records, const Record& record) {
@@ -159,7 +159,7 @@ void print_kernels(const Records& records, const Record& record) {
   std::cout << table.text("  ");
 }
 
-/// A command that can be copied from the terminal: it goes on in the next line before an option.
+/// Formats a command for copying: line breaks come before options.
 std::string in_lines(const std::string& command, const std::string& indent) {
   std::string text;
   for (std::size_t begin = 0, width = 0; begin < command.size();) {
@@ -200,7 +200,7 @@ void show_records(const RecordsOptions& options) {
   if (options.words.empty()) return print_summary(records, options.folder);
   int found = 0;
   for (const Record* standing : records.standing()) {
-    // A whole key means that record alone.
+    // A full key selects only that record.
     const bool exact = options.words.size() == 1 && records.find(options.words.front()) != nullptr;
     if (exact ? standing->key() != options.words.front() : !matches(*standing, options.words)) continue;
     if (found++ > 0) std::cout << "\n";

@@ -2,8 +2,8 @@
 
 namespace opsched::cli {
 
-// The list of commands, in display order. Each is a separate file that defines `Command NAME_command()`; adding a
-// command takes that file and one line here.
+// The list of commands, in display order. Each command is a file that defines `Command NAME_command()`. To add one,
+// write that file and add a line here.
 #define OPSCHED_COMMANDS(ADD) \
   ADD(list_command)           \
   ADD(show_command)           \

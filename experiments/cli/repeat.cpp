@@ -1,4 +1,4 @@
-// opsched repeat: the same benchmark in several processes, and how far they differ.
+// opsched repeat: runs the same benchmark in several processes and shows how far they differ.
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -32,7 +32,7 @@ struct RepeatOptions {
   }
 };
 
-/// This program again, with its output thrown away.
+/// Runs this program again and discards its output.
 void run_again(std::vector<std::string> words) {
   words.insert(words.begin(), "/proc/self/exe");
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
@@ -48,7 +48,7 @@ void run_again(std::vector<std::string> words) {
   if (started != 0) throw Error("cannot start " + program + " again");
   int status = 0;
   for (bool told = false; waitpid(child, &status, WNOHANG) == 0;) {
-    if (interrupted() && !told) kill(child, SIGTERM), told = true;  // a signal may have reached this process alone
+    if (interrupted() && !told) kill(child, SIGTERM), told = true;  // the signal may have reached only this process
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   check_interrupt();
@@ -56,8 +56,8 @@ void run_again(std::vector<std::string> words) {
     throw Error("'opsched " + joined(std::vector(words.begin() + 1, words.end()), {}, " ") + "' failed; see above");
 }
 
-/// All processes measure into one profile, so that their searches know the same: the folder's, or one that is thrown
-/// away afterwards. Empty: the user chose, or nothing is measured.
+/// Makes all processes measure into one profile, so that their searches start from the same costs: the folder's
+/// profile, or a temporary one. Empty if the user chose one or nothing is measured.
 std::vector<std::string> shared_profile(const RepeatOptions& options, const ScratchFolder& scratch) {
   const auto names = [](const std::string& word) {
     return word.starts_with("--profile") || word.starts_with("--device");
@@ -66,7 +66,7 @@ std::vector<std::string> shared_profile(const RepeatOptions& options, const Scra
   return {"--profile", options.records.out.empty() ? scratch.path() : options.records.out};
 }
 
-/// Of one case, the value of every process.
+/// One case, with the value from every process.
 records::Record process_record(const records::Record& last, const std::vector<double>& ms) {
   records::Record record{.what = last.what, .quantity = "process_latency", .unit = "ms"};
   const Measurement all = summarise(ms);

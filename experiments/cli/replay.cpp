@@ -1,4 +1,4 @@
-// opsched replay: do searches on a recorded profile find what was found while it was measured?
+// opsched replay: checks that searches on a recorded profile find the schedules that were found while it was measured.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -43,7 +43,7 @@ std::vector<bench::Timed> replay_all(const std::string& folder, const std::vecto
   return bench::replay_cases(folder, cases, {.report = report});
 }
 
-/// Latencies of networks by name under a scheduler: what a search finds.
+/// Recorded latencies whose schedules a search found, for the chosen networks and schedulers.
 std::vector<const Record*> chosen_results(const records::Records& records, const ReplayOptions& options) {
   std::vector<const Record*> results = records.standing();
   std::erase_if(results, [&](const Record* r) {
@@ -55,8 +55,8 @@ std::vector<const Record*> chosen_results(const records::Records& records, const
   return results;
 }
 
-/// Leaves out schedules that were measured into another profile than the folder's; says how many. (A measured
-/// schedule is in its profile, too.)
+/// Removes schedules that were not measured into the folder's profile, which also holds every schedule measured into
+/// it. Returns how many.
 std::size_t leave_out_unprofiled(std::vector<const Record*>& results, const std::string& folder) {
   std::map<Precision, std::optional<Profile>> profiles;
   return std::erase_if(results, [&](const Record* result) {

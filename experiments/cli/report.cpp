@@ -1,4 +1,4 @@
-// opsched report: a results folder as one page to look at.
+// opsched report: makes an HTML page from a results folder.
 #include <filesystem>
 
 #include "experiments/cli/command.hpp"
@@ -19,7 +19,7 @@ struct ReportOptions {
   }
 };
 
-/// The folder's own schedules on its own profile; a folder without one has none.
+/// Adds timelines of the folder's schedules, replayed on its profile; none without a profile.
 TimelineCounts add_timelines(const ReportOptions& options, const records::Records& records, const std::string& into,
                              StatusLine& status) {
   if (!has_profile(options.folder)) return {};
@@ -43,7 +43,7 @@ void make_report(const ReportOptions& options) {
                         "no Python with plotly and matplotlib was found to write the page; run ./opsched report in the "
                         "source tree, which installs them, or: pip install plotly matplotlib");
   } catch (const Error&) {
-    check_interrupt();  // Ctrl-C ends the script, too
+    check_interrupt();  // Ctrl-C also ends the script
     throw;
   }
   status.clear();

@@ -1,4 +1,4 @@
-// opsched reproduce: the figures of the papers, from one command.
+// opsched reproduce: makes the figures of the papers.
 #include "experiments/figures/reproduce.hpp"
 #include "experiments/cli/options.hpp"
 
@@ -34,7 +34,7 @@ struct ReproduceOptions {
   }
 };
 
-/// The folder of the device's results: where its profile is.
+/// The results folder of the device, which holds its profile.
 std::string results_folder(const ReproduceOptions& options, const Device& device) {
   if (!options.device.profile.empty()) return options.device.profile;
   return device.measures() ? "results/" + device.name() : default_recorded_folder();
@@ -56,7 +56,7 @@ void draw(const ReproduceOptions& options, const std::string& results, const std
     figures::draw(figures::figures_folder(results), names,
                   options.no_pictures ? std::vector<std::string>{} : options.formats);
   } catch (const Error&) {
-    check_interrupt();  // Ctrl-C ends the drawing, too
+    check_interrupt();  // Ctrl-C also ends the drawing
     throw;
   }
 }
@@ -84,7 +84,7 @@ void reproduce(ReproduceOptions& options) {
 
   std::cout << wrapped(device->heading(), "  ") << std::endl;
   const std::unique_ptr<records::RecordFile> file = RecordOptions{.out = results, .fresh = options.fresh}.open(*device);
-  device->open(Precision::fp32);  // what cannot be opened ends the command before anything is recorded
+  device->open(Precision::fp32);  // a device that cannot be opened ends the command before anything is recorded
   const bench::ScheduleStore store(options.cache.schedules(), warn);
   figures::FigureContext context(*device, store, options.measure,
                                  {.results = results,

@@ -1,4 +1,4 @@
-// opsched roofline: how far a schedule is from what the device allows, and why.
+// opsched roofline: how far a schedule is from the limits of the device, and why.
 #include <algorithm>
 
 #include "experiments/bench/runner.hpp"
@@ -70,11 +70,11 @@ void print_roofline(const std::vector<Record>& rows) {
 
 struct Rooflines {
   std::vector<Record> rows;
-  int not_recorded = 0;  ///< cases, where nothing is measured
-  std::string why;       ///< of one of them
+  int not_recorded = 0;  ///< number of cases without a record, if nothing is measured
+  std::string why;       ///< the reason for one of them
 };
 
-/// Without a GPU: what is recorded, and what the profile knows enough for.
+/// Without a GPU: recorded results, and what can be computed from the profile.
 Rooflines rooflines(Device& device, const std::vector<bench::Case>& cases, records::RecordFile* file,
                     const Report& report) {
   const bench::ScheduleStore store("");

@@ -1,4 +1,4 @@
-// opsched run: executes a schedule from a file, checks what it computes and says how long it takes.
+// opsched run: executes a schedule from a file, checks its outputs and measures its latency.
 #include <cmath>
 #include <optional>
 
@@ -73,7 +73,7 @@ void add_latency(TextTable& table, Device& device, const Graph& graph, const Sch
   device.save();
 }
 
-/// The schedule on the CPUs of all processes.
+/// Executes a schedule on the CPUs of all processes.
 class CpuProcesses {
  public:
   explicit CpuProcesses(ProcessGroup& processes) : processes_(processes), parts_(make_cpu_parts(processes)) {}
@@ -93,7 +93,7 @@ class CpuProcesses {
   std::unique_ptr<PartRuntime> parts_;
 };
 
-/// No latency to keep: it says how processes work together, not how fast a GPU is.
+/// This latency is not recorded: it shows the cooperation of processes, not the speed of a GPU.
 void add_rounds(TextTable& table, CpuProcesses& cpus, const Graph& graph, const Schedule& schedule) {
   const Measurement rounds = cpus.executor(graph, schedule, 1)->measure({.warmup = 1, .min_runs = 5, .max_runs = 50});
   table.add({"round", fixed(rounds.median, 3) +
@@ -108,7 +108,7 @@ void run_schedule(const RunCommandOptions& options, ProcessGroup& processes) {
   const Schedule schedule = load_schedule(options.schedule, graph);
   const Precision precision = parse_precision(options.run.precision);
   const int gpus = static_cast<int>(schedule.devices.size());
-  spread_devices(gpus, processes.size());  // before anything is done
+  spread_devices(gpus, processes.size());  // checked first
 
   TextTable table({Align::left});
   table.add({"graph", graph.name() + ", batch " + std::to_string(graph.batch())});

@@ -1,4 +1,4 @@
-// opsched schedule: finds a schedule and says how good it is.
+// opsched schedule: finds a schedule and evaluates it.
 #include <chrono>
 #include <nlohmann/json.hpp>
 
@@ -29,10 +29,10 @@ struct ScheduleOptions {
   }
 };
 
-/// A schedule with what is known of it.
+/// A schedule and its evaluation.
 struct Outcome {
   Schedule schedule;
-  double seconds = 0;  ///< of the search
+  double seconds = 0;  ///< search time
   double ms = 0;       ///< makespan
   std::string source;  ///< where the makespan comes from
   Bounds bounds;
@@ -55,7 +55,7 @@ Outcome find(const ScheduleOptions& options, CostModel& costs, StatusLine& statu
   return outcome;
 }
 
-/// HIOS's simulations speak of operators by number: {"makespan", "lower_bound", "seconds", "devices":
+/// HIOS's simulations name operators by number: {"makespan", "lower_bound", "seconds", "devices":
 /// [{"stages": [[[op, ...], ...], ...]}]}.
 std::string numbered_json(const Graph& graph, const Outcome& outcome) {
   nlohmann::ordered_json devices = nlohmann::ordered_json::array();
@@ -94,7 +94,7 @@ void print_summary(std::ostream& out, const Graph& graph, const Outcome& outcome
   out << table.text();
 }
 
-/// The schedule goes to the file, or with --format json to standard output; people read a summary.
+/// Writes the schedule to the file, or to standard output with --format json; otherwise prints a summary.
 void present(const ScheduleOptions& options, const Graph& graph, const Outcome& outcome, const std::string& json) {
   if (!options.output.empty()) write_file_atomically(options.output, json);
   if (options.format == "json" && options.output.empty())

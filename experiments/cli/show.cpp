@@ -1,4 +1,4 @@
-// opsched show: a graph, for people or as a file.
+// opsched show: prints a graph, or writes it to a file.
 #include "core/files.hpp"
 #include "core/graph/describe.hpp"
 #include "core/graph/files/graph_io.hpp"

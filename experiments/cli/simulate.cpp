@@ -1,4 +1,4 @@
-// opsched simulate: HIOS's studies on random DAGs.
+// opsched simulate: simulation studies on random DAGs, as in HIOS.
 #include "core/names.hpp"
 #include "experiments/cli/options.hpp"
 #include "experiments/studies/simulation_study.hpp"

@@ -1,4 +1,4 @@
-// What is checked beyond what CLI11 checks.
+// Checks of arguments beyond those of CLI11.
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -12,7 +12,7 @@
 namespace opsched::cli {
 namespace {
 
-/// Empty: it is a number. Otherwise what is wrong.
+/// The reason why the text is not a whole number; empty if it is one.
 std::string whole_number(const std::string& text, bool negative) {
   long long value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -36,7 +36,7 @@ std::string word(const std::string& text) {
   return control ? "contains a control character" : "";
 }
 
-/// Said before the work, not after it.
+/// Checks before the work that the file can be written.
 std::string place_of_file(const std::string& path) {
   try {
     require_writable(path);
@@ -58,7 +58,7 @@ void check_value(const std::string& name, const std::string& value, bool list) {
 
 void check_values(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
-    // Help shows every default but that a list is empty.
+    // Help shows every default except empty lists.
     if (option->get_default_str().empty()) option->capture_default_str();
     if (option->get_default_str() == "[]") option->default_str("");
     const std::string type = option->get_type_name();

@@ -1,4 +1,4 @@
-// opsched trace: what runs when, as a file for Perfetto and as a picture.
+// opsched trace: writes a timeline for Perfetto, and as a picture.
 #include <algorithm>
 
 #include "core/files.hpp"
@@ -24,7 +24,7 @@ struct TraceOptions {
   }
 };
 
-/// What ran, and how much of it side by side.
+/// Summarises what ran, and how much of it in parallel.
 void add_summary(TextTable& table, const Trace& trace) {
   double busy = 0;
   int operators = 0, transfers = 0;

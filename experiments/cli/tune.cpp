@@ -27,10 +27,10 @@ struct TuneOptions {
   }
 };
 
-/// What of a problem's key people look at: not its strides.
+/// The readable part of a problem's key, without strides.
 std::string brief(const std::string& problem) { return problem.substr(0, problem.find(" pre:")); }
 
-/// The fastest schedule of each network among those of the schedulers.
+/// The fastest schedule of each network over the schedulers.
 std::vector<CoRunSchedule> best_schedules(const std::vector<bench::Case>& cases, bench::Runner& runner) {
   std::vector<CoRunSchedule> best;
   double best_ms = 0;
@@ -115,7 +115,7 @@ void run_tune(TuneOptions& options) {
     throw Error("opsched tune runs schedules to choose their kernels, so it needs a GPU; this build or host has none");
   StatusLine status;
   const auto report = interruptible(status);
-  // Kernels change under what is measured here, so it is kept apart.
+  // Kernels change during these measurements, so they go into a separate profile.
   const ScratchFolder folder("tune");
   const std::unique_ptr<Device> device = open_device(
       {.kind = "gpu", .profile = options.profile.empty() ? folder.path() : options.profile, .report = report});
@@ -125,7 +125,7 @@ void run_tune(TuneOptions& options) {
     std::vector<bench::Case> of_precision;
     std::ranges::copy_if(cases, std::back_inserter(of_precision),
                          [&](const bench::Case& c) { return c.precision == precision; });
-    // What is compared lies side by side.
+    // Cases to be compared become neighbours.
     std::ranges::stable_sort(of_precision, {}, [](const bench::Case& c) { return c.neighbourhood(); });
     if (of_precision.empty()) continue;
     bench::Runner runner(*device, store, {.max_seconds = 1}, report);

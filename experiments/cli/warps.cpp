@@ -1,4 +1,4 @@
-// opsched warps: how many warps a schedule keeps in flight, over time (IOS, figure 3).
+// opsched warps: how many warps a schedule keeps active over time (IOS, figure 3).
 #include "core/cost/signature/signature.hpp"
 #include "core/runtime/trace/active_warps.hpp"
 #include "experiments/cli/options.hpp"
@@ -25,7 +25,7 @@ struct WarpOptions {
   }
 };
 
-/// Of one traced run, or of one whose warps the hardware counted.
+/// Active warps of one traced run, or of one whose warps the hardware counted.
 records::Record count_warps(Executor& executor, bool counters) {
   const Trace trace = executor.trace();
   const std::vector<WarpSample> curve = counters ? executor.count_warps() : active_warps(trace, 0);

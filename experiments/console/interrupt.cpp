@@ -14,11 +14,11 @@
 namespace opsched::cli {
 namespace {
 
-// All that a signal handler may touch.
+// Only these are touched by the signal handler.
 volatile std::sig_atomic_t stop_requested = 0;
 int wake_up[2] = {-1, -1};
 
-// How long a command may take to end by itself.
+// How long a command may take to stop by itself.
 constexpr std::chrono::milliseconds kGrace{1500};
 constexpr int kStopped = 130;
 
@@ -30,8 +30,8 @@ void on_signal(int signal) {
   errno = error;
 }
 
-/// Ends the program where a command does not: it computes a large network, or waits for a file. What is kept is safe
-/// at any moment, for files are appended to by whole lines, or appear as a whole.
+/// Ends the program if the command does not stop, for example while it computes a large network or waits for a file.
+/// Files are safe at any moment, because they are appended line by line or replaced as a whole.
 void end_after_grace() {
   char none = 0;
   while (::read(wake_up[0], &none, 1) < 0 && errno == EINTR) {

@@ -13,7 +13,7 @@
 namespace opsched {
 namespace {
 
-/// How much further than an output what is inside may be off: it may be a small difference of large numbers.
+/// Factor on the tolerance for inner values: they may be small differences of large numbers.
 constexpr double kInside = 3;
 
 /// A graph and schedule in which every operator's output is a graph output: it is read by an additional join, and all
@@ -22,7 +22,7 @@ constexpr double kInside = 3;
 struct Observed {
   Graph graph;
   Schedule schedule;
-  std::vector<OpId> of;  ///< by output of the graph: the operator whose output it is
+  std::vector<OpId> of;  ///< output number -> operator
 
   Observed(const Graph& from, const Schedule& s) : graph(from), schedule(s), of(from.outputs()) {
     for (OpId op : from.units()) {
@@ -57,8 +57,9 @@ std::vector<Tensor> inputs_from(const Graph& graph, std::uint64_t seed) {
   return inputs;
 }
 
-/// What rounding explains. In most graphs errors hardly grow from operator to operator, and a tolerance says enough;
-/// what is beyond it is compared with what rounding alone does to the reference of this graph, weights and input.
+/// The error that rounding explains. In most graphs errors hardly grow from operator to operator, and a fixed tolerance
+/// is enough. A larger error is compared with the effect of rounding alone on the reference for this graph, weights and
+/// input.
 class Tolerated {
  public:
   Tolerated(const Graph& graph, const std::vector<Tensor>& inputs, std::uint64_t seed, Precision precision,
@@ -67,7 +68,7 @@ class Tolerated {
           return reference_outputs(graph, inputs, seed, {}, precision);
         }) {}
 
-  /// Throws where output `i` of the graph is off by more than `times` what rounding explains.
+  /// Throws if the error of output `i` exceeds `times` the error that rounding explains.
   void require(double error, std::size_t i, double times, const std::string& what) {
     double allowed = times * output_tolerance(precision_);
     if (error <= allowed) return;
@@ -81,14 +82,14 @@ class Tolerated {
   }
 
  private:
-  static constexpr double kElsewhere = 2;  ///< kernels round at other places than the reference
+  static constexpr double kElsewhere = 2;  ///< allows for kernels that round at other points than the reference
   const std::vector<Tensor>& expected_;
   Precision precision_;
   std::function<std::vector<Tensor>()> reference_;
-  std::vector<Tensor> rounded_;  ///< made when first asked for
+  std::vector<Tensor> rounded_;  ///< made on first use
 };
 
-/// Throws Error where an operator's output is beyond what fp16 holds: then there is nothing to compare.
+/// Throws Error if an operator's output exceeds the range of fp16, because then there is nothing to compare.
 void require_range(const Graph& graph, const std::vector<OpId>& of, const std::vector<Tensor>& expected) {
   constexpr float kLargest = 65504;
   OpId first = -1;
@@ -103,7 +104,7 @@ void require_range(const Graph& graph, const std::vector<OpId>& of, const std::v
                 "' reaches " + significant(reached, 2) + ", and the fp16 limit is 65504; use tf32 or fp32");
 }
 
-/// One check; `silent`: outputs in which the input hardly shows.
+/// One check. `silent` receives the outputs that hardly depend on the input.
 OutputCheck check_once(const Graph& graph, const Schedule& schedule, const RunOnce& run, Precision precision,
                        std::uint64_t seed, const std::function<void()>& poll, std::vector<std::string>& silent) {
   const double allowed = output_tolerance(precision);
@@ -124,7 +125,7 @@ OutputCheck check_once(const Graph& graph, const Schedule& schedule, const RunOn
   }
   if (poll) poll();
   const std::vector<Tensor> observed = run(all.graph, all.schedule, seed, inputs);
-  // Errors spread: the first operator that is wrong is the fault.
+  // Errors spread, so the first wrong operator is the faulty one.
   std::vector<std::size_t> order(all.of.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::sort(order, {}, [&](std::size_t i) { return all.of[i]; });

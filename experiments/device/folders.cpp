@@ -21,10 +21,10 @@ std::vector<std::string> with_profile(const fs::path& results) {
   return folders;
 }
 
-/// results/ of the program's data.
+/// The results/ folder of the program's data.
 fs::path recorded_data() { return fs::weakly_canonical(fs::path(data_folder()) / "results"); }
 
-/// Of a version tag, which also names refined choices of kernels: "12 tuned-3f2a" is of version 12.
+/// The version in a tag that may also name refined kernel choices: 12 for "12 tuned-3f2a".
 std::string version_of(const std::string& tag) { return tag.substr(0, tag.find(' ')); }
 
 }  // namespace

@@ -46,7 +46,7 @@ std::unique_ptr<Device> open_device(const DeviceOptions& options) {
   if (measures && options.topology != Topology()) throw Error("--hosts only works with replays (--device sim)");
   if (measures) {
     DeviceOptions measured = options;
-    // By way of host memory transfers take longer: a profile of their own must be named.
+    // Transfers through host memory are slower, so they need a profile of their own, given by name.
     if (measured.profile.empty() && !options.through_host) measured.profile = options.results;
     return open_gpu(measured);
   }

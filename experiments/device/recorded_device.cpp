@@ -14,7 +14,7 @@
 namespace opsched {
 namespace {
 
-/// One precision. The model is fitted when it is first needed.
+/// One precision. The model is fitted on first use.
 struct PrecisionContext {
   Profile profile;
   std::optional<ContentionModel> model;
@@ -88,7 +88,7 @@ class RecordedDevice final : public Device {
   void save() override {}
 
  private:
-  /// Relative to the current folder if it lies below it.
+  /// Relative to the current folder if the path lies below it.
   std::string shown_folder() const {
     const std::filesystem::path relative = std::filesystem::proximate(folder_);
     return *relative.begin() == ".." ? folder_ : relative.string();
@@ -123,7 +123,7 @@ class RecordedDevice final : public Device {
   std::string folder_, name_;
   Report report_;
   Topology topology_;
-  std::string hosts_;  ///< in words; empty: one
+  std::string hosts_;  ///< description; empty if there is only one
   DeviceFacts facts_;
   std::map<Precision, std::unique_ptr<PrecisionContext>> contexts_;
 };

@@ -10,7 +10,8 @@ namespace {
 
 using nlohmann::json;
 
-/// GPUs of each process, of those that it sees. `sights`: of all, as texts; equal ones mean the same GPUs.
+/// GPUs of each process, as numbers among those that it sees. `sights`: what each process sees, as text; equal texts
+/// mean the same GPUs.
 std::vector<std::vector<int>> shares(const std::vector<std::string>& sights) {
   std::map<std::string, int> count, next;
   for (const std::string& text : sights) ++count[text];

@@ -1,4 +1,4 @@
-// IOS's figures of the blocks of Inception V3: where the gain comes from, and the schedule of the last one.
+// IOS's figures on the blocks of Inception V3: where the gain comes from, and the schedule of the last block.
 #include <algorithm>
 #include <map>
 
@@ -10,7 +10,7 @@
 namespace opsched::figures {
 namespace {
 
-/// A schedule, with records of parts of it.
+/// A schedule whose parts are recorded separately.
 struct Scheduled {
   FigureContext& context;
   const bench::Found found;
@@ -35,8 +35,8 @@ records::Record block_record(const records::Case& what, const Block& block) {
   return {.what = what, .quantity = "block_latency", .labels = {{"block", block.name}}, .unit = "ms"};
 }
 
-/// Latency of every block: the sum over its stages, which end at barriers and were each timed in a CUDA
-/// graph of their own. Blocks are never cut from the network, so that their inputs lie as they do in it.
+/// Latency of every block: the sum over its stages, which end at barriers and were each timed in a separate CUDA graph.
+/// Blocks are not cut out of the network, so their inputs have the same memory layout as in it.
 void make_blocks(FigureContext& context, const records::Case& what) {
   const Scheduled scheduled(context, what);
   const Graph& graph = scheduled.costs.graph();
@@ -59,7 +59,7 @@ void make_blocks(FigureContext& context, const records::Case& what) {
   for (const records::Record& record : list) scheduled.add(record);
 }
 
-/// The last block that leaves a choice.
+/// The last block with more than one possible schedule.
 const Block& last_block(const Graph& graph) {
   for (auto block = graph.blocks().rbegin(); block != graph.blocks().rend(); ++block)
     if (block->ops.size() > 1) return *block;
@@ -80,8 +80,8 @@ std::string kind_of(const Operator& op) {
          std::to_string(conv->out_channels);
 }
 
-/// Of every operator the stage and group it is in, and when the stage runs. Stages are as long as they were
-/// measured to be; the operators of a group share its time by their solo latencies.
+/// The stage and group of every operator, and when the stage runs. Stages have their measured length; the operators of
+/// a group share that time in proportion to their solo latencies.
 void make_slots(FigureContext& context, const records::Case& what) {
   const Scheduled scheduled(context, what);
   const Graph& graph = scheduled.costs.graph();

@@ -1,4 +1,4 @@
-// What figures are made with.
+// What figures are made from.
 #include <algorithm>
 #include <charconv>
 #include <filesystem>

@@ -10,7 +10,7 @@ const std::vector<std::string> kOnOne = {"sequential", "ios-both", "dataflow"};
 const std::vector<std::string> kOnSeveral = {"hios-lp-inter", "hios-mr-inter", "hios-lp",
                                              "hios-mr",       "heft",          "reinsert"};
 
-/// In the folder of that many GPUs, which only its own run fills.
+/// Stored in the folder for that many GPUs, which only its own run fills.
 Item item_in(const FigureSettings& settings, const records::Case& what, const std::string& folder) {
   Item item = latency_item(what, what.gpus > 1 || what.image != 0);
   if (folder == own_folder(settings).second) return item;
@@ -21,10 +21,9 @@ Item item_in(const FigureSettings& settings, const records::Case& what, const st
   return item;
 }
 
-/// Inception V3 and NasNet at every image size on every number of GPUs: on one GPU sequential, IOS-Both and
-/// dataflow, on more HIOS's algorithms and ours. Beyond one GPU and the network's own size nothing is
-/// simulated, for a profile of one image size says too little about another: what was not measured is a
-/// row that says so.
+/// Inception V3 and NasNet at every image size and number of GPUs: sequential, IOS-Both and dataflow on one GPU, HIOS's
+/// algorithms and ours on several. Beyond one GPU and the default image size nothing is simulated, because a profile of
+/// one image size says too little about another. Such cases get a row that states that they were not measured.
 std::vector<Item> hios_items(const FigureSettings& settings) {
   const auto [own_gpus, own] = own_folder(settings);
   std::map<int, std::string> folders;  // by number of GPUs
@@ -43,7 +42,7 @@ std::vector<Item> hios_items(const FigureSettings& settings) {
                                    .precision = settings.precision,
                                    .gpus = on};
           items.push_back(item_in(settings, what, folder));
-          // One GPU in the run of several: gains compare what ran together.
+          // The one-GPU part of a run on several GPUs: gains compare results of the same run.
           if (on < gpus) items.back().labels["run"] = std::to_string(gpus);
         };
         for (const std::string& scheduler : gpus == 1 ? kOnOne : kOnSeveral) add(scheduler, gpus);

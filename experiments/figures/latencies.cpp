@@ -1,4 +1,4 @@
-// Figures that are only selections: latencies of schedules and of other software, and what other commands recorded.
+// Figures that only select records: latencies of schedules and other software, and records of other commands.
 #include <algorithm>
 
 #include "core/error.hpp"
@@ -7,17 +7,19 @@
 namespace opsched::figures {
 namespace {
 
-/// Among the schedulers: latencies of other software (experiments/baselines/), and ours measured next to it.
+/// Stands in the list of schedulers for the latencies of other software (experiments/baselines/) and of our schedules
+/// measured next to it.
 const std::string kOthers = "other software";
 
-/// What finding and timing takes on an H200 from an empty profile, roughly.
+/// Rough time to find and measure a schedule on an H200 from an empty profile.
 double expected_seconds(const records::Case& what) {
   if (!what.scheduler.starts_with("ios")) return 0.5;
   if (what.network == "squeezenet") return 1;
   return what.network == "inception_v3" ? 8 + 0.3 * what.batch : 30;
 }
 
-/// All measurements of other software on this network, in any mode, and of ours in the same run (label "beside").
+/// All measurements of other software on this network, in any mode, and of our schedules in the same run (label
+/// "beside").
 Item baseline_item(const std::string& network, int batch, Precision precision) {
   const std::string name =
       kOthers + " on " + network + " at batch " + std::to_string(batch) + " in " + to_string(precision);
@@ -38,7 +40,7 @@ Figure latency_figure(const std::string& name, const std::string& title, const s
                       const std::vector<std::string>& schedulers) {
   return {.name = name, .title = title, .paper = "IOS: " + paper, .items = [=](const FigureSettings& settings) {
             const Precision precision = settings.precision;
-            std::vector<std::pair<std::string, std::string>> shown;  // with their files
+            std::vector<std::pair<std::string, std::string>> shown;  // with their graph files
             for (const std::string& network : networks) shown.emplace_back(network, "");
             if (networks == ios_networks()) {
               for (const std::string& network : settings.networks)
@@ -79,14 +81,14 @@ Item latency_item(const records::Case& what, bool only_measured) {
   return item;
 }
 
-/// The networks under every schedule of the paper, and our own.
+/// The networks under all schedulers of the IOS paper and ours.
 Figure schedules_figure() {
   return latency_figure(
       "schedules", "Schedules compared: throughput, normalised to the best", "schedules compared", ios_networks(), {1},
       {"sequential", "greedy", "wavefront", "ios-merge", "ios-both", "ios-parallel", "ios-dataflow", "dataflow"});
 }
 
-/// What a user would run instead, compared with ours.
+/// Software that a user would run instead, compared with ours.
 Figure frameworks_figure() {
   return latency_figure("frameworks", "Frameworks compared, batch 1", "frameworks compared", ios_networks(), {1},
                         {kOthers, "sequential", "ios-both", "dataflow"});
@@ -98,14 +100,14 @@ Figure batches_figure() {
                         {"sequential", "ios-both", "dataflow", kOthers});
 }
 
-/// A tuned compiler, which makes each operator fast, against IOS, which runs operators side by side.
+/// A tuned compiler, which speeds up single operators, compared with IOS, which runs operators in parallel.
 Figure intra_inter_figure() {
   return latency_figure(
       "intra_inter", "Intra- against inter-operator parallelism: a tuned compiler against IOS, batch 1",
       "intra- and inter-operator parallelism", ios_networks(), {1}, {kOthers, "sequential", "ios-both"});
 }
 
-/// Ours, compared with the paper's and its public code's.
+/// Our latencies next to those of the paper and of its public code.
 Figure latencies_figure() {
   return latency_figure("latencies",
                         "All latencies and search times, beside the paper's V100 and its public code on an H200",
@@ -113,7 +115,7 @@ Figure latencies_figure() {
                         {"sequential", "wavefront", "ios-merge", "ios-both", "ios-parallel", kOthers});
 }
 
-/// Sequential against IOS: derived from, or counted by, what only a GPU knows.
+/// Sequential and IOS: warps derived from traces, or counted by the hardware; both need a GPU.
 Figure active_warps_figure() {
   return {.name = "active_warps",
           .title = "Active warps over time, sequential against IOS",

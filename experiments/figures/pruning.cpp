@@ -1,4 +1,5 @@
-// IOS, figure "pruning": what the bounds r (operators a group) and s (groups a stage) cost and save.
+// IOS, figure "pruning": search cost and schedule latency under the bounds r (operators per group) and s (groups per
+// stage).
 #include "experiments/figures/figure.hpp"
 #include "experiments/studies/ios_ablation.hpp"
 #include "experiments/studies/scratch_folder.hpp"
@@ -6,7 +7,7 @@
 namespace opsched::figures {
 namespace {
 
-/// As `opsched ablation` does, which may have put it there already.
+/// The same records as `opsched ablation`, which may already have made them.
 void make(FigureContext& context, const records::Case& what, const std::string& variant) {
   CostModel& shared = context.runner().costs(what);
   EmptyProfile empty(shared.graph(), what.precision, {.kind = "gpu"});

@@ -15,7 +15,7 @@
 namespace opsched::figures {
 namespace {
 
-/// Runs a command and waits for it. -1: it does not start, or was ended by a signal.
+/// Runs a command and waits for it. Returns -1 if it does not start or is ended by a signal.
 int run_command(std::vector<std::string> words) {
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
@@ -29,7 +29,8 @@ int run_command(std::vector<std::string> words) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/// Debian's modules are /usr/bin/python3's; another Python may come first in the path. Empty: none has all.
+/// The first Python that has all modules. Debian's packages belong to /usr/bin/python3, but another Python may come
+/// first in the path. Empty if none has all.
 std::string python_with(const std::vector<std::string>& modules) {
   const std::string find =
       "import importlib.util, sys; sys.exit(not all(importlib.util.find_spec(m) for m in sys.argv[1:]))";
@@ -50,7 +51,7 @@ void run_python(const std::string& script, const std::vector<std::string>& argum
   if (!std::filesystem::exists(path)) throw Error(kept + ", but " + path + ", which goes on from there, is not there");
   const std::string python = python_with(modules);
   if (python.empty()) throw Error(kept + ", but " + missing);
-  std::vector<std::string> words = {python, "-B", path};  // which writes no files next to the script
+  std::vector<std::string> words = {python, "-B", path};  // write no files next to the script
   words.insert(words.end(), arguments.begin(), arguments.end());
   if (run_command(words) != 0) throw Error(kept + ", but " + script + " failed (see above)");
 }

@@ -4,8 +4,8 @@
 
 namespace opsched::figures {
 
-// The list of figures, in the order in which they are made and shown. Each is a function
-// `Figure NAME_figure()`; adding one is that function, one line here, and analysis/opsched/plots/NAME.py.
+// The list of figures, in the order in which they are made and shown. Each is a function `Figure NAME_figure()`. To add
+// one, write that function and analysis/opsched/plots/NAME.py, and add a line here.
 #define OPSCHED_FIGURES(ADD)  \
   ADD(search_space_figure)    \
   ADD(schedules_figure)       \

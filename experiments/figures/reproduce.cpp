@@ -46,7 +46,7 @@ class Gathering {
   }
 
  private:
-  /// What lies in another folder is that folder's affair.
+  /// Records in other folders are not checked here.
   bool stands(const Item& item, const Record& record) const { return !item.folder.empty() || context_.stands(record); }
 
   bool missing(const Item& item) {
@@ -75,8 +75,8 @@ class Gathering {
 
   FigureContext& context_;
   Work& work_;
-  std::map<std::string, bool> to_make_;     ///< by the item's name; false: it was tried
-  std::map<std::string, std::string> why_;  ///< it could not be made
+  std::map<std::string, bool> to_make_;     ///< by item name; false after an attempt
+  std::map<std::string, std::string> why_;  ///< why an item could not be made
 };
 
 }  // namespace

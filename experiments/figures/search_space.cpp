@@ -1,4 +1,4 @@
-// IOS, table 1: the size of the search space of the largest block, counted.
+// IOS, table 1: the size of the search space of the largest block.
 #include <algorithm>
 #include <cstdlib>
 
@@ -10,7 +10,7 @@
 namespace opsched::figures {
 namespace {
 
-/// Concurrent stages only, no pruning, endings as in the paper's code.
+/// Concurrent stages only, no pruning, endings as in the code of the paper.
 void count(FigureContext& context, records::Record record) {
   const Graph graph = make_network(record.what.network);
   IosOptions space;

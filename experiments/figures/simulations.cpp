@@ -1,4 +1,4 @@
-// HIOS's simulation studies and ours (experiments/studies/simulation_study.hpp), as figures.
+// Figures of the simulation studies, HIOS's and ours (experiments/studies/simulation_study.hpp).
 #include "experiments/figures/figure.hpp"
 #include "experiments/studies/simulation_study.hpp"
 
@@ -11,7 +11,7 @@ void make(FigureContext& context, const SimulationStudy& study) {
   records::RecordFile file(context.path(kFolder), {.command = "opsched simulate " + study.name});
   SimulationOptions options;
   options.progress = [&](const std::string& text) { context.report(text); };
-  run_simulation(study, options, file);  // points that are there are kept
+  run_simulation(study, options, file);  // existing points are kept
   file.finish();
   context.forget(kFolder);
 }

@@ -1,4 +1,4 @@
-// IOS, figure "specialisation": schedules found for one batch or device, run at another.
+// IOS, figure "specialisation": schedules optimised for one batch size or device, run on another.
 #include <algorithm>
 #include <filesystem>
 
@@ -16,7 +16,7 @@ records::Case ios_at(int batch, Precision precision) {
   return {.network = "inception_v3", .scheduler = "ios-both", .batch = batch, .precision = precision};
 }
 
-/// A schedule that was found elsewhere, run as the case says.
+/// A schedule found elsewhere, run in the given case.
 Item item(const records::Case& what, const std::string& label, const std::string& text, double seconds,
           const std::function<bench::Found(FigureContext&)>& find) {
   const records::Record wanted{.what = what, .labels = {{label, text}}};
@@ -27,14 +27,14 @@ Item item(const records::Case& what, const std::string& label, const std::string
           }};
 }
 
-/// The schedule found for one batch, run at another.
+/// The schedule found for one batch size, run at another.
 Item across_batches(int from, int at, Precision precision) {
   const records::Case origin = ios_at(from, precision);
   return item(ios_at(at, precision), "optimised_for", std::to_string(from), 1,
               [=](FigureContext& context) { return context.schedule(origin); });
 }
 
-/// The schedule found on another device's profile, run here.
+/// The schedule found on another device's profile, run on this device.
 Item across_devices(const std::string& folder, Precision precision) {
   const records::Case what = ios_at(1, precision);
   return item(what, "optimised_on", fs::path(folder).filename().string(), 2, [=](FigureContext& context) {
@@ -45,7 +45,7 @@ Item across_devices(const std::string& folder, Precision precision) {
   });
 }
 
-/// Folders of profiles that were recorded on other types of device than this one.
+/// Folders with profiles of other types of device.
 std::vector<std::string> other_devices(const FigureSettings& settings) {
   std::vector<std::string> own, others;
   for (const auto& [gpus, folder] : sibling_folders(settings)) own.push_back(folder);

@@ -1,16 +1,16 @@
-// Latency by image size: one GPU, operators side by side on several, operators in strips, and both.
+// Latency by image size: one GPU, inter-operator parallelism on several, operators in strips, and both.
 #include "experiments/figures/figure.hpp"
 
 namespace opsched::figures {
 namespace {
 
-/// Beside the device's own results, what ran on two GPUs to be compared: results/h200-x2-split.
+/// In addition to the device's results: the runs on two GPUs in results/h200-x2-split.
 std::string split_folder(const FigureSettings& settings) {
   const std::string own = own_folder(settings).second;
   return own.substr(0, own.find("-x")) + "-x2-split";
 }
 
-/// All that the folder has: whichever networks, image sizes and precisions.
+/// Everything in the folder: any networks, image sizes and precisions.
 std::vector<Item> items(const FigureSettings& settings) {
   const std::string folder = split_folder(settings);
   return {{.name = "latencies of split schedules in " + folder,

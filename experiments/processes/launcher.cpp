@@ -10,23 +10,23 @@
 namespace opsched {
 namespace {
 
-/// The first of these that is set, as a number.
+/// The number in the first of these variables that is set.
 int number_from(std::initializer_list<const char*> names, int otherwise) {
   for (const char* name : names)
     if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return std::atoi(value);
   return otherwise;
 }
 
-/// The same in every process of one build.
+/// Identifies the build; equal in all processes of one build.
 std::string build_id() {
   try {
     return hex_digits(fnv1a(MappedFile("/proc/self/exe").bytes()));
-  } catch (const Error&) {  // no /proc
+  } catch (const Error&) {  // without /proc
     return {};
   }
 }
 
-/// What each process says must be what process 0 says.
+/// Every process must give the same text as process 0.
 void require_same(ProcessGroup& processes, const std::string& text, const std::string& difference) {
   const std::vector<std::string> texts = processes.gather(text);
   for (std::size_t rank = 1; rank < texts.size(); ++rank)
@@ -38,7 +38,8 @@ void require_same(ProcessGroup& processes, const std::string& text, const std::s
 }  // namespace
 
 Launch launched() {
-  // Open MPI; MPICH and its kin; Slurm. SLURM_NTASKS is no sign: a batch script has it before srun starts anything.
+  // Open MPI; MPICH and its derivatives; Slurm. SLURM_NTASKS says nothing: a batch script already has it before srun
+  // starts.
   return {.processes = number_from({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}, 1),
           .rank = number_from({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID"}, 0)};
 }

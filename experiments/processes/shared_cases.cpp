@@ -39,7 +39,7 @@ Timed timed_of(const json& text, const Case& what) {
   return timed;
 }
 
-/// Neighbours together, in the order in which they stand.
+/// Groups neighbours together and keeps the order.
 std::vector<std::vector<Case>> neighbourhoods(std::vector<Case> cases) {
   std::ranges::stable_sort(cases, {}, [](const Case& what) { return what.neighbourhood(); });
   std::vector<std::vector<Case>> all;
@@ -59,7 +59,7 @@ json run_all(Runner& runner, Device& device, const std::vector<Case>& cases) {
 
 void ignore(const std::string&) {}
 
-/// What a process runs its cases with, but for process 0.
+/// What every process except 0 runs its cases with.
 struct CaseRunner {
   std::unique_ptr<Device> device;
   ScheduleStore store;
@@ -69,7 +69,7 @@ struct CaseRunner {
       : device(open_device(options)), store(cache), runner(*device, store, {.max_seconds = max_seconds}, ignore) {}
 };
 
-/// Of process 0 for all: the cases of each process in this round.
+/// The order that process 0 sends to all: the cases of each process in this round.
 std::string order_text(const Device& device, const ShareOptions& options, const json& shares) {
   return json{{"kind", device.measures() ? "gpu" : "sim"},
               {"folder", device.profile_folder()},

@@ -1,4 +1,4 @@
-// Lines of a records file: JSON, one object with one key a line, which says what it is.
+// Lines of a records file: each is a JSON object with one key, which names the kind of line.
 #include <cmath>
 #include <concepts>
 #include <limits>
@@ -17,14 +17,14 @@ using nlohmann::ordered_json;
 constexpr const char* kFormat = "opsched records";
 constexpr int kVersion = 1;
 
-/// What an absent field means; nullopt: it is never absent.
+/// The value that an absent field stands for; nullopt: the field must be there.
 template <class T>
 using Absent = std::optional<std::type_identity_t<T>>;
 
 template <class T, class U>
 concept Of = std::same_as<std::remove_const_t<T>, U>;
 
-// The fields of what lines hold, in their order, for Writer and Reader alike.
+// The fields of each kind of line, in order, shared by Writer and Reader.
 
 void fields(auto& each, Of<Spread> auto& s) {
   each("p90", s.p90), each("p99", s.p99), each("min", s.min), each("max", s.max);
@@ -64,7 +64,7 @@ void fields(auto& each, Of<KernelsLine> auto& k) {
 
 void fields(auto& each, Of<EndLine> auto& end) { each("run", end.run, std::nullopt); }
 
-/// Writes what differs from what its absence means.
+/// Writes the fields that differ from their value when absent.
 class Writer {
  public:
   template <class T>
@@ -87,7 +87,7 @@ class Writer {
   void operator()(const char* name, const std::optional<T>& value) {
     if (value) json_[name] = json_of(*value);
   }
-  /// Written even where its absence would mean the same.
+  /// Always written.
   template <class T>
   void stated(const char* name, const T& value) {
     json_[name] = json_of(value);
@@ -97,7 +97,7 @@ class Writer {
   ordered_json json_ = ordered_json::object();
 };
 
-/// Reads an object and knows which of its keys were asked for: others are errors, for a misspelt one would be lost.
+/// Reads an object and remembers which keys were read. Any other key is an error, because a misspelt one would be lost.
 class Reader {
  public:
   template <class T>
@@ -111,7 +111,7 @@ class Reader {
       fields(reader, value);
       reader.done();
     } else {
-      if constexpr (std::same_as<T, int>)  // a conversion would take whatever is left of a larger number
+      if constexpr (std::same_as<T, int>)  // a conversion would silently truncate a larger number
         if (!json.is_number_integer() || std::abs(json.get<double>()) > std::numeric_limits<int>::max())
           throw Error("not an integer in range: " + json.dump().substr(0, 40));
       json.get_to(value);
@@ -161,7 +161,7 @@ void require_finite(const Record& record) {
     for (const double value : column) check(value);
 }
 
-/// By Line's index.
+/// Indexed like the alternatives of Line.
 constexpr const char* kKinds[] = {"record", "run", "schedule", "kernels", "end"};
 
 template <std::size_t index = 0>

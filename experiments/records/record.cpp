@@ -19,7 +19,7 @@ std::vector<std::string> split(const std::string& text, char at) {
   return words;
 }
 
-/// The number of "batch:16"; unchanged where the word is another.
+/// Reads the number from "batch:16"; leaves `value` unchanged if the name differs.
 void read_number(const std::string& word, const std::string& name, int& value) {
   if (word.starts_with(name + ":")) std::from_chars(word.data() + name.size() + 1, word.data() + word.size(), value);
 }

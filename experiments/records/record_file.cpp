@@ -13,15 +13,15 @@ namespace {
 
 bool is_measured(const Record& record) { return record.provenance == Provenance::measured && record.missing.empty(); }
 
-/// Do both say the same, whenever they were made?
+/// Whether both have the same content, apart from run and time.
 bool same_content(Record a, const Record& b) {
   a.run = b.run;
   a.time = b.time;
   return a == b;
 }
 
-/// The folder's file. Throws Error where it is none of ours, before anything of it is touched: a journal cuts off a
-/// last line that was never finished.
+/// The path of the folder's file. Throws Error if the file is not a records file. This is checked before the file is
+/// touched, because opening a journal cuts off an unfinished last line.
 std::string own_file(const std::string& folder) {
   std::string file = records_file(folder), line;
   std::ifstream in(file, std::ios::binary);

@@ -24,7 +24,7 @@ bool is_arena_latency(const Record& r) {
   return r.quantity == "latency" && r.labels.empty() && r.missing.empty() && r.value && r.what.software == "opsched";
 }
 
-/// How wrong numbers of a folder may be, by what it recorded about them.
+/// The error of a folder's numbers, from what the folder records about them.
 class ArenaErrors {
  public:
   explicit ArenaErrors(const Records& records) {
@@ -53,11 +53,11 @@ class ArenaErrors {
   }
 
  private:
-  std::map<std::pair<std::string, Precision>, double> simulator_;  ///< without a network: the worst of all
+  std::map<std::pair<std::string, Precision>, double> simulator_;  ///< an empty network name: the worst of all
   std::map<std::string, double> processes_;
 };
 
-/// One contest as it fills.
+/// One contest while it is put together.
 class ContestBuilder {
  public:
   ContestBuilder(const Records& records, const ArenaErrors& errors, std::vector<const Record*> found)
@@ -85,7 +85,7 @@ class ContestBuilder {
     judge(r, [&] { return schedule_from_text(kept->text); });
   }
 
-  /// In place of what was recorded of the same scheduler.
+  /// Replaces the record of the same scheduler.
   void add_replayed(const bench::Timed& replay) {
     Record record = replay.record;
     std::erase_if(contest_.entries, [&](const ArenaEntry& e) { return e.what == record.what; });
@@ -98,7 +98,7 @@ class ContestBuilder {
     judge(record, [&] { return replay.schedule; });
   }
 
-  /// The measurement of the same schedule, whoever found it.
+  /// The measurement of the same schedule, by any scheduler.
   const Record* measured_of(const Record& record) const {
     for (const Record* r : found_)
       if (r->schedule == record.schedule && r->graph == record.graph && r->provenance == Provenance::measured &&

@@ -33,7 +33,7 @@ std::vector<const Record*> latencies(const Records& records, const std::string& 
   return list;
 }
 
-/// Where most of the records come from.
+/// The run that made most of the records.
 const records::Run& main_run(const Records& records, const std::vector<const Record*>& list) {
   std::map<std::string, int> count;
   for (const Record* record : list) ++count[records.run_of(*record).where()];
@@ -47,7 +47,7 @@ std::string origin(const records::Run& run) {
   return run.where().empty() ? "an unknown device" : run.note.empty() ? run.where() : run.where() + ", " + run.note;
 }
 
-/// Like is compared with like: by our kernels of one version, and found in one way. Devices may differ.
+/// Why two records are not directly comparable: another provenance or kernel version. Devices may differ.
 std::string mark_of(const Comparison& c, const Record& a, const Record& b) {
   if (a.provenance != b.provenance) return to_string(a.provenance) + " in A, " + to_string(b.provenance) + " in B";
   const std::string &ours = c.a.run_of(a).kernels, &theirs = c.b.run_of(b).kernels;
@@ -55,7 +55,7 @@ std::string mark_of(const Comparison& c, const Record& a, const Record& b) {
   return ours == theirs ? "" : "kernels " + named(ours) + " in A, " + named(theirs) + " in B";
 }
 
-/// What a scheduler chooses for.
+/// The case without its scheduler.
 auto question(const Case& c) { return std::tuple(c.software, c.network, c.precision, c.batch, c.image, c.gpus); }
 
 std::vector<Best> best_of(const std::vector<Pair>& pairs) {

@@ -53,7 +53,7 @@ class Ablation {
     add(variant, result, result.schedule);
   }
 
-  /// On one profile, so that both choose by the same measurements.
+  /// Both variants use one profile, so that they choose by the same measurements.
   void measuring() {
     const bool needed_known = there("as needed");
     if (there("exhaustive")) return;
@@ -68,7 +68,7 @@ class Ablation {
     add("exhaustive", rest, rest.schedule);
   }
 
-  /// The stages were chosen for running with barriers; here they run in other ways.
+  /// The stages were chosen to run with barriers; here they also run without.
   void barriers() {
     const std::vector<std::string> ways = {"barrier", "dataflow, same streams", "dataflow, streams by waits"};
     if (std::ranges::count_if(ways, [&](const std::string& way) { return there(way); }) == std::ssize(ways)) return;
@@ -86,7 +86,7 @@ class Ablation {
     const SearchStats& stats = result.stats;
     timed.record.labels = {{"study", study_}, {"variant", variant}};
     std::map<std::string, double>& numbers = timed.record.numbers;
-    numbers["predicted_ms"] = result.ms;  // as the search saw it, like its bound
+    numbers["predicted_ms"] = result.ms;  // as predicted by the search, like its bound
     numbers["bound_ms"] = result.bound_ms;
     numbers["states"] = static_cast<double>(stats.states);
     numbers["transitions"] = static_cast<double>(stats.transitions);
@@ -98,7 +98,7 @@ class Ablation {
 
   const AblationSource& source_;
   std::string study_;
-  const IosSearchOptions defaults_ = ios_search_options({});  ///< those of the schedulers
+  const IosSearchOptions defaults_ = ios_search_options({});  ///< the defaults of the schedulers
 };
 
 }  // namespace

@@ -18,7 +18,7 @@ using records::Case;
 constexpr std::size_t kFinalists = 4;
 constexpr int kTurns = 5, kRunsATurn = 40;
 
-/// A search has used up its time.
+/// Thrown when a search has used up its time.
 struct OutOfTime {};
 
 double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
@@ -65,7 +65,7 @@ class Optimizer {
     return "; best so far " + least->timed.record.what.scheduler + ", " + fixed(ms(*least), 4) + " ms";
   }
 
-  /// Finds a schedule and its latency. False: it was cut off.
+  /// Finds a schedule and its latency. Returns false if it was cut off.
   bool search(const std::string& scheduler, double seconds) {
     const Case what = case_of(scheduler);
     const Clock::time_point begin = Clock::now();
@@ -137,7 +137,7 @@ class Optimizer {
     tried_.push_back(std::move(attempt));
   }
 
-  /// The fastest few and sequential again, in turns.
+  /// Measures the fastest few and sequential again, in turns.
   void time_finalists() {
     if (!device_.measures()) return;
     std::vector<Attempt*> finalists;
@@ -166,7 +166,7 @@ class Optimizer {
     }
   }
 
-  /// One schedule has one latency, whoever found it.
+  /// Gives the same schedule the same latency, whichever scheduler found it.
   static void take_over(Attempt& other, const Attempt& c) {
     Timed timed = c.timed;
     timed.record.what = other.timed.record.what;
@@ -183,8 +183,8 @@ class Optimizer {
   const Report& report_;
   const Clock::time_point begin_ = Clock::now();
   std::vector<Attempt> tried_;
-  std::map<std::string, double> spent_;     ///< seconds of searches that were cut off
-  std::map<std::string, Schedule> so_far_;  ///< the best of searches that are under way or were cut off
+  std::map<std::string, double> spent_;     ///< spent on searches that were cut off
+  std::map<std::string, Schedule> so_far_;  ///< best schedules of searches that are running or were cut off
 };
 
 }  // namespace

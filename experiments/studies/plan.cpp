@@ -16,7 +16,7 @@ using bench::Selection;
 
 const std::vector<std::string> kSimple = {"sequential", "wavefront", "greedy", "dataflow"};
 const std::vector<std::string> kIos = {"sequential", "ios-merge", "ios-parallel", "ios-both", "ios-dataflow"};
-/// Beside the IOS paper's numbers.
+/// Those compared with the numbers of the IOS paper.
 const std::vector<std::string> kPaper = {"sequential",   "wavefront", "ios-merge",
                                          "ios-parallel", "ios-both",  "dataflow"};
 const std::vector<std::string> kIosAndBounds = {"sequential", "wavefront", "ios-both", "dataflow"};
@@ -114,7 +114,7 @@ std::vector<double> expected_seconds(const std::vector<Case>& cases) {
     const auto [count, unknown] = operators.try_emplace(c.network);
     if (unknown) try {
         count->second = static_cast<int>(bench::make_graph(c).units().size());
-      } catch (const Error&) {  // a graph file that cannot be read; says so when it runs
+      } catch (const Error&) {  // the graph file cannot be read; reported when the case runs
       }
     const int units = count->second;
     double& expected = seconds.emplace_back(kLatency);

@@ -10,7 +10,7 @@ namespace opsched {
 namespace {
 
 constexpr int kChannels = 4096, kSide = 64;  // 69 G multiply-accumulates
-constexpr Shape kLarge = {128, 512, 512};    // 32 M values a tensor
+constexpr Shape kLarge = {128, 512, 512};    // 32 M values per tensor
 
 /// Solo latency of the last operator of a graph.
 double solo_ms(Device& device, const Graph& graph, Precision precision) {
@@ -56,7 +56,7 @@ Roofline roofline(CostModel& costs, Precision precision, const DeviceLimits& lim
 
 TimeSpent time_spent(const Trace& trace, int multiprocessors) {
   TimeSpent spent;
-  std::map<double, std::pair<int, std::int64_t>> changes;  // kernels and blocks more from then on
+  std::map<double, std::pair<int, std::int64_t>> changes;  // time -> change in running kernels and blocks
   for (const TraceEvent& e : trace.events) {
     if (e.kind != TraceEvent::Kind::compute || trace.rows[e.row].device != 0) continue;
     if (e.blocks == 0) throw Error("a simulated run has no kernel sizes; trace on a GPU");

@@ -15,7 +15,7 @@
 namespace opsched {
 namespace {
 
-/// Memory held by the process, MB: "VmRSS" now, "VmHWM" the most since restart_peak().
+/// Memory of the process in MB: "VmRSS" is the current value, "VmHWM" the peak since restart_peak().
 double memory_mb(const std::string& field) {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
@@ -25,7 +25,7 @@ double memory_mb(const std::string& field) {
 
 void restart_peak() { std::ofstream("/proc/self/clear_refs") << "5\n"; }
 
-/// Seconds and most additional memory of `work`.
+/// Seconds and peak additional memory of `work`.
 template <class Work>
 std::pair<double, double> watch(const Work& work) {
   restart_peak();
@@ -36,7 +36,7 @@ std::pair<double, double> watch(const Work& work) {
   return {seconds, std::max(0.0, memory_mb("VmHWM") - before)};
 }
 
-/// Made-up latencies, merges included; stages cost half way between one after another and side by side.
+/// Synthetic latencies, including merges. A stage costs the mean of sequential and fully parallel execution.
 class PlainCost : public CostModel {
  public:
   PlainCost(const Graph& graph, std::uint64_t seed) : graph_(graph) {

@@ -17,12 +17,12 @@
 namespace opsched {
 namespace {
 
-constexpr double kBytesPerMs = 1e6;  // of a GB/s
+constexpr double kBytesPerMs = 1e6;  // 1 GB/s
 
 const std::vector<std::string> compared = {"sequential", "ios-parallel", "hios-lp-inter", "hios-mr-inter",
                                            "hios-lp",    "hios-mr",      "heft",          "reinsert"};
 
-/// One parameter of the defaults (200 operators, 14 layers, 400 dependencies, ratio 0.8, 4 GPUs) varied.
+/// Varies one of the default parameters (200 operators, 14 layers, 400 dependencies, ratio 0.8, 4 GPUs).
 template <class Change>
 SimulationStudy varied(std::string name, std::string title, std::string parameter, std::vector<double> values,
                        Change change) {
@@ -60,7 +60,7 @@ std::vector<SimulationStudy> make_studies() {
   studies.push_back(varied("ratio", "Ratio of communication to computation", "ratio", {0.4, 0.6, 0.8, 1.0, 1.2},
                            [](double x, RandomDagOptions& dag, int&) { dag.ratio = x; }));
 
-  for (SimulationStudy& study : studies) study.of_hios = true;  // those that follow are ours
+  for (SimulationStudy& study : studies) study.of_hios = true;  // the following algorithms are ours
 
   SimulationStudy mixed{.name = "mixed",
                         .title = "A mixed population: 20 to 200 operators, ratio 0.4 to 1.2",
@@ -96,7 +96,7 @@ std::vector<SimulationStudy> make_studies() {
   speed.algorithms = {"hios-lp-inter", "hios-lp", "hios-mr", "heft", "reinsert"};
   studies.push_back(std::move(speed));
 
-  // HIOS has no such operators. Of 64 rows, so that 64 GPUs have one each; halos are a row on each side.
+  // HIOS has no split operators. With 64 rows, each of 64 GPUs gets one; halos are one row on each side.
   const auto of_strips = [](std::string name, std::string title, std::string parameter, std::vector<double> values,
                             auto change) {
     SimulationStudy study = varied(std::move(name), std::move(title), std::move(parameter), std::move(values),
@@ -116,7 +116,7 @@ std::vector<SimulationStudy> make_studies() {
   studies.push_back(of_strips("strips", "Operators in strips of rows, nine tenths of their latency divide", "GPUs",
                               {2, 4, 8, 16, 32, 64},
                               [](double x, RandomDagOptions&, int& gpus) { gpus = static_cast<int>(x); }));
-  // Hosts of 8 GPUs, and graphs that fill several: HIOS's of four times the operators in as many layers.
+  // Hosts of 8 GPUs, and graphs large enough for several: four times HIOS's operators in the same number of layers.
   const auto on_hosts = [](double gb_per_s, double us) {
     const std::string speed = significant(gb_per_s, 4);
     SimulationStudy study =
@@ -157,8 +157,8 @@ Algorithm algorithm_of(const std::string& text) {
   return algorithm;
 }
 
-/// IOS's search is exponential in the width: parts of 16 operators keep it fast, and cost next to nothing
-/// here (its makespan is within a percent of the lower bound of one device).
+/// IOS's search is exponential in the width. Parts of 16 operators keep it fast and cost almost nothing here: the
+/// makespan is within a percent of the lower bound for one device.
 SchedulerOptions options_of(const Algorithm& algorithm, int window) {
   SchedulerOptions options = algorithm.options;
   const std::string width = std::to_string(window);
@@ -170,12 +170,12 @@ SchedulerOptions options_of(const Algorithm& algorithm, int window) {
   return options;
 }
 
-/// Rounded to a tenth of a microsecond: more digits are meaningless and enlarge the files.
+/// Rounded to 0.1 us: more digits are meaningless and enlarge the files.
 double rounded(double ms) { return std::round(ms * 1e4) / 1e4; }
 
 using Columns = std::map<std::string, std::vector<double>>;
 
-/// The values of one DAG, a column for each of the study's lines.
+/// The values of one DAG, one column for each line of the study.
 void add_dag(std::vector<Columns>& columns, SyntheticCost& cost, const SimulationStudy& study, int gpus, int window,
              const std::function<void(const std::string&)>& progress) {
   double sequential = 0;
@@ -199,14 +199,14 @@ void add_dag(std::vector<Columns>& columns, SyntheticCost& cost, const Simulatio
   columns.back()["sequential_ms"].push_back(rounded(sequential));
 }
 
-/// By Measure: its name in records, and what a table says of it.
+/// By Measure: its name in records, and its description in tables.
 constexpr std::pair<const char*, const char*> kMeasures[] = {
     {"makespan", "makespan in ms, mean +- half the 95% confidence interval"},
     {"share", "makespan as a fraction of sequential execution, mean +- half the 95% confidence interval"},
     {"time", "processor time to schedule in ms, median"},
     {"gap", "distance from the proved optimum in %, mean +- half the 95% confidence interval"}};
 
-/// Mean of a sample and half its 95% confidence band (Student's t), of which a single value has none.
+/// Mean of a sample and half its 95% confidence interval (Student's t), 0 for a single value.
 struct Band {
   double mean = 0, half = 0;
 };
@@ -222,7 +222,7 @@ Band confidence_band(const std::vector<double>& sample) {
   return {mean, boost::math::quantile(distribution, 0.975) * std::sqrt(squares / (n - 1) / n)};
 }
 
-/// The sample that a study is about.
+/// The quantity that a study measures.
 std::vector<double> sample_of(const SimulationStudy& study, const records::Record& record,
                               const records::Record* exact) {
   const Columns& series = record.series;
@@ -317,7 +317,7 @@ void run_simulation(const SimulationStudy& study, const SimulationOptions& optio
 }
 
 std::string simulation_table(const SimulationStudy& study, const records::Records& records) {
-  const bool of_gpus = study.parameter == "GPUs";  // then x says it
+  const bool of_gpus = study.parameter == "GPUs";  // otherwise the x column is that number
   std::vector<std::string> head = {study.parameter};
   if (!of_gpus) head.emplace_back("GPUs");
   head.insert(head.end(), study.algorithms.begin(), study.algorithms.end());

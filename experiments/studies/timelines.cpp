@@ -17,7 +17,7 @@ namespace {
 
 using records::Record;
 
-/// Graph and costs of the last case: neighbours have the same.
+/// Graph and costs of the last case, which its neighbours share.
 class NeighbourCosts {
  public:
   explicit NeighbourCosts(Device& device) : device_(device) {}

@@ -1,4 +1,4 @@
-// The GPUs of this host; part of the program only where the CUDA runtime is built.
+// The GPUs of this host; built only with the CUDA runtime.
 #include <algorithm>
 #include <map>
 
@@ -29,11 +29,11 @@ DeviceFacts facts_of(const CudaDevice& gpu) {
           .kernels = std::to_string(kernels_version())};
 }
 
-/// One precision: its costs, and what runs in it.
+/// Costs and runtime of one precision.
 struct PrecisionContext {
   std::unique_ptr<CudaRuntime> runtime;
-  std::unique_ptr<PartRuntime> parts;  ///< made when several processes first run something together
-  DeviceFacts facts;                   ///< with the version tag that kernels had when this was opened
+  std::unique_ptr<PartRuntime> parts;  ///< made when several processes first run a schedule together
+  DeviceFacts facts;                   ///< including the version tag of the kernels at the time of opening
   Profile profile;
   std::string file;
 };
@@ -126,7 +126,8 @@ class GpuDevice final : public Device {
   }
 
  private:
-  /// On the GPUs of all processes. A schedule of fewer has the first of them, so that links are those that were priced.
+  /// Executes on the GPUs of all processes. A schedule for fewer GPUs uses the first ones, so that its links are those
+  /// that the search assumed.
   std::unique_ptr<Executor> spread(const Graph& graph, Schedule schedule, Precision precision, std::uint64_t seed,
                                    Waits waits) {
     schedule.devices.resize(spread_.process_of.size());
@@ -169,14 +170,14 @@ class GpuDevice final : public Device {
     return *context;
   }
 
-  std::vector<CudaDevice> gpus_;  ///< that this process sees
-  int count_ = 0;                 ///< that all processes have
+  std::vector<CudaDevice> gpus_;  ///< visible to this process
+  int count_ = 0;                 ///< in all processes
   int used_;                      ///< how many of them schedules may use
   bool through_host_;
   Report report_;
   std::vector<int> gpu_ids_;
-  ProcessGroup* processes_;  ///< nullptr: this one is alone
-  ProcessDevices spread_;    ///< of those used, if several processes have several; else none
+  ProcessGroup* processes_;  ///< nullptr: this is the only process
+  ProcessDevices spread_;    ///< of the GPUs in use; empty unless several processes have some
   std::string name_, folder_;
   DeviceFacts facts_;
   std::map<Precision, std::unique_ptr<PrecisionContext>> contexts_;

@@ -1,4 +1,4 @@
-// Stands in for device/gpu in builds without CUDA.
+// Replaces device/gpu in builds without CUDA.
 #include "core/error.hpp"
 #include "experiments/device/device.hpp"
 #include "experiments/device/gpu_processes.hpp"

@@ -1,4 +1,4 @@
-// Stands in for processes/mpi in builds without MPI.
+// Replaces processes/mpi in builds without MPI.
 #include "core/error.hpp"
 #include "experiments/processes/launcher.hpp"
 
