@@ -1,4 +1,4 @@
-# Whether the CUDA runtime (core/runtime/cuda) is built, and for which GPUs.
+# Decides whether the CUDA runtime (core/runtime/cuda) is built, and for which GPUs.
 set(OPSCHED_WITH_CUDA OFF)
 if(NOT OPSCHED_CUDA STREQUAL "OFF")
   include(CheckLanguage)
@@ -6,7 +6,7 @@ if(NOT OPSCHED_CUDA STREQUAL "OFF")
     list(APPEND CMAKE_PROGRAM_PATH /usr/local/cuda/bin)
   endif()
   if(NOT CMAKE_CUDA_COMPILER)
-    unset(CMAKE_CUDA_COMPILER CACHE)  # it may have been installed since the last time
+    unset(CMAKE_CUDA_COMPILER CACHE)  # nvcc may have been installed since the last run
   endif()
   check_language(CUDA)
   find_package(CUDAToolkit 12.0 QUIET)
@@ -22,7 +22,7 @@ if(NOT OPSCHED_CUDA STREQUAL "OFF")
 endif()
 
 if(OPSCHED_WITH_CUDA)
-  # For the GPUs of this machine, as that builds fastest; without any, for those that may come.
+  # Only for the GPUs of this machine, because that builds fastest; without a GPU, for sm_80 and sm_90 and newer.
   if(NOT CMAKE_CUDA_ARCHITECTURES)
     execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
                     OUTPUT_VARIABLE capabilities RESULT_VARIABLE ignored ERROR_QUIET)
@@ -36,7 +36,7 @@ if(OPSCHED_WITH_CUDA)
   endif()
   set(CMAKE_CUDA_STANDARD 17)
   enable_language(CUDA)
-  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc 12 and newer can do it
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc 12 and newer support C++20
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
   endif()
@@ -48,7 +48,7 @@ if(OPSCHED_WITH_CUDA)
     message(FATAL_ERROR "OPSCHED_CUPTI=ON, but CUPTI was not found in the CUDA toolkit ${CUDAToolkit_ROOT}. "
                         "Install it (Debian and Ubuntu: cuda-cupti-dev-...), or set OPSCHED_CUPTI=OFF.")
   endif()
-  # Moves tensors between processes; one process does without.
+  # NCCL moves tensors between processes, so it is needed only with several of them.
   find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ENV NCCL_PATH PATH_SUFFIXES include)
   find_library(NCCL_LIBRARY nccl HINTS ${CUDAToolkit_LIBRARY_DIR} ENV NCCL_PATH PATH_SUFFIXES lib lib64)
   set(OPSCHED_WITH_NCCL OFF)

@@ -1,4 +1,4 @@
-# cmake --install: the program with its data, the library, its headers, and a package that find_package(opsched) finds.
+# cmake --install: the program with its data, the library with its headers, and the package for find_package(opsched).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -11,7 +11,7 @@ install(TARGETS ${OPSCHED_TARGETS} EXPORT opsched_targets ARCHIVE DESTINATION ${
 install(TARGETS opsched_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY core schedulers networks DESTINATION include/opsched FILES_MATCHING PATTERN "*.hpp")
 
-# The program's data, found beside it (experiments/device/folders.cpp): the Python that it starts, and what is recorded.
+# The program finds this data next to itself (experiments/device/folders.cpp): its Python scripts, and recorded results.
 install(DIRECTORY analysis DESTINATION share/opsched
         FILES_MATCHING REGEX "[.](py|json|html|css|js|toml)$|py[.]typed$" PATTERN "__pycache__" EXCLUDE PATTERN "build" EXCLUDE)
 install(DIRECTORY results DESTINATION share/opsched

@@ -1,4 +1,4 @@
-# Whether several processes can work together (core/processes/mpi).
+# Decides whether several processes can work together (core/processes/mpi).
 set(OPSCHED_WITH_MPI OFF)
 if(NOT OPSCHED_MPI STREQUAL "OFF")
   set(MPI_CXX_SKIP_MPICXX ON)  # only MPI's C interface is used

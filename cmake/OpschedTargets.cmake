@@ -1,9 +1,9 @@
-# How the folders become targets. A new .cpp in a folder that is listed is picked up without a change here.
+# Turns folders into targets. A new .cpp in a listed folder is picked up without a change here.
 
-# opsched_objects(NAME FOLDERS folder... [TOGETHER folder...] [LINK library...]): the .cpp files of these folders
-# (without their subfolders) as one object library. Folders are relative to the caller. Those of a folder in TOGETHER
-# are compiled as one file, which spares parsing and instantiating the same templates (JSON's above all) in each. With
-# OPSCHED_TOGETHER every folder is: fastest for who builds once and changes nothing, as CI's tools do.
+# opsched_objects(NAME FOLDERS folder... [TOGETHER folder...] [LINK library...]): an object library of the .cpp files in
+# these folders, without their subfolders. Folders are relative to the caller. Each folder in TOGETHER is compiled as
+# one file, so that templates shared by its files (mainly JSON's) are instantiated only once. With OPSCHED_TOGETHER this
+# holds for every folder, which is fastest for a single build, as in CI.
 function(opsched_objects name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FOLDERS;TOGETHER;LINK")
   set(sources)
@@ -21,19 +21,19 @@ function(opsched_objects name)
   target_link_libraries(${name} PUBLIC ${arg_LINK})
 endfunction()
 
-# The standard headers that nearly every file reads, and further ones, parsed once for the target.
+# Standard headers that nearly every file includes, and the given ones, parsed once for the target.
 function(opsched_precompile name)
   target_precompile_headers(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp> ${ARGN})
   opsched_cacheable(${name})
 endfunction()
 
-# The same headers, as another target with the same options precompiled them.
+# Reuses the precompiled headers of another target, which must have the same options.
 function(opsched_reuse_precompiled name other)
   target_precompile_headers(${name} REUSE_FROM ${other})
   opsched_cacheable(${name})
 endfunction()
 
-# What a compiler cache needs to see through a precompiled header.
+# Lets compiler caches work with precompiled headers.
 function(opsched_cacheable name)
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>)
 endfunction()

@@ -1,4 +1,4 @@
-// Standard headers that most files include, parsed once a target. Files still include what they use.
+// Standard headers that most files include, parsed once per target. Files still include what they use.
 #pragma once
 
 #include <algorithm>
