@@ -1,5 +1,5 @@
-// A separate program that uses the installed library: loads a graph file with a schedule once and runs it twice. Exits
-// with 0 if the outputs are correct.
+// A separate program that uses the installed library. It loads a graph file and a schedule once and runs them twice.
+// Exits with 0 if the outputs are correct.
 #include <core/error.hpp>
 #include <core/graph/algorithms.hpp>
 #include <core/graph/files/graph_io.hpp>

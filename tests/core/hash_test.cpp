@@ -7,7 +7,7 @@
 namespace opsched {
 namespace {
 
-// Files are named by these: values published with FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv).
+// Files are named by these hashes. Values from the authors of FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv).
 TEST(Hash, IsFnv1a) {
   EXPECT_EQ(hex_digits(fnv1a("")), "cbf29ce484222325");
   EXPECT_EQ(hex_digits(fnv1a("a")), "af63dc4c8601ec8c");

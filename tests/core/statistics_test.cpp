@@ -1,4 +1,4 @@
-// Medians and quantiles against sorting.
+// Medians and quantiles, compared with sorting.
 #include "core/statistics.hpp"
 
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ TEST(Statistics, AreThoseOfTheSortedSample) {
     const std::size_t n = sorted.size();
     EXPECT_EQ(median(sample), 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]));
     for (const double q : {0.0, 0.1, 0.5, 0.9, 1.0}) {
-      // Between the neighbours in order, and as far behind the first as the rank says.
+      // Linear interpolation between the neighbours in sorted order.
       const double rank = q * static_cast<double>(n - 1), part = rank - std::floor(rank);
       const double low = sorted[std::floor(rank)], high = sorted[std::ceil(rank)];
       EXPECT_NEAR(quantile(sample, q), low + part * (high - low), 1e-12);

@@ -53,7 +53,7 @@ TEST(Text, IsBrokenAtSpaces) {
   EXPECT_EQ(wrapped("one two three", "  ", 7), "one two\n  three");
   EXPECT_EQ(wrapped("  one two three", "", 9), "  one two\n  three");
   EXPECT_EQ(wrapped("a\nb c d", " ", 4), "a\n b c\n d");
-  EXPECT_EQ(wrapped("averylongword b", "", 5), "averylongword\nb");  // words stay whole
+  EXPECT_EQ(wrapped("averylongword b", "", 5), "averylongword\nb");  // words are not broken
   EXPECT_EQ(wrapped("", "", 5), "");
   EXPECT_EQ(wrapped("     ", "", 3).find_first_not_of(" \n"), std::string::npos);
   for (std::size_t width = 0; width < 20; ++width)

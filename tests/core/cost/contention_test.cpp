@@ -1,4 +1,4 @@
-// The contention model: what it predicts of a device whose workings it does not know.
+// The contention model: its predictions for a device whose behaviour it does not know.
 #include "core/cost/contention/contention.hpp"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ Graph network(const std::string& name, int batch) {
   return make_network(name, options);
 }
 
-/// A profile of all operators of a network and of `stages` random stages, and of what may be merged.
+/// A profile of all operators of a network, of `stages` random stages, and of possible merges.
 Profile measure(TrueDevice& device, const Graph& graph, int stages, std::mt19937_64& random) {
   Profile profile(TrueDevice::facts(), Precision::fp32);
   const StageSigner signer(graph);
@@ -253,7 +253,7 @@ TEST(RecordedCost, AnswersFromTheProfileElseTheModel) {
                 profile.transfer_ms(0, 1, transfer_bytes(graph, op, reader, Precision::fp32)));
   }
   EXPECT_EQ(cost.transfer_ms(graph.units()[0], graph.units()[1], 1, 1), 0);
-  // Links that were never measured are like those that were: schedules for more devices can be simulated.
+  // Links that were never measured get the costs of measured ones, so that schedules for more devices can be simulated.
   EXPECT_EQ(cost.transfer_ms(graph.units()[0], graph.units()[1], 40, 63),
             cost.transfer_ms(graph.units()[0], graph.units()[1], 0, 1));
 }
@@ -278,7 +278,7 @@ TEST(ErrorStats, KnownValues) {
   const std::vector<double> measured{1, 2, 4, 5}, predicted{1.1, 2, 4.4, 4};
   const ErrorStats stats = error_stats(predicted, measured);
   EXPECT_EQ(stats.count, 4);
-  EXPECT_NEAR(stats.p90, 0.17, 1e-12);  // between 0.1 and 0.2, as quantile() interpolates
+  EXPECT_NEAR(stats.p90, 0.17, 1e-12);  // between 0.1 and 0.2, because quantile() interpolates
   EXPECT_NEAR(stats.rank, 0.8, 1e-12);
   EXPECT_NEAR(rank_correlation(std::vector<double>{1, 2, 3}, std::vector<double>{9, 4, 1}), -1, 1e-12);
   EXPECT_NEAR(rank_correlation(std::vector<double>{1, 1, 2, 2}, std::vector<double>{3, 3, 7, 7}), 1, 1e-12);

@@ -23,14 +23,14 @@ Schedule schedule_of(std::vector<std::vector<Stage>> devices) {
   return schedule;
 }
 
-/// A random valid schedule: operators in order, each on a random device, in a new stage or, where it
-/// reads nothing of it, in the device's last one.
+/// A random valid schedule: operators in order, each on a random device, in a new stage or, if it reads nothing from
+/// it, in the device's last stage.
 Schedule random_schedule(const Graph& graph, int devices, std::mt19937_64& random) {
   Schedule schedule;
   schedule.devices.resize(devices);
   for (OpId op : graph.units()) {
     auto& stages = schedule.devices[random() % devices].stages;
-    // A stage may be joined only by operators that come right after it everywhere: the last one of all.
+    // A stage may only be joined by operators that come directly after it on every device: the globally last stage.
     const bool join = !stages.empty() && random() % 2 == 0 && stages.back().groups.back().back() == op - 1 &&
                       std::ranges::none_of(graph.preds(op), [&](OpId p) {
                         return std::ranges::any_of(stages.back().groups, [&](const Group& g) { return g[0] == p; });
@@ -90,7 +90,7 @@ TEST(Evaluate, RefusesWhatHasNoTimes) {
   EXPECT_THROW(evaluate(cost, schedule), Error);
 }
 
-/// The definition of the header, applied until nothing changes.
+/// The definition in the header, applied until nothing changes.
 TEST(Evaluate, IsTheLeastFixedPoint) {
   std::mt19937_64 random(7);
   for (int trial = 0; trial < 200; ++trial) {

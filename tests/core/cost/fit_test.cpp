@@ -1,4 +1,4 @@
-// opsched fit, as a user calls it.
+// opsched fit, from the command line.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -17,7 +17,7 @@
 namespace opsched::test {
 namespace {
 
-/// A profile of SqueezeNet as `opsched bench` leaves it behind.
+/// A profile of SqueezeNet as `opsched bench` writes it.
 void write_profile(const std::string& path) {
   TrueDevice device(31);
   std::mt19937_64 random(32);

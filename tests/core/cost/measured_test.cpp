@@ -1,4 +1,4 @@
-// MeasuredCost: what it measures, and that a replay of its profile answers as it did.
+// MeasuredCost: what it measures, and that a replay of its profile gives the same answers.
 #include "core/cost/profile/measured.hpp"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ using test::Random;
 using test::RandomCnn;
 using test::TrueDevice;
 
-/// A profile of this many devices in which every link, or only the first, has a different speed.
+/// A profile of so many devices in which all links, or only the first, have different speeds.
 Profile profile_of(int devices, bool every_link, Random& random) {
   Profile profile(TrueDevice::facts(), Precision::fp32);
   for (int from = 0; from < devices; ++from)
@@ -88,7 +88,7 @@ TEST(MeasuredCost, ItsReplayFindsTheSameSchedules) {
     const auto made = [&](CostModel& cost) {
       return make_schedule(scheduler, {.cost = cost, .devices = devices, .options = {}, .progress = {}});
     };
-    made(measured);  // the model that it estimates by is fitted to what it has measured by now
+    made(measured);  // fits the estimation model to the measurements so far
     const Schedule found = made(measured);
     const ContentionModel model = ContentionModel::fit(profile);
     RecordedCost recorded(graph, profile, model);
@@ -96,7 +96,7 @@ TEST(MeasuredCost, ItsReplayFindsTheSameSchedules) {
   }
 }
 
-/// Counts what is asked of it.
+/// Counts the requests.
 struct CountingStopwatch : test::TrueStopwatch {
   CountingStopwatch(const Graph& graph, int& stages, int& schedules)
       : TrueStopwatch(graph, 1), stages_(stages), schedules_(schedules) {}

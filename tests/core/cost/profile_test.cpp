@@ -1,4 +1,4 @@
-// The profile: merging, the file, the journal, and what a killed process leaves behind.
+// The profile: merging, its file, its journal, and the files of a killed process.
 #include "core/cost/profile/profile.hpp"
 
 #include <gtest/gtest.h>
@@ -134,7 +134,7 @@ TEST(Profile, TransfersInterpolate) {
   p.record_transfer(1, 0, 1000, {0.03, 0, 1});
   p.record_transfer(2, 0, 1000, {0.05, 0, 1});
   EXPECT_DOUBLE_EQ(p.transfer_ms(1, 0, 1000), 0.03);
-  EXPECT_DOUBLE_EQ(p.transfer_ms(7, 9, 1000), 0.03);  // the median of 0.01, 0.03, 0.05
+  EXPECT_DOUBLE_EQ(p.transfer_ms(7, 9, 1000), 0.03);  // median of 0.01, 0.03, 0.05
 }
 
 TEST_F(ProfileFile, RoundTrips) {
@@ -158,7 +158,7 @@ TEST_F(ProfileFile, LargeOnesAreSmallOnDiskAndFastToLoad) {
   EXPECT_LT(fs::file_size(path_), 5u << 20);
   const std::clock_t begin = std::clock();
   EXPECT_EQ(Profile::load(path_).stages().size(), 100'000u);
-  const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;  // of the processor
+  const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;  // processor time
   RecordProperty("load_seconds", std::to_string(seconds));
   EXPECT_LT(seconds, 10) << "many times what it takes";
 }
@@ -202,7 +202,7 @@ TEST_F(ProfileFile, KilledWritersLoseNothing) {
     ASSERT_EQ(::pipe(told), 0);
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
-    if (child == 0) {  // measures until it is killed, and says what is recorded
+    if (child == 0) {  // measures until it is killed, and prints what it has recorded
       ::close(told[0]);
       Profile p = Profile::open(path_, kDevice, Precision::fp32);
       for (int i = static_cast<int>(p.stages().size());; ++i) {
@@ -282,7 +282,7 @@ TEST_F(ProfileFile, OnlyOneProcessMeasuresIntoIt) {
   Profile p = Profile::open(path_, kDevice, Precision::fp32);
   p.record_stage(key(1), {1, 0.01, 5});
   EXPECT_THROW(Profile::open(path_, kDevice, Precision::fp32), Error);
-  EXPECT_EQ(Profile::load(path_).stages().size(), 1u);  // reading is free
+  EXPECT_EQ(Profile::load(path_).stages().size(), 1u);  // reading is allowed
 }
 
 TEST_F(ProfileFile, OpenChecksDeviceAndPrecision) {
@@ -297,7 +297,7 @@ TEST_F(ProfileFile, OpenChecksDeviceAndPrecision) {
 TEST_F(ProfileFile, DoesNotMixLatenciesOfDifferentKernels) {
   DeviceFacts refined = kDevice;
   refined.kernels = "0123abcd";
-  Profile::open(path_, kDevice, Precision::fp32);  // nothing measured: nothing to mix
+  Profile::open(path_, kDevice, Precision::fp32);  // no measurements that could be mixed
   Profile::open(path_, refined, Precision::fp32).record_stage(key(1), {1, 0.01, 5});
   EXPECT_EQ(Profile::open(path_, refined, Precision::fp32).device().kernels, "0123abcd");
   EXPECT_EQ(Profile::load(path_).device().kernels, "0123abcd");

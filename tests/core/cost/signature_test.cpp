@@ -27,14 +27,14 @@ Layer conv(int channels, int kernel = 1) {
                 .act = Activation::relu};
 }
 
-/// Operators over a few inputs, drawn so that many are alike; ids are permuted by `seed`'s order.
+/// Operators over a few inputs, drawn so that many are alike. build() permutes their ids.
 struct Wired {
-  std::vector<std::vector<std::vector<int>>> groups;  ///< group, operator: outside values read (by number)
-  std::vector<int> kinds;                             ///< a group's channels
+  std::vector<std::vector<std::vector<int>>> groups;  ///< group, operator -> outside values read
+  std::vector<int> kinds;                             ///< channels of each group
   int values = 0;
 };
 
-/// The graph and stage of a wiring, with names, ids, group order and order of values all drawn.
+/// The graph and stage of a wiring, with random names, ids, and orders of groups and values.
 std::pair<Graph, Stage> build(const Wired& wired, std::mt19937_64& random) {
   Graph graph("g" + std::to_string(random() % 1000), 2);
   std::vector<OpId> inputs(wired.values), order(wired.values), group_order(wired.groups.size());
@@ -77,7 +77,7 @@ Wired draw(std::mt19937_64& random) {
   return wired;
 }
 
-/// Smallest description over all names of the values: a slow canonical form.
+/// The smallest description over all namings of the values: a slow canonical form.
 std::string slow_form(const Wired& wired) {
   std::vector<int> names(wired.values), readers(wired.values);
   for (const auto& group : wired.groups)
@@ -129,7 +129,7 @@ TEST(Signature, KeysAreEqualJustWhereStructuresAre) {
 }
 
 TEST(Signature, ManyAlikeGroupsStayCheapAndCanonical) {
-  // Rings of groups that each share a value with the next one: nothing tells the groups of a ring apart.
+  // Rings of groups, each sharing a value with the next: nothing distinguishes the groups of a ring.
   std::mt19937_64 random(3);
   const auto rings = [&](std::vector<int> sizes) {
     Wired wired;
@@ -287,7 +287,7 @@ TEST(StageKind, FollowsFromTheKeyWithoutItsWiring) {
       const Stage stage = space.stage(i);
       const std::string key = signer.stage(stage);
       EXPECT_EQ(kind_of_key(key), kind_of(stage)) << key;
-      // Two keys of one kind hold the same operators.
+      // Two keys of one kind have the same operators.
       const SignedStage parsed = parse_stage_key(key);
       std::vector<std::string> ops = parsed.signatures;
       std::ranges::sort(ops);

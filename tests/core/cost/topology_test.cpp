@@ -1,4 +1,5 @@
-// Links of several kinds: which devices they join, what a profile holds of them, and ports that hosts share.
+// Links of several kinds: which devices they connect, what a profile stores about them, and ports shared by the devices
+// of a host.
 #include "core/cost/topology.hpp"
 
 #include <gtest/gtest.h>
@@ -94,7 +95,7 @@ TEST(Topology, IsReadFromWhereProcessesRun) {
 TEST(Topology, AProfilePricesEachKindOfLink) {
   const Profile profile = two_hosts();
   EXPECT_DOUBLE_EQ(profile.transfer_ms(0, 1, 1000), 0.01);
-  EXPECT_DOUBLE_EQ(profile.transfer_ms(2, 3, 1000), 0.01);  // another process: the median of its kind
+  EXPECT_DOUBLE_EQ(profile.transfer_ms(2, 3, 1000), 0.01);  // not measured between these two: the median of its kind
   EXPECT_DOUBLE_EQ(profile.transfer_ms(0, 2, 1000), 0.02);
   EXPECT_DOUBLE_EQ(profile.transfer_ms(1, 3, 1000), 0.03);
   EXPECT_DOUBLE_EQ(profile.transfer_ms(3, 4, 1250), 0.01 + 1e-4);
@@ -135,7 +136,7 @@ TEST(Topology, IsKeptInTheProfilesFileAndJournal) {
     journaled.set_topology(profile.topology());
     journaled.merge(profile);
   }
-  ASSERT_FALSE(std::filesystem::exists(other));  // only its journal
+  ASSERT_FALSE(std::filesystem::exists(other));  // only its journal exists
   expect_all(Profile::load(other));
 
   std::string text = read_file(path);
@@ -165,7 +166,7 @@ TEST(Topology, DevicesOfAHostShareItsPorts) {
   Topology topology(2);
   topology.state(LinkKind::network, {.latency_ms = 1, .bytes_per_ms = 1});
   Links links(0, topology);
-  // 0 and 1 are one host, 2 and 3 another, 4 a third: each transfer has the ports for 5 of its 6 ms.
+  // Devices 0 and 1 share a host, as do 2 and 3; 4 has its own. Each transfer holds the ports for 5 of its 6 ms.
   EXPECT_EQ(links.send(0, 0, 2, 0, 6).start, 0);
   EXPECT_EQ(links.send(0, 1, 3, 0, 6).start, 5) << "out of one host, into one other";
   EXPECT_EQ(links.send(0, 2, 4, 0, 6).start, 0) << "the other direction is free";

@@ -1,4 +1,4 @@
-// The set of activations: their text, and their values against formulas in double precision.
+// The activations: their text, and their values compared with formulas in double precision.
 #include "core/graph/activation.hpp"
 
 #include <gtest/gtest.h>

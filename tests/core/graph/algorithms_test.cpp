@@ -1,4 +1,4 @@
-// Algorithms on random directed acyclic graphs, against what their definitions say.
+// Algorithms on random directed acyclic graphs, compared with their definitions.
 #include "core/graph/algorithms.hpp"
 
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ Dag random_dag(int vertices, int density, std::mt19937_64& random) {
   return dag;
 }
 
-/// By walking every path, apart from the edge (skip_from, skip_to).
+/// Walks every path except along the edge (skip_from, skip_to).
 bool reaches(const Dag& dag, int from, int to, int skip_from = -1, int skip_to = -1) {
   for (auto [it, end] = boost::adjacent_vertices(from, dag); it != end; ++it) {
     const int next = static_cast<int>(*it);

@@ -10,7 +10,7 @@
 namespace opsched {
 namespace {
 
-/// What an operator reads, by name.
+/// Names of the operators that an operator reads.
 std::vector<std::tuple<std::string, int, int>> reads(const Graph& graph, OpId id) {
   std::vector<std::tuple<std::string, int, int>> list;
   for (const Term& term : graph.op(id).terms) {

@@ -1,4 +1,4 @@
-// ReLUs moved from readers to what they read.
+// ReLUs moved from readers into the operators that they read.
 #include "core/graph/early_relu.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr Conv2d pointwise(int channels) { return {.out_channels = channels}; }
 
-/// Cells as NasNet's: convolutions that mostly begin with ReLU, sums and joins of them.
+/// Cells as in NasNet: convolutions, most of which begin with a ReLU, and sums and joins of them.
 class RandomCells {
  public:
   explicit RandomCells(std::uint64_t seed) : random_(seed) {}
@@ -108,12 +108,12 @@ TEST(EarlyRelu, MakesPlainConvolutionsOfNasNets) {
     return count;
   };
   EXPECT_EQ(behind_relu(before), 47);
-  EXPECT_EQ(behind_relu(after), 15);  // what reads a join of more than sums
+  EXPECT_EQ(behind_relu(after), 15);  // readers of joins with other inputs than sums
   EXPECT_EQ(after.macs(), before.macs());
   EXPECT_EQ(after.blocks().front().parts, before.blocks().front().parts);
 }
 
-/// input -> a -> {b, c}, and what c is.
+/// input -> a -> {b, c}; the arguments define c.
 OpId leading(const Term& reads, std::vector<Layer> reader, bool joined) {
   Graph graph("small");
   const OpId input = graph.add_input("input", {4, 5, 5});
@@ -129,7 +129,7 @@ TEST(EarlyRelu, StaysWhereAnotherReaderNeedsTheValueBefore) {
   EXPECT_EQ(leading({}, {Activate{}, pointwise(2)}, true), 0);
   EXPECT_EQ(leading({}, {pointwise(2)}, true), 1);                                  // no ReLU
   EXPECT_EQ(leading({}, {Activate{Activation::tanh}, pointwise(2)}, true), 1);      // another activation
-  EXPECT_EQ(leading({{1, 0, 4}, {0, 0, 4}}, {Activate{}, pointwise(2)}, true), 2);  // of a sum
+  EXPECT_EQ(leading({{1, 0, 4}, {0, 0, 4}}, {Activate{}, pointwise(2)}, true), 2);  // reads a sum
 }
 
 TEST(EarlyRelu, OfASplitGraphIsRefused) {

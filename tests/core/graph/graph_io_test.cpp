@@ -1,4 +1,4 @@
-// Graphs in and out of files: round trips, and that nothing but an Error comes of a bad file.
+// Graph files: round trips, and that a bad file causes an Error and nothing else.
 #include "core/graph/files/graph_io.hpp"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Equal in every field, or a failure that says where not.
+/// Compares every field; a failure names the first that differs.
 void expect_equal(const Graph& a, const Graph& b) {
   EXPECT_EQ(a.name(), b.name());
   EXPECT_EQ(a.batch(), b.batch());
@@ -39,12 +39,12 @@ void expect_equal(const Graph& a, const Graph& b) {
     EXPECT_EQ(a.blocks()[i].ops, b.blocks()[i].ops);
     EXPECT_EQ(a.blocks()[i].parts, b.blocks()[i].parts);
   }
-  // Measurements and schedules of one are those of the other.
+  // So that measurements and schedules of one are valid for the other.
   EXPECT_EQ(fingerprint(a), fingerprint(b));
   EXPECT_EQ(named_fingerprint(a), named_fingerprint(b));
 }
 
-/// What the Error says; fails if there is none.
+/// The text of the Error; fails if there is none.
 std::string complaint(const std::string& text) {
   try {
     parse_graph(text, "some.json");
@@ -136,7 +136,7 @@ TEST(IosJson, NetworksComeBackEqual) {
   }
 }
 
-/// A file as the public code writes it: every node type, no key of ours.
+/// A file as written by IOS's public code: every node type, none of our own keys.
 constexpr const char* ios_file = R"({"name": "small",
 "input": {"type": "placeholder", "name": "0", "hint_name": "0", "output_shape": [4, 8, 8]},
 "blocks": [
@@ -187,7 +187,7 @@ TEST(IosJson, EveryNodeTypeIsRead) {
   EXPECT_EQ(graph.op(6).layers, std::vector<Layer>{Pool2d{.type = PoolType::global_avg}});
   const std::string text = graph_to_ios_json(graph);
   expect_equal(parse_graph(text, "again"), graph);
-  // The written file states all that IOS's reader asks for.
+  // The written file has every key that IOS's reader needs.
   const Json json = Json::parse(text);
   EXPECT_EQ(json["blocks"][1]["exit_node"]["kernel"], Json({4, 4}));
   EXPECT_EQ(json["blocks"][0]["inner_nodes"][1]["nodes"][2]["inputs"], Json::parse(R"([[["5/1", 0, 6]]])"));
@@ -237,7 +237,7 @@ TEST(GraphJson, TheExampleInTheDocsIsRead) {
 
 // ---- bad files
 
-/// A file of three operators in which `from` is replaced.
+/// A file of three operators, with `from` replaced by `to`.
 std::string with(const std::string& from, const std::string& to) {
   std::string text = R"({"format": "opsched-graph", "version": 1, "name": "g", "batch": 2, "operators": [
     {"name": "in", "shape": [4, 8, 8]},
@@ -338,7 +338,7 @@ TEST(IosJson, BadFilesAreErrorsNamingTheNode) {
   EXPECT_NO_THROW(parse_graph(replaced("\"name\": \"small\",", ""), "good"));
 }
 
-/// Whatever is done to a file, it is read or refused; sanitizers see the rest.
+/// A damaged file is either read or refused; sanitizers find the rest.
 TEST(GraphJson, DamagedFilesAreErrors) {
   std::mt19937_64 random(11);
   const Graph graph = test::RandomGraph(3).draw(30);

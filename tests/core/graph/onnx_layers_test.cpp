@@ -1,4 +1,4 @@
-// Layers that exporters write in several ways: what is computed of small models, worked out by hand.
+// Layers that exporters write in several ways: results of small models, worked out by hand.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -80,7 +80,8 @@ TEST(OnnxLayers, AttentionIsRefusedInOneLine) {
   }
 }
 
-/// A batch normalisation and ReLU of 2 channels, read by 1x1 convolutions; by one with `pad`; `also` as they are.
+/// A batch normalisation and ReLU of 2 channels, read by 1x1 convolutions, of which number i has a padding of i * pad,
+/// and with `also` by an average pool.
 OnnxWriter pre_activated(int convolutions, std::int64_t pad, bool also) {
   OnnxWriter m;
   m.input("x", {1, 2, 1, 2})

@@ -1,4 +1,4 @@
-// ONNX files as they come: huge, sparse, damaged, in any encoding, with what we do not support.
+// ONNX files in the wild: huge, sparse, damaged, in any encoding, with unsupported features.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -47,7 +47,7 @@ TEST(OnnxFiles, WhatIsNoModelIsCalledWhatItIs) {
   EXPECT_NE(load("\xff\xfe\n").find("not an ONNX model; it begins with '\\xff\\xfe'"), std::string::npos);
   EXPECT_NE(load("version https://git-lfs.github.com/spec/v1\noid sha256:0\n").find("git lfs pull"), std::string::npos);
   EXPECT_NE(load("\x08\x08").find("holds no graph"), std::string::npos);
-  // A graph of ours is read whatever its file is called.
+  // Our own graphs are recognised under any file name.
   EXPECT_EQ(load("{\"format\": \"opsched-graph\", \"version\": 1, \"name\": \"g\", \"operators\": "
                  "[{\"name\": \"in\", \"shape\": [1, 1, 1]}]}"),
             "no complaint");
@@ -74,7 +74,7 @@ TEST(OnnxFiles, NamesNeedNotBeUtf8) {
 TEST(ValidUtf8, KeepsCharactersAndWritesTheRestAsBytes) {
   EXPECT_EQ(valid_utf8("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
   EXPECT_EQ(valid_utf8("\x80"), "\\x80");
-  EXPECT_EQ(valid_utf8("\xc0\xaf"), "\\xc0\\xaf");           // a long form of '/'
+  EXPECT_EQ(valid_utf8("\xc0\xaf"), "\\xc0\\xaf");           // an overlong encoding of '/'
   EXPECT_EQ(valid_utf8("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // half of a surrogate pair
   EXPECT_EQ(valid_utf8("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
   EXPECT_EQ(valid_utf8("\xe2\x82"), "\\xe2\\x82");
@@ -129,7 +129,7 @@ TEST(OnnxFiles, ASparseModelIsNotReadWhole) {
 TEST(OnnxFiles, SharedWeightsAreShared) {
   OnnxWriter m;
   m.input("x", {1, 64, 2, 2}).floats("w", {64, 64, 3, 3}, std::vector<float>(64 * 64 * 9, .01f));
-  constexpr int count = 5000;  // of 144 KiB: 0.7 GiB, if each had its own
+  constexpr int count = 5000;  // 144 KiB of weights each: 0.7 GiB if not shared
   for (int i = 0; i < count; ++i)
     m.node("Conv", {i == 0 ? "x" : "c" + std::to_string(i), "w"}, {"c" + std::to_string(i + 1)},
            {{"pads", OnnxWriter::Dims{1, 1, 1, 1}}});
@@ -154,7 +154,7 @@ TEST(OnnxFiles, WhoSharesWeightsMayStillBeScaled) {
 
 TEST(OnnxFiles, CopiesOfAConstantTakeNoMemory) {
   OnnxWriter m;
-  // A byte a value, as protocol buffers pack small integers.
+  // One byte per value, as protocol buffers pack small integers.
   m.input("x", {1, 1, 2, 2});
   m.constant(OnnxWriter::tensor("k", {1 << 20}, test::onnx_int32).bytes(5, std::string(1 << 20, '\0')));
   for (int i = 0; i < 600; ++i)

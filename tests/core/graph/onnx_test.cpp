@@ -1,4 +1,4 @@
-// ONNX models: imported, run, and compared with what ONNX's reference evaluator says of them.
+// ONNX models: imported, run, and compared with the results of ONNX's reference evaluator.
 #include <gtest/gtest.h>
 #include <filesystem>
 #include <fstream>
@@ -24,7 +24,7 @@ const std::string folder = OPSCHED_TEST_DATA "/onnx";
 
 Graph model(const std::string& name) { return load_graph(folder + "/" + name + ".onnx"); }
 
-/// Runs the model on the input of its .txt file and compares all outputs with those there.
+/// Runs the model on the input in its .txt file and compares all outputs with those in the file.
 void expect_outputs(const std::string& name, double tolerance) {
   const Graph graph = model(name);
   std::ifstream file(folder + "/" + name + ".txt");
@@ -66,7 +66,7 @@ TEST(Onnx, NeighboursAreFused) {
   EXPECT_EQ(layers("pool1"), std::vector<Layer>{(Pool2d{.kernel = {3, 3}, .stride = {2, 2}, .ceil = true})});
   EXPECT_EQ(layers("sum"), std::vector<Layer>{Activate{}});
   EXPECT_TRUE(layers("sum3").empty());
-  // conv3 is read twice, so nothing may be fused into its end; it begins with bn2, which reads a join.
+  // conv3 is read twice, so nothing may be fused after it. It begins with bn2, which reads a join.
   EXPECT_EQ(layers("conv3"), (std::vector<Layer>{Conv2d{.out_channels = 14, .groups = 14, .act = Activation::relu},
                                                  Conv2d{.out_channels = 4}}));
   for (const char* gone : {"bn1", "bn2", "relu1", "relu2", "dropout", "identity", "reshape", "shape"})
@@ -219,7 +219,7 @@ TEST(Onnx, ExternalDataStaysInTheModelsFolder) {
 // ---- blocks
 
 TEST(NaturalBlocks, AreThoseOfTheNetworks) {
-  // Inception's own blocks are all entered and left at one operator.
+  // Each of Inception's own blocks has one operator at its entry and one at its exit.
   const Graph inception = make_network("inception_v3");
   const std::vector<Block> blocks = natural_blocks(inception);
   ASSERT_EQ(blocks.size(), inception.blocks().size());

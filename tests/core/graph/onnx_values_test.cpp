@@ -1,4 +1,4 @@
-// What a valid ONNX model computes is never something else: it is computed, or refused.
+// A valid ONNX model is computed correctly or refused, never computed wrongly.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -39,7 +39,7 @@ void expect_refused(const OnnxWriter& model, const std::string& about) {
   }
 }
 
-// ---- what a model leaves open
+// ---- sizes that a model leaves open
 
 TEST(OnnxValues, BatchAndImageFillWhatAModelLeavesOpen) {
   const auto model = [](std::int64_t height, std::int64_t width) {
@@ -63,7 +63,7 @@ TEST(OnnxValues, BatchAndImageFillWhatAModelLeavesOpen) {
 
 // ---- readers that an alias hides
 
-/// Adds nodes that compute `y` from the input, rank 4 but for Gemm.
+/// Adds nodes that compute `y` from the input, of rank 4 except for Gemm.
 struct Producer {
   const char* name;
   bool flat;
@@ -92,7 +92,7 @@ const Producer producers[] = {
      }},
 };
 
-/// Adds nodes between `y` and `a` that change no number.
+/// Adds nodes from `y` to `a` that do not change any number.
 struct Alias {
   const char* name;
   bool flat;
@@ -125,7 +125,7 @@ const Consumer consumers[] = {
      [](float v) { return std::tanh(v); }},
 };
 
-/// Who else reads the value.
+/// What else reads the value.
 enum class Other { output, pool, alias };
 
 OnnxWriter fan_out(const Producer& producer, const Alias& alias, const Consumer* consumer, Other other, int batch) {
@@ -136,7 +136,7 @@ OnnxWriter fan_out(const Producer& producer, const Alias& alias, const Consumer*
   if (alias.add) alias.add(m);
   const std::string from = alias.add ? "a" : "y";
   if (consumer) consumer->add(m, from);
-  // What else is read of it comes before or behind: readers are counted wherever they are.
+  // The other reader comes before or after the consumer, because readers must be counted wherever they are.
   if (other == Other::alias) m.node("Identity", {from}, {"o"});
   if (other == Other::pool) m.node("AveragePool", {"y"}, {"o"}, {{"kernel_shape", OnnxWriter::Dims{1, 1}}});
   if (consumer) m.output("r");
@@ -229,7 +229,7 @@ TEST(OnnxValues, ABiasOfGemmIsReadAsOnnxBroadcastsIt) {
 }
 
 TEST(OnnxValues, SumsOfDifferentRanksAreRefused) {
-  // [1,2] and [1,2,1,1] are [1,2,1,2] after ONNX's broadcasting.
+  // By ONNX's broadcasting, [1,2] and [1,2,1,1] give [1,2,1,2].
   for (const char* type : {"Add", "Sub", "Sum"}) {
     OnnxWriter m;
     m.input("x", {1, 2, 1, 1}).node("Flatten", {"x"}, {"f"}).node(type, {"f", "x"}, {"z"});
@@ -291,7 +291,7 @@ TEST(OnnxValues, ConstantsAreAddedAndMultipliedByChannel) {
             << c.type << to_string(Shape{static_cast<int>(dims.size()), single, c.first});
     }
   for (const OnnxWriter::Dims& dims : {OnnxWriter::Dims{2, 1, 1, 1}, {1, 1, 2, 1, 1}}) {
-    OnnxWriter m;  // along the batch; and one that adds a dimension
+    OnnxWriter m;  // along the batch, and with an additional dimension
     m.input("x", {2, 2, 2, 2}).floats("c", dims, values).node("Add", {"x", "c"}, {"z"});
     expect_refused(m.output("z"), "a constant of the shape");
   }
@@ -374,7 +374,7 @@ TEST(OnnxValues, OnlyFloatingPointIsReadAsSuch) {
     OnnxWriter w;
     w.input("x", {1, 1, 2, 2}).constant("w", {1, 1, 1, 1}, type, std::string(3, '\0'));
     w.node("Conv", {"x", "w"}, {"z"}).output("z");
-    EXPECT_THROW(import(w), Error) << type;  // of another type, or of no whole value (three bytes)
+    EXPECT_THROW(import(w), Error) << type;  // another type, or not a whole number of values (three bytes)
   }
 }
 

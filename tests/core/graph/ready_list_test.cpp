@@ -1,4 +1,4 @@
-// What can run next, against what the definition says.
+// Which vertices can run next, compared with the definition.
 #include "core/graph/ready_list.hpp"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,8 @@
 namespace opsched {
 namespace {
 
-/// Takes random ready vertices until there are none; `preds` of each of `vertices`, in which -1 is done from the start.
+/// Takes random ready vertices until none is left. `preds` lists the predecessors of each of `vertices`; -1 stands for
+/// one that is done from the start.
 void walk(ReadyList list, const std::vector<std::vector<int>>& preds, const std::vector<bool>& takes_part,
           std::mt19937_64& random) {
   std::vector<bool> done(preds.size(), false);

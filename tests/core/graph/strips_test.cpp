@@ -47,7 +47,7 @@ TEST(Strips, ReadTheRowsOfTheirWindowsAndArePaddedAtTheEdgeOnly) {
     return std::array{conv.padding[0], conv.padding[0] + conv.more_padding[0], conv.padding[1]};
   };
   EXPECT_EQ(padding(top), (std::array{1, 0, 1}));
-  EXPECT_EQ(padding(bottom), (std::array{0, 0, 1}));  // a window at every second row: the last ends in the image
+  EXPECT_EQ(padding(bottom), (std::array{0, 0, 1}));  // the last window ends inside the image
 }
 
 TEST(Strips, OfSeveralLayersReadWhatTheFirstOneNeeds) {
@@ -79,7 +79,7 @@ TEST(Strips, MakeAGraphThatReadsTheStack) {
   for (OpId op = 0; op < graph.size(); ++op) EXPECT_LE(graph.preds(op).empty() ? -1 : graph.preds(op).back(), op);
   EXPECT_EQ(graph.origin(id("b/1")), b);
   EXPECT_EQ(graph.unsplit().size(), whole.size());
-  // Of the rows that the last strip of b reads, one is the upper strip's, the halo.
+  // Of the rows that the last strip of b reads, one belongs to the strip above: the halo.
   EXPECT_EQ(transfer_bytes(graph, id("a/0"), id("b/2"), Precision::fp32), 4 * 16 * 4);
   EXPECT_EQ(transfer_bytes(graph, id("a/1"), id("b/2"), Precision::fp16), 4 * 8 * 16 * 2);
   EXPECT_EQ(transfer_bytes(graph, id("b/1"), id("g"), Precision::fp32), 4 * 2 * 8 * 4);
@@ -121,14 +121,14 @@ TEST(Strips, OfImagesReadTheirImagesAlone) {
   EXPECT_EQ(preds("g/1"), (std::vector{id("b/0"), id("b/1")}));  // two images, all rows
   EXPECT_EQ(preds("c/0"), (std::vector{id("g/0")}));
   EXPECT_EQ(preds("c/1"), (std::vector{id("g/1"), id("g/2")}));
-  // The output is put together by an operator of its name.
+  // The output is assembled by an operator of the original name.
   EXPECT_EQ(preds("c"), (std::vector{id("c/0"), id("c/1")}));
   EXPECT_TRUE(graph.op(id("c")).is_join());
   EXPECT_TRUE(graph.op(id("c/strips")).is_stack());
   EXPECT_EQ(graph.outputs(), (std::vector{id("c")}));
   EXPECT_EQ(graph.strip(id("c/1")), 1);
   EXPECT_EQ(graph.strip(id("c")), -1);
-  // An upper half of 8 rows and the row below, of three images; a whole image of 4 x 8 x 8.
+  // The upper half has 8 rows and the row below, of three images; a whole image has 4 x 8 x 8 values.
   EXPECT_EQ(transfer_bytes(graph, id("a/1"), id("b/0"), Precision::fp32), 3 * 4 * 8 * 16 * 4);
   EXPECT_EQ(transfer_bytes(graph, id("b/1"), id("g/2"), Precision::fp32), 1 * 4 * 4 * 8 * 4);
   EXPECT_THROW(graph.with_batch(2), Error);  // three strips of g
@@ -145,17 +145,17 @@ TEST(Strips, OfGlobalPoolsArePutTogether) {
   const Graph graph = whole.with_splits({{average, {5}}, {largest, {4, 12}}});
   const auto id = [&](const char* name) { return graph.find(name); };
   const auto pool = [&](const char* name) { return std::get<Pool2d>(graph.op(id(name)).layers.back()); };
-  // Summands of an average of 16 x 10 pixels.
+  // Partial sums of an average over 16 x 10 pixels.
   EXPECT_EQ(pool("average/1").kernel, (std::array{16, 10}));
   EXPECT_EQ(pool("average/1").padding, (std::array{5, 0}));
   EXPECT_EQ(pool("average/1").more_padding, (std::array{-5, 0}));
   EXPECT_EQ(graph.op(id("average/1")).output, (Shape{3, 1, 1}));
   EXPECT_EQ(graph.op(id("average")).terms, (std::vector<Term>{{{id("average/0"), 0, 3}, {id("average/1"), 0, 3}}}));
-  // Maxima one below the other.
+  // Maxima of strips on top of each other.
   EXPECT_EQ(pool("largest/1").kernel, (std::array{8, 10}));
   EXPECT_EQ(graph.op(id("largest/strips")).output, (Shape{3, 3, 1}));
   EXPECT_EQ(pool("largest").kernel, (std::array{3, 1}));
-  // What travels are values of a channel, not rows of an image.
+  // Partial results are transferred per channel, not per row of an image.
   EXPECT_EQ(transfer_bytes(graph, id("average/1"), id("average"), Precision::fp32), 2 * 3 * 4);
   EXPECT_EQ(transfer_bytes(graph, id("largest/1"), id("largest"), Precision::fp32), 2 * 3 * 4);
   EXPECT_EQ(transfer_bytes(graph, id("in"), id("average/0"), Precision::fp32), 2 * 3 * 5 * 10 * 4);

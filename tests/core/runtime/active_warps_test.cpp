@@ -1,4 +1,4 @@
-// Active warps from the launches of a trace.
+// Active warps, derived from the launches in a trace.
 #include "core/runtime/trace/active_warps.hpp"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ TraceEvent kernel(double start, double end, std::int64_t blocks, int threads, in
 }
 
 TEST(ActiveWarps, OfOneKernel) {
-  // 30 blocks of 4 warps, two at a time on each of 10: two waves, 15 blocks in flight on average.
+  // 30 blocks of 4 warps, two at a time on each of 10 multiprocessors: two waves, 15 active blocks on average.
   const auto samples = active_warps(trace_of({kernel(1, 3, 30, 128, 2)}, 4), 0);
   ASSERT_EQ(samples.size(), 4U);
   EXPECT_EQ(samples[0].warps_per_sm, 0);
@@ -69,7 +69,7 @@ TEST(ActiveWarps, NeverNegativeAndWhollyAccountedFor) {
 
 TEST(ActiveWarps, NeedKernels) {
   EXPECT_THROW(active_warps(trace_of({{.name = "simulated", .start = 0, .end = 1}}, 1), 0), Error);
-  EXPECT_THROW(active_warps(trace_of({kernel(0, 1, 5, 32, 1)}, 1), 1), Error);  // of another device
+  EXPECT_THROW(active_warps(trace_of({kernel(0, 1, 5, 32, 1)}, 1), 1), Error);  // on another device
 }
 
 TEST(ActiveWarps, TheCommandNeedsAGpu) {

@@ -1,4 +1,4 @@
-// Affine layers that a 1x1 convolution does as it reads: lowering and numbers.
+// Affine layers that a 1x1 convolution applies while it reads: lowering and results.
 #include <gtest/gtest.h>
 
 #include <algorithm>

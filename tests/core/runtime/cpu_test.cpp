@@ -1,4 +1,4 @@
-// The CPU back end: kernels against plain loops, schedules against the reference.
+// The CPU back end: kernels compared with plain loops, schedules with the reference.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -17,7 +17,7 @@
 #include "tests/support/random_graph.hpp"
 
 #if defined(__SANITIZE_THREAD__)
-constexpr int slowdown = 4;  // ThreadSanitizer
+constexpr int slowdown = 4;  // defined by ThreadSanitizer
 #else
 constexpr int slowdown = 1;
 #endif
@@ -30,7 +30,7 @@ using test::random_schedule;
 using test::RandomCnn;
 using test::RandomGraph;
 
-/// Value of a tensor, nothing in the padding.
+/// Value of a tensor, or 0 in the padding.
 std::optional<double> at(const Tensor& t, int n, int c, int y, int x) {
   if (y < 0 || y >= t.shape.h || x < 0 || x >= t.shape.w) return std::nullopt;
   return t.data[((std::int64_t{n} * t.shape.c + c) * t.shape.h + y) * t.shape.w + x];
@@ -69,12 +69,12 @@ double naive(const Tensor& in, const Pool2d& pool, int n, int c, int y, int x) {
   return sum / (pool.count_padding || global ? height * width : taps);
 }
 
-/// A view of the first channels of a larger tensor, as a slice of a join is.
+/// A view of the first channels of a larger tensor, like a slice of a join.
 TensorView<float> slice_of(Tensor& joined, Shape shape) {
   return {joined.data.data(), joined.shape.size(), joined.n, shape};
 }
 
-/// Runs `kernel` on slices and compares what it wrote with `expected`.
+/// Runs `kernel` on slices and compares its output with `expected`.
 template <class Kernel, class Expected>
 void compare(Random& random, Shape shape, const Layer& layer, const Kernel& kernel, const Expected& expected) {
   const int n = 1 + random.below(2), threads = 1 + random.below(3);
@@ -174,7 +174,7 @@ TEST(CpuKernels, ProductsRepeatWhatIsOne) {
 }
 
 TEST(CpuKernels, ImagesAreResizedAsOnnxDoes) {
-  // What onnxruntime says of [0, 1, 2, 3] resized to 6, 8 and 2, and of its corners.
+  // Results of onnxruntime for [0, 1, 2, 3] resized to 6, 8 and 2, and for its corners.
   const auto resized = [](int size, Interpolation interpolation, Coordinates coordinates, Rounding rounding) {
     Tensor in{1, {1, 1, 4}, {0, 1, 2, 3}}, out{1, {1, 1, size}, std::vector<float>(size)};
     resize(slice_of(in, in.shape), {{1, size}, interpolation, coordinates, rounding}, slice_of(out, out.shape), 1);

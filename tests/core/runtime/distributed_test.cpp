@@ -1,4 +1,4 @@
-// Schedules executed by several processes, which are threads here.
+// Schedules executed by several processes, which are threads in these tests.
 #include "core/runtime/distributed/distributed_executor.hpp"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ std::vector<Tensor> inputs_of(const Graph& graph) {
   return inputs;
 }
 
-/// Process 0 does `lead`, the others what it says.
+/// Process 0 runs `lead`; the others follow its orders.
 void run_processes(int count, const std::function<void(ProcessGroup&, PartRuntime&)>& lead) {
   ThreadGroups(count).run([&](ProcessGroup& group) {
     const std::unique_ptr<PartRuntime> runtime = make_cpu_parts(group);
@@ -136,7 +136,7 @@ TEST(Distributed, LinksAreMeasuredByKindAndPriceSchedules) {
     const LinkSizes sizes{.smallest = 4 << 10, .largest = 64 << 10};
     measure_links(group, runtime, devices, profile, sizes);
     EXPECT_EQ(profile.topology(), Topology(4, 2));
-    EXPECT_TRUE(profile.transfers().empty());                  // within a process nothing was measured
+    EXPECT_TRUE(profile.transfers().empty());                  // nothing is measured within a process
     ASSERT_EQ(profile.transfers(LinkKind::nccl).size(), 12u);  // 0 to 2 and 4 to 6, three sizes, both ways
     ASSERT_EQ(profile.transfers(LinkKind::network).size(), 6u);
     for (const LinkKind kind : {LinkKind::nccl, LinkKind::network})
@@ -145,7 +145,7 @@ TEST(Distributed, LinksAreMeasuredByKindAndPriceSchedules) {
         EXPECT_GT(entry.ms, 0);
         EXPECT_DOUBLE_EQ(profile.transfer_ms(from, to, bytes), entry.ms);
       }
-    EXPECT_GT(profile.transfer_ms(1, 7, 5000), 0);  // by what its kind takes elsewhere
+    EXPECT_GT(profile.transfer_ms(1, 7, 5000), 0);  // from other links of its kind
 
     int measured = 0;
     measure_links(group, runtime, devices, profile, sizes, [&](const std::string&) { ++measured; });
@@ -156,7 +156,7 @@ TEST(Distributed, LinksAreMeasuredByKindAndPriceSchedules) {
   });
 }
 
-/// A runtime that cannot make a part ready on one rank, or fails when it runs there.
+/// A runtime that fails on one rank, while it prepares its part or when it runs.
 class FailingParts final : public PartRuntime {
  public:
   FailingParts(ProcessGroup& group, int rank) : runtime_(make_cpu_parts(group)), fails_(group.rank() == rank) {}

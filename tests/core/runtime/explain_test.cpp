@@ -1,4 +1,4 @@
-// What events of a trace wait for, and the arrows and facts of it in files.
+// What the events of a trace wait for, and the arrows and arguments in trace files.
 #include "core/runtime/trace/explain.hpp"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 using EventKind = TraceEvent::Kind;
 
-/// Every drawn schedule, simulated and explained.
+/// Calls `check` with every random schedule, simulated and explained.
 template <class Check>
 void for_explained_traces(Check check) {
   test::for_random_schedules([&](test::TestCost& cost, const Schedule& schedule) {
@@ -42,7 +42,7 @@ TEST(Explain, InputsAreWhatTheGraphSays) {
         EXPECT_EQ(trace.rows[from.row].device, trace.rows[e.row].device) << "what another device made is carried over";
         for (OpId op : from.ops)
           if (!graph.op(op).is_input()) made.insert(op);
-        // A reader of a part of an output may begin before all of it has come.
+        // A reader of a part of an output may start before all of it has arrived.
         EXPECT_LE(from.kind == EventKind::transfer ? from.start : from.end, e.start + 1e-6)
             << from.name << ", " << e.name;
       }
@@ -52,7 +52,7 @@ TEST(Explain, InputsAreWhatTheGraphSays) {
   EXPECT_GT(crossings, 10);
 }
 
-/// Device and stream or link, wherever its bars that overlap are drawn.
+/// Device and stream or link of an event. Overlapping bars of one line are drawn in several rows.
 std::pair<int, std::string> line_of(const Trace& trace, const TraceEvent& e) {
   const TraceRow& row = trace.rows[e.row];
   return {row.device, row.name.substr(0, row.name.find(" ("))};
@@ -101,7 +101,7 @@ TEST(Explain, TheCriticalPathIsOneChainToTheEnd) {
     EXPECT_EQ(path.back()->end, end);
     for (std::size_t i = 1; i < path.size(); ++i)
       EXPECT_EQ(path[i]->waited_for.event, path[i - 1] - trace.events.data()) << path[i]->name;
-    // The law of these costs has no overheads: on one device nothing on the path idles.
+    // These costs have no overheads, so on one device there are no gaps on the critical path.
     if (schedule.devices.size() == 1) {
       for (std::size_t i = 1; i < path.size(); ++i)
         EXPECT_NEAR(path[i]->start, path[i - 1]->end, 1e-6) << path[i]->name;
@@ -117,7 +117,7 @@ TEST(Explain, TheCriticalPathIsOneChainToTheEnd) {
   });
 }
 
-/// What the format demands of every event, by its phase: fields and their kinds.
+/// Fields that the format requires of an event, by its phase, with their types.
 void check_event(const json& e) {
   const std::string phase = e.at("ph");
   EXPECT_TRUE(e.at("name").is_string());
@@ -140,7 +140,7 @@ void check_event(const json& e) {
   EXPECT_EQ(e.value("bp", ""), phase == "f" ? "e" : "");
 }
 
-/// Is there an event on the row of this end of an arrow that encloses it in time? Without one viewers drop the arrow.
+/// Whether an event encloses this end of an arrow in time and row. Viewers drop arrows without one.
 bool binds(const json& events, const json& end) {
   return std::ranges::any_of(events, [&](const json& e) {
     return e.at("ph") == "X" && e.at("pid") == end.at("pid") && e.at("tid") == end.at("tid") &&

@@ -1,4 +1,4 @@
-// What the steps of a program ask of kernels.
+// The kernel problems of a program's steps.
 #include "core/runtime/program/kernel_problem.hpp"
 
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ TEST(KernelProblem, EqualKeysMeanEqualProblems) {
   EXPECT_GT(again, 50);
 }
 
-/// Elements of a buffer, as a tensor of this layout at this place names them: `images` of this shape.
+/// Elements of a buffer that a tensor of this layout at this place covers: `images` of this shape.
 std::set<std::int64_t> elements(std::int64_t at, const TensorLayout& t, const Shape& shape, int images) {
   std::set<std::int64_t> all;
   for (int n = 0; n < images; ++n)
@@ -43,7 +43,7 @@ std::set<std::int64_t> elements(std::int64_t at, const TensorLayout& t, const Sh
   return all;
 }
 
-/// As the channels, images and rows of a view say.
+/// The same, from the channels, images and rows of a view.
 std::set<std::int64_t> elements(const View& view, const Shape& whole, TensorFormat format, int image, int images) {
   std::set<std::int64_t> all;
   const bool nchw = format == TensorFormat::nchw;

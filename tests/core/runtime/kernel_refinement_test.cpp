@@ -1,4 +1,4 @@
-// The search for kernels that run well next to others, on simulated schedules.
+// The search for kernels that run well in parallel with others, on simulated schedules.
 #include "core/runtime/kernel_refinement.hpp"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 namespace opsched {
 namespace {
 
-/// A schedule that takes `base` ms plus the contributions of its kernels; measured with normal noise.
+/// A schedule that takes `base` ms plus the contributions of its kernels, measured with Gaussian noise.
 class FakeTuner final : public CoRunTuner {
  public:
   double base = 1, sigma = 0;
@@ -173,7 +173,7 @@ TEST(KernelRefinement, TakesBackWhatGainsNothingTogether) {
   FakeTuner tuner;
   tuner.add("p", 1, {{0.1, 0.5}, {0.1, 0.5}});
   int asked = 0;
-  tuner.before_comparison = [&] {  // twice lucky: a clock that has risen, say
+  tuner.before_comparison = [&] {  // lucky twice, for example because the clock rose
     if (++asked <= 2) tuner.lucky["p/k1"] = 0.1;
   };
   KernelRefinement refinement(tuner, {});

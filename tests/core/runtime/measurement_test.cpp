@@ -1,4 +1,4 @@
-// What is said about repeated runs, and when to stop repeating.
+// Statistics of repeated runs, and when to stop repeating.
 #include "core/runtime/measurement.hpp"
 
 #include <gtest/gtest.h>
@@ -78,14 +78,14 @@ TEST(Measurement, StopsWhenTheMedianIsKnown) {
         .runs;
   };
   MeasureOptions options{.warmup = 0, .min_runs = 30, .max_runs = 5000, .max_noise = 0.01, .max_seconds = 60};
-  EXPECT_EQ(runs_for(1e-6, options), 36);  // the first multiple of a burst that is enough
+  EXPECT_EQ(runs_for(1e-6, options), 36);  // the first sufficient multiple of a burst
   const int noisy = runs_for(0.2, options);
   EXPECT_GT(noisy, 300);
   EXPECT_LT(noisy, 1500);
   options.max_runs = 90;
   EXPECT_EQ(runs_for(0.2, options), 90);
   options.max_seconds = 0;
-  EXPECT_EQ(runs_for(0.2, options), 9);  // never fewer than one burst
+  EXPECT_EQ(runs_for(0.2, options), 9);  // always at least one burst
 }
 
 }  // namespace

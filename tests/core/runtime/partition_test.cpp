@@ -1,4 +1,4 @@
-// Programs divided among processes, without any.
+// Programs divided among processes, without running any.
 #include "core/runtime/program/partition.hpp"
 
 #include <gtest/gtest.h>
@@ -125,7 +125,7 @@ std::string complaint(const std::vector<ProgramPart>& parts) {
   return "none";
 }
 
-/// Two devices, two processes; each message of the first seed that has some.
+/// Two devices in two processes, and all messages of the first seed that has some.
 template <class Break>
 void expect_complaints(const std::string& text, const Break& broken) {
   int found = 0;
@@ -177,11 +177,11 @@ TEST(Partition, OvertakingOnAChannelIsFound) {
 }
 
 TEST(Partition, ACircleIsFound) {
-  // A process waits, before it sends a message, for one that comes only behind it.
+  // Before sending a message, a process waits for one that comes only after it.
   expect_complaints("wait for each other", [](std::vector<ProgramPart>& parts, std::size_t p, std::size_t s) {
     std::vector<Step>& steps = parts[p].program.steps;
     if (steps[s].kind != Step::Kind::send) return false;
-    // What the other end does with it and sends back in turn.
+    // What the other side receives and sends back, in order.
     const int id = steps[s].message.id;
     const ProgramPart& other = parts[steps[s].message.process];
     const Order there = order_of(other.program);

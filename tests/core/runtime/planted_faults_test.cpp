@@ -1,4 +1,4 @@
-// Faults planted into programs that are right: each is found by the checks of a program, or by the numbers.
+// Faults planted into correct programs: each is found by the checks of the program, or changes its outputs.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ constexpr int kWidth = 8;  // with this many channels, some are always alive
 
 enum class Found { by_check, by_numbers, harmless };
 
-/// A program, and what it computes of some inputs.
+/// A program and its outputs for some inputs.
 class Planted {
  public:
   explicit Planted(std::uint64_t seed)
@@ -56,7 +56,7 @@ class Planted {
   std::vector<Tensor> inputs_, expected_;
 };
 
-/// How often faults were found, and how.
+/// How often faults were found, and by what.
 struct Tally {
   int by_check = 0, by_numbers = 0, harmless = 0;
   void add(Found found) {
@@ -81,7 +81,7 @@ Tally planted(const Plant& plant) {
   return tally;
 }
 
-/// A step that has what is wanted; nullptr if none has.
+/// A random step that satisfies `wanted`; nullptr if there is none.
 Step* pick(Program& program, Random& random, const std::function<bool(const Step&)>& wanted) {
   std::vector<Step*> steps;
   for (Step& step : program.steps)
@@ -89,7 +89,7 @@ Step* pick(Program& program, Random& random, const std::function<bool(const Step
   return steps.empty() ? nullptr : random.pick(steps);
 }
 
-/// Plants a fault into steps that have what is wanted.
+/// Plants faults into steps that satisfy `wanted`.
 Tally planted_in_steps(const std::function<bool(const Step&)>& wanted,
                        const std::function<void(Step&, Random&)>& spoil) {
   return planted([&](const Program& program, Random& random) -> std::optional<Program> {
@@ -107,7 +107,7 @@ void erase_one(std::vector<T>& list, Random& random) {
 }
 
 TEST(PlantedFaults, AReadThatTheMemoryPlanMissesIsFound) {
-  // Memory is planned without one reader of a buffer, so that it may be given away before that has read.
+  // Memory is planned without one reader of a buffer, so it may be reused before that reader has read.
   const Tally tally = planted([](const Program& program, Random& random) -> std::optional<Program> {
     Program faulty = program;
     Step* const step = pick(faulty, random, [](const Step& s) { return s.kind != Step::Kind::transfer; });
@@ -117,7 +117,7 @@ TEST(PlantedFaults, AReadThatTheMemoryPlanMissesIsFound) {
     step->inputs = inputs;
     return faulty;
   });
-  EXPECT_EQ(tally.by_numbers, 0);  // the checks let nothing through that computes something else
+  EXPECT_EQ(tally.by_numbers, 0);  // the checks let no program pass that computes wrong outputs
   EXPECT_GT(tally.by_check, 60);
 }
 
@@ -138,7 +138,7 @@ TEST(PlantedFaults, ABufferInTheMemoryOfAnotherIsFound) {
 TEST(PlantedFaults, ADroppedWaitIsFound) {
   const Tally tally = planted_in_steps([](const Step& s) { return !s.waits.empty(); },
                                        [](Step& s, Random& random) { erase_one(s.waits, random); });
-  // A barrier may order more than the data need; NoWaitCanBeDropped (program_test.cpp) looks at these.
+  // A barrier may order more than the data require; the test NoWaitCanBeDropped (program_test.cpp) covers these.
   EXPECT_EQ(tally.by_numbers, 0);
   EXPECT_GT(tally.by_check, 100);
 }
@@ -165,7 +165,7 @@ TEST(PlantedFaults, ASliceThatIsReadElsewhereIsFound) {
   EXPECT_EQ(tally.harmless, 0);
 }
 
-/// Of convolutions: two copies may be of the same.
+/// Only slices written by convolutions: two copies may copy the same data.
 TEST(PlantedFaults, SwappedSlicesOfAJoinAreFound) {
   const Tally tally = planted([](const Program& program, Random& random) -> std::optional<Program> {
     Program faulty = program;

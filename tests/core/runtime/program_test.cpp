@@ -36,8 +36,8 @@ struct Case {
         program(lower(graph, schedule, options)) {}
 };
 
-/// Does every step of a stage come after all steps of the stages before it on its device, and after
-/// all that the stage receives?
+/// Whether every step of a stage comes after all steps of earlier stages on its device, and after everything that the
+/// stage receives.
 bool keeps_barriers(const Case& c) {
   const Order order = order_of(c.program);
   const std::vector<Slot> slots = slots_of(c.graph, c.schedule);
@@ -128,7 +128,7 @@ TEST(Program, SharedMemoryInUseIsFound) {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     const Case c(seed);
     for (std::size_t b = 1; b < c.program.buffers.size(); ++b) {
-      // Move a buffer onto one that some step uses together with it.
+      // Move a buffer onto another one that the same step uses.
       for (const Step& step : c.program.steps) {
         if (step.output.buffer != static_cast<int>(b) || step.kind == Step::Kind::transfer) continue;
         const View& other = step.inputs.front();
@@ -202,12 +202,12 @@ TEST(Program, BackEndsThatFuseLessGetMoreSteps) {
 
 TEST(Program, JoinsOfTheNetworksCostNoCopies) {
   const Graph inception = make_network("inception_v3"), squeezenet = make_network("squeezenet");
-  // Every unit but the joins is one kernel.
+  // Every unit except the joins is one kernel.
   Program program = lower(inception, sequential(inception), {});
   EXPECT_EQ(count(program, Step::Kind::gather), 0);
   const auto joins = std::ranges::count_if(inception.units(), [&](OpId op) { return inception.op(op).is_join(); });
   EXPECT_EQ(static_cast<std::ptrdiff_t>(program.steps.size()), 119 - joins);
-  // Eight fire modules add their bypass to both expands in one step.
+  // Eight fire modules add their bypass to the outputs of both expand convolutions in one step.
   program = lower(squeezenet, sequential(squeezenet), {});
   EXPECT_EQ(count(program, Step::Kind::gather), 8);
 }
@@ -218,7 +218,7 @@ TEST(Program, MergedConvolutionsWriteWhereTheirReadersWant) {
   auto& stages = schedule.devices[0].stages;
   int merges = 0;
   for (std::size_t s = 0; s + 1 < stages.size(); ++s) {
-    // The other way round: lowering is free to order the channels as their reader has them.
+    // In reverse order: lowering may order the channels as their reader expects.
     const Group both = {stages[s + 1].groups[0][0], stages[s].groups[0][0]};
     if (!can_merge(graph, both) || graph.op(both[0]).as_conv()->kernel == graph.op(both[1]).as_conv()->kernel) continue;
     stages[s] = {Strategy::merge, {both}};
@@ -244,7 +244,7 @@ TEST(Program, StagesCostWhatTheyCostInTheWholeGraph) {
       ASSERT_EQ(a.kind, b.kind);
       ASSERT_EQ(a.inputs.size(), b.inputs.size());
       ASSERT_EQ(a.weights, b.weights);
-      // The same channels of a buffer of the same shape.
+      // The same channels of buffers with the same shape.
       ASSERT_EQ(a.output.channel, b.output.channel);
       ASSERT_EQ(whole.buffers[a.output.buffer].shape, apart.buffers[b.output.buffer].shape);
       ASSERT_EQ(a.layer, b.layer);
@@ -280,10 +280,10 @@ TEST(Program, PaddingEndsWhereChannelsAreWanted) {
   const Program program = lower(graph, sequential(graph), {.vector_channels = 8});
   const auto step = [&](OpId op) { return *std::ranges::find(program.steps, op, &Step::op); };
   EXPECT_EQ(step(a).output.channels, 8);
-  EXPECT_EQ(step(b).inputs[0].channels, 6);  // groups know nothing of it
+  EXPECT_EQ(step(b).inputs[0].channels, 6);  // grouped convolutions get no padding
   EXPECT_EQ(step(b).output.channels, 6);
-  EXPECT_EQ(step(c).output.channels, 8);       // passes it on
-  EXPECT_EQ(step(sum).inputs[1].channels, 6);  // one of the two has none
+  EXPECT_EQ(step(c).output.channels, 8);       // keeps the padding
+  EXPECT_EQ(step(sum).inputs[1].channels, 6);  // one of the two terms has no padding
   EXPECT_EQ(step(half).inputs[0].channels, 3);
   EXPECT_EQ(step(half).output.channels, 5);  // a slice of the join
   EXPECT_EQ(step(sum).output.buffer, step(half).output.buffer);
@@ -296,7 +296,7 @@ TEST(Program, MergesMakeTheCopiesOfTheirReaders) {
     const Graph graph = make_network(name);
     const Schedule plain = sequential(graph);
     for (const int most : {2, 3, 4}) {
-      // In every block, runs of convolutions that read the same.
+      // In every block, merge runs of convolutions that read the same input.
       Schedule schedule = plain;
       std::vector<Stage>& stages = schedule.devices[0].stages;
       for (std::size_t s = 0; s < stages.size(); ++s)
@@ -314,12 +314,12 @@ TEST(Program, MergesMakeTheCopiesOfTheirReaders) {
         ASSERT_EQ(whole.steps[s].kind, apart.steps[s].kind) << name << ", " << most;
         ASSERT_EQ(whole.steps[s].op, apart.steps[s].op) << name << ", " << most;
       }
-      // Told of all merges, stages read what they read in the schedule.
+      // When given all merges, stages read the same buffers as in the schedule.
       std::vector<Group> merges;
       for (const Stage& stage : stages)
         if (stage.strategy == Strategy::merge) merges.push_back(stage.groups.front());
       const Program told = lower_stages(graph, stages, 1, {}, merges);
-      const auto layers = [](const Program& program) {  // by operator and kind: channels of buffers of which shape
+      const auto layers = [](const Program& program) {  // channels read, by operator and kind
         std::map<std::tuple<OpId, int>, std::vector<std::tuple<int, int, int>>> read;
         for (const Step& step : program.steps)
           if (step.kind != Step::Kind::gather)
@@ -370,7 +370,7 @@ TEST(Program, StagesThatCannotRunAreRefused) {
 }
 
 TEST(Program, ArenaIsNearTheLargestSumOfLiveBuffers) {
-  // With one stream the order is total, and no plan needs less than what is live at some step.
+  // With one stream the order is total, and no plan needs less than the live buffers of some step.
   for (const NetworkInfo& info : networks()) {
     const Graph graph = make_network(info.name);
     const Program program = lower(graph, sequential(graph), {});

@@ -1,4 +1,4 @@
-// Protocols by which runs are measured: their names, and what the CPU gives by them.
+// Measuring protocols: their names, and their results on the CPU.
 #include "core/runtime/protocol.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// The simulator: both modes, one and several devices, and how close it comes to a device.
+// The simulator: both modes, one and several devices, and its accuracy for a device.
 #include "core/runtime/sim/simulate.hpp"
 
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ Schedule dataflow_schedule(std::vector<std::vector<Stage>> devices) {
   return schedule;
 }
 
-/// A random placement of every operator on devices and streams, in order: valid in dataflow mode.
+/// Places every operator on a random device and stream, in order: valid in dataflow mode.
 Schedule random_dataflow(const Graph& graph, int devices, int streams, std::mt19937_64& random) {
   Schedule schedule;
   schedule.mode = Mode::dataflow;
@@ -98,7 +98,7 @@ TEST(Simulate, InputsOfTheGraphLeaveTheDeviceOfTheirFirstReader) {
     EXPECT_NEAR(run.timeline.makespan, 2.25 + moved, 1e-9);
     ASSERT_EQ(run.transfers.size(), 1U);
     EXPECT_EQ(run.transfers[0].producer, 0);
-    const Program program = lower(graph, schedule, {});  // as a back end has it
+    const Program program = lower(graph, schedule, {});  // as added by a back end
     EXPECT_EQ(program.buffers[program.inputs[0].buffer].device, 0);
     EXPECT_EQ(program.steps[0].kind, Step::Kind::transfer);
   }
@@ -147,7 +147,7 @@ TEST(Simulate, DataflowKnownTimes) {
   EXPECT_NEAR(t.start[1], 2, 1e-9);
   EXPECT_NEAR(t.start[2], 3, 1e-9);
   EXPECT_NEAR(t.start[3], 3.25, 1e-9);
-  // 2 has 1.5 ms to go, a quarter of it alone; then both share.
+  // 2 has 1.5 ms left, of which it runs a quarter alone; then both share the device.
   EXPECT_NEAR(t.end[3], 3.25 + 1.5, 1e-9);
   EXPECT_NEAR(t.end[2], 3.25 + 1.5 + 0.25, 1e-9);
   EXPECT_NEAR(t.makespan, t.end[2] + 0.5, 1e-9);
@@ -347,7 +347,7 @@ TEST(Calibration, StaysInTheProfileAndHelps) {
   RecordedCost cost(*campaign.cases[0].graph, campaign.profile, model);
   EXPECT_NE(cost.contention_law(), model.contention_law());
   EXPECT_EQ(simulate(cost, campaign.cases[0].schedule).timeline.makespan, after[0].predicted);
-  // The profile holds the schedules themselves, too.
+  // The profile also holds the schedules themselves.
   const auto from_profile =
       recorded_cases(campaign.profile, [&](const ScheduleOrigin&) { return campaign.cases[0].graph; });
   const auto of_graph = std::ranges::count(campaign.cases, campaign.cases[0].graph, &ScheduleCase::graph);

@@ -1,4 +1,4 @@
-// Schedules that split operators: what they compute, where it lies, what travels.
+// Schedules that split operators: their results, memory layout and transfers.
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
@@ -68,7 +68,7 @@ TEST(SplitProgram, EveryScheduleGivesTheReferenceOfTheWhole) {
     for (const Buffer& buffer : program.buffers) padded += buffer.padding > 0;
     for (const Step& step : program.steps) transfers += step.kind == Step::Kind::transfer;
     const auto executor = make_cpu_executor(c.whole, std::move(program), seed);
-    for (int run = 0; run < 2; ++run) {  // in memory of NaN
+    for (int run = 0; run < 2; ++run) {  // memory is filled with NaN
       const std::vector<Tensor> inputs = random_inputs(c.whole, 100 * seed + run);
       const std::vector<Tensor> outputs = executor->run(inputs), expected = reference_outputs(c.whole, inputs, seed);
       ASSERT_EQ(outputs.size(), expected.size());
@@ -117,7 +117,7 @@ TEST(SplitProgram, StagesApartGiveTheReference) {
   }
 }
 
-/// in -> a -> b -> c, 3x3 convolutions of 4 channels on 16x16 pixels, all but the last in two strips, one a device.
+/// in -> a -> b -> c, 3x3 convolutions of 4 channels on 16x16 pixels; a and b in two strips, one on each device.
 struct Halves {
   Graph graph{"halves"};
   Schedule schedule{.mode = Mode::dataflow};
@@ -140,7 +140,7 @@ TEST(SplitProgram, OnlyHalosTravel) {
     const Halves halves(batch);
     const Program program = lower(halves.graph, halves.schedule, {});
     constexpr int row = 4 * 16 * 4;  // bytes
-    // The lower half of the input and a row above it; a row of a each way; the lower half of b.
+    // The lower half of the input and a row above it; one row of a in each direction; the lower half of b.
     EXPECT_EQ(transfer_bytes(program, 4), batch * row * (9 + 2 + 8));
     for (const Step& step : program.steps) EXPECT_NE(step.kind, Step::Kind::gather);
   }

@@ -1,4 +1,4 @@
-// Timelines: what they hold agrees with the simulator, and files of them can be read.
+// Timelines: they agree with the simulator, and their files can be read.
 #include "core/runtime/trace/trace.hpp"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ using nlohmann::json;
 using Kind = TraceEvent::Kind;
 using test::for_random_schedules;
 
-/// Each stage, and each operator by its name, or that of its merge.
+/// Each stage, and each operator by name or by the name of its merge.
 std::map<std::string, TraceEvent> operators_of(const Trace& trace) {
   std::map<std::string, TraceEvent> events;
   for (const TraceEvent& e : trace.events) {
@@ -129,7 +129,7 @@ TEST(Trace, NothingOverlapsInARow) {
       EXPECT_GE(e.start, end[e.row]) << e.name;
       end[e.row] = e.end;
     }
-    // Streams do not need a second row: what the simulator runs on one follows one another.
+    // A stream never needs a second row, because the simulator runs its operators one after another.
     for (const TraceRow& row : trace.rows) EXPECT_TRUE(!row.name.starts_with("stream") || !row.name.ends_with(")"));
     EXPECT_TRUE(std::ranges::is_sorted(trace.rows, {}, &TraceRow::device));
   });
@@ -216,7 +216,7 @@ TEST(Trace, TheCommandWritesBothFiles) {
   EXPECT_EQ(file.at("otherData").at("precision"), "fp32");
   const std::string svg = read_file(picture);
   EXPECT_TRUE(svg.starts_with("<svg"));
-  for (const char* said : {"squeezenet, batch 1, fp32: wavefront", "profile of"})  // and the GPU that it is of
+  for (const char* said : {"squeezenet, batch 1, fp32: wavefront", "profile of"})  // with the GPU in its name
     EXPECT_NE(svg.find(said), std::string::npos) << said;
 
   for (const auto& [args, word] : {std::pair<std::string, std::string>{" --scheduler wavefront", "trace.json"},

@@ -1,4 +1,4 @@
-// Seeded tensors and weights.
+// Random tensors and weights from seeds.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -30,14 +30,14 @@ TEST(Weights, RandomTensorsAreStandard) {
   }
   EXPECT_NEAR(mean, 0, 0.01);
   EXPECT_NEAR(power(t), 1, 0.01);
-  EXPECT_NEAR(fourth, 2.7, 0.05);  // of a sum of four uniforms; 3 for a normal distribution
+  EXPECT_NEAR(fourth, 2.7, 0.05);  // for a sum of four uniform numbers; 3 for a normal distribution
   EXPECT_NE(random_tensor(2, {8, 100, 100}, 4).data, t.data);
   // A longer tensor begins with the same numbers.
   EXPECT_TRUE(std::ranges::equal(random_tensor(1, {8, 100, 100}, 3).data, std::span(t.data).first(80000)));
 }
 
 TEST(Weights, SameBitsEverywhere) {
-  // Worked out apart, in Python.
+  // Computed separately, in Python.
   const Tensor t = random_tensor(1, {1, 1, 4}, 1);
   std::vector<std::uint32_t> bits;
   for (float x : t.data) bits.push_back(std::bit_cast<std::uint32_t>(x));
@@ -101,7 +101,7 @@ TEST(Weights, PaddingInChannelsIsZero) {
         EXPECT_EQ(padded.weight[(k * 8 + c) * 3 + t], k < 2 && c < 3 ? own.weight[(k * 3 + c) * 3 + t] : 0);
 }
 
-/// Least and greatest root mean square of all outputs, and the greatest magnitude.
+/// Smallest and largest root mean square over all outputs, and the largest magnitude.
 struct Spread {
   double least = std::numeric_limits<double>::infinity(), most = 0, peak = 0;
 };
@@ -124,7 +124,7 @@ TEST(Weights, ActivationsOfTheNetworksStayNearOne) {
         spread_of(make_network(info.name, {.batch = 1, .image = info.image / 2, .seed = 1, .edge_lists = {}}), 1);
     EXPECT_GT(spread.least, 0.1) << info.name;
     EXPECT_LT(spread.most, 10) << info.name;
-    EXPECT_LT(spread.peak, 1000) << info.name;  // half precision ends at 65504
+    EXPECT_LT(spread.peak, 1000) << info.name;  // the largest number in half precision is 65504
   }
 }
 

@@ -1,4 +1,4 @@
-// The validator's verdicts, which rankings rely on. Whoever changes one raises kValidatorVersion.
+// The validator's verdicts, which rankings depend on. If you change one, increase kValidatorVersion.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -48,7 +48,7 @@ TEST(FrozenValidator, GivesTheVerdictsOfItsVersion) {
   for (const auto& [text, verdict] : verdicts) EXPECT_EQ(accepted(graph, schedule_from_text(text)), verdict) << text;
 }
 
-/// Every way to put four operators on two devices, stages and streams, in both modes, in ascending order.
+/// Every assignment of four operators to two devices, stages and streams, in both modes, in ascending order.
 TEST(FrozenValidator, AcceptsTheSameOfAllSmallSchedules) {
   ASSERT_EQ(kValidatorVersion, 1);
   const Graph graph = judged_diamond();

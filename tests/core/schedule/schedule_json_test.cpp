@@ -1,4 +1,4 @@
-// Schedules as files: what is saved is loaded, what does not fit is refused.
+// Schedule files: saved schedules can be loaded, and files that do not fit are refused.
 #include "core/schedule/schedule_json.hpp"
 
 #include <gtest/gtest.h>

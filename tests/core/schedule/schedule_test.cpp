@@ -39,7 +39,7 @@ class ScheduleTest : public ::testing::Test {
   static Stage stage(std::vector<Group> groups) { return {Strategy::concurrent, std::move(groups)}; }
   static Stage merge(Group group) { return {Strategy::merge, {std::move(group)}}; }
 
-  /// The message with which a schedule is refused; "" if it is accepted.
+  /// The error message, or "" if the schedule is accepted.
   std::string refusal(const Schedule& schedule) const {
     try {
       validate(graph, schedule);
@@ -92,10 +92,10 @@ TEST_F(ScheduleTest, DependencesWithinADevice) {
 }
 
 TEST_F(ScheduleTest, WaitingForEachOther) {
-  // Device 0 runs d before a; a's reader b is on device 1, and d reads it.
+  // Device 0 runs d before a, but d reads b (on device 1), and b reads a.
   expect_refused(barrier({{stage({{d}}), stage({{a}})}, {stage({{b}}), stage({{c}})}}),
                  {"stages wait for each other", "stage 0 of device 0", "stage 1 of device 0", "stage 0 of device 1"});
-  // A deadlock of stages only: the stage {b, c} waits for a, and a shares a stage with d.
+  // Only the stages deadlock: the stage {b, c} waits for a, which shares a stage with d.
   expect_refused(barrier({{stage({{a}, {d}})}, {stage({{b}, {c}})}}), {"stages wait for each other", "'a'", "'b'"});
   EXPECT_EQ(refusal(dataflow({{stage({{a}, {d}})}, {stage({{b}, {c}})}})), "");
   expect_refused(dataflow({{stage({{d, a}})}, {stage({{b}, {c}})}}), {"streams wait for each other", "'d'", "'b'"});
@@ -160,10 +160,10 @@ TEST_F(ScheduleTest, LaunchOrder) {
   schedule.launch_order = {c, a, b, d};
   expect_refused(schedule, {"launch order", "'c'", "before 'a'"});
   schedule = dataflow({{stage({{a, c, b, d}})}});
-  schedule.launch_order = {a, b, c, d};  // topological, but against the stream
+  schedule.launch_order = {a, b, c, d};  // topological, but contradicts the stream
   expect_refused(schedule, {"launch order", "'b'", "before 'c'"});
   schedule = barrier({{stage({{a}}), stage({{b}}), stage({{c}}), stage({{d}})}});
-  schedule.launch_order = {a, c, b, d};  // topological, but against the stages
+  schedule.launch_order = {a, c, b, d};  // topological, but contradicts the stages
   expect_refused(schedule, {"launch order", "'c'", "before 'b'"});
   schedule = barrier({{stage({{a, c, b, d}})}});
   schedule.launch_order = {a, b, c, d};

@@ -1,5 +1,4 @@
-// validate() against a judge that knows no graph theory: one that runs the schedule and sees whether
-// it gets stuck.
+// validate(), compared with a check that needs no graph theory: it runs the schedule and sees whether it gets stuck.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -20,12 +19,12 @@ class Judge {
     for (OpId in : graph.inputs()) done_[in] = true;
   }
 
-  /// Whether every operator gets its turn.
+  /// Executes a schedule and checks whether every operator gets to run.
   bool completes() { return schedule_.mode == Mode::barrier ? stages() : streams(); }
 
  private:
-  /// Stage by stage: all that a stage reads from outside must exist when it begins; a group then
-  /// reads only what is before it in the group.
+  /// Stage by stage: everything that a stage reads from outside must exist when it starts. An operator of a group may
+  /// otherwise only read what comes before it in the group.
   bool stages() {
     std::vector<std::size_t> next(schedule_.devices.size(), 0);
     for (bool moved = true; moved;) {
@@ -49,7 +48,7 @@ class Judge {
     return true;
   }
 
-  /// Operator by operator along the streams. On one device nothing may read a later stage.
+  /// Operator by operator along the streams. On one device no operator may read from a later stage.
   bool streams() {
     for (OpId op : graph_.units())
       for (OpId p : graph_.preds(op))
@@ -79,8 +78,8 @@ class Judge {
   std::vector<bool> done_;
 };
 
-/// Every operator on a random device, in a random stage or group there. The order in which they are
-/// dealt is topological but for a few swaps, so that about half of the schedules are valid.
+/// Every operator on a random device, in a random stage or group. They are placed in topological order except for a few
+/// swaps, so that about half of the schedules are valid.
 Schedule random_schedule(const Graph& graph, Mode mode, std::mt19937_64& random) {
   const auto below = [&](std::size_t n) { return random() % n; };
   std::vector<OpId> order = graph.units();
@@ -119,7 +118,7 @@ TEST(ValidateProperty, AcceptsExactlyWhatDoesNotGetStuck) {
       }
       ASSERT_EQ(valid, Judge(graph, schedule).completes()) << to_string(mode) << ", trial " << trial << ": " << message;
       ++(valid ? accepted : refused);
-      if (valid) {  // what is issued in order reads only what was issued
+      if (valid) {  // in issue order, operators only read what was issued before
         std::vector<bool> issued(graph.size(), false);
         for (OpId in : graph.inputs()) issued[in] = true;
         for (OpId op : issue_order(graph, schedule)) {
@@ -143,7 +142,7 @@ TEST(ValidateProperty, IsFastOnLargeSchedules) {
   for (OpId op : graph.units()) schedule.devices[random() % 64].stages.push_back({Strategy::concurrent, {{op}}});
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < 10; ++i) EXPECT_NO_THROW(validate(graph, schedule));
-  // Some 5 ms each; work that grows with the square of the operators would be far beyond this.
+  // About 5 ms each; quadratic time would take far longer.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
   std::reverse(schedule.devices[7].stages.begin(), schedule.devices[7].stages.end());
   EXPECT_THROW(validate(graph, schedule), Error);

@@ -95,13 +95,13 @@ std::vector<Tensor> inputs_of(const Graph& graph, const std::vector<float>& valu
   return inputs;
 }
 
-/// The worst that was seen of an output.
+/// The worst values seen for an output.
 struct Difference {
   float largest = 1e-6f, error = 0;  ///< of the expected values; of all that were computed
   std::string under = "reference";
 };
 
-/// Runs of one model, held to what is expected of it.
+/// Runs one model and compares the outputs with the expected ones.
 class Comparison {
  public:
   Comparison(std::vector<float> expected, std::vector<std::string> names, float limit)
@@ -139,7 +139,7 @@ class Comparison {
     for (std::size_t i = 0; i < got.size(); ++i) {
       d.largest = std::max(d.largest, std::abs(expected[i]));
       const float here = std::abs(got[i] - expected[i]);
-      d.error = here <= d.error ? d.error : here;  // keeps a NaN
+      d.error = here <= d.error ? d.error : here;  // stays NaN
     }
     return d;
   }

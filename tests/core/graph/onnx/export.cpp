@@ -1,5 +1,5 @@
-// opsched_onnx_export FOLDER: writes graphs as FOLDER/NAME.onnx, and inputs and outputs of the reference beside them
-// (NAME.in, NAME.out: float32, one value after another). export.py holds them to ONNX's own numbers.
+// opsched_onnx_export FOLDER: writes graphs as FOLDER/NAME.onnx, with inputs and reference outputs next to them
+// (NAME.in, NAME.out: float32, one value after another). export.py compares them with ONNX's own results.
 #include <iostream>
 
 #include "core/files.hpp"

@@ -1,4 +1,4 @@
-// Choices of kernels with their reasons: the file that keeps them, and whole schedules on the GPU.
+// Chosen kernels with the reasons for them: their file, and whole schedules on the GPU.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -89,7 +89,7 @@ TEST_F(TuningCaches, OfOthersAreNotOverwritten) {
   TuningCache two(path_, "GPU");
   two.set("a", refined());
   two.save();
-  one.set("b", plain("fast"));  // knows nothing of the new "a"
+  one.set("b", plain("fast"));  // has no record of the new "a"
   one.save();
   EXPECT_EQ(TuningCache(path_, "GPU").find("a")->kernel, "other");
 }

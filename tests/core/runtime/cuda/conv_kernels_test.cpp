@@ -1,5 +1,5 @@
-// The project's own dense convolutions against a plain loop in double precision: random shapes,
-// strides, paddings, slices and alignments, odd channel counts, every tile and split.
+// Our own dense convolutions, compared with a plain loop in double precision: random shapes, strides, paddings, slices
+// and alignments, odd channel counts, every tile and split.
 #include <cuda_fp16.h>
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ namespace {
 
 struct ConvCase {
   ConvGeometry g;
-  int in_channels_whole, in_first, out_channels_whole, out_first;  // slices of wider buffers
+  int in_channels_whole, in_first, out_channels_whole, out_first;  // slices of larger buffers
   std::vector<float> input;                                        // whole buffer, NCHW
   ConvWeights weights;
 };
@@ -33,7 +33,7 @@ std::vector<float> normal(std::mt19937& rng, std::size_t n, float scale) {
   return v;
 }
 
-/// `affine`: 1x1 without padding, behind an affine layer, in buffers that are aligned to 16 bytes.
+/// `affine`: 1x1 without padding, after an affine layer, in buffers aligned to 16 bytes.
 ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192, bool affine = false) {
   std::mt19937 rng(seed);
   ConvCase c;
@@ -48,7 +48,7 @@ ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192, bool aff
   g.s = pick(rng, {1, 1, 3, 5, 7});
   g.pad_h = g.r / 2;
   g.pad_w = g.s / 2;
-  int end_h = g.pad_h, end_w = g.pad_w;  // padding below and to the right
+  int end_h = g.pad_h, end_w = g.pad_w;  // only below and to the right
   if (pick(rng, {0, 0, 1})) {
     g.pad_h += pick(rng, {0, 1}), g.pad_w += pick(rng, {0, 2}), end_h += pick(rng, {0, 1}), end_w += pick(rng, {0, 2});
     if (g.r <= g.h) g.dilation_h = pick(rng, {1, 2, 3}), end_h += (g.dilation_h - 1) * (g.r - 1);
@@ -90,7 +90,7 @@ ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192, bool aff
   return c;
 }
 
-/// Dense NCHW result.
+/// The result as dense NCHW.
 std::vector<double> expected(const ConvCase& c) {
   const ConvGeometry& g = c.g;
   std::vector<double> out;
@@ -137,14 +137,14 @@ bool clusters() {
   return p.major >= 9;
 }
 
-/// Alignment in bytes of every pixel of a slice, NHWC.
+/// Alignment in bytes of every pixel of an NHWC slice.
 int alignment(std::int64_t stride, int first, int element) {
   for (int a : {16, 8, 4})
     if (stride * element % a == 0 && first * element % a == 0) return a;
   return 2;
 }
 
-/// The input as the matrix units read it: NHWC, whole buffer.
+/// The whole input buffer as the matrix units read it, NHWC.
 template <class T>
 std::vector<T> channels_last(const ConvCase& c) {
   const ConvGeometry& g = c.g;
@@ -212,7 +212,8 @@ TEST(ConvSimt, MatchesTheDefinitionBehindAnAffineLayer) {
   check_simt(true);
 }
 
-/// First layers of two sizes share a kernel but not the shared memory that they need; in one graph, in either order.
+/// First layers of two sizes share a kernel but need different amounts of shared memory; both run in one graph, in
+/// either order.
 TEST(ConvSimt, FirstLayersThatShareAVariantRunInOneGraph) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
   std::vector<ConvCase> both;

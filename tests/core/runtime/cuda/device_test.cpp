@@ -1,4 +1,4 @@
-// Errors of CUDA, and hosts without a GPU.
+// CUDA errors, and hosts without a GPU.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -40,7 +40,8 @@ TEST(CudaCheck, TellsDevicesThatFailedFromCallsThatDid) {
   }
 }
 
-/// Runs a kernel that writes where nothing is, and ends with 7 if every way to hear of it says DeviceLost.
+/// Runs a kernel that writes to an invalid address. Exits with 7 if every function that can report it throws
+/// DeviceLost.
 void lose_the_device() {
   int lost = 0;
   try {
@@ -50,12 +51,12 @@ void lose_the_device() {
     std::cerr << e.what() << std::endl;
     ++lost;
   }
-  try {  // the next innocent call
+  try {  // the next unrelated call
     const DeviceBuffer buffer(1 << 20);
   } catch (const DeviceLost&) {
     ++lost;
   }
-  try {  // a library that keeps CUDA's error to itself
+  try {  // a library that does not return CUDA's error
     cudnn::check(CUDNN_STATUS_EXECUTION_FAILED, "cudnnBackendExecute");
   } catch (const DeviceLost&) {
     ++lost;

@@ -1,4 +1,4 @@
-// Schedules of every network on the GPU against the sequential Eigen reference.
+// Schedules of every network on the GPU, compared with the sequential Eigen reference.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -89,7 +89,7 @@ TEST(CudaExecutor, GivesSamplesAndNamesItsKernels) {
   }
 }
 
-/// Spreads the units over the devices in turn, so that nearly everything travels.
+/// Distributes the units over the devices in turn, so that nearly every tensor is transferred.
 Schedule spread(const Graph& graph, int devices) {
   Schedule schedule{
       .graph = graph.name(), .scheduler = "spread", .mode = Mode::barrier, .devices = {}, .launch_order = {}};

@@ -1,4 +1,4 @@
-// A model served on the GPU, with the caller's buffers and stream, against the sequential Eigen reference.
+// Inference on the GPU with the caller's buffers and stream, compared with the sequential Eigen reference.
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@
 namespace opsched {
 namespace {
 
-/// Every other one has two inputs and two outputs.
+/// Every second one has two inputs and two outputs.
 Graph graph_of(std::uint64_t seed) {
   Graph graph = test::RandomCnn(seed).draw(4);
   if (seed % 2 == 0) return graph;
@@ -32,7 +32,7 @@ std::vector<Tensor> random_inputs(const Graph& graph, std::uint64_t seed) {
   return inputs;
 }
 
-/// Runs on the host's memory.
+/// Runs with buffers in host memory.
 std::vector<Tensor> run_on_host(Inference& model, const std::vector<Tensor>& inputs) {
   std::vector<const float*> from;
   std::vector<float*> to;
@@ -45,7 +45,7 @@ std::vector<Tensor> run_on_host(Inference& model, const std::vector<Tensor>& inp
   return outputs;
 }
 
-/// The same through memory and a stream of the caller's.
+/// Runs with the caller's device memory and stream.
 std::vector<Tensor> run_on_stream(CudaInference& model, const std::vector<Tensor>& inputs) {
   const Stream stream = make_stream();
   std::vector<DeviceBuffer> buffers;
@@ -74,12 +74,12 @@ std::vector<Tensor> run_on_stream(CudaInference& model, const std::vector<Tensor
 void expect_close(const std::vector<Tensor>& got, const std::vector<Tensor>& want, Precision precision) {
   ASSERT_EQ(got.size(), want.size());
   for (std::size_t i = 0; i < got.size(); ++i)
-    EXPECT_LT(relative_error(got[i], want[i]), 3 * output_tolerance(precision)) << "output " << i;  // drawn weights
+    EXPECT_LT(relative_error(got[i], want[i]), 3 * output_tolerance(precision)) << "output " << i;  // random weights
 }
 
 class CudaInferenceOf : public testing::TestWithParam<Precision> {};
 
-/// Channels that are padded, joins, several images.
+/// Padded channels, joins, several images.
 TEST_P(CudaInferenceOf, RandomGraphsComputeWhatTheReferenceComputesAgainAndAgain) {
   if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   CudaRuntime runtime({.precision = GetParam(), .cache_file = "", .device_ids = {}, .progress = {}});
@@ -88,7 +88,7 @@ TEST_P(CudaInferenceOf, RandomGraphsComputeWhatTheReferenceComputesAgainAndAgain
     const Graph graph = graph_of(seed);
     const auto model = runtime.make_inference(graph, test::random_schedule(graph, 1, Mode::dataflow, seed), seed);
     EXPECT_EQ(model->inputs().size(), graph.inputs().size());
-    for (std::uint64_t data : {seed, seed + 100}) {  // what the first run left behind must not show in the second
+    for (std::uint64_t data : {seed, seed + 100}) {  // the second run must not reuse values of the first
       const std::vector<Tensor> inputs = random_inputs(graph, data), want = reference_outputs(graph, inputs, seed);
       expect_close(run_on_host(*model, inputs), want, GetParam());
       expect_close(run_on_stream(*model, inputs), want, GetParam());
@@ -99,7 +99,7 @@ TEST_P(CudaInferenceOf, RandomGraphsComputeWhatTheReferenceComputesAgainAndAgain
 INSTANTIATE_TEST_SUITE_P(Precisions, CudaInferenceOf, testing::ValuesIn(kPrecisions),
                          [](const auto& info) { return to_string(info.param); });
 
-/// Two models of one structure are told apart by their weights.
+/// Two models of the same structure are distinguished by their weights.
 TEST(CudaInferences, ModelsOfOneStructureKeepTheirOwnWeights) {
   if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   const auto model = [](float weight) {
@@ -125,7 +125,7 @@ TEST(CudaInferences, ModelsOfOneStructureKeepTheirOwnWeights) {
   EXPECT_THROW(first->run({}, {}), Error);
 }
 
-/// The order of runs on one stream is that of the calls.
+/// Runs on one stream take place in the order of the calls.
 TEST(CudaInferences, RunsOnOneStreamFollowEachOther) {
   if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
   const Graph graph = graph_of(3);

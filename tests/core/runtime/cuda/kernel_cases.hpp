@@ -1,4 +1,4 @@
-// Random problems of the kernel library with their numbers, computed by plain loops in double precision.
+// Random problems for the kernel library, with results computed by plain loops in double precision.
 #pragma once
 
 #include <cuda_fp16.h>
@@ -23,7 +23,7 @@ inline int gpu_count() {
   return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
 }
 
-/// How many random cases a test tries: `usual`, or what OPSCHED_TEST_CASES says (slow tools want fewer).
+/// Number of random cases of a test: `usual`, or OPSCHED_TEST_CASES, which slow tools set lower.
 inline int cases(int usual) {
   const char* text = std::getenv("OPSCHED_TEST_CASES");
   return text ? std::atoi(text) : usual;
@@ -46,22 +46,23 @@ inline std::int64_t span_of(const TensorLayout& t, const Shape& s, int batch) {
   return (batch - 1) * t.n + (s.c - 1) * t.c + (s.h - 1) * t.h + (s.w - 1) * t.w + 1;
 }
 
-/// The numbers of a problem on the host: what memory holds, and what comes out.
+/// The data of a problem on the host: memory contents and expected results.
 struct Case {
   Problem problem;
-  std::vector<std::vector<float>> inputs;  ///< memory, gaps included
+  std::vector<std::vector<float>> inputs;  ///< memory, including gaps
   ConvWeights weights;
   std::vector<double> expected;  ///< NCHW
 };
 
-/// Can a problem read and write rows of higher tensors? What averages or resizes an image reads all of it.
+/// Whether a problem can read and write some rows of larger tensors. Averaging or resizing an image reads all rows.
 inline bool takes_rows(const Problem& p) {
   const auto* pool = std::get_if<Pool2d>(&p.layer);
   return p.batch == 1 && p.kind != Step::Kind::resize && p.kind != Step::Kind::depth_to_space &&
          (!pool || pool->type != PoolType::global_avg);
 }
 
-/// Channels of a wider tensor; some of `more` rows more, where a problem takes rows. All inputs are as high.
+/// Channels of a wider tensor, and up to `more` additional rows if the problem can select rows. All inputs have the
+/// same height.
 inline TensorLayout random_slice(Rng& rng, const Shape& shape, const Problem& p, int more = 0) {
   const int before = pick(rng, {0, 0, 1, 8}), after = pick(rng, {0, 0, 3, 8});
   if (!takes_rows(p)) more = 0;
@@ -84,13 +85,13 @@ inline Activation activation(int kind) {
       return static_cast<Activation::Kind>(kind);
   }
 }
-/// Every other time none or relu, else any.
+/// none or relu half of the time, otherwise any activation.
 inline Activation random_activation(Rng& rng) {
   const int any = std::uniform_int_distribution<int>(0, Activation::kinds - 1)(rng);
   return activation(pick(rng, {Activation::none, Activation::relu, any, any}));
 }
 
-/// Any padding below the kernel's extent at each end, and now and then a dilation, where the input is large enough.
+/// Random padding smaller than the kernel at each end, and sometimes a dilation if the input is large enough.
 template <class Window>
 void make_uncommon(Rng& rng, Window& w, const Shape& input) {
   for (int d : {0, 1}) {
@@ -167,7 +168,7 @@ inline std::vector<double> compute(const Case& c) {
   return out;
 }
 
-/// Fills in shapes, slices and numbers of a problem whose kind, layer and input shape are set.
+/// Draws shapes, slices and data of a problem whose kind, layer and input shape are set.
 inline Case finish(Rng& rng, Problem p, int inputs) {
   p.output = p.input;
   if (const auto* conv = std::get_if<Conv2d>(&p.layer)) p.output = infer_shape(*conv, p.input);
@@ -244,7 +245,7 @@ inline Case random_pool(Rng& rng, Precision precision, TensorFormat layout) {
   if (pick(rng, {0, 0, 1})) {
     pool.kernel = {pick(rng, {1, 2, 3}), pick(rng, {2, 3, 4})};
     make_uncommon(rng, pool, p.input);
-    // A window with nothing of the input has no largest and no mean.
+    // A window entirely in the padding has neither maximum nor mean.
     for (int d : {0, 1}) pool.padding[d] = std::min(pool.padding[d], pool.dilation[d] * ((pool.kernel[d] - 1) / 2));
     for (int d : {0, 1}) pool.more_padding[d] = pick(rng, {0, -pool.padding[d]});
   } else if (pool.type != PoolType::avg || !pool.count_padding) {
@@ -262,7 +263,7 @@ inline Case random_gather(Rng& rng, Precision precision, TensorFormat layout) {
   return finish(rng, p, pick(rng, {1, 2, 5, native::kMaxSources}));
 }
 
-/// Factors of all shapes; gates of a number a channel most often.
+/// Factors of all shapes, most often gates with one number per channel.
 inline Case random_product(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::multiply);
   p.input = {pick(rng, {1, 3, 16, 42, 77, 192}), pick(rng, {1, 7, 28}), pick(rng, {1, 8, 35})};
@@ -301,7 +302,7 @@ inline Case random_conv(Rng& rng, Precision precision, TensorFormat layout) {
   return finish(rng, p, pick(rng, {1, 1, 1, 2}));
 }
 
-/// A 1x1 convolution behind an affine layer, now and then of a sum.
+/// A 1x1 convolution after an affine layer, sometimes of a sum.
 inline Case random_affine(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::conv);
   p.input = {pick(rng, {5, 16, 42, 64, 96, 256, 600}), pick(rng, {1, 7, 17}), pick(rng, {7, 8, 20})};
@@ -334,7 +335,7 @@ class Loaded {
   std::span<const void* const> inputs() const { return addresses_; }
   void poison() const { OPSCHED_CUDA(cudaMemset(output_.data(), 0xff, output_.bytes())); }
 
-  /// Relative error of what the output holds; infinite if a gap of the slice was written.
+  /// Relative error of the output; infinite if a gap between slices was overwritten.
   double error() const {
     const Problem& p = case_.problem;
     const TensorLayout& t = p.result;

@@ -1,4 +1,4 @@
-// The kernel library: its choices, its file, captures, benchmarks and overlapping launches.
+// The kernel library: choices, their file, captures, benchmarks and overlapping launches.
 #include <unistd.h>
 
 #include <filesystem>
@@ -29,7 +29,7 @@ TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
     cases.push_back(random_affine(rng, GetParam(), layout));
     cases.push_back(random_depthwise(rng, GetParam(), layout));
     cases.push_back(random_pool(rng, GetParam(), layout));
-    Problem many = blank(rng, GetParam(), layout, Step::Kind::gather);  // more inputs than a kernel takes
+    Problem many = blank(rng, GetParam(), layout, Step::Kind::gather);  // more inputs than kernels take
     many.input = {5, 4, 3};
     many.pre = Activation::relu;
     cases.push_back(finish(rng, many, 2 * native::kMaxSources + 5));
@@ -111,7 +111,7 @@ TEST_P(KernelLibraries, CanBeCapturedOnSeveralStreamsAtOnce) {
     EXPECT_LT(loaded[i]->error(), output_tolerance(GetParam())) << cases[i].problem.key();
 }
 
-/// Kernels overlap with the end of their predecessors; what they read must still be complete.
+/// Kernels overlap with the end of their predecessors; the inputs must be complete nevertheless.
 TEST_F(KernelOverlap, RespectsDependences) {
   constexpr int kSteps = 300, kStreams = 4, kRecent = 12;
   Rng rng(8);
@@ -172,7 +172,7 @@ TEST_F(KernelOverlap, RespectsDependences) {
   }
 }
 
-/// Does what it is told to, whatever the problem.
+/// A kernel that behaves as set, whatever the problem.
 class Rogue : public Kernel {
  public:
   Rogue(std::int64_t from, std::int64_t count, int value) : from_(from), count_(count), value_(value) {}
@@ -206,7 +206,7 @@ TEST_F(KernelLibraryFiles, BadOnesAreReportedAndReplaced) {
   const auto file = std::filesystem::temp_directory_path() / ("opsched_choices_" + std::to_string(getpid()) + ".json");
   Rng rng(7);
   const Case c = random_pool(rng, Precision::fp32, TensorFormat::nchw);
-  // Damaged, and another version's.
+  // Damaged, and from another version.
   for (const std::string text : {"{", R"({"format": "opsched kernel choices", "version": 1, "choices": 7})"}) {
     std::ofstream(file) << text;
     std::vector<std::string> said;
@@ -220,7 +220,7 @@ TEST_F(KernelLibraryFiles, BadOnesAreReportedAndReplaced) {
   std::filesystem::remove(file);
 }
 
-/// However long building takes.
+/// However long building them takes.
 TEST_P(KernelLibraries, EveryCandidateCompetes) {
   Rng rng(9);
   const Case c = random_conv(rng, GetParam(), preferred_format(GetParam()));

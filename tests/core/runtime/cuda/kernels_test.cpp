@@ -1,5 +1,5 @@
-// Every kernel that the library may choose, against plain loops in double precision: random shapes,
-// strides, paddings, slices and sums, in every precision.
+// Every kernel that the library may choose, compared with plain loops in double precision: random shapes, strides,
+// paddings, slices and sums, in every precision.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -20,7 +20,7 @@ class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {
     site_ = std::make_shared<KernelSite>(0);
     builder_ = std::make_unique<cudnn::Handle>();
   }
-  /// Every kernel for this case, which is no dense convolution; returns how many there were.
+  /// Tests every kernel for this case, which is not a dense convolution; returns their number.
   int check_native(const Case& c) {
     const Loaded loaded(c);
     const auto names = list_kernels(c.problem, site_, *builder_);
@@ -30,14 +30,14 @@ class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {
     return static_cast<int>(names.size());
   }
 
-  /// Kernels of every kind for this dense convolution; counts those that are right by provider and kind.
+  /// Tests kernels of every kind for this dense convolution; counts the correct ones by provider and kind.
   void check_conv(const Case& c, std::map<std::string, int>& right) {
     const Loaded loaded(c);
     int usable = 0;
     std::map<std::string, int> tried;
     for (const std::string& name : list_kernels(c.problem, site_, *builder_)) {
       const std::string kind = name.substr(0, name.rfind('/'));
-      if (++tried[kind] > 3) continue;  // enough of a kind
+      if (++tried[kind] > 3) continue;  // this kind is tested enough
       std::unique_ptr<Kernel> kernel;
       try {
         kernel = build_kernel(c.problem, name, site_, *builder_);
@@ -45,7 +45,7 @@ class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {
         continue;  // a library may refuse what its heuristics propose
       }
       const double error = loaded.run(*kernel);
-      // A library's kernel may be too coarse (the tuner drops it); ours may not.
+      // Kernels of other libraries may be too inaccurate (the tuner drops those); ours may not.
       const bool library = name.find("cudnn/") != std::string::npos;
       if (!library) {
         EXPECT_LT(error, output_tolerance(GetParam())) << name << ": " << c.problem.key();
@@ -68,7 +68,7 @@ TEST_P(Kernels, DepthwiseMatchesTheDefinition) {
   EXPECT_GT(kernels, cases(40) * 2);
 }
 
-/// Every cut into vectors, pixels and rows, which slices and channels of the cases above seldom allow.
+/// All vector widths, pixel and row counts per thread, which slices and channels of the cases above rarely allow.
 TEST_P(Kernels, DepthwiseVectorsMatchTheDefinition) {
   Rng rng(6);
   for (int k : {3, 5, 7})
@@ -98,7 +98,7 @@ TEST_P(Kernels, PoolsMatchTheDefinition) {
     for (int i = 0; i < cases(40); ++i) check_native(random_pool(rng, GetParam(), layout));
 }
 
-/// Large enough for threads that do several output rows.
+/// Large enough for threads that compute several output rows.
 Case large_pool(Rng& rng, Precision precision, TensorFormat layout, Pool2d pool, Activation pre) {
   Problem p = blank(rng, precision, layout, Step::Kind::pool);
   p.batch = 8;
@@ -119,7 +119,7 @@ TEST_P(Kernels, LargePoolsMatchTheDefinition) {
   }
 }
 
-/// The average of an image of which a strip has these rows.
+/// The average over an image, from a strip with these rows.
 Case part_of_average(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::pool);
   p.input = {pick(rng, {1, 3, 16, 42, 77, 192}), pick(rng, {1, 7, 17}), pick(rng, {1, 8, 28})};
@@ -156,7 +156,7 @@ TEST_P(Kernels, ResizesMatchTheDefinition) {
     for (int i = 0; i < cases(60); ++i) EXPECT_GT(check_native(random_resize(rng, GetParam(), layout)), 0);
 }
 
-/// Every activation, in vectors of every width, alone and after every kind of convolution.
+/// Every activation, with every vector width, alone and after every kind of convolution.
 TEST_P(Kernels, ActivationsMatchTheirDefinition) {
   Rng rng(9);
   const TensorFormat layout = preferred_format(GetParam());
@@ -176,7 +176,7 @@ TEST_P(Kernels, ActivationsMatchTheirDefinition) {
     }
 }
 
-/// NaN must not vanish in an activation, or errors would.
+/// Activations must not hide NaN, or errors would go unnoticed.
 TEST_P(Kernels, ActivationsKeepNaN) {
   Rng rng(10);
   for (int kind = 0; kind < Activation::kinds; ++kind) {
@@ -203,7 +203,7 @@ TEST_P(Kernels, ConvolutionsBehindAffineLayersMatchTheDefinition) {
   std::map<std::string, int> right;
   for (TensorFormat layout : layouts(GetParam()))
     for (int i = 0; i < cases(16); ++i) check_conv(random_affine(rng, GetParam(), layout), right);
-  // Slices are seldom aligned as kernels that do both want it.
+  // Slices rarely have the alignment that kernels for both layers need.
   const auto aligned = [&] {
     for (;;)
       if (Case c = random_affine(rng, GetParam(), preferred_format(GetParam()));

@@ -1,4 +1,4 @@
-// Protocols on a GPU: what each gives, and how they stand to each other.
+// Measuring protocols on a GPU: their results, and how these relate.
 #include "core/runtime/protocol.hpp"
 
 #include <gtest/gtest.h>
@@ -44,9 +44,9 @@ TEST_F(GpuProtocols, GiveAsManySamplesAsTheySay) {
 TEST_F(GpuProtocols, AnswerDifferentQuestions) {
   const double burst = executor_->measure({}).median;
   EXPECT_NEAR(middle("replays") / burst, 1, 0.1);
-  EXPECT_GT(middle("lone"), burst);               // with the launch, and the host that waits
-  EXPECT_GT(middle("cold"), 1.02 * burst);        // 5 MB of weights come from memory
-  EXPECT_LT(middle("in-flight=2"), 1.1 * burst);  // at worst they take turns
+  EXPECT_GT(middle("lone"), burst);               // includes the launch and the wait on the host
+  EXPECT_GT(middle("cold"), 1.02 * burst);        // loads 5 MB of weights from memory
+  EXPECT_LT(middle("in-flight=2"), 1.1 * burst);  // at worst the runs take turns
 }
 
 TEST_F(GpuProtocols, LeaveTheResultsAlone) {

@@ -1,4 +1,4 @@
-// Graphs with operators of every kind on the GPU, against the reference on the CPU.
+// Graphs with all kinds of operators on the GPU, compared with the CPU reference.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -21,7 +21,7 @@ int graphs(int usual) {
   return text ? std::atoi(text) : usual;
 }
 
-/// Beside numbers of about 1: products of small numbers have a relative error that says nothing.
+/// Error relative to at least 1, because relative errors of products of small numbers are meaningless.
 double deviation(const Tensor& got, const Tensor& want) {
   if (got.shape != want.shape || got.n != want.n) return INFINITY;
   double difference = 0, norm = 0;
@@ -41,7 +41,7 @@ class GraphsOnTheGpu : public testing::TestWithParam<Precision> {
         CudaOptions{.precision = GetParam(), .cache_file = "", .device_ids = {}, .progress = {}});
   }
 
-  /// `percent`: of the operators that can be split, those that are; over all GPUs there are, up to 4.
+  /// `percent`: share of the divisible operators that are split, over up to 4 of the available GPUs.
   void check(const Graph& graph, std::uint64_t seed, int percent = 0) {
     const std::vector<Split> splits = percent > 0 ? test::random_splits(graph, percent, seed) : std::vector<Split>{};
     const Graph scheduled = graph.with_splits(splits);
@@ -55,11 +55,11 @@ class GraphsOnTheGpu : public testing::TestWithParam<Precision> {
       const auto executor = runtime_->make_executor(graph, schedule, seed);
       const std::vector<Tensor> got = executor->run(inputs);
       ASSERT_EQ(got.size(), want.size());
-      // Errors of layers add up.
+      // Errors of successive layers add up.
       for (std::size_t i = 0; i < got.size(); ++i)
         EXPECT_LT(deviation(got[i], want[i]), 3 * output_tolerance(GetParam()))
             << "seed " << seed << ", " << to_string(mode) << ", output " << i;
-      EXPECT_GT(executor->measure({}).median, 0);  // may be run again and again
+      EXPECT_GT(executor->measure({}).median, 0);  // can be run repeatedly
     }
   }
 
@@ -89,7 +89,7 @@ class Mobile {
  public:
   Mobile(int width, Activation act, int batch) : act_(act), graph_("mobile", batch) {
     Term x = graph_.all(graph_.add_input("in", {3, 33, 33}));
-    // Padded as TensorFlow does: one pixel more below and to the right.
+    // Padding as in TensorFlow: one pixel more below and to the right.
     x = add({x}, {conv(width, 3, {.stride = {2, 2}, .padding = {0, 0}, .more_padding = {1, 1}})});
     x = block(x, 3 * width, 5, 2, {1, 1});
     x = block(x, 3 * width, 3, 1, {2, 1});
@@ -158,7 +158,8 @@ TEST_P(GraphsOnTheGpu, WithAffineLayersComputeWhatTheReferenceComputes) {
   check(test::dense_block(64, 32, 2, 1), 4, 80);
 }
 
-/// Normalisations, softmax, pixels made of channels, and crops by negative padding, as in ConvNeXt, ResNeSt and U-Net.
+/// Normalisations, softmax, channels rearranged into pixels, and crops by negative padding, as in ConvNeXt, ResNeSt and
+/// U-Net.
 Graph over_channels(int channels, int batch) {
   Graph graph("channels", batch);
   const auto add = [&](std::vector<Term> terms, std::vector<Layer> layers, Combine combine = Combine::concat) {

@@ -1,4 +1,4 @@
-// Stage latencies as the searches get them.
+// Stage latencies as measured for the searches.
 #include <gtest/gtest.h>
 
 #include "core/cost/profile/profile.hpp"
@@ -77,7 +77,7 @@ TEST(WholeSchedules, AreComparedInTurnWithAndWithoutPrioritiesAndPreparedAgain) 
 
 TEST(StageTimer, ReplicasDoNotChangeLatencies) {
   if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
-  // A stage that is estimated first, and so measured with fewer replicas, against one that is not.
+  // A stage with an estimate, which is therefore measured with fewer replicas, compared with one without.
   const Graph graph = make_network("inception_v3");
   CudaRuntime runtime({.precision = Precision::fp32, .cache_file = "", .device_ids = {}, .progress = {}});
   Profile blind(facts(), Precision::fp32), informed(facts(), Precision::fp32);

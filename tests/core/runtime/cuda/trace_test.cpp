@@ -1,4 +1,4 @@
-// Measured timelines: CUPTI's records belong to the operators that ran.
+// Measured timelines: CUPTI's records are matched with the operators that ran.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ TEST(MeasuredTrace, NamesEveryOperator) {
       if (std::string(e.what()).find("no CUPTI") == std::string::npos) throw;
       GTEST_SKIP() << e.what();
     }
-    // Tracing slows kernels' starts, but a run is neither shorter than without nor many times as long.
+    // Tracing delays kernel launches, but a run is neither shorter than without tracing nor many times as long.
     EXPECT_GT(trace.makespan, 0.5 * latency);
     EXPECT_LT(trace.makespan, 10 * latency);
     std::set<std::string> names;
@@ -48,7 +48,7 @@ TEST(MeasuredTrace, NamesEveryOperator) {
       EXPECT_GT(e.blocks_per_sm, 0) << e.kernel;
       names.insert(e.name);
     }
-    // A join may be free: its producers write in place. Convolutions and pools never are.
+    // A join may take no time, because its producers write in place. Convolutions and pools always take some.
     for (OpId op : graph.units())
       EXPECT_TRUE(graph.op(op).layers.empty() || names.contains(graph.op(op).name)) << graph.op(op).name;
   }

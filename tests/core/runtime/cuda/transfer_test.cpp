@@ -1,4 +1,4 @@
-// Copies between GPUs: the method for a size, and the kernel that copies rows.
+// Copies between GPUs: the method chosen for a size, and the kernel that copies rows.
 #include <gtest/gtest.h>
 
 #include <algorithm>
