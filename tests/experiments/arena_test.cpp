@@ -1,4 +1,4 @@
-// The arena: who is ranked, how, and who is not.
+// The arena: which schedulers are ranked, how, and which are not.
 #include "experiments/studies/arena.hpp"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ std::string ranks(std::vector<ArenaEntry> entries) {
 TEST(ArenaRanks, AreSharedWhereNothingTellsTwoApart) {
   EXPECT_EQ(ranks({entry("c", 1.5), entry("a", 1.0), entry("b", 1.2)}), "a1 b2 c3 ");
   EXPECT_EQ(ranks({entry("a", 1.0), entry("b", 1.005), entry("c", 1.5)}), "a1 b1 c3 ");
-  // b is told apart from neither neighbour, c from a.
+  // b and its neighbours cannot be told apart; a and c can.
   EXPECT_EQ(ranks({entry("a", 1.0), entry("b", 1.009), entry("c", 1.018)}), "a1 b1 c2 ");
 }
 
@@ -46,7 +46,7 @@ TEST(ArenaRanks, KnowOneScheduleByTwoNames) {
   EXPECT_EQ(ranks({entry("a", 1.0), twin}), "a1 b1 ");
 }
 
-/// Records of SqueezeNet under synthetic schedulers.
+/// Records of SqueezeNet under made-up schedulers.
 class ArenaRecords : public testing::Test {
  protected:
   const Graph graph_ = make_network("squeezenet");
@@ -133,7 +133,7 @@ TEST_F(ArenaRecords, MeasurementsOfASchedulePassToWhoeverFindsIt) {
   EXPECT_EQ(by["another"].ms, 0.9);
   EXPECT_TRUE(by["another"].predicted());
   EXPECT_EQ(by["another"].error, kUnknownError);
-  EXPECT_EQ(by["known"].rank, 2);  // 11% behind, and a prediction may be wrong by 10%
+  EXPECT_EQ(by["known"].rank, 2);  // 11% behind, while predictions may be off by 10%
 }
 
 TEST_F(ArenaRecords, TakeTheErrorsThatWereRecorded) {

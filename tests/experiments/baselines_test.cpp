@@ -1,4 +1,4 @@
-// The driver of the baselines, where none is installed.
+// The baselines' driver on a machine without any baseline.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -19,7 +19,7 @@ class Baselines : public ::testing::Test {
     if (std::system("python3 -c pass >/dev/null 2>&1") != 0) GTEST_SKIP() << "no python3";
   }
 
-  /// Exit code. An interpreter that cannot import anything simulates one without baselines.
+  /// Returns the exit code. An interpreter that cannot import anything stands for one without baselines.
   int run(const std::string& more, const std::string& python = "/bin/false") const {
     const std::string line = "PYTHONDONTWRITEBYTECODE=1 python3 " OPSCHED_TEST_DATA
                              "/../../experiments/baselines/run_baselines.py --opsched " OPSCHED_PROGRAM " --python '" +
@@ -54,7 +54,7 @@ TEST_F(Baselines, WhatIsKnownIsNotMeasuredAgain) {
   }
   const std::vector<Record> before = kept();
   ASSERT_EQ(run("--network squeezenet --precision fp32 --baselines pytorch --modes eager"), 0) << log();
-  EXPECT_EQ(kept(), before);  // nothing was left to do
+  EXPECT_EQ(kept(), before);  // everything was done already
 }
 
 // An interpreter whose PyTorch crashes at batch 2 and sleeps at batch 3.
@@ -135,7 +135,7 @@ TEST_F(Baselines, ProtocolsAreRecordsOfTheirOwnAndMeasuredOnce) {
   EXPECT_EQ(by_name.at("energy").unit, "mJ");
   EXPECT_NEAR(by_name.at("energy").number("images_per_joule"), 4000.0 / 3, 1e-6);
   ASSERT_EQ(run(more, python), 0) << log();
-  EXPECT_EQ(kept(), found);  // nothing was left to do
+  EXPECT_EQ(kept(), found);  // everything was done already
 }
 
 TEST_F(Baselines, WrongInputIsNamed) {

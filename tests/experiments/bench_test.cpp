@@ -1,4 +1,4 @@
-// The benchmark program, replaying a synthetic device.
+// opsched bench, replaying a synthetic device.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -29,7 +29,7 @@ std::string bench(const std::string& args) {
   return result.out;
 }
 
-/// Runs in a file of Google Benchmark, by our names.
+/// The runs in a file of Google Benchmark, by our names.
 json by_name(const std::string& file) {
   json map;
   const json contents = json::parse(read_file(file));
@@ -40,7 +40,7 @@ json by_name(const std::string& file) {
   return map;
 }
 
-/// Latencies that stand in a folder, by key.
+/// Valid latencies in a folder, by key.
 std::map<std::string, double> standing(const std::string& folder) {
   std::map<std::string, double> values;
   const records::Records all = records::Records::read(folder);
@@ -135,7 +135,7 @@ TEST(Bench, SchedulesAreFoundOnce) {
   std::vector<fs::file_time_type> times;
   for (const auto& entry : fs::directory_iterator(dir.path() / "cache/schedules"))
     times.push_back(entry.last_write_time());
-  EXPECT_EQ(times.size(), 3U);  // and the baseline
+  EXPECT_EQ(times.size(), 3U);  // plus the baseline
 
   const auto table = [](const std::string& out) { return out.substr(out.find("\nnetwork ")); };
   EXPECT_EQ(table(bench(args + " --scheduler ios-both,greedy")), table(first));
@@ -219,7 +219,7 @@ TEST(Bench, AMeasurementIsNeverReplacedByAReplayUnlessAskedByName) {
 TEST(Bench, AnInterruptedRunKeepsItsResultsAndGoesOn) {
   const TempDir dir;
   const std::string file = dir.file("out/records.jsonl");
-  // Interrupted once the first record is there; the others take much longer than that.
+  // Interrupt once the first record is there; the other cases take much longer.
   const std::string wait = " & pid=$!; while ! grep -q '\"record\"' '" + file +
                            "' 2>/dev/null; do sleep 0.01; done; kill -INT $pid; wait $pid";
   const std::string args =

@@ -1,4 +1,4 @@
-// A bench whose GPU fails: what was measured before stays, the rest is named.
+// A bench whose GPU fails: earlier measurements are kept, and the other cases are listed.
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
@@ -30,8 +30,8 @@ std::vector<records::Case> four_cases() {
 }
 
 struct Outcome {
-  int latencies = 0;    ///< how often the device was asked for some
-  std::string message;  ///< of the error that ended the run; empty: none
+  int latencies = 0;    ///< number of requests for latencies
+  std::string message;  ///< of the error that ended the run; empty if none did
 };
 
 /// Runs the four cases into `folder`, in a separate process, because Google Benchmark can run only once per process.
@@ -68,7 +68,7 @@ Outcome bench_on(const std::string& folder, const std::function<void()>& before_
   return outcome;
 }
 
-/// Schedulers with a latency in a folder, and those of which it is said why they have none.
+/// Schedulers with a latency in a folder, and those with a reason for having none.
 std::pair<std::set<std::string>, std::set<std::string>> standing_in(const std::string& folder) {
   std::pair<std::set<std::string>, std::set<std::string>> found;
   const Records all = Records::read(folder);
@@ -79,7 +79,7 @@ std::pair<std::set<std::string>, std::set<std::string>> standing_in(const std::s
 const std::set<std::string> kAll = {"sequential", "greedy", "wavefront", "dataflow"};
 
 TEST(BrokenGpu, OneThatFallsOutKeepsWhatItHadAndTheRestIsNamed) {
-  made_up_profile();  // before there are processes that would each make it
+  made_up_profile();  // made before processes are forked that would each make it
   const TempDir undisturbed;
   const int all = bench_on(undisturbed.path(), [] {}).latencies;
   for (std::size_t healthy = 0; healthy < kAll.size(); ++healthy) {

@@ -1,4 +1,4 @@
-// What a schedule computes is compared operator by operator, and what a comparison cannot tell is said.
+// Outputs of schedules are compared operator by operator, and outputs that cannot be compared are reported.
 #include "experiments/device/check_outputs.hpp"
 
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@
 namespace opsched::test {
 namespace {
 
-/// Computes on the CPU, and spoils what an operator's output is.
+/// Computes on the CPU and corrupts the output of one operator.
 class WrongDevice final : public FailingDevice {
  public:
   WrongDevice(std::string op, float by) : FailingDevice(made_up_profile(), [](int) {}), op_(std::move(op)), by_(by) {}
@@ -90,7 +90,7 @@ TEST(CheckOutputs, AnOperatorThatIsWrongIsNamed) {
   EXPECT_LE(check_outputs(graph, schedule, &right, Precision::fp32, 1).operators, 1e-5);
 }
 
-/// A graph whose output is `kept` of what two convolutions, which it subtracts, compute.
+/// Two convolutions that nearly cancel: their sum is only the share `kept` of the first.
 Graph difference(float kept) {
   Graph graph("difference");
   const OpId in = graph.add_input("in", {1, 16, 16});
@@ -105,8 +105,8 @@ Graph difference(float kept) {
   return graph;
 }
 
-/// The same error is a fault in one graph, and rounding in another that makes much of it; a larger one is a fault
-/// there.
+/// The same error is a fault in one graph and rounding in another, which amplifies rounding errors. There, only a
+/// larger error is a fault.
 TEST(CheckOutputs, WhatRoundingDoesToAGraphIsTolerated) {
   const auto check = [](float kept, float wrong, Precision precision) {
     const Graph graph = difference(kept);
@@ -141,7 +141,7 @@ TEST(CheckOutputs, WhatDoesNotFitFp16IsSaid) {
   }
 }
 
-/// A model whose own weights let nothing of the input through.
+/// A model whose own weights make the output independent of the input.
 TEST(CheckOutputs, OutputsThatCannotTellAreNamedAndCheckedWithOtherWeights) {
   Graph graph("dead");
   const OpId in = graph.add_input("in", {3, 8, 8});

@@ -1,4 +1,4 @@
-// The program as a user sees it: help, what the commands give, and what they say about wrong input.
+// The program from the user's view: help, outputs of commands, and messages about wrong input.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Exit code 2, nothing on standard output, and every one of the words in the message.
+/// Expects exit code 2, no standard output, and all of these words in the message.
 void expect_refused(const std::string& args, const std::vector<std::string>& words) {
   SCOPED_TRACE("opsched " + args);
   const ProgramResult result = run_program(args);
@@ -189,7 +189,7 @@ TEST(Cli, WhatCannotBeWrittenIsNamedAndLeftAlone) {
   expect_refused("bench --network squeezenet --out " + blocker + "/results" + profile, {"file/results"});
   EXPECT_EQ(read_file(blocker), "mine");
 
-  // What fails leaves an older file as it was, and no new one.
+  // A failing command leaves an existing file unchanged, and creates none.
   expect_refused("schedule squeezenet --scheduler greedy --opt groups=0 -o " + blocker + profile, {"groups"});
   EXPECT_EQ(read_file(blocker), "mine");
   expect_refused("show alexnet -o " + dir.file("new.json"), {"alexnet"});

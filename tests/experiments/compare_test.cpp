@@ -1,4 +1,4 @@
-// Two results folders side by side, and the plan for a new GPU.
+// Two results folders compared, and the plan for a new GPU.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -28,8 +28,8 @@ records::Run gpu_run(const std::string& device, const std::string& kernels = "9"
   return run;
 }
 
-/// Folders a and b: a is fastest with sequential, b with greedy, and b is twice as fast at least. b holds the profiles
-/// of its device; a's records hold the schedule of sequential if asked for.
+/// Folders a and b: sequential is fastest in a, greedy in b, and b is at least twice as fast. b holds the profiles of
+/// its device; a's records include the schedule of sequential if requested.
 class Compare : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -84,7 +84,7 @@ TEST_F(Compare, RatiosAndBestSchedules) {
 }
 
 TEST_F(Compare, WhatIsNotAlikeIsMarked) {
-  // Greedy in B by older kernels, wavefront in B simulated: neither may be called the fastest.
+  // In B, greedy used older kernels and wavefront was simulated, so neither may be called the fastest.
   RecordFile(b_, gpu_run("another GPU", "8")).add(latency("greedy", 0.2));
   Record simulated = latency("wavefront", 0.1);
   simulated.provenance = Provenance::simulated;
@@ -108,7 +108,7 @@ TEST_F(Compare, SchedulesOfOneRunOnTheOthersDevice) {
   EXPECT_GT(moved[0].at("a_schedule_on_b_ms").get<double>(), 0);
   EXPECT_EQ(moved[0].at("provenance"), "simulated");
   EXPECT_EQ(moved[0].at("b_ms"), 0.25);
-  // Without the schedule there is no number, but a reason.
+  // Without the schedule there is a reason instead of a number.
   RecordFile(a_, gpu_run("one GPU")).add(latency("sequential", 0.9));
   moved = compare().at("schedules_of_a_on_b");
   EXPECT_FALSE(moved[0].contains("a_schedule_on_b_ms"));

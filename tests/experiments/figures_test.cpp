@@ -26,7 +26,7 @@ using records::Records;
 
 const std::string kAnalysis = std::string(OPSCHED_TEST_DATA) + "/../../analysis/opsched";
 
-/// The line that begins with a word.
+/// The line that begins with this word.
 std::string line_of(const std::string& text, const std::string& word) {
   const std::size_t begin = text.find("\n" + word + " ");
   return begin == std::string::npos ? "" : text.substr(begin + 1, text.find('\n', begin + 1) - begin - 1);
@@ -47,7 +47,7 @@ class Figures : public testing::Test {
   Records records() const { return Records::read(results_); }
   std::string text() const { return read_file(records::records_file(results_)); }
 
-  /// A figure as stored in the index.
+  /// A figure as listed in the index.
   json index(const std::string& figure) const {
     const json index = json::parse(read_file(results_ + "/figures/index.json"));
     EXPECT_EQ(index.at("format"), "opsched figures");
@@ -83,7 +83,7 @@ class Figures : public testing::Test {
   std::string results_ = dir_.file("device");
 };
 
-/// First words of the lines of --list behind its rule.
+/// The first word of each line of --list below the rule.
 std::vector<std::string> figure_names() {
   std::istringstream lines(run_program("reproduce --list --device sim --profile " + made_up_profile()).out);
   std::vector<std::string> names;
@@ -91,7 +91,7 @@ std::vector<std::string> figure_names() {
   while (std::getline(lines, line) && !line.starts_with("---")) {
   }
   while (std::getline(lines, line))
-    if (!line.starts_with(' ')) names.push_back(line.substr(0, line.find(' ')));  // else a title goes on
+    if (!line.starts_with(' ')) names.push_back(line.substr(0, line.find(' ')));  // other lines continue a title
   return names;
 }
 
@@ -129,7 +129,7 @@ TEST_F(Figures, AreSelectionsOfRecordsThatSayWhereTheyComeFrom) {
   const json entry = index("last_block");
   EXPECT_TRUE(entry.at("missing").empty()) << entry;
   const Records records = this->records();
-  std::map<std::string, std::set<std::string>> schedules;  // by batch: all operators are of one schedule
+  std::map<std::string, std::set<std::string>> schedules;  // by batch: all operators are from one schedule
   int operators = 0;
   for (const std::string& key : keys(entry)) {
     const Record* record = records.find(key);

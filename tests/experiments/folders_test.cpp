@@ -1,4 +1,4 @@
-// Where the program keeps files, unless told otherwise.
+// The folders that the program uses by default.
 #include "experiments/device/folders.hpp"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 namespace opsched {
 namespace {
 
-/// A folder of results in which H200s were measured with these kernels, in one precision.
+/// A results folder for H200s measured with these kernels, in one precision.
 void measure(const std::string& results, const std::string& folder, Precision precision, const std::string& kernels) {
   Profile profile({.name = "NVIDIA H200", .kernels = kernels}, precision);
   profile.save(profile_file(results + "/" + folder, precision));

@@ -1,4 +1,4 @@
-// Graph files take part in commands as networks do: by name, several at once.
+// Graph files work in commands like networks: by name, and several at once.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -38,7 +38,7 @@ TEST(GraphFiles, FoldersAndPatternsStandForTheFilesInThem) {
   EXPECT_THROW(bench::graph_files({other.write("nasnet.json", json_of(64))}), Error) << "the name of a network";
   EXPECT_THROW(bench::graph_files({dir.file("*.onnx")}), Error);
   const std::vector<bench::Case> cases = bench::make_cases({.files = {a}, .schedulers = {"greedy"}, .images = {96}});
-  ASSERT_EQ(cases.size(), 3U);  // a precision each, and no network of ours
+  ASSERT_EQ(cases.size(), 3U);  // one per precision; no built-in network is added
   EXPECT_EQ(cases[0].name(), "a/greedy/batch:1/image:96/fp32/gpus:1");
   EXPECT_EQ(graph_to_json(bench::make_graph(cases[0])), json_of(96));
 }
@@ -57,7 +57,7 @@ TEST(GraphFiles, BenchRunsThemAndSaysWhichItCannotRead) {
   const records::Record* record = records.find("a/dataflow/batch:1/fp32/gpus:1");
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->what.file, dir.file("a.json"));
-  // Its operators are known by name, for the record says where the file is.
+  // Operators have names, because the record knows where the file is.
   EXPECT_TRUE(contains(out_of("records " + dir.file("out") + " a/dataflow --schedule"), "fire5/squeeze"));
 }
 
@@ -80,7 +80,7 @@ TEST(GraphFiles, TakePartInPlansAndComparisons) {
   EXPECT_TRUE(contains(plan, "Graph files, batch 1")) << plan;
   EXPECT_FALSE(contains(plan, "Image sizes")) << plan;
   out_of("bench --graph " + a + " --precision fp32 --scheduler dataflow --out " + out + on_profile());
-  for (Precision precision : kPrecisions) {  // so that it is a folder whose device can be replayed
+  for (Precision precision : kPrecisions) {  // so that the folder's device can be replayed
     const std::string name = "/profile-" + to_string(precision) + ".json";
     write_file_atomically(out + name, read_file(made_up_profile() + name));
   }

@@ -1,4 +1,4 @@
-// The commands around the IOS search that need more than a graph.
+// Commands of the IOS search that need costs.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -34,19 +34,19 @@ TEST(IosCommands, AblationOnARecordedProfile) {
     run[name] = *row->value;
     EXPECT_EQ(row->what.scheduler, "ios-both");
     EXPECT_GT(row->number("transitions"), 0) << name;
-    std::istringstream words(row->labels.at("variant"));  // the table may break it
+    std::istringstream words(row->labels.at("variant"));  // may be broken over lines in the table
     for (std::string word; words >> word;) EXPECT_NE(result.out.find(word), std::string::npos) << name;
     EXPECT_NE(written.schedule(row->schedule), nullptr) << name;
   }
   EXPECT_EQ(predicted.size(), 16u);
-  // Everything was measured, so more freedom cannot be worse.
+  // All stages were measured, so a larger search space cannot be worse.
   EXPECT_LE(predicted["pruning: r=3 s=8"], predicted["pruning: r=1 s=3"]);
   EXPECT_LE(predicted["strategies: both"], predicted["strategies: merge"]);
   EXPECT_LE(predicted["strategies: both"], predicted["strategies: parallel"]);
   EXPECT_LE(predicted["enumerations: components"], predicted["enumerations: single-source"]);
   EXPECT_LT(run["barriers: dataflow, streams by waits"], run["barriers: barrier"]);
 
-  // Killed in the middle: the last line is cut, what was there stays, the rest comes back.
+  // Killed in the middle: the last line is cut off, earlier ones stay, the rest is made again.
   std::string text = read_file(file);
   text.resize(text.rfind("{\"record\"") + 30);
   const std::size_t seconds = text.find("\"search_seconds\":") + 17;
@@ -76,7 +76,7 @@ TEST(IosCommands, LaunchAndRooflineKeepRecords) {
     EXPECT_EQ(record->series.at("rounds_ms").size(), 1U);
     EXPECT_EQ(record->provenance, Provenance::simulated);
   }
-  // The synthetic profile has no peak rates of the device.
+  // The synthetic profile has no peak rates of a device.
   const ProgramResult result = run_program("roofline --network squeezenet" + device);
   EXPECT_EQ(result.code, 2);
   EXPECT_NE(result.err.find("opsched roofline"), std::string::npos) << result.err;

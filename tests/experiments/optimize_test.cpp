@@ -45,7 +45,7 @@ TEST(Optimize, SequentialComesFirstAndTheOthersFastestFirst) {
     EXPECT_GT(c.bound_ms, 0);
   }
   EXPECT_EQ(names.size(), kSome.size());
-  // Which is what each of them finds alone.
+  // Each finds the same as on its own.
   const Graph graph = make_network("squeezenet", {});
   const std::unique_ptr<CostModel> costs = device->costs(graph, Precision::fp32);
   for (const Attempt& c : tried) {
@@ -83,7 +83,7 @@ TEST(Optimize, ABudgetOfNothingLeavesWhatSearchesHadByThen) {
     return *std::ranges::find(tried, scheduler, [](const Attempt& c) { return c.timed.record.what.scheduler; });
   };
   EXPECT_FALSE(of("dataflow").stopped);
-  EXPECT_TRUE(of("dataflow-search").stopped);  // it begins with plain dataflow
+  EXPECT_TRUE(of("dataflow-search").stopped);  // its first schedule is plain dataflow
   EXPECT_EQ(of("dataflow-search").timed.record.value, of("dataflow").timed.record.value);
 }
 

@@ -11,8 +11,7 @@ struct ProgramResult {
   std::string out, err;
 };
 
-/// Runs `opsched ARGS` (a shell command line). Where it keeps schedules between runs is a folder of the
-/// test process.
+/// Runs `opsched ARGS` (a shell command line). Schedules are kept between runs in a folder of the test process.
 ProgramResult run_program(const std::string& args);
 
 /// A fresh folder, removed at the end of the scope.

@@ -1,4 +1,4 @@
-// --measure: records of protocols, and what commands say of them.
+// --measure: records of protocols, and how commands report them.
 #include "experiments/bench/protocols.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Records: what is written is read back, the valid record is the strongest, and a kill loses nothing.
+// Records: written records are read back, the strongest one is valid, and killing the writer loses nothing.
 #include "experiments/records/records.hpp"
 
 #include <gtest/gtest.h>
@@ -41,7 +41,7 @@ Record latency(double ms, Provenance provenance = Provenance::measured, const st
   return {.what = {.network = "nasnet", .scheduler = scheduler}, .value = ms, .unit = "ms", .provenance = provenance};
 }
 
-/// Every field, or a part of them, drawn.
+/// A record with all or some of its fields set at random.
 Record drawn(std::mt19937_64& random) {
   const auto some = [&](int of) { return static_cast<int>(random() % static_cast<unsigned>(of)); };
   const auto number = [&] { return static_cast<double>(random() >> 11) * 0x1p-40; };
@@ -128,7 +128,7 @@ TEST_F(RecordsTest, AWeakerNumberNeverReplacesAStrongerOne) {
   EXPECT_EQ(out.records().find(latency(0).what)->value, 1.0);
   EXPECT_TRUE(out.add(latency(1.5, measured)));
   EXPECT_EQ(Records::read(folder()).find(latency(0).what)->value, 1.5);
-  // Unless it is asked for by name.
+  // Unless its replacement was requested.
   Record asked = latency(4, simulated);
   asked.replaces = true;
   EXPECT_TRUE(out.add(asked));
@@ -140,7 +140,7 @@ TEST_F(RecordsTest, ASimulatedLineAmongMeasuredOnesDoesNotStand) {
     RecordFile out(folder(), gpu());
     out.add(latency(1));
   }
-  // Planted by hand, behind the writer's back.
+  // Appended to the file without the writer.
   Record planted = latency(0.5, Provenance::simulated);
   planted.run = "0123456789abcdef";
   planted.time = "2026-11-28T00:10:13Z";
@@ -244,7 +244,7 @@ TEST_F(RecordsTest, OnlyTheSameUnfinishedWorkGoesOn) {
   other.command += " --batch 16";
   EXPECT_EQ(RecordFile(folder(), other).resumed(), 0);
   const std::string before = text();
-  RecordFile(folder(), other).finish();  // it made nothing: nothing is written
+  RecordFile(folder(), other).finish();  // it made nothing, so nothing is written
   EXPECT_EQ(text(), before);
   RecordFile(folder(), gpu()).finish();
   EXPECT_EQ(RecordFile(folder(), gpu()).resumed(), 0);
@@ -350,7 +350,7 @@ TEST_F(RecordsTest, CopiesTakeTheirKernelsWithThem) {
 }
 
 TEST_F(RecordsTest, ALongCommandIsCutInTheSummaryAndWholeBesideItsRecord) {
-  // One run that ended, one that did not: its mark stays; the last character is cut between its bytes or not at all.
+  // One run ended, one was interrupted and stays marked. The command is never cut inside a multi-byte character.
   for (int extra = 0; extra < 4; ++extra) {
     records::Run run = gpu();
     run.command = "opsched bench " + std::string(40 + extra, 'x');

@@ -1,4 +1,4 @@
-// Searches on a recorded profile, side by side.
+// Searches on a recorded profile, in parallel.
 #include "experiments/bench/replays.hpp"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ const std::string& recorded() { return test::made_up_profile(); }
 
 std::vector<Case> some_cases() {
   std::vector<Case> cases;
-  for (const char* scheduler : {"ios-both", "greedy"})  // those of one precision are not beside each other
+  for (const char* scheduler : {"ios-both", "greedy"})  // cases of one precision are not adjacent
     for (const Precision precision : kPrecisions)
       cases.push_back({.network = "squeezenet", .scheduler = scheduler, .precision = precision});
   return cases;
@@ -41,7 +41,7 @@ TEST(Replays, AreThoseOfOneSearchAfterAnother) {
 
 TEST(Replays, SayWhatCannotBeSearched) {
   std::vector<Case> cases = some_cases();
-  cases[1].gpus = 4;  // no transfers in this profile
+  cases[1].gpus = 4;  // this profile has no transfers
   const std::vector<Timed> replays = replay_cases(recorded(), cases, {.threads = 2, .report = {}});
   for (std::size_t i = 0; i < cases.size(); ++i) EXPECT_EQ(replays[i].record.missing.empty(), i != 1);
   EXPECT_EQ(replays[1].record.what, cases[1]);

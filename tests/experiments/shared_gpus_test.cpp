@@ -1,4 +1,4 @@
-// GPUs shared out among processes, which are threads here and only say that they see some.
+// GPUs divided among processes, which are threads with made-up GPUs in these tests.
 #include "experiments/device/shared_gpus.hpp"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 namespace opsched {
 namespace {
 
-/// What each process gets that sees this.
+/// What each process gets, if the processes see these GPUs.
 std::vector<SharedGpus> agreed(const std::vector<SeenGpus>& seen) {
   std::vector<SharedGpus> all(seen.size());
   test::ThreadGroups(static_cast<int>(seen.size())).run([&](ProcessGroup& group) {

@@ -1,4 +1,4 @@
-// HIOS's simulations through the program: DAG files, and the studies.
+// HIOS's simulations with the program: DAG files and studies.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Makespan of what the program printed, by the rules of HIOS and from nothing but the DAG.
+/// Makespan of the printed schedule, computed from the DAG by HIOS's rules.
 double replay(const WeightedDag& dag, const Json& devices) {
   struct At {
     int device, stage;
@@ -29,7 +29,7 @@ double replay(const WeightedDag& dag, const Json& devices) {
         }
   std::vector<std::vector<double>> end(devices.size());
   for (std::size_t d = 0; d < devices.size(); ++d) end[d].assign(devices[d]["stages"].size(), 0.0);
-  // Every round moves ends up to what they wait for; more rounds than stages would be a cycle.
+  // Every round delays stages until what they wait for has ended. More rounds than stages would mean a cycle.
   double makespan = 0;
   bool changed = true;
   for (int round = 0; changed; ++round) {
@@ -112,7 +112,7 @@ TEST(Simulation, StripsAreNeverWorseThanWholeOperators) {
   const ProgramResult result = run_program("simulate divisible --dags 1 --out " + dir.file("out"));
   ASSERT_EQ(result.code, 0) << result.err;
   const records::Records records = records::Records::read(dir.file("out"));
-  ASSERT_EQ(records.standing().size(), 6U * 4U);  // no lower bound: strips may beat it
+  ASSERT_EQ(records.standing().size(), 6U * 4U);  // no lower bound, because strips may beat it
   bool shorter = false;
   for (const records::Record* record : records.standing()) {
     if (record->what.options.empty()) continue;
@@ -152,11 +152,11 @@ TEST(Simulation, StudiesGoOnWhereTheyStopped) {
     }
   }
 
-  // Nothing left to do: all stays as it is, times to schedule as well.
+  // Nothing is left to do: everything stays the same, including scheduling times.
   ASSERT_EQ(run_program(command).code, 0);
   EXPECT_EQ(read_file(file), whole);
 
-  // Killed in the third point: the first two stay, the others come out the same.
+  // Killed in the third point: the first two are kept, and the others come out the same.
   std::string text = whole;
   for (int line = 0; line < 9; ++line) text.resize(text.rfind('\n', text.size() - 2) + 1);
   text.resize(text.size() - 20);

@@ -1,4 +1,4 @@
-// Sweeps: the cases of a file are those of command lines.
+// Sweeps: a sweep file gives the same cases as command lines.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -19,7 +19,7 @@ namespace {
 
 std::string on_profile() { return " --device sim --profile " + made_up_profile(); }
 
-/// What a command prints.
+/// The output of a command.
 std::string out_of(const std::string& words) {
   const ProgramResult result = run_program(words);
   EXPECT_EQ(result.code, 0) << words << "\n" << result.err;
@@ -54,7 +54,7 @@ TEST(Sweep, HasTheCasesOfTheCommandLines) {
       listed("--network inception_v3 --scheduler hios-lp,heft,split=rows --precision fp16,tf32 --gpus 2,4 --batch 8");
   const std::string all = listed("--sweep " + sweep);
   EXPECT_TRUE(all.starts_with(expected)) << all;
-  // The last entry: everything that is common; each case runs once.
+  // The last entry has only the common values; each case runs once.
   const std::vector<std::string> names = lines_of(all);
   const std::set<std::string> once(names.begin(), names.end());
   EXPECT_EQ(names.size(), once.size());
@@ -79,7 +79,7 @@ TEST(Sweep, RunsAndResumesAsTheCommandLineDoes) {
   out_of("bench --network squeezenet --scheduler greedy,wavefront --precision fp32 --image 64" + on_profile() +
          " --out " + dir.file("words"));
   EXPECT_EQ(values("sweep"), values("words"));
-  EXPECT_EQ(values("sweep").size(), 3U);  // and sequential, with which they are compared
+  EXPECT_EQ(values("sweep").size(), 3U);  // plus the sequential baselines
   EXPECT_EQ(out_of(words), out);
 }
 

@@ -1,4 +1,4 @@
-// Files, names and places as an enemy or a full disk would have them.
+// Malicious files, names and paths, and full disks.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// HIOS's text form of a DAG with costs. What is read comes back from its own text.
+// HIOS's text format for DAGs with costs. A DAG that was read must survive writing and reading.
 #include <cstdlib>
 
 #include "networks/dag_file.hpp"

@@ -1,4 +1,4 @@
-// Edge lists of RandWire's wirings.
+// Edge lists of RandWire graphs.
 #include "networks/wiring.hpp"
 #include "tests/fuzz/fuzz.hpp"
 

@@ -1,4 +1,4 @@
-// What the fuzzers share. An input is either read or refused with an opsched::Error; anything else ends the fuzzer.
+// Shared by the fuzzers. An input is either read or refused with an opsched::Error; anything else ends the fuzzer.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,15 @@
 
 namespace opsched::fuzz {
 
-/// Runs `read`; a refusal is as good as success.
+/// Runs `read` and ignores an opsched::Error.
 int accept(const std::function<void()>& read);
 
-/// The bytes in a file of the given name, in a folder of this process; returns its path.
+/// Writes the bytes to a file of the given name in folder(); returns its path.
 std::string as_file(const std::string& name, const std::string& text);
-/// That folder.
+/// A folder of this process.
 const std::string& folder();
 
-/// What schedules are read for: a convolution, two that read it, and one that joins them.
+/// The graph of the schedules: a convolution, two that read it, and one that joins them.
 Graph small_graph();
 
 }  // namespace opsched::fuzz

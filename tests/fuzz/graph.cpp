@@ -1,4 +1,4 @@
-// Graph files: our own JSON and IOS's. What is read must come back from its own file.
+// Graph files: our own JSON and IOS's. A graph that was read must survive writing and reading.
 #include <cstdlib>
 
 #include "core/graph/files/graph_io.hpp"

@@ -1,4 +1,4 @@
-// Files of records.
+// Records files.
 #include "experiments/records/records.hpp"
 #include "tests/fuzz/fuzz.hpp"
 

@@ -1,4 +1,4 @@
-// Schedule files. What is read is valid, and the same when it is read back.
+// Schedule files. A schedule that was read is valid, and survives writing and reading.
 #include <cstdlib>
 
 #include "core/schedule/schedule_json.hpp"

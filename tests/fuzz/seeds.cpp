@@ -1,4 +1,4 @@
-// Writes the files that the fuzzers begin with: fuzz_seeds FOLDER makes FOLDER/TARGET/....
+// Writes the fuzzers' seed inputs: fuzz_seeds FOLDER makes FOLDER/TARGET/....
 #include <cmath>
 #include <iostream>
 
@@ -28,7 +28,7 @@ std::string onnx_model() {
   return m.output("f").output("e").bytes();
 }
 
-/// What the importer makes of several nodes, or of one in its own way.
+/// ONNX nodes that the importer combines or treats specially.
 std::string onnx_patterns() {
   using Dims = test::OnnxWriter::Dims;
   test::OnnxWriter m(18);

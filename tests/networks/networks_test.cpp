@@ -1,4 +1,4 @@
-// The networks as IOS schedules them: what its table says of each.
+// The networks, compared with the table in the IOS paper.
 #include "networks/network.hpp"
 
 #include <gtest/gtest.h>
@@ -23,9 +23,9 @@ namespace {
 struct Facts {
   std::string name;
   int units;
-  std::int64_t macs;        ///< of convolutions
-  std::int64_t operations;  ///< the table's GMAC: as IOS counts
-  std::vector<int> blocks;  ///< units of each
+  std::int64_t macs;        ///< in convolutions
+  std::int64_t operations;  ///< GMAC of the table, counted as IOS does
+  std::vector<int> blocks;  ///< units per block
   Shape output;
 };
 
@@ -97,7 +97,7 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
-/// What RandWire costs depends only on edges, sources and sinks of its stages: here are the paper's.
+/// The cost of RandWire depends only on the edges, sources and sinks of its stages; these are the paper's.
 TEST(RandWire, TableHoldsForGraphsLikeThePapers) {
   const Folder folder;
   folder.write("ws-16-4-0.75-2.txt", edge_list(16, 32, 6, 1));
@@ -113,7 +113,7 @@ TEST(RandWire, TableHoldsForGraphsLikeThePapers) {
   EXPECT_EQ(ios_operations(graph), ios_operations(paper));
 }
 
-/// The paper's stages, given as files, are the paper's network.
+/// Stages with the paper's numbers, given as files, give the paper's network.
 TEST(RandWire, PapersEdgesAsFilesGiveThePapersNetwork) {
   const Folder folder;
   int number = 0;
@@ -144,7 +144,7 @@ TEST(RandWire, EveryDrawnGraphHas120Operators) {
   EXPECT_GT(different.size(), 40u);
 }
 
-/// A node without edges is source and sink at once.
+/// A node without edges is both source and sink.
 TEST(RandWire, IsolatedNodesAreSourceAndSink) {
   const Folder folder;
   for (int i = 0; i < 4; ++i) folder.write("ws-3-" + std::to_string(i) + ".txt", "3\n1\n0 2\n");
@@ -171,7 +171,7 @@ TEST(WattsStrogatz, HasTheDegreesOfItsDefinition) {
       EXPECT_LT(a, b);
       ++degree[a], ++degree[b];
     }
-    // The near end of an edge never moves.
+    // Only the far end of an edge is rewired.
     for (int d : degree) EXPECT_GE(d, neighbours / 2);
   }
   const Wiring ring = watts_strogatz(5, 2, 0, random);
@@ -181,13 +181,13 @@ TEST(WattsStrogatz, HasTheDegreesOfItsDefinition) {
     for (const auto& [a, b] : watts_strogatz(1000, 4, 0.25, random).edges) count += std::min(b - a, 1000 - b + a) > 2;
     return count;
   }();
-  EXPECT_NEAR(moved, 500, 80);  // of 2000 edges, each with probability 1/4
+  EXPECT_NEAR(moved, 500, 80);  // of 2000 edges, each rewired with probability 1/4
   EXPECT_THROW(watts_strogatz(8, 3, 0.5, random), Error);
   EXPECT_THROW(watts_strogatz(4, 4, 0.5, random), Error);
   EXPECT_THROW(watts_strogatz(8, 4, 1.5, random), Error);
 }
 
-/// The same seed means the same network on every machine.
+/// The same seed gives the same network on every machine.
 TEST(WattsStrogatz, IsTheSameEverywhere) {
   std::mt19937_64 random(1);
   std::string text;
@@ -257,7 +257,7 @@ TEST(NasNet, HasAPartForEveryCell) {
   EXPECT_EQ(parts.size(), 25u);
 }
 
-/// Every block of these networks is entered at one operator and left at one.
+/// Every block of these networks has one operator at its entry and one at its exit.
 TEST(Networks, BlocksHaveOneExit) {
   for (const NetworkInfo& info : networks()) {
     const Graph graph = make_network(info.name);
@@ -287,8 +287,8 @@ TEST(Networks, BatchAndImageAreParameters) {
   }
 }
 
-/// Every size gives a graph that can be scheduled and lowered, or an error that names the operator and, where the image
-/// is too small, the least size; below that none works, from there on all do.
+/// Every size gives a graph that can be scheduled and lowered, or an error that names the operator and, if the image is
+/// too small, the smallest size. No smaller size works, and every larger one does.
 TEST(Networks, EveryImageSizeWorksOrSaysWhichWould) {
   std::vector<int> sizes;
   for (int image = 1; image <= 128; ++image) sizes.push_back(image);

@@ -65,7 +65,7 @@ TEST(RandomDag, RefusesWhatCannotBeMet) {
   EXPECT_THROW(random_dag({.operators = 200, .dependencies = 150}), Error);
   EXPECT_THROW(random_dag({.operators = 20, .layers = 5, .dependencies = 1000}), Error);
   EXPECT_THROW(random_dag({.ratio = -1}), Error);
-  EXPECT_NO_THROW(random_dag({.operators = 20, .layers = 3, .dependencies = 36}));  // every pair there is
+  EXPECT_NO_THROW(random_dag({.operators = 20, .layers = 3, .dependencies = 36}));  // all pairs
 }
 
 TEST(SyntheticCost, BecomesAGraphNamedByVertexWithItsCosts) {

@@ -1,5 +1,5 @@
-// Started by mpirun: every network at a small image under every scheduler for several devices, executed by all
-// processes, gives the numbers that one process gives, bit by bit. Process 0 prints and sets the exit code.
+// Started by mpirun. Every network, at a small image size, under every scheduler for several devices, is executed by
+// all processes and must give bitwise the same outputs as in one process. Process 0 prints and sets the exit code.
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -19,7 +19,7 @@ namespace {
 using namespace opsched;
 
 std::vector<Graph> graphs() {
-  std::vector<Graph> all{test::RandomCnn(3).draw(3)};  // small enough for the exact search
+  std::vector<Graph> all{test::RandomCnn(3).draw(3)};  // small enough for exact search
   for (const auto& [name, image] :
        {std::pair("squeezenet", 32), {"inception_v3", 80}, {"nasnet", 32}, {"randwire", 32}})
     all.push_back(make_network(name, {.image = {image, image}}));
@@ -39,7 +39,7 @@ void require_equal(const std::vector<Tensor>& here, const std::vector<Tensor>& e
       throw Error("output " + std::to_string(i) + " differs");
 }
 
-/// How many schedules were compared.
+/// Number of schedules compared.
 int check(ProcessGroup& processes, PartRuntime& runtime, const Graph& graph) {
   int compared = 0;
   const std::vector<Tensor> inputs = inputs_of(graph);
@@ -47,7 +47,7 @@ int check(ProcessGroup& processes, PartRuntime& runtime, const Graph& graph) {
   for (const SchedulerInfo& info : schedulers()) {
     if (info.max_devices == 1) continue;
     if (info.max_operators > 0 && static_cast<int>(graph.units().size()) > info.max_operators) continue;
-    const int devices = processes.size() + compared % 2;  // a process has one device, or some have two
+    const int devices = processes.size() + compared % 2;  // one device per process, or two for some
     try {
       const Schedule schedule = make_schedule(info.name, {.cost = cost, .devices = devices, .options = {}});
       const auto executor = make_distributed_executor(processes, runtime,

@@ -1,4 +1,4 @@
-// sequential, wavefront, greedy and dataflow: what each promises beyond being valid.
+// sequential, wavefront, greedy and dataflow: their guarantees beyond validity.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ Schedule made(const std::string& scheduler, CostModel& cost, const SchedulerOpti
   return make_schedule(scheduler, {.cost = cost, .devices = 1, .options = options, .progress = {}});
 }
 
-/// reaches[a] holds every operator that has to run after a.
+/// reaches[a] holds every operator that must run after a.
 std::vector<std::set<OpId>> reachable(const Graph& graph) {
   std::vector<std::set<OpId>> reaches(graph.size());
   for (OpId op = graph.size() - 1; op >= 0; --op)
@@ -36,7 +36,7 @@ std::vector<std::set<OpId>> reachable(const Graph& graph) {
   return reaches;
 }
 
-/// Largest number of operators of which none has to run after another, by trying all sets.
+/// The largest number of operators with no order between any two, by trying all sets.
 int width(const Graph& graph) {
   const auto reaches = reachable(graph);
   const auto units = graph.units();
@@ -90,7 +90,7 @@ TEST(Greedy, GrowsOnlyWhereItGains) {
     const Schedule narrow = made("greedy", cost, {{"groups", "3"}});
     for (const Stage& stage : narrow.devices[0].stages) EXPECT_LE(stage.groups.size(), 3u);
   }
-  // Operators that fill the device gain nothing from company.
+  // Operators that fill the device gain nothing from running in parallel.
   const Graph wide = test::wide(5);
   TestCost full(wide);
   for (OpId op = 1; op <= 5; ++op) full.set(op, 1.0, 1.0);
@@ -99,7 +99,7 @@ TEST(Greedy, GrowsOnlyWhereItGains) {
   EXPECT_EQ(stage_count(made("greedy", full)), 1);
 }
 
-/// Costs whose estimates are useless: greedy must still accept only what stage_ms confirms.
+/// Costs with useless estimates: greedy must only accept what stage_ms confirms.
 class Misled : public TestCost {
  public:
   using TestCost::TestCost;
@@ -139,19 +139,19 @@ TEST(Streams, ChainsAreAsManyAsTheGraphIsWide) {
 }
 
 TEST(Streams, OparaContinuesFirstReaders) {
-  // u0 is read by u1 and u2, these by u3 and u4, which both read both.
+  // u0 is read by u1 and u2; u3 and u4 each read both of these.
   const Graph graph = test::graph_of("net", {{}, {0}, {0}, {1, 2}, {1, 2}});
   EXPECT_EQ(opara_paths(graph), (std::vector<Group>{{1, 2, 4}, {3}, {5}}));
 }
 
 TEST(Streams, NimbleKeepsToTheReduction) {
-  // The edge 0 -> 2 is implied: 0 -> 1 -> 2. So 0, 1, 2 is one path however the matching goes.
+  // The edge 0 -> 2 is implied by 0 -> 1 -> 2, so 0, 1, 2 form one path for every matching.
   const Graph graph = test::graph_of("net", {{}, {0}, {0, 1}});
   EXPECT_EQ(nimble_paths(graph), (std::vector<Group>{{1, 2, 3}}));
 }
 
 TEST(Streams, JoiningPathsPrefersStreamsThatAreFree) {
-  // Two long chains side by side, then a third operator that waits for the first chain's head only.
+  // Two long parallel chains, then a third operator that depends only on the head of the first.
   const Graph graph = test::graph_of("net", {{}, {}, {1}, {0}});
   TestCost cost(graph);
   for (OpId op = 1; op <= 4; ++op) cost.set(op, 1.0, 0.5);
@@ -201,7 +201,7 @@ TEST(LaunchOrder, ResourceOrderAlternates) {
   }
   const std::vector<OpId> order = resource_order(cost);
   ASSERT_EQ(order.size(), 6u);
-  // Compute first, then in turn; the smallest demand of each kind first.
+  // Compute-bound operators first, then alternately; within each kind the smallest demand first.
   EXPECT_EQ(order, (std::vector<OpId>{convs[2], relus[0], convs[1], relus[1], convs[0], relus[2]}));
 }
 

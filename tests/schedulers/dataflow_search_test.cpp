@@ -1,4 +1,4 @@
-// The search over dataflow schedules, and the pieces that it is made of.
+// The search over dataflow schedules, and its parts.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -39,7 +39,7 @@ std::vector<Group> by_stream(const Schedule& schedule) {
   return streams;
 }
 
-/// A device on which whole schedules differ from the model by unknown amounts.
+/// A device on which whole schedules deviate from the model by unknown amounts.
 class PretendedDevice : public TestCost {
  public:
   using TestCost::TestCost;
@@ -74,7 +74,7 @@ Schedule search(CostModel& cost, const SchedulerOptions& options) {
   return make_schedule("dataflow-search", {.cost = cost, .devices = 1, .options = options, .progress = {}});
 }
 
-/// A device that cannot run stages of several groups: IOS fails on it, everything else does not need them.
+/// A device that cannot run stages of several groups: only IOS needs them, and fails.
 struct NoStages : PretendedDevice {
   using PretendedDevice::PretendedDevice;
   double stage_ms(const Stage& stage) override {
@@ -122,7 +122,7 @@ TEST(DataflowPlan, ComesFromAScheduleAndGoesBack) {
       return streams;
     };
     EXPECT_EQ(sorted(by_stream(back)), sorted(by_stream(schedule))) << seed;
-    // Numbers of streams mean nothing.
+    // Stream numbers have no meaning.
     EXPECT_EQ(schedule_of(graph, plan_of(graph, back)), back) << seed;
   }
 }
@@ -157,7 +157,7 @@ TEST(DataflowMoves, KeepPlansValidAndWithinTheirStreams) {
     const int most = 1 + *std::ranges::max_element(start.stream);
     const auto ms = [&](const DataflowPlan& plan) {
       const Schedule schedule = schedule_of(graph, plan);
-      validate(graph, schedule);  // every plan on the way
+      validate(graph, schedule);  // every plan that was tried
       EXPECT_LE(streams_of(schedule), most);
       return simulated_ms(cost, cost.contention_law(), schedule);
     };
@@ -216,7 +216,7 @@ TEST(DataflowSearch, TakesTheFastestOfWhatItMeasuredAndFindsItAgainInARecord) {
     EXPECT_EQ(cost.known.at(fingerprint(found)).second, best < 0.998 * plain ? best : plain) << seed;
     with_priority += found.priority.empty() ? 0 : 1;
 
-    // Without the device, and after the model has changed, the answer is the same.
+    // Replayed without the device, and after the model has changed, the answer is the same.
     PretendedDevice record(graph, seed);
     record.pretended = Provenance::recorded;
     record.known = cost.known;
@@ -251,7 +251,7 @@ TEST(Priorities, AreLevelsAndPutTheCriticalPathFirst) {
         if (rule.name == "critical") {
           EXPECT_EQ(rule.priority[op] == kMostPriority, slack[op] <= 0.01 * path);
         }
-      // Lowering hands them to the steps.
+      // Lowering copies them to the steps.
       for (const Step& step : lower(graph, schedule, {}).steps) EXPECT_EQ(step.priority, rule.priority[step.op]);
     }
   }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int none = -1;
 
-/// Synthetic costs with other transfers between every pair of devices.
+/// Synthetic costs with different transfer costs between every pair of devices.
 class UnevenLinks : public SyntheticCost {
  public:
   explicit UnevenLinks(const WeightedDag& dag) : SyntheticCost(synthetic_cost(dag)) {}
@@ -28,7 +28,7 @@ class UnevenLinks : public SyntheticCost {
   std::int64_t link_class(int from, int to) const override { return (3 * from + 5 * to) % 4; }
 };
 
-/// Start of every operator of a partial placement whose devices run in ascending order; the makespan.
+/// Makespan of a partial placement whose devices run operators in ascending order. `end` receives their ends.
 double list_schedule(const HiosProblem& problem, const std::vector<int>& device, std::vector<double>& end) {
   std::vector<double> free(problem.devices(), 0.0);
   double makespan = 0;
@@ -50,7 +50,7 @@ DeviceOrders orders_of(const HiosProblem& problem, const std::vector<int>& devic
   return orders;
 }
 
-/// HIOS-LP straight from its definition: everything computed anew every time.
+/// HIOS-LP directly from its definition, recomputing everything each time.
 DeviceOrders plain_lp(const HiosProblem& problem) {
   const int n = problem.size();
   std::vector<int> device(n, none);
@@ -102,7 +102,7 @@ DeviceOrders plain_lp(const HiosProblem& problem) {
   return orders_of(problem, device);
 }
 
-/// HIOS-MR straight from its definition: every record is a whole schedule.
+/// HIOS-MR directly from its definition: every record is a whole schedule.
 DeviceOrders plain_mr(const HiosProblem& problem) {
   struct Record {
     std::vector<int> device;
@@ -190,7 +190,7 @@ TEST(HiosLp, PlacesPathsAsDefined) {
 
 TEST(HiosMr, RecordsMappingsAsDefined) {
   for_each_problem([](const HiosProblem& problem) {
-    if (problem.size() > 60) return;  // the plain one is slow
+    if (problem.size() > 60) return;  // the naive version is slow
     EXPECT_EQ(hios_mr_orders(problem), plain_mr(problem));
   });
 }
@@ -200,7 +200,7 @@ TEST(Heft, StartsEveryOperatorWhereItEndsFirst) {
     StageCost cost(problem);
     StageGraph graph(problem, cost);
     graph.assign(heft_orders(problem));
-    // The last operator to be placed delayed nobody and has the best of all places left.
+    // The operator that was placed last has delayed no other, and must have the best of the remaining places.
     const int last = problem.size() - 1;
     const double end = graph.node(graph.stage_of(last)).end();
     graph.remove(last);
@@ -316,7 +316,8 @@ TEST(Hios, StaysOnOneDeviceWhereTransfersCostMoreThanTheyGain) {
 TEST(Hios, IsNeverSlowerOnSeveralDevicesThanOnOne) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     WeightedDag dag = seed % 2 == 0 ? test::hios_dag(seed) : test::small_dag(2 + seed % 14, seed);
-    for (auto& edge : dag.edges) edge.ms *= static_cast<double>(seed % 10);  // costly transfers: small images
+    for (auto& edge : dag.edges)
+      edge.ms *= static_cast<double>(seed % 10);  // small images, so that transfers are relatively expensive
     SyntheticCost cost = synthetic_cost(dag);
     const auto makespan = [&](const std::string& name, int devices, const SchedulerOptions& options = {}) {
       return evaluate(cost, make_schedule(name, {.cost = cost, .devices = devices, .options = options, .progress = {}}))
@@ -331,7 +332,7 @@ TEST(Hios, IsNeverSlowerOnSeveralDevicesThanOnOne) {
   }
 }
 
-// The numbers that HIOS's algorithms must reach, on 1,000 random DAGs.
+// Required results of HIOS's algorithms on 1,000 random DAGs.
 TEST(Hios, ReachesItsMakespansOnAThousandRandomDags) {
   struct Target {
     const char* name;

@@ -89,7 +89,7 @@ TEST(IosCount, SetsOfEverySizeWalkAlike) {
 }
 
 TEST(IosCount, LongChains) {
-  // A state of a chain ends in one, two or three operators; the schedules are the compositions of n.
+  // The last stage of a chain has one, two or three operators, so the schedules are the compositions of n.
   for (int n : {63, 64, 65, 127, 128, 129, 300}) {
     IosOptions o = options(Enumeration::single_source, 3, 8, "concurrent");
     o.max_part_size = 1000;

@@ -79,7 +79,7 @@ TEST(IosSearch, WhatLiesOnShortSchedules) {
   std::vector<double> ms;
   for (int i = 0; i < space.stages(); ++i) ms.push_back(cost.stage_ms(space.stage(i)));
   const double best = space.best(ms).ms;
-  std::vector<double> through;  // the best schedule with a stage
+  std::vector<double> through;  // the best latency with each stage
   for (int i = 0; i < space.stages(); ++i) {
     std::vector<double> forced = ms;
     forced[i] -= 1e6;
@@ -110,7 +110,7 @@ TEST(IosSearch, WhatLiesOnShortSchedules) {
 struct Case {
   const char* network;
   double noise;
-  double fraction;  ///< of the stages that may be measured
+  double fraction;  ///< measured at most, of all stages
 };
 
 class CheapSearch : public ::testing::TestWithParam<Case> {};
@@ -136,7 +136,7 @@ TEST_P(CheapSearch, IsWithinOnePercentOfMeasuringEverything) {
   }
   EXPECT_LE(cheap.ms, best * 1.01);
 
-  // What it has measured is a profile; the search on it ends the same.
+  // The measurements form a profile; a search on it gives the same result.
   device.replay();
   const IosResult replayed = ios_search(device, {});
   EXPECT_EQ(replayed.schedule, cheap.schedule);
@@ -151,7 +151,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, CheapSearch,
                                   std::to_string(static_cast<int>(100 * info.param.noise));
                          });
 
-// From an empty profile, with the contention model learning on the way: on a device that neither knows.
+// From an empty profile, with the contention model learning during the search, on a device that it does not know.
 TEST(IosSearch, GuidedByTheContentionModel) {
   for (const char* name : {"squeezenet", "inception_v3"}) {
     SCOPED_TRACE(name);
@@ -206,7 +206,7 @@ TEST(IosSearch, StopsAtMaxMeasuredAndSaysSo) {
   few.max_measured = 150;
   const IosResult stopped = ios_search(device, few);
   EXPECT_TRUE(stopped.stats.gave_up);
-  EXPECT_LT(device.measured, 250);  // a round beyond, at most
+  EXPECT_LT(device.measured, 250);  // at most one more round
   EXPECT_GT(stopped.ms, stopped.bound_ms * 1.01);
   EXPECT_NO_THROW(validate(graph, stopped.schedule));
   const IosResult whole = ios_search(device, {});
@@ -329,7 +329,7 @@ TEST(IosSearch, WhatWasNotLookedAtYetRunsLevelByLevelWhenItIsStopped) {
 }
 
 TEST(IosDataflow, KeepsStagesAndSavesWaits) {
-  // Two chains: with barriers they are stages of two groups; without, each chain stays on its stream.
+  // Two chains: with barriers, they form stages of two groups; without, each chain stays on its stream.
   const Graph two = test::disconnected(2, 6);
   TestCost cost(two);
   const Schedule chains =
@@ -346,7 +346,7 @@ TEST(IosDataflow, KeepsStagesAndSavesWaits) {
     const Graph graph = make_network(name);
     NoisyCost device(graph, 0.05);
     const Schedule barrier = ios_search(device, {}).schedule;
-    // Operators that follow one on their stream which they have nothing to do with.
+    // Counts operators that follow an operator on their stream on which they do not depend.
     const auto idle_waits = [&](const Schedule& schedule) {
       std::vector<std::set<OpId>> ancestors(graph.size());
       for (OpId op : graph.units())

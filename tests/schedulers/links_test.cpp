@@ -1,4 +1,4 @@
-// Schedulers, bounds and the evaluation where links differ: hosts of two devices, slower links between them.
+// Schedulers, bounds and evaluation with different links: hosts of two devices, with slower links between hosts.
 #include <gtest/gtest.h>
 
 #include "core/cost/bounds.hpp"
@@ -12,7 +12,7 @@ namespace opsched {
 namespace {
 
 constexpr int kOnTwoHosts = 4;
-constexpr double kLocalBandwidth = 400e6;  // bytes a ms
+constexpr double kLocalBandwidth = 400e6;  // bytes per ms
 
 Topology hosts_of_two(double latency_ms, double bytes_per_ms) {
   Topology topology(2);
@@ -20,7 +20,7 @@ Topology hosts_of_two(double latency_ms, double bytes_per_ms) {
   return topology;
 }
 
-/// Small enough for the exact search.
+/// Small enough for exact search.
 SyntheticCost seeded_cost(std::uint64_t seed) { return synthetic_cost(test::small_dag(5, seed)); }
 
 Schedule found(const SchedulerInfo& scheduler, SyntheticCost& cost, int devices = kOnTwoHosts) {
@@ -38,13 +38,13 @@ void for_each_of_several_devices(std::uint64_t seeds, const Check& check) {
   }
 }
 
-/// The definition in evaluate.hpp, operator by operator: valid schedules start what they wait for first.
+/// The definition in evaluate.hpp, operator by operator, repeated until all waits are taken into account.
 double recomputed_ms(SyntheticCost& cost, const Schedule& schedule) {
   const Graph& graph = cost.graph();
   const std::vector<Slot> slots = slots_of(graph, schedule);
   std::vector<double> end(graph.size(), 0.0);
   double makespan = 0;
-  for (int round = 0; round < graph.size(); ++round)  // as often as any chain of stages is long
+  for (int round = 0; round < graph.size(); ++round)  // as many rounds as the longest chain of stages
     for (const DeviceSchedule& device : schedule.devices) {
       double free = 0;
       for (const Stage& stage : device.stages) {
@@ -80,7 +80,7 @@ TEST(MixedLinks, EverySchedulerIsValidAndNeverBelowTheBound) {
 TEST(MixedLinks, TheEvaluationIsTheDefinition) {
   for_each_of_several_devices(12, [](const SchedulerInfo& scheduler, std::uint64_t seed) {
     SyntheticCost cost = seeded_cost(seed);
-    const Schedule schedule = found(scheduler, cost);  // spread without regard to hosts
+    const Schedule schedule = found(scheduler, cost);  // placed without regard to hosts
     if (schedule.mode != Mode::barrier || !schedule.splits.empty()) return;
     const double local = evaluate(cost, schedule).makespan;
     cost.join(hosts_of_two(0.1, kLocalBandwidth / 8), kLocalBandwidth);
@@ -126,7 +126,7 @@ TEST(MixedLinks, TwinsMayChangePlaces) {
     cost.join(topology, kLocalBandwidth);
     const HiosProblem problem(cost, 7);
     for (int d = 0; d < problem.devices(); ++d) {
-      // Hosts of 3: devices 0 to 2, 3 to 5 and 6. Devices alone on their hosts are alike.
+      // Hosts of 3: devices 0 to 2, 3 to 5 and 6. Devices alone on their hosts are equivalent.
       EXPECT_EQ(problem.twin(d), host == 1 ? 0 : d / host * host) << "device " << d << ", hosts of " << host;
       const int twin = problem.twin(d);
       const auto swapped = [&](int x) { return x == d ? twin : x == twin ? d : x; };

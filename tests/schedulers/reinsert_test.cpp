@@ -1,4 +1,4 @@
-// Our own scheduler and the optimum that it is compared with.
+// Our own scheduler, compared with the optimum.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ double makespan_of(CostModel& cost, const std::string& scheduler, int devices, c
   return evaluate(cost, schedule).makespan;
 }
 
-/// The least makespan of all schedules of stages of up to `window` operators, one after another tried.
+/// The least makespan over all schedules with stages of up to `window` operators, by trying them all.
 double least_of_all(SyntheticCost& cost, int devices, int window) {
   const HiosProblem problem(cost, devices);
   StageCost stage_cost(problem);
@@ -64,7 +64,7 @@ TEST(Exact, FindsTheLeastMakespanOfAll) {
     for (int devices : {1, 2}) {
       const HiosProblem problem(cost, devices);
       for (int window : {1, 2, 5}) {
-        // The worst start: everything one after another.
+        // The worst start: all operators in sequence.
         const Schedule start = make_schedule("sequential", {.cost = cost, .options = {}, .progress = {}});
         Schedule spread = start;
         spread.devices.resize(devices);
@@ -131,7 +131,7 @@ TEST(Reinsert, StopsWhereItIsToldTo) {
             makespan_of(cost, "reinsert", 2, {{"iterations", "0"}}));
 }
 
-// The mean gap to the true optimum; by construction none is below it.
+// The mean gap to the true optimum, which no schedule can beat.
 TEST(Reinsert, IsCloseToTheOptimumOnSmallDags) {
   double gap = 0;
   constexpr int dags = 60;
@@ -157,7 +157,7 @@ TEST(Reinsert, ReachesItsMakespansOnAThousandRandomDags) {
     double sequential = 0;
     for (OpId op : cost.graph().units()) sequential += cost.operator_ms(op);
     for (std::size_t i = 0; i < targets.size(); ++i) {
-      // A small part of the moves that it tries by default.
+      // A small fraction of the moves that it tries by default.
       const double makespan = makespan_of(cost, "reinsert", targets[i].first, {{"iterations", "100"}});
       ASSERT_GE(makespan, lower_bounds(cost, targets[i].first).lower() * (1 - 1e-12)) << seed;
       sums[i] += makespan / sequential;
@@ -169,7 +169,7 @@ TEST(Reinsert, ReachesItsMakespansOnAThousandRandomDags) {
   }
 }
 
-/// A device that must be measured; its estimates promise that every stage is free.
+/// A device that must be measured; by its estimates every stage is free.
 class CostlyStages : public SyntheticCost {
  public:
   explicit CostlyStages(const WeightedDag& dag) : SyntheticCost(synthetic_cost(dag)) {}
@@ -225,7 +225,7 @@ TEST(Reinsert, IsNoSlowerThanOneDeviceWhereWholeSchedulesAreMeasured) {
   EXPECT_LE(several, measured("dataflow", 1));
 }
 
-/// Whole schedules that were measured once, and cannot be now.
+/// Whole schedules that were measured before and cannot be measured now.
 struct Remembered : test::DeviceCost {
   using DeviceCost::DeviceCost;
   Provenance provenance() const override { return Provenance::recorded; }
@@ -258,7 +258,7 @@ TEST(Reinsert, AnswersWithTheFastestThatItKnows) {
 
 TEST(Reinsert, FusesNothingWhereSharingIsSlow) {
   CostlyStages cost(test::hios_dag(2));
-  cost.slowdown = 3;  // of stages; an operator alone takes what it says
+  cost.slowdown = 3;  // of stages with several operators; a single one takes its solo latency
   const Schedule schedule = make_schedule("reinsert", {.cost = cost, .devices = 2, .options = {}, .progress = {}});
   for (const DeviceSchedule& device : schedule.devices)
     for (const Stage& stage : device.stages) ASSERT_EQ(stage.groups.size(), 1u);

@@ -1,4 +1,4 @@
-// What holds for every scheduler in the list, on graphs of every shape.
+// Properties of every scheduler in the list, on graphs of every shape.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -43,7 +43,7 @@ class EveryScheduler : public ::testing::TestWithParam<std::string> {
 
 TEST_P(EveryScheduler, IsValidAndComplete) {
   for_each_schedule([&](TestCost& cost, int devices, const Schedule& schedule) {
-    EXPECT_NO_THROW(validate(cost.graph(), schedule));  // make_schedule has, too; this says so
+    EXPECT_NO_THROW(validate(cost.graph(), schedule));  // make_schedule checks this too
     EXPECT_EQ(schedule.scheduler, GetParam());
     EXPECT_EQ(schedule.graph, cost.graph().name());
     EXPECT_EQ(static_cast<int>(schedule.devices.size()), devices);

@@ -1,4 +1,4 @@
-// The split scheduler compared with the optimum on small graphs: each operator whole on some device, or split.
+// The split scheduler, compared with the optimum on small graphs: each operator is whole on some device, or split.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kDevices = 2, kOperators = 6;
 
-/// Convolutions that read one or two others, two in a block.
+/// Convolutions that read one or two others, two per block.
 Graph small_graph(test::Random& random) {
   Graph graph("small", 2);
   const OpId in = graph.add_input("in", {4, 16, 16});
@@ -34,7 +34,7 @@ Graph small_graph(test::Random& random) {
 SyntheticCost random_costs(test::Random& random, const Graph& graph) {
   std::vector<double> ms;
   for (OpId op = 0; op < graph.size(); ++op) ms.push_back(0.2 + 0.02 * random.below(100));
-  const int price = random.below(100);  // of a transfer, at most; a hundredth of a millisecond
+  const int price = random.below(100);  // upper limit for transfers, in 0.01 ms
   std::vector<SyntheticTransfer> transfers;
   for (OpId op : graph.units())
     for (OpId p : graph.preds(op))
@@ -42,8 +42,8 @@ SyntheticCost random_costs(test::Random& random, const Graph& graph) {
   return {graph, ms, std::vector<double>(graph.size(), 1.0), transfers, 0.01 * random.below(101)};
 }
 
-/// The least makespan over all choices of what is split along rows or images, and of devices for what is whole, in the
-/// orders of these schedules of one device. A strip a device.
+/// The least makespan over all choices of operators to split along rows or images, one strip per device, and of devices
+/// for the others. Operators are in the order of one of these single-device schedules.
 double least_makespan(CostModel& cost, const std::vector<Schedule>& bases, Along along) {
   const Graph& graph = cost.graph();
   const std::vector<OpId> units = graph.units();
@@ -69,7 +69,7 @@ double least_makespan(CostModel& cost, const std::vector<Schedule>& bases, Along
   return best;
 }
 
-/// `split` decides by block and by the simulator, not by operator: what docs/split.md says that this costs.
+/// `split` decides per block by the simulator, not per operator. The loss is stated in docs/split.md.
 TEST(SplitOptimum, OfAllChoicesIsNearlyReached) {
   double sum = 0, most = 0;
   int cases = 0, reached = 0, split = 0;
@@ -86,7 +86,7 @@ TEST(SplitOptimum, OfAllChoicesIsNearlyReached) {
       const Schedule found =
           make_schedule("split", {.cost = cost, .devices = kDevices, .options = {{"along", to_string(along)}}});
       const double ratio = simulate(cost, found).timeline.makespan / best;
-      ASSERT_GE(ratio, 1 - 1e-9) << "seed " << seed;  // the best of all is
+      ASSERT_GE(ratio, 1 - 1e-9) << "seed " << seed;  // nothing beats the optimum
       sum += ratio, most = std::max(most, ratio), ++cases, reached += ratio < 1 + 1e-9;
       split += !found.splits.empty();
     }

@@ -24,7 +24,7 @@ int devices_used(const Schedule& schedule) {
       std::ranges::count_if(schedule.devices, [](const DeviceSchedule& device) { return !device.stages.empty(); }));
 }
 
-/// Operators fill a device for a millisecond; the whole output of one travels in `transfer_ms`.
+/// Each operator fills a device for one millisecond; transferring a whole output takes `transfer_ms`.
 SyntheticCost divisible(const Graph& graph, double transfer_ms) {
   std::vector<SyntheticTransfer> transfers;
   for (OpId op : graph.units())
@@ -46,11 +46,11 @@ Graph chain_of(int operators) {
 
 TEST(SplitScheduler, SharesAChainBetweenDevices) {
   const Graph graph = chain_of(9);
-  SyntheticCost cost = divisible(graph, 0.32);  // 0.01 a row
+  SyntheticCost cost = divisible(graph, 0.32);  // 0.01 per row
   for (int devices : {2, 4}) {
     const Schedule schedule = ask(cost, "split", devices);
     EXPECT_EQ(schedule.splits.size(), 9u);
-    // Strips of nine operators with a halo each between them.
+    // Strips of nine operators, with a halo between each two of them.
     EXPECT_NEAR(makespan(cost, schedule), 9.0 / devices + 8 * 0.01, 0.02) << devices;
     // Without splits a chain gains nothing.
     EXPECT_NEAR(makespan(cost, ask(cost, "reinsert", devices, {{"iterations", "100"}})), 9, 1e-9);
@@ -91,7 +91,7 @@ TEST(SplitScheduler, IsNeverSlowerOnMoreDevicesThanOnAPowerOfTwoOfThem) {
   for (std::uint64_t seed = 0; seed < 24; ++seed) {
     const Graph graph = test::RandomCnn(seed).draw(1 + seed % 3);
     SyntheticCost cost = divisible(graph, 0.3 * static_cast<double>(seed % 4));
-    Topology hosts(2);  // more than two devices are further away
+    Topology hosts(2);  // hosts of two devices; links between them are slower
     hosts.state(LinkKind::network, {.latency_ms = static_cast<double>(seed % 3), .bytes_per_ms = 1e6});
     cost.join(hosts, 4e6);
     double fastest = makespan(cost, ask(cost, "split", 1));
@@ -135,17 +135,17 @@ TEST(SplitScheduler, SharesABatchBetweenDevices) {
       const Schedule schedule = ask(cost, name, devices);
       EXPECT_EQ(schedule.splits.size(), 9u);
       EXPECT_EQ(schedule.splits.front().along, Along::images);
-      EXPECT_NEAR(makespan(cost, schedule), 9 * largest, 1e-9) << name << devices;  // nothing travels
+      EXPECT_NEAR(makespan(cost, schedule), 9 * largest, 1e-9) << name << devices;  // no transfers
     }
     for (const char* other : {"heft", "hios-lp", "hios-mr"})
       EXPECT_LE(makespan(cost, ask(cost, other, devices, {{"split", "images"}})), 9 * largest + 1e-9) << other;
     EXPECT_EQ(ask(cost, "split", devices, {{"along", "rows"}}).splits.front().along, Along::rows);
   }
-  EXPECT_EQ(devices_used(ask(cost, "split", 9)), 8);  // an image each beats 9 strips of rows
+  EXPECT_EQ(devices_used(ask(cost, "split", 9)), 8);  // one image on each of 8 devices beats 9 strips of rows
   const Graph pair = graph.with_batch(2);
   SyntheticCost of_pair = divisible(pair, 0.32);
   EXPECT_EQ(ask(of_pair, "split", 3).splits.front().along, Along::rows);  // too few images
-  // More devices than images: as many compute as there are images.
+  // With more devices than images, one device per image computes.
   EXPECT_NEAR(makespan(cost, ask(cost, "data-parallel", 20)), 9.0 / 8, 1e-9);
 }
 
@@ -160,14 +160,14 @@ TEST(SplitScheduler, DataParallelOfOneImageIsOneDevice) {
 TEST(RowSplits, LeaveWholeWhatCannotBeSplit) {
   Graph graph("mixed");
   const OpId in = graph.add_input("in", {4, 8, 8});
-  const Conv2d edge{.out_channels = 4, .padding = {2, 0}};  // its first rows are padding alone
+  const Conv2d edge{.out_channels = 4, .padding = {2, 0}};  // its first rows are only padding
   const OpId padded = graph.add("padded", {graph.all(in)}, {edge});
   const OpId pool = graph.add("pool", {graph.all(padded)}, {Pool2d{.type = PoolType::global_avg}});
   graph.add("out", {graph.all(pool)}, {});
   graph.end_block("all");
   const std::vector<bool> all(graph.size(), true);
-  EXPECT_EQ(even_splits(graph, all, 2, Along::rows).size(), 2u);   // the average, too
-  EXPECT_EQ(even_splits(graph, all, 12, Along::rows).size(), 1u);  // the average alone
+  EXPECT_EQ(even_splits(graph, all, 2, Along::rows).size(), 2u);   // including the average
+  EXPECT_EQ(even_splits(graph, all, 12, Along::rows).size(), 1u);  // only the average
   EXPECT_TRUE(even_splits(graph, all, 13, Along::rows).empty());
   EXPECT_TRUE(even_splits(graph, std::vector<bool>(graph.size(), false), 2, Along::rows).empty());
 }

@@ -7,8 +7,8 @@
 
 namespace opsched::test {
 
-/// Each layer reads all before it through an affine layer, most of them with a ReLU: 1x1, then 3x3 convolutions of
-/// `growth` channels. Its end halves the image by a 1x1 convolution of stride 2 that reads a sum.
+/// Each layer reads all previous ones through an affine layer, usually with a ReLU: a 1x1, then a 3x3 convolution with
+/// `growth` channels. At the end, a 1x1 convolution of stride 2 that reads a sum halves the image.
 inline Graph dense_block(int channels, int growth, int layers, int batch) {
   Graph graph("dense block", batch);
   std::vector<Term> all{graph.all(graph.add_input("in", {channels, 9, 7}))};

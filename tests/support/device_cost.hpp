@@ -1,4 +1,4 @@
-// TrueDevice behind MeasuredCost: what it is asked for is measured into a profile, as on a GPU.
+// TrueDevice behind MeasuredCost: requests are measured into a profile, as on a GPU.
 #pragma once
 
 #include <memory>
@@ -31,7 +31,7 @@ class TrueStopwatch : public Stopwatch {
   TrueDevice device_;
 };
 
-/// Several TrueDevices exchange tensors for nothing, where the profile holds no transfers.
+/// Several TrueDevices, whose transfers take no time if the profile has none.
 class DeviceCost : public MeasuredCost {
  public:
   DeviceCost(const Graph& graph, Profile& profile, std::uint64_t seed)

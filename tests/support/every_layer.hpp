@@ -1,4 +1,4 @@
-// A graph with every layer, activation and way to read that there is.
+// A graph with every layer, every activation, and every way to read values.
 #pragma once
 
 #include <string>
@@ -8,7 +8,6 @@
 
 namespace opsched::test {
 
-/// Every layer, activation and way to read that a graph has.
 inline Graph every_layer() {
   Graph g("every layer", 2);
   const OpId x = g.add_input("x", {8, 17, 13}), gate = g.add_input("a gate", {8, 1, 1});
@@ -58,7 +57,7 @@ inline Graph every_layer() {
   g.add("reads shared", {{{shared, 3, 9}}}, {Conv2d{.out_channels = 2}});
   g.end_block("all");
   std::vector<std::string> names = g.output_names();
-  names.back() = "shared";  // as an ONNX model may call it
+  names.back() = "shared";  // an ONNX model may use such a name
   g.set_output_names(names);
   return g;
 }

@@ -1,4 +1,4 @@
-// Activations as their formulas stand in the literature, in double precision: what every implementation is held to.
+// Activations by their formulas in the literature, in double precision: the reference for every implementation.
 #pragma once
 
 #include <algorithm>

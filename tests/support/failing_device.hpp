@@ -1,4 +1,4 @@
-// A device that measures what a recorded one replays, until it is told to fail.
+// A replayed device that claims to measure, until it is told to fail.
 #pragma once
 
 #include <functional>
@@ -8,8 +8,8 @@
 
 namespace opsched::test {
 
-/// Measures, as far as its users can tell. `before_run(n)` is called before the n-th request for latencies, from 1 on;
-/// what it throws comes out of there, as a GPU's errors do.
+/// Appears to measure. `before_run(n)` is called before request number n for latencies, counting from 1. What it throws
+/// is passed on, like an error of a GPU.
 class FailingDevice : public Device {
  public:
   FailingDevice(const std::string& profile, std::function<void(int)> before_run)

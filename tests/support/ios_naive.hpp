@@ -1,4 +1,4 @@
-// The IOS search space straight from its definitions, over all subsets: for graphs of a few operators.
+// The IOS search space directly from its definitions, over all subsets, for graphs of a few operators.
 #pragma once
 
 #include <boost/multiprecision/cpp_int.hpp>
@@ -72,7 +72,7 @@ class NaiveIos {
     return set;
   }
 
-  /// Groups of a concurrent stage; empty: not one that may be.
+  /// Groups of a concurrent stage; empty if the stage is not allowed.
   std::vector<Set> groups_of(Set ending, Set state) const {
     std::vector<Set> groups;
     for (int v : members(ending)) {

@@ -1,5 +1,5 @@
-// A pretended device: stage latencies by a formula, off by reproducible noise from what a second
-// formula estimates. Counts what is measured.
+// A simulated device: stage latencies follow one formula with reproducible noise, estimates follow another. Counts
+// measurements.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace opsched::test {
 
 class NoisyCost : public CostModel {
  public:
-  /// `noise`: spread of latencies of several operators around the formula.
+  /// `noise`: relative spread around the formula for latencies of several operators.
   NoisyCost(const Graph& graph, double noise, std::uint64_t seed = 1)
       : graph_(graph), signer_(graph), noise_(noise), seed_(seed) {
     for (OpId op = 0; op < graph.size(); ++op) {
@@ -57,7 +57,7 @@ class NoisyCost : public CostModel {
     return latency(stage);
   }
 
-  /// What stage_ms gives, without counting it as measured.
+  /// The result of stage_ms, without counting a measurement.
   double latency(const Stage& stage) const {
     const double noise = alone(stage) ? 0 : noise_ * normal(hash(key(stage), seed_));
     return formula(stage, 0.85, 0.02, true) * std::exp(noise);
@@ -65,7 +65,7 @@ class NoisyCost : public CostModel {
   void replay() { provenance_ = Provenance::recorded; }
 
   int measured = 0;
-  int limit = -1;  ///< measurements after which it fails
+  int limit = -1;  ///< number of measurements before it fails
 
  private:
   static std::uint64_t hash(const std::string& text, std::uint64_t h) {
@@ -80,7 +80,7 @@ class NoisyCost : public CostModel {
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
   }
-  /// About standard normal: a sum of twelve uniform numbers.
+  /// Approximately standard normal: a sum of twelve uniform numbers.
   static double normal(std::uint64_t h) {
     double sum = -6;
     for (int i = 0; i < 12; ++i) sum += static_cast<double>((h = mix(h)) >> 11) * 0x1p-53;

@@ -1,4 +1,4 @@
-// Writes small ONNX models, so that a test holds its case itself.
+// Writes small ONNX models, so that a test contains its own model.
 #pragma once
 
 #include "core/graph/onnx/onnx_writer.hpp"

@@ -1,4 +1,4 @@
-// The simplest schedule, and what a lowered program consists of.
+// The simplest schedule, and what a lowered program contains.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ inline Schedule sequential(const Graph& graph) {
   return schedule;
 }
 
-/// Steps of a kind.
+/// Number of steps of a kind.
 inline int count(const Program& program, Step::Kind kind) {
   return static_cast<int>(std::ranges::count(program.steps, kind, &Step::kind));
 }

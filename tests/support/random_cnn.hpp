@@ -25,8 +25,8 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-/// Blocks of branches as in Inception, fire modules, cells of separable convolutions and pools, and
-/// nodes that sum what they read; joins of joins, values joined twice, slices.
+/// Blocks of branches as in Inception, fire modules, cells of separable convolutions and pools, nodes that sum their
+/// inputs; joins of joins, values joined twice, slices.
 class RandomCnn {
  public:
   /// Outputs have multiples of `width` channels.
@@ -157,7 +157,7 @@ inline Schedule random_schedule(const Graph& graph, int devices, Mode mode, std:
   Random random(seed);
   Schedule schedule{.graph = graph.name(), .scheduler = "random", .mode = mode, .devices = {}, .launch_order = {}};
   schedule.devices.resize(devices);
-  std::vector<int> step(graph.size(), -1);  // of the list of global steps, in which a device has one stage
+  std::vector<int> step(graph.size(), -1);  // global step; each device has one stage per step
   std::vector<int> open(devices, -1);       // global step of a device's last stage
   std::vector<Slot> slots(graph.size());
   for (OpId id : graph.inputs()) step[id] = 0;
@@ -192,7 +192,7 @@ inline Schedule random_schedule(const Graph& graph, int devices, Mode mode, std:
       ++now;
       continue;
     }
-    // A group of the open stage may be continued, or a new one begun.
+    // Either continue a group of the open stage, or start a new one.
     const bool fresh = open[d] != now;
     std::vector<Group> groups = fresh ? std::vector<Group>{} : stages.back().groups;
     const int g = random.below(std::min(static_cast<int>(groups.size()) + 1, 4));

@@ -1,4 +1,4 @@
-// The random DAGs of HIOS's simulations, as a population to test and measure schedulers on.
+// The random DAGs of HIOS's simulations, for tests and measurements of schedulers.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace opsched::test {
 
 inline WeightedDag hios_dag(std::uint64_t seed) { return random_dag(mixed_dag(seed)); }
 
-/// Any DAG of a few operators, not in layers, some of them and some transfers free; ids in no order.
+/// A random DAG of a few operators without layers. Some operators and transfers take no time; ids are in no order.
 inline WeightedDag small_dag(int operators, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto uniform = [&](double low, double high) {

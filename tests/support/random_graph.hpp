@@ -1,4 +1,4 @@
-// Graphs that use everything a Graph can hold.
+// Graphs that use every feature of Graph.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace opsched::test {
 
-/// Draws operators of every kind over sums and joins of channel slices, with one or more inputs,
-/// in blocks of which some have parts. Names need quoting now and then.
+/// Draws operators of every kind that read sums and joins of channel slices, with one or more inputs, in blocks, some
+/// of which have parts. Some names need quoting.
 class RandomGraph {
  public:
   explicit RandomGraph(std::uint64_t seed) : random_(seed) {}
@@ -46,7 +46,7 @@ class RandomGraph {
   }
 
   OpId add_unit(Graph& graph, const std::string& name) {
-    // Everything of the size of one operator can be read together.
+    // Values of the same image size can be read together.
     const Shape like = graph.op(below(graph.size())).output;
     std::vector<OpId> fitting;
     for (OpId id = 0; id < graph.size(); ++id)
@@ -70,7 +70,7 @@ class RandomGraph {
     return graph.add(name, std::move(terms), layers({channels, like.h, like.w}));
   }
 
-  /// A sum, times whatever fits it: of its size, or one channel, row or column of it.
+  /// A sum, times a factor that fits: of the same size, or with one channel, row or column.
   OpId add_product(Graph& graph, const std::string& name, const Term& sum) {
     const Shape shape{sum.front().channels(), graph.op(sum.front().op).output.h, graph.op(sum.front().op).output.w};
     std::vector<Term> terms{sum};

@@ -10,8 +10,8 @@
 
 namespace opsched::test {
 
-/// Splits this percentage of the operators that can be split, into 2 to 4 strips of any size; by images in half of the
-/// cases that have several.
+/// Splits this percentage of the divisible operators into 2 to 4 strips of any size; half of the time along images, if
+/// there are several.
 inline std::vector<Split> random_splits(const Graph& graph, int percent, std::uint64_t seed) {
   Random random(seed);
   std::vector<Split> splits;
@@ -25,7 +25,7 @@ inline std::vector<Split> random_splits(const Graph& graph, int percent, std::ui
     try {
       graph.with_splits({split});
     } catch (const Error&) {
-      continue;  // some row depends on padding alone
+      continue;  // some rows depend only on padding
     }
     splits.push_back(std::move(split));
   }

@@ -1,4 +1,4 @@
-// Small graphs of every shape that a scheduler must cope with.
+// Small graphs of every shape that a scheduler must handle.
 #pragma once
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 
 namespace opsched::test {
 
-/// A graph from the predecessors of every unit (unit i is operator i + 1; the input is operator 0; a
-/// unit without predecessors reads the input). Units are 1x1 and 3x3 convolutions of four channels
-/// over the sum of what they read, so that those that read the same may merge. One block.
+/// A graph from the predecessors of every unit. Unit i is operator i + 1; operator 0 is the input, which units without
+/// predecessors read. Units are 1x1 and 3x3 convolutions of four channels over the sum of what they read, so that units
+/// with the same inputs can merge. One block.
 inline Graph graph_of(const std::string& name, const std::vector<std::vector<int>>& preds) {
   Graph graph(name);
   const OpId in = graph.add_input("in", {4, 8, 8});
@@ -52,7 +52,7 @@ inline Graph fork_join(int branches, int length) {
 
 inline Graph diamond() { return graph_of("diamond", {{}, {0}, {0}, {1, 2}}); }
 
-/// Operators that only share the input of the graph.
+/// Operators that share nothing but the input of the graph.
 inline Graph wide(int n) { return graph_of("wide", std::vector<std::vector<int>>(n)); }
 
 /// Chains that never meet.
@@ -64,8 +64,8 @@ inline Graph disconnected(int parts, int length) {
   return graph_of("disconnected", preds);
 }
 
-/// `layers` layers of up to `width` operators. Every operator reads one to three of earlier layers, including one of
-/// the previous layer, and some also read the input.
+/// `layers` layers of up to `width` operators. Every operator reads one to three operators of earlier layers, including
+/// one of the previous layer, and some also read the input.
 inline Graph layered(int layers, int width, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<std::uint64_t>(n)); };
@@ -91,7 +91,7 @@ inline Graph layered(int layers, int width, std::uint64_t seed) {
   return graph_of("layered", preds);
 }
 
-/// One of every shape; those with chance in them drawn from `seed`.
+/// One graph of every shape; the random ones are drawn from `seed`.
 inline std::vector<Graph> every_shape(std::uint64_t seed) {
   std::vector<Graph> graphs;
   graphs.push_back(chain(1));

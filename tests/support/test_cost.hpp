@@ -13,7 +13,7 @@ namespace opsched::test {
 
 class TestCost : public CostModel {
  public:
-  /// `ratio`: transfer latencies are up to this times an operator's.
+  /// `ratio`: the maximum of a transfer latency, relative to that of an operator.
   explicit TestCost(const Graph& graph, std::uint64_t seed = 1, double ratio = 0.5)
       : graph_(graph), seed_(seed), ratio_(ratio) {
     for (OpId op = 0; op < graph.size(); ++op) {
@@ -58,7 +58,7 @@ class TestCost : public CostModel {
   int stages_asked = 0;
 
  private:
-  /// In [0, 1); SplitMix64 of the seed, the id and the purpose.
+  /// Uniform in [0, 1); SplitMix64 of the seed, the id and the purpose.
   double uniform(int id, int purpose) const {
     std::uint64_t z = seed_ * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(id) * 3 + purpose + 1;
     for (int round = 0; round < 2; ++round) {

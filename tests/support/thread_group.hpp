@@ -1,4 +1,4 @@
-// Processes as threads of this one, for tests of what processes do together.
+// Processes as threads, for tests of what processes do together.
 #pragma once
 
 #include <condition_variable>
@@ -16,12 +16,12 @@
 
 namespace opsched::test {
 
-/// What the threads share. A send waits until it is received: nothing may rely on less.
+/// State shared by the threads. A send waits until it is received, because no more is guaranteed.
 class ThreadGroups {
  public:
   explicit ThreadGroups(int size) : size_(size) {}
 
-  /// Runs `body` as every rank; then throws what the first of them that threw did.
+  /// Runs `body` as every rank, then throws the exception of the first rank that threw.
   void run(const std::function<void(ProcessGroup&)>& body) {
     std::vector<std::exception_ptr> failures(static_cast<std::size_t>(size_));
     {

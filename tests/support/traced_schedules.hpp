@@ -9,7 +9,7 @@
 
 namespace opsched::test {
 
-/// Calls `check` with the costs and the schedule of each: on 1 to 3 devices, in both modes.
+/// Calls `check` with each schedule and its costs, on 1 to 3 devices, in both modes.
 template <class Check>
 void for_random_schedules(Check check) {
   for (std::uint64_t seed = 0; seed < 24; ++seed) {

@@ -1,5 +1,5 @@
 // A synthetic device whose behaviour the contention model does not know: block slots and memory bandwidth are shared
-// separately, kernels start with a gap in which they use nothing, efficiencies differ between operators, and
+// separately, kernels begin with a gap in which they use nothing, efficiencies differ between operators, and
 // measurements are noisy.
 #pragma once
 
@@ -30,7 +30,7 @@ class TrueDevice {
     return f;
   }
 
-  /// One measurement of a stage, noise included.
+  /// One noisy measurement of a stage.
   ProfileEntry stage(const Graph& graph, const Stage& stage) {
     std::vector<Unit> units;
     if (stage.strategy == Strategy::merge) {
@@ -50,7 +50,7 @@ class TrueDevice {
 
   /// One measurement of a schedule on one device.
   ProfileEntry schedule(const Graph& graph, const Schedule& schedule) {
-    double ms = 0.003;  // of the launch
+    double ms = 0.003;  // launch overhead
     if (schedule.mode == Mode::barrier) {
       for (const Stage& s : schedule.devices.at(0).stages) ms += stage(graph, s).ms;
       return noisy(ms);
@@ -77,12 +77,12 @@ class TrueDevice {
  private:
   struct Unit {
     double gap, work, slots, memory;
-    std::vector<std::pair<int, double>> after;  ///< unit, and how much later
+    std::vector<std::pair<int, double>> after;  ///< unit, and its additional delay
     bool running = false, done = false;
     double end = 0;
   };
 
-  /// In [0, 1), of the operator.
+  /// A number in [0, 1) for each operator.
   double quirk(const OperatorFeatures& f) const {
     double x =
         std::sin(f.macs * 1e-5 + f.channels * 0.7 + f.pixels * 0.013 + f.reduction * 0.11 + static_cast<double>(seed_));
@@ -93,14 +93,14 @@ class TrueDevice {
     const OperatorFeatures f = operator_features(op, batch, 4);
     const double blocks = std::ceil(f.pixels / 64) * std::ceil(f.channels / 64) * (f.macs > 0 ? 1 : 0.25);
     const double slots = std::min(1.0, 0.02 + blocks / 264);
-    const double rate = kMacsPerMs * slots * f.reduction / (f.reduction + 80) * (0.6 + 0.4 * quirk(f));  // macs a ms
+    const double rate = kMacsPerMs * slots * f.reduction / (f.reduction + 80) * (0.6 + 0.4 * quirk(f));  // macs per ms
     const double bytes = f.bytes_read + f.bytes_written + f.weight_bytes;
     const double bandwidth = 3.5e9 * std::min(1.0, 3 * slots);
     const double work = std::max(f.macs / rate, bytes / bandwidth) + 0.0005;
     return {0.0022, work, slots, std::min(1.0, bytes / (3.5e9 * work)), {}};
   }
 
-  /// The last unit comes after `before` on its stream, which spares it part of the gap.
+  /// The last unit follows `before` on its stream, which shortens its gap.
   static void follow(std::vector<Unit>& units, int before) {
     units.back().gap -= 0.0007;
     units.back().after.emplace_back(before, 0.0);
@@ -156,8 +156,7 @@ class TrueDevice {
   std::uint64_t seed_;
 };
 
-/// Random stages of a graph: operators without a path between them, some with the operators after
-/// them, as groups.
+/// Random stages of a graph: operators with no path between them, some followed by their successors, as groups.
 class StageDrawer {
  public:
   explicit StageDrawer(const Graph& graph) : graph_(graph), reach_(graph.size(), std::vector<bool>(graph.size())) {
@@ -173,7 +172,7 @@ class StageDrawer {
     const std::size_t at = random() % units.size();
     Stage stage;
     const int groups = 1 + static_cast<int>(random() % static_cast<std::uint64_t>(max_groups));
-    // Near one another in the graph, as schedulers pick them.
+    // Close to each other in the graph, as schedulers choose them.
     for (int tries = 0; tries < 40 && static_cast<int>(stage.groups.size()) < groups; ++tries) {
       const OpId id = units[std::min(units.size() - 1, at + random() % 16)];
       if (!apart(stage, id)) continue;
