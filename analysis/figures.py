@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The figures of a results folder, without installing the package: opsched/figures.py says how."""
+"""Draws the figures of a results folder without installing the package; usage: opsched/figures.py."""
 
 from opsched.figures import main
 from opsched.page import run

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The table of README.md and its picture, without installing the package: opsched/readme.py says how."""
+"""Writes the table and the picture of README.md without installing the package; usage: opsched/readme.py."""
 
 from opsched.page import run
 from opsched.readme import main

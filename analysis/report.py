@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The page of `opsched report`, without installing the package: opsched/report/page.py says how."""
+"""Writes the page of `opsched report` without installing the package; see opsched/report/page.py."""
 
 from opsched.page import run
 from opsched.report.page import main

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""README.md of results folders, without installing the package: opsched/tables.py says how."""
+"""Writes README.md of results folders without installing the package; usage: opsched/tables.py."""
 
 from opsched.tables import main
 from opsched.page import run

@@ -1,6 +1,6 @@
 """Inter-operator scheduling of CNN inference: records, schedules, timelines and figures of opsched (docs/python.md).
 
-Pages and pictures of a results folder need no pandas, so what needs it imports it when it is called."""
+Pages and pictures of a results folder do not need pandas, so pandas is only imported by the functions that use it."""
 
 from opsched.frames import frame, speedups
 from opsched.figures import draw

@@ -8,7 +8,7 @@ from opsched.records import Provenance, Record, Records, pixels
 # Columns at batch 1: software and mode, and our corresponding schedule.
 COLUMNS = {("pytorch", "eager"): None, ("pytorch", "compile"): None, ("pytorch", "sequential"): "sequential",
            ("pytorch", "wavefront"): "wavefront", ("pytorch", "dataflow"): "dataflow", ("jax", "xla"): None}
-# Target speed-up over the fastest baseline at batch 1.
+# Required speed-up over the fastest baseline at batch 1.
 GOALS = {"inception_v3": 1.3, "squeezenet": 1.3, "randwire": 1.6, "nasnet": 1.6}
 
 
@@ -17,7 +17,7 @@ class Case:
     network: str
     precision: str
     batch: int
-    image: int | str  # 0: the network's own
+    image: int | str  # 0: the network's default
 
     def __str__(self) -> str:
         return (f"{self.network} {self.precision}" + (f" batch {self.batch}" if self.batch > 1 or not self.image else "")
@@ -38,11 +38,12 @@ def case_of(record: Record) -> Case:
 
 @dataclass
 class Ours:
-    """One of our schedules: chosen by its latency in opsched bench; the latency from the baselines' run is reported."""
+    """One of our schedules. It is chosen by its latency in opsched bench; the latency from the baselines' run is
+    reported."""
 
     scheduler: str
     benched: Record | None
-    beside: list[Record]  # before and after the baselines
+    beside: list[Record]  # measured before and after the baselines
 
     @property
     def ms(self) -> float:
@@ -69,8 +70,8 @@ class Comparison:
 
     @property
     def best(self) -> Ours:
-        """Of the schedules measured in the baselines' run, the one that is fastest in opsched bench. If bench has none of
-        them, the fastest in the baselines' run; if none ran there, the fastest in bench."""
+        """The schedule that is fastest in opsched bench, among those also measured in the baselines' run. If bench has
+        none of them, the fastest in the baselines' run; if that has none, the fastest in bench."""
         beside = [o for o in self.ours.values() if o.beside]
         if chosen := [o for o in beside if o.benched]:
             return min(chosen, key=lambda o: o.benched.value)

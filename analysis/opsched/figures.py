@@ -27,7 +27,7 @@ PAPER = load_paper()
 
 
 def module_of(figure: str) -> ModuleType:
-    """What draws and compares a figure: plots/FIGURE.py; all simulation studies share one."""
+    """The functions that draw and compare a figure, from plots/FIGURE.py. All simulation studies share one module."""
     return importlib.import_module("opsched.plots." + ("simulations" if figure.startswith("sim_") else figure))
 
 
@@ -38,7 +38,8 @@ def picture_of(figure: Figure) -> Picture:
 
 
 def draw(folder: Path | str, name: str) -> Any:
-    """A figure of a results folder, as a picture of matplotlib. Raises BadFigure for an unknown one, listing the known."""
+    """Draws a figure of a results folder as a matplotlib picture. Raises BadFigure for an unknown name and lists the
+    known ones."""
     found = {figure.name: figure for figure in load_index(Path(folder) / "figures") if figure.rows}
     if name not in found:
         raise BadFigure(f"there is no figure '{name}'; known: {', '.join(found)}")
@@ -58,8 +59,8 @@ def page_of(figure: Figure) -> tuple[str, Comparison | None]:
 
 
 def write_figure(figure: Figure, folder: Path, formats: list[str], redraw: bool) -> None:
-    """Page, numbers and pictures. A picture of numbers that have not changed stays as it is unless `redraw`: another version
-    of matplotlib draws other bytes."""
+    """Writes page, numbers and pictures. A picture whose numbers have not changed is kept unless `redraw`, because
+    another version of matplotlib would draw other bytes."""
     text, comparison = page_of(figure)
     same = put(folder / f"{figure.name}.md", text, False)
     if comparison is None:

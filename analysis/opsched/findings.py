@@ -1,4 +1,4 @@
-"""The main findings of a results folder, in the first lines of its page."""
+"""The main findings of a results folder, for the first lines of its page."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,12 +9,12 @@ from opsched.simulations import studies
 
 
 def span(ratios: list[float]) -> str:
-    """As in "1.21 to 3.55 times as fast": the smallest and the largest, or the only one."""
+    """The smallest and the largest ratio, as in "1.21 to 3.55 times as fast", or the only one."""
     return " to ".join(distinct(f"{r:.2f}" for r in (min(ratios), max(ratios)))) + " times as fast"
 
 
 def how(found: Iterable[Record]) -> str:
-    """Which of the numbers in a sentence were not measured."""
+    """Says which of the numbers in a sentence were not measured."""
     weaker = {r.provenance for r in found} - {Provenance.measured}
     return f" ({' and '.join(sorted(p.value for p in weaker))})" if weaker else ""
 
@@ -27,7 +27,7 @@ def where(found: list[Record]) -> str:
 
 
 def speedups(found: list[Record], base: Callable[[Record], bool], best: Callable[[Record], bool]) -> list[tuple[Record, Record]]:
-    """For each network, image size, batch and precision: the fastest of each of the two groups, if there are both."""
+    """For each network, image size, batch and precision with records of both groups: the fastest of each group."""
     cases = grouped(found, lambda r: (r.network, pixels(r.image), r.batch, r.precision)).values()
     pairs = [(fastest(filter(base, there)), fastest(filter(best, there))) for there in cases]
     return [(b, a) for b, a in pairs if b and a]
@@ -73,7 +73,7 @@ def in_the_arena(records: Records) -> list[str]:
 
 
 def of_simulations(records: Records) -> list[str]:
-    """Which algorithm has the shortest mean makespan at most points of the studies of makespans."""
+    """The algorithm with the shortest mean makespan at most points of the makespan studies."""
     wins: dict[str, int] = {}
     points = 0
     for study in studies(records):
@@ -101,7 +101,7 @@ def of_the_search(records: Records) -> list[str]:
 
 
 def text(records: Records, plain: list[Record]) -> str:
-    """`plain`: the latencies of ours without labels and options."""
+    """`plain`: our latencies without labels and options."""
     lines = (beside_baselines(records) + on_several_gpus(plain) + on_one_gpu(plain) + in_the_arena(records) +
              of_simulations(records) + of_the_search(records))
     return "".join(f"* {line}\n" for line in lines) + "\n" if lines else ""

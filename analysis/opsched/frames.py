@@ -1,4 +1,4 @@
-"""Records as data frames."""
+"""Records as pandas data frames."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def _row(record: Record, records: Records | None) -> dict[str, Any]:
 
 
 def frame(records: Records | Iterable[Record]) -> pd.DataFrame:
-    """A row a record: of Records those that stand and have a value. Columns are the fields of a record (docs/records.md);
-    options, labels and texts have "option.", "label." and "text." in front; numbers go by their own names. Only records of a
-    folder name their device."""
+    """One row per record; of Records, those that are valid and have a value. Columns are the fields of a record
+    (docs/records.md). Options, labels and texts get the prefixes "option.", "label." and "text."; numbers keep their
+    names. The device is only known for records of a folder."""
     import pandas as pd
 
     if isinstance(records, Records):
@@ -39,8 +39,8 @@ def frame(records: Records | Iterable[Record]) -> pd.DataFrame:
 
 
 def speedups(latencies: pd.DataFrame, over: str = "sequential") -> pd.DataFrame:
-    """The plain latencies of schedules among these records, and in the column `speedup` how many times as fast each is as
-    `over` on one GPU in the same case; NaN where that is not known."""
+    """The plain latencies of schedules among these records. The column `speedup` is relative to `over` on one GPU in
+    the same case, or NaN if that is not known."""
     case = ["network", "batch", "image", "precision"]
     other = [c for c in latencies.columns if c.startswith(("label.", "option."))]
     plain = latencies[(latencies["quantity"] == "latency") & (latencies["software"] == "opsched")

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "opsched-graph"
-Shape = tuple[int, int, int]  # channels, height, width of one image
+Shape = tuple[int, int, int]  # channels, height and width of one image
 
 
 @dataclass(frozen=True)
 class Operator:
-    """What is scheduled as a whole; or an input of the graph, which reads nothing."""
+    """A unit of scheduling, or an input of the graph, which reads nothing."""
 
     name: str
     reads: tuple[str, ...]
@@ -26,7 +26,7 @@ class Operator:
 
     @property
     def kind(self) -> str:
-        """Of its layers, "conv2d"; "join" without any."""
+        """The types of its layers, such as "conv2d"; "join" if it has none; "input" for inputs."""
         return " ".join(layer["type"] for layer in self.layers) if self.layers else "join" if self.reads else "input"
 
 
@@ -37,11 +37,11 @@ class Graph:
     name: str
     batch: int
     operators: tuple[Operator, ...]
-    text: str  # the file: load_graph and the program read it again
+    text: str  # the file, which load_graph and the program can read again
 
     @staticmethod
     def parse(text: str) -> Graph:
-        """Raises ValueError for what is no graph file of opsched."""
+        """Raises ValueError if the text is not an opsched graph file."""
         data = json.loads(text)
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ValueError("this is no graph file of opsched")
@@ -70,12 +70,12 @@ class Graph:
         return [op.name for op in self.operators if name in op.reads]
 
     def outputs(self) -> list[str]:
-        """Operators that nobody reads."""
+        """Operators without readers."""
         read = {name for op in self.operators for name in op.reads}
         return [op.name for op in self.operators if op.name not in read]
 
     def frame(self) -> pd.DataFrame:
-        """A row an operator."""
+        """One row per operator."""
         import pandas as pd
 
         return pd.DataFrame([{"name": op.name, "kind": op.kind, "reads": list(op.reads), "channels": op.output[0],

@@ -1,4 +1,4 @@
-"""The overview of all results folders: folders, batch 1 on one GPU, figures, and correctness checks."""
+"""The overview of all results folders: the folders, batch 1 on one GPU, figures, and correctness checks."""
 
 from collections import Counter
 from pathlib import Path
@@ -24,7 +24,7 @@ def folders(results: Path) -> str:
 
 
 def latencies(folder: Path) -> str:
-    """Batch 1, one GPU: speed-up over sequential, and comparison with other software."""
+    """Batch 1 on one GPU: speed-up over sequential, and comparison with other software."""
     records = Records.read(folder)
     marks = Marks(records.runs)
     found = {c.case: c for c in baselines.comparisons(records)}
@@ -49,7 +49,7 @@ def latencies(folder: Path) -> str:
 
 
 def pictures(results: Path, device: str, paper: str) -> str:
-    """The figures of one paper (empty: our own): title, picture, where it agrees and where it does not."""
+    """The figures of one paper (empty: our own): title, picture, and where it agrees or disagrees."""
     folder = results / device / "figures"
     text = ""
     for figure in load_index(folder):
@@ -67,7 +67,7 @@ def pictures(results: Path, device: str, paper: str) -> str:
 
 
 def agreement(records: Records) -> str:
-    """Comparisons with other libraries: networks and imported models."""
+    """Comparisons with other libraries: of networks, and of imported models."""
     text = ""
     for check, what in CHECKS.items():
         if found := records.select(quantity="relative_error", check=check):

@@ -34,12 +34,12 @@ BASELINES = {
     ("jax", "xla"): "JAX/XLA",
     ("tensorrt", "engine"): "TensorRT",
 }
-# Behind a way to run: another layout of tensors than the usual one (channels-last in fp16, else channels-first).
+# The suffix of a mode with an unusual tensor layout. Usual are channels-last in fp16 and channels-first otherwise.
 LAYOUTS = {"-nchw": ", channels-first", "-nhwc": ", channels-last"}
 
 
 class Marks:
-    """Marks on numbers, and the legend of those that were used."""
+    """Marks on numbers, and the legend of the marks in use."""
 
     MEANING = {
         "~": "simulated, not measured (docs/simulator.md)",
@@ -126,7 +126,7 @@ def ratio_text(value: float | None) -> str:
 
 
 def number(record: Record, key: str, form: str) -> str:
-    """A number of the record, or `-` if it has none of that name."""
+    """The number of this name in the record, or `-`."""
     return format(record.numbers[key], form) if key in record.numbers else "-"
 
 
@@ -185,19 +185,19 @@ def commands(records: list[Record], runs: dict[str, Run]) -> str:
 
 
 def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
-    """Writes with write(PATH). The file appears complete or not at all."""
+    """Calls write(PATH) such that the file appears complete or not at all."""
     scratch = file.with_name(f".{file.name}.tmp")
     try:
         write(scratch)
         scratch.replace(file)
-    except OSError as error:  # on a full disk, the error does not name the file
+    except OSError as error:  # if the disk is full, the error does not name the file
         raise OSError(error.errno, error.strerror, str(file)) from error
     finally:
         scratch.unlink(missing_ok=True)
 
 
 def run(program: Callable[[], int]) -> None:
-    """Exits with the return value of the program."""
+    """Runs the program and exits with its return value."""
     try:
         sys.exit(program())
     except KeyboardInterrupt:
@@ -205,7 +205,7 @@ def run(program: Callable[[], int]) -> None:
 
 
 def put(file: Path, text: str, check: bool) -> bool:
-    """Writes a page, or checks it. Returns whether it already matched the records."""
+    """Writes a page, or checks it. Returns whether the page already matched the records."""
     same = file.exists() and file.read_text() == text
     if check and not same:
         print(f"{file} does not match the records; run analysis/tables.py or figures.py on {file.parent}")

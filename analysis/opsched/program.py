@@ -1,4 +1,4 @@
-"""Calls the program and gives what it made as objects."""
+"""Calls the program and returns its results as objects."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Network = str | Path | Graph  # a network by name, a graph file, a graph
+Network = str | Path | Graph  # a network's name, a graph file, or a graph
 Names = str | Iterable[str]
 SOURCE = Path(__file__).resolve().parents[2]
-OUTPUT_LINE = re.compile(r"^(\S.*?)  +(\d+(?:x\d+)+)  +mean ")  # of `opsched infer`: name and shape of an output
+OUTPUT_LINE = re.compile(r"^(\S.*?)  +(\d+(?:x\d+)+)  +mean ")  # name and shape of an output of `opsched infer`
 
 
 class BadProgram(Exception):
-    """The program is not there, or refused; the message is its own."""
+    """The program was not found, or reported an error, which is the message."""
 
 
 def find_program() -> str:
-    """$OPSCHED, else the newest built in this source's build/, else `opsched` in the path. Raises BadProgram."""
+    """$OPSCHED, otherwise the newest build in this source's build/, otherwise `opsched` in the path. Raises
+    BadProgram."""
     if named := os.environ.get("OPSCHED"):
         return named
     built = sorted(SOURCE.glob("build/*/opsched"), key=lambda file: file.stat().st_mtime)
@@ -43,7 +44,7 @@ def find_program() -> str:
 
 
 def call(*words: object) -> str:
-    """What `opsched WORDS` prints. Raises BadProgram with what it says is wrong."""
+    """The output of `opsched WORDS`. Raises BadProgram with the program's error message."""
     done = subprocess.run([find_program(), *map(str, words)], capture_output=True, text=True)
     if done.returncode != 0:
         raise BadProgram(done.stderr.strip() or f"opsched {words[0]} ended with code {done.returncode}")
@@ -55,7 +56,7 @@ def _is_file(network: Network) -> bool:
 
 
 def _graph_words(network: Network, scratch: str) -> list[str]:
-    """One graph, as most commands name it."""
+    """The options that name a graph, as most commands take them."""
     if isinstance(network, Graph):
         file = Path(scratch) / f"{network.name}.json"
         network.save(file)
@@ -64,7 +65,7 @@ def _graph_words(network: Network, scratch: str) -> list[str]:
 
 
 def _options(**named: Any) -> list[str]:
-    """--NAME VALUE of each that is not None."""
+    """--NAME VALUE for each value that is not None."""
     return [word for name, value in named.items() if value is not None for word in (f"--{name}", str(value))]
 
 
@@ -76,15 +77,15 @@ def bench(networks: Network | Sequence[Network], schedulers: Names | None = None
           image: int | str | Sequence[int | str] = 0, precision: Names = "fp32", gpus: int | Sequence[int] = 1,
           device: str = "auto", profile: str | Path | None = None, out: str | Path | None = None,
           max_seconds: float | None = None) -> Records:
-    """`opsched bench`: latencies of networks (or graph files) under schedulers (default: all made for so many GPUs), measured
-    on the GPUs of this host, or replayed from `profile`. `out`: a results folder that keeps the records; without one they are
-    only returned."""
+    """Runs `opsched bench`: latencies of networks or graph files under schedulers (default: all for that number of
+    GPUs), measured on this host's GPUs, or replayed from `profile`. `out`: a results folder for the records; without
+    it they are only returned."""
     chosen = [networks] if isinstance(networks, (str, Path, Graph)) else list(networks)
     with tempfile.TemporaryDirectory() as scratch:
         files = [_graph_words(n, scratch)[1] for n in chosen if isinstance(n, Graph) or _is_file(n)]
         names = [str(n) for n in chosen if not isinstance(n, Graph) and not _is_file(n)]
         folder = Path(out) if out is not None else Path(scratch) / "records"
-        # What is kept goes into `out` alone, and a run without it measures into the default profile, as the program does.
+        # With `out`, everything is kept there. Without, the program measures into its default profile.
         call("bench", *_options(network=",".join(names) or None, graph=",".join(files) or None,
                                 scheduler=None if schedulers is None else _list(schedulers), batch=_list(batch),
                                 image=_list(image), precision=_list(precision), gpus=_list(gpus), device=device,
@@ -94,13 +95,13 @@ def bench(networks: Network | Sequence[Network], schedulers: Names | None = None
 
 def replay(profile: str | Path, networks: Network | Sequence[Network], schedulers: Names | None = None,
            **options: Any) -> Records:
-    """The same on what was measured into a results folder, with or without a GPU: `options` as of bench."""
+    """Replays what was measured into a results folder; needs no GPU. `options`: as for bench."""
     return bench(networks, schedulers, device="sim", profile=profile, **options)
 
 
 def run(network: Network, scheduler: str, **options: Any) -> Record:
-    """The latency of one network under one scheduler: `options` as of bench. Raises BadProgram with the reason where there
-    is none."""
+    """The latency of one network under one scheduler; `options` as for bench. Raises BadProgram with the reason if
+    there is none."""
     records = bench(network, scheduler, **options)
     found = [r for r in records.standing() if r.scheduler == scheduler.split(",")[0]]
     if not found or found[-1].missing:
@@ -109,7 +110,7 @@ def run(network: Network, scheduler: str, **options: Any) -> Record:
 
 
 def load_graph(network: Network, *, batch: int | None = None, image: int | str | None = None) -> Graph:
-    """A network by name, or a graph file (ours, IOS's or ONNX)."""
+    """Loads a network by name, or a graph file (ours, IOS's or ONNX)."""
     with tempfile.TemporaryDirectory() as scratch:
         return Graph.parse(call("show", *_graph_words(network, scratch), "--format", "json", *_options(batch=batch, image=image)))
 
@@ -130,13 +131,14 @@ def _scheduled(command: str, network: Network, scheduler: str | Schedule, wanted
 
 
 def find_schedule(network: Network, scheduler: str, **options: Any) -> Schedule:
-    """`opsched schedule`. `scheduler`: with its options behind it, as in "ios-both,r=2"; `options`: gpus, batch, image,
+    """Runs `opsched schedule`. `scheduler` may include options, as in "ios-both,r=2". `options`: gpus, batch, image,
     precision, device, profile."""
     return Schedule.parse(_scheduled("schedule", network, scheduler, "s.json", options))
 
 
 def trace(network: Network, scheduler: str | Schedule, **options: Any) -> Timeline:
-    """`opsched trace`: what runs when, of a schedule or of what a scheduler finds. `options`: as of find_schedule."""
+    """Runs `opsched trace`: the timeline of a schedule, or of the one that a scheduler finds. `options`: as for
+    find_schedule."""
     text = _scheduled("trace", network, scheduler, "t.json", options)
     return Timeline.parse(text)
 
@@ -144,8 +146,8 @@ def trace(network: Network, scheduler: str | Schedule, **options: Any) -> Timeli
 def infer(network: Network, inputs: NDArray[np.float32] | Mapping[str, NDArray[np.float32]] | None = None, *,
           schedule: Schedule | None = None, device: str = "cpu", precision: str = "fp32",
           batch: int | None = None) -> dict[str, NDArray[np.float32]]:
-    """`opsched infer`: outputs by name, of batch x channels x height x width. `inputs`: the only one, or by name; None:
-    random values."""
+    """Runs `opsched infer`. Returns outputs by name, each batch x channels x height x width. `inputs`: the only input,
+    inputs by name, or None for random values."""
     import numpy as np
 
     given = inputs if isinstance(inputs, Mapping) or inputs is None else {"": inputs}

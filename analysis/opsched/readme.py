@@ -26,7 +26,7 @@ def found_in(records: Records) -> Found:
 
 
 def comparison_table(found: Found) -> str:
-    """A line a network; in fp16 the latencies, too."""
+    """One row per network; in fp16 with latencies."""
     rows = []
     for network in distinct(n for n, _ in found):
         half = found[network, "fp16"]
@@ -49,7 +49,7 @@ def draw(found: Found, devices: list[str]) -> Any:
 
 
 def split_gains(folder: Path) -> list[float]:
-    """At image 2048, by network and precision: the fastest on one GPU over the fastest on four."""
+    """Speed-up of four GPUs over one at image size 2048 by network and precision, each with its fastest schedule."""
     found = Records.read(folder).select(quantity="latency", software="opsched", image=2048, labels={}, options={})
     measured = [r for r in found if r.provenance is Provenance.measured]
     return [fastest(r for r in there if r.gpus == 1).value / fastest(r for r in there if r.gpus == 4).value

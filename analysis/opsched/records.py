@@ -1,5 +1,5 @@
-"""Records: the one form in which numbers are kept. docs/records.md describes the file, experiments/records/ reads and
-writes the same in C++."""
+"""Records: the only form in which numbers are stored. docs/records.md describes the file; experiments/records/ reads
+and writes the same format in C++."""
 
 import fcntl
 import json
@@ -17,16 +17,16 @@ Texts = dict[str, str]
 
 
 class BadRecords(Exception):
-    """A file, line or record that is not what it should be; the message names it."""
+    """An invalid file, line or record; the message names it."""
 
 
 class Provenance(Enum):
-    """Where a number comes from, the strongest first; as core/provenance.hpp."""
+    """The origin of a number, strongest first, as in core/provenance.hpp."""
 
     measured = "measured"
-    recorded = "recorded"  # put together from latencies that were measured earlier
+    recorded = "recorded"  # composed of latencies measured earlier
     simulated = "simulated"
-    synthetic = "synthetic"  # of made-up costs
+    synthetic = "synthetic"  # from synthetic costs
     exact = "exact"  # counted
 
     def may_replace(self, old: "Provenance") -> bool:
@@ -38,7 +38,7 @@ class Provenance(Enum):
 
 @dataclass(frozen=True)
 class Spread:
-    """Of the samples behind a value, in its unit; 0: not known."""
+    """Statistics of the samples behind a value, in its unit; 0 if unknown."""
 
     p90: float = 0
     p99: float = 0
@@ -51,7 +51,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Clocks:
-    """The lowest seen while measuring; 0: not known."""
+    """Lowest clocks during the measurement; 0 if unknown."""
 
     sm_mhz: int = 0
     memory_mhz: int = 0
@@ -60,7 +60,7 @@ class Clocks:
 
 @dataclass(frozen=True)
 class Run:
-    """Where, with what and by which command records were made."""
+    """Where, with which versions and by which command records were made."""
 
     id: str = ""
     device: str = ""
@@ -83,15 +83,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Record:
-    """A number, or several that belong together. Names and meaning of the fields: docs/records.md."""
+    """A number, or several that belong together. docs/records.md describes the fields."""
 
     network: str = ""
-    file: str = ""  # of a graph that is no network by name
+    file: str = ""  # for graphs other than built-in networks
     software: str = "opsched"
     scheduler: str = ""
     options: Texts = field(default_factory=dict)
     batch: int = 1
-    image: int | str = 0  # "480x640", height first, where it is not square
+    image: int | str = 0  # "480x640", height first, if not square
     precision: str = "fp32"
     gpus: int = 1
     quantity: str = "latency"
@@ -119,13 +119,14 @@ class Record:
         return f"{software}{self.network}/{self.scheduler}{options}/batch:{self.batch}{image}/{self.precision}/gpus:{self.gpus}"
 
     def key(self) -> str:
-        """Of several records of one key one stands."""
+        """Of several records with the same key, one is valid."""
         quantity = "" if self.quantity == "latency" else f"#{self.quantity}"
         labels = ",".join(f"{k}={v}" for k, v in sorted(self.labels.items()))
         return self.case() + quantity + (f"{{{labels}}}" if labels else "")
 
     def is_like(self, **conditions: Any) -> bool:
-        """Each condition is a field of this class, else (and `run`) a label; a tuple or list: any of these."""
+        """Compares each condition with a field of this class, or else (including `run`) with a label. A tuple or list
+        matches any of its values."""
         for name, wanted in conditions.items():
             found = getattr(self, name) if name in _FIELDS and name != "run" else self.labels.get(name)
             if found not in wanted if isinstance(wanted, (tuple, list)) else found != wanted:
@@ -137,7 +138,7 @@ _FIELDS = {f.name: f for f in fields(Record)}
 
 
 def pixels(image: int | str) -> tuple[int, ...]:
-    """Height and width, to sort by."""
+    """Height and width, as a sort key."""
     sides = tuple(int(side) for side in str(image).split("x"))
     return sides if len(sides) == 2 else sides * 2
 
@@ -151,7 +152,7 @@ def _small(thing: Spread | Clocks | Run) -> dict[str, Any]:
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
-    """What differs from what its absence means, in the order of the fields."""
+    """The fields that differ from their default, in order."""
     values = [record.value or 0, *record.numbers.values(), *(v for column in record.series.values() for v in column)]
     if not all(math.isfinite(v) for v in values):
         raise BadRecords(f"the record {record.key()} holds a number that is not finite")
@@ -174,20 +175,20 @@ def record_from_json(data: dict[str, Any]) -> Record:
 
 
 class Records:
-    """What the records.jsonl of a folder holds, as it stands."""
+    """The contents of a folder's records.jsonl."""
 
     def __init__(self) -> None:
         self.all: list[Record] = []
         self.runs: dict[str, Run] = {}
         self.ended: set[str] = set()
-        self.schedules: dict[str, tuple[str, str]] = {}  # fingerprint: (fingerprint of the graph, text)
+        self.schedules: dict[str, tuple[str, str]] = {}  # fingerprint -> (fingerprint of the graph, text)
         self.kernels: dict[str, Texts] = {}
         self.warnings: list[str] = []
         self._stands: dict[str, Record] = {}
 
     @staticmethod
     def read(folder: Path) -> "Records":
-        """No file: no records. A line that cannot be read is left out, with a warning on standard error."""
+        """Reads a folder. No file means no records. Unreadable lines are skipped with a warning on standard error."""
         file, records = Path(folder) / "records.jsonl", Records()
         if not file.exists() or not (text := file.read_bytes().decode(errors="replace")):
             return records
@@ -200,7 +201,7 @@ class Records:
             raise BadRecords(f"'{file}' is not a records file of this version")
         for number, line in enumerate(lines, 2):
             if not line and number == len(lines) + 1:
-                break  # behind the last newline
+                break  # after the last newline
             try:
                 records._add_line(json.loads(line))
             except (BadRecords, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -238,14 +239,14 @@ class Records:
             self._stands[record.key()] = record
 
     def standing(self) -> list[Record]:
-        """Of each key the record that stands, in the order in which the keys came."""
+        """The valid record of each key, in order of first appearance."""
         return list(self._stands.values())
 
     def find(self, key: str) -> Record | None:
         return self._stands.get(key)
 
     def select(self, **conditions: Any) -> list[Record]:
-        """Those that stand and have a value (or numbers or series): Record.is_like."""
+        """The valid records that have a value (or numbers or series) and match the conditions of Record.is_like."""
         return [r for r in self._stands.values() if not r.missing and r.is_like(**conditions)]
 
     def run_of(self, record: Record) -> Run:
@@ -253,8 +254,8 @@ class Records:
 
 
 def comparable(a: Run, b: Run) -> bool:
-    """May stand in one comparison without a mark: same kind of device and version of our kernels. Other software has no
-    kernels of ours, and what was not measured has no device."""
+    """Whether records of two runs can be compared without a mark: the same type of device and the same version of our
+    kernels. Other software does not use our kernels, and unmeasured values have no device."""
     if not a.device or not b.device:
         return True
     return a.device == b.device and (not a.kernels or not b.kernels or a.kernels == b.kernels)
@@ -267,15 +268,15 @@ def fnv1a(text: str, state: int = 14695981039346656037) -> int:
 
 
 class RecordFile:
-    """FOLDER/records.jsonl, open for one process at a time; lines are appended and never changed. A run that did not end
-    goes on where it stopped when the same command runs on the same device and versions. Records are of `run`, or of
-    another run that is named with them: a baseline's."""
+    """FOLDER/records.jsonl, open for one process at a time. Lines are only appended, never changed. An interrupted run
+    is continued when the same command runs on the same device and versions. Records belong to `run`, unless add() is
+    given another one, such as a baseline's."""
 
     def __init__(self, folder: Path, run: Run, fresh: bool = False) -> None:
         self.path = Path(folder) / "records.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._lock()
-        os.ftruncate(self._file, self.path.read_bytes().rfind(b"\n") + 1)  # what a writer that was stopped left unfinished
+        os.ftruncate(self._file, self.path.read_bytes().rfind(b"\n") + 1)  # an unfinished line of an interrupted writer
         self.records, self.run, self._fresh = Records.read(folder), run, fresh
         self._begun: list[Run] = []
         for there in (self.records.run_of(r) for r in self.records.select(software="opsched")
@@ -294,7 +295,7 @@ class RecordFile:
         os.close(self._file)
 
     def _lock(self) -> int:
-        """The lock of core/cost/profile/journal.cpp; again if the file went away in between."""
+        """Takes the same lock as core/cost/profile/journal.cpp. Tries again if the file was replaced in between."""
         while True:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             try:
@@ -314,11 +315,11 @@ class RecordFile:
             if os.write(self._file, text) != len(text):
                 raise OSError(28, "no space left", str(self.path))
         except OSError:
-            os.ftruncate(self._file, size)  # leaves whole lines behind
+            os.ftruncate(self._file, size)  # removes the partial line
             raise
 
     def _continue(self, run: Run) -> Run | None:
-        """The same work, begun by this process or left unfinished by one before."""
+        """A run with the same work, begun by this process or left unfinished by an earlier one."""
         for begun in self._begun:
             if begun.same_work(run):
                 return begun
@@ -340,7 +341,8 @@ class RecordFile:
         return self._begun[-1]
 
     def add(self, record: Record, run: Run | None = None) -> bool:
-        """Keeps a record. False: a stronger one stands, or one that says the same unmeasured thing."""
+        """Adds a record. Returns False if a stronger record exists, or one with the same content that was not measured
+        either."""
         if not self.records.would_stand(record):
             return False
         old = self.records.find(record.key())

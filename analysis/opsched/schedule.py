@@ -1,4 +1,4 @@
-"""A schedule: what runs on which stream of which GPU, in which order."""
+"""A schedule: which operators run on which stream of which GPU, in which order."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ FORMAT = {"format": "opsched schedule", "version": 1}
 
 
 class BadSchedule(Exception):
-    """A file that is no schedule; the message names it."""
+    """Not a schedule file; the message names it."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Operators between two barriers; in dataflow mode only an order."""
+    """Operators between two barriers. In dataflow mode, stages only define an order."""
 
-    strategy: str  # "concurrent", or "merge": its convolutions become one
-    groups: tuple[tuple[str, ...], ...]  # group g runs on stream g, its operators one after another
+    strategy: str  # "concurrent", or "merge": its convolutions run as one
+    groups: tuple[tuple[str, ...], ...]  # group g runs on stream g, one operator after another
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """As a schedule file has it (core/schedule/schedule_json.hpp)."""
+    """The contents of a schedule file (core/schedule/schedule_json.hpp)."""
 
     graph: str  # name of the graph it was made for
     scheduler: str
     mode: str  # "barrier", "dataflow"
     devices: tuple[tuple[Stage, ...], ...]
-    text: str  # the file: the program reads it again
+    text: str  # the file, which the program can read again
 
     @staticmethod
     def parse(text: str) -> Schedule:
@@ -59,19 +59,19 @@ class Schedule:
         Path(file).write_text(self.text)
 
     def operators(self) -> list[str]:
-        """Device by device, stage by stage, group by group."""
+        """Operators by device, stage and group."""
         return [op for device in self.devices for stage in device for group in stage.groups for op in group]
 
     def stages(self) -> int:
-        """On all devices."""
+        """Number of stages on all devices."""
         return sum(map(len, self.devices))
 
     def streams(self) -> int:
-        """On all devices: of each as many as its largest stage has groups."""
+        """Number of streams on all devices: on each, the groups of its largest stage."""
         return sum(max((len(stage.groups) for stage in device), default=0) for device in self.devices)
 
     def frame(self) -> pd.DataFrame:
-        """A row an operator: where it stands."""
+        """One row per operator, with its place."""
         import pandas as pd
 
         return pd.DataFrame([{"operator": op, "device": d, "stage": s, "stream": g, "position": i, "strategy": stage.strategy}

@@ -11,7 +11,7 @@ def size_of(record: Record) -> str:
 
 
 def gains(found: list[Record], marks: Marks) -> str:
-    """The fastest schedule on several GPUs compared with the fastest on one, in the same folder."""
+    """The fastest schedules on several GPUs and on one, from the same folder."""
     rows, slower = [], []
     for (network, _, precision, _), same in sorted(grouped(found, lambda r: (r.network, pixels(r.image), r.precision, r.batch)).items()):
         by_gpus = {gpus: fastest(there) for gpus, there in sorted(grouped(same, lambda r: r.gpus).items())}
@@ -36,7 +36,7 @@ def off(record: Record) -> float:
 
 
 def predicted(found: list[Record], marks: Marks) -> str:
-    """Makespans predicted and measured, and the amount of data transferred."""
+    """Predicted and measured makespans, and the amount of data transferred."""
     known = [r for r in found if r.gpus > 1 and "predicted_ms" in r.numbers and r.provenance is Provenance.measured]
     if not known:
         return ""

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from opsched.page import commands, distinct, grouped, table
 from opsched.records import Record, Records
 
-# By the text "measure" of a study: the name of its quantity, and the number of decimals.
+# By the text "measure" of a study: its quantity, and the number of decimals.
 MEASURES = {
     "makespan": ("makespan, ms", 2),
     "share": ("makespan / sequential", 4),
     "gap": ("above the optimum, %", 2),
     "time": ("processor time to schedule, ms", 2),
 }
-# Student's t, two-sided 95%, by degrees of freedom.
+# Two-sided 95% quantiles of Student's t, by degrees of freedom.
 STUDENT = [0, 12.7062, 4.30265, 3.18245, 2.77645, 2.57058, 2.44691, 2.36462, 2.30600, 2.26216, 2.22814, 2.20099, 2.17881]
 
 
 def student(freedom: int) -> float:
-    """Beyond the table, an expansion around the normal distribution, accurate to 1e-5 there."""
+    """Beyond the table: an expansion around the normal distribution, accurate to 1e-5 there."""
     if freedom < len(STUDENT):
         return STUDENT[freedom]
     z = 1.959963985
@@ -40,7 +40,7 @@ def x_of(record: Record) -> float:
 
 
 def algorithm_of(record: Record) -> str:
-    """The scheduler with its options: "heft split=rows"."""
+    """The scheduler with its options, as in "heft split=rows"."""
     return " ".join([record.scheduler, *(f"{k}={v}" for k, v in sorted(record.options.items()))])
 
 

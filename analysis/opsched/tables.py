@@ -1,6 +1,6 @@
-"""Generates README.md of results folders from their records, so that no number there is typed by hand.
+"""Writes README.md of results folders from their records, so that no number in it is typed by hand.
 
-  python3 analysis/tables.py results results/*          writes README.md of each folder, and an overview for results itself
+  python3 analysis/tables.py results results/*          writes README.md of each folder, and the overview
   python3 analysis/tables.py --check results/h200       exits with 1 if README.md does not match the records
 """
 
@@ -17,7 +17,7 @@ ABLATIONS = ["pruning", "strategies", "enumerations", "measuring", "barriers"]
 
 
 def schedules(found: list[Record], marks: Marks) -> str:
-    """One table for each batch, image size and device count: latency in ms by network and scheduler."""
+    """One table per batch size, image size and number of GPUs: latency in ms by network and scheduler."""
     base = {(r.network, r.image, r.batch, r.precision): r for r in found if r.scheduler == "sequential" and r.gpus == 1}
     text = ""
     for (gpus, _, batch), chosen in sorted(grouped(found, lambda r: (r.gpus, pixels(r.image), r.batch)).items()):
@@ -36,7 +36,7 @@ def schedules(found: list[Record], marks: Marks) -> str:
 
 
 def searches(found: list[Record], runs: dict[str, Run]) -> str:
-    """Search times including measurements, in the order in which the searches ran."""
+    """Search times including measurements, in the order of the searches."""
     searched = [r for r in found if r.is_like(scheduler=SEARCHES, batch=1, image=0, gpus=1)]
     timed = [r for r in searched if "search_seconds" in r.numbers and r.provenance is Provenance.measured]
     rows = []

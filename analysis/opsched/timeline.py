@@ -1,4 +1,4 @@
-"""What runs when: a timeline, as `opsched trace -o` writes it (docs/traces.md)."""
+"""A timeline of a run, as written by `opsched trace -o` (docs/traces.md)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class BadTimeline(Exception):
-    """A file that is no trace of opsched; the message names it."""
+    """Not a trace of opsched; the message names the file."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """A bar of the timeline: an operator (or its kernel, where it was measured), a transfer, or a stage. Times are in
-    ms from the start of the run; what is not known is empty, -1 or 0."""
+    """A bar of the timeline: an operator (or its kernel, if measured), a transfer, or a stage. Times are in ms from the
+    start of the run. Unknown values are empty, -1 or 0."""
 
     name: str
     category: str  # "operator", "transfer", "stage"
@@ -29,17 +29,17 @@ class Event:
     row: str  # "stream 0", "stages", "from device 1"
     start: float
     end: float
-    stage: int = -1  # of its device
+    stage: int = -1  # number of the stage on its device
     kind: str = ""  # "conv2d", "merge of 3", ...
     layers: str = ""
     shape: str = ""  # "32x56x56 -> 64x56x56": channels, height, width of one image
     solo_ms: float = 0
-    inputs: tuple[str, ...] = ()  # names of the events that make what it reads
-    waited_for: str = ""  # the event that ended last of those it had to wait for
+    inputs: tuple[str, ...] = ()  # names of the events that produce its inputs
+    waited_for: str = ""  # the last to end of the events that it had to wait for
     why: str = ""  # "input", "stream", "barrier"
-    gap_ms: float = 0  # from that end to its start
-    critical: bool = False  # on the path of such waits that ends last
-    estimated: bool = False  # start and end are an estimate inside a stage
+    gap_ms: float = 0  # from the end of that event to the start of this one
+    critical: bool = False  # on the critical path: the chain of such waits that ends last
+    estimated: bool = False  # start and end are estimates within the stage
     kernel: str = ""
 
     @property
@@ -62,12 +62,12 @@ class Timeline:
 
     graph: str
     scheduler: str
-    mode: str  # "barrier", "dataflow"
+    mode: str  # "barrier" or "dataflow"
     batch: int
-    precision: str  # "fp16"; empty: unknown
-    source: str  # where the times come from
+    precision: str  # such as "fp16"; empty: unknown
+    source: str  # the origin of the times
     makespan_ms: float
-    rows: tuple[tuple[int, str], ...]  # device and name, from the top
+    rows: tuple[tuple[int, str], ...]  # device and name, from top to bottom
     events: tuple[Event, ...]
 
     @staticmethod
@@ -99,26 +99,26 @@ class Timeline:
         return [e for e in self.events if e.category == "operator"]
 
     def critical_path(self) -> list[Event]:
-        """From the first event to the end of the run, each waiting for the one before it."""
+        """The events of the critical path, from the first to the last, each waiting for the one before it."""
         return sorted((e for e in self.events if e.critical), key=lambda e: (e.start, e.end))
 
     def frame(self) -> pd.DataFrame:
-        """A row an event."""
+        """One row per event."""
         import pandas as pd
 
         return pd.DataFrame([{**asdict(e), "ms": e.ms} for e in self.events])
 
     def kinds(self) -> list[str]:
-        """Of events, those that take the most time first."""
+        """Kinds of events, those with the largest total time first."""
         time: dict[str, float] = {}
         for e in self.events:
             time[kind_of(e)] = time.get(kind_of(e), 0) + e.ms
         return sorted(time, key=lambda kind: -time[kind])
 
     def plot(self, ax: Any = None, *, kinds: Sequence[str] | None = None, until_ms: float | None = None) -> Any:
-        """Draws bars coloured by kind, the critical path with bold edges, into `ax` (default: a new picture), and gives the
-        axes. `kinds`: whose colours are dealt out, in this order (default: this timeline's); `until_ms`: where the axis
-        ends."""
+        """Draws bars coloured by kind into `ax` (default: a new picture), with bold edges on the critical path, and
+        returns the axes. `kinds`: the order in which colours are assigned (default: this timeline's kinds).
+        `until_ms`: end of the axis."""
         if ax is None:
             _, (ax,) = charts.axes(width=12, height=0.9 + 0.32 * len(self.rows))
         colours = colours_of(kinds or self.kinds())
@@ -136,14 +136,14 @@ class Timeline:
 
 
 def kind_of(event: Event) -> str:
-    """For colours: all merges are of one kind."""
+    """The kind that determines the colour: all merges count as one kind."""
     if event.category != "operator":
         return event.category
     return "merge" if event.kind.startswith("merge") else event.kind or "other"
 
 
 def colours_of(kinds: Sequence[str]) -> dict[str, str]:
-    """Okabe and Ito's, in the order of the kinds; stages and transfers have theirs."""
+    """Colours of Okabe and Ito in the order of the kinds; stages and transfers have fixed ones."""
     own = {"stage": style.STAGE, "transfer": style.TRANSFER, "other": style.OTHER}
     free = iter(c for c in style.COLORS if c not in ("#000000", style.TRANSFER))
     return {kind: own.get(kind) or next(free, style.OTHER) for kind in kinds}
@@ -157,7 +157,7 @@ def _legend(colours: dict[str, str]) -> list[Any]:
 
 
 def plot_beside(a: Timeline, b: Timeline) -> Any:
-    """Two timelines one above the other, on the same axis and in the same colours; gives the picture."""
+    """Draws two timelines one above the other, with the same axis and colours; returns the picture."""
     rows = len(a.rows) + len(b.rows)
     picture, parts = charts.axes(1, 2, width=12, height=1.8 + 0.32 * rows,
                                  gridspec_kw={"height_ratios": [len(a.rows), len(b.rows)]})
@@ -169,10 +169,10 @@ def plot_beside(a: Timeline, b: Timeline) -> Any:
 
 @dataclass(frozen=True)
 class PathTime:
-    """What the time of a critical path goes to, ms; together the end of the last event."""
+    """How a critical path spends its time, in ms. The parts add up to the end of its last event."""
 
-    alone: float  # operators on it, as long as they take alone
-    company: float  # how much longer they take beside others; negative: less than alone, where the start costs less
+    alone: float  # solo latencies of its operators
+    company: float  # additional time because others run in parallel; may be negative
     transfers: float
     gaps: float  # nothing on the path runs
 

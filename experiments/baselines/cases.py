@@ -1,4 +1,4 @@
-"""What is measured, and what is known of it: records of OUT/records.jsonl."""
+"""The cases that are measured, and their records in OUT/records.jsonl."""
 
 import dataclasses
 import pathlib
@@ -13,15 +13,15 @@ from opsched.records import Clocks, Provenance, Record, RecordFile, Run, Spread 
 from protocols import labels_of  # noqa: E402
 
 Entry = dict[str, Any]
-IDLE = 1  # the bit of the reasons for lower clocks that says: nothing runs
+IDLE = 1  # the bit for "idle" in the reasons for lower clocks
 
 
-# PyTorch's modes: another name, and where tensors lie unless "-nchw" or "-nhwc" (LAYOUTS) behind a mode says it.
+# Modes of PyTorch: other names, and the default layout, unless "-nchw" or "-nhwc" (LAYOUTS) follows the mode.
 ALIASES = {"graph": "sequential", "opara": "dataflow"}
 USUAL_LAYOUT = {"fp32": "-nchw", "tf32": "-nchw", "fp16": "-nhwc"}
 
 
-# Behind a way of PyTorch, each after a "+": what it changes. All but limit0 are of what torch.compile compiles.
+# Options of a mode of PyTorch, each after a "+". All except limit0 only work with torch.compile.
 OPTIONS = {
     "limit0": "cuDNN tries every plan",
     "layout": "layout_optimization on",
@@ -43,7 +43,8 @@ def options_of(mode: str) -> list[str]:
 
 
 def known_mode(mode: str) -> str:
-    """The mode without aliases, its options in the order of OPTIONS. ValueError for options that do not go with it."""
+    """The mode without aliases, with its options in the order of OPTIONS. ValueError for options that do not go with
+    it."""
     way, base, options = way_of(mode), base_of(mode), options_of(mode)
     if unknown := [o for o in options if o not in OPTIONS]:
         raise ValueError(f"unknown option {', '.join(unknown)} of mode {mode}; there are: {', '.join(OPTIONS)}")
@@ -55,24 +56,25 @@ def known_mode(mode: str) -> str:
 
 
 def without_limit(mode: str) -> bool:
-    """Needs a process of its own: cuDNN keeps the plans that it chose, by whatever limit, as long as the process runs."""
+    """Whether cuDNN tries every plan. Such modes need a process of their own, because cuDNN keeps its chosen plans,
+    found with or without a limit, as long as the process runs."""
     return "limit0" in options_of(mode)
 
 
 class Wrong(Exception):
-    """Something that the user can put right."""
+    """An error that the user can fix."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
     network: str
     batch: int
-    image: int | str  # as in records; 0: the network's own
+    image: int | str  # as in records; 0: the network's default
     precision: str
-    file: str = ""  # a graph file; else a network by name
+    file: str = ""  # a graph file; otherwise a built-in network
 
     def given(self, option: str) -> list[str]:
-        """How a command of ours is told of it."""
+        """The options that tell opsched about it."""
         return ["--graph", self.file] if self.file else [*([option] if option else []), self.network]
 
     def __str__(self) -> str:
@@ -86,7 +88,7 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Ways to run one software that are measured by one process."""
+    """Modes of one software that one process measures."""
 
     case: Case
     software: str
@@ -94,12 +96,12 @@ class Task:
 
 
 def cudnn_version(number: int | str | None) -> str:
-    """91900: 9.19.0"""
+    """Such as 9.19.0 for 91900."""
     return f"{int(number) // 10000}.{int(number) % 10000 // 100}.{int(number) % 100}" if number else ""
 
 
 def run_of(entry: Entry, command: str) -> Run:
-    """Where and with what versions other software ran, by its own account."""
+    """Where and with which versions other software ran, as reported by itself."""
     versions = dict(entry.get("versions", {}))
     cuda, cudnn = versions.pop("cuda", None) or "", cudnn_version(versions.pop("cudnn", None))
     return Run(device=entry["device"], cuda=cuda, cudnn=cudnn, software={k: str(v) for k, v in versions.items()}, command=command)
@@ -113,7 +115,7 @@ def clocks_of(entry: Entry) -> Clocks:
 
 
 def record_of(task: Task, mode: str, entry: Entry) -> Record:
-    """One way to run, as its process answered: a latency, or why there is none."""
+    """One mode, as reported by its process: a latency, or the reason for having none."""
     latency = entry["latency"][mode]
     if "median" not in latency:
         return task.case.record(task.software, mode, missing=why_not(latency))
@@ -133,7 +135,7 @@ def value_of(found: Entry) -> dict[str, Any]:
 
 
 def protocol_records(task: Task, mode: str, entry: Entry) -> list[Record]:
-    """What the protocols that were asked for gave; what has no latency has none of them."""
+    """The results of the requested protocols; none if there is no latency."""
     records = []
     for protocol, found in entry["latency"][mode].get("protocols", {}).items():
         key: dict[str, Any] = {"quantity": "protocol", "labels": labels_of(protocol)}
@@ -147,7 +149,8 @@ def protocol_records(task: Task, mode: str, entry: Entry) -> list[Record]:
 
 
 def is_wanted(file: RecordFile, case: Case, software: str, mode: str, protocols: list[str], retry: bool) -> bool:
-    """Not measured yet (or not compared with ours, or not by these protocols), absent, or failed and to be tried again."""
+    """Whether to measure: not measured yet (or not compared with ours, or not with these protocols), absent, or failed
+    and to be retried."""
     known = file.records.find(case.record(software, mode).key())
     if known is None or known.missing.startswith("absent"):
         return True

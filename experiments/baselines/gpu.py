@@ -1,4 +1,4 @@
-"""What nvidia-smi and NVML say of the GPU that this process sees first."""
+"""Queries nvidia-smi and NVML about the first GPU that this process sees."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def ask(fields: str) -> list[str]:
-    """The fields' values; OSError or subprocess.SubprocessError where there is no answer."""
+    """The values of the fields; OSError or subprocess.SubprocessError if there is no answer."""
     seen = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0] or "0"
     query = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits", "-i", seen]
     answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
@@ -30,11 +30,11 @@ def clocks() -> dict[str, Any]:
 
 
 class NoEnergy(Exception):
-    """Why energy cannot be read."""
+    """The reason why energy cannot be read."""
 
 
 class EnergyMeter:
-    """The driver's counter of the energy that the whole GPU has taken, from NVML."""
+    """The driver's energy counter of the whole GPU, from NVML."""
 
     def __init__(self) -> None:
         try:
@@ -52,7 +52,7 @@ class EnergyMeter:
             raise NoEnergy(f"energy cannot be read: {function} answers {code}")
 
     def millijoules(self) -> int:
-        """Counted from some moment in the past; updated some times a second."""
+        """Energy since some moment in the past; updated several times a second."""
         energy = ctypes.c_ulonglong()
         self._call("nvmlDeviceGetTotalEnergyConsumption", self.device, ctypes.byref(energy))
         return energy.value

@@ -21,7 +21,7 @@ class Operator:
     layers: list  # as in the file
     output: tuple  # channels, height, width
     preds: list
-    multiplied: bool = False  # terms, instead of concatenated
+    multiplied: bool = False  # terms are multiplied instead of concatenated
 
     @property
     def is_input(self):

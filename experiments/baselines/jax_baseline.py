@@ -4,7 +4,7 @@
   opsched infer NET --batch 1 --image I --save-weights w.bin -o y.bin
   python3 jax_baseline.py NET.json --precision fp32 --weights w.bin --expected y.bin
 
-Prints one JSON object as torch_baseline.py does, with the one mode "xla". fp16 is NHWC, as XLA prefers it.
+Prints one JSON object like torch_baseline.py, with "xla" as the only mode. fp16 uses NHWC, which XLA prefers.
 """
 
 import time
@@ -34,7 +34,7 @@ class Network:
         self.layout = ("NHWC", "HWIO", "NHWC") if channels_last else ("NCHW", "OIHW", "NCHW")
 
     def spatial(self, pair: Any, other: Any) -> tuple[Any, ...]:
-        """One entry an axis: `pair` for height and width."""
+        """One entry per axis: `pair` for height and width."""
         return (other, *pair, other) if self.axis == 3 else (other, other, *pair)
 
     def gather(self, op: Operator, values: dict[int, Any]) -> Any:
@@ -88,7 +88,7 @@ class Network:
 
 
 def timed(run: Callable[[], Any], budget: Budget) -> dict[str, Any]:
-    """In bursts, so that the host's launches hide behind the runs before; JAX has no device events to offer."""
+    """Timed in bursts, so that the host's launches overlap with earlier runs; JAX has no device events."""
     def burst_of(count: int) -> None:
         for _ in range(count - 1):
             run()
@@ -149,7 +149,7 @@ def answer(request: dict[str, Any], budget: Budget) -> dict[str, Any]:
     graph = load_graph(request["graph"])
     try:
         latency = measure(graph, request, budget)
-    except Exception as error:  # whatever a framework throws is its result
+    except Exception as error:  # any exception of the framework is its result
         latency = {"what": WHAT, "failed": words_of(error)}
     jax.clear_caches()
     return {"software": "jax", "graph": graph.name, "batch": graph.batch, "precision": request["precision"],

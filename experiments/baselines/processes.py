@@ -1,4 +1,5 @@
-"""The baselines' processes, as run_baselines.py sees them: a request at a time, an answer or the reason why there is none."""
+"""The baselines' processes as seen by run_baselines.py: one request at a time, with an answer or the reason for having
+none."""
 
 import contextlib
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 
 class Died(Exception):
-    """A baseline's process that crashed or took too long; the words say which."""
+    """A baseline's process crashed or took too long, as the message says."""
 
 
 def last_words(text: str) -> str:
@@ -21,7 +22,7 @@ def last_words(text: str) -> str:
 
 
 class Process:
-    """Started with the first request, and again after it died. Its helpers end with it."""
+    """Starts with the first request, and again after it died. Its child processes end with it."""
 
     def __init__(self, command: list[str], environment: dict[str, str] | None = None) -> None:
         self.command, self.environment = command, {**os.environ, **(environment or {})}
@@ -36,14 +37,14 @@ class Process:
     def send(self, request: dict[str, Any]) -> None:
         if self.child is None:
             self._start()
-        with contextlib.suppress(BrokenPipeError):  # receive() says why
+        with contextlib.suppress(BrokenPipeError):  # receive() reports the reason
             self.child.stdin.write(json.dumps(request).encode() + b"\n")
             self.child.stdin.flush()
 
     def receive(self, deadline: float) -> dict[str, Any]:
-        """The answer; `deadline` is one of time.monotonic(). Throws Died; the process has ended then."""
+        """Returns the answer. `deadline` is a time of time.monotonic(). Throws Died, and then the process has ended."""
         while b"\n" not in self.unread:
-            left = max(0.0, deadline - time.monotonic())  # what lies there already is read even when it is late
+            left = max(0.0, deadline - time.monotonic())  # also reads an answer that is there already
             if not select.select([self.child.stdout], [], [], left)[0]:
                 self.end()
                 raise Died("took longer than it may (--timeout)")

@@ -1,5 +1,5 @@
-"""How repeated runs of a baseline are measured beside their bursts: the protocols of `opsched bench --measure`
-(docs/measuring.md), by the same names and with as many samples."""
+"""How repeated runs of a baseline are measured in addition to bursts: the protocols of `opsched bench --measure`
+(docs/measuring.md), with the same names and numbers of samples."""
 
 import argparse
 import time
@@ -11,20 +11,20 @@ from timing import seconds_of, summary
 
 SAMPLES = {"replays": 1000, "lone": 200, "cold": 200, "rotating": 200, "in-flight": 20, "energy": 5}
 MOST_IN_FLIGHT = 64
-ENERGY_SECONDS = 1.0  # a sample: several updates of the driver's counter
+ENERGY_SECONDS = 1.0  # seconds per sample, for several updates of the driver's counter
 
 
 class Cannot(Exception):
-    """Why a baseline cannot be measured by a protocol."""
+    """The reason why a baseline cannot be measured with a protocol."""
 
 
 def name_of(protocol: str) -> str:
-    """"in-flight" of "in-flight=2"."""
+    """Such as "in-flight" for "in-flight=2"."""
     return protocol.split("=")[0]
 
 
 def in_flight_of(protocol: str) -> int:
-    """Runs at once; 1 but for in-flight=N."""
+    """Number of concurrent runs; 1 except for in-flight=N."""
     return int(protocol.split("=")[1]) if "=" in protocol else 1
 
 
@@ -37,13 +37,13 @@ def unit_of(protocol: str) -> str:
 
 
 def labels_of(protocol: str) -> dict[str, str]:
-    """Of its record."""
+    """The labels of its record."""
     labels = {"protocol": name_of(protocol)}
     return labels | ({"in_flight": str(in_flight_of(protocol))} if "=" in protocol else {})
 
 
 def known_protocol(text: str) -> str:
-    """The protocol. ValueError for one that there is not."""
+    """Checks the name of a protocol and returns it. ValueError for an unknown one."""
     name, equals, number = text.partition("=")
     if name not in SAMPLES or (equals and name != "in-flight"):
         known = ", ".join(p + ("=N" if p == "in-flight" else "") for p in SAMPLES)
@@ -54,7 +54,7 @@ def known_protocol(text: str) -> str:
 
 
 def protocols_of(text: str) -> list[str]:
-    """Of an option. ArgumentTypeError for unknown ones."""
+    """The protocols of an option. ArgumentTypeError for unknown ones."""
     try:
         return [known_protocol(word) for word in text.split(",") if word]
     except ValueError as error:
@@ -62,12 +62,12 @@ def protocols_of(text: str) -> list[str]:
 
 
 def sample_lone(run: Callable[[], Any], count: int) -> list[float]:
-    """Milliseconds on the host's clock; `run` returns when its result is there."""
+    """Milliseconds by the host's clock. `run` returns when its result is there."""
     return [1e3 * seconds_of(run) for _ in range(count)]
 
 
 def sample_energy(burst: Callable[[], int], count: int) -> list[float]:
-    """mJ a run of the whole GPU; `burst` returns how many runs it has finished."""
+    """mJ per run, for the whole GPU. `burst` returns the number of runs that it has finished."""
     meter = gpu.EnergyMeter()
     samples = []
     for _ in range(count):
@@ -79,7 +79,7 @@ def sample_energy(burst: Callable[[], int], count: int) -> list[float]:
 
 
 def measured(protocols: list[str], sample: Callable[[str], list[float]]) -> dict[str, Any]:
-    """By each protocol a summary, or why there is none."""
+    """A summary for each protocol, or the reason for having none."""
     entries: dict[str, Any] = {}
     for protocol in protocols:
         try:

@@ -1,5 +1,4 @@
-"""The weights, input and output that `opsched infer` computes with, as arrays of NumPy (or of PyTorch,
-where there is no NumPy)."""
+"""The weights, input and output of `opsched infer`, as arrays of NumPy, or of PyTorch if there is no NumPy."""
 
 import dataclasses
 import functools
@@ -15,22 +14,22 @@ except ImportError:
     numpy = None
     import torch
 
-# Largest relative error of the output that rounding and other algorithms (Winograd) explain.
+# The largest relative output error that rounding and other algorithms (Winograd) explain.
 TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 5e-2}
-INPUT_SEED = 2  # of `opsched infer`; input number i has seed INPUT_SEED + i
+INPUT_SEED = 2  # seed of `opsched infer`; input number i has seed INPUT_SEED + i
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
 @dataclasses.dataclass
 class Reference:
-    """`weights`: by operator and layer, (weight, bias). `output`: of the first image, all outputs in a row."""
+    """`weights`: (weight, bias) by operator and layer. `output`: all outputs of the first image, one after another."""
 
     weights: dict[tuple[int, int], tuple[Any, Any]]
     output: Any
 
 
 def _hash(x: int) -> int:
-    """The finaliser of splitmix64, as core/runtime/random.hpp has it."""
+    """The finaliser of splitmix64, as in core/runtime/random.hpp."""
     x = (x + _GOLDEN) % (1 << 64)
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % (1 << 64)
     x = (x ^ (x >> 27)) * 0x94D049BB133111EB % (1 << 64)
@@ -38,21 +37,22 @@ def _hash(x: int) -> int:
 
 
 def random_tensor(shape: tuple[int, ...], seed: int, device: str | None = None) -> Any:
-    """What opsched draws for this seed, bit for bit: the value at each position depends on nothing else.
-    With a device PyTorch draws it there: millions of values, as large batches have, take NumPy seconds."""
+    """The numbers that opsched draws for this seed, bit for bit: the value at each position depends on nothing else. If
+    a device is given, PyTorch draws them there, because NumPy takes seconds for the millions of values of large
+    batches."""
     on_torch = device is not None or numpy is None
     if on_torch:
         import torch
 
     def word(x: int) -> Any:
-        """64 bits as arrays take them: PyTorch calculates with signed numbers only."""
+        """64 bits in the form that arrays take: PyTorch's integers are signed."""
         x %= 1 << 64
         if not on_torch:
             return numpy.uint64(x)
         return x - (1 << 64) if x >= 1 << 63 else x
 
     def shifted(x: Any, by: int) -> Any:
-        """x >> by as if it were unsigned."""
+        """x >> by, as if x were unsigned."""
         return (x >> word(by)) & word((1 << (64 - by)) - 1)
 
     count = math.prod(shape)
@@ -71,19 +71,20 @@ def random_tensor(shape: tuple[int, ...], seed: int, device: str | None = None) 
 
 
 def random_inputs(graph: Graph, device: str | None = None) -> dict[int, Any]:
-    """By operator; the first image is the same for every batch."""
+    """Weights by operator. The first image is the same for every batch size."""
     inputs = [op for op in graph.operators if op.is_input]
     return {op.id: random_tensor((graph.batch, *op.output), INPUT_SEED + i, device) for i, op in enumerate(inputs)}
 
 
-@functools.lru_cache(maxsize=2)  # a network's weights serve every batch and precision
+@functools.lru_cache(maxsize=2)  # the weights are the same for every batch size and precision
 def _floats(path: pathlib.Path) -> Any:
     data = bytearray(path.read_bytes())
     return numpy.frombuffer(data, dtype=numpy.float32) if numpy else torch.frombuffer(data, dtype=torch.float32)
 
 
 def load_reference(graph: Graph, weights_file: pathlib.Path, output_file: pathlib.Path) -> Reference:
-    """Files of `opsched infer --batch 1 --save-weights WEIGHTS -o OUTPUT`; neither is written anew meanwhile."""
+    """Reads the files of `opsched infer --batch 1 --save-weights WEIGHTS -o OUTPUT`, which must not change
+    meanwhile."""
     weights_file, output_file = pathlib.Path(weights_file), pathlib.Path(output_file)
     values, at, weights = _floats(weights_file), 0, {}
 
@@ -107,8 +108,8 @@ def load_reference(graph: Graph, weights_file: pathlib.Path, output_file: pathli
 
 
 def relative_error(outputs: list[Any], reference: Reference) -> float:
-    """||a - b|| / ||b|| over all outputs, in order, of the first image (on the CPU, NCHW); infinite where
-    sizes or a NaN make them differ."""
+    """||a - b|| / ||b|| over all outputs of the first image, in order (on the CPU, NCHW); infinite if sizes differ or
+    there is a NaN."""
     difference, norm, at = 0.0, 0.0, 0
     for x in outputs:
         first = numpy.asarray(x[0]).astype(numpy.float64) if numpy else x[0].double()
@@ -126,7 +127,7 @@ def relative_error(outputs: list[Any], reference: Reference) -> float:
 
 
 def judged(outputs: list[Any], reference: Reference, precision: str) -> dict[str, Any]:
-    """The relative error of what ran, and that it failed where it computed something else."""
+    """The relative error of the result; a result that is too far off has failed."""
     error, explained = relative_error(outputs, reference), TOLERANCE[precision]
     if error <= explained:
         return {"relative_error": error}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures baselines (PyTorch in several ways, JAX/XLA, TensorRT) on our networks, beside our own schedules.
+"""Measures baselines (PyTorch in several modes, JAX/XLA, TensorRT) and our own schedules on our networks.
 
   python3 experiments/baselines/run_baselines.py --opsched build/release/opsched --out results/mygpu
   python3 experiments/baselines/run_baselines.py --out results/mygpu --network squeezenet --precision fp16 --batch 1,32
@@ -9,10 +9,10 @@
   python3 experiments/baselines/run_baselines.py --out results/mygpu --baselines tensorrt --aux-streams all --timeout 3600
 
 Every baseline gets our graph, weights and input, and its output is compared with ours. For each case (a network,
-batch, image size and precision) our schedules are measured first, then the baselines, then ours again, all on the
-same GPU. What is finished goes to OUT/records.jsonl at once; a run that was stopped goes on where it stopped. A
-baseline that is not installed is recorded as absent, one that crashes or takes too long as failed, and the rest
-goes on. Baselines run under --python, the interpreter that has them.
+batch size, image size and precision) our schedules are measured first, then the baselines, then ours again, all on
+the same GPU. Every result is written to OUT/records.jsonl at once, and an interrupted run continues where it stopped.
+A baseline that is not installed is recorded as absent, and one that crashes or takes too long as failed; the others
+still run. Baselines run under --python, the interpreter that has them.
 """
 
 import argparse
@@ -39,11 +39,11 @@ from processes import Died, Process, last_words
 from opsched.page import grouped
 from opsched.records import BadRecords, Records, pixels
 
-MODULE = {"pytorch": "torch", "jax": "jax"}  # TensorRT is a program
+MODULE = {"pytorch": "torch", "jax": "jax"}  # TensorRT is a program, not a module
 
 
 def opsched(args: argparse.Namespace, *words: str) -> str:
-    """Output of our program; its own message where it refuses."""
+    """The output of our program. If it reports an error, its message is shown."""
     try:
         done = subprocess.run([args.opsched, *words], capture_output=True, text=True)
     except OSError as error:
@@ -57,7 +57,7 @@ device_name = functools.cache(gpu.name)
 
 
 def missing(args: argparse.Namespace) -> dict[str, str]:
-    """Why baselines cannot run; empty for those that can."""
+    """Reasons why baselines cannot run; empty for those that can."""
     modules = {b: MODULE[b] for b in args.baselines if b in MODULE}
     why = missing_modules(args, modules) if modules else {}
     if "tensorrt" in args.baselines:
@@ -67,7 +67,7 @@ def missing(args: argparse.Namespace) -> dict[str, str]:
 
 
 def missing_modules(args: argparse.Namespace, modules: dict[str, str]) -> dict[str, str]:
-    """The same of baselines that are modules of --python."""
+    """The same for baselines that are modules of --python."""
     ask = ("import importlib.util, json; print(json.dumps({m: bool(importlib.util.find_spec(m)) "
            f"for m in {list(modules.values())}}}))")
     try:
@@ -81,14 +81,14 @@ def missing_modules(args: argparse.Namespace, modules: dict[str, str]) -> dict[s
 
 
 def files_of(case: Case, folder: pathlib.Path) -> dict[str, str]:
-    """What baselines read: weights are the same for every batch, scaled for the image size."""
+    """The files that baselines read. Weights are the same for every batch size, and are scaled for the image size."""
     plain = f"{folder}/{case.network}-{case.image}"
     return {"graph": f"{folder}/{case.network}-{case.batch}-{case.image}.json", "weights": f"{plain}.weights",
             "expected": f"{plain}.output"}
 
 
 def make_files(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> None:
-    """Once each, side by side, for the reference of a large image takes the CPU some seconds."""
+    """Each once, in parallel, because the reference for a large image takes seconds on the CPU."""
     work: dict[str, list[str]] = {}
     for case in cases:
         size, files = [*case.given(""), "--image", str(case.image), "--batch"], files_of(case, folder)
@@ -102,13 +102,13 @@ def make_files(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path
 
 
 class Baselines:
-    """A process a baseline, and some that compile side by side; each is started when it is needed."""
+    """One process per baseline, and some that compile in parallel; each is started when it is needed."""
 
     def __init__(self, args: argparse.Namespace, folder: pathlib.Path) -> None:
         self.args, self.folder = args, folder
         threads = str(max(1, (os.cpu_count() or 1) // args.compile_jobs))
-        shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # JAX would take most of the GPU's memory from the others
-        # By software, and whether cuDNN's plans are without limit.
+        shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # otherwise JAX would take most of the GPU's memory
+        # By software, and whether cuDNN's plans are unlimited.
         self.timing = {(b, limit): Process(self._command(b), shared) for b in args.baselines for limit in (False, True)}
         self.compiling = [Process(self._command("pytorch"), {"TORCHINDUCTOR_COMPILE_THREADS": threads})
                           for _ in range(args.compile_jobs if args.compile_jobs > 1 else 0)]
@@ -129,7 +129,7 @@ class Baselines:
                 **files_of(task.case, self.folder)}
 
     def compile(self, tasks: list[Task]) -> None:
-        """Side by side, untimed; run() then finds them compiled."""
+        """Compiles in parallel, without timing; run() then finds the modes compiled."""
         deadline = time.monotonic() + self.args.timeout
         given = list(zip(tasks, self.compiling))
         for task, process in given:
@@ -142,7 +142,7 @@ class Baselines:
                 self.ready[task] = str(died)
 
     def run(self, task: Task) -> Entry:
-        """The baseline's own entry, or one that says how it failed."""
+        """The baseline's answer, or an entry that says how it failed."""
         process = self.ready.pop(task, None) or self.timing[task.software, without_limit(task.modes[0])]
         try:
             if isinstance(process, str):
@@ -151,12 +151,12 @@ class Baselines:
         except Died as died:
             return {"latency": {mode: {"failed": str(died)} for mode in task.modes}}
         if any("failed" in latency for latency in entry["latency"].values()):
-            process.end()  # an error of the GPU would stay with the process
+            process.end()  # a GPU error would persist in the process
         return entry
 
 
 def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> dict[Case, list[tuple[Record, Run]]]:
-    """Our schedules' latencies by case, and where they were measured."""
+    """The latencies of our schedules by case, and where they were measured."""
     if not args.ours or args.device == "cpu":
         return {}
     by_image, by_batch = (grouped(cases, lambda case, size=size: (case.network, case.precision, getattr(case, size)))
@@ -182,14 +182,14 @@ def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> d
 
 
 def keep_ours(file: RecordFile, found: list[tuple[Record, Run]], software: str, when: str, command: str) -> None:
-    """Ours beside a baseline: the same record under another label."""
+    """Ours next to a baseline: the same record with another label."""
     for r, run in found:
         beside = dataclasses.replace(r, labels={**r.labels, "beside": software, "when": when}, run="")
         file.add(beside, dataclasses.replace(run, id="", begin="", command=command))
 
 
 def modes_of(args: argparse.Namespace, software: str, case: Case) -> list[str]:
-    """PyTorch's modes: those asked for, or each in both layouts."""
+    """Modes of PyTorch: those requested, or each in both layouts."""
     if software == "jax":
         return ["xla"]
     if software == "tensorrt":
@@ -201,7 +201,7 @@ def modes_of(args: argparse.Namespace, software: str, case: Case) -> list[str]:
 
 
 def tasks_of(case: Case, args: argparse.Namespace, file: RecordFile) -> list[Task]:
-    """What is still to be measured; what PyTorch compiles are requests of their own."""
+    """The remaining measurements. Modes that PyTorch compiles are requests of their own."""
     tasks = []
     for software in args.baselines:
         modes = [m for m in modes_of(args, software, case) if is_wanted(file, case, software, m, args.protocols, args.retry)]
@@ -214,13 +214,13 @@ def tasks_of(case: Case, args: argparse.Namespace, file: RecordFile) -> list[Tas
 
 
 def networks_of(args: argparse.Namespace) -> list[tuple[str, str]]:
-    """Names, each with its graph file if it has one."""
+    """Names, each with its graph file, if any."""
     listed = [line.split()[0] for line in opsched(args, "list", "networks").splitlines()[2:] if line.strip()]
     unknown = [n for n in args.network if n not in listed]
     if unknown:
         raise Wrong(f"unknown network {', '.join(unknown)}; there are: {', '.join(listed)}")
     files = []
-    for pattern in args.graph:  # as `opsched bench --graph` reads it
+    for pattern in args.graph:  # as read by `opsched bench --graph`
         patterns = [f"{pattern}/*.onnx", f"{pattern}/*.json"] if os.path.isdir(pattern) else [pattern]
         found = sorted(path for p in patterns for path in glob.glob(p))
         if not found:
@@ -253,7 +253,7 @@ class Progress:
 
 
 def keep(file: RecordFile, task: Task, entry: Entry, device: str, command: str) -> None:
-    """Keeps what a baseline answered, a record a mode."""
+    """Stores the answer of a baseline, one record per mode."""
     run = run_of({"device": device, **entry}, command)
     for mode in task.modes:
         for record in [record_of(task, mode, entry), *protocol_records(task, mode, entry)]:
@@ -263,7 +263,7 @@ def keep(file: RecordFile, task: Task, entry: Entry, device: str, command: str) 
 
 def measure_together(args: argparse.Namespace, file: RecordFile, work: list[tuple[Case, list[Task]]], baselines: Baselines,
                      device: str, progress: Progress) -> None:
-    """Some cases: compiled side by side, then ours, each baseline in turn, and ours again."""
+    """Some cases: compile in parallel, then measure ours, each baseline in turn, and ours again."""
     cases = [case for case, _ in work]
     tasks = [task for _, more in work for task in more]
 

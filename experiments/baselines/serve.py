@@ -1,5 +1,5 @@
-"""A baseline as a program: it measures one graph, or answers requests, so that what is slow to start (importing a
-framework) happens once."""
+"""A baseline as a program. It measures one graph, or answers requests, so that slow starts (importing a framework)
+happen only once."""
 
 import argparse
 import json
@@ -15,8 +15,8 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def serve(answer: Answer) -> None:
-    """Requests come as one JSON object a line on stdin, answers go as one line each to stdout; whatever a
-    framework prints goes to stderr."""
+    """Requests arrive on stdin and answers leave on stdout, each as one JSON object per line. Whatever a framework
+    prints goes to stderr."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -25,21 +25,21 @@ def serve(answer: Answer) -> None:
 
 
 def words_of(error: Exception) -> str:
-    """What an exception says, in a line."""
+    """An exception as one line of text."""
     words = str(error).strip()
     return (words.splitlines()[0] if words else type(error).__name__)[:300]
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
-    """The options that every baseline has."""
+    """The options of every baseline."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("graph", nargs="?", help="a graph written by `opsched show NET --format json`")
     parser.add_argument("--serve", action="store_true", help="answer requests on stdin")
     parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
-    parser.add_argument("--runs", type=int, default=60, help="timed runs at most")
-    parser.add_argument("--max-seconds", type=float, default=0.5, help="of timed runs (at least 5 are timed)")
+    parser.add_argument("--runs", type=int, default=60, help="at most this many timed runs")
+    parser.add_argument("--max-seconds", type=float, default=0.5, help="time for the timed runs; at least 5 runs are timed")
     parser.add_argument("--measure", dest="protocols", type=protocols_of, default=[], metavar="P[,P...]",
-                        help="measure by these, too: replays, lone, cold, rotating, in-flight=N, energy (docs/measuring.md)")
+                        help="also measure with these protocols: replays, lone, cold, rotating, in-flight=N, energy (docs/measuring.md)")
     parser.add_argument("--weights", help="from `opsched infer --save-weights`")
     parser.add_argument("--expected", help="from `opsched infer --batch 1 -o`")
     return parser
@@ -55,7 +55,7 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def run(name: str, args: argparse.Namespace, answer: Answer, **more: Any) -> None:
-    """`more`: of the one request that the options stand for."""
+    """`more`: additional fields of the single request that the options stand for."""
     if args.serve:
         serve(answer)
         return

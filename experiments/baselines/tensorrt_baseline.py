@@ -1,4 +1,4 @@
-"""Runs an exported model in TensorRT by its program trtexec; GPU times of replays of one CUDA graph, in ms.
+"""Runs an exported model in TensorRT with its program trtexec; measures GPU times of replays of one CUDA graph, in ms.
 
   opsched show NET --format json --batch B -o NET.json
   opsched show NET --format onnx --batch B -o NET.json.onnx
@@ -26,7 +26,7 @@ FAILED = (OSError, ValueError, subprocess.SubprocessError, trtexec.NoAnswer)
 
 
 def said(command: list[str]) -> str:
-    """What trtexec prints. Throws NoAnswer where it fails."""
+    """The output of trtexec. Throws NoAnswer if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     text = done.stdout + done.stderr
     if done.returncode != 0:
@@ -35,7 +35,7 @@ def said(command: list[str]) -> str:
 
 
 def write_inputs(graph: Graph, folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Ours, as trtexec loads them: raw floats, by the names that they have in the model."""
+    """Our inputs in the form that trtexec loads: raw floats, under their names in the model."""
     files = {}
     for i, values in random_inputs(graph).items():
         file = folder / f"input{i}.bin"
@@ -45,12 +45,12 @@ def write_inputs(graph: Graph, folder: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def outputs_of(graph: Graph, file: pathlib.Path) -> list[Any]:
-    """In our order, batch first."""
+    """Outputs in our order, batch first."""
     if numpy is None:
         raise ValueError("comparing outputs needs NumPy")
     found = trtexec.load_outputs(file)
     named = [found.get(graph.operators[i].name) for i in graph.outputs]
-    values = named if all(named) else list(found.values())  # one output may have any name
+    values = named if all(named) else list(found.values())  # a single output may have any name
     if len(values) != len(graph.outputs):
         raise trtexec.NoAnswer(f"TensorRT has outputs {', '.join(found)}, the graph has {len(graph.outputs)}")
     return [numpy.array(flat, dtype=numpy.float32).reshape(graph.batch, math.prod(shape) // graph.batch) for shape, flat in values]

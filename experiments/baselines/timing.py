@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-FEWEST = 5  # timed runs, however long they take
+FEWEST = 5  # minimum number of timed runs, however long they take
 BURST = 10
 
 
@@ -20,7 +20,7 @@ class Budget:
         return max(FEWEST, min(self.runs, int(self.max_seconds / max(seconds_each, 1e-9))))
 
     def warm_up(self, seconds_each: float) -> int:
-        """Fewer than the timed runs: a quarter of their time."""
+        """At most 10 runs, in about a quarter of the time of the timed runs."""
         return max(1, min(10, int(self.max_seconds / 4 / max(seconds_each, 1e-9))))
 
 
@@ -31,7 +31,7 @@ def seconds_of(run: Callable[[], Any]) -> float:
 
 
 def quantile(values: list[float], q: float) -> float:
-    """Between the two samples beside it, as core/statistics.hpp has it."""
+    """Interpolates between the two neighbouring samples, as in core/statistics.hpp."""
     ordered = sorted(values)
     at = q * (len(ordered) - 1)
     below = int(at)
@@ -40,7 +40,7 @@ def quantile(values: list[float], q: float) -> float:
 
 
 def summary(samples: list[float], unit: str = "ms") -> dict[str, Any]:
-    """One sample a run or burst."""
+    """One sample per run or burst."""
     median = quantile(samples, 0.5)
     return {"median": median, "noise": quantile([abs(s - median) for s in samples], 0.5) / median,
             "p90": quantile(samples, 0.9), "p99": quantile(samples, 0.99), "min": min(samples), "max": max(samples),

@@ -1,28 +1,28 @@
-"""Runs an exported graph in PyTorch, in several ways; medians of timed replays in ms.
+"""Runs an exported graph in PyTorch, in several modes; measures medians of timed replays in ms.
 
   opsched show NET --format json --batch B --image I -o NET.json
   python3 torch_baseline.py NET.json --precision fp32 --modes eager,graph,compile
 
-Modes: eager; sequential (also called graph), wavefront and dataflow (also called opara: Opara's stream
-allocation, an operator waits only for what it reads), each one CUDA graph with fused convolution + bias +
-relu; compile (torch.compile, mode reduce-overhead); compile-max-autotune (takes many minutes). Tensors lie
-channels-last in fp16, else channels-first; with -nchw or -nhwc behind a mode, as that says.
+Modes: eager; sequential (or graph), wavefront and dataflow (or opara: Opara's stream allocation, where an operator
+waits only for what it reads), each as one CUDA graph with fused convolution + bias + relu; compile (torch.compile,
+mode reduce-overhead); compile-max-autotune (takes many minutes). Tensors are channels-last in fp16 and channels-first
+otherwise, unless the mode ends in -nchw or -nhwc.
 
-Options stand behind a way, each after a +, as in compile+mm+freeze-nhwc: limit0 (below), and of what is compiled
-layout, nolayout (layout_optimization), mm (conv_1x1_as_mm), freeze (weights are constants; the input is not, or its
-result would be, too), capture (its kernels in one CUDA graph of ours, without the guards that the host checks).
+Options follow a mode, each after a +, as in compile+mm+freeze-nhwc: limit0 (see below), and for compiled modes layout,
+nolayout (layout_optimization), mm (conv_1x1_as_mm), freeze (weights are constants; the input is not, or the result
+would be constant too), capture (the kernels in one CUDA graph of ours, without the guards that the host checks).
 
-cuDNN picks its convolutions by measurement (torch.backends.cudnn.benchmark, of the first 10 plans that its
-heuristics propose: PyTorch's own limit; limit0: of all). What is compiled is also run on a fresh input, and
-compared with eager: what folded its input into constants has no latency.
+cuDNN picks its convolutions by measurement (torch.backends.cudnn.benchmark) among the first 10 plans that its
+heuristics propose, which is PyTorch's own limit; with limit0 among all of them. Compiled code is also run on a fresh
+input and compared with eager: if the compiler folded the input into constants, there is no latency.
 
-Prints one JSON object: versions, device, clocks, and for each mode a latency with its spread, or why there
-is none. With --weights and --expected (see reference.py) weights are those of opsched and every output is
-compared with its; a mode that computes something else has no latency. Without, weights are random.
+Prints one JSON object: versions, device, clocks, and for each mode a latency with its spread, or the reason for
+having none. With --weights and --expected (see reference.py), the weights are those of opsched, and every output is
+compared with that of opsched; a mode with wrong outputs has no latency. Otherwise weights are random.
 
 --serve answers requests instead (serve.py): {"do": "measure" or "prepare", "graph": ..., "precision": ...,
-"modes": [...], "protocols": [...], "weights": ..., "expected": ...}. What was prepared (compiled, nothing run) is measured by the
-next request.
+"modes": [...], "protocols": [...], "weights": ..., "expected": ...}. A prepared network (compiled, but not run) is
+measured by the next request.
 """
 
 import gc
@@ -52,7 +52,7 @@ WHAT = {
     "compile-max-autotune": "torch.compile, mode max-autotune",
 }
 COMPILED = {"compile": "reduce-overhead", "compile-max-autotune": "max-autotune"}
-PLANS = 10  # that cuDNN tries: PyTorch's own limit
+PLANS = 10  # plans that cuDNN tries: PyTorch's own limit
 
 
 def what_of(mode: str) -> str:
@@ -60,7 +60,7 @@ def what_of(mode: str) -> str:
 
 
 def fresh_error(run: Callable[[], Any], network: Network, inputs: Values) -> float:
-    """How far what `run` computes of another input is from eager; its input is put back."""
+    """How far the results of `run` for another input are from eager's; restores the input."""
     kept = {i: x.clone() for i, x in inputs.items()}
     for n, x in enumerate(inputs.values()):
         x.copy_(random_tensor(tuple(x.shape), INPUT_SEED + 1000 + n, str(x.device)))
@@ -88,7 +88,7 @@ def timed(run: Callable[[], Any], budget: Budget, device: str) -> dict[str, Any]
 
 
 class Loaded:
-    """A network on the device in one precision, its input, and what is compiled already."""
+    """A network on the device in one precision, its input, and its compiled modes."""
 
     def __init__(self, graph: str, precision: str, device: str, weights: str | None, expected: str | None) -> None:
         self.key = (graph, precision)
@@ -109,7 +109,7 @@ class Loaded:
         return self.placed[layout]
 
     def use(self) -> None:
-        """PyTorch keeps the precision for the whole process."""
+        """PyTorch sets the precision for the whole process."""
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
         torch.backends.cudnn.benchmark = True
 
@@ -161,7 +161,7 @@ class Loaded:
 
 
 class Baseline:
-    """What is loaded stays until another graph or precision is asked for."""
+    """A loaded network is kept until another graph or precision is requested."""
 
     def __init__(self, device: str, budget: Budget) -> None:
         self.device, self.budget = device, budget
@@ -172,7 +172,7 @@ class Baseline:
             self.forget()
             self.loaded = Loaded(request["graph"], request["precision"], self.device, request.get("weights"),
                                  request.get("expected"))
-            self.free()  # drawing the input took several times its memory
+            self.free()  # drawing the input needed several times its memory
         self.loaded.use()
         return self.loaded
 
@@ -196,7 +196,7 @@ class Baseline:
             for mode in request["modes"]:
                 self.load(request).compile(mode)
             return {"prepared": request["modes"]}
-        except Exception as error:  # whatever a framework throws
+        except Exception as error:  # any exception of the framework
             self.forget()
             return {"failed": words_of(error)}
 
@@ -206,7 +206,7 @@ class Baseline:
         for mode in request["modes"]:
             try:
                 latency[mode] = loaded.measure(mode, self.budget, request.get("protocols", []))
-            except Exception as error:  # whatever a framework throws: the result of this mode, the others go on
+            except Exception as error:  # any exception is the result of this mode; the others still run
                 latency[mode] = {"what": what_of(mode), "failed": words_of(error)}
             self.free()
         result = {
@@ -222,7 +222,7 @@ class Baseline:
         }
         if any(mode in loaded.compiled for mode in request["modes"]):
             del loaded
-            self.forget()  # compiled code and its memory are not kept
+            self.forget()  # do not keep compiled code and its memory
         return result
 
 

@@ -1,4 +1,4 @@
-"""A graph of opsched in PyTorch, and the ways to run it."""
+"""A graph of opsched in PyTorch, and the modes of running it."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from reference import Reference
 STREAMS = 16
 
 Values = dict[int, torch.Tensor]
-Weights = tuple[torch.Tensor, torch.Tensor]  # and bias, of a convolution
+Weights = tuple[torch.Tensor, torch.Tensor]  # weight and bias of a convolution
 
 
 ACTIVATIONS: dict[str, Callable[..., torch.Tensor]] = {
@@ -23,13 +23,13 @@ ACTIVATIONS: dict[str, Callable[..., torch.Tensor]] = {
 
 
 def activated(x: torch.Tensor, text: str) -> torch.Tensor:
-    """text: "relu", "clip(0,6)"."""
+    """text: such as "relu" or "clip(0,6)"."""
     name, _, parameters = text.partition("(")
     return ACTIVATIONS[name](x, *(float(p) for p in parameters.rstrip(")").split(",") if p))
 
 
 def joined(terms: list[list[torch.Tensor]], multiplied: bool = False) -> torch.Tensor:
-    """The input of an operator: what stands in a term is added, the terms are concatenated or multiplied."""
+    """The input of an operator: values of a term are added, and the terms are concatenated or multiplied."""
     sums = [sum(term[1:], start=term[0]) for term in terms]
     if multiplied:
         return math.prod(sums[1:], start=sums[0])
@@ -37,7 +37,7 @@ def joined(terms: list[list[torch.Tensor]], multiplied: bool = False) -> torch.T
 
 
 def run_layer(layer: dict[str, Any], x: torch.Tensor, weights: Weights | None, fuses: bool = False) -> torch.Tensor:
-    """weights: of a convolution; fuses: its activation goes into the same kernel of cuDNN."""
+    """weights: of a convolution. fuses: whether cuDNN applies the activation in the same kernel."""
     activation, dilation = layer.get("activation", "none"), layer.get("dilation", [1, 1])
     below, right = layer.get("more_padding", [0, 0])
     padding = layer.get("padding", [0, 0])
@@ -110,7 +110,7 @@ def resized(x: torch.Tensor, layer: dict[str, Any]) -> torch.Tensor:
 
 
 class Network(torch.nn.Module):
-    """The graph, operator by operator. Joins are concatenations, as a PyTorch user would write them."""
+    """The graph, operator by operator, with joins as concatenations, as PyTorch users write them."""
 
     def __init__(self, graph: Graph, dtype: torch.dtype, channels_last: bool, device: str,
                  reference: Reference | None) -> None:
@@ -158,7 +158,8 @@ class Network(torch.nn.Module):
 
 
 def capture(forward: Callable[[], Any]) -> tuple[Callable[[], Any], Any]:
-    """One CUDA graph of forward(), after warm-up on a side stream: what replays it, and its outputs."""
+    """One CUDA graph of forward(), captured after warm-up on a side stream. Returns a function that replays it, and its
+    outputs."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -178,7 +179,7 @@ def capture(forward: Callable[[], Any]) -> tuple[Callable[[], Any], Any]:
 
 
 def wavefront(network: Network, inputs: Values) -> Callable[[], list[torch.Tensor]]:
-    """Level by level, an operator a stream, all streams joined after each level."""
+    """Level by level, with one stream per operator; all streams are joined after each level."""
     levels = network.graph.levels()
     streams = [torch.cuda.Stream() for _ in range(max(len(level) for level in levels))]
 
@@ -198,13 +199,13 @@ def wavefront(network: Network, inputs: Values) -> Callable[[], list[torch.Tenso
         kept[:] = [values]
         return [values[i] for i in network.graph.outputs]
 
-    kept: list[Values] = []  # nothing that another stream may still read is freed
+    kept: list[Values] = []  # keeps memory that another stream may still read
     return forward
 
 
 def dataflow(network: Network, inputs: Values) -> Callable[[], list[torch.Tensor]]:
-    """Opara's allocation: an operator continues the stream of the predecessor whose first consumer it
-    is, else takes a new stream; waits only for what it reads."""
+    """Opara's stream allocation: an operator continues the stream of the first predecessor whose first consumer it is,
+    or takes a new stream. It only waits for what it reads."""
     stream_of, used, taken = {}, 0, set()
     for op in network.graph.operators:
         if op.is_input:
@@ -244,20 +245,20 @@ def dataflow(network: Network, inputs: Values) -> Callable[[], list[torch.Tensor
 
 
 class Paused(Exception):
-    """Compiled, and not run."""
+    """Compiled, but not run yet."""
 
 
-# What the options of a mode (cases.py) mean to the compiler.
+# What the options of a mode (cases.py) mean for the compiler.
 INDUCTOR = {"layout": {"layout_optimization": True}, "nolayout": {"layout_optimization": False},
             "mm": {"conv_1x1_as_mm": True}, "freeze": {"freezing": True}}
 
 
 def compiled(network: Network, inputs: Values, mode: str, options_of_mode: list[str]) -> Callable[[], list[torch.Tensor]]:
-    """torch.compile(network, mode=mode), compiled and not run yet: nothing is timed or tuned on the GPU,
-    so that several processes can compile side by side."""
-    if "freeze" not in options_of_mode:  # what is static is folded into constants then, and nothing is computed
+    """torch.compile(network, mode=mode), compiled but not run yet. Nothing is timed or tuned on the GPU, so several
+    processes can compile in parallel."""
+    if "freeze" not in options_of_mode:  # a static input would be folded into constants, and nothing would be computed
         for x in inputs.values():
-            torch._dynamo.mark_static_address(x)  # as in the CUDA graphs above, the input is not copied
+            torch._dynamo.mark_static_address(x)  # the input is not copied, as in the CUDA graphs above
     options = dict(torch._inductor.list_mode_options(mode))
     if "capture" in options_of_mode:
         options["triton.cudagraphs"] = False  # the caller captures

@@ -1,4 +1,4 @@
-"""Runs of PyTorch, measured by the protocols of docs/measuring.md."""
+"""Runs of PyTorch, measured with the protocols of docs/measuring.md."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +13,13 @@ from torch_network import Values
 
 Run = Callable[[], Any]
 
-FLUSHES = 4  # times the L2 cache that is written to flush it
-INPUTS = 8  # that take turns
-ROUNDS = 20  # of runs in flight, a sample
+FLUSHES = 4  # how many L2 sizes are written to flush the cache
+INPUTS = 8  # number of inputs used in turn
+ROUNDS = 20  # runs in flight per sample
 
 
 def sample_bursts(run: Run, count: int) -> list[float]:
-    """Milliseconds of each run, in bursts: the launch of a run hides behind the run before."""
+    """Milliseconds of each run, in bursts, so that launches overlap with earlier runs."""
     times: list[float] = []
     while len(times) < count:
         burst = min(BURST, count - len(times) + 1)
@@ -34,8 +34,8 @@ def sample_bursts(run: Run, count: int) -> list[float]:
 
 
 def sample_behind(run: Run, count: int, before: Callable[[int], None]) -> list[float]:
-    """Runs, each behind what `before` enqueues; timed by the GPU without that. The first of a batch waits for its own
-    launch, and is left out."""
+    """Runs, each after the work that `before` enqueues, which the GPU's timing excludes. The first run of a batch waits
+    for its own launch and is left out."""
     times: list[float] = []
     while len(times) < count:
         begin, end = ([torch.cuda.Event(enable_timing=True) for _ in range(BURST)] for _ in range(2))
@@ -69,7 +69,7 @@ def sample_rotating(run: Run, count: int, inputs: Values) -> list[float]:
 
 
 def sample_in_flight(mode: str, run: Run, another: Callable[[], Run], count: int, in_flight: int) -> list[float]:
-    """Time over runs."""
+    """Total time divided by the number of runs."""
     if base_of(mode).startswith("compile") and "capture" not in options_of(mode):
         raise Cannot("the CUDA graphs of torch.compile share their memory, so that one runs at a time; measure its mode with +capture")
     runs = [run, *(another() for _ in range(in_flight - 1))]
@@ -88,7 +88,7 @@ def sample_in_flight(mode: str, run: Run, another: Callable[[], Run], count: int
 
 
 def sample(protocol: str, mode: str, run: Run, another: Callable[[], Run], inputs: Values, device: str) -> list[float]:
-    """`another` prepares the same once more, in memory of its own. ms, mJ for energy."""
+    """`another` prepares the same model again in separate memory. Returns ms, or mJ for energy."""
     kind, count = name_of(protocol), samples_of(protocol)
 
     def finished() -> None:

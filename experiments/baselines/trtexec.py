@@ -1,20 +1,21 @@
-"""What trtexec, TensorRT's command-line program, is given and what it says."""
+"""The arguments and the output of trtexec, TensorRT's command-line program."""
 
 import json
 import pathlib
 import re
 
 NUMBER = r"([0-9.]+(?:e[+-]?[0-9]+)?)"
-PRECISION = {"fp32": ["--noTF32"], "tf32": [], "fp16": ["--fp16"]}  # TF32 is allowed unless it is forbidden
+PRECISION = {"fp32": ["--noTF32"], "tf32": [], "fp16": ["--fp16"]}  # TF32 is enabled unless it is disabled
 MOST_AUX_STREAMS = 7
 
 
 class NoAnswer(Exception):
-    """trtexec did not say what it should; the message quotes its last error."""
+    """trtexec did not print the expected output; the message quotes its last error."""
 
 
 def aux_streams(mode: str) -> int | None:
-    """Of a mode: "engine" leaves the number of auxiliary streams to TensorRT, "aux-3" sets it. ValueError for others."""
+    """The option for a mode: "engine" leaves the number of auxiliary streams to TensorRT, "aux-3" sets it. ValueError
+    for others."""
     if mode == "engine":
         return None
     found = re.fullmatch(r"aux-([0-9])", mode)
@@ -30,20 +31,20 @@ def build_command(program: str, onnx: str, engine: pathlib.Path, precision: str,
 
 
 def check_command(program: str, engine: pathlib.Path, inputs: dict[str, pathlib.Path], outputs: pathlib.Path) -> list[str]:
-    """One run on our input, whose outputs are kept."""
+    """One run with our input that stores the outputs."""
     given = ",".join(f"{name}:{file}" for name, file in inputs.items())
     return [program, f"--loadEngine={engine}", f"--loadInputs={given}", f"--exportOutput={outputs}", "--iterations=1",
             "--duration=0", "--warmUp=0"]
 
 
 def time_command(program: str, engine: pathlib.Path, runs: int, seconds: float) -> list[str]:
-    """As ours is timed: one CUDA graph, replays behind each other, input and output stay on the GPU."""
+    """Timing as for ours: one CUDA graph, back-to-back replays, input and output stay on the GPU."""
     return [program, f"--loadEngine={engine}", "--useCudaGraph", "--noDataTransfers", "--useSpinWait",
             f"--iterations={runs}", f"--duration={seconds:g}"]
 
 
 def parse_latency(text: str) -> dict[str, float]:
-    """The line "GPU Compute Time" of trtexec's summary, ms. Throws NoAnswer without it."""
+    """The line "GPU Compute Time" in trtexec's summary, in ms. Throws NoAnswer without it."""
     lines = [line for line in text.splitlines() if "GPU Compute Time: min" in line and "Total" not in line]
     if not lines:
         raise NoAnswer(f"trtexec printed no GPU Compute Time: {last_error(text)}")
@@ -58,7 +59,8 @@ def parse_latency(text: str) -> dict[str, float]:
 
 
 def parse_version(text: str) -> str:
-    """"[TensorRT v100300]" is 10.3.0 and "[TensorRT v8601]" 8.6.1; as it stands where it has points; "" without."""
+    """The version as numbers with points: 10.3.0 for "[TensorRT v100300]", 8.6.1 for "[TensorRT v8601]", unchanged if
+    it has points already, "" without any."""
     found = re.search(r"\[TensorRT v([0-9.]+)\]", text)
     if not found or "." in found[1]:
         return found[1] if found else ""
@@ -73,7 +75,7 @@ def last_error(text: str) -> str:
 
 
 def load_outputs(file: pathlib.Path) -> dict[str, tuple[list[int], list[float]]]:
-    """Of --exportOutput: dimensions and values by name. Throws NoAnswer where the file is another."""
+    """The file of --exportOutput: dimensions and values by name. Throws NoAnswer if its format is different."""
     try:
         return {entry["name"]: ([int(side) for side in str(entry["dimensions"]).split("x")], entry["values"])
                 for entry in json.loads(file.read_text())}

@@ -7,13 +7,13 @@ from opsched.records import Record
 
 
 def graphs(figure: Figure) -> dict[str, list[Record]]:
-    """By network and block: a record a scheduler."""
+    """One record per scheduler, by network and block."""
     return grouped(figure.rows, lambda r: NETWORKS.get(r.network, r.network) +
                    (f", block {r.labels['block']}" if "block" in r.labels else ""))
 
 
 def counted(records: list[Record]) -> str:
-    """How their warps were found: by the hardware's counters, or from when each kernel ran and what it occupies."""
+    """How the active warps were found: from hardware counters, or from the kernels' run times and launch sizes."""
     return join(distinct(r.texts["method"].split(",")[0] for r in records))
 
 

@@ -1,4 +1,4 @@
-"""What the figures that compare schedules, or other software with them, share."""
+"""Shared by the figures that compare our schedules with each other or with other software."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,12 +8,12 @@ from opsched.plots import charts
 from opsched.plots.figure import Figure
 from opsched.records import Record
 
-# What people would look for; those without a record are said to be absent.
+# Software that readers expect. If it has no record, the figure says that it is missing.
 EXPECTED = [key for key in BASELINES if key != ("pytorch", "compile-max-autotune")]
 
 
 def keys(figure: Figure) -> list[tuple[str, str]]:
-    """Software and way to run with a number, in the order in which they are expected, others behind."""
+    """The software and modes with a number: expected ones first, in that order."""
     known = distinct((r.software, r.scheduler) for r in figure.rows if r.software != "opsched")
     return [k for k in EXPECTED if k in known] + [k for k in known if k not in EXPECTED]
 
@@ -32,7 +32,7 @@ def best(figure: Figure, **conditions: object) -> Record | None:
 
 
 def find(figure: Figure, network: str, key: str | tuple[str, str]) -> Record | None:
-    """Ours by scheduler, other software by (software, way to run)."""
+    """Our latency by scheduler, or that of other software by (software, mode)."""
     if isinstance(key, str):
         return figure.ours(network=network, scheduler=key)
     return figure.one(network=network, software=key[0], scheduler=key[1])
@@ -40,7 +40,7 @@ def find(figure: Figure, network: str, key: str | tuple[str, str]) -> Record | N
 
 def draw_relative(ax: Any, figure: Figure, series: dict[Any, str], base: Callable[[str], Record | None], label: str,
                   **published: Any) -> None:
-    """For every network that has a base a bar a series: throughput over that of the base."""
+    """One bar for every series and every network with a base: throughput relative to the base."""
     known = {n: r.value for n in figure.names("network") if (r := base(n))}
     charts.grouped_bars(ax, {n: NETWORKS[n] for n in known}, series, lambda n, k: find(figure, n, k),
                         lambda record, ms: known[record.network] / ms, **published)
@@ -48,7 +48,7 @@ def draw_relative(ax: Any, figure: Figure, series: dict[Any, str], base: Callabl
 
 
 def draw_published(ax: Any, latencies: dict[str, dict[str, float]], series: dict[str, str], base: str, label: str) -> None:
-    """The same of the IOS paper's latencies, by network and name; `series`: names and what they are called."""
+    """The same for the latencies of the IOS paper, by network and name. `series`: names and their labels."""
     values = {text: [there[base] / there[name] if name in there else None for there in latencies.values()]
               for name, text in series.items()}
     charts.bars(ax, [NETWORKS[n] for n in latencies], values, 0.8 / len(series))

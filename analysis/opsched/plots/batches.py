@@ -1,4 +1,4 @@
-"""Inception V3 by batch size: sequential, the best baseline in TensorRT's place, IOS."""
+"""Inception V3 by batch size: sequential, the best baseline in place of TensorRT, and IOS."""
 
 from opsched.page import join, ms_text, name_of, ratio, ratio_text
 from opsched.plots import baselines, charts, style
@@ -13,7 +13,7 @@ def find(figure: Figure, batch: int, key: str) -> Record | None:
 
 
 def gains_of(theirs: dict[str, dict[str, float]]) -> dict[int, float]:
-    """The paper's gain of IOS-Both over sequential, by batch."""
+    """The paper's speed-up of IOS-Both over sequential, by batch size."""
     return {int(b): ms / theirs["ios-both"][b] for b, ms in theirs["sequential"].items()}
 
 

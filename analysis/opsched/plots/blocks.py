@@ -1,4 +1,4 @@
-"""Inception V3 block by block: where the gain comes from."""
+"""Inception V3 block by block: which blocks gain."""
 
 from opsched.page import join, ms_text, ratio, ratio_text
 from opsched.plots import charts
@@ -9,7 +9,7 @@ OURS = ["sequential", "ios-both"]
 
 
 def pairs(figure: Figure) -> dict[str, tuple[Record, Record]]:
-    """By block, where both were timed."""
+    """Both latencies of each block that has both."""
     found = {b: tuple(figure.one(quantity="block_latency", scheduler=s, block=b) for s in OURS) for b in figure.names("block")}
     return {b: both for b, both in found.items() if all(both)}
 

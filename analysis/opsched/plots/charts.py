@@ -1,5 +1,5 @@
-"""The kinds of chart that most figures are, and what every picture has: a caption, plain numbers at its axes, legends beside
-the data."""
+"""The chart types shared by most figures, and the parts of every picture: caption, readable axis numbers, legends next
+to the data."""
 
 import functools
 import math
@@ -18,7 +18,7 @@ Scale = Callable[[Record, float], float]
 BARS_SIMULATED = "~: simulated; °: recorded"
 LINES_SIMULATED = "hollow: not measured"
 SIGNS = {Provenance.simulated: "~", Provenance.recorded: "°"}
-# By file name: what is left out of a file's metadata, so that the same data give the same bytes.
+# Metadata left out of a file, by file extension, so that the same data give the same bytes.
 FORMATS: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
@@ -28,7 +28,7 @@ FORMATS: dict[str, dict[str, None]] = {
 
 @functools.cache
 def pyplot() -> Any:
-    """Imported when a picture is drawn: pages need no matplotlib."""
+    """matplotlib is only imported when a picture is drawn, because pages do not need it."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -39,18 +39,19 @@ def pyplot() -> Any:
 
 
 def axes(columns: int = 1, rows: int = 1, width: float = 7.5, height: float = 3.4, **options: Any) -> tuple[Any, list[Any]]:
-    """A picture with so many parts side by side and below each other, row by row."""
+    """A picture with a grid of parts, returned row by row."""
     picture, parts = pyplot().subplots(rows, columns, figsize=(width, height), layout="constrained", squeeze=False, **options)
     return picture, list(parts.flat)
 
 
 def caption(picture: Any, text: str) -> None:
-    """Above all parts: on which GPU, in which precision, at which batch."""
+    """The caption above all parts: GPU, precision and batch size."""
     picture.suptitle(text)
 
 
 def save(picture: Any, folder: Path, name: str, formats: Sequence[str] = tuple(FORMATS)) -> None:
-    """NAME.FORMAT, the same bytes for the same data; each appears as a whole or not at all."""
+    """Writes NAME.FORMAT in every format. The same data give the same bytes, and each file appears complete or not at
+    all."""
     for kind in formats:
         write_whole(folder / f"{name}.{kind}",
                     lambda path, kind=kind: picture.savefig(path, format=kind, metadata=FORMATS[kind]))
@@ -62,7 +63,7 @@ def line_at_one(ax: Any) -> None:
 
 
 def plain(value: float, _: int | None = None) -> str:
-    """A number at an axis: 0.001, 50, 2048, 10,000; powers of ten from a million on."""
+    """A number on an axis: 0.001, 50, 2048, 10,000; powers of ten from a million on."""
     if value >= 1e6:
         return f"$10^{{{math.log10(value):.0f}}}$"
     if value >= 1e4:
@@ -71,7 +72,7 @@ def plain(value: float, _: int | None = None) -> str:
 
 
 def seconds(value: float, _: int | None = None) -> str:
-    """A time at an axis."""
+    """A time on an axis."""
     for unit, name in ((1, "s"), (1e-3, "ms")):
         if value >= unit * 0.999:
             return f"{plain(round(value / unit, 6))} {name}"
@@ -79,7 +80,8 @@ def seconds(value: float, _: int | None = None) -> str:
 
 
 def logarithmic(axis: Any, text: Callable[..., str] = plain, most: int = 8) -> None:
-    """An axis of matplotlib, which must have its data: logarithmic, with `most` numbers where it spans many decades."""
+    """Makes a matplotlib axis logarithmic after the data were drawn; at most `most` numbers if it spans many
+    decades."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     name = axis.axis_name
@@ -93,7 +95,8 @@ def logarithmic(axis: Any, text: Callable[..., str] = plain, most: int = 8) -> N
 
 
 def ticks_at(ax: Any, xs: Iterable[float]) -> None:
-    """Below: these alone; in powers of two where the last is more than six times the first."""
+    """Ticks on the x axis at these points only; logarithmic with base 2 if the last point is more than six times the
+    first."""
     from matplotlib.ticker import NullLocator
 
     points = sorted(xs)
@@ -104,14 +107,14 @@ def ticks_at(ax: Any, xs: Iterable[float]) -> None:
 
 
 def name_groups(ax: Any, names: Iterable[str], **ticks: Any) -> None:
-    """Below groups of bars."""
+    """Names on the x axis, below groups of bars."""
     wrapped = ["\n".join(textwrap.fill(line, 11, break_long_words=False) for line in name.split("\n")) for name in names]
     ax.set_xticks(range(len(wrapped)), wrapped, **ticks)
     ax.tick_params(axis="x", length=0)
 
 
 def bars(ax: Any, groups: Iterable[Any], series: dict[str, list[float | None]], width: float = 0.8, **ticks: Any) -> None:
-    """Plain numbers: of every series one a group. A gap: None."""
+    """Bars of plain numbers, one per series and group. None leaves a gap."""
     for i, (label, values) in enumerate(series.items()):
         there = {x + (i - (len(series) - 1) / 2) * width: v for x, v in enumerate(values) if v is not None}
         ax.bar(list(there), list(there.values()), width, label=label, **style.bar_look(i))
@@ -119,7 +122,7 @@ def bars(ax: Any, groups: Iterable[Any], series: dict[str, list[float | None]], 
 
 
 def shown(record: Record, scale: Scale) -> tuple[float, float, float]:
-    """The value, and how far below and above it the record went: 0 where that is unknown."""
+    """The value, and the distances to the record's minimum and maximum: 0 if unknown."""
     value, ends = scale(record, record.value), [record.spread.min, record.spread.max]
     if not all(ends):
         return value, 0, 0
@@ -130,9 +133,9 @@ def shown(record: Record, scale: Scale) -> tuple[float, float, float]:
 def grouped_bars(ax: Any, groups: dict[Any, str], series: dict[Any, str], find: Find,
                  scale: Scale = lambda _, ms: ms, published: Callable[[Any, Any], float | None] | None = None,
                  publisher: str = "") -> None:
-    """A group of bars for every key of `groups`, a bar for every key of `series`; both map keys to names.
-    `scale` turns ms into what is shown. Error bars from least to most. A gap: no number. `published`: what `publisher`
-    says in the place of a bar, drawn as a cross."""
+    """A group of bars for every key of `groups`, with a bar for every key of `series`; both map keys to names. `scale`
+    turns ms into the quantity shown. Error bars reach from minimum to maximum. Missing records leave a gap.
+    `published` gives the value of `publisher` for a bar, drawn as a cross."""
     width = 0.8 / len(series)
     signs, crosses = False, {}
     for i, (key, label) in enumerate(series.items()):
@@ -158,7 +161,7 @@ def grouped_bars(ax: Any, groups: dict[Any, str], series: dict[Any, str], find: 
 
 
 def published_points(ax: Any, xs: list[float], ys: list[float], publisher: str) -> None:
-    """What a paper measured, as crosses that are seen on bars, too."""
+    """Draws published values as crosses that are also visible on bars."""
     from matplotlib.patheffects import withStroke
 
     ax.plot(xs, ys, label=publisher, zorder=4, path_effects=[withStroke(linewidth=3, foreground="white")],
@@ -166,7 +169,8 @@ def published_points(ax: Any, xs: list[float], ys: list[float], publisher: str) 
 
 
 def lines(ax: Any, xs: list[Any], series: dict[Any, str], find: Find, scale: Scale = lambda _, ms: ms) -> None:
-    """A line for every key of `series` over `xs`. Error bars from least to most; hollow: not measured."""
+    """A line over `xs` for every key of `series`. Error bars reach from minimum to maximum; hollow markers were not
+    measured."""
     hollows = False
     for i, (key, name) in enumerate(series.items()):
         points = [(float(x), record) for x in xs if (record := find(x, key)) is not None]
@@ -187,8 +191,8 @@ def lines(ax: Any, xs: list[Any], series: dict[Any, str], find: Find, scale: Sca
 
 
 def entries_of(*parts: Any) -> dict[str, Any]:
-    """What the legends of these parts say, each label once: what was measured here, what a paper measured, and last what
-    stands for nothing that is drawn but explains."""
+    """The legend entries of these parts, each label once: first our measurements, then a paper's, and last explanations
+    without a drawn counterpart."""
     found: dict[str, Any] = {}
     for ax in parts:
         found.update(zip(*reversed(ax.get_legend_handles_labels())))
@@ -201,12 +205,12 @@ def entries_of(*parts: Any) -> dict[str, Any]:
 
 
 def legend_above(ax: Any, columns: int) -> None:
-    """The legend over a part."""
+    """Puts the legend above a part."""
     if entries := entries_of(ax):
         ax.legend(entries.values(), entries.keys(), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=columns)
 
 
 def legend_beside(ax: Any, *parts: Any, **options: Any) -> None:
-    """Right of a part the legend of it and of other parts."""
+    """Puts the legend of this and other parts to the right of a part."""
     if entries := entries_of(ax, *parts):
         ax.legend(entries.values(), entries.keys(), loc="upper left", bbox_to_anchor=(1.01, 1), **options)

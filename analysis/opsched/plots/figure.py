@@ -1,4 +1,4 @@
-"""A figure: a selection of records by key, as figures/index.json names them."""
+"""A figure: a selection of records by key, as listed in figures/index.json."""
 
 import json
 from collections import Counter
@@ -11,26 +11,26 @@ from opsched.records import Provenance, Record, Records
 
 FORMAT = {"format": "opsched figures", "version": 1}
 Paper = dict[str, Any]  # paper.py
-Picture = Any  # of matplotlib
+Picture = Any  # a matplotlib figure
 Table = tuple[list[str], list[list[Any]]]  # head, rows
 
 
 class BadFigure(Exception):
-    """A file that is not what it should be; the message names it."""
+    """An invalid file; the message names it."""
 
 
 @dataclass
 class Figure:
-    """Rows are the records that stand; labels that the index adds are among theirs."""
+    """`rows` are the valid records, with the additional labels of the index."""
 
     name: str
     title: str
-    paper: str  # and which of its figures; empty: the figure is the project's own
+    paper: str  # with the number of its figure; empty: our own figure
     rows: list[Record]
     missing: list[tuple[str, str]]  # what, why
     marks: Marks
-    records: Records  # of the results folder that the figure belongs to
-    folders: list[str]  # whose records it shows; "": that one
+    records: Records  # of the results folder that contains the figure
+    folders: list[str]  # with the records shown; "": the figure's own results folder
 
     def all(self, **conditions: Any) -> list[Record]:
         return [r for r in self.rows if r.is_like(**conditions)]
@@ -39,11 +39,11 @@ class Figure:
         return next(iter(self.all(**conditions)), None)
 
     def ours(self, **conditions: Any) -> Record | None:
-        """The plain latency of a schedule of ours."""
+        """Our plain latency of a schedule."""
         return self.one(**{"software": "opsched", "quantity": "latency", "labels": {}, **conditions})
 
     def names(self, field: str) -> list[Any]:
-        """Distinct values of a field or label, in the order in which they come."""
+        """Distinct values of a field or label, in order of appearance."""
         return distinct(v for r in self.rows if (v := getattr(r, field, r.labels.get(field))) is not None)
 
     def state(self) -> str:
@@ -52,7 +52,8 @@ class Figure:
         return ", ".join(words) or "nothing"
 
     def setting(self) -> str:
-        """Where the numbers of the picture hold: GPU, precision and batch; costs or counts that no GPU made say so."""
+        """The conditions of the numbers in the picture: GPU, precision and batch size, or that costs or counts are not
+        from a GPU."""
         kinds = distinct(r.provenance for r in self.rows)
         if kinds == [Provenance.synthetic]:
             counts = sorted({f"{r.numbers['dags']:.0f}" for r in self.rows})
@@ -70,7 +71,7 @@ class Figure:
                           join([kind.value for kind in kinds])])
 
     def table(self) -> Table:
-        """A line a record."""
+        """One row per record."""
         labels, numbers, texts = (sorted({k for r in self.rows for k in getattr(r, kind)})
                                   for kind in ("labels", "numbers", "texts"))
         plain = ["network", "software", "scheduler", "batch", "image", "precision", "gpus", "quantity"]
@@ -83,7 +84,7 @@ class Figure:
 
 @dataclass
 class Comparison:
-    """Ours beside the paper's, and what to make of it. The sentences are made from the records."""
+    """Our numbers next to the paper's, and sentences on the difference, which are made from the records."""
 
     head: list[str]
     rows: list[list[str]]
@@ -93,7 +94,7 @@ class Comparison:
 
 
 def load_index(folder: Path) -> list[Figure]:
-    """Every figure of FOLDER/index.json, with the records of the results folders that it names."""
+    """Reads every figure of FOLDER/index.json, with the records of the results folders that it names."""
     file = folder / "index.json"
     try:
         index = json.loads(file.read_text())

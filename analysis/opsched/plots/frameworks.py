@@ -1,4 +1,4 @@
-"""Frameworks compared: what a user would run instead, beside ours."""
+"""Comparison with the frameworks that a user would run instead."""
 
 from opsched.page import NETWORKS, baseline_name, join, name_of, ratio, ratio_text
 from opsched.plots import baselines, charts

@@ -1,5 +1,5 @@
-"""What HIOS's figures on real GPUs share. Several GPUs are compared with one of the same run: the rows of a run are those
-on several GPUs and, with its number as label `run`, those on one."""
+"""Shared by HIOS's figures on real GPUs. Several GPUs are compared with one GPU of the same run: a run has rows on
+several GPUs, and rows on one GPU that carry its number of GPUs as label `run`."""
 
 from opsched.page import SCHEDULERS, fastest, plural
 from opsched.plots.figure import Figure
@@ -20,7 +20,8 @@ def several(figure: Figure) -> list[int]:
 
 
 def rows(figure: Figure, gpus: int, **conditions: object) -> list[Record]:
-    """What the run on so many GPUs measured on one and on all of them. 1: what ran on one apart from such runs."""
+    """Measurements of the run on so many GPUs, on one and on all of them. For gpus=1: measurements on one GPU outside
+    such runs."""
     if gpus == 1:
         return figure.all(gpus=1, run=None, **conditions)
     return figure.all(gpus=1, run=str(gpus), **conditions) + figure.all(gpus=gpus, **conditions)
@@ -31,13 +32,13 @@ def sizes(figure: Figure, network: str) -> list[int]:
 
 
 def by_size(figure: Figure, network: str, gpus: int) -> dict[int, list[Record]]:
-    """What the run on so many GPUs measured, for every image size of any run."""
+    """Measurements of the run on so many GPUs, by every image size in any run."""
     found = rows(figure, gpus, network=network)
     return {image: [r for r in found if size(r) == image] for image in sizes(figure, network)}
 
 
 def base(found: list[Record]) -> Record | None:
-    """What several GPUs are compared with: IOS on one; where that was not measured, the best of one."""
+    """The baseline for several GPUs: IOS on one GPU, or the best on one GPU if IOS was not measured."""
     one = [r for r in found if r.gpus == 1]
     return next((r for r in one if r.scheduler == "ios-both"), None) or fastest(one)
 
@@ -47,5 +48,5 @@ def best(found: list[Record], gpus: int, schedulers: list[str] | None = None) ->
 
 
 def missing(figure: Figure) -> str:
-    """A sentence about what was not measured."""
+    """A sentence on missing measurements."""
     return f"{plural(len(figure.missing), 'combination')} not measured." if figure.missing else ""

@@ -1,4 +1,4 @@
-"""Gain of several GPUs over IOS on one, at small and large images."""
+"""Speed-up of several GPUs over IOS on one, at small and large images."""
 
 from opsched.page import NETWORKS, join, ratio, ratio_text
 from opsched.plots import charts, hios, style
@@ -7,14 +7,14 @@ from opsched.records import Record
 
 
 def points(figure: Figure, network: str, gpus: int) -> dict[int, tuple[list[Record], Record, Record]]:
-    """By image size: what that run measured, IOS on one GPU, the fastest on several."""
+    """By image size: measurements of the run, IOS on one GPU, the fastest on several."""
     found = {image: (there, hios.base(there), hios.best(there, gpus))
              for image, there in hios.by_size(figure, network, gpus).items()}
     return {image: entry for image, entry in found.items() if all(entry)}
 
 
 def largest_gain(paper: Paper) -> float:
-    """Of HIOS on 2 GPUs over IOS on one, as a speed-up."""
+    """Speed-up of HIOS on 2 GPUs over IOS on one."""
     return 1 / (1 - paper["hios"]["largest_gain_over_ios"])
 
 

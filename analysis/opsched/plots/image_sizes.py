@@ -1,4 +1,4 @@
-"""Latency by image size and number of GPUs, every algorithm."""
+"""Latency of every algorithm by image size and number of GPUs."""
 
 import itertools
 
@@ -8,13 +8,13 @@ from opsched.plots.figure import Comparison, Figure, Paper, Picture
 
 
 def series(figure: Figure, gpus: int) -> dict[tuple[str, int], str]:
-    """Of one run: what ran on one GPU, then what ran on all."""
+    """The series of one run: first on one GPU, then on all."""
     keys = {(r.gpus, r.scheduler) for r in hios.rows(figure, gpus)}
     return {(s, g): f"{name}, {plural(g, 'GPU')}" for g in (1, gpus) for s, name in hios.NAMES.items() if (g, s) in keys}
 
 
 def algorithms(figure: Figure, gpus: int) -> dict[tuple[str, int], str]:
-    """What is drawn beside sequential on one GPU; the same names for any number of GPUs."""
+    """All series except sequential on one GPU, with names that do not depend on the number of GPUs."""
     return {key: name.replace(f"{gpus} GPUs", "all GPUs") for key, name in series(figure, gpus).items()
             if key != ("sequential", 1)}
 

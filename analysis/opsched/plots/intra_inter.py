@@ -1,4 +1,4 @@
-"""A tuned compiler, which makes every operator fast, against IOS, which runs operators side by side."""
+"""A tuned compiler, which speeds up single operators, compared with IOS, which runs operators in parallel."""
 
 from opsched.page import NETWORKS, baseline_name, fastest, join, ms_text, ratio, ratio_text
 from opsched.plots import baselines, charts
@@ -9,7 +9,7 @@ OURS = {"sequential": "sequential", "ios-both": "IOS-Both"}
 
 
 def compilers(figure: Figure) -> list[tuple[str, str]]:
-    """Ways to run that generate or tune kernels."""
+    """Modes that generate or tune kernels."""
     return [k for k in baselines.keys(figure) if "compile" in k[1] or k[0] in ("jax", "tensorrt")]
 
 

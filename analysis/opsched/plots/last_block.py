@@ -1,4 +1,4 @@
-"""The schedule of Inception V3's last block, drawn: stages side by side in time, a row a group."""
+"""The schedule of Inception V3's last block: stages along the time axis, one lane per group."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def is_merge(stage: list[Record]) -> bool:
 
 
 def lanes(stage: list[Record]) -> int:
-    """Operators side by side: all of a merge, else one a group."""
+    """Number of parallel operators: all operators of a merge, otherwise one per group."""
     return len(stage) if is_merge(stage) else len(groups(stage))
 
 

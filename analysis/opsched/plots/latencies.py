@@ -1,4 +1,4 @@
-"""Every latency beside the paper's V100 and its public code on an H200."""
+"""All latencies, next to those of the paper (V100) and of its public code on an H200."""
 
 from opsched.page import NETWORKS, SCHEDULERS, join, ms_text, name_of, ratio_text
 from opsched.plots import baselines, charts
@@ -7,7 +7,7 @@ from opsched.plots.paper import networks_with
 from opsched.records import Record
 
 SERIES = {s: SCHEDULERS[s] for s in ("sequential", "wavefront", "ios-merge", "ios-parallel", "ios-both")}
-# The ablations whose search is IOS-Both's own, the one that is most like it in use first.
+# Ablations that run the unmodified search of IOS-Both, the one closest to normal use first.
 SEARCHES = [("measuring", "as needed"), ("strategies", "both"), ("pruning", "r=3 s=8")]
 
 
@@ -22,13 +22,13 @@ def gain(latencies: dict[str, float]) -> float | None:
 
 
 def gains(figure: Figure, paper: Paper, network: str) -> list[float | None]:
-    """Ours, the paper's, its public code's."""
+    """Our speed-up, the paper's, and that of its public code."""
     return [gain({s: r.value for s, r in of_ours(figure, network).items()}),
             *(gain(paper[source]["latency_ms"].get(network, {})) for source in ("ios", "ios_code"))]
 
 
 def search(figure: Figure, network: str) -> Record | None:
-    """IOS-Both's search from an empty profile, which is what the paper's times are: of the ablations."""
+    """IOS-Both's search from an empty profile, which is what the paper timed; taken from the ablations."""
     for study, variant in SEARCHES:
         for r in figure.records.select(network=network, batch=1, precision="fp32", study=study, variant=variant, part=None):
             return r

@@ -1,4 +1,4 @@
-"""What the papers measured: paper.json, and the latencies that stand beside the baselines."""
+"""Results of the papers: paper.json, and the latencies published for comparison with the baselines."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,8 @@ from opsched.page import distinct
 from opsched.plots.figure import Figure, Paper
 
 PACKAGE = Path(__file__).parent.parent
-# The paper's greedy schedules a level at a time: our wavefront. Its RandWire is not the one of our networks by that name.
+# The paper's greedy schedules one level at a time, like our wavefront. Its RandWire differs from our network of that
+# name.
 NAMES = {"greedy": "wavefront", "tensorrt": "TensorRT", "tvm-cudnn": "TVM-cuDNN", "taso": "TASO",
          "tensorflow": "TensorFlow", "tensorflow-xla": "TensorFlow XLA"}
 NETWORKS = {"randwire": "randwire-paper"}
@@ -16,8 +17,8 @@ RANDWIRE = ("The paper's RandWire differs from ours; if its row has no number of
 
 
 def load_paper() -> Paper:
-    """By "ios", "ios_code" (its public code on an H200) and "hios"; of the first two "latency_ms" by network and name,
-    and "search_seconds" of IOS-Both by network."""
+    """Results under "ios", "ios_code" (the paper's public code on an H200) and "hios". The first two have "latency_ms"
+    by network and name, and "search_seconds" of IOS-Both by network."""
     paper = json.loads((PACKAGE / "paper.json").read_text())
     published = json.loads((PACKAGE / "published.json").read_text())["sources"]
     for key, source in zip(("ios", "ios_code"), published):
@@ -31,5 +32,5 @@ def load_paper() -> Paper:
 
 
 def networks_with(paper: Paper, figure: Figure) -> list[str]:
-    """The figure's, and those that only the paper has numbers of."""
+    """The figure's networks, then those for which only the paper has numbers."""
     return distinct([*figure.names("network"), *paper["ios"]["latency_ms"]])

@@ -9,18 +9,18 @@ from opsched.records import Provenance, Record
 
 
 def cost(record: Record) -> float:
-    """Seconds where the search measured, else the stages that it knows of."""
+    """Search time in seconds if the search measured, otherwise the number of distinct stages."""
     return record.numbers.get("search_seconds") or record.numbers["distinct_stages"]
 
 
 def latency(figure: Figure, record: Record) -> float:
-    """Where some schedules were not run, sums of stage latencies are compared, which all have."""
+    """Latency; if some schedules were only simulated, the sum of stage latencies, which all have."""
     simulated = any(r.provenance is Provenance.simulated for r in figure.rows)
     return record.numbers["predicted_ms"] if simulated else record.value
 
 
 def variant(number: int) -> dict[str, Any]:
-    """The looks of the bounds: a colour for each r, a marker for each pair."""
+    """The look of a pair of bounds: one colour for each r, one marker for each pair."""
     return {"color": style.COLORS[number // 2], "marker": style.MARKERS[number], "linestyle": ""}
 
 

@@ -1,4 +1,4 @@
-"""Schedules compared: throughput, normalised to the best of each network."""
+"""Schedules compared: throughput relative to the best of each network."""
 
 from opsched.page import NETWORKS, SCHEDULERS, fastest, join, ms_text, ratio, ratio_text
 from opsched.plots import baselines, charts
@@ -9,7 +9,7 @@ OF_THE_PAPER = ["sequential", "wavefront", "ios-merge", "ios-parallel", "ios-bot
 
 
 def compared(figure: Figure) -> dict[str, str]:
-    """Ours, and those that `opsched reproduce --scheduler` adds."""
+    """Our schedulers, and those added with `opsched reproduce --scheduler`."""
     return SCHEDULERS | {s: s for s in figure.names("scheduler") if s not in SCHEDULERS}
 
 
@@ -40,7 +40,7 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
         of_paper = f" (paper {theirs['sequential'] / theirs['ios-both']:.2f}x)" if theirs else ""
         (faster if gain > 1.02 else slower).append(f"{NETWORKS[network]} {ratio_text(gain)}{of_paper}")
         best = fastest(ours[s] for s in OF_THE_PAPER if ours[s])
-        if ours["ios-both"].value > 1.005 * best.value:  # the precision of a median
+        if ours["ios-both"].value > 1.005 * best.value:  # within the precision of a median
             by = 100 * (ratio(ours["ios-both"], best) - 1)
             beaten.append(f"{SCHEDULERS[best.scheduler]} on {NETWORKS[network]} by {by:.1f}%")
         if over := ratio(ours["ios-both"], ours["dataflow"]):

@@ -1,4 +1,4 @@
-"""How long finding a schedule took."""
+"""Time to find a schedule."""
 
 from opsched.page import NETWORKS, distinct, join, plural
 from opsched.plots import charts, hios, style
@@ -7,7 +7,7 @@ from opsched.records import Record
 
 
 def timed(figure: Figure) -> list[Record]:
-    """One record a search: on one GPU those apart from runs on several."""
+    """One record per search; on one GPU, those outside runs on several GPUs."""
     return [r for s in hios.NAMES for r in figure.all(scheduler=s, run=None) if r.numbers.get("search_seconds")]
 
 

@@ -1,4 +1,4 @@
-"""HIOS's simulation studies, and ours: random DAGs with made-up costs."""
+"""Simulation studies on random DAGs with synthetic costs: HIOS's and ours."""
 
 from opsched.page import distinct, join
 from opsched.plots import charts, style
@@ -41,7 +41,8 @@ def curve(study: Study, algorithm: str) -> dict[float, Point]:
 
 
 def above(study: Study) -> list[str]:
-    """Algorithms of one GPU that lie so far above those of several that they would press them together."""
+    """Single-GPU algorithms whose curves lie so far above those for several GPUs that they would squeeze them
+    together."""
     several = [curve(study, a) for a in study.algorithms if a not in ONE_GPU]
     highest = {x: max(c[x].value for c in several if x in c) for c in several for x in c}
     return [a for a in ONE_GPU if (found := curve(study, a)) and highest
@@ -55,7 +56,7 @@ def export(figure: Figure) -> Table:
 
 
 def strips(study: Study) -> str:
-    """By how much operators in strips shorten the best makespan, point by point; empty where no point has both."""
+    """The reduction of the best makespan by operators in strips at each point; empty if no point has both."""
     words = []
     for x, gpus in study.points:
         there = {a: v.value for (at, g, a), v in study.values.items() if (at, g) == (x, gpus)}
@@ -70,7 +71,7 @@ def strips(study: Study) -> str:
 
 
 def gains(study: Study, algorithms: list[str]) -> str:
-    """By how much each algorithm's makespan is shorter at its best point than at the first."""
+    """The reduction of each algorithm's makespan from the first point to its best point."""
     first = study.points[0]
     words = []
     for a in algorithms:

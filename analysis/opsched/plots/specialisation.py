@@ -1,4 +1,4 @@
-"""Schedules optimised for one batch or device, run at another."""
+"""Schedules optimised for one batch size or device, run on another."""
 
 from opsched.page import fastest, join, ms_text
 from opsched.plots import charts
@@ -7,7 +7,7 @@ from opsched.records import Record
 
 
 def find(figure: Figure, optimised_for: int, at: int) -> Record | None:
-    """The diagonal is the plain latency at that batch."""
+    """The diagonal is the plain latency at that batch size."""
     if optimised_for == at:
         return figure.ours(batch=at)
     return figure.one(batch=at, optimised_for=str(optimised_for))

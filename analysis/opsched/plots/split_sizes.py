@@ -1,4 +1,4 @@
-"""Latency by image size: one GPU, operators side by side on two (HIOS), operators in strips, both."""
+"""Latency by image size: one GPU, operators in parallel on two (HIOS), operators in strips, and both."""
 
 from opsched.page import NETWORKS, distinct, fastest, join
 from opsched.plots import charts, hios

@@ -1,18 +1,18 @@
-"""How every picture looks: one place for colours, hatches, markers, lines and type. Colours are those of Okabe and Ito, which
-the colour-blind tell apart; hatches and markers tell series apart without colour."""
+"""The look of every picture: colours, hatches, markers, lines and fonts. The colours are those of Okabe and Ito, which
+colour-blind readers can tell apart; hatches and markers distinguish series without colour."""
 
 from typing import Any
 
-# Those that print well first.
+# Colours that print well come first.
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#999999", "#000000", "#F0E442"]
-# Of areas: white instead of black, on which neither hatches nor error bars are seen.
+# For areas: white instead of black, because hatches and error bars are invisible on black.
 FILLS = ["#FFFFFF" if color == "#000000" else color for color in COLORS]
 HATCHES = ["", "//", "\\\\", "--", "xx", "||", "++", "////", "----"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "h"]
 LINES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (5, 5)), "-"]
-# What a paper measured, beside what was measured here.
+# A paper's results next to ours.
 PAPER: dict[str, Any] = {"color": "black", "marker": "x", "linestyle": ":", "linewidth": 1, "markersize": 5}
-# Of timelines: what is no operator.
+# In timelines: everything except operators.
 STAGE, TRANSFER, OTHER = "#e8e8e8", "#999999", "#ffffff"
 
 RC: dict[str, Any] = {

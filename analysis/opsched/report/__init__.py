@@ -1,1 +1,1 @@
-"""A results folder as one page of HTML (`opsched report`): docs/report.md."""
+"""A results folder as one HTML page (`opsched report`): docs/report.md."""

@@ -1,4 +1,4 @@
-"""Puts the page together: records, figures and timelines as data, the library and the scripts that show them."""
+"""Assembles the page: records, figures and timelines as data, the plotting library, and the page's scripts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCRIPTS = ["records.js", "timeline.js"]
 
 
 def packed(timeline: Timeline) -> str:
-    """As the page unpacks it: JSON, gzip, base64. Times to 1 ns."""
+    """The form that the page unpacks: JSON, gzip, base64. Times are rounded to 1 ns."""
     rows = {row: i for i, row in enumerate(timeline.rows)}
     events = [[e.name, e.category, rows[e.device, e.row], round(e.start, 6), round(e.ms, 6), e.stage, e.kind, kind_of(e),
                e.layers, e.shape, round(e.solo_ms, 6), e.waited_for, e.why, round(e.gap_ms, 6), e.critical, e.estimated]
@@ -48,7 +48,7 @@ def read_timelines(folder: Path | None) -> dict[str, str]:
 
 
 def sequential_of(record: Record, records: Records) -> Record | None:
-    """What it is compared with: the same, sequential, on one GPU."""
+    """The baseline of a record: sequential on one GPU in the same case."""
     if record.quantity != "latency" or record.labels or record.software != "opsched":
         return None
     return records.find(replace(record, scheduler="sequential", options={}, gpus=1).key())
@@ -71,7 +71,7 @@ def row_of(record: Record, records: Records, marks: Marks, timelines: Iterable[s
 
 
 def picture_of(figure: Figure, folder: Path) -> str:
-    """As a data URL: the picture that was drawn with the figure's page, or one drawn now."""
+    """A picture as data URL: the one stored with the figure's page, or drawn now."""
     file = folder / f"{figure.name}.svg"
     if file.exists():
         svg = file.read_bytes()
@@ -85,7 +85,7 @@ def picture_of(figure: Figure, folder: Path) -> str:
 
 
 def figures_of(folder: Path) -> list[dict[str, str]]:
-    """Every figure of the folder that shows something."""
+    """Every figure of the folder that has content."""
     if not (folder / "figures" / "index.json").exists():
         return []
     found = []
@@ -99,17 +99,17 @@ def figures_of(folder: Path) -> list[dict[str, str]]:
 
 
 def part(name: str) -> str:
-    """A file of the package, or the library of another."""
+    """Reads a file of this package, or the library from its own package."""
     return files("opsched.report").joinpath(name).read_text()
 
 
 def in_script(text: str) -> str:
-    """Nothing in it ends the element that it stands in."""
+    """Escapes text so that it cannot end its script element."""
     return text.replace("</", "<\\/").replace("<!--", "<\\!--")
 
 
 def page(folder: Path, timelines: dict[str, str]) -> str:
-    """The whole page. Raises BadRecords, BadFigure."""
+    """The whole page. Raises BadRecords or BadFigure."""
     records = Records.read(folder)
     marks, found = Marks(records.runs), records.select()
     data = {"records": [row_of(r, records, marks, timelines) for r in found], "figures": figures_of(folder),
