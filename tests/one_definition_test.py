@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""One class of a name in a namespace: two in one program are undefined behaviour that no compiler sees.
+"""Each class name occurs only once per namespace: two definitions in one program are undefined behaviour that no
+compiler reports.
 
-Reads the sources as clang-format leaves them: what stands at the beginning of a line is at namespace scope. Classes of
-anonymous namespaces belong to their file alone. Usage: one_definition_test.py ROOT
+Relies on clang-format: whatever begins at the start of a line is at namespace scope. Classes in anonymous namespaces
+are local to their file. Usage: one_definition_test.py ROOT
 """
 
 import re

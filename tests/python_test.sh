@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs tests in Python with an interpreter that has the modules they need: python_test.sh MODULE,MODULE TEST... Debian's
-# packages may belong to another python3 than the first; `./opsched test` puts what is missing into a folder of the build,
-# $BUILD_PYTHON. Exits with 77, which CTest shows as skipped, where none has all.
+# Runs Python tests with an interpreter that has the modules they need: python_test.sh MODULE,MODULE TEST... Debian's
+# packages may belong to another python3 than the first in the path; `./opsched test` installs missing ones into a
+# folder of the build, $BUILD_PYTHON. Exits with 77, which CTest shows as skipped, if no interpreter has all.
 modules=$1
 shift
 for python in python3 /usr/bin/python3 "${BUILD_PYTHON:-}"; do

@@ -1,9 +1,9 @@
-"""Draws the figures of a folder that `opsched reproduce` filled, and writes their pages.
+"""Draws the figures of a folder made by `opsched reproduce`, and writes their pages.
 
   python3 analysis/figures.py results/h200/figures             all: FIGURE.png, .svg, .pdf, .csv, .md, README.md
   python3 analysis/figures.py results/h200/figures batches     one, and README.md
-  python3 analysis/figures.py --redraw results/h200/figures    pictures of unchanged numbers, too
-  python3 analysis/figures.py --check results/h200/figures     exits with 1 if the pages are not what the records say
+  python3 analysis/figures.py --redraw results/h200/figures    also pictures of unchanged numbers
+  python3 analysis/figures.py --check results/h200/figures     exits with 1 if the pages do not match the records
 """
 
 import argparse
@@ -82,11 +82,11 @@ def formats_of(text: str) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("figures", nargs="*", help="names (default: all that the folder holds)")
+    parser.add_argument("figures", nargs="*", help="names (default: all in the folder)")
     parser.add_argument("--formats", type=formats_of, default=list(charts.FORMATS), metavar="A,B",
-                        help=f"of the pictures (default: {','.join(charts.FORMATS)})")
-    parser.add_argument("--redraw", action="store_true", help="draw again what has not changed")
-    parser.add_argument("--no-pictures", action="store_true", help="only pages and CSV: needs no matplotlib")
+                        help=f"formats of the pictures (default: {','.join(charts.FORMATS)})")
+    parser.add_argument("--redraw", action="store_true", help="also draw pictures of unchanged numbers")
+    parser.add_argument("--no-pictures", action="store_true", help="only write pages and CSV, without matplotlib")
     parser.add_argument("--check", action="store_true", help="compare pages instead of writing")
     args = parser.parse_args()
     formats = [] if args.no_pictures else args.formats

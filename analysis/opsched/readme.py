@@ -1,7 +1,7 @@
-"""The table of README.md and the picture above it, from the records of the public networks.
+"""Writes the table of README.md and the picture above it from the records of the public networks.
 
   python3 analysis/readme.py            writes both
-  python3 analysis/readme.py --check    exits with 1 if the table is not what the records say
+  python3 analysis/readme.py --check    exits with 1 if the table does not match the records
 """
 
 import argparse

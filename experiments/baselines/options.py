@@ -27,35 +27,39 @@ def parse(doc: str | None) -> argparse.Namespace:
     parser.add_argument("--opsched", default=str(HERE.parent.parent / "opsched"), help="the opsched program")
     parser.add_argument("--python", default=sys.executable, help="the interpreter with the baselines installed")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="results folder for the records")
-    parser.add_argument("--network", type=words_of, default=[], help="as in a,b (default: all, or only those of --graph)")
+    parser.add_argument("--network", type=words_of, default=[],
+                        help="as in a,b (default: all, or only those of --graph)")
     parser.add_argument("--graph", type=words_of, default=[],
                         help="graph files, folders of them, or patterns such as 'models/*.onnx', as in a,b")
     parser.add_argument("--precision", type=words_of, default=PRECISIONS, help="as in fp32,fp16 (default: all)")
     parser.add_argument("--batch", type=words_of, default=["1"], help="as in 1,16 (default: 1)")
     parser.add_argument("--image", type=words_of, default=["0"],
                         help="as in 512,480x640 (height first); 0: the network's default (default: 0)")
-    parser.add_argument("--baselines", type=words_of, default=list(SCRIPT), help=f"any of {', '.join(SCRIPT)} (default: all)")
+    parser.add_argument("--baselines", type=words_of, default=list(SCRIPT),
+                        help=f"any of {', '.join(SCRIPT)} (default: all)")
     parser.add_argument("--modes", type=words_of, default=[],
-                        help=f"modes of PyTorch: {', '.join(MODES)}, graph (= sequential), opara (= dataflow); options may follow, "
-                             f"as in compile+mm ({', '.join(OPTIONS)}), then -nchw or -nhwc for the layout; default: all "
-                             f"modes except {MODES[-1]}, in both layouts")
+                        help=f"modes of PyTorch: {', '.join(MODES)}, graph (= sequential), opara (= dataflow); "
+                             f"options may follow, as in compile+mm ({', '.join(OPTIONS)}), then -nchw or -nhwc for the "
+                             f"layout; default: all modes except {MODES[-1]}, in both layouts")
     parser.add_argument("--trtexec", default="trtexec", help="TensorRT's program (default: trtexec from the path)")
     parser.add_argument("--aux-streams", default="",
-                        help=f"also build TensorRT engines with these numbers of auxiliary streams, as in 0,2, or all (0 to "
-                             f"{trtexec.MOST_AUX_STREAMS}); each takes minutes")
+                        help=f"also build TensorRT engines with these numbers of auxiliary streams, as in 0,2, or "
+                             f"all (0 to {trtexec.MOST_AUX_STREAMS}); each takes minutes")
     parser.add_argument("--ours", type=words_of, default=["sequential", "dataflow"],
                         help="our schedulers measured before and after, as in sequential,ios-both; '' for none")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="use cpu to try it out")
-    parser.add_argument("--runs", type=int, default=60, help="at most this many timed runs of a baseline (default: 60)")
+    parser.add_argument("--runs", type=int, default=60,
+                        help="at most this many timed runs of a baseline (default: 60)")
     parser.add_argument("--max-seconds", type=float, default=0.5,
                         help="time for the timed runs of a mode or schedule (default: 0.5); at least 5 runs are timed")
     parser.add_argument("--measure", dest="protocols", type=protocols_of, default=[], metavar="P[,P...]",
                         help="also measure everything with these protocols: replays, lone, cold, rotating, in-flight=N, "
                              "energy (docs/measuring.md)")
     parser.add_argument("--compile-jobs", type=int, default=1,
-                        help="number of cases per group: torch.compile compiles them in parallel before anything is timed, "
-                             "and our schedules are measured once before and once after the group (default: 1)")
-    parser.add_argument("--timeout", type=float, default=900, help="time limit in seconds of a baseline per case (default: 900)")
+                        help="number of cases per group: torch.compile compiles them in parallel before anything "
+                             "is timed, and our schedules are measured once before and once after the group (default: 1)")
+    parser.add_argument("--timeout", type=float, default=900,
+                        help="time limit in seconds of a baseline per case (default: 900)")
     parser.add_argument("--retry", action="store_true", help="measure again what failed before")
     args = parser.parse_args()
     try:

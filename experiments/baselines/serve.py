@@ -37,9 +37,11 @@ def parser_of(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--serve", action="store_true", help="answer requests on stdin")
     parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
     parser.add_argument("--runs", type=int, default=60, help="at most this many timed runs")
-    parser.add_argument("--max-seconds", type=float, default=0.5, help="time for the timed runs; at least 5 runs are timed")
+    parser.add_argument("--max-seconds", type=float, default=0.5,
+                        help="time for the timed runs; at least 5 runs are timed")
     parser.add_argument("--measure", dest="protocols", type=protocols_of, default=[], metavar="P[,P...]",
-                        help="also measure with these protocols: replays, lone, cold, rotating, in-flight=N, energy (docs/measuring.md)")
+                        help="also measure with these protocols: replays, lone, cold, rotating, in-flight=N, energy "
+                             "(docs/measuring.md)")
     parser.add_argument("--weights", help="from `opsched infer --save-weights`")
     parser.add_argument("--expected", help="from `opsched infer --batch 1 -o`")
     return parser

@@ -4,9 +4,9 @@
   opsched show NET --format onnx --batch B -o NET.json.onnx
   python3 tensorrt_baseline.py NET.json --precision fp16 --modes engine,aux-0,aux-3
 
-Modes: engine (TensorRT chooses the number of its auxiliary streams), aux-0 to aux-7 (it may use so many). Each builds
-an engine, which takes minutes. The model lies beside the graph, as NET.json.onnx, with our weights. Its outputs for our
-input are compared with ours where --weights and --expected are given (reference.py). --trtexec names the program.
+Modes: engine (TensorRT chooses the number of its auxiliary streams), aux-0 to aux-7 (it may use that many). Each builds
+an engine, which takes minutes. The model with our weights is NET.json.onnx, next to the graph. With --weights and
+--expected, its outputs for our input are compared with ours (reference.py). --trtexec names the program.
 """
 
 import math
@@ -95,8 +95,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     parser = parser_of(__doc__)
-    parser.add_argument("--modes", default="engine", help=f"of engine, aux-0 to aux-{trtexec.MOST_AUX_STREAMS}")
-    parser.add_argument("--trtexec", default="trtexec", help="TensorRT's program (default: trtexec, in the path)")
+    parser.add_argument("--modes", default="engine", help=f"any of engine, aux-0 to aux-{trtexec.MOST_AUX_STREAMS}")
+    parser.add_argument("--trtexec", default="trtexec", help="TensorRT's program (default: trtexec from the path)")
     args = parse(parser)
     modes = args.modes.split(",")
     try:

@@ -229,10 +229,10 @@ class Baseline:
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--modes", default="eager,sequential,wavefront,dataflow",
-                        help=f"of {', '.join(WHAT)}; {', '.join(f'{a} is {b}' for a, b in ALIASES.items())}; "
-                             f"options behind one, as in compile+mm: {', '.join(OPTIONS)}; "
-                             "-nchw or -nhwc behind them: tensors lie like this")
-    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: eager and compile only")
+                        help=f"any of {', '.join(WHAT)}; {', '.join(f'{a} is {b}' for a, b in ALIASES.items())}; "
+                             f"options may follow, as in compile+mm: {', '.join(OPTIONS)}; "
+                             "then -nchw or -nhwc for the layout")
+    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu only runs eager and compile")
     args = parse(parser)
     try:
         modes = [known_mode(m) for m in args.modes.split(",")]

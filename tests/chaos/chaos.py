@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Commands that are killed, run out of disk or meet a second writer: what they leave is whole, and running them again
-gives what an undisturbed run gives, but for times and run ids.
+"""Commands that are killed, run out of disk or meet a second writer. The files that they leave are complete, and
+running the commands again gives the same as an undisturbed run, except for times and run ids.
 
   tests/chaos/chaos.py build/release/opsched [--kills 30] [--seed 1] [--only bench]
 
-Needs no GPU: everything is replayed from results/h200. The full disk needs root (a small tmpfs), else it is left out.
+Needs no GPU: everything is replayed from results/h200. The full disk needs root (for a small tmpfs); otherwise it is
+skipped.
 """
 import argparse
 import csv
@@ -20,12 +21,12 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Without the run: they are what two runs of the same work may differ in.
+# Fields that may differ between two runs of the same work.
 TIMES = ("search_seconds", "begin", "time", "run", "id")
 
 
 def commands(profile):
-    """By name: arguments, with {out} for the folder of results. `fit --save` writes into the profile that it reads."""
+    """Arguments by command, with {out} for the results folder. `fit --save` writes into the profile that it reads."""
     sim = ["--device", "sim", "--profile", str(profile)]
     small = ["--network", "squeezenet,randwire", "--precision", "fp32"]
     return {
@@ -38,7 +39,7 @@ def commands(profile):
 
 
 class Place:
-    """A folder of results and one of the program's cache."""
+    """A results folder and a folder for the program's cache."""
 
     def __init__(self, base, name, profile, holds_profile):
         self.folder = base / name
@@ -48,7 +49,7 @@ class Place:
         self.cache.mkdir()
         if holds_profile:
             part = json.loads((profile / "profile-fp32.json").read_text())
-            part["stages"] = part["stages"][::20]  # enough to go on, and fitted in seconds
+            part["stages"] = part["stages"][::20]  # enough to continue from, and fitted in seconds
             part["schedules"] = [s for s in part["schedules"] if s[5]["network"] == "squeezenet"][:10]
             (self.out / "profile-fp32.json").write_text(json.dumps(part))
 
@@ -64,7 +65,7 @@ class Place:
         return process.returncode, errors
 
     def result(self):
-        """What stands in the records, and the other files, without times, run ids and the names of this place."""
+        """The contents of the records and of the other files, without times, run ids and the names of this place."""
         standing = {}
         for path in sorted(self.out.rglob("*")):
             if path.is_file() and path.name != "records.jsonl" and not path.name.endswith(".md"):
@@ -132,7 +133,7 @@ class Chaos:
         return None
 
     def kills(self, command, arguments, wanted, seconds, count):
-        """Killed `count` times in a row, each time going on from what the last one left; then left alone."""
+        """Killed `count` times in a row, each time continuing what was left, and then run to the end."""
         place = self.place(command + "-killed", command)
         for _ in range(count):
             process = place.start(self.program, arguments)
@@ -146,7 +147,7 @@ class Chaos:
         self.expect(command, f"killed {count} times", arguments, place, wanted)
 
     def two_writers(self, command, arguments, wanted):
-        """The second is refused or does the same; nothing is lost."""
+        """The second writer is refused or does the same; nothing is lost."""
         place = self.place(command + "-twice", command)
         processes = [place.start(self.program, arguments) for _ in range(2)]
         for process in processes:

@@ -3,7 +3,7 @@
 
   tests/chaos/signals.py build/release/opsched [--only infer,fit]
 
-Needs no GPU. Commands are those that `opsched --help` lists: one that stands not below is an error.
+Needs no GPU. Every command that `opsched --help` lists must be listed below.
 """
 import argparse
 import os
@@ -17,7 +17,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIM = "--device sim --profile {recorded}"
-# Long work, or a file that nobody writes: {graph}, and {folder}, where records and profiles are such files.
+# Long computations, and reads of files that nobody writes: {graph}, and {folder}, whose records and profiles are such
+# files.
 BUSY = {
     "infer": "infer nasnet --batch 8",
     "run": "run nasnet --device cpu --batch 8 --schedule {schedule}",
@@ -48,11 +49,11 @@ WAITING = {
     "roofline": "roofline --device sim --profile {folder}",
     "report": "report {folder} -o {out}",
 }
-# They ask for a GPU first, or have nothing to wait for. Where they do go on, they must stop as the others do.
+# These need a GPU first, or have nothing to wait for. If they do continue, they must stop like the others.
 MAY_END = {"list": "list", "links": "links", "warps": "warps --graph {graph}", "tune": "tune squeezenet"}
 
 LIMIT_S = 2.0
-START_S = 0.7  # a signal this long after the start finds a command at its work
+START_S = 0.7  # by then the command is working
 
 
 class Process:
@@ -70,7 +71,7 @@ class Process:
             self.process.send_signal(self.which)
 
     def fault(self, may_end):
-        """What is wrong with how it ended, or None."""
+        """What is wrong with the way it ended, or None."""
         try:
             code = self.process.wait(max(0.0, self.sent + LIMIT_S - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -87,7 +88,7 @@ class Process:
 
 
 def fill(line, scratch, name):
-    """The line with its files, which are made here; every process writes to a folder of its own."""
+    """The command line with its files, which are made here; every process gets an output folder of its own."""
     folder = scratch / "folder"
     if not folder.exists():
         folder.mkdir()
@@ -104,7 +105,7 @@ def fill(line, scratch, name):
 
 
 def check(program, lines, scratch, label, may_end=False):
-    """Runs the lines side by side, one process a signal, and returns what was wrong."""
+    """Runs the command lines in parallel, one process per signal, and returns what was wrong."""
     processes = [Process(program, fill(line, scratch, f"{label}-{command}-{which.name}"), which, scratch)
                  for command, line in lines.items() for which in (signal.SIGINT, signal.SIGTERM)]
     time.sleep(START_S)
@@ -134,7 +135,7 @@ def main():
         chosen = lambda lines: {k: v for k, v in lines.items() if k in only}  # noqa: E731
         faults = check(program, chosen(WAITING), scratch, "waiting")
         faults += check(program, chosen(MAY_END), scratch, "may-end", may_end=True)
-        for command, line in chosen(BUSY).items():  # one at a time: they share few processors
+        for command, line in chosen(BUSY).items():  # one at a time, because there are few processors
             faults += check(program, {command: line}, scratch, "busy")
     for fault in faults:
         print("FAULT: " + fault)

@@ -1,5 +1,5 @@
-# Does what docs/adding_a_scheduler.md says: takes the files and the line from the page, compiles them
-# with the rest of the library, and runs the schedulers. Arguments: SOURCE, WORK, CXX, FLAGS, LIBRARY.
+# Follows docs/adding_a_scheduler.md: takes the files and the line from the page, compiles them with the rest of the
+# library, and runs the schedulers. Arguments: SOURCE, WORK, CXX, FLAGS, LIBRARY.
 file(READ ${SOURCE}/docs/adding_a_scheduler.md page)
 
 # The text of the first code block after `marker`.

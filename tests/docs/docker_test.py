@@ -1,4 +1,4 @@
-"""The Dockerfile is one, and does what the README says with files that are there."""
+"""The Dockerfile is valid, and follows the README with files that exist."""
 
 import fnmatch
 import re
@@ -44,7 +44,7 @@ def test_what_it_copies_is_there_and_not_ignored():
 
 
 def test_it_sets_up_as_the_readme_says():
-    """Its commands are those of the README and of docs/, but for packages of Ubuntu."""
+    """Its commands are those of the README and of docs/, except for Ubuntu's packages."""
     pages = " ".join((PROJECT / page).read_text() for page in ("README.md", "docs/installing.md", "docs/python.md"))
     commands = [command.strip() for value in of("RUN") for command in value.split("&&")]
     assert "./opsched --help" in commands and "cmake --install build/release" in commands

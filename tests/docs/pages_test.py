@@ -1,4 +1,5 @@
-"""The pages: every link leads somewhere, every page is reached from the index, and the site's page of headers has them all."""
+"""The pages: every link leads somewhere, every page can be reached from the index, and the site's page of headers lists
+all."""
 
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ REACHED = reached(PROJECT / "README.md", INDEX)
 
 def test_every_page_is_reached_from_the_index():
     pages = {*(PROJECT / "docs").rglob("*.md"), *(PROJECT / "results").rglob("*.md"), *PROJECT.glob("*.md")}
-    pages -= {page for page in pages if page.name == "NOTES.md"}  # what the page beside it quotes
+    pages -= {page for page in pages if page.name == "NOTES.md"}  # quoted on the page next to it
     assert len(pages) > 60
     assert not {str(page.relative_to(PROJECT)) for page in pages - set(REACHED)}
 
@@ -38,7 +39,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_links_are_found_where_markdown_has_some(tmp_path):
-    """And none in code."""
+    """Links in code do not count."""
     page = tmp_path / "page.md"
     page.write_text("[a](a.md#b-c) ![p](p.png) `[no](no.md)`\n<img src=\"i.svg\">\n```\n[no](no.md)\n```\n"
                     "# B [c](x.md): `d_e`!\n[w](https://w.org) [here](#b-c-d_e)\n")

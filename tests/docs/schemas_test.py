@@ -1,5 +1,5 @@
-"""The schemas in docs/: files of this project and those that the program writes fit them, and what the program refuses for
-its form does not."""
+"""The schemas in docs/: files of this project and of the program satisfy them, and files that the program refuses for
+their form do not."""
 
 import copy
 import json
@@ -27,7 +27,7 @@ def opsched(*words: object, cwd: Path | None = None) -> subprocess.CompletedProc
 
 
 def changed(document: dict, place: list, value: object) -> dict:
-    """A copy with another value at a place; None: without what is there."""
+    """A copy with another value at this place, or without the value if it is None."""
     document = copy.deepcopy(document)
     at = document
     for key in place[:-1]:
@@ -43,13 +43,13 @@ def changed(document: dict, place: list, value: object) -> dict:
 
 @pytest.fixture(scope="module")
 def profile() -> dict:
-    """A few entries of a real one."""
+    """A few entries of a real profile."""
     whole = json.loads((PROJECT / "results/h200-x4-split/profile-fp16.json").read_text())
     return whole | {"stages": whole["stages"][::10], "schedules": whole["schedules"][:2]}
 
 
 def test_profiles_fit_their_schema():
-    """Of the many stages every hundredth: all take half a minute."""
+    """Only every hundredth stage, because all of them take half a minute."""
     assert len(PROFILES) > 10
     for file in PROFILES:
         profile = json.loads(file.read_text())
@@ -129,7 +129,7 @@ def blocks(page: str, *languages: str) -> list[str]:
 
 @pytest.fixture
 def sweep(tmp_path) -> Path:
-    """The page's example, in a folder of its own."""
+    """The example of the page, in a separate folder."""
     file = tmp_path / "sweep.json"
     file.write_text(blocks("sweeps.md", "json")[0])
     return file

@@ -1,4 +1,4 @@
-"""The documentation builds as a site without a warning, and a link that leads nowhere stops it."""
+"""The documentation builds as a site without warnings, and a broken link stops the build."""
 
 import re
 import shutil

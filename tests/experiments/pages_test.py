@@ -1,4 +1,4 @@
-"""Pages of results/ say what the records say: today's, and when records are planted, spoilt or missing."""
+"""Pages of results/ agree with the records: with today's, and with added, damaged or missing ones."""
 
 import importlib.util
 import json
@@ -33,7 +33,7 @@ def tool(name: str, *words: object) -> subprocess.CompletedProcess:
 
 @pytest.fixture
 def copy(tmp_path):
-    """results/ without pictures."""
+    """A copy of results/ without pictures."""
     return Path(shutil.copytree(RESULTS, tmp_path / "results",
                                 ignore=shutil.ignore_patterns("*.png", "*.svg", "*.csv", "profile-*")))
 
@@ -49,7 +49,7 @@ def ours(scheduler: str, folder: Path = RESULTS / "h200") -> Record:
 
 
 def row_of(page: str, *begin: str) -> list[str]:
-    """The cells of the first row of a table that begins so."""
+    """The cells of the first row of a table that begins with these."""
     for line in page.splitlines():
         cells = [c.strip() for c in line.strip("|").split("|")]
         if line.startswith("|") and cells[: len(begin)] == list(begin):
@@ -90,7 +90,7 @@ def test_every_page_is_made_from_records_and_notes_hold_no_measured_number():
 
 @pytest.mark.parametrize("folder", [f for f in FOLDERS if f.name.startswith("h200")], ids=lambda f: f.name)
 def test_tables_of_schedules_hold_the_last_strong_number_of_each_case(folder):
-    """Read again without analysis/opsched/records.py: the text of every cell and speed-up."""
+    """Computed again without analysis/opsched/records.py: the text of every cell and speed-up."""
     strength = ["simulated", "recorded", "measured"]
     stands: dict[tuple, dict] = {}
     for line in map(json.loads, (folder / "records.jsonl").read_text().splitlines()[1:]):
@@ -148,7 +148,7 @@ def test_a_newer_record_makes_every_page_that_shows_it_stale(copy):
 
 
 def test_an_older_or_weaker_record_changes_no_row(copy):
-    """The kind of fault that showed 0.720 where 0.697 stood."""
+    """Guards against a fault that once showed 0.720 in place of 0.697."""
     before = tables.page(copy / "h200")
     file = copy / "h200/records.jsonl"
     first, *lines = file.read_text().splitlines(keepends=True)
@@ -222,7 +222,7 @@ def test_pages_are_made_whatever_is_missing(copy, share):
         file.write_text("".join(lines))
     commands = [("figures.py", "--no-pictures", copy / "h200/figures"), ("figures.py", "--check", copy / "h200/figures"),
                 ("tables.py", copy, *copy.glob("*/"))]
-    if share < 1 and importlib.util.find_spec("matplotlib") is not None:  # a few: drawing takes longer than all the rest
+    if share < 1 and importlib.util.find_spec("matplotlib") is not None:  # only a few: drawing is slow
         commands.append(("figures.py", copy / "h200/figures", *rng.sample([f.name for f in load_index(INDEXES[0])], 5)))
     for words in commands:
         done = tool(*words)

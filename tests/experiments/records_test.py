@@ -1,4 +1,4 @@
-"""Records in Python: the rules of experiments/records, and docs/records.schema.json for every file of records."""
+"""Records in Python: the rules of experiments/records, and docs/records.schema.json for every records file."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def test_what_is_written_is_read_and_fits_the_schema(tmp_path):
     with RecordFile(tmp_path, Run(device="NVIDIA H200", software={"torch": "2"}, note="é")) as file:
         kept = [r for r in records if file.add(r)]
         file.finish()
-    schedule = {"id": "0123456789abcdef", "graph": "0123456789abcdef", "text": "b;1/2"}  # as C++ writes it
+    schedule = {"id": "0123456789abcdef", "graph": "0123456789abcdef", "text": "b;1/2"}  # as written by C++
     with (tmp_path / "records.jsonl").open("a") as lines:
         lines.write(json.dumps({"schedule": schedule}) + "\n")
     read = Records.read(tmp_path)

@@ -1,4 +1,4 @@
-"""The TensorRT baseline, without TensorRT: what is asked of trtexec, and what is understood of its answers."""
+"""The TensorRT baseline, without TensorRT: the arguments of trtexec, and the parsing of its output."""
 
 import json
 import os
@@ -80,7 +80,7 @@ else:
 
 @pytest.fixture
 def network(tmp_path):
-    """A graph whose one convolution has known weights, its model (never read), and what our program computes of it."""
+    """A graph with one convolution and known weights, its model (never read), and the output of our program."""
     numpy = pytest.importorskip("numpy")
     graph = {"format": "opsched-graph", "name": "net", "batch": 2, "operators": [
         {"name": "in", "output": [3, 8, 8]},

@@ -1,4 +1,4 @@
-"""What every command prints fits a terminal of 100 columns: help, and tables made from what an H200 recorded."""
+"""Output of every command fits a terminal of 100 columns: help, and tables made from H200 records."""
 
 import os
 import re
@@ -13,8 +13,8 @@ H200 = PROJECT / "results/h200"
 SIM = f"--device sim --profile {H200}"
 KEY = "squeezenet/ios-both/batch:1/fp32/gpus:1"
 WIDTH = 100
-# Of each command, what it is called with. Those that only a GPU runs (warps, tune), that need several processes (links), that print a line (infer, report) or take
-# minutes on this profile (fit) have their help alone.
+# Arguments to test each command with. Only the help is tested of commands that need a GPU (warps, tune) or several
+# processes (links), print one line (infer, report), or take minutes on this profile (fit).
 CALLS = {
     "list": [""],
     "show": ["squeezenet", "nasnet"],
@@ -56,7 +56,7 @@ def commands() -> list[str]:
 
 
 def too_wide(text: str) -> list[str]:
-    """Lines of more than a word that do not fit."""
+    """Lines that are too wide and have more than one word."""
     return [line for line in text.splitlines() if len(line) > WIDTH and " " in line.strip()]
 
 
@@ -73,7 +73,7 @@ def test_help_fits():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where one call leaves what the next one reads."""
+    """Shared by all calls, because some read what others wrote."""
     return tmp_path_factory.mktemp("terminal")
 
 
@@ -117,7 +117,8 @@ def test_google_benchmarks_table_is_printed_on_request_only(tmp_path):
 
 
 def test_reproduce_leaves_a_clean_clone_clean(tmp_path):
-    """What is recorded is neither made again nor written in another way; pictures: tests/python/figures_test.py."""
+    """Recorded results are neither made again nor written differently; for pictures see
+    tests/python/figures_test.py."""
     results = tmp_path / "results"
     shutil.copytree(PROJECT / "results", results, ignore=shutil.ignore_patterns("*.png", "*.svg", "*.pdf", "profile-*"))
     for profile in (PROJECT / "results").glob("*/profile-*"):

@@ -1,4 +1,4 @@
-"""PyTorch's modes as names, and, where there is PyTorch, what they compute on the CPU."""
+"""Names of PyTorch's modes and, if PyTorch is installed, their results on the CPU."""
 
 import importlib.util
 import json

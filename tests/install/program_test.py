@@ -1,5 +1,5 @@
-"""The installed program finds its data beside itself: it runs where the prefix was moved to, in an empty folder, with the source
-and the build hidden, and leaves the prefix as it was."""
+"""The installed program finds its data next to itself: it runs from a moved prefix, in an empty folder, with source and
+build hidden, and leaves the prefix unchanged."""
 
 import importlib.util
 import os
@@ -16,8 +16,8 @@ CASE = ("bench", "--network", "squeezenet", "--precision", "fp16", "--scheduler"
 
 
 def hidden(*words: object) -> list[str]:
-    """The command, for which the folders of source and build are empty (but Python's, which the tests may run in); as it is
-    where the system does not let us hide them."""
+    """The command with the folders of source and build hidden (except Python's, which the tests may run in); unchanged
+    if the system does not let us hide them."""
     folders = [folder for folder in (*PROJECT.iterdir(), *BUILD.iterdir())
                if folder.is_dir() and not BUILD.is_relative_to(folder) and folder != BUILD / "python"]
     mounts = "".join(f"mount -t tmpfs none '{folder}' && " for folder in folders)

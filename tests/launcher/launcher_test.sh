@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# ./opsched builds when it must and only then. A stand-in for CMake "builds" a program that says what it was given.
+# ./opsched builds only when needed. A fake CMake "builds" a program that prints its arguments.
 # Usage: launcher_test.sh SOURCE_FOLDER
 set -euo pipefail
-unset OPSCHED_BUILD OPSCHED_CMAKE_ARGS  # of the build that this test is a part of
+unset OPSCHED_BUILD OPSCHED_CMAKE_ARGS  # set for the build that runs this test
 source=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "FAILED: $*" >&2; cat "$work"/*.err >&2 || true; exit 1; }
 
-# A tree with the folders that the launcher looks at.
+# A tree with the folders that the launcher checks.
 tree=$work/tree
 mkdir -p "$tree"/{cmake,core,schedulers,networks,experiments,tests} "$work/bin"
 cp "$source/opsched" "$tree/opsched"
@@ -25,7 +25,7 @@ cp "$2/opsched" "$2/tests/opsched_tests"
 chmod +x "$2/opsched"
 echo "$$ ends" >>"$BUILDS"
 CMAKE
-# Every package is there, so that none is installed.
+# All packages seem to be there, so none is installed.
 for command in g++ ninja python3 apt-get; do printf '#!/bin/sh\n' >"$work/bin/$command"; done
 printf '#!/bin/sh\necho "ctest $*"\n' >"$work/bin/ctest"
 chmod +x "$work"/bin/*
@@ -33,14 +33,14 @@ export PATH=$work/bin:$PATH BUILDS=$work/builds OPSCHED_BUILD=$tree/build/releas
 touch "$BUILDS"
 
 builds() { grep -c begins "$BUILDS" || true; }
-expect_builds() {  # $1: so many until now, $2: because
+expect_builds() {  # $1: expected number so far, $2: reason
   [[ $(builds) == "$1" ]] || fail "$2: expected $1 builds until now, not $(builds)"
 }
 launch() {
   [[ $("$tree/opsched" "$@" 2>"$work/launch.err") == "ran $*" ]] || fail "./opsched $*: did not run the program"
 }
 
-# Two at once on an unbuilt tree: one builds, the other waits and says so.
+# Two launchers at once on an unbuilt tree: one builds, the other waits and says so.
 for i in 1 2; do BUILD_SECONDS=1 "$tree/opsched" list >"$work/$i.out" 2>"$work/$i.err" & pids[i]=$!; done
 for i in 1 2; do wait "${pids[i]}" || fail "launcher $i of two at once"; done
 for i in 1 2; do [[ $(<"$work/$i.out") == "ran list" ]] || fail "launcher $i of two at once ran nothing"; done
@@ -72,7 +72,7 @@ grep -q -- "-DOPSCHED_CUDA=AUTO .*-DOPSCHED_CUDA=OFF" "$BUILDS.arguments" || fai
 launch show x
 expect_builds 7 "the usual arguments again"
 
-# A build that fails is an error, and is tried again.
+# A failed build is an error, and is tried again.
 touch "$OPSCHED_BUILD/fails"
 touch "$tree/core/a.cpp"
 code=0
@@ -82,7 +82,7 @@ rm "$OPSCHED_BUILD/fails"
 launch list
 expect_builds 9 "after a build that failed"
 
-# The tests need more than the program, which needs none of theirs.
+# The tests need more sources than the program, which needs none of theirs.
 "$tree/opsched" test -R Name >"$work/test.out" 2>"$work/test.err" || fail "./opsched test"
 grep -q -- "^ctest .*-R Name" "$work/test.out" || fail "./opsched test did not hand its arguments to ctest"
 expect_builds 10 "the tests are built"

@@ -1,4 +1,4 @@
-"""What the checks against other libraries share: a record a network, and how the program ends."""
+"""Shared by the checks against other libraries: one record per network, and the exit code."""
 
 import argparse
 import pathlib
@@ -12,7 +12,7 @@ from cases import Provenance, Record, RecordFile, Run  # noqa: E402
 
 
 def parse(doc: str) -> argparse.Namespace:
-    """The options of a check; doc: its description."""
+    """The options of a check; doc: its module docstring."""
     parser = argparse.ArgumentParser(description=doc.split("\n\n")[0])
     parser.add_argument("--opsched", default="./opsched", help="the program")
     parser.add_argument("--out", type=pathlib.Path, help="folder whose records.jsonl the result goes to")
@@ -20,7 +20,7 @@ def parse(doc: str) -> argparse.Namespace:
 
 
 def check(network: str, labels: dict[str, str], error: float | None, tolerance: float, texts: dict[str, str]) -> Record:
-    """error: the largest relative one; None: what was computed has another shape."""
+    """error: the largest relative error; None if the shapes differ."""
     record = Record(network=network, quantity="relative_error", labels=labels, value=error, numbers={"tolerance": tolerance},
                     missing="the output has another shape" if error is None else "",
                     texts={k: v for k, v in texts.items() if v}, provenance=Provenance.exact)
@@ -33,7 +33,7 @@ def agrees(record: Record) -> bool:
 
 
 def finish(out: pathlib.Path | None, records: list[Record], script: str, *modules: ModuleType) -> int:
-    """Keeps the records, if a folder is given. Exit code: 0 if all that was compared agrees."""
+    """Stores the records, if a folder is given. Exit code: 0 if everything that was compared agrees."""
     if out:
         versions = {"python": platform.python_version(), **{m.__name__: m.__version__ for m in modules}}
         with RecordFile(out, Run(software=versions, command=f"tests/libraries/{script} --out {out}")) as file:

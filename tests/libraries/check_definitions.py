@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Checks our network definitions against torchvision's and timm's, with equal weights.
 
-Reads the graphs that `opsched show NET --format json` writes, runs them with a small PyTorch
-interpreter in double precision, gives both sides the same random weights (batch normalisation
-folded on ours), and compares the outputs before the classifier. Where IOS's network differs from
-the library's, the graph is changed first, and every change is listed in the result.
+Reads the graphs that `opsched show NET --format json` writes and runs them with a small PyTorch interpreter in double
+precision. Both sides get the same random weights (on ours with batch normalisation folded in), and the outputs before
+the classifier are compared. Where IOS's network differs from the library's, the graph is changed first, and every
+change is listed in the result.
 
 Needs PyTorch, torchvision and timm. Exit code 0 if all agree, 1 if not.
 
-    tests/libraries/check_definitions.py --opsched ./opsched --out results
+  tests/libraries/check_definitions.py --opsched ./opsched --out results
 """
 
 import json
@@ -30,8 +30,8 @@ TOLERANCE = 1e-9  # relative, in double precision
 
 
 class Graph:
-    """A graph as `opsched show NET --format json` writes it. Values that span a whole output lose their
-    channel range, so that operators can be changed without changing all who read them."""
+    """A graph as written by `opsched show NET --format json`. Values that cover a whole output have no channel range,
+    so that operators can be changed without changing their readers."""
 
     def __init__(self, text):
         data = json.loads(text)
@@ -47,7 +47,7 @@ class Graph:
         self.changes = []
 
     def layers(self, kind, operators=None):
-        """Of some operators, or of all."""
+        """Parameters of some operators, or of all."""
         names = operators or self.ops
         return [layer for name in names for layer in self.ops[name].get("layers", []) if layer["type"] == kind]
 
@@ -60,7 +60,7 @@ class Graph:
 
 
 def run(graph, image, weights):
-    """Output of the graph; `weights` maps an operator's name to (weight, bias) of each of its convolutions."""
+    """Output of the graph. `weights` maps an operator's name to (weight, bias) of each of its convolutions."""
     values = {}
     for name, op in graph.ops.items():
         if "shape" in op:
@@ -100,7 +100,7 @@ def randomise(model):
 
 
 def folded(conv, bn=None, part=slice(None)):
-    """part: the channels of the normalisation that are the convolution's."""
+    """part: the channels of the normalisation that belong to the convolution."""
     weight = conv.weight
     bias = conv.bias if conv.bias is not None else torch.zeros(weight.shape[0], dtype=weight.dtype)
     if bn is None:
@@ -114,7 +114,7 @@ def image_of(size):
 
 
 def input_of(module, model, image):
-    """What a module of the model receives."""
+    """Captures the input of a module of the model."""
     seen = []
     handle = module.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     model(image)
@@ -204,13 +204,13 @@ def nasnet(graph):
 
 
 def nasnet_weights(cell, name, op):
-    """Weights of an operator of a cell. Our left input of a cell that halves the image is timm's right one."""
-    if op.startswith("comb"):  # combK_left_I: the Ith separable convolution of a branch
+    """Weights of an operator of a cell. In cells that halve the image, our left input is timm's right one."""
+    if op.startswith("comb"):  # combK_left_I: separable convolution number I of a branch
         branch, index = op[: op.rindex("_")], op[op.rindex("_") + 1 :]
         module = getattr(cell, branch.replace("comb", "comb_iter_"))
         separable, bn = getattr(module, "separable_" + index), getattr(module, "bn_sep_" + index)
         return [folded(separable.depthwise_conv2d), folded(separable.pointwise_conv2d, bn)]
-    if op in ("left_1", "left_2", "right_1", "right_2"):  # half of a path; its normalisation is the whole path's
+    if op in ("left_1", "left_2", "right_1", "right_2"):  # half of a path; the normalisation covers the whole path
         conv, bn = getattr(cell, "path_" + op[-1]).conv, cell.final_path_bn
         half = conv.weight.shape[0]
         return [folded(conv, bn, slice(0, half) if op[-1] == "1" else slice(half, 2 * half))]

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Checks the import of ONNX models: exports networks of torchvision with random weights, runs them with
-`opsched infer`, and compares the outputs with PyTorch's.
+"""Checks the import of ONNX models. Exports networks of torchvision with random weights, runs them with `opsched
+infer`, and compares the outputs with PyTorch's.
 
 Needs PyTorch, torchvision, onnx and onnxscript. Exit code 0 if all agree, 1 if not.
 
-    tests/libraries/check_onnx.py --opsched ./opsched --out results
+  tests/libraries/check_onnx.py --opsched ./opsched --out results
 """
 
 import os
@@ -20,7 +20,7 @@ import torchvision
 from check import check, finish, parse
 from check_definitions import randomise
 
-TOLERANCE = 1e-5  # of the norm; float32 on our side, float64 on PyTorch's
+TOLERANCE = 1e-5  # relative to the norm; float32 on our side, float64 on PyTorch's
 WHAT = "networks of torchvision through ONNX, with equal random weights, on the CPU"
 NETWORKS = {
     "resnet50": {},

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Two processes of a GPU each, started by mpirun: tensors cross by NCCL, and outputs are right.
+"""Two processes with a GPU each, started by mpirun: tensors travel over NCCL, and outputs are correct.
 
   tests/processes/gpu_test.py build/cuda/opsched
 
-Exit code 77, with the reason, without mpirun or two GPUs, or where the program was built without NCCL.
+Exit code 77, with the reason, without mpirun or two GPUs, or if the program was built without NCCL.
 """
 import json
 import os
@@ -25,7 +25,7 @@ class OnTwoGpus(mpi_test.SeveralProcesses):
         mpi_test.ENVIRONMENT = GPUS
 
     def errors(self, output: str) -> tuple[float, int]:
-        """Of a run: relative error of its outputs, and how many operators were compared."""
+        """Relative error of a run's outputs, and the number of operators that were compared."""
         output = "\n".join(mpi_test.unwrapped(output))
         error = re.search(r"relative error ([0-9.e+-]+) compared with the reference, computed on the GPU", output)
         operators = re.search(r"largest relative error of (\d+) operators", output)
@@ -45,7 +45,7 @@ class OnTwoGpus(mpi_test.SeveralProcesses):
                 self.assertIn("by 2 processes", "\n".join(mpi_test.unwrapped(together.stdout)))
                 one, two = self.errors(alone.stdout), self.errors(together.stdout)
                 self.assertEqual(two[1], one[1])  # the same operators were compared
-                # Each process chooses its kernels, so sums may round otherwise, but no more than twice as much.
+                # Each process chooses its own kernels, so rounding may differ, but not by more than a factor of two.
                 self.assertLessEqual(two[0], 2 * one[0] + 1e-6)
 
     def test_links_go_into_the_profile(self):
@@ -66,7 +66,7 @@ class OnTwoGpus(mpi_test.SeveralProcesses):
 
 
 def why_not() -> str:
-    """Why this machine cannot run the tests; empty if it can."""
+    """The reason why this machine cannot run the tests; empty if it can."""
     if shutil.which("mpirun") is None:
         return "there is no mpirun"
     mpi_test.ENVIRONMENT = GPUS

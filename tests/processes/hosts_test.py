@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Two hosts on one machine: a rank in a network namespace each, joined by a veth pair, so that all goes by TCP.
+"""Two hosts on one machine: each rank runs in its own network namespace, joined by a veth pair, so that all traffic
+uses TCP.
 
   tests/processes/hosts_test.py build/release/opsched HostsJoined|HostsDelayed
 
-Exit code 77, with the reason, where namespaces are not permitted (root is needed), or for HostsDelayed where the kernel delays
-no packets (tc netem). Uses no GPU.
+Exit code 77, with the reason, if namespaces are not permitted (root is needed), or for HostsDelayed if the kernel
+cannot delay packets (tc netem). Uses no GPU.
 """
 import contextlib
 import os
@@ -20,12 +21,12 @@ import unittest
 
 import mpi_test
 
-NETWORK = f"10.{os.getpid() // 250 % 250}.{os.getpid() % 250}"  # tests may run side by side
+NETWORK = f"10.{os.getpid() // 250 % 250}.{os.getpid() % 250}"  # because tests may run in parallel
 DELAY_MS = 5
 
 
 class NotHere(Exception):
-    """Why the test cannot run on this machine."""
+    """The reason why the test cannot run on this machine."""
 
 
 def must(*words: str) -> None:
@@ -35,7 +36,7 @@ def must(*words: str) -> None:
 
 
 class Hosts:
-    """Two namespaces, and how mpirun reaches the other one: what it would give to ssh is executed there."""
+    """Two namespaces, and a stand-in for ssh by which mpirun starts its daemon in the other one."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.names = [f"opsched-{os.getpid()}-{i}" for i in range(2)]
@@ -70,7 +71,7 @@ class Hosts:
         return [int(pid) for pid in there.stdout.split()]
 
     def stop(self) -> None:
-        """Whatever is left there: mpirun and its daemon on the other host wait for each other, if they cannot speak."""
+        """Ends what is left: mpirun and its daemon on the other host wait for each other if they cannot communicate."""
         for host in range(2):
             for pid in self.pids(host):
                 with contextlib.suppress(OSError):
@@ -124,7 +125,8 @@ class OnTwoHosts(mpi_test.SeveralProcesses):
             run_.kill()
 
     def both(self) -> str:
-        """A schedule of two devices: computed by a process a host as by one process. What the former printed."""
+        """Computes a schedule of two devices with one process per host and with a single process. Returns the former's
+        output."""
         words = self.words(2, "--schedule", self.schedule(2))[3:]
         alone = mpi_test.run(*words)
         self.assertEqual(alone.returncode, 0, alone.stderr)
@@ -136,7 +138,7 @@ class OnTwoHosts(mpi_test.SeveralProcesses):
         return "\n".join(shown)
 
     def begin(self, **environment: str) -> tuple[subprocess.Popen, list[int]]:
-        """A run that takes long, in the midst of it, and its ranks."""
+        """A long run in progress, and its ranks."""
         words = self.words(2, "--schedule", self.schedule(2), "--batch", "16", image=224)[3:]
         run_ = self.hosts.start(*words, **environment)
         deadline = time.monotonic() + mpi_test.LIMIT_S
@@ -148,7 +150,7 @@ class OnTwoHosts(mpi_test.SeveralProcesses):
         return run_, ranks
 
     def assert_gone(self, ranks: list[int]):
-        deadline = time.monotonic() + 40  # a rank other than 0 waits to be ended before it ends itself
+        deadline = time.monotonic() + 40  # ranks other than 0 wait to be ended before they end themselves
         while left := [rank for rank in ranks if mpi_test.runs(rank)]:
             self.assertLess(time.monotonic(), deadline, f"left: {left}")
             time.sleep(0.05)
@@ -203,7 +205,7 @@ class HostsDelayed(OnTwoHosts):
 
 
 def why_not(delayed: bool) -> str:
-    """Why this machine cannot run the tests; empty if it can."""
+    """The reason why this machine cannot run the tests; empty if it can."""
     try:
         with tempfile.TemporaryDirectory(prefix="opsched-hosts-") as folder, Hosts(pathlib.Path(folder)) as hosts:
             if delayed:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The program in several processes, started by mpirun: the same results as in one, and errors that end all of them.
+"""The program in several processes, started by mpirun: the same results as with one process, and errors that end all of
+them.
 
   tests/processes/mpi_test.py build/release/opsched [TEST...]
 
-Exit code 77 where there is no mpirun. Uses no GPU.
+Exit code 77 if there is no mpirun. Uses no GPU.
 """
 import contextlib
 import json
@@ -20,7 +21,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ""
-# As root, on few processors, from wherever; every variable is Open MPI's own.
+# Lets Open MPI run as root and with more processes than processors; hides GPUs.
 ENVIRONMENT = dict(
     os.environ,
     OMPI_ALLOW_RUN_AS_ROOT="1",
@@ -29,7 +30,7 @@ ENVIRONMENT = dict(
     CUDA_VISIBLE_DEVICES="",
 )
 LIMIT_S = 60
-SCHEDULES: dict[tuple[str, int], str] = {}  # by network and devices; searched for once
+SCHEDULES: dict[tuple[str, int], str] = {}  # by network and devices, so that each is searched for once
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
@@ -44,12 +45,12 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
 
 
 def said(result: subprocess.CompletedProcess) -> list[str]:
-    """What opsched itself said on standard error: mpirun adds lines of its own."""
+    """Standard error of opsched itself, without mpirun's own lines."""
     return [line for line in result.stderr.splitlines() if line.startswith("opsched: ")]
 
 
 def unwrapped(text: str) -> list[str]:
-    """Lines of what `run` printed, single spaces between words; what was wrapped is put back behind its line."""
+    """Lines that `run` printed, with single spaces between words, and wrapped lines rejoined."""
     lines: list[str] = []
     for line in text.splitlines():
         words = " ".join(line.split())
@@ -61,7 +62,7 @@ def unwrapped(text: str) -> list[str]:
 
 
 def listed_devices(text: str) -> list[list[str]]:
-    """Words of the rows of `list devices`, without what was wrapped."""
+    """Words of the rows of `list devices`, without wrapped lines."""
     return [words for line in text.splitlines() if (words := line.split()) and words[0].isdigit()]
 
 
@@ -79,7 +80,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def runs(pid: int) -> bool:
-    """It is there, and not only because nobody asked how it ended."""
+    """Whether the process still runs. A zombie does not."""
     with contextlib.suppress(OSError):
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     return False
@@ -92,7 +93,7 @@ class SeveralProcesses(unittest.TestCase):
         self.path = pathlib.Path(self.folder.name)
 
     def schedule(self, devices: int, network: str = "squeezenet") -> pathlib.Path:
-        """Of one for large images, for which it pays to use all devices; it runs at any image."""
+        """A schedule for large images, which benefit from all devices; it works for any image size."""
         file = self.path / f"{network}-{devices}.json"
         if (network, devices) not in SCHEDULES:
             made = run(PROGRAM, "schedule", network, "--image", 2048, "--scheduler", "heft", "--gpus", devices,
@@ -150,7 +151,7 @@ class Links(SeveralProcesses):
         return [line.split() for line in shown.stdout.splitlines()[2:]]
 
     def test_are_timed_between_neighbours(self):
-        rows = self.links(3, "--gpus", 6)  # a process has two of them
+        rows = self.links(3, "--gpus", 6)  # two per process
         self.assertEqual({row[0] for row in rows}, {"nccl"})
         self.assertEqual({(row[1], row[2]) for row in rows}, {("0", "2"), ("2", "0"), ("2", "4"), ("4", "2")})
         self.assertEqual(len(rows), 4 * 4)
@@ -165,7 +166,7 @@ class Links(SeveralProcesses):
         kept = [link for link in profile["transfers"] if link[6:] == ["nccl"]]
         self.assertEqual(len(kept), 2 * 4)
         self.assertEqual([s for s in profile["schedules"] if s[5]["gpus"] > 1], [])
-        # A message as slow as this is waited for: the same schedule takes longer than where one process has both GPUs.
+        # The time of a slow message counts: the same schedule takes longer than if one process has both GPUs.
         for link in kept:
             link[3] = 5.0
         (out / "profile-fp32.json").write_text(json.dumps(profile))
@@ -200,7 +201,7 @@ class SharedCases(SeveralProcesses):
     def test_give_what_one_process_gives(self):
         alone = run(PROGRAM, *self.WORDS, "--out", self.path / "alone")
         self.assertEqual(alone.returncode, 0, alone.stderr)
-        # Two rounds, in the second of which two ranks have nothing to do.
+        # Two rounds; in the second, two ranks have nothing to do.
         together = run("mpirun", "-n", 3, PROGRAM, *self.WORDS, "--share-cases", "--out", self.path / "shared")
         self.assertEqual(together.returncode, 0, together.stderr)
         self.assertEqual(together.stdout, alone.stdout)
@@ -271,7 +272,7 @@ class Errors(SeveralProcesses):
 
 
 class LostRanks(SeveralProcesses):
-    """A rank that dies or stops while a large network runs."""
+    """A rank dies or stops while a large network runs."""
 
     def begin(self, **environment: str) -> subprocess.Popen:
         file = self.schedule(2)
@@ -282,7 +283,7 @@ class LostRanks(SeveralProcesses):
         while len(children_of(run_.pid)) < 2:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.05)
-        time.sleep(0.7)  # in the midst of it
+        time.sleep(0.7)  # during the run
         self.assertIsNone(run_.poll(), "it ended too soon for this test")
         return run_
 
@@ -293,7 +294,7 @@ class LostRanks(SeveralProcesses):
             run_.kill()
 
     def assert_gone(self, ranks: list[int]):
-        deadline = time.monotonic() + 5  # for what mpirun killed to end
+        deadline = time.monotonic() + 5  # until everything that mpirun killed has ended
         while left := [rank for rank in ranks if runs(rank)]:
             self.assertLess(time.monotonic(), deadline, f"left: {left}")
             time.sleep(0.05)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The program as Slurm starts it. srun is a stand-in (the script beside): no Slurm is needed.
+"""The program started as Slurm does it. srun is a stand-in (the script in this folder), so Slurm is not needed.
 
   tests/processes/slurm_test.py build/release/opsched
 
-Exit code 77 where there is no mpirun. Uses no GPU.
+Exit code 77 if there is no mpirun. Uses no GPU.
 """
 import json
 import os
@@ -21,12 +21,12 @@ PAGE = mpi_test.ROOT / "docs/sweeps.md"
 
 
 def batch_script() -> str:
-    """The Slurm script of the page."""
+    """The Slurm script on the page."""
     return next(block for block in re.findall(r"```bash\n(#!.*?)```", PAGE.read_text(), re.S) if "#SBATCH" in block)
 
 
 def tasks_of(script: str) -> int:
-    """How many tasks sbatch takes from the script's own options."""
+    """The number of tasks that sbatch derives from the options in the script."""
     options = dict(re.findall(r"--([a-z-]+)=(\d+)", "\n".join(re.findall(r"#SBATCH.*", script))))
     return int(options["nodes"]) * int(options["ntasks-per-node"])
 
@@ -39,7 +39,7 @@ class UnderSlurm(mpi_test.SeveralProcesses):
         shutil.copy(HERE / "srun", self.bin)
 
     def run_batch(self, script: str, **environment: str) -> subprocess.CompletedProcess:
-        """As sbatch does: its options are environment variables, then a shell runs it."""
+        """Runs the script as sbatch does: its options become environment variables, and a shell runs it."""
         file = self.path / "job"
         file.write_text(script)
         file.chmod(0o755)
@@ -48,7 +48,7 @@ class UnderSlurm(mpi_test.SeveralProcesses):
                               env=mpi_test.ENVIRONMENT | {"PATH": f"{self.bin}:{os.environ['PATH']}"} | environment)
 
     def test_the_script_of_the_page_shares_cases_out(self):
-        # The page's command as it stands, but that its opsched replays, and its sweep is a small one.
+        # The command on the page, except that opsched replays and the sweep is small.
         replay = ("--device", "sim", "--profile", str(mpi_test.ROOT / "results/h200"), "--no-cache")
         sweep = self.path / "sweep.json"
         sweep.write_text(json.dumps({"networks": ["squeezenet"], "precisions": ["fp32"], "schedulers": ["wavefront"],
@@ -63,7 +63,7 @@ class UnderSlurm(mpi_test.SeveralProcesses):
         self.assertEqual(done.returncode, 0, done.stderr)
         alone = mpi_test.run(mpi_test.PROGRAM, "bench", "--sweep", str(sweep), *replay)
         self.assertEqual(alone.returncode, 0, alone.stderr)
-        # Before the cases, the profile's folder is named as it is seen from where the job ran.
+        # Compares only the cases: lines before them contain the profile's folder, relative to the current folder.
         shown, expected = ([line for line in text.splitlines() if line.startswith("squeezenet/")]
                            for text in (done.stdout, alone.stdout))
         self.assertGreater(len(shown), 2)

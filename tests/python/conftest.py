@@ -1,4 +1,4 @@
-"""A small results folder, made by the program, and its report."""
+"""A small results folder, made with the program, and its report."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PROFILE = PROJECT / "results" / "h200"
-os.environ["OPSCHED_PYTHON"] = sys.executable  # the program's Python is the one that has the modules
+os.environ["OPSCHED_PYTHON"] = sys.executable  # the program should use the Python that has the modules
 
 
 CASE = {"network": "squeezenet", "precision": "fp32", "quantity": "latency", "software": "opsched"}
@@ -19,7 +19,7 @@ USUAL = {"precision": "fp32", "quantity": "latency", "software": "opsched"}
 
 
 def is_wanted(line: str) -> bool:
-    """Of SqueezeNet at batch 1 in fp32, and what such records refer to."""
+    """Whether a line is a record of SqueezeNet at batch 1 in fp32, or something that such records refer to."""
     data = json.loads(line)
     record = data.get("record")
     return record is None or (all(record.get(k, USUAL.get(k)) == v for k, v in CASE.items()) and "batch" not in record
@@ -34,7 +34,7 @@ def opsched(*words: object) -> str:
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory) -> Path:
-    """What an H200 measured of SqueezeNet under every scheduler of one GPU."""
+    """H200 measurements of SqueezeNet under every scheduler for one GPU."""
     folder = tmp_path_factory.mktemp("made") / "results"
     folder.mkdir()
     lines = (PROFILE / "records.jsonl").read_text().splitlines(keepends=True)

@@ -1,5 +1,5 @@
-"""Every picture of the project: says where its numbers hold, has numbers at its axes that people read, and no text that is cut
-off or lies on another."""
+"""Every picture of the project states the conditions of its numbers, has readable numbers on its axes, and no text that
+is cut off or overlaps."""
 
 import itertools
 import re
@@ -22,7 +22,7 @@ from opsched.plots.figure import Figure, load_index  # noqa: E402
 from opsched.records import Records  # noqa: E402
 
 FIGURES = {f.name: f for folder in sorted(PROJECT.glob("results/*/figures")) for f in load_index(folder) if f.rows}
-# Those that the IOS paper, or HIOS's, has numbers of.
+# Figures for which the IOS or HIOS paper has numbers.
 WITH_PAPER = {"search_space", "schedules", "frameworks", "specialisation", "pruning", "batches", "intra_inter", "latencies",
               "blocks", "image_gain", "scheduling_time"}
 
@@ -35,7 +35,7 @@ def gains():
 
 @pytest.fixture(scope="module", params=[*FIGURES, "gains"])
 def drawn(request):
-    """A name and its picture, laid out."""
+    """A name and its picture, after layout."""
     picture = gains() if request.param == "gains" else figures.picture_of(FIGURES[request.param])
     picture.draw_without_rendering()
     yield request.param, picture
@@ -50,7 +50,7 @@ def shown_ticks(axis) -> list[Text]:
 
 
 def texts_of(picture) -> list[Text]:
-    """All that are seen."""
+    """All visible texts."""
     axes = [axis for ax in picture.axes for axis in (ax.xaxis, ax.yaxis)]
     of_ticks = {label for axis in axes for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]
                 for label in (tick.label1, tick.label2)}
@@ -101,7 +101,7 @@ def test_legends_lie_beside_the_data(drawn):
 
 
 def test_bars_begin_at_zero_and_end_inside(drawn):
-    """What does not is cut off."""
+    """Text outside the picture is cut off."""
     for ax in drawn[1].axes:
         for bars in ax.containers:
             patches = [p for p in getattr(bars, "patches", []) if hasattr(p, "get_height")]
@@ -160,7 +160,7 @@ def draw_again(folder: Path, *options: str, monkeypatch) -> int:
 
 
 def test_what_has_not_changed_is_not_drawn_again(tmp_path, monkeypatch):
-    """Another matplotlib draws other bytes: `opsched reproduce` would change a clean clone."""
+    """Another matplotlib draws other bytes, so that `opsched reproduce` would change a clean clone."""
     folder = tmp_path / "h200/figures"
     shutil.copytree(PROJECT / "results/h200/figures", folder, ignore=shutil.ignore_patterns("*.pdf"))
     for file in PROJECT.glob("results/*/records.jsonl"):

@@ -1,4 +1,4 @@
-"""import opsched: calls of the program, and what its records, schedules, graphs and timelines are as objects."""
+"""import opsched: calls of the program, and its records, schedules, graphs and timelines as objects."""
 
 import json
 import os
@@ -127,7 +127,7 @@ def test_what_is_wrong_is_said(call, words):
 
 
 def test_pages_need_no_pandas():
-    """Debian's python3 makes pages and pictures without it."""
+    """Debian's python3 makes pages and pictures without pandas."""
     block = "import sys; sys.modules.update(pandas=None, plotly=None); "
     done = subprocess.run([sys.executable, "-c", block + "import opsched.tables, opsched.figures, opsched"],
                           env={**os.environ, "PYTHONPATH": str(PROJECT / "analysis")}, capture_output=True, text=True)

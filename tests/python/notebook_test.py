@@ -1,4 +1,4 @@
-"""The example notebook runs, from the first cell to the last, and keeps no outputs."""
+"""The example notebook runs from the first cell to the last, and is stored without outputs."""
 
 from pathlib import Path
 

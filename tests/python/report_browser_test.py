@@ -1,4 +1,4 @@
-"""The page of opsched report in a browser: Chromium without a window. Skipped, visibly, where there is none."""
+"""The page of opsched report in headless Chromium. Skipped, visibly, if there is none."""
 
 import html
 import json
@@ -19,12 +19,12 @@ from opsched.records import Records  # noqa: E402
 
 @pytest.fixture(scope="session", autouse=True)
 def browser():
-    """CTest shows 77 as skipped. (While tests are collected, pytest would make an error of it.)"""
+    """CTest shows exit code 77 as skipped. (During collection, pytest would turn it into an error.)"""
     if BROWSER is None:
         pytest.exit("skipped: there is no browser (Debian: apt-get install chromium)", returncode=77)
 
 
-# What a reader does, once the page is there; the answers are read from the DOM.
+# Actions of a reader on the loaded page; the results are read from the DOM.
 SCRIPT = r"""
 <script>
 const until = async condition => { while (!condition()) await new Promise(done => setTimeout(done, 20)); };
@@ -92,7 +92,7 @@ def test_it_opens_with_the_sequential_and_the_fastest_schedule(said, results):
     assert said["ready"] == f"squeezenet/sequential/batch:1/fp32/gpus:1 | {fastest.key()}"
     assert said["rows"] == len(found) and said["cases"] == 1
     assert said["titles"][0].startswith("A: sequential") and said["titles"][1].startswith(f"B: {fastest.scheduler}")
-    assert said["bars"] > 80  # SqueezeNet has 49 operators in each
+    assert said["bars"] > 80  # SqueezeNet has 49 operators in each schedule
 
 
 def test_it_says_what_makes_the_difference(said):

@@ -1,4 +1,4 @@
-"""opsched report: one page that holds all it needs, and says what the records say."""
+"""opsched report: a self-contained page that agrees with the records."""
 
 import base64
 import gzip
@@ -54,7 +54,7 @@ def test_timelines_are_of_the_records_schedules(report, results):
             assert timeline["mode"] == ("dataflow" if r.scheduler == "dataflow" else "barrier")
         assert max(e["start"] + e["ms"] for e in events) == pytest.approx(timeline["makespan_ms"], abs=1e-4)
         assert any(e["critical"] for e in events) and all(e["kind"] for e in events if e["category"] == "operator")
-        assert timeline["makespan_ms"] == pytest.approx(r.value, rel=0.25)  # what was recorded of it as a whole
+        assert timeline["makespan_ms"] == pytest.approx(r.value, rel=0.25)  # recorded for the whole schedule
 
 
 def test_figures_stand_in_it():

@@ -123,7 +123,7 @@ def page(folder: Path, timelines: dict[str, str]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="A results folder as one page of HTML. `opsched report` calls it.")
+    parser = argparse.ArgumentParser(description="Writes a results folder as an HTML page, for `opsched report`.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"))
     parser.add_argument("--timelines", type=Path, help="folder of traces, GRAPH-SCHEDULE-PRECISION.json")

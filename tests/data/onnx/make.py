@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the ONNX models of the tests, with an input and the output that ONNX's reference evaluator
-gives for it (needs the packages onnx and numpy). Each NAME.onnx goes with NAME.txt: the input's values,
-then the outputs'."""
+"""Makes the ONNX models of the tests, each with an input and the output of ONNX's reference evaluator (needs the
+packages onnx and numpy). Each NAME.onnx has a NAME.txt with the values of the input, then of the outputs."""
 
 import os
 
@@ -62,7 +61,7 @@ def bn_node(prefix, source, target, **attributes):
 
 node = helper.make_node
 
-# Every supported operator, fused where that can be and not where it can't.
+# Every supported operator, fused where that is possible and not fused elsewhere.
 write(
     "everything",
     [
@@ -103,8 +102,8 @@ write(
     typed=("w3", "b4"),
 )
 
-# A fully connected layer over an image, two outputs of which one is read inside, typed constants, a
-# node that nobody needs, nodes without names.
+# A fully connected layer over an image, two outputs of which one also has a reader, typed constants, a node without
+# readers, nodes without names.
 write(
     "flatten",
     [
@@ -121,7 +120,7 @@ write(
     typed=("b",),
 )
 
-# Constants in a file beside the model; the mean over height and width.
+# Constants in a file next to the model; the mean over height and width.
 write(
     "external",
     [

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""ONNX models, any that there are: what onnxruntime computes against what opsched computes, on the CPU.
+"""Compares what onnxruntime and opsched compute for any ONNX models, on the CPU.
 
   compare.py --check PROGRAM [--schedulers A,B] [--limit 1e-5] [--batch N] [--image HxW] [--csv FILE] MODEL...
 
-PROGRAM is opsched_onnx_check. Each model runs on random inputs, by the reference and under the schedulers (default:
-sequential, wavefront, dataflow, ios-both), and each output must lie within --limit of its largest value, or
-within twice of what onnxruntime's outputs change with the inputs' last digits. --batch and --image say what a model
-leaves open (default: batch 1). A line a model says what came of it: right, wrong, refused, or
-not run by onnxruntime; --csv keeps them. Ends with 1 if a model is wrong. Needs the packages onnx and onnxruntime.
+PROGRAM is opsched_onnx_check. Each model runs on random inputs, with the reference and under the schedulers (default:
+sequential, wavefront, dataflow, ios-both). The error of each output may be --limit of its largest value, or twice the
+change of onnxruntime's outputs when the last digits of the inputs change. --batch and --image set sizes that a model
+leaves open (default: batch 1). Prints one line per model: right, wrong, refused, or not run by onnxruntime; --csv
+stores them. Exits with 1 if a model is wrong. Needs the packages onnx and onnxruntime.
 """
 import argparse
 import csv
@@ -39,14 +39,14 @@ def arguments():
 
 
 def has_channels_last(model, name):
-    """Do all that read this input turn it to channels first?"""
+    """Whether all readers of this input transpose it to channels first."""
     readers = [node for node in model.graph.node if name in node.input]
     turns = [n for n in readers if n.op_type == "Transpose" and any(list(a.ints) == [0, 3, 1, 2] for a in n.attribute)]
     return bool(readers) and len(turns) == len(readers)
 
 
 def random_inputs(session, model, batch, image):
-    """Of what is open, the first dim is the batch, the others are height and width."""
+    """Sets the open dimensions: the first is the batch, the others are height and width."""
     values, random = {}, np.random.default_rng(1)
     for x in session.get_inputs():
         sides = {1: image[0], 2: image[1]} if has_channels_last(model, x.name) else {2: image[0], 3: image[1]}
@@ -58,7 +58,8 @@ def random_inputs(session, model, batch, image):
 
 
 def expect(model, folder, options):
-    """The model in `folder`, with inputs and expected outputs beside it, and how far these may be missed."""
+    """Writes the model to `folder`, with inputs and expected outputs next to it; returns the allowed error of each
+    output."""
     settings = onnxruntime.SessionOptions()
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     settings.log_severity_level = 4
@@ -71,7 +72,7 @@ def expect(model, folder, options):
     limit = max(float(options.limit), 2 * change(evaluate, feeds, outputs))
     if not limit < 1e-3:
         raise ValueError("cannot tell: its outputs change with the last digits of its inputs")
-    for other in model.resolve().parent.glob(model.name + "*"):  # external data lies beside its model
+    for other in model.resolve().parent.glob(model.name + "*"):  # external data is stored next to its model
         (folder / other.name).symlink_to(other)
     for suffix, arrays in (("in", feeds.values()), ("out", outputs)):
         with open(folder / f"{model.stem}.{suffix}", "wb") as file:
@@ -84,7 +85,7 @@ def compare(model, options):
     with tempfile.TemporaryDirectory() as folder:
         try:
             path, limit = expect(model, Path(folder), options)
-        except Exception as error:  # whatever onnxruntime says, or too little is said
+        except Exception as error:  # whatever onnxruntime says, which may be too little
             return {"result": "not run", "why": " ".join(str(error).split())[:300]}
         command = [options.check, "--schedulers", options.schedulers, "--limit", str(limit), "--table"]
         command += ["--batch", str(options.batch)] + (["--image", options.image] if options.image else [])

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Random valid ONNX models: what ONNX says of them against what opsched computes, under every scheduler.
+"""Compares what ONNX and opsched compute for random valid ONNX models, under every scheduler.
 
   differential.py --check PROGRAM [--count 300] [--seed 1] [--seconds 40] [--keep FOLDER] [--python PYTHON]
 
-PROGRAM is opsched_onnx_check. Expected outputs are onnxruntime's, or those of ONNX's reference evaluator where
-onnxruntime is not installed. Models are made in rounds until --count or --seconds is reached. Where this Python has
-no package onnx, --python is tried; without it the test is skipped (exit code 77).
+PROGRAM is opsched_onnx_check. Expected outputs are from onnxruntime, or from ONNX's reference evaluator if onnxruntime
+is not installed. Models are made in rounds until --count or --seconds is reached. If this Python lacks the package
+onnx, --python is tried; without it, the test is skipped (exit code 77).
 """
 import argparse
 import os
@@ -30,7 +30,7 @@ def arguments():
 
 
 def run_elsewhere(python):
-    """Runs this script with a Python that has onnx; without one it ends as skipped."""
+    """Runs this script with a Python that has onnx; without one, exits as skipped."""
     if python and os.path.exists(python) and not os.environ.get("OPSCHED_ELSEWHERE"):
         os.execve(python, [python, *sys.argv], {**os.environ, "OPSCHED_ELSEWHERE": "1"})
     print("skipped: the Python package onnx is not installed (pip install onnx onnxruntime)")
@@ -38,7 +38,7 @@ def run_elsewhere(python):
 
 
 def evaluator(model):
-    """What computes a model's outputs, in order, of inputs by name."""
+    """A function from inputs by name to the model's outputs, in order."""
     try:
         import onnxruntime
     except ImportError:
@@ -54,8 +54,8 @@ def evaluator(model):
 
 
 def change(evaluate, feeds, outputs):
-    """How far the outputs change with the inputs' last digits, relative to their largest values. Where that is far, as
-    behind the normalisation of what is nearly constant, they say nothing of an error."""
+    """How much the outputs change with the last digits of the inputs, relative to their largest values. If it is much,
+    as after normalising an almost constant value, the outputs cannot reveal errors."""
     import numpy as np
 
     nearly = evaluate({name: (value * (1 + 1e-6)).astype(np.float32) for name, value in feeds.items()})
@@ -63,7 +63,8 @@ def change(evaluate, feeds, outputs):
 
 
 def write_model(folder, seed):
-    """Models of some seeds are valid, but may be refused: their names say so. False for one that is no test."""
+    """Writes the model of a seed. Some models are valid but may be refused, as their names say. Returns False if the
+    model is no test."""
     import numpy as np
     from random_model import RandomModel
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Graphs that opsched exports as ONNX models, through onnx.checker and onnxruntime (or ONNX's reference evaluator).
+"""Checks graphs that opsched exports as ONNX models with onnx.checker and onnxruntime (or ONNX's reference evaluator).
 
   export.py --export PROGRAM --check PROGRAM [--python PYTHON]
 
-opsched_onnx_export writes models, inputs and the outputs of our reference; opsched_onnx_check reads them back. Where
-this Python has no package onnx, --python is tried; without it the test is skipped (exit code 77).
+opsched_onnx_export writes models, inputs and the outputs of our reference; opsched_onnx_check reads them back. If this
+Python lacks the package onnx, --python is tried; without it, the test is skipped (exit code 77).
 """
 import argparse
 import subprocess
@@ -16,7 +16,7 @@ from differential import evaluator, run_elsewhere
 
 
 def values_of(file, infos):
-    """Arrays by name, of the shapes that the model states."""
+    """Arrays by name, with the shapes in the model."""
     import numpy as np
 
     values, arrays = np.fromfile(file, np.float32), {}

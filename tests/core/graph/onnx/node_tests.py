@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""ONNX's own tests of its operators (of the package onnx), through opsched: passed, refused, or wrong.
+"""Runs ONNX's own operator tests (from the package onnx) with opsched; each is passed, refused, or wrong.
 
   node_tests.py --check PROGRAM [--verbose] [--python PYTHON]
 
-PROGRAM is opsched_onnx_check. A test gives all that its operator reads as inputs of the model. It runs so, and with all
-but the first as constants, as networks have their weights. It passed if one of both gives ONNX's numbers; it is refused
-if neither is read. --verbose names the refused ones with the reason. Ends with 1 if a number is wrong, or if fewer than
-LEAST tests pass. Where this Python has no package onnx, --python is tried; without it the test is skipped (exit
-code 77).
+PROGRAM is opsched_onnx_check. A test passes everything that its operator reads as inputs of the model. It runs like
+that, and with all inputs except the first as constants, like the weights of a network. It is passed if one of the two
+gives ONNX's results, and refused if both models are refused. --verbose lists refused tests with the reason. Exits with
+1 if a result is wrong, or if fewer than LEAST tests pass. If this Python lacks the package onnx, --python is tried;
+without it, the test is skipped (exit code 77).
 """
 import argparse
 import collections
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from differential import run_elsewhere
 
-LEAST = 150  # tests that passed with onnx 1.23: 155
+LEAST = 150  # 155 tests pass with onnx 1.23
 
 
 def is_float(array):
@@ -28,7 +28,7 @@ def is_float(array):
 
 
 def with_constants(model, values, first):
-    """The model, with all inputs but one as constants; None if there are no others."""
+    """The model with all inputs except one as constants; None if there are no others."""
     import onnx
 
     changed = onnx.ModelProto()
@@ -43,7 +43,7 @@ def with_constants(model, values, first):
 
 
 def cases():
-    """Name, model, inputs, expected outputs: of numbers, with something to compute from."""
+    """Name, model, inputs, expected outputs and first float input of each test with float outputs and a float input."""
     from onnx.backend.test.case.node import collect_testcases
 
     for case in collect_testcases(None):
@@ -67,12 +67,12 @@ def write(base, model, inputs, outputs):
 
 
 def write_all(folder):
-    """By name, how often each test was written."""
+    """How many versions of each test were written, by name."""
     written = {}
     for name, model, inputs, outputs, first in cases():
         try:
             changed = with_constants(model, inputs.values(), first)
-        except Exception:  # an input that is no tensor
+        except Exception:  # an input that is not a tensor
             continue
         if all(is_float(value) for value in inputs.values()):
             write(folder / f"{name}.inputs", model, inputs.values(), outputs)

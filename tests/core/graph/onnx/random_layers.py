@@ -1,10 +1,10 @@
-"""Random layers: what has a window, a matrix, an activation or a normalisation. Each function adds one to a
-RandomModel, or nothing where the model has no value that fits."""
+"""Random layers: layers with windows, matrices, activations and normalisations. Each function adds one to a
+RandomModel, or nothing if no value of the model fits."""
 import numpy as np
 
 
 def window(m, size, kernels, dilations=(1, 1, 1, 2, 3)):
-    """Kernel, stride, padding at both ends, dilation and the number of outputs along one axis."""
+    """Kernel, stride, padding at both ends, dilation and number of outputs along one axis."""
     kernel = m.draw(*kernels)
     begin = m.number(0, kernel - 1)
     end = begin if m.chance(0.7) else m.number(0, kernel - 1)
@@ -17,7 +17,7 @@ def window(m, size, kernels, dilations=(1, 1, 1, 2, 3)):
 
 
 def automatic(m, attributes, shape, kernels, strides):
-    """SAME_UPPER or SAME_LOWER instead of pads; gives the output's height and width."""
+    """SAME_UPPER or SAME_LOWER instead of pads; returns the height and width of the output."""
     attributes.pop("pads", None)
     attributes["auto_pad"] = m.draw("SAME_UPPER", "SAME_LOWER")
     return [-(-size // stride) for size, stride in zip(shape[2:], strides)]
@@ -62,7 +62,8 @@ def batch_norm(m):
 
 
 def pre_activated(m):
-    """A batch normalisation, most often with a ReLU, before convolutions, as in DenseNet: most often 1x1 ones alone."""
+    """A batch normalisation, usually with a ReLU, before convolutions, as in DenseNet. Most of the convolutions are
+    1x1."""
     source = m.pick()
     if source is None:
         return
@@ -71,7 +72,7 @@ def pre_activated(m):
     c += m.values[beside][1]
     value = m.node("Concat", [source, beside], (n, c, h, w), axis=1)
     numbers = [m.constant(0.5 + m.random.random(c)), m.weights(c), m.weights(c), m.constant(0.5 + m.random.random(c))]
-    add = m.node if m.chance(0.2) else m.hidden  # others may read what they see
+    add = m.node if m.chance(0.2) else m.hidden  # others may read the intermediate values
     value = add("BatchNormalization", [value, *numbers], (n, c, h, w))
     if m.chance(0.8):
         value = add("Relu", [value], (n, c, h, w))
@@ -93,7 +94,7 @@ def any_activation(m):
 
 
 def activation(m, shape):
-    """Node, further inputs, attributes."""
+    """Returns node type, further inputs, attributes."""
     kinds = "Relu Relu Tanh Sigmoid LeakyRelu Elu HardSigmoid HardSwish Softplus Clip PRelu".split()
     kind = m.draw(*[k for k in kinds if k != "HardSwish" or m.opset >= 14])
     inputs, attributes = [], {}
@@ -120,7 +121,7 @@ def pool(m):
     dilations = (1, 1, 1, 2) if kind == "MaxPool" or m.opset >= 19 else (1,)
     kh, sh, top, bottom, dh, oh = window(m, h, (1, 2, 3), dilations)
     kw, sw, left, right, dw, ow = window(m, w, (1, 2, 3), dilations)
-    if (dh, dw) != (1, 1):  # a window that lies in the padding has no value
+    if (dh, dw) != (1, 1):  # a window entirely in the padding has no value
         top, left, bottom, right = 0, 0, 0, 0
         oh, ow = (h - (kh - 1) * dh - 1) // sh + 1, (w - (kw - 1) * dw - 1) // sw + 1
         if oh < 1 or ow < 1:
@@ -212,7 +213,7 @@ def conv_transpose(m):
     kernel, strides = [m.number(1, 4), m.number(1, 3)], [m.number(1, 3), m.number(1, 2)]
     dilations = [m.draw(1, 1, 1, 2) for _ in strides]
     how = m.draw("pads", "pads", "pads", "automatic", "shape")
-    # Beside a size that is said otherwise, ONNX is at odds with itself about output_padding.
+    # ONNX is inconsistent about output_padding if the output size is determined in another way.
     more = [m.number(0, stride - 1) if how == "pads" and m.chance(0.4) else 0 for stride in strides]
     whole = [
         s * (size - 1) + o + (k - 1) * d + 1 for s, size, o, k, d in zip(strides, (h, w), more, kernel, dilations)
@@ -232,13 +233,13 @@ def conv_transpose(m):
             attributes["output_shape"] = size
         attributes["auto_pad"] = m.draw("SAME_UPPER", "SAME_LOWER", *["NOTSET"] * (how == "shape"))
         if any(a < wish for a, wish in zip(whole, size)) or any(wish < x for wish, x in zip(size, (h, w))):
-            return  # zeros that nothing computes; a size that ONNX does not infer
+            return  # would need zeros that no input contributes to, or a size that ONNX does not infer
     if min(size) > 0:
         m.node("ConvTranspose", inputs, (n, out, *size), **attributes)
 
 
 def sequence(m):
-    """An image as one row, a convolution along it, perhaps a pool, and an image again."""
+    """Makes an image one row, applies a convolution along it and perhaps a pool, and makes it an image again."""
     source = m.pick(lambda shape: len(shape) == 4 and shape[2] == 1)
     if source is None:
         return
@@ -256,7 +257,7 @@ def sequence(m):
 
 
 def gate_of_channels(m):
-    """A convolution along the channels of a squeezed image gates it, as in efficient channel attention."""
+    """A convolution along the channels of a squeezed image gates the image, as in efficient channel attention."""
     source = m.pick(lambda shape: len(shape) == 4 and shape[1] > 1)
     if source is None:
         return
@@ -276,7 +277,7 @@ def softmax(m):
     shape = m.values[source]
     axis = m.draw(1, 1 - len(shape))
     if len(shape) == 2 and not m.is_flat_image(source):
-        m.may_be_refused = True  # over pixels
+        m.may_be_refused = True  # over the pixels
     stem = "gemm" if m.is_flat_image(source) else None
     m.node("Softmax", [source], shape, stem=stem, axis=axis)
 
@@ -311,7 +312,7 @@ def instance_norm(m):
         inputs = [source, m.weights(c), m.weights(c)]
         m.node("InstanceNormalization", inputs, (n, c, h, w), epsilon=m.draw(1e-5, 1e-3))
         return
-    # Groups, as exporters write them.
+    # Groups in the form that exporters write.
     x = m.node("Reshape", [source, m.constant([0, groups, -1], np.int64)], (n, groups, c // groups * h * w))
     ones, zeros = m.constant(np.ones(groups)), m.constant(np.zeros(groups))
     x = m.node("InstanceNormalization", [x, ones, zeros], m.values[x])
@@ -348,7 +349,7 @@ def layer_norm(m):
             m.node("Gemm", [x, m.weights(h * w * c, 3)], (n, 3))
         elif m.chance(0.2):
             m.node("Identity", [x], last, stem="nhwc")
-            m.may_be_refused = True  # if others read it
+            m.may_be_refused = True  # whether others read it
         else:
             m.node("Transpose", [x], shape, perm=[0, 3, 1, 2])
         return
@@ -388,7 +389,7 @@ def gelu(m):
 
 
 def hard_swish(m):
-    """As arithmetic."""
+    """As separate arithmetic operations."""
     source = m.pick()
     if source is None:
         return

@@ -1,4 +1,4 @@
-"""A random valid ONNX model for a seed: operators of random_layers.py and random_values.py, with fan-out, constants in
+"""A random valid ONNX model from a seed, with operators of random_layers.py and random_values.py, fan-out, constants in
 every form, several inputs, and outputs anywhere."""
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -11,7 +11,7 @@ class RandomModel:
     def __init__(self, seed):
         self.random = np.random.default_rng(seed)
         self.nodes, self.constants, self.inputs = [], [], []
-        self.values = {}  # name -> shape as ONNX sees it
+        self.values = {}  # name -> shape in ONNX
         self.may_be_refused = False
         self.batch = int(self.random.choice([1, 1, 2, 3]))
         self.symbolic = self.batch == 1 and self.chance(0.3)
@@ -36,7 +36,7 @@ class RandomModel:
         return int(self.random.integers(low, high + 1))
 
     def pick(self, want=lambda shape: len(shape) == 4):
-        """A value; later ones more often. None if there is none."""
+        """A random value, more often a later one; None if there is none."""
         names = [name for name, shape in self.values.items() if want(shape)]
         if not names:
             return None
@@ -45,7 +45,7 @@ class RandomModel:
     # ---- building
 
     def name(self, stem):
-        # Names that clash, are empty, or look like what others are renamed to are all valid.
+        # Names that clash, are empty, or look like the names that the importer assigns are all valid.
         return f"{stem}{len(self.nodes)}_{len(self.constants)}"
 
     def add_input(self):
@@ -93,7 +93,7 @@ class RandomModel:
         return output
 
     def step(self, kind, inputs, shape, **attributes):
-        """A node that others seldom read: on its own it may be refused."""
+        """A node that others rarely read, because it may be refused on its own."""
         if not self.chance(0.02):
             return self.hidden(kind, inputs, shape, **attributes)
         self.may_be_refused = True
@@ -105,7 +105,7 @@ class RandomModel:
         operators[int(self.random.choice(len(operators), p=weights / weights.sum()))][0](self)
 
     def is_flat_image(self, name):
-        """Is this 2D value one number a channel? Only values that were so from the start are sure to be."""
+        """Whether this 2D value is one number per channel. Only values made that way are certain to be."""
         return name.startswith(("gemm", "squeezed"))
 
     def like(self, source, want):

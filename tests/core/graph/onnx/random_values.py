@@ -1,5 +1,5 @@
-"""Random operators that take values apart, put them together, or see them in another shape. Each function adds one to
-a RandomModel, or nothing where the model has no value that fits."""
+"""Random operators that take values apart, combine them, or reshape them. Each function adds one to a RandomModel, or
+nothing if no value of the model fits."""
 import numpy as np
 from onnx import TensorProto, helper
 
@@ -36,7 +36,7 @@ def alias(m):
 
 
 def reshape(m):
-    """A flattened value, perhaps worked on, perhaps as an image again."""
+    """A flattened value, perhaps with further operators, perhaps reshaped into an image again."""
     source = m.pick()
     if source is None:
         return
@@ -68,7 +68,8 @@ def with_constant(m):
 
 
 def product(m):
-    """A value times one of its size, times a gate of a number a channel or pixel, or times its own sigmoid."""
+    """A value times another of the same size, times a gate with one number per channel or pixel, or times its own
+    sigmoid."""
     source = m.pick()
     if source is None:
         return
@@ -138,7 +139,7 @@ def shuffle(m):
 
 
 def pad(m):
-    """Zeros around an image, or some of it cut off; -inf before a max pool."""
+    """Zeros around an image, or a crop of it; -inf before a max pool."""
     source = m.pick()
     if source is None:
         return
@@ -146,7 +147,7 @@ def pad(m):
     low = m.chance(0.25)
     least = -1 if min(h, w) > 2 and m.chance(0.4) else 0
     top, left, bottom, right = [m.number(0 if low else least, 2) for _ in range(4)]
-    if m.opset >= 18 and m.chance(0.3):  # some axes only
+    if m.opset >= 18 and m.chance(0.3):  # only some axes
         top, bottom = 0, 0
         inputs = [m.constant([left, right], np.int64), m.constant(-np.inf if low else 0.0), m.constant([3], np.int64)]
     else:
@@ -156,7 +157,7 @@ def pad(m):
     h, w = h + top + bottom, w + left + right
     if low and (min(h, w) < 3 or max(top, left, bottom, right) == 0):
         return
-    if low:  # windows of 3 reach the image from everywhere; others may not read what is no number
+    if low:  # windows of 3 always reach the image; other operators may not read infinite values
         stride, padded = m.draw(1, 2), m.name("low")
         m.nodes.append(helper.make_node("Pad", [source, *inputs], [padded]))
         size = [(d - 3) // stride + 1 for d in (h, w)]
@@ -168,7 +169,7 @@ def pad(m):
 
 
 def shape_arithmetic(m):
-    """A flattening whose shape the model works out."""
+    """A flattening whose shape is computed in the model."""
     source = m.pick()
     if source is None:
         return
@@ -188,7 +189,7 @@ def shape_arithmetic(m):
 
 
 def mismatch(m):
-    """Broadcasting that may be refused, but never computed wrongly."""
+    """Broadcasting that may be refused but must not be computed wrongly."""
     source = m.pick()
     if source is None:
         return
@@ -202,7 +203,7 @@ def mismatch(m):
 
 
 def crop(m):
-    """Rows and columns: every second one, or some from the middle."""
+    """Rows and columns: every second one, or a range inside."""
     source = m.pick(lambda shape: len(shape) == 4 and shape[2] * shape[3] > 1)
     if source is None:
         return
@@ -231,7 +232,7 @@ def depth_to_space(m):
 
 
 def constant_image(m):
-    """With a constant that differs from pixel to pixel."""
+    """With a constant that differs between pixels."""
     source = m.pick()
     if source is None:
         return
@@ -244,7 +245,7 @@ def constant_image(m):
 
 
 def places(m):
-    """A 1x1 convolution of channels seen as two axes, as YOLO has it."""
+    """A 1x1 convolution of channels reshaped into two axes, as in YOLO."""
     source = m.pick(lambda shape: len(shape) == 4 and shape[1] % 2 == 0 and shape[2] * shape[3] > 1)
     if source is None:
         return
@@ -256,7 +257,7 @@ def places(m):
 
 
 def pixels(m):
-    """Pixels of several images side by side, as detectors join those of several sizes."""
+    """Pixels of several images joined, like the image sizes of a detector."""
     first = m.pick(lambda shape: len(shape) == 4 and shape[2] * shape[3] > 1)
     if first is None:
         return

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Runs the tests of our own kernels under every tool of compute-sanitizer, side by side, and prints for
-# each its summary; fails if one finds something.
+# Runs the tests of our own kernels under every tool of compute-sanitizer, in parallel, and prints the summary of each.
+# Fails if one finds something.
 #
 #   tests/core/runtime/cuda/sanitize.sh build/release/tests/opsched_cuda_tests > results/NAME/sanitizer.txt
 set -uo pipefail
 tests=${1:?the program with the GPU tests, for example build/release/tests/opsched_cuda_tests}
 filters=('ConvSimt.*' 'ConvMma.*Tf32' 'ConvMma.*Fp16' 'ConvPatch.*' '*Kernels.Depthwise*:*Kernels.Pools*:*Kernels.Gathers*' '*Kernels.Products*:*Kernels.Resizes*:*Kernels.Activations*' '*Kernels.LargePools*/fp32' 'BareKernels.*' 'KernelOverlap.*')
 export OPSCHED_TEST_CASES=${OPSCHED_TEST_CASES:-4}
-minutes=${OPSCHED_SANITIZE_MINUTES:-10}  # a tool that takes longer on one of these fails
+minutes=${OPSCHED_SANITIZE_MINUTES:-10}  # a tool that takes longer for one of these fails
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
 check() {  # $1: tool; $2: filter; $3: log
   local options=(--tool "$1" --error-exitcode 9) code=0
-  # cuDNN's heuristics, which list what BareKernels finishes, keep memory of their own to the end.
+  # cuDNN's heuristics, which list the candidates that BareKernels completes, never free their memory.
   [[ $1 == memcheck && $2 != BareKernels* ]] && options+=(--leak-check full)
   timeout "${minutes}m" compute-sanitizer "${options[@]}" "$tests" --gtest_filter="$2" >"$3" 2>&1 || code=$?
   local ran summary
