@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 RESULTS = PROJECT / "results"
 sys.path.insert(0, str(PROJECT / "analysis"))
 
-from opsched import figures, tables  # noqa: E402
+from opsched import figures, subjects, tables  # noqa: E402
 from opsched.plots.figure import load_index  # noqa: E402
 from opsched.plots.paper import load_paper  # noqa: E402
 from opsched.records import Clocks, Provenance, Record, RecordFile, Records, Run, Spread, record_to_json  # noqa: E402
@@ -79,11 +79,11 @@ def test_the_front_page_says_what_the_records_say():
 
 
 def test_every_page_is_made_from_records_and_notes_hold_no_measured_number():
-    made = {f / "README.md" for f in FOLDERS} | {f / "README.md" for f in INDEXES}
+    made = {f / name for f in FOLDERS if f != RESULTS for name in tables.pages(f)} | {f / "README.md" for f in [RESULTS, *INDEXES]}
     made |= {f / f"{figure.name}.md" for f in INDEXES for figure in load_index(f)}
-    pages = set(RESULTS.rglob("*.md"))
-    assert {p for p in pages if p.name != "NOTES.md"} == made
-    for notes in (p for p in pages if p.name == "NOTES.md"):
+    there = set(RESULTS.rglob("*.md"))
+    assert {p for p in there if p.name != "NOTES.md"} == made
+    for notes in (p for p in there if p.name == "NOTES.md"):
         digits = [n for n in re.findall(r"\d+\.\d+", notes.read_text()) if len(n.strip("0.").replace(".", "")) > 2]
         assert not digits, f"{notes}: {digits} will be stale one day; say it by a table"
 
@@ -101,7 +101,8 @@ def test_tables_of_schedules_hold_the_last_strong_number_of_each_case(folder):
         old = stands.get(key)
         if old is None or strength.index(r["provenance"]) >= strength.index(old["provenance"]):
             stands[key] = r
-    text = (folder / "README.md").read_text().split("\n## Schedules\n")[1]
+    page = folder / "schedules.md"  # of a folder with much to say
+    text = page.read_text().replace("\n## ", "\n### ") if page.exists() else (folder / "README.md").read_text().split("\n## Schedules\n")[1]
     count = 0
     for part in text.split("\n### Batch ")[1:]:
         head, *lines = part.split("\n## ")[0].splitlines()
@@ -123,8 +124,27 @@ def test_tables_of_schedules_hold_the_last_strong_number_of_each_case(folder):
     assert count == len(stands)
 
 
+def test_a_long_page_becomes_an_index_and_loses_nothing():
+    def section(title, count, parts=1, table=False):
+        intro = f"What {title} says. More.\n" + ("\n| a |\n| --- |\n" if table else "")
+        return f"\n## {title}\n\n{intro}" + "".join(f"\n### Part {i} of {title}\n\n" + f"{title}-word " * count + "\n" for i in range(parts))
+
+    short = subjects.by_subject("x", "# x\n", "", section("A", 10), "\n## End\n")
+    assert short == {"README.md": "# x\n" + section("A", 10) + "\n## End\n"}
+    sections = section("Few words", 10) + section("B, and more", 900, parts=3) + section("C", 900, parts=3, table=True)
+    made = subjects.by_subject("x", "# x\n", "\nlegend\n", sections, "\n## End\n")
+    assert list(made) == ["README.md", "b_and_more.md", "c.md"]
+    index = made["README.md"]
+    assert "[B, and more](b_and_more.md) | What B, and more says |" in index and "(c.md)" in index
+    assert "Few words-word" in index and "| a |" in index and index.endswith("## End\n")
+    for title in ("Few", "B", "C"):
+        assert "".join(made.values()).count(f"{title}") >= sections.count(title)
+    for name in list(made)[1:]:
+        assert "legend" in made[name] and "(README.md)" in made[name] and made[name].count("\n## Part ") == 3
+
+
 def test_a_number_changed_by_hand_is_found(copy):
-    for page, check in ((copy / "h200/README.md", ("tables.py", copy / "h200")), (copy / "README.md", ("tables.py", copy)),
+    for page, check in ((copy / "h200/schedules.md", ("tables.py", copy / "h200")), (copy / "README.md", ("tables.py", copy)),
                         (copy / "h200/figures/schedules.md", ("figures.py", copy / "h200/figures"))):
         text = page.read_text()
         assert "0.697" in text
@@ -149,21 +169,21 @@ def test_a_newer_record_makes_every_page_that_shows_it_stale(copy):
 
 def test_an_older_or_weaker_record_changes_no_row(copy):
     """Guards against a fault that once showed 0.720 in place of 0.697."""
-    before = tables.page(copy / "h200")
+    before = tables.pages(copy / "h200")["schedules.md"]
     file = copy / "h200/records.jsonl"
     first, *lines = file.read_text().splitlines(keepends=True)
     stale = json.dumps({"record": record_to_json(replace(ours("ios-both"), value=0.720))}) + "\n"
     file.write_text("".join([first, stale, *lines]))
-    assert row_of(tables.page(copy / "h200"), "inception_v3", "ios-both") == row_of(before, "inception_v3", "ios-both")
+    assert row_of(tables.pages(copy / "h200")["schedules.md"], "inception_v3", "ios-both") == row_of(before, "inception_v3", "ios-both")
     with RecordFile(copy / "h200", Run(device="NVIDIA H200", kernels="9")) as writer:
         assert not writer.add(replace(ours("ios-both"), value=0.5, provenance=Provenance.simulated))
 
 
 def test_a_row_of_other_kernels_is_marked(copy):
     plant(copy / "h200", replace(ours("dataflow"), value=0.7), Run(device="NVIDIA H200", kernels="7"))
-    page = tables.page(copy / "h200")
-    assert row_of(page.split("## Schedules")[1], "inception_v3", "dataflow")[2].startswith("0.700†")
-    assert "†" not in row_of(page.split("## Schedules")[1], "inception_v3", "ios-both")[2]
+    page = tables.pages(copy / "h200")["schedules.md"]
+    assert row_of(page, "inception_v3", "dataflow")[2].startswith("0.700†")
+    assert "†" not in row_of(page, "inception_v3", "ios-both")[2]
     assert "`†`" in page
     figure = next(f for f in load_index(copy / "h200/figures") if f.name == "schedules")
     text, _ = figures.page_of(figure)
@@ -173,7 +193,7 @@ def test_a_row_of_other_kernels_is_marked(copy):
 def test_a_simulated_and_a_recorded_row_among_measured_ones_are_marked(copy):
     plant(copy / "h200", replace(ours("dataflow"), value=0.7, provenance=Provenance.simulated, replaces=True, clocks=Clocks()))
     plant(copy / "h200", replace(ours("wavefront"), value=0.8, provenance=Provenance.recorded, replaces=True))
-    page = tables.page(copy / "h200").split("## Schedules")[1]
+    page = tables.pages(copy / "h200")["schedules.md"]
     assert row_of(page, "inception_v3", "dataflow")[2].startswith("~0.700")
     assert row_of(page, "inception_v3", "wavefront")[2].startswith("0.800°")
     text, _ = figures.page_of(next(f for f in load_index(copy / "h200/figures") if f.name == "schedules"))

@@ -1,0 +1,53 @@
+"""A long page of a results folder, as an index and a page for each subject."""
+
+import re
+
+LONG = 3000  # words: more than this is no single page
+SHORT = 600  # words: a section of this size stays in the index
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+def file_of(title: str) -> str:
+    """"Search time, batch 1" is in search_time_batch_1.md."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") + ".md"
+
+
+def first_sentence(text: str) -> str:
+    plain = re.sub(r" \([^)]*\)", "", " ".join(text.strip().split("\n\n")[0].splitlines()))
+    return re.split(r"(?<=[.:]) ", plain)[0].rstrip(":.").replace("|", "/")
+
+
+def page_of(folder: str, title: str, legend: str, body: str) -> str:
+    """The section's parts become sections."""
+    return f"# {folder}: {title[0].lower() + title[1:]}\n\n[All pages of {folder}](README.md)\n{legend}\n" + \
+        re.sub(r"(?m)^###", "##", body).lstrip("\n")
+
+
+def by_subject(folder: str, head: str, legend: str, sections: str, end: str) -> dict[str, str]:
+    """Files by name. `head`, `legend` and `end` are what comes before and behind the sections; each section begins with
+    "## ". Of a section with parts, what stands before them stays in the index if it has a table."""
+    whole = head + legend + sections + end
+    if words(whole) <= LONG:
+        return {"README.md": whole}
+    kept = ""
+    pages: dict[str, str] = {}
+    rows: list[str] = []
+    for section in re.split(r"(?m)^(?=## )", sections.lstrip("\n")):
+        if not section:
+            continue
+        title, body = section.removeprefix("## ").split("\n", 1)
+        intro, parts, rest = body.partition("\n### ")
+        if words(section) <= SHORT:
+            kept += "\n" + section.rstrip("\n") + "\n"
+            continue
+        name = file_of(title)
+        if parts and "\n| " in intro:
+            kept += f"\n## {title}\n{intro.rstrip()}\n\nIn detail: [{title[0].lower() + title[1:]}]({name}).\n"
+            body = parts + rest
+        pages[name] = page_of(folder, title, legend, body)
+        rows.append(f"| [{title}]({name}) | {first_sentence(intro)} |")
+    index = "\n## Pages\n\n| page | contents |\n| --- | --- |\n" + "\n".join(rows) + "\n"
+    return {"README.md": head + (legend if kept else "") + index + kept + end, **pages}
