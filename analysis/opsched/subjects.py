@@ -1,9 +1,9 @@
-"""A long page of a results folder, as an index and a page for each subject."""
+"""Splits a long page of a results folder into an index and one page per subject."""
 
 import re
 
-LONG = 3000  # words: more than this is no single page
-SHORT = 600  # words: a section of this size stays in the index
+LONG = 3000  # words: a longer page is split
+SHORT = 600  # words: a section up to this size stays in the index
 
 
 def words(text: str) -> int:
@@ -11,7 +11,7 @@ def words(text: str) -> int:
 
 
 def file_of(title: str) -> str:
-    """"Search time, batch 1" is in search_time_batch_1.md."""
+    """"Search time, batch 1" becomes search_time_batch_1.md."""
     return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") + ".md"
 
 
@@ -21,14 +21,14 @@ def first_sentence(text: str) -> str:
 
 
 def page_of(folder: str, title: str, legend: str, body: str) -> str:
-    """The section's parts become sections."""
+    """Makes a page of a section; the section's parts become sections of the page."""
     return f"# {folder}: {title[0].lower() + title[1:]}\n\n[All pages of {folder}](README.md)\n{legend}\n" + \
         re.sub(r"(?m)^###", "##", body).lstrip("\n")
 
 
 def by_subject(folder: str, head: str, legend: str, sections: str, end: str) -> dict[str, str]:
-    """Files by name. `head`, `legend` and `end` are what comes before and behind the sections; each section begins with
-    "## ". Of a section with parts, what stands before them stays in the index if it has a table."""
+    """Files by name. `head`, `legend` and `end` are the text before and after the sections, each of which begins with
+    "## ". If a section has parts, the text before them stays in the index if it has a table."""
     whole = head + legend + sections + end
     if words(whole) <= LONG:
         return {"README.md": whole}

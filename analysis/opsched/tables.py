@@ -1,7 +1,7 @@
 """Writes the pages of results folders from their records, so that no number in them is typed by hand.
 
-  python3 analysis/tables.py results results/*          writes README.md of each folder, and the overview
-  python3 analysis/tables.py --check results/h200       exits with 1 if README.md does not match the records
+  python3 analysis/tables.py results results/*          writes the pages of each folder, and the overview
+  python3 analysis/tables.py --check results/h200       exits with 1 if the pages do not match the records
 """
 
 import argparse
@@ -102,7 +102,7 @@ def growth(records: Records) -> str:
 
 
 def pages(folder: Path) -> dict[str, str]:
-    """By file name: README.md, and where that would be too long, a page for each subject."""
+    """The pages by file name: README.md and, if that would be too long, one page per subject."""
     records = Records.read(folder)
     marks = Marks(records.runs)
     plain = records.select(quantity="latency", software="opsched", labels={}, options={})

@@ -39,8 +39,8 @@ def parse(doc: str | None) -> argparse.Namespace:
                         help=f"any of {', '.join(SCRIPT)} (default: all)")
     parser.add_argument("--modes", type=words_of, default=[],
                         help=f"modes of PyTorch: {', '.join(MODES)}, graph (= sequential), opara (= dataflow); "
-                             f"options may follow, as in compile+mm ({', '.join(OPTIONS)}), then -nchw or -nhwc for the "
-                             f"layout; default: all modes except {MODES[-1]}, in both layouts")
+                             f"options may follow, as in compile+mm ({', '.join(OPTIONS)}), then -nchw or -nhwc for "
+                             f"the layout; default: all modes except {MODES[-1]}, in both layouts")
     parser.add_argument("--trtexec", default="trtexec", help="TensorRT's program (default: trtexec from the path)")
     parser.add_argument("--aux-streams", default="",
                         help=f"also build TensorRT engines with these numbers of auxiliary streams, as in 0,2, or "
@@ -53,11 +53,11 @@ def parse(doc: str | None) -> argparse.Namespace:
     parser.add_argument("--max-seconds", type=float, default=0.5,
                         help="time for the timed runs of a mode or schedule (default: 0.5); at least 5 runs are timed")
     parser.add_argument("--measure", dest="protocols", type=protocols_of, default=[], metavar="P[,P...]",
-                        help="also measure everything with these protocols: replays, lone, cold, rotating, in-flight=N, "
-                             "energy (docs/measuring.md)")
+                        help="also measure everything with these protocols: replays, lone, cold, rotating, "
+                             "in-flight=N, energy (docs/measuring.md)")
     parser.add_argument("--compile-jobs", type=int, default=1,
-                        help="number of cases per group: torch.compile compiles them in parallel before anything "
-                             "is timed, and our schedules are measured once before and once after the group (default: 1)")
+                        help="number of cases per group: torch.compile compiles them in parallel before anything is "
+                             "timed, and our schedules are measured once before and after the group (default: 1)")
     parser.add_argument("--timeout", type=float, default=900,
                         help="time limit in seconds of a baseline per case (default: 900)")
     parser.add_argument("--retry", action="store_true", help="measure again what failed before")
