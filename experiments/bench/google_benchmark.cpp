@@ -114,7 +114,7 @@ void require_word(const std::vector<std::string>& flags, const std::string& name
   throw Error(name + "=" + *text + ": use one of " + joined(words));
 }
 
-/// Rejects wrong flags here, because Google Benchmark would end the program or ignore them.
+/// Rejects wrong flags here, because Google Benchmark would end the program or accept them.
 void check(const std::vector<std::string>& flags) {
   printer_of(flag_value(flags, "--benchmark_format").value_or(""));
   require_number(flags, "--benchmark_repetitions", 1, true);
