@@ -16,7 +16,7 @@ std::size_t port_of(const std::vector<InferencePort>& ports, const std::string& 
   return static_cast<std::size_t>(it - ports.begin());
 }
 
-/// Through tensors of the executor's own.
+/// Copies through the executor's own tensors.
 class CpuInference final : public Inference {
  public:
   CpuInference(const Graph& graph, const Schedule& schedule, std::uint64_t seed)

@@ -10,11 +10,11 @@
 namespace opsched {
 namespace {
 
-/// A problem with what is left to try.
+/// A problem and the candidates that are left to try.
 struct Task {
   PosedProblem posed;
   std::vector<std::string> candidates;
-  double weight = 0;  ///< ms that its launches take one after another
+  double weight = 0;  ///< total ms of its launches, one after another
 };
 
 Task make_task(PosedProblem posed, const RefinementOptions& options) {
@@ -36,7 +36,7 @@ Task make_task(PosedProblem posed, const RefinementOptions& options) {
 }
 
 KernelComparison operator+(const KernelComparison& a, const KernelComparison& b) {
-  // The second one began where the first one ended.
+  // The second comparison began where the first one ended.
   return {a.before, a.after - b.saved(), std::hypot(a.noise, b.noise)};
 }
 
@@ -91,7 +91,7 @@ void KernelRefinement::run(const std::function<void(const RefinementProgress&)>&
         confirmed = tuner_.compare({&change, 1}, 2 * options_.turns);
       } catch (const DeviceLost&) {
         throw;
-      } catch (const Error& e) {  // it cannot be built after all
+      } catch (const Error& e) {  // the kernel cannot be built after all
         failures_.push_back(candidates[i] + " for " + posed.problem + ": " + e.what());
         continue;
       }

@@ -12,8 +12,9 @@
 namespace opsched {
 namespace {
 
-constexpr double kMadToSigma = 1.4826;      // of a normal distribution
-constexpr double kMedianOverMean = 1.2533;  // standard errors of median and mean, normal distribution
+constexpr double kMadToSigma = 1.4826;  // for a normal distribution
+constexpr double kMedianOverMean =
+    1.2533;  // ratio of the standard errors of median and mean, for a normal distribution
 
 }  // namespace
 

@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-/// An estimate of the values of a tensor, taken as normally distributed.
+/// Estimated moments of a tensor's values, which are assumed to be normally distributed.
 struct Moments {
   double mean = 0, variance = 1;
   double power() const { return mean * mean + variance; }
@@ -16,7 +16,7 @@ struct Moments {
 
 constexpr double bias_scale = 0.1;
 
-/// The moments of f(x): sums over the normal distribution, at points close enough for a scale of weights.
+/// Moments of f(x), as sums over the normal distribution at points that are close enough for choosing a scale.
 template <class F>
 Moments through(const Moments& m, const F& f) {
   double weight = 0, mean = 0, power = 0;
@@ -41,7 +41,7 @@ Moments activated(Moments m, Activation act) {
   return {mean, std::max(m.power() * below + m.mean * sd * density - mean * mean, 1e-6)};
 }
 
-/// Part of a window's taps that fall on the input rather than on the padding, on average.
+/// Average fraction of a window's taps that fall on the input rather than on padding.
 template <class Window>
 double coverage(const Window& w, int d, int size, int out) {
   std::int64_t inside = 0;
@@ -61,7 +61,7 @@ double coverage(const Window& w, const Shape& in, const Shape& out) {
 Moments pooled(Moments m, const Pool2d& pool, const Shape& in, const Shape& out) {
   // Channels differ more than pixels do: over six public networks 0.5 to 0.8 of the variance remained.
   if (pool.type == PoolType::global_avg) return {m.mean, 0.6 * m.variance};
-  // Neighbours are alike, so a window of k taps counts as about sqrt(k) independent ones.
+  // Neighbouring pixels are similar, so a window of k taps counts as about sqrt(k) independent ones.
   const double taps = std::sqrt(double(pool.kernel[0]) * pool.kernel[1]);
   if (pool.type == PoolType::max)
     return {m.mean + std::sqrt(m.variance * std::log(taps)), m.variance / std::sqrt(taps)};
@@ -69,18 +69,18 @@ Moments pooled(Moments m, const Pool2d& pool, const Shape& in, const Shape& out)
   return {m.mean * inside, m.variance / taps * inside};
 }
 
-/// Weights of this standard deviation give outputs of power 1.
+/// The standard deviation of the weights that gives outputs of power 1.
 double weight_scale(const Conv2d& conv, const Shape& in, const Shape& out, const Moments& m) {
   const double fan_in = double(in.c / conv.groups) * conv.kernel[0] * conv.kernel[1] * coverage(conv, in, out);
   const double scale = 1.0 / std::sqrt(std::max(fan_in, 1.0) * m.power());
-  // Few bits, so that the last bit of this machine's exp does not show.
+  // Rounded to a few bits, so that the last bit of this machine's exp makes no difference.
   int exponent = 0;
   const double fraction = std::frexp(scale, &exponent);
   return std::ldexp(std::round(fraction * 256) / 256, exponent);
 }
 
-/// What a convolution with these weights gives. Where a channel comes of one channel alone, channels differ widely in
-/// scale: few are large, as in a mixture of two normal distributions (kurtosis 6).
+/// Moments after a convolution with these weights. If each output channel reads a single input channel, the channels
+/// differ widely in scale: few are large, as in a mixture of two normal distributions (kurtosis 6).
 Moments convolved(const Conv2d& conv, const Shape& in) {
   const double variance = 1 + bias_scale * bias_scale;
   if (conv.groups < in.c) return activated({0, variance}, conv.act);
@@ -94,7 +94,7 @@ Moments after_layer(Moments m, const Layer& layer, const Shape& in, const Shape&
   if (const auto* pool = std::get_if<Pool2d>(&layer)) return pooled(m, *pool, in, out);
   if (std::holds_alternative<Resize2d>(layer) || std::holds_alternative<DepthToSpace>(layer)) return m;
   if (const auto* row = std::get_if<PixelRow>(&layer)) {
-    const double share = double(in.h) * in.w / row->width;  // the others are zeros
+    const double share = double(in.h) * in.w / row->width;  // all others are zeros
     return {share * m.mean, share * m.power()};
   }
   if (std::holds_alternative<Normalize>(layer)) return {0, 1};
@@ -105,7 +105,7 @@ Moments after_layer(Moments m, const Layer& layer, const Shape& in, const Shape&
   return activated(m, std::get<Activate>(layer).act);
 }
 
-/// Of an operator's input, from those of all outputs before it.
+/// Moments of an operator's input, from those of all earlier outputs.
 Moments input_moments(const Operator& op, const std::vector<Moments>& outputs) {
   Moments all{0, 0};
   double power = 0;

@@ -1,4 +1,4 @@
-// Layers without weights whose results depend on several channels, or lie at other pixels.
+// Weightless layers that combine channels or move pixels.
 #include <algorithm>
 #include <cmath>
 
@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-/// Mean and 1 / deviation of numbers that each(f) calls f with.
+/// Mean and 1 / standard deviation of the numbers that each(f) passes to f.
 template <class Each>
 std::pair<double, double> moments_of(double count, float epsilon, const Each& each) {
   double sum = 0, squares = 0;
@@ -69,7 +69,7 @@ void normalize(TensorView<const float> in, const Normalize& normalize, TensorVie
   const int channels = in.shape.c / normalize.groups;
   parallel_for(in.n * normalize.groups, threads, [&](int job) {
     const int image = job / normalize.groups, first = job % normalize.groups * channels;
-    // Numbers are alike at each pixel, or all together.
+    // Each pixel is normalised on its own, or the whole plane together.
     const std::int64_t together = normalize.per_pixel ? 1 : plane;
     for (std::int64_t at = 0; at < plane; at += together) {
       const auto [mean, factor] =

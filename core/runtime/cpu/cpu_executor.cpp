@@ -15,11 +15,11 @@
 namespace opsched {
 namespace {
 
-constexpr std::size_t kFlushBytes = std::size_t{256} << 20;  // more than the last cache of a host
+constexpr std::size_t kFlushBytes = std::size_t{256} << 20;  // larger than a host's last-level cache
 constexpr int kRotatingInputs = 4;
 
 /// Set once, when a step has ended. It has its own lock instead of std::atomic::wait, whose waiters share one table:
-/// that would order steps that are not ordered, and hide races from ThreadSanitizer.
+/// the table would order steps that are not ordered, and hide races from ThreadSanitizer.
 class Event {
  public:
   void set() {
@@ -82,7 +82,7 @@ class CpuExecutor : public Executor {
   }
   Measurement measure(const MeasureOptions&) override { return summarise(sample(1)); }
 
-  /// Times of this host's processors: they try protocols out, and say nothing about a GPU.
+  /// Host times: useful for trying out protocols; they say nothing about a GPU.
   std::vector<double> sample_by(const Protocol& protocol) override {
     using Kind = Protocol::Kind;
     const int count = protocol.samples();
@@ -112,7 +112,7 @@ class CpuExecutor : public Executor {
   std::int64_t transfer_bytes() const override { return opsched::transfer_bytes(program_, sizeof(float)); }
 
  private:
-  /// Into the arenas. Throws Error for another shape or batch.
+  /// Copies the inputs into the arenas. Throws Error for another shape or batch.
   void load(const std::vector<Tensor>& inputs) {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const TensorView<float> to = view(program_.inputs[i]);
@@ -162,8 +162,7 @@ class CpuExecutor : public Executor {
       std::fill_n(image + buffer.shape.size() - buffer.padding * plane, buffer.padding * plane, 0.0f);
   }
 
-  /// One thread a stream; a step sets its event when it has ended, and those that wait for it see
-  /// what it wrote.
+  /// One thread per stream. A step sets its event when it has ended; the steps that wait for it then see what it wrote.
   void run_streams() {
     std::vector<Event> ended(program_.steps.size());
     std::exception_ptr failure;
@@ -233,9 +232,9 @@ class CpuExecutor : public Executor {
   }
 
   Program program_;
-  ProcessGroup* processes_;                                  ///< nullptr: the program sends and receives nothing
-  std::vector<std::vector<float>> arenas_;                   ///< a device
-  std::vector<ConvWeights> weights_;                         ///< a step
+  ProcessGroup* processes_;                                  ///< nullptr: the program neither sends nor receives
+  std::vector<std::vector<float>> arenas_;                   ///< by device
+  std::vector<ConvWeights> weights_;                         ///< by step
   std::map<std::pair<int, int>, std::vector<int>> streams_;  ///< (device, stream) -> steps
 };
 

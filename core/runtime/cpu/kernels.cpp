@@ -34,8 +34,8 @@ struct Taps {
   }
 };
 
-/// Calls tap(ky, kx, out_row, in_row, count) for every tap of a window and every row of outputs that
-/// it reaches; in_row advances by the horizontal stride.
+/// Calls tap(ky, kx, out_row, in_row, count) for every tap of a window and every output row that it reaches; in_row
+/// advances by the horizontal stride.
 template <class Window, class T, class Tap>
 void for_taps(const Window& w, const Shape& in, const Shape& out, const float* from, T* to, const Tap& tap) {
   for (int ky = 0; ky < w.kernel[0]; ++ky)
@@ -66,7 +66,7 @@ void depthwise(TensorView<const float> in, const Conv2d& conv, const ConvWeights
   });
 }
 
-/// Pixels [begin, end) of the output as columns: one row an input channel and tap, zero in the padding.
+/// Pixels [begin, end) of the output as columns, with one row per input channel and tap; zero in the padding.
 Matrix columns(TensorView<const float> source, int image, int first, int channels, const Conv2d& conv, const Shape& out,
                int begin, int end) {
   const Shape& in = source.shape;

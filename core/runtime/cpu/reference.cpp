@@ -13,7 +13,7 @@ Tensor empty_tensor(int n, const Shape& shape) { return {n, shape, std::vector<f
 
 TensorView<float> all(Tensor& t) { return part_of(t.data.data(), t.shape, 0, t.shape.c, {{0, t.n}, {0, t.shape.h}}); }
 
-/// What an operator reads as one term, from everything that was computed.
+/// The values of one term that an operator reads, out of everything computed so far.
 std::vector<TensorView<const float>> read(const Graph& graph, const Operator& op, const Term& term,
                                           const std::vector<Tensor>& values) {
   std::vector<TensorView<const float>> inputs;
@@ -89,7 +89,7 @@ std::vector<Tensor> reference_outputs(const Graph& graph, const std::vector<Tens
   check_inputs(graph, inputs);
   const int threads = processors();
   std::vector<Tensor> values(graph.size());
-  std::vector<int> uses(graph.size());  // of an output
+  std::vector<int> uses(graph.size());  // by output
   for (OpId op = 0; op < graph.size(); ++op)
     for (const Term& term : graph.op(op).terms)
       for (const Value& v : term) ++uses[v.op];

@@ -156,7 +156,7 @@ class CudaExecutor final : public Executor {
   }
 
  private:
-  /// Real data, and clocks that have risen: zeros or poison would be measured with another power draw.
+  /// Uploads real data and lets the clocks rise. Zeros or poison would draw a different amount of power.
   void feed() {
     if (!fed_) {
       feed(captured_);
@@ -174,7 +174,7 @@ class CudaExecutor final : public Executor {
       captured.upload(program.inputs[i], random_tensor(graph_.batch(), graph_.op(ids[i]).output, i + 1));
   }
 
-  /// The schedule as a program with memory of its own.
+  /// The schedule as a program that owns its memory.
   CapturedProgram capture(const std::function<void(const std::string&)>& progress) const {
     return CapturedProgram(
         lower(graph_, schedule_, lowering_for(precision_, waits_)), precision_, MemoryUse::own, devices_, route_,
@@ -184,7 +184,7 @@ class CudaExecutor final : public Executor {
         progress);
   }
 
-  /// The device of the schedule that runs on this GPU.
+  /// Index in the schedule of the device that runs on this GPU.
   int device_of(int gpu) const {
     const auto it = std::ranges::find(devices_, gpu, &DeviceContext::gpu);
     return it == devices_.end() ? 0 : static_cast<int>(it - devices_.begin());
@@ -211,7 +211,7 @@ struct CudaRuntime::Impl {
   CudaOptions options;
   CudaDevice device;
   std::vector<CudaDevice> present;
-  std::vector<std::unique_ptr<DeviceContext>> contexts;  ///< a device of the schedule, made on first use
+  std::vector<std::unique_ptr<DeviceContext>> contexts;  ///< by device of the schedule, created on first use
   std::string weights_of;
   std::shared_ptr<WeightStore> weights;
   CopyRoute route;
@@ -221,15 +221,16 @@ struct CudaRuntime::Impl {
   int available() const {
     return static_cast<int>(options.device_ids.empty() ? present.size() : options.device_ids.size());
   }
-  /// Each line once, however many GPUs have it to say.
+  /// Reports each line once, even if several GPUs report it.
   void say_once(const std::string& line) {
     if (said.insert(line).second && options.progress) options.progress(line);
   }
   /// The first `count` devices, with access to each other's memory unless `route` goes through the host.
   std::vector<DeviceContext*> connected(int count);
-  /// Of the last graph and seed that was asked for: schedules of one graph share them.
+  /// Weights of the last graph and seed requested: schedules of one graph share them.
   const std::shared_ptr<WeightStore>& weights_for(const Graph& graph, std::uint64_t seed) {
-    // Two models of one structure have one fingerprint. The table lives as long as the store of its graph.
+    // Two models with the same structure have the same fingerprint. The weight table lives as long as its graph's
+    // store.
     const auto table = reinterpret_cast<std::uintptr_t>(graph.weights().get());
     const std::string key = fingerprint(graph) + " " + std::to_string(seed) + " " + std::to_string(table);
     if (key != weights_of) {

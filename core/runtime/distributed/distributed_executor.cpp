@@ -13,12 +13,12 @@
 namespace opsched {
 namespace {
 
-// Orders. What they say begins with the number of a part.
-const char* const kPrepare = "prepare";  // a PartRequest; no number yet
+// Orders. Except for kPrepare, their text begins with the number of a part.
+const char* const kPrepare = "prepare";  // its text is a PartRequest
 const char* const kRelease = "release";
 const char* const kRun = "run";
-const char* const kSample = "sample";           // how often
-const char* const kSampleIdle = "sample idle";  // how often
+const char* const kSample = "sample";           // and a number of samples
+const char* const kSampleIdle = "sample idle";  // and a number of samples
 
 std::string order_text(int part, int count = 0) { return std::to_string(part) + " " + std::to_string(count); }
 
@@ -37,7 +37,7 @@ class DistributedExecutor final : public Executor {
   ~DistributedExecutor() override {
     try {
       give_order(processes_, kRelease, order_text(number_));
-    } catch (...) {  // a process has failed, which what comes next will say
+    } catch (...) {  // a process has failed; the next call will report it
     }
   }
 
@@ -83,7 +83,7 @@ class DistributedExecutor final : public Executor {
 
   ProcessGroup& processes_;
   std::unique_ptr<ProcessPart> part_;
-  int number_ = 0;  ///< that the other processes know it by
+  int number_ = 0;  ///< number of the part in the other processes
   bool warm_ = false;
 };
 
@@ -108,7 +108,7 @@ OrderHandlers part_handlers(ProcessGroup& processes,
     } catch (const DeviceLost&) {
       throw;
     } catch (const Error&) {
-      return;  // process 0 has heard why
+      return;  // process 0 has received the reason
     }
     processes.gather(std::to_string(next));
     (*parts)[next++] = std::move(made);

@@ -8,11 +8,11 @@
 namespace opsched {
 namespace {
 
-// Hops of a round, which share what begins and ends it.
+// Hops per round; they share the overhead of starting and ending it.
 constexpr int kHops = 20, kHopsOfLarge = 10;
 constexpr std::int64_t kLarge = 1 << 20;
 
-/// An executor of parts wants a graph, of which hops use nothing.
+/// Executors of parts need a graph, but hops use none of it.
 Graph no_operators() {
   Graph graph("transfers");
   graph.add("out", {graph.all(graph.add_input("in", {1, 1, 1}))}, {});

@@ -17,7 +17,7 @@ using nlohmann::json;
 
 constexpr const char* kSource = "the graph of process 0";
 
-/// Every distinct block of weights once, after the text; the text says which layer has which block.
+/// Appends every distinct block of weights once; the returned JSON says which layer uses which block.
 json append_weights(const WeightTable& table, std::string& bytes) {
   std::map<const ConvWeights*, int> index;
   json layers = json::array(), sizes = json::array();

@@ -60,7 +60,7 @@ void ProcessPart::divide(PartRuntime& runtime) {
   const LoweringOptions options = runtime.lowering(*request_);
   whole_ = request_->hops ? lower(*request_->hops, static_cast<int>(request_->process_of.size()), options)
                           : lower(request_->graph, request_->schedule, options);
-  if (processes_.leads()) {  // what holds for all parts, one process proves
+  if (processes_.leads()) {  // one process verifies what holds for all parts
     std::vector<ProgramPart> parts =
         partition(whole_, request_->process_of, processes_.size(), runtime.most_channels());
     verify_messages(parts);

@@ -10,8 +10,8 @@ namespace {
 
 /// When a buffer is in use.
 struct Life {
-  std::vector<int> steps;          ///< that touch it, ascending
-  boost::dynamic_bitset<> before;  ///< steps that happen before all of these; ends at the first
+  std::vector<int> steps;          ///< steps that touch the buffer, ascending
+  boost::dynamic_bitset<> before;  ///< steps that happen before all of `steps`; bits end at the first of them
   bool whole_run = false;          ///< an input or output
 };
 
@@ -56,11 +56,11 @@ void plan_arena(Program& program) {
   std::iota(by_size.begin(), by_size.end(), 0);
   std::ranges::stable_sort(by_size, std::greater<>(), [&](int b) { return program.buffers[b].bytes; });
 
-  std::vector<std::vector<int>> placed(program.arena_bytes.size());  // of a device, by offset
+  std::vector<std::vector<int>> placed(program.arena_bytes.size());  // by device, in order of offset
   for (int b : by_size) {
     Buffer& buffer = program.buffers[b];
     std::vector<int>& others = placed[buffer.device];
-    // The tightest gap between buffers that may be live together with this one, otherwise after all of them.
+    // The smallest gap that fits between buffers that may be live at the same time; otherwise behind all of them.
     std::int64_t end = 0, best = -1, best_size = 0;
     for (int o : others) {
       const Buffer& other = program.buffers[o];

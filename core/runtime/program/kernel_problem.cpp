@@ -46,7 +46,7 @@ void write_pair(std::ostream& out, char tag, const std::array<int, 2>& pair) {
   out << ' ' << tag << pair[0] << 'x' << pair[1];
 }
 
-/// What few windows have.
+/// Fields that few windows use.
 template <class Window>
 void write_rare(std::ostream& out, const Window& w) {
   if (w.dilation != std::array{1, 1}) write_pair(out, 'd', w.dilation);
@@ -61,7 +61,7 @@ void write_resize(std::ostream& out, const Resize2d& r) {
   if (r.scale != std::array{0.0, 0.0}) out << std::hexfloat << " x" << r.scale[0] << 'x' << r.scale[1];
 }
 
-/// Removes what makes no difference to a kernel, so that equal problems compare equal: a dilation if a window has one
+/// Resets what makes no difference to a kernel, so that equal problems compare equal: the dilation of a window with one
 /// row or column, how the output size was computed, the rounding mode of exact sizes.
 void drop_idle(StepLayer& layer) {
   const auto dilation = [](auto& window) {
@@ -180,7 +180,7 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
     region.images.end = region.images.begin + batch;
     const Shape& whole = program.buffers[view.buffer].shape;
     TensorLayout t = slice_layout(whole, view.channel, view.channels, layout, element_bytes(precision), region);
-    if (batch < view.region.images.size())  // launched again, an image further on
+    if (batch < view.region.images.size())  // launched once per image, so each image must be aligned
       while (whole.size() * element_bytes(precision) % t.alignment != 0) t.alignment /= 2;
     return t;
   };

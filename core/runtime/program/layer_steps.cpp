@@ -1,4 +1,4 @@
-// The layers of an operator as steps: which of them one kernel does.
+// Turns an operator's layers into steps, and decides which layers share a kernel.
 #include <algorithm>
 #include <optional>
 #include <type_traits>
@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-/// The activation that does both in turn; nothing if there is no single one.
+/// The single activation equal to both in turn, if there is one.
 std::optional<Activation> compose(Activation first, Activation second) {
   if (first == Activation::none) return second;
   if (second == Activation::none || (first == Activation::relu && second == Activation::relu)) return first;
@@ -26,7 +26,7 @@ StepLayer step_layer(const Layer& layer) {
       layer);
 }
 
-/// What a layer that is no activation becomes.
+/// Kind of the step for a layer other than an activation.
 Step::Kind kind_of(const Layer& layer, const Shape& in) {
   if (const auto* conv = std::get_if<Conv2d>(&layer))
     return conv->groups > 1 && conv->groups == in.c && conv->groups == conv->out_channels ? Step::Kind::depthwise
@@ -39,12 +39,12 @@ Step::Kind kind_of(const Layer& layer, const Shape& in) {
   return Step::Kind::pool;
 }
 
-/// The first channels of a flow, of this number.
+/// Keeps only the first channels of a flow.
 void narrow(std::vector<View>& views, int channels) {
   for (View& view : views) view.channels = channels;
 }
 
-/// Makes the last step of an operator write exactly these channels: its padding too, or not.
+/// Makes the last step of an operator write exactly this many channels, with or without its padding.
 void fit(Step& step, int channels) {
   auto* conv = std::get_if<Conv2d>(&step.layer);
   if (conv) conv->out_channels = channels;
@@ -76,7 +76,7 @@ bool ProgramBuilder::fits(const Step& step, const Flow& flow) const {
   }
 }
 
-/// Is this layer affine, and can the next one apply it as it reads the flow?
+/// Is this layer affine, and can the next layer apply it while reading the flow?
 bool ProgramBuilder::flows_on(const Operator& op, int layer, const Shape& shape, const Flow& flow) const {
   const Fusion& f = options_.fusion;
   return f.conv_affine && f.conv_pre && (f.conv_sum || flow.views.size() == 1) && flow.act == Activation::none &&
@@ -86,12 +86,12 @@ bool ProgramBuilder::flows_on(const Operator& op, int layer, const Shape& shape,
 void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const View& output) {
   const Operator& op = graph_.op(id);
   std::vector<Step> steps;  // the last one's output is `output`
-  Shape shape = op.input;   // of the flow, without padding
+  Shape shape = op.input;   // shape of the flow, without padding
   const auto blank = [&](Step::Kind kind) {
     return Step{.kind = kind, .op = id, .device = device_, .stream = stream_};
   };
-  // The flow passes through this step, which reads its first `reads` channels (0: all). The step's output, with this
-  // many channels, becomes the flow. Its buffer is allocated later.
+  // Passes the flow through this step, which reads its first `reads` channels (0: all). The step's output, with
+  // `channels` channels, becomes the flow; its buffer is allocated later.
   const auto pass = [&](Step step, int channels, int reads = 0) {
     step.inputs = flow.views;
     step.affine = flow.affine;
@@ -101,7 +101,7 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
     if (reads > 0) narrow(step.inputs, reads);
     steps.push_back(std::move(step));
   };
-  // Temporaries get their buffers as soon as a next step reads them.
+  // Allocates the flow's buffer, as soon as another step reads it.
   const auto settle = [&] {
     View& view = flow.views.front();
     if (view.buffer >= 0) return;
@@ -131,7 +131,7 @@ void ProgramBuilder::add_layers(OpId id, int first, int merge, Flow flow, const 
       continue;
     }
     Step step = blank(kind_of(op.layers[layer], shape));
-    Activation rest = Activation::none;  // what the step cannot do itself
+    Activation rest = Activation::none;  // activation that the step cannot apply itself
     bool exact = false;                  // reads and writes no padding
     if (const auto* conv = std::get_if<Conv2d>(&op.layers[layer])) {
       Conv2d c = *conv;

@@ -9,7 +9,7 @@
 namespace opsched {
 namespace {
 
-/// Of all operators, inputs too; 0 for stacks.
+/// Device of every operator, inputs included; 0 for stacks.
 std::vector<int> devices_of(const Graph& graph, const std::vector<Slot>& slots) {
   std::vector<int> device(graph.size(), 0);
   for (OpId op : graph.units()) device[op] = slots[op].device;
@@ -77,8 +77,8 @@ class Lowering {
     return MemoryLayout(graph_, device_, std::move(merges), vector_channels_);
   }
 
-  /// Transfers have a stream of their own for every stream whose outputs go to a device, so that they overlap with
-  /// computation and with one another, and none waits for the output of another stream.
+  /// Each (source stream, target device) pair has a separate copy stream. So transfers overlap with computation and
+  /// with one another, and none waits for the output of another stream.
   int copy_stream(int from, int stream, int to) {
     const auto [it, fresh] = copy_streams_.try_emplace({from, stream, to}, builder_.program().streams[to]);
     if (fresh) ++builder_.program().streams[to];
@@ -91,8 +91,8 @@ class Lowering {
                             copy_stream(device_[op], std::max(0, slots_[op].group), import.device));
   }
 
-  /// Steps that must have ended before any of this stage begins: those of the stage before it on the
-  /// device, and what the stage receives from other devices. None in dataflow mode.
+  /// Steps that must have ended before any step of this stage begins: those of the preceding stage on the device, and
+  /// transfers from other devices into the stage. None in dataflow mode.
   std::span<const int> entry(const MemoryLayout& layout, const Slot& slot) {
     Entry& entry = entry_[slot.device];
     if (schedule_.mode == Mode::dataflow || entry.stage == slot.stage) return entry.after;
@@ -126,8 +126,8 @@ class Lowering {
   std::vector<int> merge_of_;
   int vector_channels_;
   ProgramBuilder builder_;
-  std::vector<Entry> entry_;  ///< a device
-  std::vector<int> groups_;   ///< streams that compute, a device
+  std::vector<Entry> entry_;  ///< by device
+  std::vector<int> groups_;   ///< compute streams by device
   std::map<std::tuple<int, int, int>, int> copy_streams_;
 };
 

@@ -8,8 +8,8 @@
 namespace opsched {
 namespace {
 
-/// One stage, with the memory layout it would have in a schedule of the whole graph on one device, so that it makes
-/// the same copies.
+/// Lowers one stage with the memory layout that it would have in a schedule of the whole graph on one device, so that
+/// it makes the same copies.
 class StageLowering {
  public:
   StageLowering(const Graph& graph, const Stage& stage, std::span<const Group> merges, int vector_channels,
@@ -22,7 +22,7 @@ class StageLowering {
     layout_.emplace(graph, std::vector<int>(graph.size(), 0), merges_, vector_channels);
     builder_.set_layout(*layout_);
     builder_.use_buffers({});
-    // Inputs from outside keep their buffer for all replicas.
+    // Inputs from outside keep their buffers across all replicas.
     std::vector<OpId> outside;
     for (const Group& group : stage.groups)
       for (OpId op : group)
@@ -37,7 +37,7 @@ class StageLowering {
     }
   }
 
-  /// Appends the stage's steps, all of them after the last step of every stream so far.
+  /// Appends the stage's steps, which all follow the last step of every stream so far.
   void add(int streams) {
     builder_.set_layout(*layout_);
     builder_.use_buffers(kept_);
@@ -58,7 +58,7 @@ class StageLowering {
     }
   }
 
-  /// Appends the outputs that leave the stage to those of the program; after the last add.
+  /// Appends the outputs that leave the stage to the program's outputs; call it after the last add().
   void add_outputs() {
     for (OpId op = 0; op < graph_.size(); ++op) {
       const auto succs = graph_.succs(op);
@@ -97,7 +97,7 @@ class StageLowering {
   ProgramBuilder& builder_;
   std::vector<bool> inside_;
   std::vector<Group> merges_;
-  int merge_ = -1;  ///< the stage's own
+  int merge_ = -1;  ///< index of the stage in merges_; -1: not a merge
   std::optional<MemoryLayout> layout_;
   std::map<int, int> kept_;  ///< root -> buffer
 };

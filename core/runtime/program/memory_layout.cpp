@@ -70,14 +70,14 @@ Place MemoryLayout::joined(OpId op) const {
   return p;
 }
 
-/// Of what an operator reads, with all rows.
+/// Shape of an operator's joined input, with all rows.
 Shape MemoryLayout::joined_shape(const Operator& op) const {
   return {op.input.c, graph_.op(op.terms.front().front().op).output.h, op.input.w};
 }
 
 void MemoryLayout::collect_imports() {
   std::map<std::pair<OpId, int>, Import> received;  // by producer and device
-  std::map<std::pair<OpId, int>, Value> channels;   // of all that a device receives of an output
+  std::map<std::pair<OpId, int>, Value> channels;   // channels of an output that a device receives, taken together
   const auto widen = [](Value& to, const Value& by) {
     to.begin = std::min(to.begin, by.begin);
     to.end = std::max(to.end, by.end);
@@ -109,7 +109,7 @@ void MemoryLayout::collect_imports() {
   }
 }
 
-/// Would strips of a join that other devices send land on what is here of its terms anyway?
+/// Would received strips of a join overwrite regions of its terms that this device already has?
 bool MemoryLayout::imports_what_is_there(OpId join) const {
   const int device = device_[join];
   for (OpId strip : graph_.strips(graph_.op(join).stack))
@@ -123,7 +123,7 @@ bool MemoryLayout::imports_what_is_there(OpId join) const {
   return false;
 }
 
-/// What is there of a join is there of its terms, and the other way round: they may lie at one place.
+/// A join and its terms may share memory, so every region present of one is present of the other.
 void MemoryLayout::share_regions(OpId join) {
   std::vector<Region>& of_join = present_.at({graph_.op(join).stack, device_[join]});
   for (const Term& term : graph_.op(join).terms)
@@ -169,7 +169,7 @@ void MemoryLayout::place_terms(OpId id) {
   if (op.terms.size() == 1) {
     const Term& term = op.terms.front();
     if (!op.is_join() || term.size() > 1 || claim(term.front(), device, home_[id], 0)) return;
-    // A second name for channels that live elsewhere.
+    // The join is an alias for channels stored elsewhere.
     const int node = instance(term.front().op, device);
     nodes_[home_[id]].parent = node;
     nodes_[home_[id]].channel = term.front().begin - first_channel_[node];
@@ -177,7 +177,7 @@ void MemoryLayout::place_terms(OpId id) {
   }
   int target = home_[id];
   if (!op.is_join()) {
-    // Readers of the same concatenation share it. Equal terms are rare, so looking back is cheap.
+    // Readers of the same concatenation share it. Equal terms are rare, so a linear search is cheap.
     std::vector<OpId>& others = concatenated_[{op.terms.front().front().op, device}];
     for (OpId other : others)
       if (graph_.op(other).terms == op.terms) joined_[id] = joined_[other];
@@ -201,8 +201,8 @@ bool MemoryLayout::side_by_side(const std::vector<Value>& column, int device) co
   return true;
 }
 
-/// Sums of equally many values: if their first values can lie side by side, their second ones too and
-/// so on, one step adds all the terms.
+/// For a concatenation of sums with equally many values: if the first values of all sums can be adjacent, likewise
+/// their second values and so on, one step adds all the terms.
 bool MemoryLayout::place_columns(const Operator& op, int device) {
   const std::size_t width = op.terms.front().size();
   if (width < 2) return false;
@@ -235,7 +235,7 @@ void MemoryLayout::place_merge(int merge) {
   shape.c = 0;
   for (OpId op : ops) shape.c += graph_.op(op).output.c;
 
-  // Side by side in one parent, in some order: the merged convolution writes there.
+  // If they are adjacent in one parent, in any order, the merged convolution writes there.
   std::vector<OpId> sorted = ops;
   std::ranges::sort(sorted, {},
                     [&](OpId op) { return std::tuple(nodes_[home_[op]].parent, nodes_[home_[op]].channel); });
@@ -269,7 +269,7 @@ bool MemoryLayout::reads_padding(OpId id) const {
 }
 
 namespace {
-/// Do channels of the output depend on the same channel of the input alone, and may there be more of them?
+/// Does every output channel depend only on the same input channel, so that extra channels do no harm?
 bool keeps_channels_apart(const Layer& layer) {
   return !std::holds_alternative<DepthToSpace>(layer) && !std::holds_alternative<PixelRow>(layer) &&
          !std::holds_alternative<Softmax>(layer) && !std::holds_alternative<Normalize>(layer);
@@ -292,7 +292,7 @@ bool MemoryLayout::writes_padding(OpId id) const {
 }
 
 void MemoryLayout::pad_roots(int vector_channels) {
-  std::vector<bool> whole(nodes_.size(), true);  // of a root: all that lies there
+  std::vector<bool> whole(nodes_.size(), true);  // by root: is it used only as a whole?
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     const Place p = place(static_cast<int>(n));
     if (nodes_[n].fixed || p.channel != 0 || p.channels != nodes_[p.root].what.shape.c) whole[p.root] = false;
@@ -302,7 +302,7 @@ void MemoryLayout::pad_roots(int vector_channels) {
     if (whole[root]) nodes_[root].what.padding = padded_channels(channels, vector_channels) - channels;
   };
   for (const auto& [key, node] : instances_) missing(node);
-  // None stays padded into which something comes without.
+  // A root loses its padding if anything is written into it without padding.
   for (bool changed = true; changed;) {
     changed = false;
     const auto drop = [&](int node) {

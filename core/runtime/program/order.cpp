@@ -34,7 +34,7 @@ std::vector<int> Order::reduced(std::vector<int> after) const {
 
 Order order_of(const Program& program) {
   Order order;
-  std::map<std::pair<int, int>, int> last;  // of a stream
+  std::map<std::pair<int, int>, int> last;  // by stream
   for (const Step& step : program.steps) {
     std::vector<int> after = step.waits;
     const auto [it, first] = last.try_emplace({step.device, step.stream}, order.size());

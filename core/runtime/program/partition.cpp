@@ -11,12 +11,12 @@
 namespace opsched {
 namespace {
 
-/// Device that a transfer reads.
+/// The device that a transfer reads from.
 int source_of(const Program& whole, const Step& transfer) {
   return whole.buffers[transfer.inputs.front().buffer].device;
 }
 
-/// Channel of every transfer.
+/// The channel of every transfer.
 std::vector<Channel> channels_of(const Program& whole, int most_channels) {
   std::vector<Channel> channels;
   std::map<std::pair<int, int>, std::map<int, int>> index;  // devices -> stream -> index
@@ -86,7 +86,7 @@ class PartBuilder {
   }
 
  private:
-  /// Those of `all` that lie here, and which they are.
+  /// Selects the views of `all` that are in this part, and their indices.
   void choose(const std::vector<View>& all, std::vector<View>& views, std::vector<int>& which) const {
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (buffers_[all[i].buffer] < 0) continue;
@@ -100,18 +100,18 @@ class PartBuilder {
     return view;
   }
 
-  /// A stream of its own, on a device here.
+  /// The channel's separate stream, on a device of this part.
   int stream_of(const Channel& channel, int device) {
     const auto [it, fresh] = streams_.try_emplace(channel, part_.program.streams[device]);
     if (fresh) ++part_.program.streams[device];
     return it->second;
   }
 
-  /// `step`, but its views and waits are still those of the whole program's step `s`.
+  /// Adds `step`. On entry its views and waits are those of step `s` of the whole program.
   void add(Step step, int s) {
     for (View& input : step.inputs) input = here(input);
     step.output = here(step.output);
-    // The last of those steps here that come before it in the whole program: all of them are among what these wait for.
+    // The latest local steps that precede `s` in the whole program; all other such steps are their ancestors.
     std::vector<int> after;
     boost::dynamic_bitset<> implied(part_.steps.size());
     for (int a = static_cast<int>(part_.steps.size()) - 1; a >= 0; --a) {
@@ -121,7 +121,7 @@ class PartBuilder {
       earlier.resize(implied.size());
       implied |= earlier;
     }
-    // What comes before on a channel need not come before in the whole program.
+    // A step that precedes this one on a channel need not precede it in the whole program.
     const auto [last, first] = last_.try_emplace({step.device, step.stream}, -1);
     std::vector<int> all = after;
     if (last->second >= 0) all.push_back(last->second);
@@ -136,14 +136,14 @@ class PartBuilder {
 
   const Program& whole_;
   const Order& order_;
-  const std::vector<Channel>& channels_;  ///< a step
+  const std::vector<Channel>& channels_;  ///< by step of the whole program
   std::span<const int> process_of_;
   ProgramPart part_;
-  std::vector<int> local_;    ///< a device of the whole program: here, or -1
-  std::vector<int> buffers_;  ///< a buffer of the whole program: here, or -1
+  std::vector<int> local_;    ///< by device of the whole program: local index, or -1
+  std::vector<int> buffers_;  ///< by buffer of the whole program: local index, or -1
   Order local_order_;
   std::map<Channel, int> streams_;
-  std::map<std::pair<int, int>, int> last_;  ///< (device, stream) here -> last step
+  std::map<std::pair<int, int>, int> last_;  ///< by local (device, stream): last step
 };
 
 }  // namespace

@@ -17,7 +17,7 @@ bool continues(const std::vector<View>& a, const std::vector<View>& b) {
   return true;
 }
 
-/// The activation of a product, if its first layer is one.
+/// A product's activation, if that is its first layer.
 Activation ends_in(const Operator& op) {
   const auto* activate = op.is_product() && !op.layers.empty() ? std::get_if<Activate>(&op.layers.front()) : nullptr;
   return activate ? activate->act : Activation::none;
@@ -137,7 +137,7 @@ void ProgramBuilder::add_copies(OpId id, int merge) {
   copied_.insert(copied_.end(), runs.begin(), runs.end());
 }
 
-/// The input of an operator. Its terms are concatenated in `target` if given, otherwise where the layout says, unless
+/// The input of an operator. Its terms are concatenated in `target` if given, else at the place in the layout, unless
 /// they are already adjacent.
 ProgramBuilder::Flow ProgramBuilder::read_terms(OpId id, const View* target) {
   const Operator& op = graph_.op(id);
@@ -173,7 +173,7 @@ ProgramBuilder::Flow ProgramBuilder::read_terms(OpId id, const View* target) {
   return {{joined}};
 }
 
-/// Has a merge copied this already?
+/// Has a merge already made this copy?
 bool ProgramBuilder::is_copied(const View& from, const View& to) const {
   return std::ranges::any_of(copied_, [&](const auto& copy) {
     View source = copy.first, target = copy.second;
@@ -182,7 +182,7 @@ bool ProgramBuilder::is_copied(const View& from, const View& to) const {
   });
 }
 
-/// Gathers side by side what does not lie so already.
+/// Gathers runs that are not yet adjacent.
 void ProgramBuilder::put_together(OpId id, const std::vector<std::vector<View>>& runs, const View& joined) {
   int channel = 0;
   for (const std::vector<View>& run : runs) {
@@ -224,7 +224,7 @@ void ProgramBuilder::add_unit(OpId id, int merge, int device, int stream, std::s
   device_ = device, stream_ = stream, after_ = after;
   const View output = wide_view(merge >= 0 ? layout_->merged_output(merge) : layout_->output(id));
   const Operator& op = graph_.op(id);
-  const int first = ends_in(op) == Activation::none ? 0 : 1;  // layer that is not part of reading
+  const int first = ends_in(op) == Activation::none ? 0 : 1;  // first layer that is not part of reading the terms
   const bool only_reads = static_cast<int>(op.layers.size()) == first;
   const View* const target = only_reads ? &output : nullptr;
   Flow flow = op.is_product() ? multiply_terms(id, target) : read_terms(id, target);

@@ -24,7 +24,7 @@ std::string text(const View& v) {
          std::to_string(v.buffer);
 }
 
-/// Which channels, rows and images of a buffer are set.
+/// The channels, rows and images of a buffer that are set.
 class Area {
  public:
   explicit Area(const Buffer& buffer)
@@ -141,7 +141,7 @@ void verify_arena(const Program& program) {
       for (const Access& w : accesses[a]) {
         if (!w.write) continue;
         if (input[b]) fail(a, b, text(w.step) + " overwrites an input");
-        bool first = true, last = true;  // the write comes before every use of b, or after
+        bool first = true, last = true;  // is the write before every use of b; is it after every use?
         for (const Access& use : accesses[b]) {
           first = first && before(w.step, use.step);
           last = last && before(use.step, w.step);

@@ -12,7 +12,7 @@ std::string end_of(int process, int step) {
   return "step " + std::to_string(step) + " of process " + std::to_string(process);
 }
 
-/// What begins as one: a step, or a message at both of its ends.
+/// Happens-before graph in which both ends of a message are one vertex.
 class Rendezvous {
  public:
   explicit Rendezvous(std::span<const ProgramPart> parts) : parts_(parts) {
@@ -42,7 +42,8 @@ class Rendezvous {
       throw Error(end_of(sent.begin()->second.first, sent.begin()->second.second) + " sends what nobody receives");
   }
 
-  /// Throws Error unless the messages of a channel go and come on one stream each, ascending.
+  /// Throws Error unless the messages of a channel are sent on one stream and received on one stream, with ascending
+  /// ids.
   void require_channels() const {
     for (int p = 0; p < static_cast<int>(parts_.size()); ++p) {
       std::map<std::pair<Channel, Step::Kind>, int> last;
@@ -59,7 +60,7 @@ class Rendezvous {
     }
   }
 
-  /// Throws Error if some step waits for itself, by whatever way.
+  /// Throws Error if a step waits for itself, directly or indirectly.
   void require_progress() const {
     std::vector<std::vector<int>> next(count_);
     std::vector<int> awaits(count_, 0);
@@ -68,7 +69,7 @@ class Rendezvous {
       ++awaits[after];
     };
     for (std::size_t p = 0; p < parts_.size(); ++p) {
-      std::map<std::pair<int, int>, int> last;  // of a stream
+      std::map<std::pair<int, int>, int> last;  // by stream
       for (int s = 0; s < size(static_cast<int>(p)); ++s) {
         const Step& step = parts_[p].program.steps[s];
         for (int w : step.waits) add(vertex_[p].at(w), vertex_[p][s]);
@@ -109,7 +110,7 @@ class Rendezvous {
   }
 
   std::span<const ProgramPart> parts_;
-  std::vector<std::vector<int>> vertex_;  ///< a process, a step
+  std::vector<std::vector<int>> vertex_;  ///< by process and step
   int count_ = 0;
 };
 

@@ -11,11 +11,11 @@
 namespace opsched {
 namespace {
 
-/// What is held out together.
+/// The key of schedules that are held out together.
 std::pair<std::string, std::map<std::string, std::string>> scheduler_of(const ScheduleOrigin& origin) {
   return {origin.scheduler, origin.options};
 }
-/// All but the scheduler: schedules of one setting may be compared.
+/// Everything but the scheduler: schedules of one setting are compared with each other.
 auto setting_of(const ScheduleOrigin& o) { return std::tie(o.network, o.batch, o.image, o.gpus); }
 
 using Keys = std::unordered_set<std::string>;
@@ -44,7 +44,7 @@ void add_stages_of_several(const ScheduleCase& c, Keys& keys) {
     }
 }
 
-/// The calibration knows the schedules of `seen`; both know what `visible` holds.
+/// Predicts the schedules in `held` after calibrating on `seen`; both use the profile `visible`.
 std::vector<Prediction> predict(Profile visible, const ContentionModel& model, std::span<const ScheduleCase> seen,
                                 std::span<const ScheduleCase> held) {
   calibrate(visible, model, seen);

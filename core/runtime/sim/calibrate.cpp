@@ -15,7 +15,7 @@ namespace {
 struct MeasuredCase {
   const ScheduleCase* schedule;
   const ScheduleRecord* record;
-  std::shared_ptr<const Graph> graph;  ///< scheduled
+  std::shared_ptr<const Graph> graph;  ///< the graph as scheduled
   std::unique_ptr<RecordedCost> cost;
 
   double predict(const ContentionLaw& law) const { return simulated_ms(*cost, law, schedule->schedule); }
@@ -38,7 +38,7 @@ std::vector<MeasuredCase> measured_cases(const Profile& profile, const Contentio
   return list;
 }
 
-// The numbers of a contention law that whole schedules tell about, as a vector for the fit.
+// The parameters of a contention law that whole schedules determine, as a vector for the fit.
 std::vector<double> pack(const ContentionLaw& s) {
   return {std::log(s.exponent - 1), std::log(std::max(s.interference, 1e-4)),
           1000 * s.chain_ms,        1000 * s.dependency_ms,
@@ -65,7 +65,7 @@ ContentionLaw fit(const ContentionLaw& start, std::span<const MeasuredCase* cons
   const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
     const ContentionLaw law = unpack(v, start);
     r.assign(cases.size(), 0);
-    parallel_for(static_cast<int>(cases.size()), processors(), [&](int i) {  // each has a cost model of its own
+    parallel_for(static_cast<int>(cases.size()), processors(), [&](int i) {  // each case has its own cost model
       r[i] = robust(std::log(cases[i]->predict(law) / cases[i]->record->record.ms), kOutlier) / kNoise;
     });
     for (std::size_t i = 0; i < v.size(); ++i) r.push_back((v[i] - prior[i]) / spread[i]);

@@ -7,7 +7,7 @@
 namespace opsched {
 namespace {
 
-/// Groups of a stage in barrier mode, side by side between its start and end.
+/// Draws the groups of a stage in barrier mode side by side, between its start and end.
 void split_stage(Trace& trace, CostModel& cost, const Stage& stage, TraceEvent event, int first_row) {
   const double begin = event.start, end = event.end;
   double longest = 0;

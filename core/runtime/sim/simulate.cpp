@@ -13,8 +13,8 @@
 namespace opsched {
 namespace {
 
-/// What an operator takes longer than when measured again and again. Those that cost nothing (joins
-/// written in place) have no kernel.
+/// Extra time of an operator compared with running it repeatedly. Operators that cost nothing (joins written in place)
+/// have no kernel.
 double switching_ms(Latencies& cost, const ContentionLaw& law, OpId op) {
   constexpr double kNothing = 1e-4;
   if (cost.operator_ms(op) < kNothing) return 0;
@@ -55,8 +55,8 @@ class DataflowRun {
   struct Unit {
     std::vector<OpId> ops;
     int device = 0, stream = 0;
-    int next = -1;  ///< on the same stream
-    int waits = 0;  ///< edges from units that have not ended
+    int next = -1;  ///< next unit on the same stream
+    int waits = 0;  ///< incoming edges from units that have not ended
     double ms = 0, utilisation = 0;
     double ready = 0, start = 0, end = 0;
   };
@@ -146,7 +146,7 @@ class DataflowRun {
   void finish(int d, double now) {
     Device& device = devices_[d];
     advance(device, now);
-    // What ends now: the smallest remainder, and all that is as good as done.
+    // Ends the unit with the least time left, and all that are within rounding error of it.
     double least = kNever;
     for (const Running& r : device.running) least = std::min(least, r.left / r.rate);
     std::vector<int> ended;
@@ -164,7 +164,7 @@ class DataflowRun {
     }
   }
 
-  /// When an output arrives, by device.
+  /// Arrival time of an output, by device.
   std::map<int, double> send(OpId op, int from, double now) {
     std::map<int, double> arrival = destinations(cost_, slots_, op, from);
     for (auto& [to, time] : arrival) {
@@ -229,7 +229,7 @@ class DataflowRun {
   std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> starts_;
 };
 
-/// One run in barrier mode: the exact evaluation (core/cost/evaluate.hpp) if stages take no longer in a
+/// One run in barrier mode. It equals the exact evaluation (core/cost/evaluate.hpp) if stages take no extra time in a
 /// schedule and transfers do not wait for each other.
 class BarrierRun {
  public:
@@ -273,7 +273,7 @@ class BarrierRun {
   struct StageRun {
     const Stage* stage;
     int device;
-    int waits;     ///< edges from stages that have not ended, and one for the stage before
+    int waits;     ///< incoming edges from stages that have not ended, plus one for the preceding stage
     double ready;  ///< latest end and arrival so far
     bool has_next;
   };
@@ -281,7 +281,7 @@ class BarrierRun {
   const std::vector<Slot>& slots() const { return result_.slots; }
 
   double stage_ms(const Stage& stage) {
-    double longest = 0;  // new kernels along the groups
+    double longest = 0;  // extra time of the slowest group
     for (const Group& group : stage.groups) {
       double chain = 0;
       for (OpId op : group) {
@@ -316,7 +316,7 @@ class BarrierRun {
     if (run.has_next) release(s + 1, now);
   }
 
-  /// `s`: the stage that it ran in; -1: an input of the graph.
+  /// `s`: the stage in which the operator ran; -1 for an input of the graph.
   void hand_out(OpId op, int s, int from, double now) {
     const bool wait = std::isfinite(law_.transfer_latency_ms);
     std::map<int, double> arrival = destinations(cost_, slots(), op, from);

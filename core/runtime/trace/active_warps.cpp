@@ -9,7 +9,7 @@
 namespace opsched {
 
 std::vector<WarpSample> active_warps(const Trace& trace, int device) {
-  std::map<double, double> change;  // of resident warps on the device
+  std::map<double, double> change;  // change in resident warps on the device, by time
   for (const TraceEvent& e : trace.events) {
     if (e.blocks == 0 || e.blocks_per_sm == 0 || trace.rows[e.row].device != device) continue;
     const auto blocks = static_cast<double>(e.blocks);

@@ -14,7 +14,7 @@ namespace {
 using Kind = TraceEvent::Kind;
 using Why = Wait::Why;
 
-/// Finds what events wait for.
+/// Finds what each event waits for.
 class Explainer {
  public:
   Explainer(Trace& trace, const Graph& graph) : trace_(trace), graph_(graph) {
@@ -45,7 +45,7 @@ class Explainer {
     if (!is_new && event(at->second).end < event(i).end) at->second = i;
   }
 
-  /// Events that make an operator's output, as a device sees it.
+  /// Finds the events that produce an operator's output, as seen by a device.
   void add_makers(OpId op, int device, std::set<int>& found) const {
     if (const auto there = arrivals_.find({op, device}); there != arrivals_.end())
       found.insert(there->second.begin(), there->second.end());
@@ -70,9 +70,9 @@ class Explainer {
     e.inputs.assign(makers.begin(), makers.end());
   }
 
-  /// An event waited for what ended last; if several end together, the first of inputs, stream, barrier. If something
-  /// had not ended when the event began, it waited for its start: a kernel can start early, and a reader can start
-  /// with the part that has arrived.
+  /// An event waited for the candidate that ended last; ties go to inputs, then stream, then barrier. A candidate may
+  /// end after the event begins, because a kernel can start early and a reader can start with the part that has
+  /// arrived: it then counts as ending when the event begins.
   void consider(int i, int before, Why why) {
     TraceEvent& e = event(i);
     if (event(before).start > e.start || before == i) return;
@@ -102,10 +102,10 @@ class Explainer {
 
   Trace& trace_;
   const Graph& graph_;
-  std::map<OpId, std::vector<int>> runs_;                      ///< by start
-  std::map<std::pair<OpId, int>, std::vector<int>> arrivals_;  ///< by what was carried and the device it went to
-  std::map<std::pair<int, int>, int> stage_end_;               ///< by device and stage: the event that ended last
-  std::map<std::pair<int, std::string>, int> line_end_;        ///< the same of a stream or link, so far
+  std::map<OpId, std::vector<int>> runs_;                      ///< by operator, in order of start
+  std::map<std::pair<OpId, int>, std::vector<int>> arrivals_;  ///< by operator carried and target device
+  std::map<std::pair<int, int>, int> stage_end_;               ///< last event to end, by device and stage
+  std::map<std::pair<int, std::string>, int> line_end_;  ///< last event to end so far, by device and stream or link
 };
 
 void describe_event(TraceEvent& e, const Graph& graph, const std::function<double(OpId)>& solo_ms) {

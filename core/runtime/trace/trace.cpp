@@ -61,7 +61,7 @@ void add_stages(Trace& trace, const Schedule& schedule) {
 void separate_overlaps(Trace& trace) {
   std::ranges::stable_sort(trace.events, {}, [](const TraceEvent& e) { return std::pair(e.row, e.start); });
   std::vector<TraceRow> rows;
-  std::vector<std::vector<double>> free_from(trace.rows.size());  // of every lane of a row
+  std::vector<std::vector<double>> free_from(trace.rows.size());  // end time, by row and lane
   std::vector<int> lanes(trace.events.size());
   for (std::size_t i = 0; i < trace.events.size(); ++i) {
     const TraceEvent& e = trace.events[i];

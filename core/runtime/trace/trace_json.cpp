@@ -24,7 +24,7 @@ ordered_json metadata(const char* what, int device, int row, ordered_json argume
   return {{"ph", "M"}, {"name", what}, {"pid", device}, {"tid", row}, {"args", std::move(arguments)}};
 }
 
-/// Where an event waited: which one for, why, and how long it could not start.
+/// The event that this one waited for, why, and the gap before it started.
 ordered_json wait_json(const Trace& trace, const TraceEvent& e) {
   const TraceEvent& before = trace.events[e.waited_for.event];
   return {{"event", before.name}, {"why", to_string(e.waited_for.why)}, {"gap_us", 1000 * (e.start - before.end)}};
@@ -85,7 +85,7 @@ std::string trace_to_json(const Trace& trace) {
   for (const TraceEvent& e : trace.events)
     for (int input : e.inputs) {
       const TraceEvent& from = trace.events[input];
-      if (from.start > e.start) continue;  // a kernel that started early: an arrow would go back in time
+      if (from.start > e.start) continue;  // a kernel that started early: its arrow would go backwards in time
       add(arrow("s", arrows, trace.rows[from.row].device, from.row, std::min(from.end, e.start)));
       add(arrow("f", arrows++, trace.rows[e.row].device, e.row, e.start));
     }

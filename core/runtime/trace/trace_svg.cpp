@@ -12,11 +12,11 @@ namespace opsched {
 namespace {
 
 constexpr double kLeft = 150, kWidth = 1200, kRight = 20, kTop = 68, kRow = 24, kBar = 20, kLetter = 6.4;
-/// Okabe and Ito's colours, apart for the colour-blind too; light enough for black text.
+/// Okabe and Ito's colours, which the colour-blind can tell apart; light enough for black text.
 constexpr std::array<const char*, 6> kColours = {"#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00"};
 constexpr const char* kTransfer = "#999999";
 constexpr const char* kStage = "#e8e8e8";
-constexpr const char* kOther = "#ffffff";  ///< what has no kind, or one beyond the colours
+constexpr const char* kOther = "#ffffff";  ///< events without a kind, and kinds beyond the colours
 
 std::string escaped(const std::string& text) {
   std::string out;
@@ -50,7 +50,7 @@ std::string kind_of(const TraceEvent& e) {
   return e.ops.size() > 1 ? "merge" : e.operation.empty() ? "other" : e.operation;
 }
 
-/// Kinds and their colours, those that take the most time first.
+/// Kinds and their colours, the most time-consuming first.
 std::vector<std::pair<std::string, const char*>> colours_of(const Trace& trace) {
   std::map<std::string, double> time;
   for (const TraceEvent& e : trace.events) time[kind_of(e)] += e.end - e.start;
@@ -93,7 +93,7 @@ class Picture {
     for (std::size_t r = 0; r < trace_.rows.size(); ++r)
       text(8, kTop + kRow * static_cast<double>(r) + 15,
            "device " + std::to_string(trace_.rows[r].device) + ", " + trace_.rows[r].name);
-    for (bool critical : {false, true})  // those on top
+    for (bool critical : {false, true})  // critical events are drawn on top
       for (const TraceEvent& e : trace_.events)
         if (e.critical == critical) bar(e);
     out_ << "</svg>\n";
@@ -101,7 +101,7 @@ class Picture {
   }
 
  private:
-  /// What runs, and how.
+  /// The heading: what runs, and how.
   std::string heading() const {
     std::ostringstream words;
     words << trace_.graph << ", batch " << trace_.batch;
@@ -158,7 +158,7 @@ class Picture {
     out_ << "</g>\n";
   }
 
-  /// A line a fact.
+  /// One line per fact.
   std::string title_of(const TraceEvent& e) const {
     std::ostringstream title;
     title << e.name;

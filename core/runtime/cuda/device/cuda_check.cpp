@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-// Errors after which the process must end, according to the CUDA runtime reference, and lost hardware.
+// Errors after which the process must end according to the CUDA runtime reference, and errors of lost hardware.
 constexpr cudaError_t kSticky[] = {
     cudaErrorIllegalAddress,     cudaErrorLaunchTimeout,       cudaErrorHardwareStackError,
     cudaErrorIllegalInstruction, cudaErrorMisalignedAddress,   cudaErrorInvalidAddressSpace,
@@ -22,7 +22,7 @@ bool is_sticky(cudaError_t status) { return std::ranges::find(kSticky, status) !
 
 void cuda_failed(const std::string& what, cudaError_t status) {
   cudaGetLastError();  // a non-sticky error must not surface again in a later, innocent call
-  // A call without an effect, allowed in a stream capture too: after a sticky error it fails with that error.
+  // A call without effect that is also allowed during stream capture. After a sticky error it fails with that error.
   const cudaError_t now = cudaFree(nullptr);
   if (!is_sticky(status) && !is_sticky(now)) throw Error(what);
   int gpu = -1;

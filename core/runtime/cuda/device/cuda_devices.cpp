@@ -17,14 +17,14 @@ std::string dotted(int version, int major_step, int minor_step) {
   return std::to_string(version / major_step) + "." + std::to_string(version % major_step / minor_step);
 }
 
-/// Of the library that is loaded, which may be newer than the headers.
+/// The version of the loaded library, which may be newer than the headers.
 std::string cudnn_version() {
   const auto version = static_cast<int>(cudnnGetVersion());
   return std::to_string(version / 10000) + "." + std::to_string(version % 10000 / 100) + "." +
          std::to_string(version % 100);
 }
 
-/// Is MIG on for a GPU of this host? Such a GPU is not seen as a whole.
+/// Is MIG enabled on a GPU of this host? Such a GPU is not visible as a whole.
 bool any_mig() {
   const NvmlLibrary nvml;
   unsigned count = 0;
@@ -87,7 +87,7 @@ CudaDevices cuda_devices() {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess || count == 0) {
-    (void)cudaGetLastError();  // no driver, no GPU: not an error here
+    (void)cudaGetLastError();  // a missing driver or GPU is not an error here
     found.reason = why_no_gpu(status, std::getenv("CUDA_VISIBLE_DEVICES"), any_mig());
     return found;
   }

@@ -5,7 +5,7 @@
 namespace opsched {
 namespace {
 
-/// A multiprocessor and clock.
+/// Peak multiply-accumulates per multiprocessor and clock cycle.
 double macs_per_clock(int capability, Precision precision) {
   const bool hopper = capability >= 90, consumer = capability == 86 || capability == 89;
   switch (precision) {

@@ -64,11 +64,11 @@ class HostCopy {
   std::vector<char> bytes_;
 };
 
-/// Nodes that a capture adds to its graph, bit by bit. (A launch may add any number of them, in no order that
-/// CUDA promises, so all are looked through.)
+/// Collects the nodes that a capture adds to its graph, call by call. A launch may add any number of nodes, and CUDA
+/// promises no order, so take() looks through all of them.
 class NewNodes {
  public:
-  /// Those added since the last call.
+  /// Nodes added since the last call.
   std::vector<cudaGraphNode_t> take(cudaStream_t stream) {
     cudaStreamCaptureStatus status{};
     unsigned long long id = 0;
@@ -86,9 +86,9 @@ class NewNodes {
   std::unordered_set<cudaGraphNode_t> known_;
 };
 
-/// Of kernels on the current device; other nodes have none.
+/// Sets the priority of kernel nodes on the current device; other nodes have none.
 void set_priority(const std::vector<cudaGraphNode_t>& nodes, int level) {
-  int least = 0, greatest = 0;  // smaller numbers go first
+  int least = 0, greatest = 0;  // smaller numbers mean higher priority
   OPSCHED_CUDA(cudaDeviceGetStreamPriorityRange(&least, &greatest));
   for (cudaGraphNode_t node : nodes) {
     cudaGraphNodeType type{};
@@ -143,7 +143,7 @@ void CapturedProgram::prepare(const WeightSource& weights, const std::function<v
   }
 }
 
-/// A message whose view is not dense goes through a workspace.
+/// A message with a non-dense view goes through a workspace.
 std::size_t CapturedProgram::workspace_bytes(std::size_t i) const {
   const Step& step = program_.steps[i];
   if (prepared_[i].kernel) return prepared_[i].kernel->workspace_bytes();
@@ -154,7 +154,7 @@ std::size_t CapturedProgram::workspace_bytes(std::size_t i) const {
 
 void CapturedProgram::place(MemoryUse memory) {
   for (std::size_t d = 0; d < devices_.size(); ++d) {
-    // Kernels of one stream follow each other, so they share a workspace.
+    // Kernels on one stream run one after another, so they share a workspace.
     std::vector<std::size_t> sizes(static_cast<std::size_t>(program_.streams[d]), 0);
     for (std::size_t i = 0; i < prepared_.size(); ++i) {
       const Step& step = program_.steps[i];
@@ -208,7 +208,7 @@ void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaSt
 }
 
 void CapturedProgram::enqueue_transfer(const Step& step, const Prepared& prepared, cudaStream_t stream) const {
-  // A stream of the source's GPU that no step uses.
+  // `stream` belongs to the source's GPU; no step uses it.
   const int source = program_.buffers[step.inputs.front().buffer].device;
   std::size_t staged = 0;
   for (const PeerCopy& copy : copies_of(step)) {
@@ -355,8 +355,8 @@ void CapturedProgram::poison() {
   }
 }
 
-// Both go through a host copy of the whole buffer: inputs and outputs are few, and a view may be a
-// slice of any layout.
+// upload() and download() go through a host copy of the whole buffer: there are few inputs and outputs, and a view may
+// be a slice of any layout.
 void CapturedProgram::upload(const View& view, const Tensor& tensor) {
   const Buffer& buffer = program_.buffers[view.buffer];
   devices_[buffer.device]->activate();

@@ -11,7 +11,7 @@ std::vector<PeerCopy> transfer_copies(const Program& program, const Step& step, 
   const std::size_t element = element_bytes(precision);
   const bool nhwc = preferred_format(precision) == TensorFormat::nhwc;
   const bool all_rows = from.region.rows.size() == source.h;
-  const std::size_t batch = from.region.images.size(), images = all_rows ? batch : 1;  // a copy
+  const std::size_t batch = from.region.images.size(), images = all_rows ? batch : 1;  // per copy
   const std::size_t pixels = std::size_t(from.region.rows.size()) * source.w;
   const std::size_t channels = from.channels;
   const auto pitch = [&](const Shape& s) {

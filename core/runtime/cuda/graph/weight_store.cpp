@@ -7,7 +7,7 @@ namespace opsched {
 
 const void* WeightStore::get(const Step& step, const Kernel& kernel, DeviceContext& device) {
   std::string key = std::to_string(device.gpu()) + " " + kernel.weight_format();
-  // Schedules differ in what they pad.
+  // Schedules may pad different tensors.
   key += " " + std::to_string(step.inputs.front().channels) + ">" + std::to_string(step.output.channels);
   for (const WeightRef& ref : step.weights) key += " " + std::to_string(ref.op) + "." + std::to_string(ref.layer);
   if (step.affine) key += " affine " + std::to_string(step.affine->op) + "." + std::to_string(step.affine->layer);

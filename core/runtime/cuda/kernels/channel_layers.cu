@@ -1,4 +1,4 @@
-// Layers without weights whose results depend on several channels, or lie at other pixels. Tensors of any strides.
+// Weightless layers that combine channels or move pixels, for tensors with any strides.
 #include "core/runtime/cuda/kernels/device_math.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
 #include "core/runtime/cuda/kernels/native_kernels.hpp"
@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kThreads = 128, kNormThreads = 256;
 
-/// Splits a number into image, channel, row and column, those that lie side by side first.
+/// Splits a linear index into image, channel, row and column, fastest axis first.
 struct Order {
   FastDiv c, h, w;
   bool channels_first;
@@ -33,7 +33,7 @@ struct DepthToSpaceArgs {
   std::uint32_t total;
 };
 
-/// A thread an output.
+/// One thread per output.
 template <class T>
 __global__ void depth_to_space_kernel(const T* in, T* out, const __grid_constant__ DepthToSpaceArgs a) {
   await_predecessor();
@@ -55,7 +55,7 @@ struct PixelRowArgs {
   std::uint32_t total;
 };
 
-/// A thread an output.
+/// One thread per output.
 template <class T>
 __global__ void pixel_row_kernel(const T* in, T* out, const __grid_constant__ PixelRowArgs a) {
   await_predecessor();
@@ -73,13 +73,13 @@ __global__ void pixel_row_kernel(const T* in, T* out, const __grid_constant__ Pi
 }
 
 struct SoftmaxArgs {
-  Order order;  // of [outer * inner] instead of channels
+  Order order;  // over outer * inner instead of channels
   Strides in, out;
   int size, inner;
   std::uint32_t total;
 };
 
-/// A warp one softmax.
+/// One warp per softmax.
 template <class T>
 __global__ void softmax_kernel(const T* in, T* out, const __grid_constant__ SoftmaxArgs a) {
   await_predecessor();
@@ -103,12 +103,12 @@ __global__ void softmax_kernel(const T* in, T* out, const __grid_constant__ Soft
 
 struct NormalizeArgs {
   Strides in, out;
-  int channels, h, w, groups;  // channels: of a group
+  int channels, h, w, groups;  // channels: per group
   bool per_pixel, channels_first;
   float epsilon;
 };
 
-/// The sum over a block; all threads get it.
+/// The sum over a block, returned to all threads.
 __device__ float block_sum(float value) {
   __shared__ float parts[kNormThreads / 32];
   for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
@@ -120,7 +120,7 @@ __device__ float block_sum(float value) {
   return sum;
 }
 
-/// A block all numbers that share a mean and a variance; these are read three times, mostly from the cache.
+/// One block for all numbers that share a mean and a variance. They are read three times, mostly from the cache.
 template <class T>
 __global__ void normalize_kernel(const T* in, T* out, const __grid_constant__ NormalizeArgs a) {
   await_predecessor();

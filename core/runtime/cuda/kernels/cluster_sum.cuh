@@ -1,7 +1,7 @@
 // A sum shared by the blocks of a thread block cluster: every block sends its partial results to the block that adds
-// them up. A barrier of the cluster before reading from each other would wait until all that was written reaches the
-// GPU's memory (MEMBAR.ALL.GPU), twice a kernel; here numbers go from registers into the other block's shared memory,
-// which counts the bytes that arrive (PTX: st.async, mbarrier).
+// them up. With a cluster barrier before reading from other blocks, every kernel would wait twice until all its writes
+// have reached global memory (MEMBAR.ALL.GPU). Here, values go from registers straight into the other block's shared
+// memory, which counts the bytes that arrive (PTX: st.async, mbarrier).
 #pragma once
 
 #include <cstdint>
@@ -10,21 +10,21 @@
 
 namespace opsched::native {
 
-/// For kernels whose blocks on a multiprocessor are not limited by registers. conv_simt does without: there it took 55
-/// registers instead of 47 and was 3 to 6% slower than barriers.
-/// A tile in chunks of one float4 a thread; chunk c is added up by block c % blocks of the cluster.
-/// Before sm_90 there are no clusters: then it is used with one block only, and does nothing.
+/// A tile is split into chunks of one float4 per thread; block c % blocks of the cluster adds up chunk c. Before sm_90
+/// there are no clusters: it is then used with one block only, and does nothing.
+/// For kernels whose occupancy is not limited by registers. conv_simt does not use it: there it took 55 registers
+/// instead of 47 and was 3 to 6% slower than barriers.
 template <int Chunks, int Threads>
 class ClusterSum {
  public:
-  /// Shared memory that a block receives into, bytes.
+  /// Bytes of shared memory that a block receives into.
   static constexpr int received_bytes(int blocks) { return (Chunks + blocks - 1) / blocks * blocks * Threads * 16; }
 
-  /// At the start of the kernel, by all threads. `counter`: in shared memory.
+  /// Called by all threads at the start of the kernel. `counter` is in shared memory.
   static __device__ __forceinline__ void open(std::uint64_t& counter, int block, int blocks) {
 #if __CUDA_ARCH__ >= 900
     if (blocks == 1 || threadIdx.x > 0) return;
-    const int chunks = (Chunks - block + blocks - 1) / blocks;  // that this block adds up
+    const int chunks = (Chunks - block + blocks - 1) / blocks;  // added up by this block
     const unsigned at = shared_address(&counter);
     asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(at) : "memory");
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
@@ -33,20 +33,21 @@ class ClusterSum {
 #endif
   }
 
-  /// To be made when the sum begins: before, it would only take registers. `received`: so much shared memory, the same
-  /// place in every block.
+  /// Create it when the sum begins: earlier, it would only occupy registers. `received`: received_bytes() of shared
+  /// memory, at the same place in every block.
   __device__ __forceinline__ ClusterSum(std::uint64_t& counter, float4* received, int block, int blocks)
       : counter_(shared_address(&counter)), received_(received), block_(block), blocks_(blocks) {}
 
-  /// Called by all threads once the block no longer needs the data at `received`, after a block barrier. The others
-  /// may send from then on.
+  /// Called by all threads, after a block barrier, once the block no longer needs the data at `received`. From then on
+  /// the other blocks may send.
   __device__ __forceinline__ void ready() const {
 #if __CUDA_ARCH__ >= 900
     if (blocks_ > 1) asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
 #endif
   }
 
-  /// Calls partial(c) for this thread's part of every chunk and sends it; then waits for what the others send.
+  /// Calls partial(c) for this thread's part of every chunk and sends the result; then waits for what the other blocks
+  /// send.
   template <class Partial>
   __device__ __forceinline__ void exchange(const Partial& partial) const {
 #if __CUDA_ARCH__ >= 900
@@ -61,7 +62,7 @@ class ClusterSum {
 #endif
   }
 
-  /// Chunk c of `block`, after exchange(); c is one of those that this block adds up.
+  /// After exchange(): chunk c as `block` sent it, where c is one of the chunks that this block adds up.
   __device__ __forceinline__ const float4* chunk_of(int c, int block) const {
     return received_ + (c / blocks_ * blocks_ + block) * Threads;
   }

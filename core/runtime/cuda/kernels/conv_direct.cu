@@ -12,23 +12,24 @@ namespace opsched {
 namespace {
 
 constexpr int kThreads = 128;
-constexpr int kResults = 4;  // of a thread: neighbouring pixels of a channel in NHWC, channels of a pixel in NCHW
+constexpr int kResults = 4;  // per thread: neighbouring pixels of one channel in NHWC, channels of one pixel in NCHW
 
 struct Params {
   ConvGeometry g;
-  int group_c, group_k;                   // channels of a group, in and out
-  int pixels;                             // of the output, of all images
-  native::FastDiv channels, parts, area;  // NHWC: output channels; NCHW: parts of kResults channels; one image
-  native::FastDiv columns, group;         // output columns; NHWC: group_k, NCHW: parts of a group
+  int group_c, group_k;  // input and output channels of a group
+  int pixels;            // output pixels of all images
+  native::FastDiv channels, parts,
+      area;                        // output channels (NHWC), parts of kResults channels (NCHW), pixels of one image
+  native::FastDiv columns, group;  // output columns; group_k (NHWC) or parts of a group (NCHW)
   std::uint32_t total;
   const float* bias;
 };
 
-/// What a result reads and is: an output pixel and channel.
+/// An output pixel and the corner of its window.
 struct Result {
   std::int64_t image;
-  int at;         // pixel of the image
-  int top, left;  // of its window
+  int at;         // pixel index within the image
+  int top, left;  // corner of the window
 };
 
 __device__ __forceinline__ Result result_at(const Params& params, int pixel) {
@@ -40,7 +41,7 @@ __device__ __forceinline__ Result result_at(const Params& params, int pixel) {
   return {image, at, static_cast<int>(y) * g.stride_h - g.pad_h, x * g.stride_w - g.pad_w};
 }
 
-/// Neighbouring threads compute neighbouring channels of the same pixels: they read the same input, and adjacent
+/// Neighbouring threads compute neighbouring channels of the same pixels: they read the same inputs and adjacent
 /// weights.
 template <class T>
 __global__ void direct_nhwc(const T* __restrict__ input, const T* __restrict__ weights, T* __restrict__ output,
@@ -86,7 +87,8 @@ __global__ void direct_nhwc(const T* __restrict__ input, const T* __restrict__ w
       output[of[i].image * g.out_stride_n + of[i].at * g.out_stride + k] = native::from_float<T>(sum[i]);
 }
 
-/// Neighbouring threads do neighbouring pixels of the same channels: the other way round.
+/// Neighbouring threads compute neighbouring pixels of the same channels: they read the same weights and adjacent
+/// inputs.
 __global__ void direct_nchw(const float* __restrict__ input, const float* __restrict__ weights,
                             float* __restrict__ output, const __grid_constant__ Params params) {
   native::await_predecessor();
@@ -158,7 +160,7 @@ void conv_direct_launch(const DirectConv& conv, const void* input, void* output,
                         cudaStream_t stream) {
   const ConvGeometry& g = conv.geometry;
   const std::int64_t area = std::int64_t{g.p} * g.q, pixels = g.batch * area;
-  native::blocks_for(pixels, kThreads);  // indices have 31 bits
+  native::blocks_for(pixels, kThreads);  // throws if indices do not fit into 31 bits
   Params params;
   params.g = g;
   params.group_c = g.c / conv.groups, params.group_k = g.k / conv.groups;

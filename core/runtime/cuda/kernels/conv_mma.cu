@@ -1,5 +1,5 @@
-// Implicit matrix product on the matrix units with small tiles, and the sum over input channels split
-// over the blocks of a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU.
+// Implicit matrix product on the tensor cores. Tiles are small, and the sum over input channels is split over the
+// blocks of a cluster: at batch 1 a convolution has too few output tiles to fill a large GPU.
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -17,7 +17,7 @@
 namespace opsched {
 namespace {
 
-using mma::chunk_at, mma::kChunks, mma::kRowBytes;  // a tile step takes a row's channels of one tap
+using mma::chunk_at, mma::kChunks, mma::kRowBytes;  // a tile step reads, for each row, channels of one tap
 
 constexpr int kStages = 4;    // tile steps in flight
 constexpr int kRowPad = 128;  // every tile height divides it
@@ -25,7 +25,7 @@ constexpr int kRowPad = 128;  // every tile height divides it
 struct Params {
   ConvGeometry g;
   int rows_padded, depth_tiles, steps;  // steps: taps * depth_tiles
-  int row_end;                          // of a row of taps, dilated
+  int row_end;                          // dilated extent of a row of taps
   const char* input;
   char* output;
   const char* weights;
@@ -33,29 +33,29 @@ struct Params {
   bool wide_output;  // four channels can be stored at once
 };
 
-/// Factors and biases of so many channels.
+/// Size in bytes of the factors and biases of that many channels.
 constexpr int affine_bytes(int channels) { return channels * static_cast<int>(sizeof(AffineOf)); }
-/// Those of all steps are stored after the bias.
+/// Factors and biases of all steps; they are stored after the bias.
 __device__ __forceinline__ const char* affine_of(const Params& params) {
   return reinterpret_cast<const char*>(params.bias + params.rows_padded);
 }
 
-constexpr int pitch_of(int columns) { return columns + 4; }  // of a partial tile, floats
+constexpr int pitch_of(int columns) { return columns + 4; }  // row pitch of a partial tile, in floats
 
-/// Partial tiles of all teams, bytes; data from other blocks follows.
+/// Bytes of all teams' partial tiles; data from other blocks follows.
 constexpr int partial_bytes(int rows, int columns, int slices) { return slices * rows * pitch_of(columns) * 4; }
 
-/// Tile of BM pixels x BN output channels on WM x WN warps; `Vector` bytes are fetched at once. `Slices` teams of WM x
-/// WN warps alternate steps, each with its own partial tile, which gives more warps to hide latency. `Affine`: the
+/// Computes a tile of BM pixels x BN output channels with WM x WN warps, and fetches `Vector` bytes at a time. `Slices`
+/// teams of WM x WN warps alternate steps, each with its own partial tile: more warps hide more latency. `Affine`: the
 /// factors and biases of a step's channels follow its weights.
 template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector, bool Affine = false>
 __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Params params) {
   constexpr int kTeam = WM * WN * 32, kThreads = Slices * kTeam;
-  constexpr int kTileM = BM / WM, kTileN = BN / WN;  // of a warp
-  constexpr int kFetches = BM * kChunks / kTeam;     // chunks of the input that a thread fetches a step
+  constexpr int kTileM = BM / WM, kTileN = BN / WN;  // per warp
+  constexpr int kFetches = BM * kChunks / kTeam;     // input chunks that a thread fetches per step
   constexpr int kElement = sizeof(T), kDepth = kRowBytes / kElement;
   constexpr int kAffineBytes = Affine ? affine_bytes(kDepth) : 0, kTileBytes = (BM + BN) * kRowBytes + kAffineBytes;
-  constexpr int kParts = BM * BN / 4 / kThreads;  // of the tile, four channels a thread
+  constexpr int kParts = BM * BN / 4 / kThreads;  // parts of the tile per thread, four channels each
   static_assert(kTileM % 16 == 0 && kTileN % 16 == 0 && BM * kChunks % kTeam == 0 && kParts * kThreads * 4 == BM * BN);
   extern __shared__ __align__(128) char memory[];
   __shared__ std::uint64_t counter;
@@ -88,7 +88,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   const int turns = (end - first_step + Slices - 1) / Slices, begin = first_step + slice;
 
   const unsigned stages = native::shared_address(memory) + slice * kTileBytes;
-  constexpr int kStageBytes = Slices * kTileBytes;  // a team's stages are so far apart
+  constexpr int kStageBytes = Slices * kTileBytes;  // distance between a team's stages
   const auto fetch_weights = [&](int turn) {
     const int step = begin + turn * Slices;
     if (step >= end) return;
@@ -98,12 +98,12 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
 #pragma unroll
     for (int i = tid; i < BN * kChunks; i += kTeam)
       native::copy_async<16>(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16);
-    if constexpr (Affine)  // 1x1: a step's part of the channels has its number
+    if constexpr (Affine)  // 1x1 convolution: the step is also the index of its part of the channels
       for (int i = tid * 16; i < kAffineBytes; i += kTeam * 16)
         native::copy_async<16>(b + BN * kRowBytes + i, affine_of(params) + step * kAffineBytes + i);
   };
-  // Position of the next step: its tap, as a distance (r, s) from the corner, and its part of the channels. Steps are
-  // in order, so no division is needed.
+  // Position of the next step: its tap, as offset (r, s) from the window's corner, and its part of the channels. Steps
+  // are visited in order, so no division is needed.
   int r = begin / params.depth_tiles / g.s, s = begin / params.depth_tiles - r * g.s;
   r *= g.dilation_h, s *= g.dilation_w;
   int part = begin % params.depth_tiles;
@@ -130,7 +130,8 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
 
   const int warp_m = warp % WM * kTileM, warp_n = warp / WM * kTileN;
   float sum[kTileM / 16][kTileN / 8][4] = {};
-  // Weights may come early: into the cache those of all steps, into shared memory those of the first.
+  // Weights may be fetched before the predecessor has ended: those of all steps into the cache, those of the first
+  // steps into shared memory.
   if (blockIdx.x == 0)
     native::prefetch(
         params.weights + (static_cast<std::int64_t>(first_step) * params.rows_padded + first_row) * kRowBytes,
@@ -173,7 +174,8 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   }
 
   native::release_successor();
-  // Every team leaves its partial tile in shared memory; their sums go to the block of the cluster that finishes them.
+  // Every team stores its partial tile in shared memory. The block that finishes a part of the tile receives that
+  // part's sums.
   constexpr int kPitch = pitch_of(BN);
   float* partial = reinterpret_cast<float*>(memory);
   native::await_copies<0>();
@@ -218,11 +220,11 @@ struct Variant {
   int shared_bytes[kMostSplits + 1];  ///< by splits
   /// By precision (tf32, fp16) and fetch width (4, 8, 16 bytes).
   void (*functions[2][3])(Params);
-  void (*affine[2])(Params);  ///< behind an affine layer, by precision; 16 bytes are fetched at once. Or null
-  int affine_bytes;           ///< shared memory that it needs besides
+  void (*affine[2])(Params);  ///< with an affine layer in front, by precision; fetches 16 bytes at a time. May be null
+  int affine_bytes;           ///< additional shared memory for it
 };
 
-/// `Affine`: also behind an affine layer.
+/// `Affine`: also instantiate the kernels for use behind an affine layer.
 template <int BM, int BN, int WM, int WN, int Slices, bool Affine>
 Variant variant() {
   constexpr int kThreads = Slices * WM * WN * 32;
@@ -279,7 +281,7 @@ std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Pr
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
   const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
   std::vector<int> splits{1};
-  // More blocks than a few waves, or less than four steps a block, cannot pay.
+  // No gain from more blocks than fill the GPU a few times, or from less than four steps per block.
   for (int s = 2; clusters && s <= kMostSplits && blocks * s <= 6 * multiprocessors && steps_of(g, precision) >= 4 * s;
        s += s < 4 ? 1 : 2)
     splits.push_back(s);
@@ -342,7 +344,7 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
   if (!function || (g.pre_affine && (width < 2 || g.r * g.s > 1)))
     throw Error("conv_mma: no such tile, window or alignment behind an affine layer");
   const int affine = g.pre_affine ? chosen->affine_bytes : 0;
-  // Of a variant always the same limit: a lower one would break nodes of graphs that need more.
+  // Always the variant's largest limit: a lower one would break graph nodes that need more.
   OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     *std::ranges::max_element(chosen->shared_bytes) + affine));
   const int shared_bytes = chosen->shared_bytes[tile.splits] + affine;

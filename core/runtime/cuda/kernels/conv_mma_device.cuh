@@ -1,4 +1,4 @@
-// What convolutions on the matrix units do to a number before the product.
+// How tensor-core convolutions transform their input before the product.
 #pragma once
 
 #include <cuda_fp16.h>
@@ -8,7 +8,7 @@
 
 namespace opsched {
 
-/// What the input goes through on its way to the matrix units.
+/// Applies the ReLU, if any, and rounds to the tensor cores' input format.
 __device__ __forceinline__ unsigned prepare(unsigned x, bool relu, __half) {
   if (!relu) return x;
   const __half2 v = __hmax2_nan(*reinterpret_cast<__half2*>(&x), __float2half2_rn(0.f));
@@ -18,7 +18,7 @@ __device__ __forceinline__ unsigned prepare(unsigned x, bool relu, float) {
   return mma::round_to_tf32(relu ? native::larger(__uint_as_float(x), 0.f) : __uint_as_float(x));
 }
 
-/// The same of all; of ReLU it is asked once.
+/// prepare() for all elements; checks once for a ReLU.
 template <int N, class T>
 __device__ __forceinline__ void prepare_all(unsigned (&x)[N][4], bool relu, T kind) {
   if (relu) {
@@ -30,12 +30,12 @@ __device__ __forceinline__ void prepare_all(unsigned (&x)[N][4], bool relu, T ki
   }
 }
 
-/// Factor and bias of a channel; of a step's channels they lie side by side in shared memory.
+/// Factor and bias of a channel. Those of a step's channels are adjacent in shared memory.
 using AffineOf = float2;
 
-/// The same with an affine layer, on values that ldmatrix has loaded from the left side: chunks k and k + 1 of a tile.
-/// A thread has one word of each, which is two channels in fp16. The layer is computed in fp32 and rounded once, like
-/// in a separate pass. Its ReLU is a `least` of 0, otherwise -infinity.
+/// prepare_all() with an affine layer, on left-side values loaded by ldmatrix: chunks k and k + 1 of a tile. A thread
+/// has one word of each chunk, which is two channels in fp16. The layer is computed in fp32 and rounded once, as in a
+/// separate pass. `least` is 0 if it has a ReLU, otherwise -infinity.
 template <int N>
 __device__ __forceinline__ void prepare_affine(unsigned (&x)[N][4], const AffineOf* of, int k, float least, float) {
 #pragma unroll

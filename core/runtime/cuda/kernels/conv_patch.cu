@@ -1,11 +1,10 @@
-// A block keeps all its input in shared memory: its patch of the input, with every pixel stored once however many
-// taps read it, and the weights of its output channels. There is then one wait for memory instead of one per step; at
+// A block keeps all its input in shared memory: the weights of its output channels and its patch of the input, in which
+// every pixel is stored once, however many taps read it. So there is one wait for memory instead of one per step; at
 // batch 1 a small convolution mostly waits.
 //
-// A tensor core step takes 32 bytes of the sum. For a wide input these are channels of one tap. A first layer has
-// three
-// channels and would mostly multiply zeros. There a pixel becomes four channels, and a step takes four (fp16) or two
-// (tf32) neighbouring taps of a row.
+// A tensor core step takes 32 bytes of the sum. For a wide input these are channels of one tap. A first layer has three
+// channels, so most of these bytes would be zeros. For such a thin input, a pixel is stored as four channels, and a
+// step takes four (fp16) or two (tf32) neighbouring taps of a row.
 
 #include <algorithm>
 #include <array>
@@ -21,15 +20,15 @@
 namespace opsched {
 namespace {
 
-constexpr int kColumns = 16;             // output pixels of a row that a warp takes at once
-constexpr int kGroup = 32;               // output channels whose weights lie together
-constexpr int kGroupBytes = 1024;        // of a step
-constexpr int kSharedLimit = 99 * 1024;  // of every GPU since sm_80
+constexpr int kColumns = 16;             // output pixels of a row that a warp computes at once
+constexpr int kGroup = 32;               // output channels whose weights are stored together
+constexpr int kGroupBytes = 1024;        // of weights per step
+constexpr int kSharedLimit = 99 * 1024;  // available on every GPU since sm_80
 
 struct Params {
   ConvGeometry g;
-  int taps, chunks;            // of a row of taps: where a step begins, and steps from there on
-  int pixel_words, tap_words;  // from pixel to pixel of the patch, from tap to tap of a row
+  int taps, chunks;            // per row of taps: positions at which steps begin, and steps per position
+  int pixel_words, tap_words;  // distance between pixels of the patch, and between taps of a row
   bool thin;
   int patch_rows, patch_columns, row_tiles;
   const void* input;
@@ -40,10 +39,10 @@ struct Params {
 };
 
 constexpr int kStepBytes = 32, kStepWords = kStepBytes / 4;
-/// Taps that one step takes of a thin input.
+/// Taps of a thin input per step.
 constexpr int thin_taps(bool half) { return half ? 4 : 2; }
 
-/// The patch of a thin input: as many channels as there are, then zeros.
+/// Fetches the patch of a thin input, with its channels zero-padded.
 template <class T, int Threads>
 __device__ void fetch_thin(const Params& params, const T* input, int top, int left, char* patch) {
   const ConvGeometry& g = params.g;
@@ -62,7 +61,7 @@ __device__ void fetch_thin(const Params& params, const T* input, int top, int le
   }
 }
 
-/// The patch of any other input, 16 bytes at a time.
+/// Fetches the patch of any other input, 16 bytes at a time.
 template <class T, int Threads>
 __device__ void fetch_wide(const Params& params, const T* input, int top, int left, char* patch) {
   const ConvGeometry& g = params.g;
@@ -108,10 +107,10 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
   __syncthreads();
 
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int apart = 8 * g.stride_w * params.pixel_words;  // from the window of an output pixel to that eight further
+  const int apart = 8 * g.stride_w * params.pixel_words;  // distance between the windows of output pixels 8 apart
   float sum[Rows][Groups * 4][4] = {};
   for (int r = 0; r < g.r; ++r) {
-    int tap_place = 0, chunk = 0;  // of the step: its tap's place in the patch, its part of the channels
+    int tap_place = 0, chunk = 0;  // position of the step: its tap's place in the patch, its part of the channels
 #pragma unroll 2
     for (int s = 0; s < row_steps; ++s) {
       const int place = tap_place + chunk * kStepWords;
@@ -147,7 +146,7 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
   }
 
   native::release_successor();
-  // Channels are dealt out so that a thread ends up with eight in a row of each group.
+  // Channels are distributed so that a thread ends up with eight consecutive ones of each group.
 #pragma unroll
   for (int group = 0; group < Groups; ++group) {
     const int channel = (blockIdx.z * Groups + group) * kGroup + lane % 4 * 8;
@@ -211,7 +210,7 @@ int element_of(bool half) { return half ? 2 : 4; }
 bool is_thin(const ConvGeometry& g) { return g.c <= kConvThinChannels; }
 int groups_of(const ConvGeometry& g) { return divide_up(g.k, kGroup); }
 
-/// Where a row of taps begins a step, and how many steps there are from there on.
+/// Positions in a row of taps at which steps begin; chunks_of(): steps per position.
 int taps_of(const ConvGeometry& g) { return is_thin(g) ? 1 : g.s; }
 int chunks_of(const ConvGeometry& g, bool half) {
   return is_thin(g) ? divide_up(g.s, thin_taps(half)) : divide_up(g.c * element_of(half), kStepBytes);
@@ -221,7 +220,7 @@ std::size_t bias_at(const ConvGeometry& g, bool half) {
   return std::size_t(groups_of(g)) * steps_of(g, half) * kGroupBytes;
 }
 
-/// 16 bytes more than the channels need: neighbouring pixels then lie in different banks.
+/// 16 bytes more than the channels need, so that neighbouring pixels are in different banks.
 int pixel_words(const ConvGeometry& g, bool half) {
   return is_thin(g) ? kConvThinChannels * element_of(half) / 4 : chunks_of(g, half) * kStepWords + 4;
 }
@@ -238,7 +237,7 @@ std::size_t shared_bytes(const ConvGeometry& g, const PatchTile& tile, bool half
 }
 
 bool fits(const ConvGeometry& g, const PatchTile& tile, bool half) {
-  // A step of a thin input takes taps that are neighbours.
+  // A step of a thin input takes adjacent taps, so they must not be dilated.
   return (is_thin(g) ? g.dilation_w == 1 : g.c * element_of(half) % 16 == 0) &&
          groups_of(g) * kGroup % tile.channels == 0 && shared_bytes(g, tile, half) <= kSharedLimit;
 }
@@ -263,7 +262,7 @@ void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* we
   const int per_word = half ? 2 : 1, per_step = kStepWords * per_word;  // elements
   std::memset(packed, 0, conv_patch_weight_bytes(g, precision));
   for (int k = 0; k < g.k; ++k) {
-    // Position of channel k: tile `tile` of its group, column `column`; see the kernel's last part.
+    // Channel k is column `column` of tile `tile` in its group; see the end of the kernel.
     const int at = k % kGroup, tile = at % 8 / 2, column = at / 8 * 2 + at % 2;
     for (int r = 0; r < g.r; ++r)
       for (int s = 0; s < g.s; ++s)
@@ -271,7 +270,7 @@ void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* we
           const int chunk = is_thin(g) ? s / thin_taps(half) : c / per_step, tap = is_thin(g) ? 0 : s;
           const int depth = is_thin(g) ? s % thin_taps(half) * kConvThinChannels + c : c % per_step;
           const int step = (r * taps + tap) * chunks + chunk;
-          // The matrix units take words lane % 4 and 4 + lane % 4 of a column from a lane.
+          // The tensor cores take words lane % 4 and 4 + lane % 4 of a column from each lane.
           const int word = depth / per_word, lane = column * 4 + word % 4;
           std::byte* target = packed + (std::size_t(k / kGroup) * steps + step) * kGroupBytes + tile / 2 * 512 +
                               lane * 16 + tile % 2 * 8 + word / 4 * 4 + depth % per_word * 2;

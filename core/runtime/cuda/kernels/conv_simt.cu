@@ -1,6 +1,6 @@
 // Implicit matrix product with small tiles. The sum over input channels is split over the blocks of a cluster, because
-// at batch 1 a convolution has too few output tiles to fill a large GPU. For large batches there are large tiles, with
-// more arithmetic per read in each thread.
+// at batch 1 a convolution has too few output tiles to fill a large GPU. Large batches use large tiles, where each
+// thread does more arithmetic per read.
 #include <cooperative_groups.h>
 #include <cuda_pipeline_primitives.h>
 
@@ -19,16 +19,17 @@
 namespace opsched {
 namespace {
 
-constexpr int kDepth = 16;      // summands that a tile step takes: input channels of one tap, or, if flat, of any
-constexpr int kStages = 3;      // tile steps in flight
-constexpr int kRowPad = 64;     // of weights
-constexpr int kMostRows = 128;  // of a tile; weights are followed by so many more that may be read, and are not used
+constexpr int kDepth = 16;   // summands per tile step: input channels of one tap or, if flat, of several taps
+constexpr int kStages = 3;   // tile steps in flight
+constexpr int kRowPad = 64;  // of weights
+constexpr int kMostRows =
+    128;  // rows per tile at most; packed weights end with as many extra rows, which may be read but are not used
 
-/// How the kernel reads its input. For few channels, the sum runs over taps and channels together (flat), because most
-/// of a step per tap would be padding. Affine: the factors and biases of a step's channels follow its tiles.
+/// How the kernel reads its input. With few channels, the sum runs over taps and channels together (flat), because a
+/// step per tap would mostly be padding. Affine: the factors and biases of a step's channels follow its tiles.
 enum class Input { plain, pre_relu, flat, affine };
 
-/// A summand's place from the corner of a pixel's window.
+/// A summand's offset from the corner of a pixel's window.
 struct Summand {
   int offset;
   short r, s;
@@ -37,26 +38,26 @@ struct Summand {
 struct Params {
   ConvGeometry g;
   int rows_padded, depth_tiles, steps;  // steps: taps * depth_tiles
-  int row_end;                          // of a row of taps, dilated
+  int row_end;                          // dilated extent of a row of taps
   const float* input;
   float* output;
   const float* weights;
   const float* bias;
 };
 
-/// [channel in, padded]: factor and bias of an affine layer.
+/// Factor and bias of an affine layer for each (padded) input channel.
 __device__ __forceinline__ const float* affine_of(const Params& params) {
   return params.bias + params.rows_padded + kMostRows;
 }
 
-/// Tiles of the steps in flight, and later a partial result of every team in the same place.
+/// The tiles of the steps in flight; later, every team's partial result in the same memory.
 __host__ __device__ constexpr int shared_floats(int rows, int columns, int slices, bool affine = false) {
   const int steps = kStages * kDepth * (rows + columns + (affine ? 2 : 0)), result = rows * columns;
   return slices * (steps > result ? steps : result);
 }
 
-/// Tile of BM channels x BN pixels; a thread computes TM x TN of them. `Slices` teams of threads alternate steps, each
-/// with its own partial tile, which gives more warps to hide latency.
+/// Computes a tile of BM channels x BN pixels, TM x TN per thread. `Slices` teams of threads alternate steps, each with
+/// its own partial tile: more warps hide more latency.
 template <int BM, int BN, int TM, int TN, int Slices, Input In>
 __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel(const Params params) {
   constexpr int kTeam = (BM / TM) * (BN / TN), kThreads = Slices * kTeam;
@@ -103,11 +104,11 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #pragma unroll
     for (int i = tid * 4; i < kDepth * BM; i += kTeam * 4)
       __pipeline_memcpy_async(a + i, weights + (i / BM) * params.rows_padded + i % BM, 16);
-    if constexpr (In == Input::affine)  // 1x1: a step's part of the channels has its number
+    if constexpr (In == Input::affine)  // 1x1 convolution: the step is also the index of its part of the channels
       for (int i = tid * 4; i < kDepth * 2; i += kTeam * 4)
         __pipeline_memcpy_async(a + kDepth * (BM + BN) + i, affine_of(params) + step * kDepth * 2 + i, 16);
   };
-  // Where the next fetch reads: the tap, as a distance from the corner, and the channel of this thread.
+  // Where the next fetch reads: the tap, as an offset from the window's corner, and this thread's channel.
   int depth = 0, r = 0, s = 0;
   if constexpr (In != Input::flat) {
     const int tap = begin / params.depth_tiles;
@@ -131,7 +132,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     }
     const bool valid = static_cast<unsigned>(top + r) < static_cast<unsigned>(g.h) &&
                        static_cast<unsigned>(left + s) < static_cast<unsigned>(g.w);
-    const int real = valid ? g.c - depth : 0;  // channels of this thread from here on
+    const int real = valid ? g.c - depth : 0;  // channels left, from this thread's first one
     const float* source = corner + r * g.w + s + depth * g.in_stride;
 #pragma unroll
     for (int i = 0; i < kDepth; i += kTeam / BN) {
@@ -145,14 +146,15 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     }
   };
 
-  // A warp is 8 threads wide and 4 high: its reads of either side of the tile share the fewest words.
+  // A warp is 8 threads wide and 4 high: this shape reads the fewest distinct words from both sides of the tile.
   constexpr int kAcross = BN / TN / 8;
   static_assert(kAcross * 8 * TN == BN && BM / TM % 4 == 0);
   const int lane = tid % 32, warp = tid / 32;
   const int tx = warp % kAcross * 8 + lane % 8, ty = warp / kAcross * 4 + lane / 8;
   float sum[TM][TN] = {};
-  [[maybe_unused]] const float least = g.pre_relu ? 0.f : -INFINITY;  // of what an affine layer gives
-  // Weights may come early: into the cache those of all steps, into shared memory those of the first.
+  [[maybe_unused]] const float least = g.pre_relu ? 0.f : -INFINITY;  // lower bound of the affine layer's result
+  // Weights may be fetched before the predecessor has ended: those of all steps into the cache, those of the first
+  // steps into shared memory.
   if (blockIdx.x == 0)
     native::prefetch(params.weights + static_cast<std::int64_t>(first_step) * kDepth * params.rows_padded + first_row,
                      (end - first_step) * kDepth, params.rows_padded * std::int64_t{sizeof(float)}, BM * sizeof(float));
@@ -201,8 +203,8 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   }
 
   native::release_successor();
-  // Every team of every block of the cluster leaves its partial tile in shared memory; each block adds
-  // up its part of all.
+  // Every team of every block of the cluster stores its partial tile in shared memory; each block adds up its part of
+  // all of them.
   __pipeline_wait_prior(0);
   __syncthreads();
 #pragma unroll
@@ -223,7 +225,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #else
   __syncthreads();
 #endif
-  // The threads are a multiple of the columns: each stays in its own.
+  // The number of threads is a multiple of the columns, so each thread stays in its column.
   const int out_pixel = first_pixel + static_cast<int>(threadIdx.x) % BN, n = out_pixel / (g.p * g.q);
   float* const out = params.output + n * g.out_stride_n + out_pixel - n * g.p * g.q;
   const auto finish = [&](int i, int parts) {
@@ -260,7 +262,7 @@ using KernelFunction = void (*)(Params);
 
 struct Variant {
   ConvTile tile;
-  int threads, shared_bytes, affine_bytes;  ///< shared memory; behind an affine layer
+  int threads, shared_bytes, affine_bytes;  ///< affine_bytes: shared memory with an affine layer
   KernelFunction plain, pre_relu, flat, affine;
 };
 
@@ -287,7 +289,7 @@ const std::vector<Variant>& variants() {
 
 bool is_flat(const ConvGeometry& g) {
   const bool near = g.r * std::int64_t{g.dilation_h} < SHRT_MAX && g.s * std::int64_t{g.dilation_w} < SHRT_MAX;
-  return g.c < kDepth && !g.pre_relu && !g.pre_affine && near;  // places of taps are short
+  return g.c < kDepth && !g.pre_relu && !g.pre_affine && near;  // offsets of taps are stored as short
 }
 
 /// Rows of packed weights from one tap to the next.
@@ -310,7 +312,7 @@ std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, i
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
   const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
   std::vector<int> splits{1};
-  // More blocks than a few waves, or less than four steps a block, cannot pay.
+  // No gain from more blocks than fill the GPU a few times, or from less than four steps per block.
   for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g) >= 4 * s; s += s < 4 ? 1 : 2)
     splits.push_back(s);
   return splits;
@@ -360,7 +362,7 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
                                                  : chosen->plain;
   const int tiles_bytes = g.pre_affine ? chosen->affine_bytes : chosen->shared_bytes;
   const int shared_bytes = tiles_bytes + (is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0);
-  // Of a variant always the same limit: a lower one would break nodes of graphs that need more.
+  // Always the variant's largest limit: a lower one would break graph nodes that need more.
   const int limit = is_flat(g) ? device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) : tiles_bytes;
   OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, limit));
   const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),

@@ -4,7 +4,7 @@
 
 namespace opsched::native {
 
-/// As instructions on shared memory take it.
+/// The address as shared-memory instructions take it.
 __device__ __forceinline__ unsigned shared_address(const void* p) {
   return static_cast<unsigned>(__cvta_generic_to_shared(p));
 }
@@ -20,7 +20,7 @@ __device__ __forceinline__ void copy_async(unsigned to, const void* from, int us
                  : "memory");
 }
 
-/// What the thread has begun to copy since the last call is one group.
+/// Groups the copies that the thread has started since the last call.
 __device__ __forceinline__ void close_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
 /// Waits until at most this many of the thread's latest groups are in flight.

@@ -9,7 +9,7 @@ namespace opsched {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr std::int64_t kMostBlocks = 4096;  // the rest in turns
+constexpr std::int64_t kMostBlocks = 4096;  // threads loop over the rest
 
 __device__ std::int64_t place(const DenseSlice& s, std::int64_t i) {
   const std::int64_t x = i % s.shape.w, row = i / s.shape.w;
@@ -17,7 +17,7 @@ __device__ std::int64_t place(const DenseSlice& s, std::int64_t i) {
   return plane / s.shape.c * s.n + plane % s.shape.c * s.c + y * s.h + x * s.w;
 }
 
-/// Threads follow the dense tensor, so that its side is read or written in whole lines.
+/// Threads follow the dense tensor, so that it is read or written in whole cache lines.
 template <class T, bool to_dense>
 __global__ void dense_copy_kernel(const __grid_constant__ DenseSlice slice, float* dense, std::int64_t total) {
   T* const data = static_cast<T*>(slice.data);
@@ -44,7 +44,7 @@ void enqueue_dense_copy(const DenseSlice& slice, float* dense, cudaStream_t stre
 }  // namespace
 
 void enqueue_from_dense(const float* dense, const DenseSlice& slice, cudaStream_t stream) {
-  enqueue_dense_copy<false>(slice, const_cast<float*>(dense), stream);  // only read
+  enqueue_dense_copy<false>(slice, const_cast<float*>(dense), stream);  // read only
 }
 
 void enqueue_to_dense(const DenseSlice& slice, float* dense, cudaStream_t stream) {

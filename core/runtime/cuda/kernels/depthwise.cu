@@ -13,7 +13,7 @@ struct GenericArgs {
   Activation pre, post;
 };
 
-/// Any window and activation: a thread does V channels of an output pixel; neighbouring threads are neighbours in
+/// Any window and activation. A thread computes V channels of one output pixel; neighbouring threads are neighbours in
 /// memory.
 template <class T, int V, bool kChannelsLast>
 __global__ void generic_kernel(const __grid_constant__ Sources sources, const T* __restrict__ weights,

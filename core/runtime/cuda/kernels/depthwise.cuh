@@ -1,4 +1,4 @@
-// What the files of the depthwise convolution share.
+// Shared declarations of the depthwise convolution.
 #pragma once
 
 #include <algorithm>

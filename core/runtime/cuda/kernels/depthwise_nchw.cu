@@ -10,7 +10,7 @@ struct TiledArgs {
   int tile_rows, tile_cols, tile_channels;  // of the output
   int row_groups;                           // groups of R rows in a tile
   int in_cols;                              // of the input tile in shared memory
-  FastDiv in_area, in_cols_div;             // its plane and row
+  FastDiv in_area, in_cols_div;             // size of its plane and row
   FastDiv tiles_x, cols, groups;
   bool pre_relu;
   Activation post;
@@ -20,7 +20,7 @@ constexpr int kMaxSharedBytes = 48 << 10;
 
 int in_extent(int out, int stride, int kernel) { return (out - 1) * stride + kernel; }
 
-/// A block does a tile of `tile_channels` channels; a thread one column of R rows of it.
+/// A block computes a tile of `tile_channels` channels; a thread computes one column of R rows of it.
 template <int K, int S, int R>
 __global__ void tiled_kernel(const __grid_constant__ Sources sources, const float* __restrict__ weights,
                              const float* __restrict__ bias, float* __restrict__ out, std::int64_t out_stride,
@@ -52,7 +52,7 @@ __global__ void tiled_kernel(const __grid_constant__ Sources sources, const floa
   const int in_y0 = out_y0 * S - g.ph, in_x0 = out_x0 * S - g.pw;
   const int loads = channels * area;
   for (int first = threadIdx.x; first < loads; first += kBatch * blockDim.x) {
-    int at[kBatch];  // in the image; negative: padding
+    int at[kBatch];  // offset in the image; negative: padding
     float value[kBatch];
 #pragma unroll
     for (int b = 0; b < kBatch; ++b) {
@@ -76,7 +76,7 @@ __global__ void tiled_kernel(const __grid_constant__ Sources sources, const floa
 #pragma unroll
     for (int b = 0; b < kBatch; ++b) {
       const int i = first + b * blockDim.x;
-      if (i < loads) tile[i] = args.pre_relu ? larger(value[b], 0.f) : value[b];  // of padding: 0
+      if (i < loads) tile[i] = args.pre_relu ? larger(value[b], 0.f) : value[b];  // 0 for padding
     }
   }
   __syncthreads();

@@ -1,4 +1,4 @@
-// Depthwise convolution of NHWC tensors. Included once for every element type.
+// Depthwise convolution of NHWC tensors. Included once per element type.
 #pragma once
 
 #include "core/runtime/cuda/kernels/depthwise.cuh"
@@ -9,7 +9,7 @@ namespace {
 
 struct StripArgs {
   Window window;
-  int lanes, strips_x, rows;      // of a block: channel vectors, strips side by side, rows of strips
+  int lanes, strips_x, rows;      // per block: channel vectors, strips side by side, rows of strips
   FastDiv lanes_div, strips_div;  // by lanes, strips_x
   FastDiv tiles_x;                // blocks side by side
   int channel_vectors;
@@ -17,7 +17,7 @@ struct StripArgs {
   Activation post;
 };
 
-/// relu of every element as stored; NaN stays.
+/// Applies ReLU to every stored element and keeps NaN.
 template <class T, int V>
 __device__ __forceinline__ void relu(Vec<T, V>& x) {
   if constexpr (sizeof(T) == 4) {
@@ -44,18 +44,18 @@ __device__ __forceinline__ void for_each(float (&x)[I][J][V], const F& f) {
   }
 }
 
-/// A thread does V channels of P neighbouring pixels of R rows; a block a tile of pixels, so that what
-/// its threads share comes from the L1 cache. A thread reads every row of inputs once, and adds it to all
-/// the rows of outputs that it is part of. Where registers allow, all loads are in flight at once.
+/// A thread computes V channels of P neighbouring pixels in R rows. A block computes a tile of pixels, so that its
+/// threads share inputs through the L1 cache. A thread reads every input row once and adds it to all the output rows
+/// that it contributes to. Where registers allow, all loads are in flight at once.
 template <class T, int V, int K, int S, int P, int R, bool kSum>
 __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* __restrict__ weights,
                              const float* __restrict__ bias, T* __restrict__ out, std::int64_t out_stride,
                              const __grid_constant__ StripArgs args) {
-  constexpr int kSpan = (P - 1) * S + K, kHeight = (R - 1) * S + K;  // of the inputs of a thread
-  constexpr int kWords = (V * sizeof(T) + 3) / 4;                    // registers of a vector
+  constexpr int kSpan = (P - 1) * S + K, kHeight = (R - 1) * S + K;  // a thread's inputs
+  constexpr int kWords = (V * sizeof(T) + 3) / 4;                    // registers per vector
   constexpr bool kWeightsAhead = K * K * kWords <= 50;
   constexpr bool kAllAhead = !kSum && kHeight * kSpan * kWords <= 64;
-  constexpr int kRowsAhead = kAllAhead ? kHeight : kSum && (R == 1 || K > 3) ? 1 : 2;  // rows of inputs in flight
+  constexpr int kRowsAhead = kAllAhead ? kHeight : kSum && (R == 1 || K > 3) ? 1 : 2;  // input rows in flight
   constexpr int kSourcesAhead = R == 1 ? 4 : 2;
   const Window& g = args.window;
   std::uint32_t strip = threadIdx.x;
@@ -68,7 +68,7 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
   const bool active = vector < args.channel_vectors && x0 < g.ow && y < g.oh;
   const std::int64_t n = blockIdx.z;
 
-  // Weights of a small window are converted once if a row of them is used for several output rows.
+  // Weights of a small window are converted once if each row of them is used for several output rows.
   constexpr bool kConverted = sizeof(T) == 2 && K == 3 && R > 1;
   Vec<T, V> w[K * K];
   float factors[kConverted ? K * K : 1][V];
@@ -105,7 +105,7 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
   const auto corner = [&](int s) {
     return static_cast<const T*>(sources.list[s].data) + ((n * g.h + top) * g.w + left) * sources.list[s].stride + c;
   };
-  /// Starts to read rows of a source from its corner on; zeros where there is nothing.
+  /// Starts to read rows of a source, from its corner; zeros outside the image.
   const auto read = [&](const T* from, std::int64_t stride, int first, Vec<T, V>(&raw)[kRowsAhead][kSpan]) {
 #pragma unroll
     for (int i = 0; i < kRowsAhead && first + i < kHeight; ++i) {
@@ -116,7 +116,7 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
       }
     }
   };
-  /// Row i of the inputs: its part of every row of outputs.
+  /// Adds input row i to the output rows that it contributes to.
   const auto add_row = [&](int i, const float(&in)[kSpan][V]) {
     if (!kWeightsAhead && i < K) {
 #pragma unroll
@@ -183,12 +183,12 @@ __global__ void strip_kernel(const __grid_constant__ Sources sources, const T* _
   }
 }
 
-/// Blocks of about `threads` threads: at most 32 channel vectors, and a tile of pixels that is about
-/// as high as it is wide.
+/// Plans blocks of about `threads` threads: at most 32 channel vectors, and a tile of pixels about as high as it is
+/// wide.
 StripArgs plan(const DepthwiseCall& call) {
   const Window& g = call.window;
   const DepthwiseVariant& v = call.variant;
-  const auto parts = [](int whole, int limit) {  // the length of equal parts of at most `limit`
+  const auto parts = [](int whole, int limit) {  // length of equal parts of at most `limit`
     const int count = (whole + limit - 1) / limit;
     return (whole + count - 1) / count;
   };
@@ -199,7 +199,7 @@ StripArgs plan(const DepthwiseCall& call) {
   a.channel_vectors = g.c / v.vector;
   a.lanes = parts(a.channel_vectors, 32);
   const int strips = (g.ow + v.cols - 1) / v.cols;
-  const int tile = std::max(1, v.threads / a.lanes);  // strips of a block
+  const int tile = std::max(1, v.threads / a.lanes);  // strips per block
   const int strips_y = (g.oh + v.rows - 1) / v.rows;
   int side = v.cols;  // pixels
   while (side * side < tile * v.cols * v.rows) side += v.cols;
@@ -223,7 +223,7 @@ void launch(cudaStream_t stream, const DepthwiseCall& call, const Sources& sourc
                      out_stride, args);
 }
 
-/// The variants that supports() names.
+/// Picks the kernel among the variants that supports() lists.
 template <class T, int V, int P, int K>
 auto pick_form(const DepthwiseCall& call) {
   if constexpr (V * P == 8) {

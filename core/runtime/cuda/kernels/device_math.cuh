@@ -1,4 +1,4 @@
-// Small device-side helpers that the kernels share.
+// Small device-side helpers shared by the kernels.
 #pragma once
 
 #include <cuda_fp16.h>
@@ -12,7 +12,7 @@
 
 namespace opsched::native {
 
-/// Division of numbers below 2^31 by one that is known at launch.
+/// Division of numbers below 2^31 by a divisor known at launch.
 struct FastDiv {
   std::uint32_t divisor = 1, multiplier = 0, shift = 0;
   FastDiv() = default;
@@ -21,7 +21,7 @@ struct FastDiv {
     multiplier = static_cast<std::uint32_t>(((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - d)) / d + 1);
   }
   __device__ std::uint32_t div(std::uint32_t n) const { return (__umulhi(n, multiplier) + n) >> shift; }
-  /// n becomes the quotient; returns the remainder.
+  /// Replaces n by the quotient and returns the remainder.
   __device__ std::uint32_t split(std::uint32_t& n) const {
     const std::uint32_t q = div(n), r = n - q * divisor;
     n = q;
@@ -62,7 +62,7 @@ __device__ __forceinline__ void store(T* p, const float (&values)[V]) {
   *reinterpret_cast<Vec<T, V>*>(p) = out;
 }
 
-/// NaN if one of them is, so that errors show.
+/// NaN if either is NaN, so that errors stay visible.
 __device__ __forceinline__ float larger(float a, float b) {
   float larger;
   asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(a), "f"(b));
@@ -75,7 +75,7 @@ __device__ __forceinline__ float smaller(float a, float b) {
   return smaller;
 }
 
-/// By the special function unit: within a millionth, and exact at both ends.
+/// Computed by the special function unit: accurate to one part in a million, and exact at both ends.
 __device__ __forceinline__ float sigmoid(float x) {
   float power, result;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x * -1.44269504f));
@@ -83,10 +83,10 @@ __device__ __forceinline__ float sigmoid(float x) {
   return result;
 }
 
-/// An activation as a kernel knows it: when it is compiled, or (any) when it runs.
+/// What a kernel knows about an activation at compile time; any: the kind is read at run time.
 enum class Known { none, relu, silu, hard_swish, any };
 
-/// Calls f with the kind of `act` as a constant.
+/// Calls f with the kind of `act` as a compile-time constant.
 template <class F>
 void with_known(const Activation& act, const F& f) {
   switch (act.kind) {
@@ -103,7 +103,7 @@ void with_known(const Activation& act, const F& f) {
   }
 }
 
-/// The same for what comes before a window (native_kernels.hpp).
+/// The same for an activation in front of a window (native_kernels.hpp).
 template <class F>
 void with_known_pre(const Activation& pre, const F& f) {
   if (!is_plain(pre)) throw Error("a kernel that reads " + to_string(pre) + " of its input does not exist");
@@ -117,7 +117,7 @@ __device__ __forceinline__ float activate(float x) {
   if constexpr (kKnown == Known::relu) return larger(x, 0.f);
   if constexpr (kKnown == Known::silu) return x * sigmoid(x);
   if constexpr (kKnown == Known::hard_swish)
-    return x * __saturatef(fmaf(x, 1.f / 6, 0.5f));  // NaN: of the first factor
+    return x * __saturatef(fmaf(x, 1.f / 6, 0.5f));  // a NaN comes through in the first factor
   return x;
 }
 
@@ -127,8 +127,8 @@ __device__ __forceinline__ void for_all(float (&x)[N], const F& f) {
   for (int i = 0; i < N; ++i) x[i] = f(x[i]);
 }
 
-/// Calls apply(f) with an activation that is_light() names as a function of one number. It is chosen once for all that
-/// `apply` does, and several kinds share a form: compilers take very long over many branches in unrolled loops.
+/// Calls apply(f), where f(x) computes an activation for which is_light() holds. The choice is made once per call of
+/// `apply`, and several kinds share a form: compilers take very long over many branches in unrolled loops.
 template <class Apply>
 __device__ __forceinline__ void with_light(const Activation& act, const Apply& apply) {
   const Activation::Kind kind = act.kind;
@@ -149,7 +149,7 @@ __device__ __forceinline__ void with_light(const Activation& act, const Apply& a
   apply([=](float v) { return smaller(larger(fmaf(slope, v, middle), least), most) * (times ? v : 1.f); });
 }
 
-/// act(x) of all elements, for the activations that is_light() names.
+/// Applies an activation for which is_light() holds to all elements.
 template <int N>
 __device__ __forceinline__ void activate_light(const Activation& act, float (&x)[N]) {
   with_light(act, [&](const auto& f) { for_all(x, f); });
@@ -160,7 +160,7 @@ __device__ __forceinline__ float activate_light(const Activation& act, float x) 
   return one[0];
 }
 
-/// The same for every activation.
+/// Applies any activation to all elements.
 template <int N>
 __device__ __forceinline__ void activate_all(const Activation& act, float (&x)[N]) {
   const float a = act.a;
@@ -181,7 +181,7 @@ __device__ __forceinline__ void activate_known(const Activation& act, float (&x)
   }
 }
 
-/// Calls f with an element and the constant number of elements that are moved at once.
+/// Calls f with a value of the element type and the vector width as a compile-time constant.
 template <class F>
 void with_vector(bool half, int vector, const F& f) {
   if (half) {
@@ -195,7 +195,7 @@ void with_vector(bool half, int vector, const F& f) {
   return f(float{}, std::integral_constant<int, 1>{});
 }
 
-/// Blocks for `items` threads; kernels index with 31 bits.
+/// Blocks for `items` threads. Throws Error if they do not fit into the kernels' 31-bit indices.
 inline int blocks_for(std::int64_t items, int threads) {
   if (items >= std::int64_t{1} << 31)
     throw Error("a tensor of 2^31 or more elements is too large for the CUDA kernels");

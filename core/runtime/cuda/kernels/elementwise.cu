@@ -6,7 +6,7 @@ namespace opsched::native {
 namespace {
 
 constexpr int kThreads = 128;
-constexpr std::int64_t kLarge = 1 << 21;  // elements, many times what a large GPU does at once
+constexpr std::int64_t kLarge = 1 << 21;  // elements; many times what a large GPU processes at once
 
 /// A tensor as rows that are each contiguous: images in NCHW, pixels in NHWC.
 struct Rows {
@@ -93,7 +93,7 @@ void bias_act(cudaStream_t stream, const GatherCall& call, const void* in, std::
   const std::int64_t total = call.n * call.c * plane / call.vector;
   with_vector(call.half, call.vector, [&](auto element, auto vector) {
     using T = decltype(element);
-    // Single elements of large tensors (planes of odd size): several a thread hide each other's latency.
+    // Vectors of one element in large tensors (planes of odd size): several per thread hide each other's latency.
     const bool several = !last && vector.value == 1 && total >= kLarge;
     constexpr int kEach = vector.value == 1 ? 4 : 1;
     const int blocks = blocks_for(total, kThreads * (several ? kEach : 1));

@@ -32,7 +32,7 @@ struct Strides {
   }
 };
 
-/// How an output pixel finds its place in the input of a resize; by the definition, not by the kernel's tables.
+/// How an output pixel finds its place in the input of a resize: by the definition, not by the kernel's tables.
 struct ResizeCheck {
   bool active, linear;
   Coordinates coordinates;
@@ -40,7 +40,7 @@ struct ResizeCheck {
   double scale[2];
 };
 
-/// A layer whose results depend on several channels, or lie at other pixels.
+/// A weightless layer that combines channels or moves pixels.
 struct ChannelCheck {
   enum Kind { none, depth_to_space, pixel_row, softmax, normalize };
   Kind kind;
@@ -68,7 +68,7 @@ struct CheckArgs {
   int samples;
 };
 
-/// Not inlined: speed does not matter here, and compiling many inlined functions takes long.
+/// Not inlined: speed does not matter here, and compiling many inlined functions is slow.
 __device__ __noinline__ double activated(const Activation& act, double x) {
   switch (act.kind) {
     case Activation::none:
@@ -110,7 +110,7 @@ __device__ double input_at(const native::Sources& sources, const CheckArgs& a, s
   return activated(a.pre, all);
 }
 
-/// Of an axis: the two pixels that an output pixel lies between, and the second one's share.
+/// Finds, along one axis, the two pixels that an output pixel lies between and the weight of the second.
 __device__ void place_of(const ResizeCheck& r, int d, int o, int in, int out, int (&pixels)[2], double& share) {
   double at = 0;
   if (r.coordinates == Coordinates::half_pixel)
@@ -184,7 +184,7 @@ __device__ double resized(const native::Sources& sources, const CheckArgs& a, st
   return result;
 }
 
-/// Input of the activation that follows.
+/// The expected input of the final activation.
 template <class T>
 __device__ double expected_before(const native::Sources& sources, const CheckArgs& a, std::int64_t n, int k, int y,
                                   int x) {
@@ -232,7 +232,7 @@ __global__ void compare_kernel(const __grid_constant__ native::Sources sources, 
   const int i = blockIdx.x * kThreads + threadIdx.x;
   double difference = 0, norm = 0;
   if (i < a.samples) {
-    // Evenly spread, one at random in each stretch.
+    // Samples are spread evenly: one random position per stretch.
     const std::int64_t from = a.outputs * i / a.samples, to = a.outputs * (i + 1) / a.samples;
     std::int64_t at = from + scramble(i) % (to - from);
     const int x = at % a.window.ow;
@@ -244,7 +244,7 @@ __global__ void compare_kernel(const __grid_constant__ native::Sources sources, 
     const double before = expected_before<T>(sources, a, n, k, y, x), want = activated(a.post, before);
     const double got = native::to_float(out[a.out.at(n, k, y, x)]);
     difference = (got - want) * (got - want);
-    // If a ReLU leaves almost nothing, rounding is large in comparison, so its input counts.
+    // A ReLU may leave almost nothing, and rounding errors would then look large; so measure them against its input.
     norm = a.post.kind == Activation::relu ? before * before : want * want;
   }
   add_up(difference, &verdict->difference);

@@ -1,6 +1,6 @@
-// Launches that overlap with the end of the kernel before them on the stream (programmatic dependent
-// launch, sm_90 and newer): a kernel may start early and load its weights, which nothing writes, but
-// waits for its predecessor before it touches activations.
+// Launches that overlap with the end of the preceding kernel on the stream (programmatic dependent launch, sm_90 and
+// newer). A kernel may start early and load its weights, which no kernel writes, but it waits for its predecessor
+// before it touches activations.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -12,25 +12,24 @@
 
 namespace opsched::native {
 
-/// Every thread calls it before it reads or writes activations.
+/// Every thread must call it before it reads or writes activations.
 __device__ __forceinline__ void await_predecessor() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
 
-/// Lets the next kernel start once every block has called it or ended; a kernel that never calls it lets
-/// the next one start as its blocks end. To be called late: blocks that wait take the places of the
-/// running kernel's and pile up on the multiprocessors that it leaves free (a fifth of the time of
-/// Inception V3 in fp32, when called at the start).
+/// Lets the next kernel start once every block has called it or ended. Without this call, the next kernel starts as the
+/// blocks end. Call it late: waiting blocks take up room that the running kernel needs, and pile up on multiprocessors
+/// that it leaves free (calling it at the start cost a fifth of the time of Inception V3 in fp32).
 __device__ __forceinline__ void release_successor() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 #endif
 }
 
-/// Starts to fetch memory that no kernel writes into the L2 cache: `count` pieces of `bytes` at
-/// `stride` from `from` on. All threads of a block share the work.
+/// Prefetches memory that no kernel writes into the L2 cache: `count` pieces of `bytes`, `stride` apart, starting at
+/// `from`. All threads of a block share the work.
 __device__ __forceinline__ void prefetch(const void* from, int count, std::int64_t stride, int bytes) {
   constexpr int kLine = 128;
   const int lines = (bytes + kLine - 1) / kLine;
@@ -46,16 +45,16 @@ bool overlaps_launches();
 struct Grid {
   dim3 blocks, threads;
   std::size_t shared_bytes = 0;
-  int cluster = 1;  ///< blocks of a cluster, along z
+  int cluster = 1;  ///< blocks per cluster, along z
 };
 
-/// Can all blocks of the kernel be on the current device at the same time?
+/// Can all blocks of the kernel be resident on the current device at the same time?
 bool runs_at_once(const void* kernel, const Grid& grid);
 
-/// Launches a kernel that calls await_predecessor(). Kernels that run at once all divide a
-/// multiprocessor's memory alike between shared memory and cache: it changes the division only when it
-/// is empty, so that short kernels of two kinds in a row would wait for each other. For longer ones
-/// a change costs little, and some need the cache: the driver chooses their division.
+/// Launches a kernel that calls await_predecessor(). Kernels whose blocks are all resident at once use the same split
+/// between shared memory and L1 cache: a multiprocessor changes the split only when it is empty, so short kernels with
+/// different splits would wait for each other. For longer kernels a change costs little, and some need the cache, so
+/// the driver chooses.
 template <class... Parameters, class... Arguments>
 void launch_overlapping(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t stream,
                         Arguments&&... arguments) {

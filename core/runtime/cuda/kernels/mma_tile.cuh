@@ -1,14 +1,14 @@
-// Tiles of 64-byte rows in shared memory for the matrix units, in tf32 and fp16.
+// Tiles of 64-byte rows in shared memory for the tensor cores, in tf32 and fp16.
 #pragma once
 
 #include <cuda_fp16.h>
 
 namespace opsched::mma {
 
-constexpr int kRowBytes = 64;  // of a tile's row: 16 channels in tf32, 32 in fp16
+constexpr int kRowBytes = 64;  // row size of a tile: 16 channels in tf32, 32 in fp16
 constexpr int kChunks = kRowBytes / 16;
 
-/// Byte of a 16-byte chunk in a tile; the swizzle keeps eight rows of a chunk in different banks.
+/// Byte offset of a 16-byte chunk in a tile. The swizzle puts one chunk of eight rows into different banks.
 __device__ __forceinline__ int chunk_at(int row, int chunk) {
   return row * kRowBytes + ((chunk ^ ((row >> 1) & (kChunks - 1))) << 4);
 }
@@ -19,16 +19,18 @@ __device__ __forceinline__ void load_matrices(unsigned (&m)[4], unsigned address
                : "r"(address));
 }
 
-/// Loads 16 rows of a tile and 32 bytes of each, as the matrix units want them. Where a thread reads is found once.
+/// Loads 16 rows of a tile, 32 bytes of each, in the layout that the tensor cores need. The constructor computes each
+/// thread's addresses once.
 class Reader {
  public:
-  /// `row`: the first row of the warp's part, a multiple of 16. `left`: of the product's left side, else of its right.
+  /// `row`: the first row of the warp's part, a multiple of 16. `left`: whether the tile is the product's left operand.
   __device__ __forceinline__ Reader(int row, bool left) {
     const int lane = threadIdx.x % 32;
     at_[0] = left ? chunk_at(row + lane % 16, lane / 16) : chunk_at(row + lane % 8 + lane / 16 * 8, lane / 8 % 2);
-    at_[1] = at_[0] ^ (2 << 4);  // two chunks on; the swizzle flips bits
+    at_[1] = at_[0] ^ (2 << 4);  // two chunks further; the swizzle flips bits
   }
-  /// From `down` (a multiple of 16) rows further down and chunk k (0 or 2) on, of the tile at a shared address.
+  /// Loads from the tile at a shared address, `down` rows further down (a multiple of 16), chunks k and k + 1 (k: 0 or
+  /// 2).
   __device__ __forceinline__ void load(unsigned (&m)[4], unsigned tile, int down, int k) const {
     load_matrices(m, tile + at_[k / 2] + down * kRowBytes);
   }
@@ -54,14 +56,14 @@ __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-/// The nearest number that the matrix units' tf32 can hold.
+/// Rounds to the nearest number in the tensor cores' tf32 format.
 __device__ __forceinline__ unsigned round_to_tf32(float x) {
   unsigned rounded;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(x));
   return rounded;
 }
 
-/// Writes a warp's part of the product, whose corner is at `tile`, to shared memory.
+/// Writes a warp's part of the product to shared memory; its corner is at `tile`.
 template <int Rows, int Columns>
 __device__ __forceinline__ void store_product(const float (&sum)[Rows][Columns][4], float* tile, int pitch) {
   const int lane = threadIdx.x % 32;
@@ -80,7 +82,7 @@ struct alignas(4 * sizeof(T)) Four {
   T v[4];
 };
 
-/// Stores the first `count` of four channels: at once if all are there and `wide` allows it.
+/// Stores the first `count` of four channels, in one store if all four exist and `wide` allows it.
 template <class T>
 __device__ __forceinline__ void store_four(T* out, const float (&x)[4], int count, bool wide) {
   const Four<T> four{{T(x[0]), T(x[1]), T(x[2]), T(x[3])}};

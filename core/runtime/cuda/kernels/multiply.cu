@@ -1,4 +1,4 @@
-// Products of tensors of which some are repeated along an axis: gates, mostly.
+// Products of tensors, some of which are repeated along an axis: mostly gates.
 #include "core/runtime/cuda/kernels/device_math.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
 #include "core/runtime/cuda/kernels/native_kernels.hpp"
@@ -9,13 +9,13 @@ namespace {
 constexpr int kThreads = 128;
 
 struct MultiplyArgs {
-  FastDiv vectors, second, third;  // extents of the first axis, in vectors, and of the next two
+  FastDiv vectors, second, third;  // extents of the first axis (in vectors) and of the next two
   std::int64_t out_stride[4];
   std::uint32_t total;
   Activation act;
 };
 
-/// V elements of a factor along the first axis, or one of them V times.
+/// Reads V elements of a factor along the first axis, or repeats one of them V times.
 template <class T, int V>
 __device__ __forceinline__ void read_factor(const Factors::Factor& factor, const std::int64_t (&at)[4],
                                             float (&value)[V]) {
@@ -32,7 +32,7 @@ __device__ __forceinline__ void read_factor(const Factors::Factor& factor, const
   }
 }
 
-/// A thread does V elements of the product.
+/// A thread computes V elements of the product.
 template <class T, int V, Known kAct>
 __global__ void multiply_kernel(const __grid_constant__ Factors factors, T* out,
                                 const __grid_constant__ MultiplyArgs args) {

@@ -8,14 +8,14 @@
 namespace opsched {
 namespace {
 
-/// Rows of vectors, and how far a thread goes from one of its vectors to the next: so many rows and vectors.
+/// Rows of vectors, and the distance between consecutive vectors of a thread, as rows and vectors.
 struct Walk {
   std::size_t rows, vectors, target_pitch, source_pitch;
   std::size_t step_rows, step_vectors;
 };
 
-/// Threads take vectors in turns; each counts its way through rows instead of dividing, and has `kAhead` loads in
-/// flight: what it reads is another GPU's memory.
+/// Threads take vectors in turns. Each thread steps through the rows instead of dividing, and keeps `kAhead` loads in
+/// flight, because it reads another GPU's memory.
 template <class Vector, int kAhead>
 __global__ void copy_rows(char* target, const char* source, const Walk walk) {
   const unsigned first = blockIdx.x * blockDim.x + threadIdx.x;
@@ -82,8 +82,8 @@ void enqueue_copy(const PeerCopy& copy, CopyMethod method, cudaStream_t stream) 
 
 namespace {
 
-/// Work enqueued on `waiting` from now on follows what is on `awaited`. An event belongs to the GPU of the
-/// stream on which it is recorded.
+/// Makes later work on `waiting` follow the work already on `awaited`. An event belongs to the GPU of the stream on
+/// which it is recorded.
 void follow(const StreamOfGpu& awaited, const StreamOfGpu& waiting) {
   const DeviceScope scope(awaited.gpu);
   const Event done = make_event(false);

@@ -7,9 +7,9 @@ namespace {
 
 constexpr int kThreads = 128;
 
-constexpr int kWindow = 3;        // of the kernel for common windows
-constexpr int kStrip = 2;         // output rows that a thread of it may do
-constexpr int kEnough = 1 << 18;  // threads that keep a large GPU busy
+constexpr int kWindow = 3;        // window size of the kernel for common windows
+constexpr int kStrip = 2;         // output rows per thread in that kernel
+constexpr int kEnough = 1 << 18;  // enough threads to keep a large GPU busy
 
 struct PoolArgs {
   Window window;
@@ -19,7 +19,7 @@ struct PoolArgs {
   Activation pre;
 };
 
-/// Where a thread works: V channels from c on, in a strip of output rows from y on.
+/// Where a thread works: V channels from c on, in a strip of output rows starting at y.
 struct Place {
   std::uint32_t c, x, y;
   std::int64_t n;
@@ -43,7 +43,7 @@ __device__ __forceinline__ std::int64_t input_index(const Window& g, const Place
                        : at.n * stride + at.c * g.in_plane + std::int64_t{y} * g.w + x;
 }
 
-/// Takes one input of the window into the result. (The largest is activated in the end.)
+/// Adds one input of the window to the result, or takes the maximum. (A maximum is activated at the end.)
 template <int V, bool kMax, Known kPre>
 __device__ __forceinline__ void take(const float (&in)[V], float (&result)[V]) {
 #pragma unroll
@@ -55,7 +55,7 @@ __device__ __forceinline__ void take(const float (&in)[V], float (&result)[V]) {
   }
 }
 
-/// The taps of a window that lie on the input, along one axis: places from `begin` on, up to `end`.
+/// Positions [begin, end) of a window's taps that lie on the input, along one axis.
 struct Reach {
   int begin, end;
   __device__ __forceinline__ Reach(int first, int taps, int dilation, int size)
@@ -72,7 +72,8 @@ __device__ __forceinline__ void finish(const PoolArgs& args, const Place& at, in
                                        T* out, std::int64_t out_stride) {
   const Window& g = args.window;
   if constexpr (kMax) {
-    if (args.pre == Activation::relu) for_all(result, [](float v) { return larger(v, 0.f); });  // still the largest
+    if (args.pre == Activation::relu)
+      for_all(result, [](float v) { return larger(v, 0.f); });  // ReLU does not change which input is largest
   } else {
     const int top = y * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
     const int real = Reach(top, g.kh, dh, g.h).count(dh) * Reach(left, g.kw, dw, g.w).count(dw);
@@ -85,7 +86,7 @@ __device__ __forceinline__ void finish(const PoolArgs& args, const Place& at, in
   store<T, V>(out + to, result);
 }
 
-/// Any window, sums of any number of inputs: a thread does V channels of one output pixel.
+/// Any window, and sums of any number of inputs. A thread computes V channels of one output pixel.
 template <class T, int V, bool kChannelsLast, bool kMax, Known kPre>
 __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
                             const __grid_constant__ PoolArgs args) {
@@ -115,8 +116,8 @@ __global__ void pool_kernel(const __grid_constant__ Sources sources, T* out, std
   finish<T, V, kChannelsLast, kMax>(args, at, at.y, g.dh, g.dw, result, out, out_stride);
 }
 
-/// One input and a 3x3 window: a thread does `Rows` output rows, `Stride` input rows apart, one below the other
-/// and reads each input row once; its loads are in flight together.
+/// One input and a 3x3 window. A thread computes `Rows` output rows, `Stride` input rows apart, and reads each input
+/// row once; all its loads are in flight together.
 template <class T, int V, bool kChannelsLast, bool kMax, Known kPre, int Rows, int Stride>
 __global__ void pool_strip(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride,
                            const __grid_constant__ PoolArgs args) {
@@ -177,7 +178,7 @@ __device__ float summed(const Sources& sources, std::int64_t outer, std::int64_t
   return activate<kPre>(sum);
 }
 
-/// A warp an image's channel.
+/// One warp per channel of an image.
 template <class T, Known kPre>
 __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int n, int c,
                                 int plane, std::int64_t in_plane, std::int64_t out_plane, float divisor) {
@@ -191,7 +192,7 @@ __global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out,
   if (lane == 0) out[image * out_stride + channel * out_plane] = from_float<T>(sum / divisor);
 }
 
-/// A block 32 channels of an image; its warps share the pixels.
+/// One block per 32 channels of an image; its warps share the pixels.
 template <class T, Known kPre>
 __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
                                 int plane, float divisor) {
@@ -213,8 +214,8 @@ __global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out,
   out[image * out_stride + channel] = from_float<T>(sum / divisor);
 }
 
-/// A block does 8 vectors of V channels of an image; 32 threads share the pixels of each. `One`: a single
-/// input, whose loads are then several in flight.
+/// A block computes 8 vectors of V channels of one image; 32 threads share the pixels of each. `One`: a single input,
+/// with several loads in flight.
 template <class T, int V, bool One, Known kPre>
 __global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
                                    int plane, float divisor) {
@@ -315,7 +316,7 @@ void launch_as(cudaStream_t stream, const PoolCall& call, const Sources& sources
 
 template <class T, int V, bool kChannelsLast>
 void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
-  if (call.type == PoolType::max)  // finishes with what comes before it
+  if (call.type == PoolType::max)  // the window kernel applies the activation in front at the end
     return launch_as<T, V, kChannelsLast, true, Known::none>(stream, call, sources, out, out_stride);
   with_known_pre(call.pre, [&](auto pre) {
     launch_as<T, V, kChannelsLast, false, pre.value>(stream, call, sources, out, out_stride);

@@ -1,4 +1,4 @@
-// Images in another size.
+// Resizes images.
 #include "core/runtime/cuda/kernels/device_math.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
 #include "core/runtime/cuda/kernels/native_kernels.hpp"
@@ -15,10 +15,10 @@ struct ResizeArgs {
   std::uint32_t total;
 };
 
-/// A pixel that has no share is not read into the result: it may be infinite.
+/// A pixel of weight 0 does not enter the result: it may be infinite.
 __device__ __forceinline__ float mix(float a, float b, float share) { return share == 0 ? a : a + (b - a) * share; }
 
-/// A thread does V channels of an output pixel.
+/// A thread computes V channels of one output pixel.
 template <class T, int V, bool kChannelsLast, bool kLinear>
 __global__ void resize_kernel(const T* in, std::int64_t in_stride, const ResizeTap* __restrict__ taps, T* out,
                               std::int64_t out_stride, const __grid_constant__ ResizeArgs args) {

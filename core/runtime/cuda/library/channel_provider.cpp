@@ -1,4 +1,4 @@
-// Softmax, normalisation, and layers that put pixels elsewhere, as kernels of the library.
+// Library kernels for softmax, normalisation and layers that move pixels.
 #include "core/error.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"
 

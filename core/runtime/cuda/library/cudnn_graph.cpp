@@ -150,7 +150,7 @@ std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_
   } catch (const DeviceLost&) {
     throw;
   } catch (const Error&) {
-    return choices;  // cuDNN's way to say that it knows no engine
+    return choices;  // cuDNN's way of saying that it knows no engine
   }
   int compiled = 0;
   for (const Descriptor& config : configs) {
@@ -165,7 +165,7 @@ std::vector<EngineChoice> propose(const Descriptor& graph, cudnnBackendHeurMode_
     } catch (const DeviceLost&) {
       throw;
     } catch (const Error&) {
-      continue;  // a proposal that cannot be read cannot be rebuilt either
+      continue;  // an unreadable proposal cannot be rebuilt either
     }
   }
   return choices;

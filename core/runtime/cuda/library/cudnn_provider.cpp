@@ -1,6 +1,6 @@
-// Convolutions by cuDNN. Three ways to put the same thing, because engines differ in which they know:
-// convolution + bias + activation; the same with a second summand of weight 0, which is the pattern of
-// cudnnConvolutionBiasActivationForward; the bare convolution, finished by a kernel of this project.
+// Convolutions by cuDNN. There are three ways to express the same problem, because engines differ in the patterns that
+// they support: convolution + bias + activation; the same with a second summand of weight 0, the pattern of
+// cudnnConvolutionBiasActivationForward; and the bare convolution, finished by a kernel of this project.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -19,9 +19,9 @@ enum class Pattern { fused, summand, bare };
 constexpr std::pair<Pattern, const char*> kPatterns[] = {
     {Pattern::fused, "fused"}, {Pattern::summand, "summand"}, {Pattern::bare, "bare"}};
 
-// Engines of a pattern that compete, of those that a heuristic ranks first. All are built and measured, so these
-// bound what the tuner takes. Those compiled when they are built take 0.05 to 2 s each, one at a time whatever the
-// number of threads (fp16 with another activation than ReLU, cuDNN 9.19 on an H200).
+// How many engines of a pattern compete, counted from the top of a heuristic's ranking. All of them are built and
+// measured, so these limits bound the tuner's time. Engines that are compiled when built take 0.05 to 2 s each, one at
+// a time whatever the number of threads (fp16 with an activation other than ReLU, cuDNN 9.19 on an H200).
 constexpr cudnn::Most kMostA{8, 3}, kMostB{4, 0}, kMostFallback{5, 5}, kMostSmall{1, 1};
 
 enum Id : std::int64_t { kX = 1, kW, kY, kBias, kZ, kConvOut, kSumOut, kBiasOut };
@@ -29,13 +29,13 @@ enum Id : std::int64_t { kX = 1, kW, kY, kBias, kZ, kConvOut, kSumOut, kBiasOut 
 std::array<std::int64_t, 4> dims_of(std::int64_t n, const Shape& s) { return {n, s.c, s.h, s.w}; }
 std::array<std::int64_t, 4> strides_of(const TensorLayout& t) { return {t.n, t.c, t.h, t.w}; }
 
-/// An operation on each element, with its parameters.
+/// An element-wise operation and its parameters.
 struct Pointwise {
   cudnnPointwiseMode_t mode;
   std::vector<std::pair<cudnnBackendAttributeName_t, double>> parameters{};
 };
 
-/// cuDNN's operation for an activation, if it has one.
+/// cuDNN's operation for an activation, if there is one.
 std::optional<Pointwise> pointwise_of(const Activation& act) {
   switch (act.kind) {
     case Activation::relu:
@@ -82,7 +82,7 @@ Descriptor pointwise(const Pointwise& what, const Descriptor& x, const Descripto
   return op;
 }
 
-/// The operation graph. The bare pattern writes a dense tensor, the others the problem's output.
+/// The operation graph. The bare pattern writes a dense tensor; the others write the problem's output.
 Descriptor operation_graph(const Problem& p, Pattern pattern, const cudnn::Handle& handle) {
   const auto& conv = std::get<Conv2d>(p.layer);
   const cudnnDataType_t type = p.precision == Precision::fp16 ? CUDNN_DATA_HALF : CUDNN_DATA_FLOAT;
@@ -179,7 +179,7 @@ class CudnnConv : public Kernel {
       ids.push_back(kBias);
       pointers.push_back(packed + place_.bias);
     }
-    if (pattern_ == Pattern::summand) {  // of weight 0: any readable memory of that size would do
+    if (pattern_ == Pattern::summand) {  // its weight is 0, so any readable memory of that size would do
       ids.push_back(kZ);
       pointers.push_back(output);
     }
@@ -212,7 +212,7 @@ class CudnnConv : public Kernel {
   Site site_;
 };
 
-/// Does cudnnConvolutionBiasActivationForward know the activation?
+/// Does cudnnConvolutionBiasActivationForward support the activation?
 bool is_classic(const Activation& act) { return act == Activation::none || act == Activation::relu; }
 
 /// Does every vector of 16 bytes of a tensor begin at a multiple of 16?
@@ -248,7 +248,7 @@ std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSi
   const auto& conv = std::get<Conv2d>(problem.layer);
   for (int d : {0, 1})
     if (conv.padding[d] < 0 || conv.padding[d] + conv.more_padding[d] < 0)
-      return names;  // cuDNN has only more, not less
+      return names;  // cuDNN has no negative padding
   for (const auto& [pattern, pattern_name] : kPatterns) {
     if (pattern == Pattern::fused && !can_fuse(problem)) continue;
     if (pattern == Pattern::summand && !is_classic(conv.act)) continue;
@@ -258,7 +258,7 @@ std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSi
     } catch (const DeviceLost&) {
       throw;
     } catch (const Error&) {
-      continue;  // cuDNN cannot put it like this
+      continue;  // cuDNN cannot express the problem in this pattern
     }
     const auto add = [&](std::vector<std::string>& to, std::span<const cudnn::EngineChoice> choices) {
       for (const auto& choice : choices) {
@@ -268,7 +268,7 @@ std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSi
     };
     std::vector<cudnn::EngineChoice> proposed = cudnn::propose(graph, CUDNN_HEUR_MODE_A, kMostA, notes);
     for (auto& choice : cudnn::propose(graph, CUDNN_HEUR_MODE_B, kMostB, notes)) proposed.push_back(std::move(choice));
-    // What always works, and is seldom fast.
+    // These engines always work, but are seldom fast.
     if (proposed.empty()) proposed = cudnn::propose(graph, CUDNN_HEUR_MODE_FALLBACK, kMostFallback, notes);
     add(names, proposed);
     for (int part : {2, 4})

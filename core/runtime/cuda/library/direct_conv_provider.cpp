@@ -1,4 +1,4 @@
-// The project's plain convolution as a kernel of the library.
+// Library kernel for the project's plain convolution.
 #include "core/error.hpp"
 #include "core/runtime/cuda/kernels/conv_direct.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"

@@ -1,5 +1,5 @@
-// 1x1 convolutions as matrix products by cuBLASLt. In NHWC one product does the batch and ends in bias
-// and relu (another activation is a pass of a kernel of this project); in NCHW there is a product an image, and a
+// 1x1 convolutions as matrix products by cuBLASLt. In NHWC one product covers the batch and ends in bias and ReLU; a
+// kernel of this project applies any other activation in a separate pass. In NCHW there is one product per image, and a
 // kernel of this project adds the bias.
 #include <algorithm>
 #include <cstring>
@@ -25,14 +25,14 @@ bool possible(const Problem& problem) {
          conv.groups == 1 && problem.inputs.size() == 1 && !problem.affine && problem.pre == Activation::none;
 }
 
-/// Column-major matrices: in NHWC out^T = W x in^T, so that rows are output channels; in NCHW
-/// out^T = in^T x W^T for each image, so that rows are pixels.
+/// Column-major matrices: in NHWC out^T = W x in^T, so rows are output channels; in NCHW out^T = in^T x W^T for each
+/// image, so rows are pixels.
 struct Product {
   cublasLtMatmulDescOpaque_t operation{};
   cublasLtMatrixLayoutOpaque_t a{}, b{}, d{};
   bool fused = false;
 
-  /// Fused: with bias (and relu), into the problem's output; else into a dense tensor.
+  /// Fused: with bias (and ReLU), into the problem's output; otherwise into a dense tensor.
   Product(const Problem& p, bool fused) : fused(fused) {
     const bool nhwc = p.layout == TensorFormat::nhwc;
     const auto& conv = std::get<Conv2d>(p.layer);
@@ -179,7 +179,7 @@ std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSit
     } catch (const DeviceLost&) {
       throw;
     } catch (const Error&) {
-      continue;  // cuBLASLt's way to say that it cannot
+      continue;  // cuBLASLt's way of saying that it cannot
     }
   }
   return names;

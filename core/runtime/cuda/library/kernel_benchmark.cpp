@@ -16,16 +16,16 @@ namespace {
 
 constexpr int kSamples = 16384;
 constexpr int kMaxLaunches = 10;
-constexpr double kSeriesMs = 0.2;                           // about as long as a series is to take
+constexpr double kSeriesMs = 0.2;                           // target duration of a series
 constexpr std::size_t kMaxCopies = std::size_t{256} << 20;  // bytes of weights that a series may rotate through
 constexpr std::size_t kGuard = 1024;                        // bytes around a tensor
 
-/// Elements from the first to the last of a tensor.
+/// Distance in elements from the first element of a tensor to the last, plus one.
 std::int64_t extent(const TensorLayout& t, const Shape& s, int batch) {
   return (batch - 1) * t.n + (s.c - 1) * t.c + (s.h - 1) * t.h + (s.w - 1) * t.w + 1;
 }
 
-/// A tensor in separate memory, at an address with exactly its alignment.
+/// A tensor in its own memory, at an address with exactly its alignment.
 struct Placed {
   DeviceBuffer memory;
   std::byte* address = nullptr;
@@ -178,11 +178,11 @@ KernelBenchmark::Series KernelBenchmark::capture(const Kernel& kernel, int launc
   Series series;
   series.launches_ = launches;
   Capture capture(stream);
-  // The events are nodes of the graph, so that no wait for the host counts.
+  // The events are graph nodes, so that the time does not include the host's waits.
   OPSCHED_CUDA(cudaEventRecordWithFlags(data_->context.begin().get(), stream, cudaEventRecordExternal));
   for (int i = 0; i < launches; ++i) {
     launch(kernel, weights_for(kernel, i));
-    // Keeps launches apart: a kernel that overlaps well with itself need not do so with others.
+    // Separates the launches: a kernel that overlaps well with itself need not overlap with others.
     OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, 4, stream));
   }
   OPSCHED_CUDA(cudaEventRecordWithFlags(data_->context.end().get(), stream, cudaEventRecordExternal));

@@ -17,17 +17,17 @@
 namespace opsched {
 namespace {
 
-constexpr int kMostBuilders = 32;  // threads that build, each with a cuDNN handle of its own
-constexpr int kFirstRuns = 2;      // of every candidate
-constexpr int kFinalists = 5;      // run again, in turns
+constexpr int kMostBuilders = 32;  // builder threads, each with its own cuDNN handle
+constexpr int kFirstRuns = 2;      // runs of every candidate
+constexpr int kFinalists = 5;      // candidates that are run again, in turns
 constexpr int kFinalRuns = 9;
-constexpr double kFinalMargin = 1.15;  // over the best
-// A candidate whose first launch took that many times the best one's is not looked at further.
+constexpr double kFinalMargin = 1.15;  // finalists are within this factor of the best
+// A candidate is dropped if its first launch took this many times the best one's.
 constexpr double kHopeless = 2;
-constexpr int kKept = 24;      // candidates of a problem that the tuning cache holds
-constexpr int kKeptSmall = 2;  // besides those, however slow: of those that leave SMs free
+constexpr int kKept = 24;      // candidates per problem in the tuning cache
+constexpr int kKeptSmall = 2;  // plus candidates that leave SMs free, however slow
 
-/// A problem on its way to a kernel.
+/// A problem for which a kernel is being chosen.
 struct PendingKernel {
   Problem problem;
   std::string key;
@@ -51,7 +51,7 @@ void build_candidate(PendingKernel::Candidate& candidate, const Problem& problem
   }
 }
 
-/// Checks and times the candidates; the best comes first. Those that fail say why.
+/// Checks and times the candidates, best first. Failed candidates carry the reason.
 Tuning measure(PendingKernel& task, const BenchmarkContext& context) {
   std::size_t workspace = 0;
   for (const auto& candidate : task.candidates)
@@ -109,7 +109,7 @@ Tuning measure(PendingKernel& task, const BenchmarkContext& context) {
     if (a.failure.empty() != b.failure.empty()) return a.failure.empty();
     return a.ms < b.ms;
   });
-  if (!runners.empty()) {  // the finalists' medians decide, also against a lucky first run of another
+  if (!runners.empty()) {  // the finalists' medians decide, even against another candidate's lucky first run
     const auto winner =
         std::ranges::find(tuning.candidates, runners.front().kernel->describe(), &Tuning::Candidate::kernel);
     std::rotate(tuning.candidates.begin(), winner, winner + 1);
@@ -139,21 +139,21 @@ TunedKernel choice_of(const Tuning& tuning) {
 struct KernelLibrary::Impl {
   Site site;
   TuningCache cache;
-  std::vector<std::unique_ptr<cudnn::Handle>> builders;  ///< one a thread
+  std::vector<std::unique_ptr<cudnn::Handle>> builders;  ///< one per thread
   std::unordered_map<std::string, std::shared_ptr<const Kernel>> ready;
-  std::set<std::string> chunked;  ///< keys of those in `ready` that are made of several
+  std::set<std::string> chunked;  ///< keys of the kernels in `ready` that are composed of several
   std::vector<Tuning> tunings;
 
   Impl(int device, const std::string& cache_file, const Report& report)
       : site(std::make_shared<KernelSite>(device)), cache(cache_file, site->name, report) {}
 
-  /// Calls job(i, builder) for all i below `jobs` on the host's cores, each with a cuDNN handle of its thread.
+  /// Calls job(i, builder) for all i below `jobs` on the host's cores; each thread has its own cuDNN handle.
   void in_parallel(std::size_t jobs, const std::function<void(std::size_t, const cudnn::Handle&)>& job);
-  /// Builds what the tuning cache knows, and every candidate of the other problems, of which none wins or loses by
-  /// how fast or busy the host is: their number is bounded by the lists (for a dense convolution some 100 of this
-  /// project, which take no time to build, at most 16 of cuBLASLt and 42 of cuDNN). The price: cuDNN compiles some of
-  /// its engines when they are built, up to seconds of a core each, so that the first run of a network on a GPU
-  /// takes longer the fewer cores the host has. All candidates of all problems are built side by side.
+  /// Builds the kernels named by the tuning cache, and every candidate of the other problems, all side by side. The
+  /// speed or load of the host must not decide which candidates compete, so only the lists bound their number: for a
+  /// dense convolution some 100 kernels of this project, which take no time to build, at most 16 of cuBLASLt and 42 of
+  /// cuDNN. The price: cuDNN compiles some of its engines when they are built, which takes up to seconds of a core
+  /// each. So the first run of a network on a GPU takes longer the fewer cores the host has.
   void build_all(std::vector<PendingKernel>& tasks);
 };
 
@@ -209,7 +209,7 @@ void KernelLibrary::prepare(std::span<const Problem> problems,
     if (progress) progress(line);
   };
 
-  // A sum of more inputs than a kernel takes becomes two problems.
+  // A sum of more inputs than one kernel takes becomes two problems.
   std::vector<PendingKernel> tasks;
   std::vector<Problem> chunked, left(problems.begin(), problems.end());
   std::unordered_map<std::string, bool> seen;
@@ -299,7 +299,7 @@ std::shared_ptr<const Kernel> KernelLibrary::build(const Problem& problem, const
 }
 
 void KernelLibrary::use(const Problem& problem, std::shared_ptr<const Kernel> kernel) {
-  // Those that may be made of it are put together again when they are asked for.
+  // Composed kernels that may use it are composed again on the next request.
   for (const std::string& key : impl_->chunked) impl_->ready.erase(key);
   impl_->chunked.clear();
   impl_->ready[problem.key()] = std::move(kernel);

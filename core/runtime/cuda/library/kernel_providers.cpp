@@ -24,14 +24,14 @@ void append(std::vector<std::string>& names, std::vector<std::string> more, cons
   for (std::string& name : more) names.push_back(prefix + name);
 }
 
-/// Ours, with the activation in the kernel or, if it is not light, after it.
+/// This project's convolutions, with the activation in the kernel or, if it is not light, after it.
 std::vector<std::string> list_our_convs(const Problem& problem, const KernelSite& site) {
   const bool light = native::is_light(std::get<Conv2d>(problem.layer).act);
   const Problem p = light ? problem : before_act(problem);
   std::vector<std::string> names;
   append(names, list_own_convs(p, site), light ? "" : kActPrefix);
   append(names, list_patch_convs(p), light ? "" : kActPrefix);
-  if (names.empty() && !p.affine) names.push_back(kDirectConv);  // seldom fast, but there is nothing that it cannot do
+  if (names.empty() && !p.affine) names.push_back(kDirectConv);  // seldom fast, but it can do everything
   return names;
 }
 
@@ -196,7 +196,7 @@ void finish_conv(cudaStream_t stream, const Problem& problem, const void* dense,
   const bool nhwc = problem.layout == TensorFormat::nhwc;
   const Shape& s = problem.output;
   const int element = element_bytes(problem.precision);
-  // In NCHW the kernel's rows are planes, which must be aligned too.
+  // In NCHW the kernel's rows are planes, which must be aligned as well.
   const int alignment = nhwc ? row_alignment(problem.result, problem) : plane_alignment(problem.result, problem);
   std::int64_t vector = alignment / element;
   const std::int64_t extent = nhwc ? s.c : std::int64_t{s.h} * s.w;

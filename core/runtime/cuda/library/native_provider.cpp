@@ -1,4 +1,5 @@
-// Depthwise convolutions, pools and gathers as kernels of the library, and the list of all that are not convolutions.
+// Library kernels for depthwise convolutions, pools and gathers, and the list of kernels for everything other than
+// dense convolutions.
 #include <cuda_fp16.h>
 
 #include <algorithm>
@@ -32,7 +33,7 @@ class Gather : public Native {
                            });
     const Shape& s = problem.output;
     call_ = {problem.layout, is_half(problem), 1, problem.batch, s.c, s.h, s.w, problem.pre};
-    if (problem.layout == TensorFormat::nchw && !has_dense_planes(problem)) {  // a row a channel
+    if (problem.layout == TensorFormat::nchw && !has_dense_planes(problem)) {  // one row per channel
       if (problem.batch > 1) throw Error("rows of a batch of NCHW images are gathered image by image");
       call_ = {problem.layout, is_half(problem), 1, s.c, 1, s.h, s.w, problem.pre};
       int bytes = plane_alignment(problem.result, problem);
@@ -85,7 +86,8 @@ native::Window window_of(const Problem& p, const L& layer) {
   return g;
 }
 
-/// A global average, or that of a strip (strips.hpp): one window over all of the input and padding that counts.
+/// Is the pool a global average, or that of a strip (strips.hpp)? Then one window covers the whole input and all
+/// padding that counts.
 bool averages_all(const Pool2d& pool, const Shape& in) {
   if (pool.type != PoolType::avg) return pool.type == PoolType::global_avg;
   const auto covers = [&](int d, int size) {

@@ -1,4 +1,4 @@
-// The project's dense convolutions as kernels of the library.
+// Library kernels for the project's dense convolutions.
 #include "core/error.hpp"
 #include "core/runtime/cuda/kernels/conv_mma.hpp"
 #include "core/runtime/cuda/kernels/conv_simt.hpp"
@@ -7,7 +7,7 @@
 namespace opsched {
 namespace {
 
-/// The matrix units' kernel does tf32 and fp16 in NHWC, the other one fp32 in NCHW.
+/// conv_mma computes tf32 and fp16 in NHWC; conv_simt computes fp32 in NCHW.
 bool is_mma(const Problem& problem) {
   return problem.layout == TensorFormat::nhwc && problem.precision != Precision::fp32;
 }

@@ -1,4 +1,4 @@
-// The project's convolutions with everything in shared memory as kernels of the library.
+// Library kernels for the project's convolutions that keep their whole input in shared memory.
 #include "core/error.hpp"
 #include "core/runtime/cuda/kernels/conv_patch.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"

@@ -1,4 +1,4 @@
-// Products as kernels of the library.
+// Library kernels for products.
 #include <algorithm>
 
 #include "core/error.hpp"
@@ -7,13 +7,13 @@
 namespace opsched {
 namespace {
 
-/// An axis of a product: its length, and the strides of all tensors along it, the product's first.
+/// An axis of a product: its length, and the strides of all tensors along it (the product's first).
 struct ProductAxis {
   std::int64_t extent = 1;
   std::vector<std::int64_t> strides;
 };
 
-/// From the one that is contiguous on. Neighbours along which all tensors go on evenly become one.
+/// Axes from the contiguous one outwards. Neighbouring axes that every tensor traverses with one stride are merged.
 std::vector<ProductAxis> product_axes(const Problem& p) {
   std::vector<TensorLayout> tensors{p.result};
   tensors.insert(tensors.end(), p.inputs.begin(), p.inputs.end());

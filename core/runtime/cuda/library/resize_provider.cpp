@@ -1,4 +1,4 @@
-// Resizing as a kernel of the library.
+// Library kernel for resizing.
 #include "core/error.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"
@@ -13,7 +13,7 @@ int widest(const Problem& problem) {
   return problem.layout == TensorFormat::nhwc ? common_vector(problem, problem.input.c) : 1;
 }
 
-/// Keeps on the device what every row and column reads: the same for all runs.
+/// Keeps the taps of every row and column on the device: they are the same for all runs.
 class Resizing : public Native {
  public:
   Resizing(const Problem& problem, const std::string& name, int vector) : Native(problem, name) {

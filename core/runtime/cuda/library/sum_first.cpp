@@ -1,5 +1,5 @@
-// Problems solved by two kernels in turn: a sum of inputs or an affine layer, then the rest; a convolution, then its
-// activation.
+// Problems solved by two kernels in turn: first a sum of inputs or an affine layer, then the rest; or first a
+// convolution, then its activation.
 #include <algorithm>
 #include <utility>
 
@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-/// The sum of the first `count` inputs, dense in the workspace, takes their place.
+/// Replaces the first `count` inputs by their sum, dense in the workspace.
 class SumFirst : public Kernel {
  public:
   SumFirst(int count, std::shared_ptr<const Kernel> sum, std::shared_ptr<const Kernel> rest, std::size_t sum_bytes)
@@ -44,7 +44,7 @@ class SumFirst : public Kernel {
   std::shared_ptr<const Kernel> sum_, rest_;
 };
 
-/// The activation reads and writes what the convolution wrote.
+/// The activation works in place on the convolution's output.
 class ActLast : public Kernel {
  public:
   ActLast(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act)

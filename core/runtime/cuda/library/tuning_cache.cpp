@@ -56,7 +56,8 @@ TunedKernel from_json(const Json& j) {
   return choice;
 }
 
-/// By GPU model and problem. Empty if it is another version's. Throws Json::exception for a damaged file.
+/// Kernels by GPU model and problem. Empty if the file is from another version. Throws Json::exception for a damaged
+/// file.
 std::map<std::string, std::map<std::string, TunedKernel>> parse(const Json& file) {
   std::map<std::string, std::map<std::string, TunedKernel>> all;
   const Json ours = versions();
@@ -79,7 +80,7 @@ void TuningCache::warn(const std::string& line) {
   if (!std::exchange(warned_, true) && report_) report_(line);
 }
 
-/// The content of the file; nothing if it cannot be used.
+/// The content of the file; empty if it cannot be used.
 std::map<std::string, TuningCache::Choices> TuningCache::read() {
   std::error_code unknown;
   if (path_.empty() || !std::filesystem::exists(path_, unknown)) return {};

@@ -13,9 +13,9 @@
 namespace opsched {
 namespace {
 
-constexpr std::uint64_t kSeed = 1;  // of the weights
+constexpr std::uint64_t kSeed = 1;  // seed of the weights
 
-/// Replaces kernels in the library during its lifetime.
+/// Replaces kernels in the library for the lifetime of this object.
 class Replaced {
  public:
   explicit Replaced(KernelLibrary& library) : library_(library) {}
@@ -34,7 +34,7 @@ class Replaced {
   std::vector<std::pair<Problem, std::shared_ptr<const Kernel>>> before_;
 };
 
-/// Sums of more inputs than a kernel takes are several problems, as in KernelLibrary::prepare.
+/// A sum of more inputs than one kernel takes is several problems, as in KernelLibrary::prepare.
 void add_problem(const Problem& p, std::map<std::string, Problem>& problems, std::map<std::string, int>& uses) {
   if (p.inputs.size() > native::kMaxSources) {
     add_problem(sum_of(p, native::kMaxSources), problems, uses);
@@ -93,7 +93,7 @@ KernelComparison CudaCoRunTuner::compare(std::span<const KernelChange> changes, 
   KernelComparison sum;
   for (Member& member : members_) {
     if (!poses(member, changes)) continue;
-    current(member);  // first, so that the memory is large enough for everything that follows
+    current(member);  // captured first, so that the memory is large enough for everything that follows
     std::unique_ptr<Captured> changed;
     {
       Replaced replaced(device_.kernels());

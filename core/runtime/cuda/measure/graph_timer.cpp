@@ -14,8 +14,8 @@
 namespace opsched {
 namespace {
 
-constexpr int kBurst = 10;  // replays that are enqueued at once
-// Long schedules warm up in fewer runs: at least one, and none begins after this part of max_seconds.
+constexpr int kBurst = 10;  // replays enqueued at once
+// Long schedules warm up with fewer runs: at least one, and none begins after this fraction of max_seconds.
 constexpr double kWarmupPart = 0.2;
 
 }  // namespace
@@ -42,7 +42,7 @@ void GraphTimer::warm_up(const MeasureOptions& options) {
   warm_ = true;
 }
 
-/// A burst: `count` latencies, at most kBurst - 1.
+/// Runs a burst and appends `count` latencies, at most kBurst - 1.
 void GraphTimer::append(int count, std::vector<double>& ms) {
   OPSCHED_CUDA(cudaEventRecord(events_[0].get(), stream_));
   for (int i = 1; i <= count + 1; ++i) {

@@ -13,24 +13,25 @@
 namespace opsched {
 namespace {
 
-constexpr int kQueued = 10;           // replays that are enqueued at once, with what comes before each
-constexpr int kFlushes = 4;           // times the L2 cache that is written to flush it
-constexpr int kInputs = 8;            // that take turns
-constexpr int kRounds = 20;           // of replays in flight, a sample
-constexpr double kEnergySeconds = 1;  // a sample: several updates of the driver's counter
+constexpr int kQueued = 10;           // replays enqueued at once, each with its preceding work
+constexpr int kFlushes = 4;           // bytes written to flush the L2 cache, as a multiple of its size
+constexpr int kInputs = 8;            // input sets that take turns
+constexpr int kRounds = 20;           // rounds of replays in flight per sample
+constexpr double kEnergySeconds = 1;  // duration of a sample: several updates of the driver's counter
 
 void launch(const CapturedProgram& program, cudaStream_t stream) {
   OPSCHED_CUDA(cudaGraphLaunch(program.exec(), stream));
 }
 
-/// Replays, each after the work that `before` enqueues on the program's stream; timed by the GPU without that work.
+/// Latencies of replays, each enqueued behind the work that `before` puts on the program's stream. GPU events exclude
+/// that work.
 std::vector<double> sample_behind(const ProtocolSubject& subject, int count, const std::function<void(int)>& before) {
   const cudaStream_t stream = subject.program.stream();
   std::vector<Event> begin, end;
   for (int i = 0; i < kQueued; ++i) begin.push_back(make_event(true)), end.push_back(make_event(true));
   std::vector<double> ms;
   while (static_cast<int>(ms.size()) < count) {
-    // The first of a batch waits for its own launch, and is left out.
+    // The first replay of a batch waits for its own launch, so it is left out.
     for (int i = 0; i < kQueued; ++i) {
       before(static_cast<int>(ms.size()) + i);
       OPSCHED_CUDA(cudaEventRecord(begin[i].get(), stream));
@@ -81,7 +82,7 @@ class CacheFlush {
   };
   cudaStream_t origin_;
   std::vector<One> one_;
-  Event ready_;  ///< of the first device
+  Event ready_;  ///< on the first device
 };
 
 std::vector<double> sample_cold(const ProtocolSubject& subject, int count) {

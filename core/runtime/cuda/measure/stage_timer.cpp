@@ -13,18 +13,18 @@
 namespace opsched {
 namespace {
 
-// A graph runs about so long, so that its launch, taken off, weighs little.
+// Target duration of a graph: long enough that the subtracted launch time matters little.
 constexpr double kGraphMs = 0.25;
 constexpr int kFewestReplicas = 2, kMostReplicas = 12;
 constexpr int kWarmup = 2, kRuns = 10;
-// Where the median is not known as well as this after kRuns, the stage is measured again, longer.
+// If the median's error exceeds this after kRuns, the stage is measured again with more runs.
 constexpr double kMaxError = 0.01;
 constexpr int kMoreRuns = 90;
-// Noise decides how often a schedule runs: a long one is mostly known after a burst or two.
+// Noise decides how often a schedule runs: for a long one, a burst or two mostly suffice.
 constexpr MeasureOptions kWhole{.warmup = 5, .min_runs = 10, .max_runs = 450, .max_noise = 0.002, .max_seconds = 0.3};
-// Stages whose graphs wait for the GPU while the host builds another.
+// Number of stages whose graphs wait for the GPU while the host builds another.
 constexpr std::size_t kAhead = 2;
-// What a stage takes that launches no kernel (joins written in place); a profile holds positive numbers.
+// Latency of a stage that launches no kernel (joins written in place); profile entries must be positive.
 constexpr double kNothing = 1e-6;
 
 int replicas_of(double about_ms) {
@@ -33,7 +33,7 @@ int replicas_of(double about_ms) {
 }
 
 std::size_t weight_bytes(const Graph& graph, Precision precision) {
-  std::int64_t scalars = 0;  // strips of an operator share them
+  std::int64_t scalars = 0;  // strips of an operator share its weights
   for (OpId op : graph.unsplit().units()) scalars += graph.unsplit().parameters(op);
   return static_cast<std::size_t>(scalars * element_bytes(precision));
 }
@@ -137,7 +137,7 @@ double StageTimer::tiny_kernels(int count) {
   Capture capture(stream);
   for (int i = 0; i < count; ++i) kernel_check::fill_random(stream, memory, 1, false, 0);
   const GraphExec exec = instantiate(capture.end());
-  const auto before = [&] { device_.pass_through_cache(weight_bytes_, 0); };  // as with stages
+  const auto before = [&] { device_.pass_through_cache(weight_bytes_, 0); };  // as for stages
   return PendingReplays(exec.get(), stream, kWarmup, kMoreRuns, before).wait().median;
 }
 
@@ -195,7 +195,8 @@ ProfileEntry StageTimer::time(const Schedule& schedule) {
 
 std::vector<ProfileEntry> StageTimer::time_in_turn(std::span<const Schedule> schedules) {
   std::vector<CapturedProgram> ready;
-  // All work in the device's scratch memory. One that needs more of it than there is moves it.
+  // All programs use the device's scratch memory. If one needs more than there is, the memory moves, and all are
+  // captured again.
   for (const void* memory = nullptr; ready.empty() || memory != device_.scratch(0);) {
     memory = device_.scratch(0);
     ready.clear();

@@ -10,7 +10,7 @@
 namespace opsched {
 namespace {
 
-constexpr int kHops = 20;  // there and back, ten times
+constexpr int kHops = 20;  // ten round trips
 constexpr std::int64_t kSmallest = 4 << 10, kLargest = 64 << 20;
 constexpr const char* kKernelFrom = "transfer.kernel_from_bytes";
 constexpr const char* kKernelLimit = "transfer.kernel_limit_bytes";
@@ -45,7 +45,7 @@ ProfileEntry time_hops(DeviceContext& a, DeviceContext& b, std::size_t bytes, co
   return {.ms = m.median / kHops, .mad_ratio = m.mad_ratio, .runs = m.runs};
 }
 
-/// Both methods at every size: at the smallest ones they differ by less than their noise.
+/// Times both methods at every size. At the smallest sizes they differ by less than their noise.
 std::vector<MethodTimes> measure_methods(DeviceContext& a, DeviceContext& b) {
   std::vector<MethodTimes> times;
   for (std::int64_t size = kSmallest; size <= kLargest; size *= 4) {
@@ -60,7 +60,7 @@ std::vector<MethodTimes> measure_methods(DeviceContext& a, DeviceContext& b) {
 }  // namespace
 
 KernelRange kernel_range(std::span<const MethodTimes> times) {
-  // The stretch of sizes over which the logarithms of what the kernel is faster add up to most (Kadane).
+  // The contiguous range of sizes with the largest sum of log speed-ups of the kernel (Kadane's algorithm).
   KernelRange best;
   double most = 0, sum = 0;
   std::size_t first = 0;

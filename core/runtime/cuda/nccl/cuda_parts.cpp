@@ -14,7 +14,8 @@
 namespace opsched {
 namespace {
 
-/// Receives that wait hold multiprocessors (nccl_link.cpp): few channels, though some messages then wait for others.
+/// Waiting receives occupy multiprocessors (nccl_link.cpp), so there are few channels, although some messages then wait
+/// for others.
 constexpr int kMostChannels = 4;
 
 class CudaPart final : public Executor {
@@ -68,7 +69,7 @@ class CudaPart final : public Executor {
   }
 
  private:
-  /// Real data, and clocks that have risen.
+  /// Uploads real data and lets the clocks rise.
   void feed() {
     if (!std::exchange(fed_, true)) {
       captured_.poison();

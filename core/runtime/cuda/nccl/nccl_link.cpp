@@ -15,8 +15,8 @@
 namespace opsched {
 namespace {
 
-// A receive waits on the GPU and occupies multiprocessors that others need. With this few blocks, all channels to a
-// GPU together leave most of it free, and a message can still use many NVLinks.
+// A receive waits on the GPU and occupies multiprocessors that others need. With this few blocks per channel, all
+// channels to a GPU together leave most of it free, and a message can still use many NVLinks.
 constexpr int kBlocksOfAChannel = 8;
 
 void nccl_check(ncclResult_t status, const char* call) {
@@ -53,7 +53,7 @@ NcclLink::NcclLink(ProcessGroup& processes, DeviceContext& first)
       }()) {
   token_ = DeviceBuffer(sizeof(float));
   OPSCHED_CUDA(cudaMemset(token_.data(), 0, sizeof(float)));
-  enqueue_barrier(first_.stream(0));  // connects
+  enqueue_barrier(first_.stream(0));  // the first collective connects the processes
   OPSCHED_CUDA(cudaStreamSynchronize(first_.stream(0)));
 }
 
@@ -63,7 +63,7 @@ void NcclLink::open(const ProgramPart& part, std::span<DeviceContext* const> dev
     DeviceContext* device;
     bool sends;
   };
-  std::map<Channel, End> ends;  // the same order everywhere, so that no two wait for each other
+  std::map<Channel, End> ends;  // in the same order everywhere, to avoid deadlock
   for (const Step& step : part.program.steps)
     if (step.message.id >= 0 && !channels_.contains(step.message.channel))
       ends.try_emplace(step.message.channel,
@@ -76,7 +76,7 @@ void NcclLink::open(const ProgramPart& part, std::span<DeviceContext* const> dev
     else
       id = processes_.receive_text(end.process);
     const auto& [at, fresh] = channels_.emplace(channel, NcclCommunicator(id, end.sends ? 0 : 1, 2, kBlocksOfAChannel));
-    // Connects the two, which could not be captured.
+    // Connects both ends now: that cannot be captured.
     const DeviceBuffer value(sizeof(float));
     const cudaStream_t stream = end.device->stream(0);
     const ncclComm_t comm = at->second.get();

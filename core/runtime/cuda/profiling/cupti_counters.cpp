@@ -26,7 +26,7 @@ constexpr std::uint64_t kInterval = 1000;  // ns
 constexpr std::uint32_t kMaxSamples = 1 << 17;
 constexpr std::size_t kHardwareBuffer = std::size_t{256} << 20;  // bytes
 
-/// Runs what undoes a step, in whatever way the scope ends.
+/// Undoes a step when the scope ends, however it ends.
 class Finally {
  public:
   explicit Finally(std::function<void()> undo) : undo_(std::move(undo)) {}
@@ -47,7 +47,7 @@ void check(CUptiResult status, const char* function) {
   cupti_check(status, function);
 }
 
-/// Calls a function of CUPTI by name with its parameters, whose structSize and pPriv it sets.
+/// Calls a CUPTI function by name with its parameters, and sets their structSize and pPriv.
 template <typename Params>
 Params& call(const char* name, CUptiResult (*)(Params*), std::size_t size, Params& params) {
   auto* function = reinterpret_cast<CUptiResult (*)(Params*)>(dlsym(cupti_library(), name));
@@ -109,7 +109,7 @@ std::vector<std::uint8_t> room_for_samples(CUpti_PmSampling_Object* sampling, co
   return image;
 }
 
-/// All samples, idle ones before and after included; times in ns.
+/// Totals over all samples, including idle ones before and after; times in ns.
 struct Counted {
   std::uint64_t begin = 0, end = 0;
   double warps = 0;

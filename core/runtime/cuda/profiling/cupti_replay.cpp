@@ -30,12 +30,12 @@ std::string demangled(const char* name) {
   return status == 0 && text ? text.get() : name;
 }
 
-/// What a kernel's blocks need.
+/// Resources that a kernel's blocks need.
 struct Needs {
   int registers = 0, static_shared = 0, dynamic_shared = 0;
 };
 
-/// Blocks of a kernel that fit on a multiprocessor at once, by NVIDIA's occupancy calculator; 0: unknown.
+/// Resident blocks per multiprocessor, by NVIDIA's occupancy calculator; 0: unknown.
 int blocks_per_sm(const cudaDeviceProp& device, const Needs& needs, int threads) {
   const cudaOccDeviceProp properties(device);
   const auto dynamic = static_cast<std::size_t>(needs.dynamic_shared);
@@ -52,7 +52,7 @@ int blocks_per_sm(const cudaDeviceProp& device, const Needs& needs, int threads)
   return status == CUDA_OCC_SUCCESS ? result.activeBlocksPerMultiprocessor : 0;
 }
 
-/// A record of a launch; `correlation` tells launches apart.
+/// A record of a launch; `correlation` identifies the launch.
 struct Found {
   StepActivity activity;
   Needs needs;
@@ -62,8 +62,8 @@ struct Found {
 
 double to_ms(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) * 1e-6; }
 
-/// What CUPTI hands over. Its activity callbacks have no argument of ours, so the one that is at work is
-/// known to the process; they come from threads of CUPTI's own.
+/// Collects CUPTI's records. Its activity callbacks take no user argument and run on CUPTI's own threads, so the active
+/// collector is a process-wide pointer.
 class Collector {
  public:
   void start() {
@@ -85,7 +85,7 @@ class Collector {
 
  private:
   void read(const CUpti_Activity* record);
-  /// Times count from the first record: a double holds nanoseconds since 1970 badly.
+  /// Times are relative to the first record: nanoseconds since 1970 lose precision in a double.
   template <class Record>
   Found timed(const Record& record) {
     if (record.start == 0 || record.end == 0) problem_ = "a record has no times";
@@ -157,7 +157,7 @@ void Collector::read(const CUpti_Activity* record) {
   }
 }
 
-/// The records of the launch of median length, of those that are complete.
+/// The records of the complete launch with the median length.
 std::vector<Found> median_launch(std::vector<Found> records) {
   std::map<std::uint32_t, std::vector<Found>> launches;
   for (Found& f : records)
@@ -185,7 +185,8 @@ std::vector<Found> median_launch(std::vector<Found> records) {
 struct ReplayTracer::Impl {
   Collector collector;
   CUpti_SubscriberHandle subscriber{};
-  std::unordered_map<std::uint64_t, std::uint64_t> original_of;  ///< instantiating clones nodes: id by id
+  std::unordered_map<std::uint64_t, std::uint64_t>
+      original_of;  ///< instantiation clones nodes: original id by clone's id
 
   static void CUPTIAPI callback(void* user, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data) {
     if (domain != CUPTI_CB_DOMAIN_RESOURCE || id != CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED) return;
@@ -246,7 +247,7 @@ std::vector<StepActivity> ReplayTracer::record(const CudaGraph& graph, const Ste
     return it == step_of.end() ? -1 : it->second;
   };
 
-  constexpr int kWarmUp = 5;  // also lets CUPTI prepare what it does at the first launch
+  constexpr int kWarmUp = 5;  // also covers what CUPTI prepares at the first launch
   for (int i = 0; i < kWarmUp; ++i) OPSCHED_CUDA(cudaGraphLaunch(exec.get(), stream));
   OPSCHED_CUDA(cudaStreamSynchronize(stream));
   OPSCHED_CUPTI(cuptiActivityFlushAll(CUPTI_ACTIVITY_FLAG_FLUSH_FORCED));
