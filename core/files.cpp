@@ -49,10 +49,10 @@ bool write_all(Descriptor& file, std::string_view text) {
   throw Error("cannot " + std::string(doing) + " '" + path + "': " + std::strerror(error));
 }
 
-/// A new file in the folder of `target`, and its name. Files left behind by an earlier process with the same number
-/// are skipped.
+/// Creates a file in the folder of `target` and returns its name in `name`. Skips files left behind by an earlier
+/// process with the same id.
 int open_beside(const fs::path& target, mode_t mode, std::string& name) {
-  static std::atomic<unsigned> count = 0;  // names of threads that write the same file must differ
+  static std::atomic<unsigned> count = 0;  // threads that write the same file need different names
   constexpr int most_tries = 10'000;
   for (int i = 0; i < most_tries; ++i) {
     name = target.string() + ".tmp." + std::to_string(::getpid()) + "." + std::to_string(count.fetch_add(1));
@@ -62,7 +62,7 @@ int open_beside(const fs::path& target, mode_t mode, std::string& name) {
   return -1;
 }
 
-/// Permissions are preserved. The owner cannot always be.
+/// Preserves permissions. The owner cannot always be preserved.
 bool keep_permissions(const std::string& path, const Descriptor& file) {
   struct stat old {};
   if (::stat(path.c_str(), &old) != 0) return false;

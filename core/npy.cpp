@@ -15,7 +15,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "files hold little-endian numbers");
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr std::size_t kAlignment = 64;  // of the values
+constexpr std::size_t kAlignment = 64;  // alignment of the values
 
 /// The text after 'key': in the header, up to the next comma outside brackets.
 std::string_view entry(std::string_view header, const std::string& key) {
@@ -60,7 +60,7 @@ NpyArray parse(std::string_view bytes) {
   const std::size_t values = (bytes.size() - begin) / sizeof(float);
   std::size_t expected = std::ranges::count(array.shape, 0) > 0 ? 0 : 1;
   for (const std::int64_t axis : array.shape)
-    if (expected <= values) expected *= static_cast<std::size_t>(axis);  // else it may overflow
+    if (expected <= values) expected *= static_cast<std::size_t>(axis);  // stop before it overflows
   if (expected != values || values * sizeof(float) != bytes.size() - begin)
     throw Error("it holds " + std::to_string(values) + " values, which is not what its shape " +
                 std::string(entry(header, "shape")) + " says");

@@ -14,7 +14,7 @@ constexpr std::array<std::pair<Provenance, const char*>, 5> kWords = {{{Provenan
                                                                        {Provenance::synthetic, "synthetic"},
                                                                        {Provenance::exact, "exact"}}};
 
-/// -1: not on the scale.
+/// Position on the scale; -1: not on it.
 int strength(Provenance provenance) {
   switch (provenance) {
     case Provenance::measured:

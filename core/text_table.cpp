@@ -11,7 +11,7 @@ namespace opsched {
 
 namespace {
 
-/// How wide its lines are at least, broken at spaces behind the first ones.
+/// Minimum width of the text if lines are broken at spaces, except leading ones.
 std::size_t longest_word(const std::string& text) {
   std::size_t longest = 0, length = 0, indent = 0;
   bool leading = true;
@@ -43,7 +43,7 @@ std::string wrapped(const std::string& text, const std::string& indent, std::siz
     if (!all.empty()) all += "\n" + indent;
     std::size_t room = width - (all.empty() ? 0 : std::min(width, indent.size()));
     const std::size_t begin = std::min(line.size(), line.find_first_not_of(' '));
-    const std::string behind = indent + line.substr(0, begin);  // before every further line
+    const std::string behind = indent + line.substr(0, begin);  // indentation of every continuation line
     while (line.size() > room) {
       const std::size_t first = std::min(line.size(), line.find_first_not_of(' '));
       std::size_t space = line.rfind(' ', room);
@@ -75,7 +75,8 @@ TextTable::Layout TextTable::layout(const Rows& rows, std::size_t room) const {
     width.resize(std::max(width.size(), row.size()), 0);
     for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
   }
-  // The widest of those that can be broken, column by column, so that two columns of sentences share the room.
+  // Narrows the widest columns that can be broken, one step at a time, so that two columns of sentences share the
+  // space.
   const auto narrow = [&](bool left_only, bool break_all) {
     std::vector<std::size_t> least;
     for (std::size_t i = 0; i < width.size(); ++i)
@@ -112,7 +113,7 @@ std::string TextTable::line(const std::vector<std::string>& cells, const Layout&
 }
 
 std::string TextTable::text(const std::string& indent) const {
-  // Names come from files, which may hold anything.
+  // Names come from files and may be arbitrarily long.
   constexpr std::size_t widest = 1000;
   Rows rows = rows_;
   for (auto& row : rows)

@@ -5,7 +5,7 @@
 namespace opsched {
 namespace {
 
-/// Length of the valid character at the beginning; 0 if there is none.
+/// Length of the valid character at the beginning; 0 if it is not valid.
 std::size_t character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned first = byte(0);
@@ -17,11 +17,11 @@ std::size_t character(std::string_view text) {
     if (byte(i) >> 6 != 2) return 0;
     code = code << 6 | (byte(i) & 0x3fu);
   }
-  constexpr std::uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};  // shorter forms are not valid
+  constexpr std::uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};  // overlong forms are invalid
   return code >= least[length] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? length : 0;
 }
 
-/// valid_utf8(), and characters that `plain` refuses in the same form.
+/// valid_utf8(), with the same escapes for ASCII characters that `plain` rejects.
 template <class Plain>
 std::string escaped(std::string_view text, const Plain& plain) {
   constexpr char digits[] = "0123456789abcdef";

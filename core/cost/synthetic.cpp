@@ -48,7 +48,7 @@ SyntheticCost::SyntheticCost(Graph graph, std::vector<double> ms, std::vector<do
   }
 }
 
-/// Of its operator's latency, what a strip takes, or what puts strips together: nothing.
+/// The fraction of an operator's latency that a strip takes. Joining strips takes none.
 double SyntheticCost::share(const Graph& graph, OpId id) const {
   const OpId whole = graph.origin(id);
   const auto split = std::ranges::find(graph.splits(), whole, &Split::op);
@@ -70,7 +70,7 @@ std::unique_ptr<CostModel> SyntheticCost::of(const Graph& graph) {
     utilisation.push_back(utilisation_[whole]);
     for (OpId p : graph.preds(id)) {
       const OpId from = graph.origin(p);
-      if (from == whole) continue;  // what puts strips together
+      if (from == whole) continue;  // the join of strips
       const double bytes = static_cast<double>(transfer_bytes(graph, p, id, Precision::fp32));
       const double all = static_cast<double>(transfer_bytes(graph_, from, whole, Precision::fp32));
       transfers.push_back({p, id, (graph_.op(from).is_input() ? 0 : given_ms(from, whole)) * bytes / all});
@@ -112,7 +112,7 @@ double SyntheticCost::transfer_ms(OpId producer, OpId consumer, int from, int to
   if (from == to || graph_.op(producer).is_input()) return 0;
   const double ms = given_ms(producer, consumer);
   const LinkCost* stated = topology_.stated(topology_.kind(from, to));
-  // What moves nothing costs nothing over any link.
+  // Moving nothing costs nothing over any link.
   return stated == nullptr || ms == 0 ? ms : stated->latency_ms + ms * (local_bytes_per_ms_ / stated->bytes_per_ms);
 }
 

@@ -60,7 +60,7 @@ const LinkCost* Topology::stated(LinkKind kind) const {
 Topology topology_of(std::span<const int> process_of, std::span<const std::string> host_of) {
   const auto devices = static_cast<int>(process_of.size());
   const auto host = [&](int device) -> const std::string& { return host_of[process_of[device]]; };
-  int host_devices = 0, process_devices = 0;  // as many as the first has, or more than all
+  int host_devices = 0, process_devices = 0;  // devices of the first host and the first process
   while (host_devices < devices && host(host_devices) == host(0)) ++host_devices;
   while (process_devices < devices && process_of[process_devices] == process_of[0]) ++process_devices;
   const auto irregular = [&](int device) {

@@ -16,7 +16,7 @@ constexpr Entry entries[Activation::kinds] = {{"none", 0},       {"relu", 0}, {"
                                               {"leaky_relu", 1}, {"elu", 1},  {"clip", 2}, {"hard_sigmoid", 2},
                                               {"hard_swish", 0}, {"silu", 0}, {"gelu", 0}, {"softplus", 0}};
 
-/// The shortest text that reads back as the same number.
+/// The shortest text that parses to the same number.
 std::string text_of(float value) {
   char buffer[32];
   const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);

@@ -16,7 +16,7 @@ std::vector<Block> natural_blocks(const Graph& graph) {
     blocks.push_back({"block" + std::to_string(blocks.size() + 1), std::exchange(ops, {}), {}});
   };
   std::vector<OpId> chain, region;
-  OpId last_reader = -1;  // of anything before the current operator
+  OpId last_reader = -1;  // last reader of anything before the current operator
   for (OpId id = 0; id < graph.size(); ++id) {
     const bool unit = graph.op(id).is_unit();
     if (unit) region.push_back(id);
@@ -50,7 +50,7 @@ Graph block_graph(const Graph& graph, const std::string& name) {
 
 Graph cut_out(const Graph& graph, const Block& block, const std::string& name) {
   Graph cut(name, graph.batch());
-  std::map<OpId, OpId> copy;  // of operators of the graph
+  std::map<OpId, OpId> copy;  // copy of each operator of the graph
   for (OpId id : block.ops)
     for (OpId p : graph.preds(id))
       if (!std::ranges::binary_search(block.ops, p)) copy.emplace(p, -1);

@@ -13,14 +13,15 @@ bool starts_with_relu(const Operator& op) {
   return !op.is_product() && !op.layers.empty() && op.layers.front() == relu;
 }
 
-/// Not as a summand?
+/// Does the reader read this value only on its own, never as a summand?
 bool reads_alone(const Operator& reader, OpId id) {
   return std::ranges::all_of(reader.terms, [&](const Term& term) {
     return term.size() == 1 || std::ranges::find(term, id, &Value::op) == term.end();
   });
 }
 
-/// One step adds up a join of equally wide sums, and may activate what it writes. Any other join writes nothing itself.
+/// A join of equally wide sums is one step, which can apply an activation to what it writes. Any other join writes
+/// nothing itself.
 bool adds_up(const Operator& op) {
   const std::size_t width = op.is_join() ? op.terms.front().size() : 0;
   return width > 1 && std::ranges::all_of(op.terms, [&](const Term& term) { return term.size() == width; });
@@ -33,8 +34,8 @@ bool can_end_in_relu(const Operator& op) {
 }
 
 struct Moves {
-  std::vector<bool> early;     ///< ends in a ReLU from now on
-  std::vector<bool> relieved;  ///< does not begin with one any more
+  std::vector<bool> early;     ///< will end in a ReLU
+  std::vector<bool> relieved;  ///< will no longer begin with a ReLU
 };
 
 Moves find_moves(const Graph& graph) {
@@ -47,7 +48,7 @@ Moves find_moves(const Graph& graph) {
   Moves moves{std::vector<bool>(graph.size()), std::vector<bool>(graph.size())};
   for (OpId id : graph.units()) {
     const Operator& op = graph.op(id);
-    // What is nothing but a ReLU stays: it would become an operator that does nothing.
+    // An operator that is only a ReLU stays as it is: without the ReLU it would do nothing.
     moves.relieved[id] = starts_with_relu(op) && op.layers.size() > 1 &&
                          std::ranges::all_of(graph.preds(id), [&](OpId pred) { return can[pred]; });
     if (moves.relieved[id])

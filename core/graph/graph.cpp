@@ -37,7 +37,7 @@ OpId Graph::insert(Operator op) {
   strips_.emplace_back();
   if (op.is_strip()) strips_[op.stack].push_back(id);
   ops_.push_back(std::move(op));
-  output_names_.clear();  // other outputs may be there now
+  output_names_.clear();  // the set of outputs may have changed
   return id;
 }
 
@@ -67,8 +67,7 @@ std::vector<OpId> Graph::producers(const Operator& reader, const Value& value) c
   return strips;
 }
 
-/// The shape of a sum, for the rows that are read. Throws Error if it reads something that does not exist, or values
-/// of different shapes.
+/// The shape of a sum, for the rows that are read. Throws Error if a value does not exist or the shapes differ.
 Shape Graph::shape_of(const Operator& reader, const Term& term) const {
   if (term.empty()) throw Error("an empty term");
   const auto extent = [&](const Value& v) { return std::pair(ops_[v.op].output.h, ops_[v.op].output.w); };
@@ -193,13 +192,13 @@ void Graph::set_blocks(std::vector<Block> blocks) {
 Graph Graph::with_batch(int batch) const {
   if (unsplit_) return unsplit_->with_batch(batch).with_splits(splits_);
   Graph graph = *this;
-  graph.batch_ = Graph(name_, batch).batch_;  // checked there
+  graph.batch_ = Graph(name_, batch).batch_;  // the constructor checks the batch
   return graph;
 }
 
 namespace {
 
-/// The factor of a resizing stays, not its size.
+/// A resize keeps its factor, not its output size.
 int resized(int size, double scale, int before, int after) {
   if (scale > 0) return static_cast<int>(after * scale);
   return static_cast<int>(std::int64_t{size} * after / before);
@@ -283,7 +282,7 @@ std::vector<OpId> Graph::inputs() const {
 
 std::vector<OpId> Graph::outputs() const {
   std::vector<OpId> ids;
-  for (OpId id : units())  // an input that nobody reads is no output; nor is a strip
+  for (OpId id : units())  // an unread input is not an output; nor is a strip
     if (succs_[id].empty() && !ops_[id].is_strip()) ids.push_back(id);
   return ids;
 }
@@ -323,7 +322,7 @@ std::int64_t Graph::macs(OpId id) const { return over_layers(ops_[id], layer_mac
 std::int64_t Graph::parameters(OpId id) const { return over_layers(ops_[id], layer_weights); }
 
 std::int64_t Graph::macs() const {
-  if (unsplit_) return unsplit_->macs();  // strips of rows overlap, those of images each count an image
+  if (unsplit_) return unsplit_->macs();  // strips of rows overlap, and strips of images count one image each
   std::int64_t sum = 0;
   for (OpId id = 0; id < size(); ++id) sum += macs(id);
   return sum;

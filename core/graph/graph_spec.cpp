@@ -58,7 +58,7 @@ OpId add(Graph& graph, const OperatorSpec& op, const Index& index, const std::ve
   return id;
 }
 
-/// Blocks of a graph run one after another, so they are sorted by what they read from each other.
+/// Blocks run one after another, so they are sorted by their dependences.
 std::vector<Block> sorted_blocks(const Graph& graph, std::vector<Block> blocks) {
   std::vector<int> block_of(graph.size(), -1);
   for (std::size_t b = 0; b < blocks.size(); ++b)
@@ -104,7 +104,8 @@ void check_name(const std::string& what, const std::string& name) {
     throw Error(what + " '" + printable(name) + "': control characters in a name, or bytes that are not UTF-8");
 }
 
-/// Names are shown and become parts of other files; what reads or computes very much makes everything slow.
+/// Names are displayed and become parts of other files, so they are limited; so are sizes that would make everything
+/// slow.
 void check_limits(const GraphSpec& spec) {
   check_name("graph", spec.name);
   for (const OperatorSpec& op : spec.ops) {

@@ -7,11 +7,11 @@
 
 namespace opsched {
 
-/// What an operator of the unsplit graph is in the split one.
+/// What an operator of the unsplit graph becomes in the split one.
 struct Graph::Became {
-  OpId holder = -1;  ///< what others read as its output
+  OpId holder = -1;  ///< the operator that others read as its output
   std::vector<OpId> strips;
-  OpId last = -1;  ///< the operator itself, or what puts its strips together
+  OpId last = -1;  ///< the operator itself, or the one that joins its strips
   std::vector<OpId> units() const {
     std::vector<OpId> units = strips;
     if (last >= 0) units.push_back(last);
@@ -19,7 +19,7 @@ struct Graph::Became {
   }
 };
 
-/// Splits an operator whose values are this graph's.
+/// Splits an operator whose inputs already refer to this graph.
 Graph::Became Graph::insert_split(const Operator& op, const Split& split, bool is_output) {
   const bool images = split.along == Along::images, pooled = !images && ends_in_global_pool(op);
   const bool summed = pooled && std::get<Pool2d>(op.layers.back()).type != PoolType::max;

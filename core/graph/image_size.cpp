@@ -21,7 +21,7 @@ ImageSize parse_image(const std::string& text) {
     at = after;
     error = wrong;
   }
-  // Only what to_string writes: 0512 or 512x512 would be a second name for the same case.
+  // Accept only what to_string writes: 0512 or 512x512 would be a second name for the same case.
   const bool whole = error == std::errc{} && at == end && image.height >= 0 && image.width >= 0;
   if (!whole || (to_string(image) != text && text != to_string(image) + "x" + to_string(image)) ||
       (image != ImageSize() && (image.height == 0 || image.width == 0)))

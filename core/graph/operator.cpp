@@ -29,7 +29,7 @@ int window(const Window& w, int d, bool ceil, const char* what, const Shape& inp
   const std::int64_t room = size + padding + end_padding - kernel;
   if (room < 0) throw Error(std::string(what) + ": the kernel is larger than the padded input " + to_string(input));
   const std::int64_t floor = room / stride + 1;
-  // Every window begins in the input or in the padding before it.
+  // Every window begins in the input or in the padding in front of it.
   const bool one_more = ceil && room % stride != 0 && floor * stride < size + padding;
   return static_cast<int>(floor + one_more);
 }

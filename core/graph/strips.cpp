@@ -10,7 +10,7 @@ namespace {
 
 std::string text(const Range& rows) { return "[" + std::to_string(rows.begin) + ", " + std::to_string(rows.end) + ")"; }
 
-/// Why no row of a layer's output can be had from some rows of its input; empty: it can.
+/// Why a layer's output rows cannot be computed from some of its input rows; empty if they can.
 std::string reads_all_rows(const Layer& layer) {
   if (const auto* pool = std::get_if<Pool2d>(&layer))
     return pool->type == PoolType::global_avg ? "averages the whole image" : "";
@@ -21,7 +21,7 @@ std::string reads_all_rows(const Layer& layer) {
   return normalize && !normalize->per_pixel ? "normalises over the whole image" : "";
 }
 
-/// Of the input of each layer.
+/// Input shape of each layer.
 std::vector<Shape> shapes_before(const Operator& op) {
   std::vector<Shape> shapes;
   Shape shape = op.input;
@@ -42,18 +42,18 @@ bool is_global(const Layer& layer, const Shape& in) {
          pool->dilation == one;
 }
 
-/// What a strip of a global pool does with these rows of an image.
+/// The pool that a strip of a global pool applies to these rows of the image.
 Pool2d part_of_global(const Pool2d& pool, const Shape& in, const Range& rows) {
   if (pool.type == PoolType::max) return {.type = PoolType::max, .kernel = {rows.size(), in.w}};
-  // The window covers the whole image, of which the rest counts as zeros.
+  // The window covers the whole image; the rows outside the strip count as zeros.
   return {.type = PoolType::avg,
           .kernel = {in.h, in.w},
           .padding = {rows.begin, 0},
           .more_padding = {in.h - rows.end - rows.begin, 0}};
 }
 
-/// Rows of an input of this height that a window reads for these rows of its output; the window gets the padding
-/// that is left.
+/// Input rows (of `height`) that a window reads for these output rows. Sets the window's padding to what is still
+/// needed.
 template <class Window>
 Range through(Window& window, int height, const Range& out) {
   const Range all{

@@ -12,9 +12,8 @@
 namespace opsched {
 namespace {
 
-constexpr double kMadToSigma = 1.4826;  // for a normal distribution
-constexpr double kMedianOverMean =
-    1.2533;  // ratio of the standard errors of median and mean, for a normal distribution
+constexpr double kMadToSigma = 1.4826;      // for a normal distribution
+constexpr double kMedianOverMean = 1.2533;  // ratio of their standard errors, normal distribution
 
 }  // namespace
 

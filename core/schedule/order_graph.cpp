@@ -6,7 +6,7 @@
 namespace opsched {
 namespace {
 
-/// A vertex before it has its number.
+/// A vertex before numbering.
 struct Vertex {
   int stage, position, device, group;
   std::vector<OpId> operators;
@@ -47,8 +47,8 @@ OrderGraph order_graph(const Graph& graph, const Schedule& schedule) {
   std::vector<Vertex> vertices = vertices_of(schedule);
   order.dag = Dag(vertices.size());
   order.vertex_of.assign(graph.size(), -1);
-  // The last vertex seen of each device (barrier), of each stream (dataflow); vertices come in the
-  // order of their stage and position, so in the order of every stream.
+  // The last vertex so far, by device (barrier) or by stream (dataflow). Vertices are sorted by stage and position, so
+  // they are in stream order.
   std::vector<std::vector<int>> last(schedule.devices.size());
   for (int v = 0; v < static_cast<int>(vertices.size()); ++v) {
     Vertex& vertex = vertices[v];

@@ -27,7 +27,7 @@ class Node {
     if (!node) fail("has no '" + std::string(key) + "'");
     return *node;
   }
-  /// Nothing if there is no such member.
+  /// Empty if there is no such member.
   std::optional<Node> find(const char* key) const {
     if (!value_.is_object()) fail("must be an object");
     const auto it = value_.find(key);
@@ -126,7 +126,7 @@ std::vector<int> priority_of(const Graph& graph, const Node& node) {
   return priority;
 }
 
-/// Ascending by operator, as JSON's members are by name.
+/// Sorted by operator; JSON members are sorted by name.
 std::vector<Split> splits_of(const Graph& graph, const Node& node) {
   std::vector<Split> splits;
   for (const auto& [name, what] : node.members()) {
@@ -157,7 +157,7 @@ std::string schedule_to_json(const Graph& of, const Schedule& schedule) {
   const Graph& whole = of.unsplit();
   const std::shared_ptr<const Graph> scheduled = scheduled_graph(of, schedule);
   const Graph& graph = *scheduled;
-  // By hand, so that a stage takes one line.
+  // Formatted by hand, so that a stage takes one line.
   std::string text = "{\"format\": " + json(kFormat).dump() + ", \"version\": " + std::to_string(kVersion) + ",\n";
   const json made_for = {{"name", graph.name()}, {"batch", graph.batch()}, {"fingerprint", named_fingerprint(whole)}};
   text += " \"graph\": " + made_for.dump() + ",\n";
@@ -176,7 +176,7 @@ std::string schedule_to_json(const Graph& of, const Schedule& schedule) {
   }
   text += "],\n \"launch_order\": " + names_of(graph, schedule.launch_order).dump();
   if (!schedule.priority.empty()) {
-    json priority = json::object();  // those above 0
+    json priority = json::object();  // only priorities above 0
     for (OpId op : graph.units())
       if (schedule.priority[op] > 0) priority[graph.op(op).name] = schedule.priority[op];
     text += ",\n \"priority\": " + priority.dump();

@@ -1,4 +1,4 @@
-// validate(): the one judge of what a schedule may be.
+// validate(): the only place that decides whether a schedule is valid.
 #include <algorithm>
 
 #include "core/error.hpp"
@@ -33,7 +33,7 @@ class Validator {
   }
   std::string place(OpId op) const { return place(slots_[op].device, slots_[op].stage); }
 
-  /// Every unit exactly once, nothing else, nothing empty.
+  /// Every unit is placed exactly once; nothing else is, and nothing is empty.
   void check_placement() const {
     std::vector<Slot> seen(graph_.size());
     for (int d = 0; d < static_cast<int>(schedule_.devices.size()); ++d) {
@@ -73,7 +73,7 @@ class Validator {
           fail(place(d, s) + " is a merge and must have one group, not " + std::to_string(stages[s].groups.size()));
         const Group& group = stages[s].groups.front();
         if (can_merge(graph_, group)) continue;
-        // Blame the first operator that does not go with those before it.
+        // Name the first operator that cannot be merged with those before it.
         std::size_t n = 1;
         while (can_merge(graph_, std::span(group).first(n))) ++n;
         fail(place(d, s) + ": " + name(group[n - 1]) +
@@ -86,7 +86,7 @@ class Validator {
     }
   }
 
-  /// Dependences between operators of one device; those across devices are left to check_acyclic.
+  /// Checks dependences between operators on one device; check_acyclic covers those across devices.
   void check_dependences() const {
     for (OpId op = 0; op < graph_.size(); ++op) {
       const Slot& to = slots_[op];
@@ -134,7 +134,7 @@ class Validator {
     for (OpId op = 0; op < graph_.size(); ++op)
       if (slots_[op].placed() && at[op] < 0) fail("launch order: operator " + name(op) + " is missing");
 
-    // First and last operator launched of every vertex: edges must run from a last to a first.
+    // First and last launched operator of every vertex: edges must run from a last to a first operator.
     const int vertices = static_cast<int>(order.operators.size());
     std::vector<OpId> first(vertices), last(vertices);
     for (int v = 0; v < vertices; ++v) {

@@ -38,7 +38,7 @@ ContentionLaw initial_law() {
   return law;
 }
 
-/// Everything that the fit of concurrent stages decides.
+/// All parameters that the fit of concurrent stages determines.
 struct Parameters {
   ContentionLaw law = initial_law();
   double base = 0.5;
@@ -50,7 +50,7 @@ struct Parameters {
     return std::max(0.01, logistic(sum));
   }
 
-  // As a vector for the fit; positive numbers as logarithms.
+  // The fitted vector; positive numbers are stored as logarithms.
   static constexpr std::size_t kHead = 5;
   std::vector<double> pack() const {
     std::vector<double> v{std::log(law.exponent - 1), std::log(law.interference), std::log(law.fork_ms),
@@ -80,17 +80,17 @@ struct OperatorEntry {
   double correction = 0;
 };
 
-/// A measured concurrent stage, in entries.
+/// A measured concurrent stage; operators are indices of entries.
 struct Sample {
   std::vector<std::vector<int>> groups;
   double log_ms = 0;
 };
 
-constexpr double kNoise = 0.05;        // what a perfect model would leave
+constexpr double kNoise = 0.05;        // relative error that a perfect model would still have
 constexpr double kOutlier = 0.3;       // relative errors beyond this count linearly
 constexpr double kCorrection = 0.7;    // spread of an operator's own correction
-constexpr double kLeast = 1e-4;        // ms; what takes less (joins written in place) takes nothing
-constexpr std::size_t kFitted = 1200;  // stages are enough for the law; corrections use all
+constexpr double kLeast = 1e-4;        // ms; anything below counts as 0 (joins written in place)
+constexpr std::size_t kFitted = 1200;  // stages suffice to fit the law; corrections use all
 
 std::uint64_t hash(const std::string& text) {
   const std::uint64_t h = fnv1a(text);
@@ -101,12 +101,12 @@ std::uint64_t hash(const std::string& text) {
 
 struct ContentionModel::State {
   int element_bytes = 4;
-  std::unordered_map<std::string, int> index;  // of entries, by solo key without wiring
+  std::unordered_map<std::string, int> index;  // index of entries, by solo key without wiring
   std::vector<OperatorEntry> entries;
   std::vector<Sample> samples;
   Parameters parameters;
   Regression latency{{}, {}};
-  double least = 0;  ///< ms, of any kernel that was measured: none that was not is faster
+  double least = 0;  ///< ms of the fastest measured kernel; a lower bound for all others
 
   double predict(const Sample& sample, const Parameters& with) const {
     std::vector<std::vector<Task>> groups(sample.groups.size());
@@ -127,7 +127,7 @@ struct ContentionModel::State {
     parameters = Parameters::unpack(least_squares(residuals, parameters.pack(), 25));
   }
 
-  /// One operator's correction after another, the others held.
+  /// Fits one operator's correction after another, with the others fixed.
   void fit_corrections() {
     std::vector<std::vector<int>> stages_of(entries.size());
     for (std::size_t s = 0; s < samples.size(); ++s)
@@ -164,7 +164,7 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
   State& s = *state;
   s.element_bytes = element_bytes(profile.precision());
 
-  // In a fixed order, whatever the map's.
+  // Sorted, so that the result does not depend on the map's order.
   std::vector<std::pair<std::string, double>> stages;
   for (const auto& [key, record] : profile.stages())
     if (!use || use(key)) stages.emplace_back(key, record.ms);

@@ -19,9 +19,10 @@ double concurrent_ms(std::span<const std::vector<Task>> groups, const Contention
     const std::vector<Task>* group;
     std::size_t position;
     double left, rate;
-    double power;  ///< utilisation to the law's exponent (as it is where that is infinite)
+    double power;  ///< utilisation raised to the law's exponent (unchanged if that is infinite)
   };
-  // slowdown() but for the interference: 1 + c (n - 1), with which c of stages is fitted. Powers are taken once.
+  // As slowdown(), except for the interference: 1 + c (n - 1), the form for which c was fitted on stages. Powers are
+  // computed once.
   const bool finite = !std::isinf(law.exponent);
   const auto power = [&](double utilisation) { return finite ? std::pow(utilisation, law.exponent) : utilisation; };
   std::vector<Running> running;

@@ -43,7 +43,7 @@ Regression::Regression(std::vector<std::vector<double>> features, std::vector<do
   slope_.assign(slope.data(), slope.data() + d);
   for (std::size_t i = 0; i < n; ++i) rest_.push_back(values[i] - trend(samples_[i]));
 
-  // Length and noise that predict samples best that are left out.
+  // The length and noise that best predict held-out samples.
   double best = std::numeric_limits<double>::infinity();
   const std::size_t stride = 1 + n / 200;
   for (double length : {0.5, 1.0, 2.0, 4.0})

@@ -19,7 +19,7 @@ Error failure(const std::string& path, const char* what) {
   return Error("cannot " + std::string(what) + " '" + path + "': " + std::strerror(errno));
 }
 
-/// Opened and locked; -1 if the file went away in between.
+/// Opens and locks the file; -1 if it was removed or replaced in between.
 int open_locked(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file < 0) throw failure(path, "write");

@@ -85,7 +85,7 @@ void MeasuredCost::record(const Schedule& schedule, const ProfileEntry& record) 
       {.record = record, .origin = origin_of(graph_, schedule, "search"), .schedule = to_text(schedule)});
 }
 
-/// Before there is a model, what its arithmetic alone would take.
+/// Without a model yet, the time of its arithmetic alone.
 double MeasuredCost::about_ms(const Stage& stage) {
   if (estimator_) return estimator_->estimate_stage_ms(stage);
   double sum = 0;

@@ -18,7 +18,7 @@
 namespace opsched {
 namespace {
 
-/// DeviceFacts::kernels, for people.
+/// DeviceFacts::kernels in readable form.
 std::string described(const std::string& kernels) { return kernels.empty() ? "of a version not named" : kernels; }
 
 double rounded(double value, int digits) {
@@ -39,7 +39,7 @@ bool better(const ProfileEntry& a, const ProfileEntry& b) {
   return std::tuple(a.mad_ratio, -a.runs, a.ms) < std::tuple(b.mad_ratio, -b.runs, b.ms);
 }
 
-/// Versions apart by ", ", each once, sorted.
+/// The union of two comma-separated lists of versions, sorted.
 std::string join_versions(const std::string& a, const std::string& b) {
   std::set<std::string> all;
   for (const std::string* list : {&a, &b}) {

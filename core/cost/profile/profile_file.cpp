@@ -23,7 +23,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 2;  // the only one that is read; 1 had a text in place of a schedule's origin
+constexpr int kVersion = 2;  // the only version that is read; in version 1 a schedule's origin was a text
 constexpr const char* kFormat = "opsched-profile";
 constexpr const char* kJournalFormat = "opsched-profile-journal";
 
@@ -56,7 +56,7 @@ std::string facts_text(const DeviceFacts& d) {
   return facts.dump();
 }
 
-/// A conversion to a smaller type would take whatever is left of the number.
+/// Checks the range, because a plain conversion to a smaller type would truncate.
 template <class Int>
 Int integer(const json& j) {
   const bool whole = j.is_number_unsigned() ? std::in_range<Int>(j.get<std::uint64_t>())
@@ -149,12 +149,12 @@ void check_header(const json& j, const char* format) {
                 std::to_string(kVersion) + "; measure again, or use the program that wrote it");
 }
 
-/// Calls `visit` with each operator signature of a stage key and puts what it returns in its place.
+/// Replaces each operator signature of a stage key by what `visit` returns for it.
 template <class Visit>
 std::string map_operators(const std::string& key, Visit visit) {
   std::string out;
   std::string_view rest = key;
-  for (bool first = true;; first = false) {  // the batch
+  for (bool first = true;; first = false) {  // the first word is the batch
     const std::string_view word = rest.substr(0, rest.find(' '));
     if (!first) out += ' ';
     if (first || word == "|" || word == "merge") {
@@ -274,7 +274,7 @@ void Profile::read_journal(const std::string& path, const std::string& text) {
   std::size_t at = 0;
   for (int line = 1; at < text.size(); ++line) {
     const std::size_t end = text.find('\n', at);
-    if (end == std::string::npos) return;  // what a killed process leaves
+    if (end == std::string::npos) return;  // left by a killed process
     try {
       check_nesting(std::string_view(text).substr(at, end - at));
       const json j = json::parse(text.data() + at, text.data() + end);
@@ -319,7 +319,7 @@ Profile Profile::load(const std::string& path) {
 }
 
 Profile Profile::open(const std::string& path, const DeviceFacts& device, Precision precision) {
-  // The lock first: what another process has journaled by then is read.
+  // Lock first, to see everything that another process has journaled.
   auto journal = std::make_unique<LineJournal>(journal_path(path));
   Profile profile(device, precision);
   if (exists(path) || !journal->empty()) {

@@ -10,7 +10,8 @@
 namespace opsched {
 namespace {
 
-/// Of a pair that was measured. Its points are neighbours in the map: (from, to, 0) up to (from, to, most).
+/// Interpolates along a measured pair. Its points are neighbours in the map: (from, to, 0) up to (from, to, largest
+/// size).
 double along(const Transfers& transfers, int from, int to, std::int64_t bytes) {
   const auto first = transfers.lower_bound({from, to, 0});
   const auto last = transfers.lower_bound({from, to + 1, 0});

@@ -1,4 +1,4 @@
-// Operators to and from text; the stages made of them are in signature.cpp.
+// Converts operators to text and back; signature.cpp combines them to stages.
 #include <algorithm>
 #include <charconv>
 #include <string_view>
@@ -17,7 +17,7 @@ void add_pair(std::string& text, char tag, const std::array<int, 2>& pair, int u
 
 std::string suffix(const Activation& act) {
   if (act.is_basic()) return act == Activation::relu ? "r" : act == Activation::tanh ? "t" : "";
-  std::string text = "~" + to_string(act) + "~";  // words and wiring of a key are apart by ' ', '@' and ','
+  std::string text = "~" + to_string(act) + "~";  // the words and the wiring of a key are separated by ' ', '@' and ','
   std::ranges::replace(text, ',', ';');
   return text;
 }

@@ -19,13 +19,13 @@ using Shared = int;
 /// A group before its shared values are named: `text` has '.', digits, and '*' for each value read elsewhere.
 struct GroupEncoding {
   struct Use {
-    int position, term;  ///< readers: operator of the group, term of the operator
+    int position, term;  ///< reader: position of the operator in the group, and of the term in the operator
     Shared shared;
     auto operator<=>(const Use&) const = default;  // NOLINT(modernize-use-nullptr)
   };
   struct Op {
     std::string signature;
-    std::vector<std::vector<std::string>> local;  ///< a term: '.' and digits, sorted
+    std::vector<std::vector<std::string>> local;  ///< by term: '.' and digits, sorted
   };
   std::vector<Op> ops;
   std::vector<Use> uses;  ///< sorted
@@ -34,7 +34,7 @@ struct GroupEncoding {
 
 std::string batch_prefix(int images) { return "b" + std::to_string(images); }
 
-/// Of up to 8 digits; 0: none.
+/// A whole number of up to 8 digits; 0 if the text is not one.
 int whole_number(const std::string& text) {
   const bool digits = !text.empty() && text.size() <= 8 && text.find_first_not_of("0123456789") == std::string::npos;
   return digits ? std::stoi(text) : 0;
@@ -59,11 +59,11 @@ void add_wiring(std::string& text, const std::vector<std::string>& refs) {
   }
 }
 
-/// Puts groups in an order that depends on structure only, and names what they share.
+/// Puts groups in an order that depends only on structure, and names their shared values.
 ///
-/// Groups are coloured by their own text, colours refined through the values that groups share (as
-/// Weisfeiler and Lehman do for graphs). Groups that stay alike though they share different values
-/// are tried one after the other; the smallest text wins.
+/// Groups are coloured by their own text; then colours are refined through the values that groups share (as Weisfeiler
+/// and Lehman do for graphs). Groups that keep the same colour although they share different values are tried one after
+/// another; the smallest text wins.
 class Canonical {
  public:
   Canonical(std::vector<GroupEncoding> groups, int shared) : groups_(std::move(groups)), shared_(shared) {}
@@ -81,9 +81,9 @@ class Canonical {
 
  private:
   using Colors = std::vector<int>;
-  static constexpr int kMaxLeaves = 256;  // more symmetry than that may cost a second measurement
+  static constexpr int kMaxLeaves = 256;  // more symmetry than this may cost a second measurement
 
-  /// Ranks of `keys` as colours: equal keys one colour, the number of smaller keys.
+  /// Ranks `keys` as colours: the colour of a key is the number of smaller keys.
   template <class Key>
   static Colors rank(const std::vector<Key>& keys) {
     std::vector<Key> sorted = keys;
@@ -119,7 +119,7 @@ class Canonical {
 
   void search(Colors colors) {
     refine(colors);
-    // The first colour whose groups are not twins (that read the very same values).
+    // The first colour whose groups are not twins (twins read the very same values).
     std::map<int, std::vector<int>> classes;
     for (std::size_t g = 0; g < groups_.size(); ++g) classes[colors[g]].push_back(static_cast<int>(g));
     for (const auto& [color, members] : classes) {
@@ -153,7 +153,7 @@ class Canonical {
     for (int g : order) {
       if (!text.empty()) text += " |";
       const GroupEncoding& group = groups_[g];
-      // Values of one term have no order of their own.
+      // The values of one term are unordered.
       std::vector<GroupEncoding::Use> uses = group.uses;
       std::ranges::stable_sort(uses, {}, [&](const GroupEncoding::Use& use) {
         return std::tuple(use.position, use.term, shared[use.shared], name[use.shared]);
@@ -182,7 +182,7 @@ class Canonical {
   int leaves_ = 0;
 };
 
-/// Of texts and numbers, each ended by a separator.
+/// Hashes texts and numbers, each ended by a separator.
 class Hash {
  public:
   void add(const std::string& text) { state_ = fnv1a("\x1f", fnv1a(text, state_)); }
@@ -257,14 +257,14 @@ std::string StageSigner::stage(const Stage& stage) const {
     return it != places.end() && it->first == id ? &it->second : nullptr;
   };
 
-  // The first of the stage's operators that compute what is read.
+  // The first operator of the stage that computes the value.
   const auto inside = [&](const Read& read) -> const Place* {
     for (OpId from : read.from)
       if (const Place* place = place_of(from)) return place;
     return nullptr;
   };
 
-  // What is read from outside, how often.
+  // Values read from outside the stage, once per read.
   std::vector<ReadWhat> outside;
   for (const auto& [id, place] : places)
     for (const std::vector<Read>& term : reads_[id])

@@ -14,13 +14,13 @@ namespace {
 
 constexpr std::int64_t max_json_bytes = std::int64_t{64} << 20;
 
-/// ONNX begins with the number of its first field, which no text does.
+/// An ONNX file begins with the tag of its first field; a text file never begins with that byte.
 bool is_onnx(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return file.get() == 8;
 }
 
-/// A file that is named as a model, but is none, is called what it is.
+/// Throws Error saying what the file is if it is named *.onnx but holds something else.
 void check_named_onnx(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!path.ends_with(".onnx") || !file || std::filesystem::is_directory(path)) return;

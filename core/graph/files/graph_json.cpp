@@ -1,13 +1,13 @@
-// Our own JSON form of a graph.
+// opsched's own JSON format of a graph.
 //
 //   {"format": "opsched-graph", "version": 1, "name": ..., "batch": ...,
 //    "operators": [{"name", "shape": [C, H, W]}                              an input, or
 //                  {"name", "inputs", "layers", "output": [C, H, W]}, ...],
 //    "blocks": [{"name", "operators": [name, ...], "parts": [[name, ...], ...]}, ...]}
 //
-// "inputs" is a list of terms, concatenated ("combine": "product": multiplied); a term a list of values, added; a value
-// [name, begin, end) in channels. "output", "parts" and "blocks" may be left out. A layer has a "type" and fields as in
-// core/graph/operator.hpp; fields with a default there may be left out.
+// "inputs" is a list of terms, which are concatenated ("combine": "product": multiplied). A term is a list of values,
+// which are added. A value is [name, begin, end), in channels. "output", "parts" and "blocks" are optional. A layer has
+// a "type" and fields as in core/graph/operator.hpp; fields with a default there are optional.
 #include "core/graph/files/graph_json.hpp"
 
 #include <utility>

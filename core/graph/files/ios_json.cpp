@@ -43,7 +43,7 @@ Pool2d read_pool(const JsonReader& node) {
 
 JsonReader named(const JsonReader& node) { return node.named("node '" + node.at("name").string() + "'"); }
 
-/// The one value that a node of a sequential reads must be all of the node before it.
+/// Throws unless a node of a sequential reads one value: all of the preceding node.
 void check_chain(const JsonReader& node, const JsonReader& before) {
   if (!node.has("inputs") || node.at("inputs").is_null()) return;
   const auto terms = read_terms(node.at("inputs"));
@@ -53,7 +53,7 @@ void check_chain(const JsonReader& node, const JsonReader& before) {
     node.fail("in a sequential, it must read all of '" + name + "', the node before it, and nothing else");
 }
 
-/// Appends what a node computes to the operator that it is, or is a part of.
+/// Appends a node's layers to the operator that it is, or is part of.
 void append_layers(const JsonReader& node, OperatorSpec& op) {
   const std::string type = node.at("type").string();
   if (type == "sequential") {
@@ -72,7 +72,7 @@ void append_layers(const JsonReader& node, OperatorSpec& op) {
   } else if (type == "activation") {
     op.layers.push_back(Activate{read_ios_activation(node.at("act_type"))});
   } else if (type == "element") {
-    // Values of a term are always added. IOS also writes the factors of a product as values of one term.
+    // The values of a term are always added. IOS also writes the factors of a product as values of one term.
     const std::string kind = node.at("op_type").string();
     if (kind == "mul" && op.terms.size() == 1 && op.layers.empty()) {
       std::vector<std::vector<ValueSpec>> factors;
@@ -144,7 +144,8 @@ Json layer_json(const Layer& layer, const std::string& name, const Json& inputs,
   return json;
 }
 
-/// IOS knows relu, tanh and sigmoid, and products only of two values of one shape, which we leave out.
+/// Throws for what IOS's format cannot express. It has relu, tanh and sigmoid. It also has products of two values of
+/// one shape, which we do not export.
 void check_ios_has(const Operator& op) {
   const auto refuse = [&](const std::string& what) {
     throw Error("operator '" + op.name + "': IOS's format has no " + what);
@@ -205,7 +206,7 @@ Json unit_json(const Graph& graph, OpId id) {
   return json;
 }
 
-/// IOS enters a block at the exit of the one before it and leaves it at its last operator.
+/// In IOS, a block is entered at the exit of the preceding block and left at its last operator.
 void check_ends(const Graph& graph, const Block& block, OpId enter) {
   for (OpId id : block.ops) {
     const auto outside = [&](OpId other) { return !std::ranges::binary_search(block.ops, other); };

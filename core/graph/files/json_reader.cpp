@@ -62,7 +62,7 @@ bool JsonReader::boolean() const {
 }
 
 int JsonReader::integer(int least, int most) const {
-  // A number beyond 64 bits is read as a floating-point one.
+  // nlohmann::json reads a number beyond 64 bits as floating point.
   const bool fits = json_->is_number_unsigned() ? json_->get<std::uint64_t>() <= std::uint64_t(most < 0 ? 0 : most)
                                                 : json_->is_number_integer() && json_->get<std::int64_t>() <= most;
   if (!fits || json_->get<std::int64_t>() < least)

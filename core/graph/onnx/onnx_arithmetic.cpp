@@ -10,7 +10,8 @@ namespace {
 
 using Dims = std::vector<std::int64_t>;
 
-/// The values that a node reads. Where one has its channels last, all have, and are seen with channels first.
+/// The values that a node reads. If one has its channels last, all are treated as channels-last, and converted to
+/// channels first.
 struct Operands {
   std::vector<OnnxData> values;
   bool last = false;
@@ -36,7 +37,7 @@ Operands inputs_of(const OnnxReader& reader, const OnnxNode& node) {
   return Operands(std::move(values));
 }
 
-/// The dims that all become after ONNX's broadcasting.
+/// The common dims after ONNX's broadcasting.
 Dims common_dims(const std::vector<OnnxData>& values) {
   Dims dims = values[0].dims;
   for (const OnnxData& value : values) {
@@ -67,13 +68,13 @@ void sum(OnnxReader& reader, const OnnxNode& node) {
   add_up(reader, node, inputs_of(reader, node));
 }
 
-/// A constant that is one number for each channel of `data`, after ONNX's broadcasting; nothing if it is none.
+/// The constant as one number per channel of `data`, after ONNX's broadcasting; empty if it is not that.
 std::optional<std::vector<float>> by_channel(OnnxReader& reader, const OnnxTensor& constant, const OnnxData& data) {
   const std::size_t rank = constant.dims.size();
   std::vector<float> values = reader.floats(constant), each(data.shape.c);
   for (float value : values)
     if (!std::isfinite(value)) throw Error("constant '" + constant.name + "' is not finite");
-  std::vector<std::pair<OnnxAxis, std::int64_t>> axes;  // with the constant's stride
+  std::vector<std::pair<OnnxAxis, std::int64_t>> axes;  // axis, and its stride in the constant
   if (rank > data.dims.size()) return {};
   for (std::size_t d = rank, step = 1; d-- > 0; step *= constant.dims[d]) {
     if (constant.dims[d] == 1) continue;
@@ -91,8 +92,8 @@ std::optional<std::vector<float>> by_channel(OnnxReader& reader, const OnnxTenso
   return each;
 }
 
-/// A constant with a number for each value of an image like `data`, after ONNX's broadcasting, as a value: the bias of
-/// a convolution over one pixel without weights, whose channels become the pixels.
+/// Turns a constant with one number per value of an image like `data`, after ONNX's broadcasting, into a value: the
+/// bias of a convolution over one pixel with zero weights, whose channels become the pixels.
 OnnxData as_value(OnnxReader& reader, const OnnxNode& node, const OnnxTensor& constant, const OnnxData& data) {
   const std::vector<float> given = reader.floats(constant);
   Dims dims = constant.dims;
@@ -128,7 +129,7 @@ void affine(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, std:
   reader.define_like(node, unit, from);
 }
 
-/// Times a constant; what GELU may be made of remembers it.
+/// Multiplies by a constant, and records it: the result may become part of a GELU.
 void scale(OnnxReader& reader, const OnnxNode& node, std::size_t value, std::vector<float> factor) {
   const OnnxData from = reader.computed(node, value);
   const int unit = reader.add_unit(node, from);
@@ -140,25 +141,25 @@ void scale(OnnxReader& reader, const OnnxNode& node, std::size_t value, std::vec
   reader.define(node, std::move(scaled));
 }
 
-/// Which of the two inputs is a constant; -1: none.
+/// Index of the constant among the two inputs; -1: none.
 int constant_input(OnnxReader& reader, const OnnxNode& node) {
   for (int i : {0, 1})
     if (reader.constant(node, i)) return i;
   return -1;
 }
 
-/// The constant among a node's two inputs, and the other value.
+/// The constant among a node's two inputs, and the other input.
 struct Constant {
-  int input = -1;                                  ///< which one; -1: none
-  OnnxData other;                                  ///< the other value
-  std::optional<std::vector<float>> each_channel;  ///< its values; empty if they differ between pixels
+  int input = -1;                                  ///< its index; -1: none
+  OnnxData other;                                  ///< the other input
+  std::optional<std::vector<float>> each_channel;  ///< the constant by channel; empty if it differs between pixels
 
   Constant(OnnxReader& reader, const OnnxNode& node) : input(constant_input(reader, node)) {
     if (input < 0) return;
     other = reader.computed(node, 1 - input);
     each_channel = by_channel(reader, *reader.constant(node, input), other);
   }
-  /// Both inputs as values; the constant's numbers as `change` makes them.
+  /// Both inputs as values, with the constant's numbers transformed by `change`.
   template <class Change>
   Operands values(OnnxReader& reader, const OnnxNode& node, const Change& change) const {
     if (input < 0) return inputs_of(reader, node);
@@ -243,7 +244,7 @@ void negate(OnnxReader& reader, const OnnxNode& node) {
   scale(reader, node, 0, std::vector<float>(reader.computed(node, 0).shape.c, -1.0f));
 }
 
-/// One slope is that of a leaky relu. One for each channel: slope * x + (1 - slope) * relu(x).
+/// With one slope it is a leaky ReLU. With one per channel: slope * x + (1 - slope) * relu(x).
 void p_relu(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.computed(node, 0);
   const auto given = by_channel(reader, reader.needed_constant(node, 1), from);
@@ -316,7 +317,7 @@ OnnxData onnx_repeated(OnnxReader& reader, const OnnxNode& node, const OnnxData&
   if (rank < 3 || from.dims[0] != dims[0] || dims[0] != reader.batch()) refuse();
   const bool image = rank > 3 && from.dims[rank - 2] == from.shape.h && from.dims[rank - 1] == from.shape.w;
   std::size_t last = rank - 2;
-  if (!image) {  // only channels are broadcast, if it is certain which axes these are
+  if (!image) {  // broadcasts only channels, and only if it is certain which axes those are
     last = rank;
     while (last > 1 && from.dims[last - 1] == dims[last - 1]) --last;
     if (last < 2 || !channel_axis(from, last - 1, reader.batch())) refuse();

@@ -66,13 +66,13 @@ OnnxData channels_last(const OnnxData& data) {
   if (data.channels_last || data.dims.size() < 2 || data.dims[1] != data.shape.c)
     throw Error("a value of the shape " + to_string(data.dims) + " has no channels in its second axis");
   std::rotate(last.dims.begin() + 1, last.dims.begin() + 2, last.dims.end());
-  last.channels_last = data.pixels() > 1 && data.shape.c > 1;  // else the numbers have the same order
+  last.channels_last = data.pixels() > 1 && data.shape.c > 1;  // otherwise the order of the numbers is the same
   return last;
 }
 
 std::vector<Term> sum_terms(const std::vector<OnnxData>& summands) {
-  std::vector<std::size_t> at(summands.size(), 0);  // piece
-  std::vector<int> taken(summands.size(), 0);       // channels of it
+  std::vector<std::size_t> at(summands.size(), 0);  // current piece of each summand
+  std::vector<int> taken(summands.size(), 0);       // channels of that piece already used
   std::vector<Term> terms;
   for (int channel = 0; channel < summands[0].shape.c;) {
     int width = summands[0].shape.c;

@@ -1,4 +1,4 @@
-// Operators of one value that treat every number alike.
+// Unary element-wise operators.
 #include <limits>
 
 #include "core/error.hpp"

@@ -56,7 +56,7 @@ class OnnxExport {
     return name;
   }
 
-  /// Inputs and outputs first: their names are what a caller knows.
+  /// Inputs and outputs get their names first, because callers know them.
   void name_values() {
     names_.resize(graph_.size());
     for (OpId id : graph_.inputs()) names_[id] = free_name(graph_.op(id).name);
@@ -69,8 +69,8 @@ class OnnxExport {
 
   using Strings = std::vector<std::string>;
 
-  /// The output of a node, as a separate value. It is written when the next one starts, because the last one of an
-  /// operator gets the operator's name.
+  /// Adds a node and returns its output, as a separate value. The node is written when the next one is added, because
+  /// the last node of an operator gets the operator's name.
   std::string node(const std::string& type, const Strings& inputs, const OnnxWriter::Attributes& attributes = {}) {
     write_last();
     last_ = {type, inputs, free_name(names_[op_] + "/" + type), attributes};
@@ -197,7 +197,7 @@ class OnnxExport {
     return node("Reshape", {value, integers("dims", to)});
   }
 
-  /// Blocks that are no squares by a convolution whose every tap puts one channel at one place.
+  /// Non-square blocks: a convolution in which every tap puts one channel at one place.
   std::string spread(const std::string& value, const DepthToSpace& layer, const Shape& in, const Shape& out) {
     const std::int64_t n = graph_.batch(), bh = layer.block[0], bw = layer.block[1], phases = bh * bw;
     const std::int64_t channels = in.c / phases;
@@ -292,11 +292,11 @@ class OnnxExport {
   const Graph& graph_;
   const std::function<ConvWeights(OpId, int)>& weights_;
   OnnxWriter writer_;
-  OpId op_ = 0;                     ///< that is being written
-  std::vector<std::string> names_;  ///< of the values that operators give
+  OpId op_ = 0;                     ///< the operator that is being written
+  std::vector<std::string> names_;  ///< names of the operators' values
   std::unordered_set<std::string> taken_;
   std::optional<Node> last_;
-  std::int64_t written_ = 0;  ///< bytes of constants
+  std::int64_t written_ = 0;  ///< bytes of constants written so far
 };
 
 }  // namespace

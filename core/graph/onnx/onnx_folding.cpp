@@ -1,4 +1,4 @@
-// Whatever depends on constants alone is worked out: arithmetic on shapes, weights that are standardised.
+// Constant folding: arithmetic on shapes, standardisation of weights.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -9,14 +9,14 @@
 #include "core/graph/onnx/onnx_reader.hpp"
 
 namespace opsched {
-namespace folding {  // beside operators of the same names
+namespace folding {  // a separate namespace, because operators have the same names
 namespace {
 
 using Dims = std::vector<std::int64_t>;
 using Numbers = OnnxNumbers;
 using Type = OnnxNumbers::Type;
 
-/// A node, with its inputs.
+/// A node and its inputs.
 struct Call {
   OnnxReader& reader;
   const OnnxNode& node;
@@ -27,7 +27,7 @@ struct Call {
     if (!has(i)) throw Error("input " + std::to_string(i) + " is missing");
     return inputs[i];
   }
-  /// A list that is an attribute in old versions, and an input in later ones.
+  /// A list that is an attribute in old versions and an input in later ones.
   Dims list(const char* attribute, std::size_t input, Dims otherwise = {}) const {
     if (const auto* given = node.integers(attribute)) return *given;
     return has(input) ? inputs[input].integers() : otherwise;
@@ -99,7 +99,7 @@ Numbers clip(const Call& call) {
   return each(call, [&](double a) { return std::min(std::max(a, low), high); });
 }
 
-/// Gives numbers another of ONNX's types.
+/// Converts numbers to another ONNX type.
 void convert(Numbers& result, int to) {
   result.type = is_onnx_float(to) ? Type::floating : to == 9 ? Type::boolean : Type::integer;
   if (result.type == Type::integer && to != 6 && to != 7) throw Error("constants cannot become " + onnx_type_name(to));
@@ -235,7 +235,7 @@ Numbers mat_mul(const Call& call) {
   return result;
 }
 
-/// Of constants it standardises weights, by their own mean and variance where it trains.
+/// Models use it on constants to standardise weights; in training mode, by the weights' own mean and variance.
 Numbers batch_normalization(const Call& call) {
   const Numbers& from = call[0];
   if (from.dims.size() < 2) throw Error("needs channels");
@@ -365,14 +365,14 @@ void size(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, onnx_integers({}, {onnx_count(dims)}));
 }
 
-/// Floats of any width are one type here.
+/// All float types are one type here.
 void cast_value(OnnxReader& reader, const OnnxNode& node) {
   const auto to = static_cast<int>(node.integer("to", 0));
   if (!is_onnx_float(to)) throw Error("a value cannot become " + onnx_type_name(to) + ", only a constant can");
   reader.define_same(node);
 }
 
-/// To the type of the second input; all values that are computed are floats.
+/// Converts to the type of the second input. All computed values are floats.
 void cast_like(OnnxReader& reader, const OnnxNode& node) {
   const OnnxTensor *const from = reader.constant(node, 0), *const like = reader.constant(node, 1);
   if (!from && like && !is_onnx_float(like->type))

@@ -1,4 +1,4 @@
-// Operators that give an image another size: padding, resizing, convolutions from coarse to fine.
+// Operators that change an image's size: padding, resizing, transposed convolution.
 #include <algorithm>
 #include <cmath>
 
@@ -9,14 +9,14 @@
 namespace opsched {
 namespace {
 
-/// Is this an image whose pixels have become one row?
+/// Have the pixels of this image been reshaped into one row?
 bool is_pixel_row(const OnnxReader& reader, const OnnxData& value) {
   const Shape& shape = value.shape;
   return shape.h > 1 &&
          value.dims == std::vector<std::int64_t>{reader.batch(), shape.c, 1, std::int64_t{shape.h} * shape.w};
 }
 
-/// Rows and columns at the four edges of an image: zeros are added, or the image is cropped.
+/// Pads an image with zeros at its four edges, or crops it.
 void pad(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData& seen = reader.data(node, 0);
   const OnnxData from =
@@ -57,7 +57,7 @@ void pad(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, unit);
 }
 
-/// What a node specifies for each axis, or for those in its attribute "axes".
+/// What a node specifies for every axis, or for those in its attribute "axes".
 template <class T>
 std::array<T, 4> by_axis(const OnnxNode& node, const std::vector<T>& given, std::array<T, 4> otherwise) {
   std::vector<std::int64_t> axes{0, 1, 2, 3};
@@ -67,7 +67,7 @@ std::array<T, 4> by_axis(const OnnxNode& node, const std::vector<T>& given, std:
   return otherwise;
 }
 
-/// The size that a node gives to an image.
+/// Sets the size that a node resizes an image to.
 void resize_to(OnnxReader& reader, const OnnxNode& node, const Shape& from, Resize2d& layer) {
   const std::array<int, 2> size{from.h, from.w};
   const std::size_t scales_at = node.type == "Upsample" ? 1 : 2;
@@ -87,13 +87,13 @@ void resize_to(OnnxReader& reader, const OnnxNode& node, const Shape& from, Resi
     layer.size[d] = static_cast<int>(std::min(std::floor(size[d] * scales[d + 2]), double(max_axis) + 1));
     if (layer.size[d] == size[d] * scales[d + 2]) continue;
     layer.scale[d] = scales[d + 2];
-    // ONNX takes corners of the size before rounding, onnxruntime and PyTorch those after.
+    // ONNX aligns the corners of the size before rounding, onnxruntime and PyTorch those of the size after it.
     if (layer.coordinates == Coordinates::align_corners)
       throw Error("scales that give no whole size cannot align corners; export the model with sizes");
   }
 }
 
-/// Height and width of an image in another size; also Upsample, its older name.
+/// Resizes an image; also Upsample, the older name.
 void resize(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData& from = reader.image(node, 0);
   const bool upsample = node.type == "Upsample";
@@ -128,12 +128,12 @@ void resize(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, unit);
 }
 
-/// A convolution whose taps write instead of reading, `stride` pixels apart for neighbours: with a stride of 1 the
-/// convolution with the kernel turned round. Else each output pixel of a block of stride x stride reads other taps, so
-/// that a convolution of stride 1 gives the block as channels, which then become pixels.
+/// A transposed convolution: its taps write `stride` pixels apart for neighbouring inputs. With a stride of 1 it is a
+/// convolution with the flipped kernel. Otherwise every output pixel of a stride x stride block reads different taps,
+/// so a convolution with stride 1 computes the block as channels, which then become pixels.
 struct Transposed {
-  std::array<int, 2> kernel, stride, dilation;  ///< of the node
-  std::array<int, 2> out;                       ///< its output's size
+  std::array<int, 2> kernel, stride, dilation;  ///< attributes of the node
+  std::array<int, 2> out;                       ///< size of the node's output
   std::array<int, 2> taps{}, padding{}, more{}, crop{}, crop_end{};
 
   Transposed(const OnnxNode& node, const std::vector<std::int64_t>& weight, const Shape& in) {
@@ -172,8 +172,8 @@ struct Transposed {
     }
   }
 
-  /// How axis `d` is computed: output o is pixel (o + begin) % stride of block (o + begin) / stride, which reads `taps`
-  /// inputs up to the block's own number.
+  /// Computes axis `d`: output o is pixel (o + begin) % stride of block (o + begin) / stride. Block b reads `taps`
+  /// inputs, the last of which is input b.
   void place(int d, std::int64_t length, std::int64_t s, std::int64_t k, std::int64_t dilation_of, std::int64_t begin,
              std::int64_t size) {
     if (size < 1 || size > max_axis || k > max_axis) throw Error("an output of no pixel");
@@ -187,14 +187,15 @@ struct Transposed {
     crop_end[d] = static_cast<int>(blocks * s - crop[d] - size);
   }
 
-  /// Which tap of the node an output pixel's phase meets at tap `t` of the convolution; -1: none.
+  /// Tap of the node that corresponds to tap `t` of the convolution for an output pixel's phase; -1: none.
   int tap(int d, int phase, int t) const {
     const std::int64_t at = std::int64_t{taps[d] - 1 - t} * stride[d] + phase;
     return at % dilation[d] == 0 && at / dilation[d] < kernel[d] ? static_cast<int>(at / dilation[d]) : -1;
   }
 };
 
-/// The weights [in][out / groups][kh][kw] of the node as those of the convolution: [out][phase] or [phase][out] first.
+/// Converts the node's weights [in][out / groups][kh][kw] to those of the convolution, with [out][phase] or
+/// [phase][out] first.
 ConvWeights turned_round(const Transposed& t, const ConvWeights& own, int ins, int outs, int groups, bool phase_first) {
   const int phases = t.stride[0] * t.stride[1], group_ins = ins / groups, group_outs = outs / groups;
   const std::int64_t taps = std::int64_t{t.taps[0]} * t.taps[1], own_taps = std::int64_t{t.kernel[0]} * t.kernel[1];
@@ -238,7 +239,7 @@ void conv_transpose(OnnxReader& reader, const OnnxNode& node) {
                      .padding = t.padding,
                      .groups = static_cast<int>(groups),
                      .more_padding = t.more};
-  infer_shape(layer, from.shape);  // before weights of impossible sizes are made
+  infer_shape(layer, from.shape);  // checks the size before weights are allocated
   ConvWeights own{reader.floats(weight), std::vector<float>(outs, 0.0f)};
   if (node.has_input(2)) own.bias = reader.floats(node, 2, outs);
   const int unit = reader.add_unit(node, from);

@@ -10,7 +10,7 @@
 namespace opsched {
 namespace {
 
-/// Is this [batch, height, width, channels], as models of TensorFlow have it: turned to channels first by all readers?
+/// Is this [batch, height, width, channels], as in TensorFlow models whose readers all transpose it to channels first?
 bool has_channels_last(const OnnxModel& model, const OnnxValue& input) {
   static const std::vector<std::int64_t> to_first{0, 3, 1, 2};
   bool read = false;
@@ -23,9 +23,9 @@ bool has_channels_last(const OnnxModel& model, const OnnxValue& input) {
   return read && input.dims.size() == 4;
 }
 
-/// Replaces symbolic batch, height and width of an image by numbers.
+/// Replaces an image's symbolic batch, height and width by numbers.
 void fill(OnnxValue& input, const InputSize& size) {
-  if (input.dims.size() != 4) return;  // refused by the reader
+  if (input.dims.size() != 4) return;  // the reader rejects it
   const std::string where = "input '" + input.name + "': ";
   if (input.dims[0] < 0 && size.batch > 0) input.dims[0] = size.batch;
   const std::size_t h = input.channels_last ? 1 : 2, w = h + 1;

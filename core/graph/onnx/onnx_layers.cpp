@@ -8,11 +8,11 @@
 namespace opsched {
 namespace {
 
-/// Most weights that a convolution along a sequence in channels may become.
+/// Limit on the weights of a convolution that replaces one along a sequence in channels.
 constexpr std::int64_t max_sequence_weights = std::int64_t{1} << 26;
 
-/// Windows along a sequence stored in the channels of single pixels: [batch, a, length] in a * length channels. A
-/// convolution becomes a 1x1 convolution that repeats the same weight wherever it applies.
+/// Windows along a sequence that is stored in the channels of single pixels: [batch, a, length] in a * length channels.
+/// The convolution becomes a 1x1 convolution that repeats the same weight wherever it applies.
 void conv_over_channels(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, const OnnxWindow& window,
                         const Conv2d& like, const ConvWeights& own) {
   const int ins = static_cast<int>(from.dims[1]), length = static_cast<int>(from.dims[2]);
@@ -40,8 +40,8 @@ void conv_over_channels(OnnxReader& reader, const OnnxNode& node, const OnnxData
   reader.define(node, unit, {reader.batch(), outs, positions});
 }
 
-/// For a value whose channels are viewed as [channels][inner], with any view of its pixels: inner. 0: it is an image
-/// as computed, or has another view.
+/// `inner` of a value whose channels are viewed as [channels][inner], with any view of its pixels. 0: the value is an
+/// image as computed, or has another view.
 int inner_channels(const OnnxReader& reader, const OnnxData& from) {
   const std::vector<std::int64_t>& dims = from.dims;
   const Shape& shape = from.shape;
@@ -51,7 +51,7 @@ int inner_channels(const OnnxReader& reader, const OnnxData& from) {
   return dims[2] % inner == 0 && dims[2] * dims[3] == inner * from.pixels() ? static_cast<int>(inner) : 0;
 }
 
-/// The weights of a 1x1 convolution for channels seen as [channels][inner]: the same ones at each place of `inner`.
+/// Weights of a 1x1 convolution for channels viewed as [channels][inner]: the same weights at each place of `inner`.
 std::shared_ptr<const ConvWeights> repeated(const ConvWeights& own, int inner) {
   const std::size_t outs = own.bias.size(), ins = own.weight.size() / outs;
   ConvWeights all{std::vector<float>(outs * ins * inner * inner, 0.0f), std::vector<float>(outs * inner)};
@@ -63,7 +63,7 @@ std::shared_ptr<const ConvWeights> repeated(const ConvWeights& own, int inner) {
   return std::make_shared<const ConvWeights>(std::move(all));
 }
 
-/// A 1x1 convolution at each place of `inner`, as YOLO's distributions of distances have it, and wherever pixels are.
+/// A 1x1 convolution at each place of `inner` (as in YOLO's distributions of distances) and at every pixel.
 void conv_at_places(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, int inner) {
   const OnnxTensor& weight = reader.needed_constant(node, 1);
   const auto outs = static_cast<int>(weight.dims[0]);
@@ -71,7 +71,7 @@ void conv_at_places(OnnxReader& reader, const OnnxNode& node, const OnnxData& fr
   if (weight.dims[1] != from.dims[1] || window.kernel != std::array{1, 1} || window.stride != std::array{1, 1} ||
       window.padding != std::array{0, 0} || window.more_padding != std::array{0, 0} || node.integer("group", 1) != 1 ||
       std::int64_t{outs} * inner > max_axis || std::int64_t{outs} * inner * from.shape.c > max_sequence_weights)
-    reader.image(node, 0);  // says to which shape it was reshaped
+    reader.image(node, 0);  // throws an Error with the shape it was reshaped to
   const OnnxTensor* const bias = node.has_input(2) ? &reader.needed_constant(node, 2) : nullptr;
   const int unit = reader.add_unit(node, from);
   reader.append(unit, Conv2d{.out_channels = outs * inner}, repeated(*reader.weights(weight, bias, outs), inner));
@@ -154,7 +154,7 @@ void pool(OnnxReader& reader, const OnnxNode& node, PoolType type) {
     }
   }
   if (type == PoolType::avg && layer.kernel == std::array{1, 1} && layer.padding == std::array{0, 0} && !layer.ceil)
-    reader.append_padding(unit, layer.padding, layer.more_padding, layer.stride);  // a pool of one pixel picks pixels
+    reader.append_padding(unit, layer.padding, layer.more_padding, layer.stride);  // one pixel: no average
   else
     reader.append(unit, layer);
   const Shape& out = reader.units()[unit].output;
@@ -166,7 +166,7 @@ void pool(OnnxReader& reader, const OnnxNode& node, PoolType type) {
 void max_pool(OnnxReader& reader, const OnnxNode& node) { pool(reader, node, PoolType::max); }
 void average_pool(OnnxReader& reader, const OnnxNode& node) { pool(reader, node, PoolType::avg); }
 
-/// The bias of a Gemm, one for each column. ONNX broadcasts it to [batch, outputs].
+/// The bias of a Gemm, one number per column. ONNX broadcasts it to [batch, outputs].
 std::vector<float> gemm_bias(OnnxReader& reader, const OnnxNode& node, std::int64_t outputs, float beta) {
   std::vector<float> bias(outputs, 0.0f);
   if (!node.has_input(2)) return bias;
@@ -181,8 +181,8 @@ std::vector<float> gemm_bias(OnnxReader& reader, const OnnxNode& node, std::int6
   return bias;
 }
 
-/// A fully connected layer is a convolution whose kernel is the whole image, or, if channels are the last axis and
-/// pixels are kept, a 1x1 convolution.
+/// A fully connected layer becomes a convolution with the whole image as its kernel. If channels are the last axis and
+/// pixels are kept, it becomes a 1x1 convolution.
 void matrix_product(OnnxReader& reader, const OnnxNode& node, bool transposed, float alpha, float beta) {
   const OnnxData from = reader.computed(node, 0);
   const OnnxTensor& matrix = reader.needed_constant(node, 1);
@@ -199,7 +199,8 @@ void matrix_product(OnnxReader& reader, const OnnxNode& node, bool transposed, f
   if (outputs < 1 || outputs > max_axis) throw Error("a matrix of an impossible shape");
   ConvWeights weights{reader.floats(matrix), gemm_bias(reader, node, outputs, beta)};
   if (const bool last = flat && from.channels_last; !transposed || last) {
-    // By output and input; an input that is flattened with its channels last is pixel * channels + channel there.
+    // Reorders by output, then input. In an input that was flattened with channels last, the index is pixel * channels
+    // + channel.
     std::vector<float> turned(weights.weight.size());
     for (std::int64_t i = 0; i < ins; ++i) {
       const std::int64_t in = last ? i % from.shape.c * from.pixels() + i / from.shape.c : i;

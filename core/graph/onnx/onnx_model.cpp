@@ -31,7 +31,7 @@ enum DataType {
   type_bfloat16 = 16
 };
 
-/// Bytes of a value; 0 if we do not read the type.
+/// Bytes per value; 0 for types that we do not read.
 std::size_t width_of(int type) {
   switch (type) {
     case type_uint8:
@@ -149,7 +149,7 @@ OnnxNode parse_node(std::string_view bytes) {
   return node;
 }
 
-/// The bytes of the last field `number` of a message; empty if it has none.
+/// Bytes of the last field `number` of a message; empty if there is none.
 std::string_view sub_message(std::string_view bytes, int number) {
   std::string_view found;
   for (ProtobufReader field(bytes); field.next();)
@@ -252,7 +252,7 @@ namespace {
               std::to_string(tensor.size()));
 }
 
-/// The values' bytes; empty if they are in a typed field.
+/// Raw bytes of the values; empty if they are in a typed field.
 std::string_view bytes_of(const OnnxTensor& tensor, OnnxFiles& files) {
   const std::size_t width = width_of(tensor.type), count = static_cast<std::size_t>(tensor.size());
   std::string_view bytes = tensor.raw;

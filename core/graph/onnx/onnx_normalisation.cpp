@@ -1,4 +1,4 @@
-// Normalisation: by constants, and by what is normalised itself, as one operator.
+// Normalisation: by constants, and by the value's own mean and variance as one operator.
 #include <cmath>
 
 #include "core/error.hpp"
@@ -26,8 +26,7 @@ void batch_normalization(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, unit, from.dims);
 }
 
-/// Normalised as `how` says, then multiplied by a factor and added to a bias for each channel, unless they are 1 and
-/// 0.
+/// Normalises as `how` says, then applies a factor and a bias per channel, unless these are 1 and 0.
 void normalised(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, const Normalize& how,
                 const std::vector<float>& factor, const std::vector<float>& bias) {
   const int unit = reader.add_unit(node, from);
@@ -53,8 +52,8 @@ float epsilon_of(const OnnxNode& node) {
   return epsilon;
 }
 
-/// Each channel by its own mean and variance. Exporters write groups of channels as channels: [batch, groups, the
-/// rest].
+/// Normalises each channel by its own mean and variance. Exporters also write group normalisation this way, with groups
+/// as channels: [batch, groups, rest].
 void instance_normalization(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.data(node, 0);
   const std::int64_t groups = from.dims.size() > 2 ? from.dims[1] : 0;
@@ -65,7 +64,7 @@ void instance_normalization(OnnxReader& reader, const OnnxNode& node) {
              reader.floats(node, 1, groups), reader.floats(node, 2, groups));
 }
 
-/// With a factor and a bias for each channel, or for each group (before version 21).
+/// With a factor and a bias per channel, or per group (before version 21).
 void group_normalization(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.channels(node, 0);
   const std::int64_t groups = node.integer("num_groups", 0);
@@ -76,7 +75,7 @@ void group_normalization(OnnxReader& reader, const OnnxNode& node) {
              reader.floats(node, 1, factors), reader.floats(node, 2, factors));
 }
 
-/// Over the last axes: the channels of a pixel if channels are last, otherwise the whole image.
+/// Normalises over the last axes: the channels of a pixel if channels are last, otherwise the whole image.
 void layer_normalization(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.computed(node, 0);
   const std::size_t rank = from.dims.size(), axis = onnx_axis(node.integer("axis", -1), rank, rank - 1);

@@ -9,11 +9,11 @@
 namespace opsched {
 namespace {
 
-// Of ONNX's operators, versions between which what is read here means the same. A newer one may have given an operator
-// an attribute that nobody here looks at.
+// Operator-set versions between which the meaning of everything read here is unchanged. A newer version may give an
+// operator an attribute that this code would ignore.
 constexpr std::int64_t oldest_opset = 7, newest_opset = 28;
 
-// Each costs an operator.
+// Limit on channels that are last: each costs an operator.
 constexpr int most_channels_last = 16;
 
 const OnnxOperators& operators() {
@@ -42,7 +42,7 @@ std::string title(const OnnxNode& node) {
          ")";
 }
 
-/// "Sinh (1 node)"
+/// For example "Sinh (1 node)".
 std::string counted(const std::map<std::string, int>& operators) {
   return joined(operators, [](const auto& entry) {
     return entry.first + " (" + std::to_string(entry.second) + (entry.second == 1 ? " node)" : " nodes)");
@@ -51,7 +51,7 @@ std::string counted(const std::map<std::string, int>& operators) {
 
 }  // namespace
 
-/// Nodes that an output depends on. A model lists its nodes in the order of their dependences.
+/// Marks the nodes that an output depends on. The nodes of a model are in topological order.
 std::vector<char> OnnxReader::needed_nodes() const {
   std::unordered_set<std::string> names;
   for (const OnnxValue& output : model_.outputs) names.insert(output.name);
@@ -65,7 +65,7 @@ std::vector<char> OnnxReader::needed_nodes() const {
   return needed;
 }
 
-/// By node, which values no later node reads.
+/// By node, the values that no later node reads.
 std::vector<std::vector<std::string>> OnnxReader::last_reads(const std::vector<char>& needed) const {
   std::unordered_set<std::string> read_later;
   std::vector<std::vector<std::string>> last(model_.nodes.size());
@@ -76,10 +76,10 @@ std::vector<std::vector<std::string>> OnnxReader::last_reads(const std::vector<c
   return last;
 }
 
-/// Throws Error naming everything that cannot be read, not only the first.
+/// Throws Error with everything that is not supported, not only the first find.
 void OnnxReader::check_operators(const std::vector<char>& needed) const {
   std::map<std::string, int> unknown, attention;
-  std::unordered_set<std::string> constants;  // those that are worked out
+  std::unordered_set<std::string> constants;  // folded constants
   const auto is_constant = [&](const std::string& name) {
     return name.empty() || model_.constants.contains(name) || constants.contains(name);
   };
@@ -122,7 +122,7 @@ Graph OnnxReader::read(const std::string& name) {
     if (needed[i]) read(model_.nodes[i], last_read[i]);
   std::vector<OnnxOutput> outputs;
   for (const OnnxValue& value : model_.outputs) outputs.push_back(output(value));
-  weights_.clear();  // what is folded then frees what it was
+  weights_.clear();  // frees the originals of weights that fusion replaces
   return units_.finish(name, batch_, outputs);
 }
 
@@ -162,7 +162,7 @@ void OnnxReader::add_input(const OnnxValue& input) {
   values_[input.name] = {{units_.all(unit)}, shape, std::move(dims)};
 }
 
-/// Its numbers lie as those of an image of one channel, of whose columns each channel is every so manieth.
+/// The input is stored as an image of one channel: channel k is every c-th column, starting at k.
 void OnnxReader::add_channels_last(const OnnxValue& input) {
   const int h = static_cast<int>(input.dims[1]), w = static_cast<int>(input.dims[2]),
             c = static_cast<int>(input.dims[3]);
@@ -180,7 +180,7 @@ void OnnxReader::add_channels_last(const OnnxValue& input) {
   values_[input.name] = std::move(data);
 }
 
-/// The reverse.
+/// The reverse of add_channels_last().
 OnnxData OnnxReader::as_one_channel(const OnnxData& data) {
   std::vector<Term> terms;
   for (const Value& piece : data.pieces) terms.push_back({piece});
@@ -314,7 +314,7 @@ std::size_t onnx_axis(std::int64_t axis, std::size_t rank, std::size_t last) {
 
 std::shared_ptr<const ConvWeights> OnnxReader::weights(const OnnxTensor& weight, const OnnxTensor* bias,
                                                        int out_channels) {
-  // What was worked out is freed when it has been read, and another constant may then have its address.
+  // A folded constant is freed once it has been read, and another constant may then get its address.
   const bool lasting = !weight.computed && !(bias && bias->computed);
   if (const auto found = weights_.find({&weight, bias}); lasting && found != weights_.end()) return found->second;
   ConvWeights own{weight.floats(files_), std::vector<float>(out_channels, 0.0f)};

@@ -1,4 +1,4 @@
-// Sums, means and largest values over axes, and Softmax.
+// Sums, means and maxima over axes, and Softmax.
 #include <algorithm>
 #include <set>
 
@@ -10,11 +10,11 @@ namespace {
 
 enum class Reduce { sum, mean, max };
 
-/// What a reduction takes together, seen with channels first.
+/// The axes of a reduction, with channels first.
 struct ReducedAxes {
   OnnxData from;
   bool was_last = false;
-  std::set<std::size_t> given, wide;  ///< all; those that are not 1
+  std::set<std::size_t> given, wide;  ///< all axes; those of size other than 1
 
   ReducedAxes(OnnxReader& reader, const OnnxNode& node) : from(reader.value(node, 0)), was_last(from.channels_last) {
     std::vector<std::int64_t> list;
@@ -32,7 +32,7 @@ struct ReducedAxes {
     }
   }
 
-  /// What a normalisation over these axes normalises together; nothing if they are not such.
+  /// The normalisation over these axes; empty if none matches.
   std::optional<Normalize> groups(int batch) const {
     if (wide.empty() || *wide.begin() == 0 || from.dims[0] != batch) return std::nullopt;
     const std::size_t first = *wide.begin(), last = *wide.rbegin();
@@ -47,7 +47,7 @@ struct ReducedAxes {
   }
 };
 
-/// The sum over one channel axis: of slices, or by a convolution if there are many.
+/// Sums over one channel axis: by adding slices, or by a convolution if there are many.
 OnnxData summed(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, std::size_t axis, const OnnxAxis& what,
                 float factor) {
   OnnxData result = cut_axis(from, axis, what, 0, 1);
@@ -90,7 +90,7 @@ OnnxData pooled_whole(OnnxReader& reader, const OnnxNode& node, const OnnxData& 
   return result;
 }
 
-/// The reduction with reduced axes kept as 1. Throws Error if it cannot be computed.
+/// Reduces, and keeps the reduced axes with size 1. Throws Error if it cannot be computed.
 OnnxData reduced_axes(OnnxReader& reader, const OnnxNode& node, const ReducedAxes& axes, Reduce kind) {
   OnnxData result = axes.from;
   result.meaning = nullptr;
@@ -100,7 +100,7 @@ OnnxData reduced_axes(OnnxReader& reader, const OnnxNode& node, const ReducedAxe
   if (pixels != 1 && pixels != axes.from.pixels())
     throw Error("over the axes " + to_string(std::vector<std::int64_t>(axes.given.begin(), axes.given.end())) + " of " +
                 to_string(axes.from.dims) + "; only all pixels, or axes of channels, are supported");
-  // Channels before pixels, so that axes still say what they are.
+  // Channels are reduced before pixels, while the axes still have their meaning.
   for (std::size_t axis : axes.wide) {
     const auto what = channel_axis(result, axis, reader.batch());
     if (!what) continue;
@@ -161,7 +161,7 @@ void global_average_pool(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, unit);
 }
 
-/// Over one axis from version 13 on, over all from one on before.
+/// From version 13 on it is over one axis, before that over all axes from one on.
 void softmax(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData given = reader.computed(node, 0);
   const std::size_t rank = given.dims.size();
@@ -172,7 +172,7 @@ void softmax(OnnxReader& reader, const OnnxNode& node) {
   if (given.channels_last) {
     from = channels_first(given);
     axis = axis == 0 ? 0 : axis == rank - 1 ? 1 : axis + 1;
-    if (!one_axis) axis = rank;  // refused
+    if (!one_axis) axis = rank;  // no such axis: rejected below
   }
   std::optional<OnnxAxis> what = channel_axis(from, axis, reader.batch());
   if (what && !one_axis && what->inner > 1) what = OnnxAxis{what->outer, what->size * what->inner, 1};

@@ -1,4 +1,4 @@
-// Operators that only name what is there or see it otherwise, and constants.
+// Operators that only rename or reshape a value, and constants.
 #include <algorithm>
 #include <numeric>
 
@@ -36,7 +36,7 @@ void flatten(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, std::move(value));
 }
 
-/// The dims that Reshape makes of `from`.
+/// The dims that a Reshape gives to `from`.
 std::vector<std::int64_t> reshaped(const std::vector<std::int64_t>& from, std::vector<std::int64_t> to,
                                    bool allow_zero) {
   if (to.size() > 64) throw Error("no reshape to " + std::to_string(to.size()) + " dimensions");
@@ -73,7 +73,7 @@ void reshape(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, std::move(value));
 }
 
-/// Channels that become the last axis, or the second one again; other axes keep their order.
+/// Moves channels to the last axis, or back to the second one, if `order` does only that. Other axes keep their order.
 bool turned(OnnxData& value, const std::vector<std::int64_t>& order) {
   const auto last = static_cast<std::int64_t>(order.size()) - 1;
   if (last < 2 || order[0] != 0) return false;
@@ -90,8 +90,8 @@ bool turned(OnnxData& value, const std::vector<std::int64_t>& order) {
   return true;
 }
 
-/// Channels in another order, as in a shuffle: seen as several axes that together are the channels, these change
-/// places. Other axes must stay.
+/// Reorders channels, as in a channel shuffle: channels are viewed as several axes, which change places. Other axes
+/// must stay.
 void transpose(OnnxReader& reader, const OnnxNode& node) {
   OnnxData value = reader.computed(node, 0);
   value.meaning = nullptr;
@@ -111,7 +111,7 @@ void transpose(OnnxReader& reader, const OnnxNode& node) {
   if (value.channels_last) reader.data(node, 0);
   std::vector<std::int64_t> dims;
   for (std::int64_t axis : order) dims.push_back(value.dims[axis]);
-  std::size_t first = 0, last = rank;  // axes [first, last) change places; those of size 1 may be anywhere
+  std::size_t first = 0, last = rank;  // axes [first, last) change places; axes of size 1 may be anywhere
   while (first < last && order[first] == static_cast<std::int64_t>(first)) ++first;
   while (last > first && order[last - 1] == static_cast<std::int64_t>(last - 1)) --last;
   if (first < last) {
@@ -124,7 +124,7 @@ void transpose(OnnxReader& reader, const OnnxNode& node) {
     std::vector<Value> channel;
     for (const Value& piece : value.pieces)
       for (int c = piece.begin; c < piece.end; ++c) channel.push_back({piece.op, c, c + 1});
-    // Strides of the axes, in channels; later axes count whole channels.
+    // Strides of the axes, in channels; the axes after `last` count whole channels.
     std::vector<std::int64_t> stride(rank, 0);
     std::int64_t step = inner / plane;
     for (std::size_t d = last; d-- > 1;) stride[d] = step, step *= value.dims[d];
@@ -152,7 +152,7 @@ void transpose(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, std::move(value));
 }
 
-/// Axes of Squeeze and Unsqueeze: an attribute before version 13.
+/// Axes of Squeeze and Unsqueeze; an attribute before version 13.
 std::vector<std::int64_t> axes_of(OnnxReader& reader, const OnnxNode& node) {
   const auto* given = node.integers("axes");
   return given ? *given : node.has_input(1) ? reader.integers(node, 1) : std::vector<std::int64_t>{};

@@ -1,4 +1,5 @@
-// Operators that cut values apart and join them: channels for free, rows and columns as windows of one pixel.
+// Operators that cut values apart and join them. Cutting channels costs nothing; rows and columns are cut by windows of
+// one pixel.
 #include <algorithm>
 #include <map>
 
@@ -17,7 +18,7 @@ OnnxAxis needed_channels(OnnxReader& reader, const OnnxData& from, std::size_t a
   return *what;
 }
 
-/// Parts of these sizes along an axis.
+/// Cuts a value along an axis into parts of these sizes.
 std::vector<OnnxData> parts_of(const OnnxData& from, std::size_t axis, const OnnxAxis& what,
                                const std::vector<std::int64_t>& sizes) {
   std::vector<OnnxData> parts;
@@ -31,7 +32,7 @@ std::vector<OnnxData> parts_of(const OnnxData& from, std::size_t axis, const Onn
   return parts;
 }
 
-/// Parts of one size; the last one may be smaller.
+/// Sizes of equal parts; the last one may be smaller.
 std::vector<std::int64_t> equal_parts(std::int64_t all, std::int64_t each) {
   if (each < 1) throw Error("parts of " + std::to_string(each) + " channels");
   std::vector<std::int64_t> sizes;
@@ -54,7 +55,7 @@ void split(OnnxReader& reader, const OnnxNode& node) {
     if (!node.outputs[i].empty()) reader.define(node, std::move(parts[i]), i);
 }
 
-/// The same as a list, of which SequenceAt takes one.
+/// As split(), but as a list from which SequenceAt takes a part.
 void split_to_sequence(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.data(node, 0);
   const std::size_t axis = onnx_axis(node.integer("axis", 0), from.dims.size(), from.dims.size() - 1);
@@ -76,7 +77,7 @@ void sequence_at(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, OnnxData(parts[onnx_axis(place, parts.size(), parts.size() - 1)]));
 }
 
-/// Rows and columns of an image at a regular step.
+/// Takes rows and columns of an image at a regular step.
 OnnxData cut_pixels(OnnxReader& reader, const OnnxNode& node, const OnnxData& from,
                     const std::array<OnnxCut, 2>& cuts) {
   std::array<int, 2> before{}, more{}, stride{};
@@ -108,7 +109,7 @@ void slice(OnnxReader& reader, const OnnxNode& node) {
     }
     if (axis < 2 || value.dims.size() != 4 || value.dims[1] != value.shape.c || value.dims[2] != value.shape.h ||
         value.dims[3] != value.shape.w) {
-      needed_channels(reader, value, axis);  // says why not
+      needed_channels(reader, value, axis);  // throws an Error if these are not channels
       throw Error("leaves nothing of axis " + std::to_string(axis));
     }
     pixels[axis - 2] = cut;
@@ -117,11 +118,11 @@ void slice(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, cuts_pixels ? cut_pixels(reader, node, value, pixels) : std::move(value));
 }
 
-/// Places along channels, by constant numbers.
+/// Takes places along channels; the indices must be constant.
 void gather(OnnxReader& reader, const OnnxNode& node) {
   OnnxData from = reader.data(node, 0);
   std::size_t axis = onnx_axis(node.integer("axis", 0), from.dims.size(), from.dims.size() - 1);
-  const bool batchless = reader.batch() == 1 && from.dims[0] != 1;  // an image on its own
+  const bool batchless = reader.batch() == 1 && from.dims[0] != 1;  // an image without a batch axis
   if (batchless) {
     from.dims.insert(from.dims.begin(), 1);
     ++axis;
@@ -144,7 +145,7 @@ void gather(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, std::move(result));
 }
 
-/// Joins pixels, if these are [batch, channels, pixels] of several images; false if not.
+/// Joins the pixels of several images, if all are [batch, channels, pixels]; otherwise returns false.
 bool concat_pixels(OnnxReader& reader, const OnnxNode& node) {
   std::vector<OnnxData> parts;
   std::int64_t width = 0;
@@ -196,7 +197,8 @@ void concat(OnnxReader& reader, const OnnxNode& node) {
   reader.define(node, reader.add_unit(node, std::move(terms)), std::move(dims));
 }
 
-/// Blocks of pixels become channels: an image for each place in a block, side by side, or channel by channel.
+/// Turns blocks of pixels into channels: one image per place in a block. DCR keeps each image's channels together; CRD
+/// interleaves them.
 void space_to_depth(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.image(node, 0);
   const std::int64_t block = node.integer("blocksize", 0);
@@ -222,7 +224,7 @@ void space_to_depth(OnnxReader& reader, const OnnxNode& node) {
 
 std::map<std::size_t, OnnxCut> onnx_cuts(OnnxReader& reader, const OnnxNode& node,
                                          const std::vector<std::int64_t>& dims) {
-  const auto list = [&](std::size_t i, const char* name) {  // attributes before version 10
+  const auto list = [&](std::size_t i, const char* name) {  // an attribute before version 10
     const auto* given = node.integers(name);
     return given ? *given : node.has_input(i) ? reader.integers(node, i) : std::vector<std::int64_t>{};
   };
@@ -239,7 +241,7 @@ std::map<std::size_t, OnnxCut> onnx_cuts(OnnxReader& reader, const OnnxNode& nod
     const std::int64_t size = dims[axis], step = steps[i];
     if (step == 0) throw Error("a step of 0");
     const auto inside = [&](std::int64_t at) {
-      if (at < 0) at = at < -size ? -1 : at + size;  // far below is before the first one
+      if (at < 0) at = at < -size ? -1 : at + size;  // anything further below counts as just before the first
       return step > 0 ? std::clamp(at, std::int64_t{0}, size) : std::clamp(at, std::int64_t{-1}, size - 1);
     };
     cuts.insert_or_assign(axis, OnnxCut{inside(starts[i]), inside(ends[i]), step});

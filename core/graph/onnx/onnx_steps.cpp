@@ -10,7 +10,7 @@ namespace {
 
 using Kind = OnnxMeaning::Kind;
 
-/// What an input means, if it means that.
+/// The recorded meaning of an input, if it is of this kind.
 const OnnxMeaning* meaning(const OnnxReader& reader, const OnnxNode& node, std::size_t i, Kind kind) {
   const OnnxData* const value = reader.found(node, i);
   return value && value->meaning && value->meaning->kind == kind ? value->meaning.get() : nullptr;
@@ -18,7 +18,7 @@ const OnnxMeaning* meaning(const OnnxReader& reader, const OnnxNode& node, std::
 
 bool is(double value, double wanted) { return std::abs(value - wanted) <= 1e-5 * std::abs(wanted); }
 
-/// The node gives another step of the same.
+/// Records the node's result as the next step, of this kind.
 bool step(OnnxReader& reader, const OnnxNode& node, std::size_t input, OnnxMeaning what, Kind kind) {
   what.kind = kind;
   reader.define_step(node, std::move(what), reader.value(node, input));
@@ -53,7 +53,7 @@ bool gelu(OnnxReader& reader, const OnnxNode& node, const OnnxData& of, double f
   return true;
 }
 
-/// A value times what became of erf of it.
+/// If `value` is multiplied by what its own erf became, it is a GELU.
 bool gelu_of(OnnxReader& reader, const OnnxNode& node, std::size_t value, const OnnxMeaning& one_more) {
   const OnnxData* const of = reader.found(node, value);
   if (!of) return false;

@@ -9,7 +9,7 @@
 namespace opsched {
 namespace {
 
-/// Does this term list hand on one whole unit? Its index, or -1.
+/// Index of the unit if these terms are exactly its whole output; otherwise -1.
 int whole_unit(const std::vector<Term>& terms, const std::vector<OnnxUnit>& units) {
   if (terms.size() != 1 || terms[0].size() != 1) return -1;
   const Value& value = terms[0][0];
@@ -103,7 +103,8 @@ void OnnxUnits::append_affine(int unit, std::vector<float> factor, std::vector<f
   units_[unit].is_affine = true;
 }
 
-/// Scales and shifts the convolution that a unit ends in; one that ends in a normalisation does so itself from now on.
+/// Fuses a scale and shift into the convolution that a unit ends in; a unit that ends in a normalisation gets them as a
+/// layer of its own.
 bool OnnxUnits::fuse_affine(OnnxUnit& into, const OnnxUnit& affine) {
   const ConvWeights& by = *affine.weights.at(0);
   const int open = into.open_conv();
@@ -129,7 +130,7 @@ bool OnnxUnits::fuse_affine(OnnxUnit& into, const OnnxUnit& affine) {
   return true;
 }
 
-/// Fuses `unit`'s layer into its producer, which has no other reader, if possible.
+/// If possible, fuses `unit`'s layer into its producer, which has no other reader.
 bool OnnxUnits::fuse_into(int producer, OnnxUnit& unit) {
   OnnxUnit& into = units_[producer];
   if (into.is_input() || unit.layers.size() != 1 || unit.is_product()) return false;
@@ -145,7 +146,7 @@ bool OnnxUnits::fuse_into(int producer, OnnxUnit& unit) {
   return true;
 }
 
-/// A normalisation's factors and biases are fused into its only reader, a convolution without padding.
+/// Fuses a normalisation's factors and biases into its only reader, a convolution without padding.
 void OnnxUnits::fold_affine(OnnxUnit& from, OnnxUnit& unit) {
   auto* conv = unit.layers.empty() || unit.is_product() ? nullptr : std::get_if<Conv2d>(&unit.layers.front());
   const std::size_t last = from.layers.size() - 1;
@@ -174,11 +175,11 @@ void OnnxUnits::fold_affine(OnnxUnit& from, OnnxUnit& unit) {
   from.weights.erase(static_cast<int>(last));
 }
 
-/// Do two consecutive windows read the same as one with the sum of their paddings? Not if the second would pad what
-/// the first has cropped.
+/// Are two consecutive windows equivalent to one with the sum of their paddings? Not if the second would pad what the
+/// first has cropped.
 bool paddings_add_up(int first, int second) { return first >= 0 || second <= 0; }
 
-/// What a unit before a window would pad, cut off or leave out, the window does by itself.
+/// Lets a window do what a unit in front of it would only pad, crop or skip.
 void OnnxUnits::fuse_padding(OnnxUnit& unit) {
   const int producer = whole_unit(unit.terms, units_);
   if (unit.layers.empty() || unit.is_product() || producer < 0 || !units_[producer].is_padding) return;
@@ -217,10 +218,10 @@ void OnnxUnits::fuse_padding(OnnxUnit& unit) {
   }
   if (!fused) return;
   unit.terms = units_[producer].terms;
-  unit.is_affine = false;  // it has an image of another size
+  unit.is_affine = false;  // the input image has another size
 }
 
-/// A factor that was repeated to the size of a product's image is repeated by the product.
+/// If a factor was repeated to the size of a product's image, lets the product repeat it.
 void OnnxUnits::fuse_repeats(OnnxUnit& unit) {
   if (!unit.is_product()) return;
   for (Term& term : unit.terms) {
@@ -238,7 +239,7 @@ void OnnxUnits::fuse_repeats(OnnxUnit& unit) {
   }
 }
 
-/// x sigmoid(x) and x hard_sigmoid(x) are activations of x.
+/// Turns x sigmoid(x) and x hard_sigmoid(x) into activations of x.
 void OnnxUnits::fuse_gate(OnnxUnit& unit) {
   if (!unit.is_product() || !unit.layers.empty() || unit.terms.size() != 2) return;
   for (const int g : {0, 1}) {
@@ -256,7 +257,7 @@ void OnnxUnits::fuse_gate(OnnxUnit& unit) {
   }
 }
 
-/// Readers are counted once all units are there, so that no alias of a value hides one.
+/// Readers are counted after all units are known, so that no alias of a value hides a reader.
 std::vector<OnnxOutput> OnnxUnits::fuse(std::vector<OnnxOutput> outputs) {
   std::vector<int> readers(units_.size(), 0), instead(units_.size());
   const auto count = [&](const std::vector<Term>& terms) {
@@ -287,8 +288,8 @@ std::vector<OnnxOutput> OnnxUnits::fuse(std::vector<OnnxOutput> outputs) {
   return outputs;
 }
 
-/// A unit that scales and shifts channels and is read only by pointwise convolutions becomes the first layer of each.
-/// They can apply it as they read, without a separate pass over the image.
+/// A unit that scales and shifts channels and is read only by pointwise convolutions becomes the first layer of each:
+/// they apply it as they read, without a separate pass over the image.
 void OnnxUnits::fuse_into_readers() {
   std::vector<std::vector<int>> readers(units_.size());
   for (int u = 0; u < size(); ++u)
@@ -316,7 +317,7 @@ void OnnxUnits::fuse_into_readers() {
   }
 }
 
-/// The outputs of a Graph are the operators without readers, in order. If the model's outputs differ, each gets an
+/// A Graph's outputs are the operators without readers, in order. If the model's outputs differ, each gets an
 /// additional operator.
 void OnnxUnits::add_outputs(const std::vector<OnnxOutput>& outputs) {
   std::vector<char> read(units_.size(), 0);

@@ -24,14 +24,14 @@ std::vector<std::int64_t> integers(const OnnxNode& node, const char* name, std::
 
 /// One axis of a window: padding at both ends, and the resulting size according to ONNX.
 struct Axis {
-  std::int64_t size, kernel, stride, begin = 0, end = 0;  ///< `kernel`: from its first tap to its last
+  std::int64_t size, kernel, stride, begin = 0, end = 0;  ///< `kernel`: dilated extent
   bool ceil = false;
 
   std::int64_t output() const {
     const std::int64_t room = size + begin + end - kernel;
     if (room < 0) throw Error("the kernel is larger than the padded input");
     const std::int64_t floor = room / stride + 1;
-    // A last window that would begin in the padding at the end is left out.
+    // A last window that would begin in the end padding does not count.
     return ceil && room % stride != 0 && floor * stride < size + begin ? floor + 1 : floor;
   }
 };
@@ -64,8 +64,8 @@ std::array<Axis, 2> axes_of(const OnnxNode& node, const std::vector<std::int64_t
   return axes;
 }
 
-/// Windows start according to the padding at the beginning, and padding reads as nothing at both ends, so only the
-/// number of outputs matters. Tries to reach it with equal padding at both ends, which all back ends support.
+/// The padding at the beginning decides where windows start, and padding contributes nothing at both ends, so otherwise
+/// only the number of outputs matters. Tries to reach it with equal padding at both ends, which all back ends support.
 OnnxWindow window_of(const OnnxNode& node, const std::vector<std::int64_t>& kernel, const std::array<Axis, 2>& axes,
                      bool may_ceil) {
   const auto dilation = integers(node, "dilations", {1, 1}, 1);
@@ -121,7 +121,7 @@ OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padd
   if (kernel[0] < 1) throw Error("kernel_shape is missing");
   if (count_padding && node.integer("ceil_mode", 0) != 0)
     throw Error("an average that counts its padding (count_include_pad) cannot round its size up (ceil_mode)");
-  // How much of a window that hangs over the end would count is told differently by everyone.
+  // Implementations disagree on how much of a window beyond the end would count.
   return window_of(node, kernel, axes_of(node, kernel, in), !count_padding);
 }
 

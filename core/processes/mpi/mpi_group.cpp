@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kBeat{250};
 constexpr std::size_t kPiece = std::size_t{1} << 30;  // MPI counts in int
-constexpr int kSignOfLife = 0;                        // tag, in a communicator of its own
+constexpr int kSignOfLife = 0;                        // tag, in a separate communicator
 
 void mpi_check(int status, const char* call) {
   if (status == MPI_SUCCESS) return;
@@ -30,7 +30,7 @@ void mpi_check(int status, const char* call) {
 }
 #define OPSCHED_MPI(call) mpi_check(call, #call)
 
-/// A copy of MPI_COMM_WORLD, whose messages meet no others.
+/// A copy of MPI_COMM_WORLD with separate messages.
 class Communicator {
  public:
   Communicator() {
@@ -46,7 +46,7 @@ class Communicator {
   MPI_Comm comm_ = MPI_COMM_NULL;
 };
 
-/// MPI from its start to its end.
+/// Initialises and finalises MPI.
 class MpiLibrary {
  public:
   MpiLibrary() {
@@ -60,7 +60,7 @@ class MpiLibrary {
   MpiLibrary& operator=(const MpiLibrary&) = delete;
 };
 
-/// Tells all others four times a second that this process lives, and knows when each of them last did.
+/// Sends a heartbeat to all other processes four times a second, and records when each was last heard.
 class SignsOfLife {
  public:
   SignsOfLife(int rank, int size, std::chrono::milliseconds silence)
@@ -91,12 +91,12 @@ class SignsOfLife {
                     ": its process has died or stopped, or its host cannot be reached");
   }
 
-  /// Empty for a heartbeat; otherwise why this process fails.
+  /// Sends a heartbeat if `why` is empty; otherwise tells the others why this process fails.
   void say(const std::string& why) {
     for (int to = 0; to < static_cast<int>(heard_.size()); ++to) {
       if (to == rank_) continue;
       const std::lock_guard lock(lock_);
-      if (pending_.size() > kMostPending && why.empty()) continue;  // it does not listen
+      if (pending_.size() > kMostPending && why.empty()) continue;  // the receiver is not reading
       Pending& message = *pending_.emplace_back(std::make_unique<Pending>());
       message.text = why;
       MPI_Isend(message.text.data(), static_cast<int>(message.text.size()), MPI_CHAR, to, kSignOfLife, comm_.get(),
@@ -137,7 +137,7 @@ class SignsOfLife {
   std::chrono::milliseconds silence_;
   std::mutex lock_;
   std::vector<Clock::time_point> heard_;  ///< by rank
-  std::string failure_;                   ///< of the first that failed
+  std::string failure_;                   ///< reason of the first process that failed
   std::vector<std::unique_ptr<Pending>> pending_;
   std::jthread thread_;
 };
@@ -194,9 +194,9 @@ class MpiGroup final : public ProcessGroup {
   void fail(const std::string& why) override { life_->say(why); }
 
   void end_all(int code) override {
-    // Process 0 knows why all must end: it prints the reason and ends the others.
+    // Process 0 knows the reason: it prints it and ends the others.
     if (!leads()) std::this_thread::sleep_for(part_of_silence(3, std::chrono::seconds(2)));
-    // MPI_Abort waits until other hosts have received it, forever if they cannot be reached.
+    // MPI_Abort waits until the other hosts have received it, and forever if they cannot be reached.
     std::thread([code, limit = part_of_silence(6, std::chrono::seconds(1))] {
       std::this_thread::sleep_for(limit);
       std::_Exit(code);
@@ -214,12 +214,12 @@ class MpiGroup final : public ProcessGroup {
     try {
       return wait_watchfully(request);
     } catch (...) {
-      MPI_Cancel(&request);  // the caller gives up its memory
+      MPI_Cancel(&request);  // the caller will free the buffer
       throw;
     }
   }
 
-  /// Not MPI_Wait: it would wait for a process that has died, and take a processor while it waits.
+  /// Replaces MPI_Wait, which would wait for a dead process, and would keep a processor busy.
   MPI_Status wait_watchfully(MPI_Request& request) {
     constexpr auto kBusy = std::chrono::microseconds(200);
     constexpr auto kShort = std::chrono::microseconds(50), kLong = std::chrono::microseconds(1000);

@@ -16,11 +16,10 @@ constexpr int kResults = 4;  // per thread: neighbouring pixels of one channel i
 
 struct Params {
   ConvGeometry g;
-  int group_c, group_k;  // input and output channels of a group
-  int pixels;            // output pixels of all images
-  native::FastDiv channels, parts,
-      area;                        // output channels (NHWC), parts of kResults channels (NCHW), pixels of one image
-  native::FastDiv columns, group;  // output columns; group_k (NHWC) or parts of a group (NCHW)
+  int group_c, group_k;                   // input and output channels of a group
+  int pixels;                             // output pixels of all images
+  native::FastDiv channels, parts, area;  // NHWC: output channels; NCHW: parts of kResults channels; pixels per image
+  native::FastDiv columns, group;         // output columns; group_k (NHWC) or parts of a group (NCHW)
   std::uint32_t total;
   const float* bias;
 };

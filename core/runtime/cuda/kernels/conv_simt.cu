@@ -19,11 +19,10 @@
 namespace opsched {
 namespace {
 
-constexpr int kDepth = 16;   // summands per tile step: input channels of one tap or, if flat, of several taps
-constexpr int kStages = 3;   // tile steps in flight
-constexpr int kRowPad = 64;  // of weights
-constexpr int kMostRows =
-    128;  // rows per tile at most; packed weights end with as many extra rows, which may be read but are not used
+constexpr int kDepth = 16;      // summands per tile step: input channels of one tap or, if flat, of several taps
+constexpr int kStages = 3;      // tile steps in flight
+constexpr int kRowPad = 64;     // of weights
+constexpr int kMostRows = 128;  // rows per tile at most; weights have as many extra rows, read but not used
 
 /// How the kernel reads its input. With few channels, the sum runs over taps and channels together (flat), because a
 /// step per tap would mostly be padding. Affine: the factors and biases of a step's channels follow its tiles.

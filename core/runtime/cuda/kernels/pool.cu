@@ -72,8 +72,7 @@ __device__ __forceinline__ void finish(const PoolArgs& args, const Place& at, in
                                        T* out, std::int64_t out_stride) {
   const Window& g = args.window;
   if constexpr (kMax) {
-    if (args.pre == Activation::relu)
-      for_all(result, [](float v) { return larger(v, 0.f); });  // ReLU does not change which input is largest
+    if (args.pre == Activation::relu) for_all(result, [](float v) { return larger(v, 0.f); });  // keeps the order
   } else {
     const int top = y * g.sh - g.ph, left = static_cast<int>(at.x) * g.sw - g.pw;
     const int real = Reach(top, g.kh, dh, g.h).count(dh) * Reach(left, g.kw, dw, g.w).count(dw);

@@ -185,8 +185,7 @@ std::vector<Found> median_launch(std::vector<Found> records) {
 struct ReplayTracer::Impl {
   Collector collector;
   CUpti_SubscriberHandle subscriber{};
-  std::unordered_map<std::uint64_t, std::uint64_t>
-      original_of;  ///< instantiation clones nodes: original id by clone's id
+  std::unordered_map<std::uint64_t, std::uint64_t> original_of;  ///< instantiating clones nodes: original by clone
 
   static void CUPTIAPI callback(void* user, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void* data) {
     if (domain != CUPTI_CB_DOMAIN_RESOURCE || id != CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED) return;
