@@ -16,12 +16,12 @@
 namespace opsched {
 namespace {
 
-/// Lines of a text, split into words; blank ones are skipped.
+/// Reads a text line by line, split into words; skips blank lines.
 class Lines {
  public:
   Lines(std::string_view text, std::string where) : text_(text), where_(std::move(where)) {}
 
-  /// Words of the next line, which should hold `what`; exactly `count` of them.
+  /// The words of the next line, which must be exactly `count` and hold `what`.
   const std::vector<std::string_view>& next(std::size_t count, const std::string& what) {
     if (!advance())
       throw Error(where_ + ":" + std::to_string(line_ + 1) + ": the file ends where " + what + " should come");
@@ -78,7 +78,7 @@ class Lines {
   int line_ = 0;
 };
 
-/// Throws Error at the last line of a cycle, if there is one. `line_of`: of every edge.
+/// Throws Error at the last line of a cycle, if there is one. `line_of`: by edge.
 void check_acyclic(const WeightedDag& dag, const std::vector<int>& line_of, const Lines& lines) {
   const int n = dag.size();
   std::vector<std::vector<int>> succs(n);
@@ -88,7 +88,7 @@ void check_acyclic(const WeightedDag& dag, const std::vector<int>& line_of, cons
   const auto first_left = std::ranges::find(left, true);
   if (first_left == left.end()) return;
 
-  // Every vertex left has an edge from another one left: walk back until one comes again.
+  // Every remaining vertex has an edge from another one: walk back until a vertex repeats.
   std::vector<int> entering(n, -1), seen(n, -1), walk;
   for (int e = 0; e < static_cast<int>(dag.edges.size()); ++e)
     if (left[dag.edges[e].from]) entering[dag.edges[e].to] = e;

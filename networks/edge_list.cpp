@@ -12,7 +12,7 @@ namespace {
 
 constexpr int max_nodes = 100'000, max_edges = 1'000'000;
 
-/// Throws Error where there is no such file, or one that is too large for an edge list.
+/// Reads the file. Throws Error if there is none or it is too large for an edge list.
 std::string text_of(const std::string& path) {
   try {
     return read_file(path, std::int64_t{64} << 20);
@@ -21,11 +21,11 @@ std::string text_of(const std::string& path) {
   }
 }
 
-/// Lines of a file, with what it takes to complain about them.
+/// Reads a file line by line and reports errors with their line.
 class EdgeListLines {
  public:
   explicit EdgeListLines(const std::string& path) : path_(path), in_(text_of(path)) {}
-  /// The next line that is not blank; false at the end.
+  /// Goes to the next non-blank line; false at the end.
   bool next() {
     while (std::getline(in_, text_)) {
       ++number_;
@@ -33,7 +33,7 @@ class EdgeListLines {
     }
     return false;
   }
-  /// The `count` integers of the line.
+  /// The line's `count` integers.
   std::vector<int> integers(std::size_t count, const std::string& what) const {
     std::vector<int> values;
     const char *at = text_.data(), *end = at + text_.size();

@@ -1,5 +1,5 @@
-// Inception V3 (Szegedy et al., CVPR 2016), as IOS schedules it: 13 blocks, 119 operators, batch
-// normalisation folded into the convolutions, global average pooling at the end, no classifier.
+// Inception V3 (Szegedy et al., CVPR 2016), as IOS schedules it: 13 blocks, 119 operators, batch normalisation folded
+// into the convolutions, global average pooling at the end, no classifier.
 #include "networks/network.hpp"
 #include "networks/network_builder.hpp"
 

@@ -1,10 +1,10 @@
-// NasNet-A Large, 6 @ 4032 (Zoph et al., CVPR 2018), as IOS schedules it: one block of 374 operators
-// in 25 parts, a part a cell. Batch normalisation is folded; no classifier.
+// NasNet-A Large, 6 @ 4032 (Zoph et al., CVPR 2018), as IOS schedules it: one block of 374 operators in 25 parts, one
+// per cell. Batch normalisation is folded; there is no classifier.
 //
-// IOS's network is a little smaller than the published one: normal cells leave their left input out
-// of the join, the second stem cell adds the halves of its right input instead of joining them, and a
-// first cell's first combination reads the right input twice. tests/libraries/check_definitions.py puts
-// that back and compares with timm's.
+// IOS's network is a little smaller than the published one. Normal cells leave their left input out of the join. The
+// second stem cell adds the halves of its right input instead of joining them. The first combination of each first cell
+// reads the right input twice. tests/libraries/check_definitions.py undoes these changes and compares with timm's
+// network.
 #include "networks/network.hpp"
 #include "networks/network_builder.hpp"
 
@@ -20,7 +20,7 @@ OpId relu_conv(NetworkBuilder& b, const std::string& name, OpId x, int channels,
   return b.add(name, {b.sum({x})}, {Activate{}, Conv2d{.out_channels = channels, .stride = square(stride)}});
 }
 
-/// A separable branch: twice relu + depthwise + pointwise, the stride in the first.
+/// A separable branch: relu + depthwise + pointwise, twice. The first has the stride.
 OpId separable(NetworkBuilder& b, const std::string& name, OpId x, int channels, int kernel, int stride,
                bool widen = false) {
   const auto unit = [&](const std::string& suffix, OpId from, int out, int step) {
@@ -41,8 +41,7 @@ OpId avg(NetworkBuilder& b, const std::string& name, OpId x, int stride) {
 }
 OpId max(NetworkBuilder& b, const std::string& name, OpId x) { return b.pool(name, x, max_pool(3, 2, 1)); }
 
-/// The five combinations of a cell that halves the image. `left` feeds the pools and the first
-/// 5x5, `right` the others.
+/// The five combinations of a reduction cell. `left` feeds the pools and the first 5x5; `right` feeds the others.
 OpId reduce(NetworkBuilder& b, OpId left, OpId right, int channels, bool widen) {
   const OpId c0l = separable(b, "comb0_left", left, channels, 5, 2);
   const OpId c0r = separable(b, "comb0_right", right, channels, 7, 2, widen);
@@ -63,7 +62,7 @@ OpId stem_cell_0(NetworkBuilder& b, OpId x, int channels) {
   return reduce(b, relu_conv(b, "left", x, channels), x, channels, true);
 }
 
-/// The halves of a path that halves the image: two 1x1 convolutions with stride 2.
+/// The two halves of a path that halves the image: 1x1 convolutions with stride 2.
 std::array<OpId, 2> halve(NetworkBuilder& b, const std::string& name, OpId x, int channels) {
   return {relu_conv(b, name + "_1", x, channels / 2, 2), relu_conv(b, name + "_2", x, channels / 2, 2)};
 }
@@ -125,7 +124,7 @@ Graph make_nasnet(const NetworkOptions& options) {
   const OpId stem = b.conv("conv", input, {.out_channels = stem_filters, .kernel = {3, 3}, .stride = {2, 2}});
   OpId before = stem_cell_0(b, stem, filters / 4);
   OpId x = stem_cell_1(b, before, stem, filters / 2);
-  // A cell reads the two before it; a first cell reads what the reduction cell read.
+  // A cell reads the two before it; the first cell of a group reads what the reduction cell read.
   for (int group = 0; group < 3; ++group) {
     const int channels = filters << group;
     const std::string g = std::to_string(group + 1);

@@ -19,7 +19,7 @@ class Random {
   double uniform(double low, double high) {
     return low + (high - low) * static_cast<double>(engine_() >> 11) * 0x1p-53;
   }
-  /// In [low, high].
+  /// A uniform integer in [low, high].
   int integer(int low, int high) {
     return low + static_cast<int>(engine_() % static_cast<std::uint64_t>(high - low + 1));
   }
@@ -59,7 +59,8 @@ std::vector<std::vector<int>> draw_layers(const RandomDagOptions& o, Random& ran
   return layers;
 }
 
-/// Pairs that the generator may connect: source in a middle layer (or consecutive layers), later destination.
+/// Number of pairs that the generator may connect: the source is in a middle layer (or the layers are consecutive), the
+/// destination in a later layer.
 std::int64_t capacity(const std::vector<std::vector<int>>& layers) {
   std::int64_t pairs = static_cast<std::int64_t>(layers[1].size()), later = 0;
   for (std::size_t l = layers.size() - 1; l >= 1; --l) {

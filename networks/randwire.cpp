@@ -1,5 +1,5 @@
-// RandWire (Xie et al., ICCV 2019), regular regime, as IOS schedules it: 6 blocks, 120 operators.
-// The four random stages are drawn from the seed or read from edge lists; randwire-paper has those of IOS's paper.
+// RandWire (Xie et al., ICCV 2019), regular regime, as IOS schedules it: 6 blocks, 120 operators. The four random
+// stages are drawn from the seed or read from edge lists; randwire-paper has those of IOS's paper.
 #include <algorithm>
 #include <filesystem>
 
@@ -68,7 +68,7 @@ OpId stage(NetworkBuilder& b, const std::string& name, OpId x, const Wiring& wir
   return out;
 }
 
-/// `wirings`: of the stages, in order.
+/// `wirings`: one per stage, in order.
 Graph make_randwire(const std::string& name, const NetworkOptions& options, const std::vector<Wiring>& wirings) {
   Graph graph(name, options.batch);
   NetworkBuilder b(graph);

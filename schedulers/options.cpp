@@ -9,13 +9,13 @@
 namespace opsched {
 namespace {
 
-/// The whole text as a number; false if it is none, is outside [min, max], or could be taken for an octal one ("03").
+/// Parses the whole text as a number; false if it is not one, is outside [min, max], or could be read as octal ("03").
 template <class Number>
 bool parse(const std::string& text, Number min, Number max, Number& value) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9') return false;
-  return error == std::errc() && stop == end && value >= min && value <= max;  // false for a NaN, too
+  return error == std::errc() && stop == end && value >= min && value <= max;  // also false for NaN
 }
 
 template <class Number>

@@ -1,5 +1,5 @@
-// Extends a stage by the ready operator with the largest gain, as long as sharing the stage is better than running it
-// alone afterwards, according to the cost model.
+// Extends a stage by the ready operator with the largest gain, as long as the cost model says that running it in the
+// stage is faster than running it alone afterwards.
 #include <algorithm>
 
 #include "core/cost/bounds.hpp"

@@ -1,5 +1,5 @@
-// No barriers: every operator starts as soon as its inputs and its stream allow. Opara's allocation
-// of streams by default.
+// No barriers: every operator starts as soon as its inputs and its stream allow. Streams are allocated as in Opara by
+// default.
 #include <algorithm>
 
 #include "schedulers/dataflow/launch_order.hpp"

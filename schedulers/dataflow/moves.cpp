@@ -11,7 +11,7 @@ class Mover {
   Mover(const Graph& graph, const DataflowPlan& start, const MoveOptions& options)
       : edges_(edges_of(graph, start)), most_streams_(options.most_streams), random_(options.seed) {}
 
-  /// Changes the plan; false if this change would be none.
+  /// Changes the plan; false if the chosen change has no effect.
   bool move(DataflowPlan& plan) {
     switch (below(5)) {
       case 0:
@@ -49,7 +49,7 @@ class Mover {
   bool change_place(DataflowPlan& plan) {
     const int from = below(plan.order.size());
     const int unit = plan.order[from];
-    // As far as what it reads and what reads it allow.
+    // The places that the unit's predecessors and successors allow.
     int first = from, last = from;
     const auto among = [](const std::vector<int>& units, int u) { return std::ranges::binary_search(units, u); };
     while (first > 0 && !among(edges_.preds[unit], plan.order[first - 1])) --first;

@@ -64,7 +64,7 @@ UnitEdges edges_of(const Graph& graph, const DataflowPlan& plan) {
 }
 
 Schedule schedule_of(const Graph& graph, const DataflowPlan& plan) {
-  std::vector<int> number;  // of a stream of the plan
+  std::vector<int> number;  // stream of the schedule, by stream of the plan
   int used = 0;
   if (std::ranges::any_of(plan.units, is_merge)) number = {used++};
   Schedule schedule;

@@ -7,7 +7,7 @@
 namespace opsched {
 namespace {
 
-/// The smaller the number of an operator, the higher its class.
+/// Priority classes: the smaller the number of an operator, the higher its class.
 std::vector<int> classes(const Graph& graph, const std::vector<double>& number) {
   const auto units = graph.units();
   std::vector<OpId> order(units.begin(), units.end());

@@ -95,7 +95,7 @@ class DataflowSearch {
     return relaunched(graph_, plan, by_unit(plan, remaining_));  // the simulator does not model launch order
   }
 
-  /// Plans by simulated latency, best first.
+  /// Collects plans and sorts them by simulated latency, best first.
   void propose() {
     remaining_ = launch_keys(costs_).front().key;
     for (DataflowSeed& seed : dataflow_seeds(costs_, settings_.streams)) {
@@ -109,7 +109,7 @@ class DataflowSearch {
     const auto by_ms = [](const Proposal& c) { return c.ms; };
     std::ranges::stable_sort(proposals_, {}, by_ms);
     if (best_.empty()) offer(schedule_of(graph_, proposals_.front().plan));
-    // The best of each family starts a local search before the second of any.
+    // A local search starts from the best plan of every family before any starts from a second one.
     const std::vector<std::size_t> starts = mixed(kClimbs);
     const int tries = settings_.tries * static_cast<int>(graph_.units().size()) / kClimbs;
     std::vector<Proposal> found;
@@ -122,7 +122,7 @@ class DataflowSearch {
     std::ranges::stable_sort(proposals_, {}, by_ms);
   }
 
-  /// The stages of IOS without barriers, if they need no more streams than allowed.
+  /// Adds the stages of IOS without barriers, if they need no more streams than allowed.
   void add_stages() {
     Schedule stages;
     try {
@@ -139,9 +139,9 @@ class DataflowSearch {
     proposals_.push_back({"ios", std::move(plan), ms});
   }
 
-  /// Indices of candidates (which are sorted): the best of every family, then the second of each, and so on.
+  /// Indices of proposals, which are sorted: the best of every family, then the second of each, and so on.
   std::vector<std::size_t> mixed(std::size_t most) const {
-    std::vector<std::pair<int, std::size_t>> ranked;  // place in its family
+    std::vector<std::pair<int, std::size_t>> ranked;  // rank within its family
     std::map<std::string, int> seen;
     for (std::size_t i = 0; i < proposals_.size(); ++i) ranked.emplace_back(seen[proposals_[i].family]++, i);
     std::ranges::sort(ranked);
@@ -196,7 +196,7 @@ class DataflowSearch {
     }
   }
 
-  /// What was measured before, here or in another run of the search.
+  /// Considers schedules that were measured before, here or in another run of the search.
   void consider_known() {
     for (Schedule& schedule : request_.cost.known_schedules(1)) {
       std::size_t streams = 0;

@@ -18,8 +18,8 @@ std::vector<std::vector<OpId>> orders_of(Latencies& cost) {
   return orders;
 }
 
-/// Operators in this order, each to the stream where it starts first; ties go to the stream of the operator it waits
-/// for longest, so that it needs no wait.
+/// Puts operators in this order on the streams where they start first. Ties go to the stream of the operator that the
+/// new one waits for longest, where no wait is needed.
 std::vector<Group> list_streams(Latencies& cost, const std::vector<OpId>& order, int streams) {
   const Graph& graph = cost.graph();
   std::vector<Group> result(streams);

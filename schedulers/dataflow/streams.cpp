@@ -9,7 +9,7 @@
 namespace opsched {
 namespace {
 
-/// Paths from the successor on the path of each operator (by OpId, -1: none).
+/// The paths defined by each operator's successor on its path (by OpId, -1: none).
 std::vector<Group> follow(const Graph& graph, const std::vector<OpId>& next) {
   std::vector<bool> inside(graph.size(), false);
   for (OpId op : next)
@@ -23,7 +23,7 @@ std::vector<Group> follow(const Graph& graph, const std::vector<OpId>& next) {
   return paths;
 }
 
-/// Minimum path cover of the units along these edges (from, to): a maximum bipartite matching.
+/// Minimum path cover of the units along these edges (from, to), by a maximum bipartite matching.
 std::vector<Group> fewest_paths(const Graph& graph, const std::vector<std::pair<OpId, OpId>>& edges) {
   using Bipartite = boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS>;
   const int n = graph.size();

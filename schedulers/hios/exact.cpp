@@ -60,8 +60,8 @@ class BranchAndBound {
     Set done = 0;
     double last_start = 0, makespan = 0;
     int used = 0;                 ///< devices 0..used-1 have operators (where all links are alike)
-    std::vector<double> free;     ///< when a device may start another stage
-    std::vector<double> arrival;  ///< by operator, by device: of all inputs done so far
+    std::vector<double> free;     ///< by device: earliest start of another stage
+    std::vector<double> arrival;  ///< by operator and device: arrival of all inputs done so far
   };
   struct Step {
     int device;
@@ -75,7 +75,7 @@ class BranchAndBound {
   }
   double arrival(const State& state, int v, int device) const { return state.arrival[v * devices_ + device]; }
 
-  /// No schedule that continues from here is shorter.
+  /// Lower bound on the makespan of all schedules that continue from here.
   double bound(const State& state) {
     double free = 0, work = 0, least = state.makespan;
     for (double ms : state.free) free += ms;
@@ -94,10 +94,10 @@ class BranchAndBound {
     return std::max(least, (free + work) / devices_);
   }
 
-  /// Whether a state seen before with the same operators done was at least as good in every respect; otherwise stores
-  /// this one.
+  /// True if a known state with the same operators done is at least as good in every respect; otherwise stores this
+  /// state.
   bool is_dominated(const State& state) {
-    std::vector<std::vector<double>> columns(devices_);  // of one device each
+    std::vector<std::vector<double>> columns(devices_);  // one per device
     for (int device = 0; device < devices_; ++device) {
       columns[device].push_back(state.free[device]);
       for (int v = 0; v < problem_.size(); ++v)

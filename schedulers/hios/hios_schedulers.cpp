@@ -37,7 +37,7 @@ Candidate staged(const HiosProblem& problem, const DeviceOrders& orders, int wid
 
 Schedule staged_or_alone(const HiosProblem& problem, const DeviceOrders& orders, int width) {
   Candidate placed = staged(problem, orders, width);
-  // Below all work there is nothing to gain on one device; measured stages may beat that bound.
+  // If the makespan is at most the total work, one device cannot do better. Measured stages may beat that bound.
   double work = 0;
   for (int v = 0; v < problem.size(); ++v) work += width == 1 ? problem.ms(v) : problem.cost().work_ms(problem.op(v));
   if (problem.devices() == 1 || (problem.cost().bounds_hold() && placed.makespan <= work)) return placed.schedule;
@@ -55,7 +55,7 @@ namespace {
 
 using FirstStep = DeviceOrders (*)(const HiosProblem&);
 
-/// A window of 1 leaves out the second step.
+/// A window of 1 skips the second step.
 Schedule make_hios(const SchedulerRequest& request, FirstStep place, int window) {
   const HiosProblem problem(request.cost, request.devices);
   return staged_or_alone(problem, place(problem), window);

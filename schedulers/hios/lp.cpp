@@ -10,7 +10,7 @@ namespace {
 
 constexpr int none = -1;
 
-/// Operators whose values must be recomputed, processed in ascending or descending order.
+/// Operators whose values must be recomputed, visited in ascending or descending order.
 class Pending {
  public:
   explicit Pending(int size) : waits_(size, 0) {}
@@ -29,9 +29,9 @@ class Pending {
   int count_ = 0;
 };
 
-/// Operators are placed path by path. Every device runs them in ascending order, so the partial schedule is computed
-/// exactly by two passes over the operators: starts forwards, tails (longest path from an operator's start to the end)
-/// backwards. Each pass only visits what changed.
+/// Operators are placed path by path. Every device runs them in ascending order, so two passes over the operators
+/// compute the partial schedule exactly: starts forwards, tails (longest path from an operator's start to the end)
+/// backwards. Each pass visits only what changed.
 class LongestPaths {
  public:
   explicit LongestPaths(const HiosProblem& problem)
@@ -61,8 +61,8 @@ class LongestPaths {
   }
 
  private:
-  /// The longest path whose inner operators are not connected to placed ones, so that only its ends are: the valid
-  /// paths of HIOS. Returns its unplaced operators, at least one.
+  /// Finds the longest valid path of HIOS: only its ends may be connected to placed operators. Stores its unplaced
+  /// operators, at least one, in path_.
   void find_path() {
     const int first = static_cast<int>(std::ranges::max_element(length_) - length_.begin());
     path_.clear();
@@ -106,8 +106,8 @@ class LongestPaths {
     return best;
   }
 
-  /// Makespan with the path on this device, or any number above `limit` if it exceeds that. Leaves the starts of the
-  /// path's operators in trial_.
+  /// Makespan with the path on this device, or any number above `limit` if the makespan exceeds it. Leaves the starts
+  /// of the path's operators in trial_.
   double makespan_on(int device, double limit) {
     const std::vector<int>& order = orders_[device];
     auto next = std::ranges::upper_bound(order, path_.front());
@@ -116,7 +116,7 @@ class LongestPaths {
     std::size_t i = 0;
     for (int v = path_.front(); v <= path_.back(); ++v) {
       if (v == path_[i]) {
-        // Everything after the path's last operator on a longest path has its old tail.
+        // On a longest path, everything after the path's last operator keeps its old tail.
         trial_[v] = std::max(before == none ? 0.0 : trial_[before] + problem_.ms(before), arrival(v, device, device));
         while (next != order.end() && *next < v) ++next;
         double rest = next == order.end() ? 0 : tail_[*next];
@@ -139,7 +139,7 @@ class LongestPaths {
     return makespan;
   }
 
-  /// When the inputs of an operator are on its device, from trial_; the path is on `path_device`.
+  /// Arrival of an operator's inputs on its device, from trial_; the path is on `path_device`.
   double arrival(int v, int device, int path_device) const {
     double latest = 0;
     for (const auto [from, edge] : problem_.preds(v)) {
@@ -169,7 +169,7 @@ class LongestPaths {
     update_reach();
   }
 
-  /// The operator was placed or connected to a placed one.
+  /// Records that the operator was placed or connected to a placed one.
   void touch(int v) {
     joined_[v] = 1;
     pending_.add(v);
@@ -187,7 +187,7 @@ class LongestPaths {
               std::max(start, start_[from] + problem_.ms(from) + problem_.transfer(edge, device_[from], device_[v]));
       makespan_ = std::max(makespan_, start + problem_.ms(v));
       trial_[v] = start;
-      // Even if the start of a new operator is still 0, others now wait for it.
+      // A new operator's start may stay 0, but others now wait for it.
       if (start == std::exchange(start_[v], start) && !on_path(v)) continue;
       if (next_[v] != none) pending_.add(next_[v]);
       for (const auto [to, edge] : problem_.succs(v))
@@ -218,11 +218,11 @@ class LongestPaths {
   std::vector<int> device_;
   std::vector<char> joined_;  ///< has an edge to or from a placed operator
   Pending pending_;
-  std::vector<double> reach_;   ///< longest valid path going on from an operator inside one
-  std::vector<double> length_;  ///< longest valid path from an operator; -1: none to place on it
+  std::vector<double> reach_;   ///< longest continuation of a valid path from an inner operator
+  std::vector<double> length_;  ///< longest valid path from an operator; -1: no path to place
   std::vector<int> step_, path_;
   std::vector<double> start_, tail_;
-  std::vector<double> trial_;  ///< start_, but for the placement being tried
+  std::vector<double> trial_;  ///< start_ with the placement being tried
   std::vector<int> next_, prev_;
   double makespan_ = 0;
 };

@@ -10,9 +10,9 @@ namespace {
 /// Sums that differ only by rounding are equal.
 bool less(double a, double b) { return a < b * (1 - 1e-12); }
 
-/// Record (v, d) is the best schedule found for operators 0..v that has v on device d. It extends one of the records
-/// of v - 1, its parent. The placement of a record is the chain of its parents, and only times are stored. All records
-/// soon share their ancestors, so one placement suffices before that point.
+/// Record (v, d) is the best schedule found for operators 0..v with v on device d. It extends a record of v - 1, its
+/// parent. Only times are stored; the placement of a record follows from the chain of its parents. All records soon
+/// share their ancestors, so one placement suffices before that point.
 class MappingRecords {
  public:
   explicit MappingRecords(const HiosProblem& problem)
@@ -43,8 +43,8 @@ class MappingRecords {
 
  private:
   struct Record {
-    std::vector<double> free;       ///< when each device has ended what it was given
-    double makespan = 0, ends = 0;  ///< ends: sum over the operators
+    std::vector<double> free;       ///< end of each device's work so far
+    double makespan = 0, ends = 0;  ///< ends: sum of the operators' end times
   };
 
   std::size_t cells() const { return static_cast<std::size_t>(problem_.size()) * devices_; }
@@ -64,8 +64,8 @@ class MappingRecords {
           start = std::max(start, end_[cell(pred, *from)] + problem_.transfer(edge, *from, device));
           ++from;
         }
-        // The shorter schedule; ties go to the one whose operators end earlier. (Preferring devices that are free
-        // earlier would be worse, because operators would queue while another device is idle.)
+        // Prefer the shorter schedule; on ties, the one whose operators end earlier. (Preferring devices that are free
+        // earlier would be worse: operators would queue while another device is idle.)
         const double end = start + problem_.ms(v), makespan = std::max(record.makespan, end);
         const double ends = record.ends + end;
         if (best >= 0 && !less(makespan, best_makespan) && (less(best_makespan, makespan) || !less(ends, best_ends)))
@@ -86,7 +86,7 @@ class MappingRecords {
     share(v);
   }
 
-  /// Device of every predecessor of v in every record of v - 1: into inputs_, record by record.
+  /// Stores the device of every predecessor of v in every record of v - 1 in inputs_, record by record.
   void find_inputs(int v) {
     const auto preds = problem_.preds(v);
     inputs_.resize(devices_ * preds.size());
@@ -101,7 +101,7 @@ class MappingRecords {
     }
   }
 
-  /// Finds the last operator up to which the records of v agree.
+  /// Finds the last operator up to which all records of v agree.
   void share(int v) {
     for (int k = 0; k < devices_; ++k) lineage_[k] = k;
     for (int at = v; at > shared_until_; --at) {
@@ -120,8 +120,8 @@ class MappingRecords {
 
   const HiosProblem& problem_;
   int devices_;
-  std::vector<int> parent_;  ///< record of the operator before, which is also its device
-  std::vector<double> end_;  ///< of the operator in the record
+  std::vector<int> parent_;  ///< record of the preceding operator, which is also its device
+  std::vector<double> end_;  ///< end of the operator in the record
   std::vector<int> shared_;  ///< device of operators 0..shared_until_, in all records
   int shared_until_ = -1;
   std::vector<Record> now_, next_;

@@ -30,7 +30,7 @@ HiosProblem::HiosProblem(CostModel& cost, int devices) : cost_(&cost), devices_(
     for (OpId from : graph.preds(to))
       if (!graph.op(from).is_input()) edges.push_back({from, to});
 
-  // Pairs of devices with the same transfers share one class; pairs of one link class are queried once.
+  // Device pairs with equal transfers share a class; device pairs of one link class are queried once.
   const auto ask = [&](int from, int to) {
     std::vector<double> ms;
     ms.reserve(edges.size());
@@ -41,7 +41,7 @@ HiosProblem::HiosProblem(CostModel& cost, int devices) : cost_(&cost), devices_(
   if (devices == 1) {
     links_.emplace_back(edges.size(), 0.0);
   } else {
-    std::map<std::int64_t, int> asked;  // class of links to ours
+    std::map<std::int64_t, int> asked;  // our class, by link class of the cost model
     link_.assign(static_cast<std::size_t>(devices) * devices, 0);
     for (int from = 0; from < devices; ++from)
       for (int to = 0; to < devices; ++to) {
@@ -61,7 +61,7 @@ HiosProblem::HiosProblem(CostModel& cost, int devices) : cost_(&cost), devices_(
   for (const auto& ms : links_)
     for (std::size_t e = 0; e < ms.size(); ++e) worst_[e] = std::max(worst_[e], ms[e]);
 
-  // Number the operators: the longest remaining path first, which is the earliest latest start.
+  // Number the operators by latest start, earliest first: the longest remaining path comes first.
   op_ = graph.units();
   const int n = static_cast<int>(op_.size());
   std::vector<double> rest(graph.size(), 0.0), ms(graph.size(), 0.0);
@@ -79,7 +79,7 @@ HiosProblem::HiosProblem(CostModel& cost, int devices) : cost_(&cost), devices_(
     rest_.push_back(rest[op_[v]]);
   }
 
-  // Edges by consumer, then producer, so that a pass over the operators reads them in memory order.
+  // Sort edges by consumer, then producer, so that a pass over the operators reads them in memory order.
   const int m = static_cast<int>(edges.size());
   std::vector<int> by_consumer(m);
   std::iota(by_consumer.begin(), by_consumer.end(), 0);

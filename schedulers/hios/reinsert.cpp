@@ -1,10 +1,10 @@
-// Our own scheduler over several devices: simulated annealing that takes one operator out of the
-// schedule and puts it back where the longest path through it is shortest. Where whole schedules are measured or
-// known, it answers with the fastest of all that it knows for these devices or fewer.
+// This project's scheduler for several devices: simulated annealing that takes one operator out of the schedule and
+// puts it back where the longest path through it is shortest. If whole schedules are measured or known, it returns the
+// fastest known one for these devices or fewer.
 //
-// Once an operator is out, heads and rests of the remaining stages give the makespan for every device,
-// position and stage it might go to exactly, each from a handful of numbers (the idea behind Mastrolilli
-// and Gambardella's neighbourhoods for the flexible job shop, 2000), so that one step looks at all of them.
+// Once an operator is out, the heads and rests of the remaining stages give the exact makespan for every device,
+// position and stage that it could go to, each from a handful of numbers (the idea behind Mastrolilli and Gambardella's
+// neighbourhoods for the flexible job shop, 2000). So one step examines all of them.
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -58,7 +58,7 @@ class Reinsertion {
   int below(std::size_t n) { return static_cast<int>(random_() % n); }
   double elapsed() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
   bool late() const { return elapsed() >= settings_.seconds; }
-  /// Told from the steps since the annealing began.
+  /// Estimated from the steps since the annealing began.
   std::string time_left(std::int64_t done, std::int64_t all) {
     if (done == 0) annealing_since_ = elapsed();
     if (done == 0) return "";
@@ -80,7 +80,7 @@ class Reinsertion {
     return best;
   }
 
-  /// Leaves the best schedule seen in `best`, which is also the start. Initially, moves that cost half an operator are
+  /// Anneals from `best` and leaves the best schedule seen there. Initially, moves that cost half an operator are
   /// accepted with probability 1/e.
   void anneal(StageGraph& best, std::int64_t iterations) {
     double work = 0;
@@ -117,7 +117,7 @@ class Reinsertion {
     graph.insert(op, move ? best : home);
   }
 
-  /// Usually an operator on a longest path, because moving another one cannot shorten the schedule.
+  /// Picks an operator, usually on a longest path: moving any other one cannot shorten the schedule.
   int pick(const StageGraph& graph) {
     if (below(10) == 0) return below(problem_.size());
     candidates_.clear();
@@ -147,7 +147,7 @@ int default_iterations(int operators) {
 }
 
 /// The search assumes that transfers never wait for each other. If they do, its result may be slower than a schedule
-/// with fewer transfers: one of those it starts from, on these devices or fewer.
+/// with fewer transfers, such as one of its starting points on these devices or fewer: use that one then.
 void prefer_less_traffic(const SchedulerRequest& request, int window, Candidate& best) {
   for (int devices = request.devices; devices >= 1; devices /= 2) {
     const HiosProblem problem(request.cost, devices);
@@ -173,7 +173,7 @@ Schedule make_reinsert(const SchedulerRequest& request) {
   const StageGraph found = Reinsertion(problem, cost, settings, request.progress).run();
   if (problem.devices() == 1) return found.schedule();
   Candidate best{found.schedule(), found.makespan()}, alone = on_one_device(problem, 1);
-  // The simulator models more than the search: contention on links, and operators without stages.
+  // The simulator also models contention on links, and operators without stages.
   for (Candidate* c : {&best, &alone}) c->makespan = simulate(request.cost, c->schedule).timeline.makespan;
   if (std::isfinite(request.cost.contention_law().transfer_latency_ms))
     prefer_less_traffic(request, settings.window, best);

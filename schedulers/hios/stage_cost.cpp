@@ -10,7 +10,7 @@ namespace opsched {
 
 namespace {
 
-/// Costs derived from synthetic ones may define stages differently.
+/// Models derived from SyntheticCost may define stages differently, so they do not count.
 bool is_synthetic(const CostModel& cost) { return typeid(cost) == typeid(SyntheticCost); }
 
 }  // namespace

@@ -100,7 +100,7 @@ double StageGraph::rest_of(int stage) const {
   return rest;
 }
 
-/// Orders all stages and computes all heads and rests; false if stages wait for each other.
+/// Orders all stages and computes all heads and rests; false if there is a cycle.
 bool StageGraph::sort() {
   std::vector<int> waiting(problem_->size(), 0);
   std::vector<int>& order = scratch_;
@@ -140,7 +140,7 @@ void StageGraph::move_stage(int to, int stage) {
   if (stage >= 0) position_[stage] = to;
 }
 
-/// Gives a stage a position after all it waits for and before all that wait for it.
+/// Gives a stage a position after everything it waits for and before everything that waits for it.
 void StageGraph::seat(int stage) {
   const Node& node = nodes_[stage];
   int low = node.prev < 0 ? -1 : position_[node.prev];
@@ -163,7 +163,8 @@ void StageGraph::seat(int stage) {
   move_stage(make_room(low, high), stage);
 }
 
-/// Moves everything that a stage waits for to the front of positions [low, high]; returns the position after them.
+/// Moves everything that a stage waits for to the front of positions [low, high]; returns the position after the last
+/// of them.
 int StageGraph::partition(int low, int high, int stage) {
   const auto flag_sources = [&](int s) {
     if (nodes_[s].prev >= 0) flag_[nodes_[s].prev] = 1;
@@ -188,7 +189,7 @@ int StageGraph::partition(int low, int high, int stage) {
   return front;
 }
 
-/// A free position between two positions, made by moving others to the nearest free one if necessary.
+/// A free position between two positions, made by shifting others to the nearest free one if necessary.
 int StageGraph::make_room(int low, int high) {
   const int size = static_cast<int>(order_.size());
   for (int i = low + 1; i < high; ++i)
@@ -222,7 +223,7 @@ void StageGraph::mark_readers(int op) {
   for (const auto [to, edge] : problem_->succs(op)) mark(stage_of_[to]);
 }
 
-/// Recomputes the heads of the marked stages and of everything affected; `changed` may have a different latency and
+/// Recomputes the heads of the marked stages and of everything affected. `changed` may have a new latency and new
 /// operators.
 void StageGraph::update_heads(int changed) {
   for (int i = low_; marked_ > 0; ++i) {
@@ -357,8 +358,8 @@ bool StageGraph::fuse(std::span<const int> stages) {
   ops_.clear();
   for (int s : stages) ops_.push_back(nodes_[s].op);
   const double ms = (*cost_)(ops_);
-  // Paths that avoid the new stage are not longer than before, so this one decides. The slack allows for rounding in
-  // sums of different order.
+  // Paths that avoid the new stage are not longer than before, so only paths through it matter. The slack allows for
+  // rounding in sums of different order.
   if (start + ms + rest > makespan_ * (1 + 1e-12) || path_between(stages)) return false;
 
   Node& kept = nodes_[stages[0]];

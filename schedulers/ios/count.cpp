@@ -12,8 +12,8 @@ namespace {
 
 using boost::multiprecision::cpp_int;
 
-/// Paths from the whole part to every state, in as many 64-bit limbs as they can need: a schedule
-/// gives each of n operators one of n stages and one of two strategies.
+/// Counts paths from the whole part to every state, in as many 64-bit limbs as can be needed: a schedule gives each of
+/// n operators one of n stages and one of two strategies.
 class PathCounter {
  public:
   explicit PathCounter(int operators)

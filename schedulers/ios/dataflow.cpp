@@ -11,7 +11,7 @@
 namespace opsched {
 namespace {
 
-/// Assigns every group to the stream where it waits least for operators it does not depend on.
+/// Assigns every group to the stream where it waits least for operators that it does not depend on.
 class Streams {
  public:
   Streams(const Graph& graph, int most) : graph_(graph), most_(most), ancestors_(ancestors(to_dag(graph))) {}
@@ -19,13 +19,13 @@ class Streams {
   Stage place(const Stage& stage, int index) {
     std::vector<int> open(stage.groups.size());
     for (std::size_t g = 0; g < open.size(); ++g) open[g] = static_cast<int>(g);
-    // A merged convolution is a stage of one group, which is on the first stream.
+    // A merged convolution is a stage with one group, on the first stream.
     std::vector<int> free(stage.strategy == Strategy::merge ? 1 : std::max<std::size_t>(most_, open.size()));
     for (std::size_t s = 0; s < free.size(); ++s) free[s] = static_cast<int>(s);
     if (tails_.size() < free.size()) tails_.resize(free.size());
     Stage placed{.strategy = stage.strategy, .groups = {}};
     while (!open.empty()) {
-      // The best pair overall; there are few groups and streams, so all pairs are tried.
+      // Pick the best pair overall. There are few groups and streams, so all pairs are tried.
       std::tuple<int, int, int> best{-1, 0, 0};
       std::size_t best_group = 0, best_stream = 0;
       for (std::size_t g = 0; g < open.size(); ++g)
@@ -50,8 +50,8 @@ class Streams {
     int stage = -1;
   };
 
-  /// Larger is better: after an operator that it reads (one wait less), after an ancestor, on an empty stream, after
-  /// the operator that was placed longest ago.
+  /// Larger is better: first after an operator that this one reads (saves a wait), then after an ancestor, then on an
+  /// empty stream, then after the operator that was placed longest ago.
   std::tuple<int, int, int> rank_of(OpId op, int stream) const {
     const Tail& tail = tails_[stream];
     if (tail.op < 0) return {1, 0, -stream};

@@ -7,7 +7,7 @@ namespace opsched {
 namespace {
 
 constexpr int kPatience = 200;
-// Enumerated in a second or two, in some hundred megabytes.
+// Transitions that are enumerated in a second or two, in a few hundred megabytes.
 constexpr std::int64_t kSplit = 40'000'000;
 
 SchedulerInfo info(const std::string& name, const std::string& summary, bool concurrent, bool merge) {

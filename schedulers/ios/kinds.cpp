@@ -7,7 +7,7 @@
 namespace opsched {
 namespace {
 
-/// Hashes a stage; the same groups as make_stage's.
+/// Hashes a stage with the same groups as make_stage.
 class Hasher {
  public:
   Hasher(const IosSpace& space, int batch, std::span<const std::uint64_t> hashes)
@@ -22,7 +22,7 @@ class Hasher {
       for (int v : vertices_) hash.add(hashes_[v]);
       return hash.value();
     }
-    // Components, as lists through next_; the label of one is its first vertex.
+    // Components as linked lists through next_; a component's label is its first vertex.
     label_.resize(size);
     for (int i = 0; i < size; ++i) {
       label_[i] = i;

@@ -75,7 +75,7 @@ std::pair<IosPart, IosPart> halves(const Graph& graph, const IosPart& part) {
   const int n = part.size();
   int best = n / 2, fewest = n + 1;
   for (int at = std::max(1, n / 3); at <= std::max(1, n - n / 3 - 1); ++at) {
-    int passing = 0;  // outputs of the first half that the second reads
+    int passing = 0;  // outputs of the first half read by the second
     for (int v = 0; v < at; ++v) passing += std::ranges::any_of(part.succs[v], [&](int s) { return s >= at; });
     if (passing > fewest || (passing == fewest && std::abs(at - n / 2) >= std::abs(best - n / 2))) continue;
     fewest = passing;

@@ -14,11 +14,11 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLeast = 1e-9;  // ms; keeps logarithms finite
-// How far narrow() looks, as a fraction of the way from the most optimistic schedule to the best known one, and the
-// minimum beyond the former.
+// How far narrow() looks: a fraction of the way from the most optimistic schedule to the best known one, but at least
+// kBeyond above the former.
 constexpr double kWay = 0.5, kBeyond = 0.01;
 
-/// One operator_hash per vertex; operators of a model that is not structural are all different.
+/// One operator_hash per vertex; in a model that is not structural, all operators differ.
 std::vector<std::uint64_t> hashes(const IosPart& part, CostModel& cost) {
   std::vector<std::uint64_t> result;
   for (OpId op : part.ops)
@@ -26,7 +26,7 @@ std::vector<std::uint64_t> hashes(const IosPart& part, CostModel& cost) {
   return result;
 }
 
-/// Equal hashes are one class.
+/// Numbers the distinct hashes; equal hashes are one class.
 std::vector<int> classes_of(const std::vector<std::uint64_t>& hashes) {
   std::unordered_map<std::uint64_t, int> numbers;
   std::vector<int> result;
@@ -109,7 +109,7 @@ void IosPartSearch::learn(int stage, double ms) {
 }
 
 void IosPartSearch::teach(int stage) {
-  // An estimate that equals the latency gives no information about the others.
+  // An estimate equal to the latency says nothing about other stages.
   const double estimate = estimate_[kinds_->kind(stage)];
   if (std::abs(ms_[stage] - estimate) <= 1e-6 * estimate) return;
   taught_ = true;

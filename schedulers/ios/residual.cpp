@@ -6,17 +6,17 @@
 namespace opsched {
 namespace {
 
-// Coefficients.
+// Indices of the coefficients.
 constexpr int kBias = 0, kMerged = 1, kSize = 2, kSingle = 3, kFirstClass = 4;
-// Prior: a spread of 20%, worth two stages; a bias of up to a half; other coefficients of about 15%.
+// Prior: a spread of 20%, with the weight of two stages; a bias of up to a half; other coefficients of about 15%.
 constexpr double kPriorDeviation = 0.2, kPriorWeight = 2, kBiasScale = 0.5, kScale = 0.15;
 constexpr int kRefinements = 3;  // coefficients and spread depend on each other
 
 }  // namespace
 
 struct ResidualModel::Sums {
-  Eigen::MatrixXd squares;   // of x x^T
-  Eigen::VectorXd products;  // of x y
+  Eigen::MatrixXd squares;   // sum of x x^T
+  Eigen::VectorXd products;  // sum of x y
   double y_squares = 0;
   int count = 0;
 };

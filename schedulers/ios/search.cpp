@@ -16,11 +16,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Optimism and caution about unknown stages, in standard deviations.
+// How optimistic or cautious to be about unknown stages, in standard deviations.
 constexpr double kDeviations = 2.5;
-// Number of stages that an exhaustive search queries together: the most that an interruption loses.
+// Stages that an exhaustive search queries at once: an interruption loses at most these.
 constexpr std::size_t kBatch = 64;
-// Estimates are queried again after this many measurements, then whenever the number has doubled.
+// Estimates are queried again after this many measurements, then each time the number has doubled.
 constexpr std::int64_t kFirstEstimate = 32;
 constexpr double kReportSeconds = 0.5;
 
@@ -52,7 +52,7 @@ class Search {
  private:
   struct Part {
     IosPart part;
-    std::size_t search;  ///< parts with equal structure and wiring share one; or kNotSearched
+    std::size_t search;  ///< index of the search, shared by parts with equal structure and wiring; or kNotSearched
   };
   struct Asked {
     IosPartSearch* part;
@@ -62,7 +62,7 @@ class Search {
   /// Recent improvement of a part's best known schedule.
   struct Progressing {
     double best = 0;
-    int known = -1;  ///< stages, when it was last faster by the tolerance
+    int known = -1;  ///< known stages at the last improvement by more than the tolerance
 
     bool too_slow(const IosPartSearch& part, const IosSearchOptions& options) {
       if (known < 0 || !(part.known_best() > best / (1 + options.tolerance))) {
@@ -224,8 +224,8 @@ class Search {
         paths.push_back(std::move(known));
         continue;
       }
-      // If a measuring search found it, a recorded one returns it as well: afterwards no estimate is much better. The
-      // model has learned from other measurements since, hence twice the tolerance.
+      // A schedule that a measuring search found is also returned by a recorded one: at the end of the search, no
+      // estimate was much better. Since then the model has learned from other measurements, hence twice the tolerance.
       IosTransitions::Path cautious = part.solve(kDeviations);
       const bool found = known.ms <= (1 + 2 * options_.tolerance) * std::max(hopeful, cautious.ms);
       paths.push_back(found ? std::move(known) : std::move(cautious));
@@ -245,7 +245,7 @@ class Search {
     return std::move(result_);
   }
 
-  /// All operators that can run concurrently, or, if that is not allowed, one operator after another.
+  /// Runs all operators that can run concurrently, or, if that is not allowed, one operator after another.
   void add_level_by_level(const IosPart& part, std::vector<Stage>& stages) const {
     std::vector<int> level(part.size(), 0);
     std::vector<Stage> levels;
@@ -266,7 +266,7 @@ class Search {
   const std::function<void(const Schedule&)>& found_;
   StageSigner signer_;
   std::vector<IosPartSearch> searches_;
-  std::vector<IosPart> open_;  ///< still to be enumerated, the next one last
+  std::vector<IosPart> open_;  ///< parts still to be enumerated, the next one last
   std::vector<Part> parts_;
   IosResult result_;
   std::int64_t asked_ = 0, next_estimate_ = kFirstEstimate;

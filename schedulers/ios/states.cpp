@@ -1,4 +1,4 @@
-// Number of states of a part without enumerating them, for error messages.
+// Counts the states of a part without enumerating them, for error messages.
 #include <boost/multiprecision/cpp_int.hpp>
 #include <map>
 #include <optional>
@@ -32,9 +32,9 @@ class ClosedSets {
     --states_;
   }
 
-  /// All but the empty one.
+  /// Number of states: all closed sets except the empty one.
   const cpp_int& states() const { return states_; }
-  /// False: the budget ran out, the result is a lower bound.
+  /// False if the budget ran out; the result is then a lower bound.
   bool exact() const { return budget_ > 0; }
 
  private:
@@ -52,7 +52,7 @@ class ClosedSets {
     if (piece.count() == 1) return 2;
     if (const auto it = known_.find(piece.words()); it != known_.end()) return it->second;
     if (budget_ <= 0 || --budget_ <= 0) return lower_bound(piece);
-    // The vertex that leaves least in the worse of its two cases.
+    // Branch on the vertex whose worse case leaves the fewest vertices.
     int pivot = -1, best = -1;
     piece.each([&](int v) {
       const int settled = std::min((up_[v] & piece).count(), (down_[v] & piece).count());
@@ -68,7 +68,7 @@ class ClosedSets {
     return sum;
   }
 
-  /// Any choice among the sinks is closed, and a chain of sets leads to them.
+  /// Any subset of the sinks is closed, and a chain of sets leads to them.
   cpp_int lower_bound(const BitsAny& piece) const {
     int sinks = 0;
     piece.each([&](int v) { sinks += (down_[v] & piece).count() == 1; });

@@ -19,7 +19,7 @@ void IosTransitions::add_state(std::uint32_t id) {
 }
 
 std::vector<double> IosTransitions::solve(std::span<const double> ms, std::vector<std::size_t>* choice) const {
-  // Smallest states first: what remains of a state has been solved before it.
+  // Smallest states first: the state that remains after a stage has already been solved.
   std::vector<double> cost(ids_);
   if (choice) choice->resize(cost.size());
   std::size_t end = transitions_.size();
@@ -62,7 +62,7 @@ IosTransitions IosTransitions::within(std::span<const double> ms, double limit, 
   std::uint32_t numbered = 2;
   for (std::size_t s = 0; s < order_.size(); ++s) {
     const std::uint32_t from = order_[s].id;
-    // The sums of both directions differ in their last digits.
+    // Forward and backward sums differ in their last digits.
     if (!(after[from] + before[from] <= limit * (1 + 1e-12))) continue;
     kept.add_state(state_number[from]);
     const std::size_t end = end_of(s);

@@ -1,7 +1,8 @@
-// ios-verified: the best of several schedules by the latency of the whole, mixed part by part.
+// ios-verified: the best of several schedules by whole-schedule latency, mixed part by part.
 //
-// IOS adds up stages that were measured apart. Whole schedules also depend on what a stage leaves in
-// the caches and on how well its kernels overlap with the next stage's; a sum does not see that.
+// IOS adds up the latencies of stages that were measured separately. The latency of a whole schedule also depends on
+// what a stage leaves in the caches, and on how well its kernels overlap with the next stage's; a sum does not include
+// that.
 #include <map>
 #include <optional>
 #include <set>
@@ -29,7 +30,7 @@ class Verified {
         IosSearchOptions search = options_;
         search.space.merge = merge;
         IosResult result = ios_search(request_, search, [&](const Schedule& s) {
-          if (best_.empty() && request_.found) request_.found(s);  // it is being stopped
+          if (best_.empty() && request_.found) request_.found(s);  // the search is being stopped
         });
         consider(std::move(result.schedule), result.ms);
       });
@@ -51,7 +52,7 @@ class Verified {
                          {.cost = request_.cost, .devices = 1, .options = {}, .progress = request_.progress});
   }
 
-  /// A failed scheduler does not take part.
+  /// Runs a scheduler; if it fails, the search goes on without it.
   template <class Seed>
   void try_seed(const std::string& name, const Seed& seed) {
     try {
@@ -63,7 +64,7 @@ class Verified {
     }
   }
 
-  /// Fastest::offer() for schedules that were not offered before.
+  /// Fastest::offer() for schedules that have not been offered yet.
   bool consider(Schedule schedule, std::optional<double> otherwise = {}, double margin = 0) {
     schedule.graph = graph_.name();
     schedule.scheduler.clear();
@@ -77,7 +78,7 @@ class Verified {
     return better;
   }
 
-  /// Stages by part; nothing if a stage lies in several.
+  /// Stages by part; empty if a stage spans several parts.
   std::optional<std::vector<std::vector<Stage>>> split(const Schedule& schedule) const {
     std::vector<std::vector<Stage>> parts(parts_.size());
     for (const Stage& stage : schedule.devices.front().stages) {
@@ -94,7 +95,7 @@ class Verified {
     parts_ = ios_parts(graph_, options_.space.max_part_size);
     part_of_.assign(graph_.size(), -1);
     const StageSigner signer(graph_);
-    std::map<std::string, std::vector<int>> twins;  // equal structure and wiring: changed together
+    std::map<std::string, std::vector<int>> twins;  // parts of equal structure and wiring, which change together
     for (std::size_t p = 0; p < parts_.size(); ++p) {
       for (OpId op : parts_[p].ops) part_of_[op] = static_cast<int>(p);
       twins[signer.stage({.strategy = Strategy::concurrent, .groups = {parts_[p].ops}})].push_back(static_cast<int>(p));
@@ -120,7 +121,7 @@ class Verified {
   const SchedulerRequest& request_;
   const IosSearchOptions& options_;
   const Graph& graph_;
-  std::vector<Schedule> candidates_;  ///< with barriers
+  std::vector<Schedule> candidates_;  ///< schedules with barriers
   std::vector<IosPart> parts_;
   std::vector<int> part_of_;  ///< by operator
   std::set<std::string> seen_;

@@ -1,7 +1,8 @@
-// Every operator split by images over the devices: each computes a share of the batch, as data parallel inference does.
+// Every operator is split by images over the devices: each device computes a share of the batch, as in data-parallel
+// inference.
 //
-// The plain baseline of what other schedulers gain at batch sizes above one. On each device the images run as the
-// schedule of one device would run them.
+// The baseline against which other schedulers' gains at batch sizes above one are measured. On each device the images
+// run as in a schedule for one device.
 #include <algorithm>
 
 #include "core/runtime/sim/simulate.hpp"
@@ -21,7 +22,7 @@ Schedule make_data_parallel(const SchedulerRequest& request) {
   const Graph split = graph.with_splits(even_splits(graph, strips, Along::images));
   if (!split.splits().empty()) {
     const std::unique_ptr<CostModel> cost = request.cost.of(split);
-    std::vector<int> device_of(split.size(), 0);  // what puts strips together: the first device
+    std::vector<int> device_of(split.size(), 0);  // joins of strips run on the first device
     for (OpId op = 0; op < split.size(); ++op) device_of[op] = std::max(0, split.strip(op));
     Schedule strips_of_images = spread(split, base, device_of, request.devices);
     const double ms = simulated_ms(*cost, cost->contention_law(), strips_of_images);

@@ -1,9 +1,9 @@
-// Splits blocks of operators into strips of rows or images, a strip a device, where that is faster.
+// Splits blocks of operators into strips of rows or images, one strip per device, where that is faster.
 //
-// A block is split or it is not. What is split runs as the schedule of one device would run it, on every device; what
-// is whole goes where it ends first. The search begins with nothing split, everything, and everything up to some block,
-// and goes on by changing its mind about one block at a time, as long as the simulator likes it better. It does so for
-// all devices, and for 2, 4, 8, ... of them: more strips are not always faster.
+// Each block is either split or not. Split blocks run on every device as in a schedule for one device; whole operators
+// go where they end first. The search starts with nothing split, with everything split, and with everything split up to
+// each block. Then it flips one block at a time, as long as the simulated latency improves. It does this for all
+// devices, and for 2, 4, 8, ... of them: more strips are not always faster.
 #include <algorithm>
 #include <iterator>
 #include <map>
@@ -20,7 +20,7 @@ namespace {
 
 class SplitSearch {
  public:
-  /// `bases`: schedules of one device.
+  /// `bases`: schedules for one device.
   SplitSearch(const SchedulerRequest& request, int devices, const std::vector<Schedule>& bases, int strips, Along along)
       : request_(request),
         devices_(devices),
@@ -32,7 +32,8 @@ class SplitSearch {
     std::erase_if(blocks_, [&](const Block& block) { return splits_of({block}).empty(); });
   }
 
-  /// The best first: on all bases and placements that there are, then what other choices gave.
+  /// Candidates: first all variants of the best choice (on all bases and placements), then the best of every other
+  /// choice; each list is sorted by makespan.
   std::vector<Candidate> run(int rounds) {
     const std::size_t n = blocks_.size();
     for (std::size_t split = 0; split <= n; ++split) {
@@ -109,10 +110,10 @@ class SplitSearch {
   std::vector<Block> blocks_;
   std::map<Choice, Candidate> known_;
   Choice best_;
-  bool any_ = false;  ///< is there a best one? (Without blocks it is empty.)
+  bool any_ = false;  ///< false until there is a best choice (which is empty if there are no blocks)
 };
 
-/// How many devices are tried: all, and powers of two below.
+/// Numbers of devices to try: all, and the powers of two below.
 std::vector<int> device_counts(int devices) {
   std::vector<int> counts;
   for (int count = 2; count < devices; count *= 2) counts.push_back(count);
@@ -125,7 +126,7 @@ Schedule make_split(const SchedulerRequest& request) {
   const bool strips_given = request.options.contains("strips");
   const int strips_asked = options.integer("strips", request.devices, 1);
   const int rounds = options.integer("rounds", 2, 0), measured = options.integer("measured", 6, 1);
-  const std::string along = options.choice("along", "", {"rows", "images"});  // empty: as the batch is
+  const std::string along = options.choice("along", "", {"rows", "images"});  // empty: depends on the batch
   std::vector<Schedule> bases;
   const auto add_base = [&](const SchedulerOptions& its) {
     bases.push_back(make_schedule("dataflow", {.cost = request.cost, .devices = 1, .options = its}));

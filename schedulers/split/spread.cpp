@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-/// Can every strip be computed from rows of the input?
+/// Can every strip be computed from some rows of the input?
 bool has_strips(const Graph& graph, const Split& split) {
   const Operator& op = graph.op(split.op);
   if (split.along == Along::images) return true;
@@ -21,7 +21,7 @@ bool has_strips(const Graph& graph, const Split& split) {
   return true;
 }
 
-/// Operators of the split graph in the order of those that they come from.
+/// Operators of the split graph, by the operator that they come from.
 std::vector<std::vector<OpId>> parts_of(const Graph& split) {
   std::vector<std::vector<OpId>> parts(split.unsplit().size());
   for (OpId op : split.units()) parts[split.origin(op)].push_back(op);
