@@ -22,7 +22,7 @@ struct Operands {
     for (OnnxData& value : values) {
       if (value.dims.size() != values[0].dims.size())
         throw Error("its inputs " + to_string(values[0].dims) + " and " + to_string(value.dims) +
-                    " do not fit together");
+                    " have incompatible shapes");
       value = channels_first(value);
     }
   }
@@ -48,7 +48,7 @@ Dims common_dims(const std::vector<OnnxData>& values) {
     }
     if (!fits)
       throw Error("its inputs " + to_string(values[0].dims) + " and " + to_string(value.dims) +
-                  " do not fit together: only values of as many dimensions are supported here");
+                  " have incompatible shapes: different numbers of dimensions are not supported here");
   }
   return dims;
 }
@@ -58,13 +58,13 @@ void add_up(OnnxReader& reader, const OnnxNode& node, Operands operands) {
   for (OnnxData& value : operands.values) value = onnx_repeated(reader, node, value, dims, true);
   for (const OnnxData& value : operands.values)
     if (value.shape != operands.values[0].shape)
-      throw Error("its inputs do not fit together: they have been reshaped in different ways");
+      throw Error("its inputs have incompatible shapes: they have been reshaped in different ways");
   const int unit = reader.add_unit(node, sum_terms(operands.values));
   operands.define(reader, node, {{reader.units().all(unit)}, operands.values[0].shape, dims});
 }
 
 void sum(OnnxReader& reader, const OnnxNode& node) {
-  if (node.inputs.empty()) throw Error("has no input");
+  if (node.inputs.empty()) throw Error("it has no input");
   add_up(reader, node, inputs_of(reader, node));
 }
 
@@ -102,7 +102,7 @@ OnnxData as_value(OnnxReader& reader, const OnnxNode& node, const OnnxTensor& co
               data.dims[0] == reader.batch() && data.shape.size() <= max_axis;
   for (std::size_t d = 1; fits && d < dims.size(); ++d) fits = dims[d] == 1 || dims[d] == data.dims[d];
   if (!fits)
-    throw Error("a constant of the shape " + to_string(constant.dims) + " with a value of the shape " +
+    throw Error("a constant of the shape " + to_string(constant.dims) + " combined with a value of the shape " +
                 to_string(data.dims) + " is not supported here");
   std::vector<float> values(data.shape.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -208,7 +208,7 @@ void product(OnnxReader& reader, const OnnxNode& node, Operands operands) {
   const bool alike = operands.values[0].dims == operands.values[1].dims;
   if (alike ? operands.values[0].shape != operands.values[1].shape : !std::ranges::all_of(operands.values, is_image))
     throw Error("its inputs " + to_string(operands.values[0].dims) + " and " + to_string(operands.values[1].dims) +
-                " do not fit together: only images, or values of one shape, are supported here");
+                " have incompatible shapes: only images, or values of the same shape, are supported here");
   std::vector<Term> factors;
   for (OnnxData& value : operands.values) {
     value = onnx_repeated(reader, node, value, dims, false);
@@ -226,14 +226,14 @@ void multiply(OnnxReader& reader, const OnnxNode& node) {
 }
 
 float inverse(float f) {
-  if (f == 0) throw Error("divides by zero");
+  if (f == 0) throw Error("division by zero");
   return 1 / f;
 }
 
 void divide(OnnxReader& reader, const OnnxNode& node) {
   if (recognise_onnx_div(reader, node)) return;
   const Constant constant(reader, node);
-  if (constant.input != 1) throw Error("only a division by a constant is supported");
+  if (constant.input != 1) throw Error("only division by a constant is supported");
   if (!constant.each_channel) return product(reader, node, constant.values(reader, node, inverse));
   std::vector<float> factor = *constant.each_channel;
   for (float& f : factor) f = inverse(f);
@@ -248,7 +248,7 @@ void negate(OnnxReader& reader, const OnnxNode& node) {
 void p_relu(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.computed(node, 0);
   const auto given = by_channel(reader, reader.needed_constant(node, 1), from);
-  if (!given) throw Error("slopes that differ from pixel to pixel are not supported");
+  if (!given) throw Error("slopes that differ between pixels are not supported");
   std::vector<float> slope = *given;
   const bool one = std::ranges::all_of(slope, [&](float f) { return f == slope.front(); });
   const int rectified = reader.add_unit(node, from);
@@ -269,11 +269,11 @@ void expand(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.data(node, 0);
   Dims dims = reader.integers(node, 1);
   while (dims.size() < from.dims.size()) dims.insert(dims.begin(), 1);
-  if (dims.size() > from.dims.size()) throw Error("further dimensions are not supported");
+  if (dims.size() > from.dims.size()) throw Error("adding dimensions is not supported");
   for (std::size_t d = 0; d < dims.size(); ++d) {
     if (dims[d] == 1) dims[d] = from.dims[d];
     if (dims[d] < 1 || (from.dims[d] != 1 && from.dims[d] != dims[d]))
-      throw Error(to_string(from.dims) + " cannot become " + to_string(dims));
+      throw Error(to_string(from.dims) + " cannot be expanded to " + to_string(dims));
   }
   reader.define(node, onnx_repeated(reader, node, from, dims, true));
 }
@@ -284,7 +284,9 @@ OnnxData repeat_channels(OnnxReader& reader, const OnnxNode& node, const OnnxDat
   OnnxData result{{}, from.shape, dims};
   std::int64_t channels = 1;
   for (std::size_t d = 1; d < last; ++d) channels *= dims[d];
-  if (channels > max_axis) throw Error("repeated to " + std::to_string(channels) + " channels");
+  if (channels > max_axis)
+    throw Error("expands to " + std::to_string(channels) + " channels; at most " + std::to_string(max_axis) +
+                " are supported");
   result.shape.c = static_cast<int>(channels);
   if (from.shape.c == 1 && channels > 8) {
     const int unit = reader.add_unit(node, from);

@@ -55,7 +55,7 @@ OnnxData channels_first(const OnnxData& data) {
   OnnxData first = data;
   if ((!data.channels_last && data.pixels() > 1 && data.shape.c > 1) || data.dims.size() < 2 ||
       data.dims.back() != data.shape.c)
-    throw Error("a value of the shape " + to_string(data.dims) + " has no channels in its last axis");
+    throw Error("the last axis of a value of the shape " + to_string(data.dims) + " is not its channels");
   std::rotate(first.dims.begin() + 1, first.dims.end() - 1, first.dims.end());
   first.channels_last = false;
   return first;
@@ -64,7 +64,7 @@ OnnxData channels_first(const OnnxData& data) {
 OnnxData channels_last(const OnnxData& data) {
   OnnxData last = data;
   if (data.channels_last || data.dims.size() < 2 || data.dims[1] != data.shape.c)
-    throw Error("a value of the shape " + to_string(data.dims) + " has no channels in its second axis");
+    throw Error("the second axis of a value of the shape " + to_string(data.dims) + " is not its channels");
   std::rotate(last.dims.begin() + 1, last.dims.begin() + 2, last.dims.end());
   last.channels_last = data.pixels() > 1 && data.shape.c > 1;  // otherwise the order of the numbers is the same
   return last;

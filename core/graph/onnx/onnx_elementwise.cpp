@@ -27,7 +27,8 @@ void hard_sigmoid(OnnxReader& reader, const OnnxNode& node) {
   activation(reader, node, {Activation::hard_sigmoid, node.real("alpha", 0.2f), node.real("beta", 0.5f)});
 }
 void gelu(OnnxReader& reader, const OnnxNode& node) {
-  if (node.text("approximate", "none") != "none") throw Error("only the exact function is supported");
+  if (node.text("approximate", "none") != "none")
+    throw Error("only the exact form (approximate = 'none') is supported");
   activation(reader, node, Activation::gelu);
 }
 void clip(OnnxReader& reader, const OnnxNode& node) {

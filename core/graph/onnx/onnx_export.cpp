@@ -88,7 +88,7 @@ class OnnxExport {
   std::string floats(const std::string& what, const OnnxWriter::Dims& dims, const std::vector<float>& values) {
     written_ += static_cast<std::int64_t>(values.size() * sizeof(float));
     if (written_ > kLargest)
-      throw Error("graph '" + graph_.name() + "': its weights are larger than an ONNX file may be (2 GiB)");
+      throw Error("graph '" + graph_.name() + "': its weights exceed the size limit of an ONNX file (2 GiB)");
     const std::string name = free_name(names_[op_] + "/" + what);
     writer_.floats(name, dims, values);
     return name;

@@ -16,7 +16,7 @@ std::string_view OnnxFiles::bytes(const std::string& location, std::int64_t offs
     std::error_code error;
     const auto inside = std::filesystem::relative(folder / location, folder, error);  // follows symbolic links
     if (!error && *inside.begin() == "..")
-      throw Error("its data is outside the model's folder: '" + location + "' is a link out of it");
+      throw Error("its data is outside the model's folder: '" + location + "' links to a place outside it");
     found = files_.emplace(location, MappedFile((folder / location).string())).first;
   }
   const std::string_view all = found->second.bytes();

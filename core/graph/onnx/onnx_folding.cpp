@@ -55,7 +55,7 @@ Numbers each_pair(const Call& call, F f) {
     result = broadcast(result, dims);
     const Numbers other = broadcast(call[i], dims);
     if (result.type != other.type && (result.type == Type::floating || other.type == Type::floating))
-      throw Error("floats and integers together");
+      throw Error("its inputs mix floats and integers");
     for (std::size_t k = 0; k < result.values.size(); ++k)
       result.values[k] = f(result.values[k], other.values[k], result.type);
   }
@@ -71,14 +71,14 @@ Numbers compare(const Call& call, F f) {
 
 double quotient(double a, double b, Type type) {
   if (type == Type::floating) return a / b;
-  if (b == 0) throw Error("divides by zero");
+  if (b == 0) throw Error("division by zero");
   return std::trunc(a / b);
 }
 
 Numbers modulo(const Call& call) {
   const bool like_c = call.node.integer("fmod", 0) != 0;
   return each_pair(call, [&](double a, double b, Type type) {
-    if (b == 0 && type != Type::floating) throw Error("divides by zero");
+    if (b == 0 && type != Type::floating) throw Error("division by zero");
     const double rest = std::fmod(a, b);
     return like_c || rest == 0 || (rest < 0) == (b < 0) ? rest : rest + b;
   });
@@ -102,10 +102,12 @@ Numbers clip(const Call& call) {
 /// Converts numbers to another ONNX type.
 void convert(Numbers& result, int to) {
   result.type = is_onnx_float(to) ? Type::floating : to == 9 ? Type::boolean : Type::integer;
-  if (result.type == Type::integer && to != 6 && to != 7) throw Error("constants cannot become " + onnx_type_name(to));
+  if (result.type == Type::integer && to != 6 && to != 7)
+    throw Error("integer constants cannot be converted to " + onnx_type_name(to));
   for (double& value : result.values) {
     if (result.type == Type::boolean) value = value != 0;
-    if (result.type == Type::integer && !(std::abs(value) < 9.3e18)) throw Error("a number that is too large");
+    if (result.type == Type::integer && !(std::abs(value) < 9.3e18))
+      throw Error("a number is too large for an integer");
     if (result.type == Type::integer) value = std::trunc(value);
   }
 }
@@ -147,24 +149,25 @@ Numbers transpose(const Call& call) {
   Dims sorted = order;
   std::ranges::sort(sorted);
   for (std::size_t d = 0; d < sorted.size(); ++d)
-    if (sorted.size() != rank || sorted[d] != static_cast<std::int64_t>(d)) throw Error("perm is no order of its axes");
+    if (sorted.size() != rank || sorted[d] != static_cast<std::int64_t>(d))
+      throw Error("perm is not a permutation of its input's axes");
   return transposed(call[0], order);
 }
 
 Numbers concat(const Call& call) {
   const std::size_t rank = call[0].dims.size();
-  if (rank == 0) throw Error("joins numbers without dimensions");
+  if (rank == 0) throw Error("scalars cannot be concatenated");
   return joined(call.inputs, onnx_axis(call.node.integer("axis", 1), rank, rank - 1));
 }
 
 Numbers gather(const Call& call) {
   const Numbers& from = call[0];
-  if (from.dims.empty()) throw Error("takes from a number without dimensions");
+  if (from.dims.empty()) throw Error("cannot gather from a scalar");
   const std::size_t axis = onnx_axis(call.node.integer("axis", 0), from.dims.size(), from.dims.size() - 1);
   const auto length = static_cast<std::size_t>(from.dims[axis]);
   std::vector<Numbers> parts;
   for (std::int64_t place : call[1].integers()) {
-    if (length == 0) throw Error("takes from nothing");
+    if (length == 0) throw Error("cannot gather from an empty axis");
     const auto at = static_cast<std::int64_t>(onnx_axis(place, length, length - 1));
     parts.push_back(part_of(from, axis, at, at + 1));
   }
@@ -192,9 +195,9 @@ Numbers expand(const Call& call) { return broadcast(call[0], broadcast_dims(call
 Numbers tile(const Call& call) {
   Numbers result = call[0];
   const Dims times = call[1].integers();
-  if (times.size() != result.dims.size()) throw Error("needs a number for each axis");
+  if (times.size() != result.dims.size()) throw Error("needs one repeat count for each axis");
   for (std::size_t axis = 0; axis < times.size(); ++axis) {
-    if (times[axis] < 1 || times[axis] > max_onnx_numbers) throw Error("a number of copies that is not supported");
+    if (times[axis] < 1 || times[axis] > max_onnx_numbers) throw Error("a repeat count is out of range");
     Dims all = result.dims;
     all[axis] *= times[axis];
     onnx_count(all);
@@ -205,10 +208,10 @@ Numbers tile(const Call& call) {
 
 Numbers range(const Call& call) {
   for (std::size_t i : {0, 1, 2})
-    if (call[i].size() != 1) throw Error("needs three numbers");
+    if (call[i].size() != 1) throw Error("start, limit and delta must be single numbers");
   const double begin = call[0].values[0], end = call[1].values[0], step = call[2].values[0];
   const double count = step == 0 ? HUGE_VAL : std::max(std::ceil((end - begin) / step), 0.0);
-  if (!(count <= max_onnx_numbers)) throw Error("too many numbers");
+  if (!(count <= max_onnx_numbers)) throw Error("the range has too many numbers");
   Numbers result{{static_cast<std::int64_t>(count)}, {}, call[0].type};
   for (std::int64_t i = 0; i < result.dims[0]; ++i) result.values.push_back(begin + i * step);
   return result;
@@ -226,7 +229,7 @@ Numbers constant_of_shape(const Call& call) {
 Numbers mat_mul(const Call& call) {
   const Numbers &a = call[0], &b = call[1];
   if (a.dims.size() != 2 || b.dims.size() != 2 || a.dims[1] != b.dims[0])
-    throw Error("only matrices that fit together are multiplied");
+    throw Error("only matrices with matching dimensions can be multiplied");
   Numbers result{{a.dims[0], b.dims[1]}, std::vector<double>(onnx_count({a.dims[0], b.dims[1]}), 0.0), a.type};
   for (std::int64_t i = 0; i < a.dims[0]; ++i)
     for (std::int64_t k = 0; k < a.dims[1]; ++k)
@@ -238,7 +241,7 @@ Numbers mat_mul(const Call& call) {
 /// Models use it on constants to standardise weights; in training mode, by the weights' own mean and variance.
 Numbers batch_normalization(const Call& call) {
   const Numbers& from = call[0];
-  if (from.dims.size() < 2) throw Error("needs channels");
+  if (from.dims.size() < 2) throw Error("its input has no channels");
   std::vector<std::size_t> others{0};
   for (std::size_t d = 2; d < from.dims.size(); ++d) others.push_back(d);
   Numbers mean = call[3], variance = call[4];
@@ -253,7 +256,7 @@ Numbers batch_normalization(const Call& call) {
     });
   }
   for (std::size_t i : {1, 2})
-    if (call[i].dims != mean.dims || variance.dims != mean.dims) throw Error("needs one number a channel");
+    if (call[i].dims != mean.dims || variance.dims != mean.dims) throw Error("needs one number per channel");
   Numbers result = from;
   const std::int64_t channels = from.dims[1], inner = dense_strides(from.dims)[1];
   for (std::int64_t i = 0; i < result.size(); ++i) {
@@ -368,7 +371,7 @@ void size(OnnxReader& reader, const OnnxNode& node) {
 /// All float types are one type here.
 void cast_value(OnnxReader& reader, const OnnxNode& node) {
   const auto to = static_cast<int>(node.integer("to", 0));
-  if (!is_onnx_float(to)) throw Error("a value cannot become " + onnx_type_name(to) + ", only a constant can");
+  if (!is_onnx_float(to)) throw Error("only constants can be converted to " + onnx_type_name(to));
   reader.define_same(node);
 }
 
@@ -376,7 +379,7 @@ void cast_value(OnnxReader& reader, const OnnxNode& node) {
 void cast_like(OnnxReader& reader, const OnnxNode& node) {
   const OnnxTensor *const from = reader.constant(node, 0), *const like = reader.constant(node, 1);
   if (!from && like && !is_onnx_float(like->type))
-    throw Error("a value cannot become " + onnx_type_name(like->type) + ", only a constant can");
+    throw Error("only constants can be converted to " + onnx_type_name(like->type));
   if (!from) return reader.define_same(node);
   Numbers numbers = reader.numbers(*from);
   convert(numbers, like ? like->type : 1);

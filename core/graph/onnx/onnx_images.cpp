@@ -25,7 +25,7 @@ void pad(OnnxReader& reader, const OnnxNode& node) {
   const std::vector<std::int64_t> given = attribute ? *attribute : reader.integers(node, 1);
   std::vector<std::int64_t> axes{0, 1, 2, 3};
   if (node.has_input(3)) axes = reader.integers(node, 3);
-  if (given.size() != 2 * axes.size()) throw Error("a number of pads that does not fit");
+  if (given.size() != 2 * axes.size()) throw Error("the number of pads does not match the number of axes");
   std::array<std::int64_t, 4> begin{}, end{};
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const std::size_t axis = onnx_axis(axes[i], 4, 3);
@@ -44,7 +44,7 @@ void pad(OnnxReader& reader, const OnnxNode& node) {
     throw Error("mode '" + mode + "' is not supported, only 'constant'");
   const double value = reader.number(node, 2, node.real("value", 0));
   if (adds && value != 0 && value != -HUGE_VAL)
-    throw Error("only padding with zeros is supported, and with -inf before a max pool");
+    throw Error("only padding with zeros is supported, or with -inf in front of a max pool");
   if (adds && value != 0) {
     const Shape out = infer_shape(
         Conv2d{.out_channels = from.shape.c, .padding = before, .groups = from.shape.c, .more_padding = more},
@@ -62,7 +62,7 @@ template <class T>
 std::array<T, 4> by_axis(const OnnxNode& node, const std::vector<T>& given, std::array<T, 4> otherwise) {
   std::vector<std::int64_t> axes{0, 1, 2, 3};
   if (const auto* named = node.integers("axes")) axes = *named;
-  if (given.size() != axes.size()) throw Error("a number of sizes or scales that does not fit");
+  if (given.size() != axes.size()) throw Error("the number of sizes or scales does not match the number of axes");
   for (std::size_t i = 0; i < axes.size(); ++i) otherwise[onnx_axis(axes[i], 4, 3)] = given[i];
   return otherwise;
 }
@@ -74,7 +74,7 @@ void resize_to(OnnxReader& reader, const OnnxNode& node, const Shape& from, Resi
   if (node.has_input(3)) {
     const auto wish = by_axis<std::int64_t>(node, reader.integers(node, 3), {reader.batch(), from.c, from.h, from.w});
     if (wish[0] != reader.batch() || wish[1] != from.c)
-      throw Error("only height and width may change; the sizes are " + to_string({wish.begin(), wish.end()}));
+      throw Error("only height and width can be resized; the sizes are " + to_string({wish.begin(), wish.end()}));
     for (int d : {0, 1}) layer.size[d] = static_cast<int>(std::clamp<std::int64_t>(wish[d + 2], 0, max_axis + 1));
     return;
   }
@@ -82,14 +82,14 @@ void resize_to(OnnxReader& reader, const OnnxNode& node, const Shape& from, Resi
   const auto scales =
       by_axis<double>(node, reader.numbers(reader.needed_constant(node, scales_at)).values, {1, 1, 1, 1});
   if (scales[0] != 1 || scales[1] != 1 || !(scales[2] > 0) || !(scales[3] > 0))
-    throw Error("needs one scale for height and one for width, and 1 for batch and channels");
+    throw Error("the scales of batch and channels must be 1, those of height and width positive");
   for (int d : {0, 1}) {
     layer.size[d] = static_cast<int>(std::min(std::floor(size[d] * scales[d + 2]), double(max_axis) + 1));
     if (layer.size[d] == size[d] * scales[d + 2]) continue;
     layer.scale[d] = scales[d + 2];
     // ONNX aligns the corners of the size before rounding, onnxruntime and PyTorch those of the size after it.
     if (layer.coordinates == Coordinates::align_corners)
-      throw Error("scales that give no whole size cannot align corners; export the model with sizes");
+      throw Error("with align_corners, the scales must give a whole size; export the model with sizes");
   }
 }
 
@@ -112,7 +112,7 @@ void resize(OnnxReader& reader, const OnnxNode& node) {
     throw Error("coordinate_transformation_mode '" + where + "' is not supported");
   const std::string mode = node.text("mode", "nearest");
   if (mode != "nearest" && mode != "linear" && mode != "bilinear")
-    throw Error("mode '" + mode + "' is not supported; nearest and linear are");
+    throw Error("mode '" + mode + "' is not supported; use nearest or linear");
   layer.interpolation = mode == "nearest" ? Interpolation::nearest : Interpolation::linear;
   const std::string rounding = node.text("nearest_mode", upsample ? "floor" : "round_prefer_floor");
   if (rounding == "floor")
@@ -141,18 +141,18 @@ struct Transposed {
       const auto* given = node.integers(name);
       const std::vector<std::int64_t> values = given && !given->empty() ? *given : otherwise;
       if (std::ranges::any_of(values, [](std::int64_t n) { return n < 0 || n > max_axis; }))
-        throw Error(std::string(name) + ": a number that is not supported");
+        throw Error(std::string(name) + ": a number is out of range");
       return values;
     };
     const auto strides = list("strides", {1, 1}), dilations = list("dilations", {1, 1}),
                pads = list("pads", {0, 0, 0, 0}), more_output = list("output_padding", {0, 0}),
                size = list("output_shape", {0, 0});
     if (strides.size() != 2 || dilations.size() != 2 || pads.size() != 4 || more_output.size() != 2 || size.size() != 2)
-      throw Error("only two dimensions are supported");
+      throw Error("only two-dimensional windows are supported");
     if (std::min({strides[0], strides[1], dilations[0], dilations[1]}) < 1)
       throw Error("strides and dilations must be at least 1");
     if (list("kernel_shape", {weight[2], weight[3]}) != std::vector{weight[2], weight[3]})
-      throw Error("kernel_shape and the weights' shape differ");
+      throw Error("kernel_shape does not match the shape of the weights");
     const std::string mode = node.text("auto_pad", "NOTSET");
     for (int d : {0, 1}) {
       const std::int64_t length = d == 0 ? in.h : in.w, s = strides[d], k = weight[d + 2];
@@ -162,7 +162,7 @@ struct Transposed {
         const std::int64_t total = all - (size[d] > 0 ? size[d] : length * s);
         begin = mode == "SAME_UPPER" ? total / 2 : total - total / 2;
         end = total - begin;
-        if (total < 0) throw Error("an output larger than what it computes");
+        if (total < 0) throw Error("the requested output is larger than the computed one");
       } else if (mode == "VALID") {
         begin = end = 0;
       } else if (mode != "NOTSET") {
@@ -176,7 +176,7 @@ struct Transposed {
   /// inputs, the last of which is input b.
   void place(int d, std::int64_t length, std::int64_t s, std::int64_t k, std::int64_t dilation_of, std::int64_t begin,
              std::int64_t size) {
-    if (size < 1 || size > max_axis || k > max_axis) throw Error("an output of no pixel");
+    if (size < 1 || size > max_axis || k > max_axis) throw Error("the output size or the kernel size is out of range");
     const std::int64_t reach = (k - 1) * dilation_of / s, first = begin / s, blocks = (begin % s + size + s - 1) / s;
     kernel[d] = static_cast<int>(k), stride[d] = static_cast<int>(s), dilation[d] = static_cast<int>(dilation_of);
     out[d] = static_cast<int>(size);
@@ -221,9 +221,9 @@ ConvWeights turned_round(const Transposed& t, const ConvWeights& own, int ins, i
 void conv_transpose(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData& from = reader.image(node, 0);
   const OnnxTensor& weight = reader.needed_constant(node, 1);
-  if (weight.dims.size() != 4) throw Error("only two dimensions are supported");
+  if (weight.dims.size() != 4) throw Error("only two-dimensional windows are supported");
   for (std::int64_t dim : weight.dims)
-    if (dim < 1 || dim > max_axis) throw Error("weights of an impossible shape");
+    if (dim < 1 || dim > max_axis) throw Error("the shape of the weights is out of range");
   const std::int64_t groups = node.integer("group", 1);
   if (groups < 1 || groups > from.shape.c || weight.dims[0] != from.shape.c || from.shape.c % groups != 0 ||
       groups * weight.dims[1] > max_axis)
@@ -232,7 +232,7 @@ void conv_transpose(OnnxReader& reader, const OnnxNode& node) {
   const Transposed t(node, weight.dims, from.shape);
   const int outs = static_cast<int>(groups * weight.dims[1]);
   const std::int64_t phases = std::int64_t{t.stride[0]} * t.stride[1];
-  if (phases * outs > max_axis) throw Error("strides that are too large to be supported");
+  if (phases * outs > max_axis) throw Error("the strides are too large to be supported");
   const bool phase_first = groups == 1;
   const Conv2d layer{.out_channels = static_cast<int>(phases * outs),
                      .kernel = t.taps,
@@ -252,7 +252,7 @@ void conv_transpose(OnnxReader& reader, const OnnxNode& node) {
 
 void depth_to_space(OnnxReader& reader, const OnnxNode& node) {
   const std::int64_t block = node.integer("blocksize", 0);
-  if (block < 1 || block > max_axis) throw Error("blocksize " + std::to_string(block));
+  if (block < 1 || block > max_axis) throw Error("blocksize " + std::to_string(block) + " is out of range");
   const std::string mode = node.text("mode", "DCR");
   if (mode != "DCR" && mode != "CRD") throw Error("mode '" + mode + "' is unknown");
   const int side = static_cast<int>(block);

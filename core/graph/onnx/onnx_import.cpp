@@ -31,12 +31,13 @@ void fill(OnnxValue& input, const InputSize& size) {
   const std::size_t h = input.channels_last ? 1 : 2, w = h + 1;
   const bool open = input.dims[h] < 0 || input.dims[w] < 0;
   if (open && size.image == 0)
-    throw Error(where + "the model leaves its height or width open; give an image size (--image HEIGHTxWIDTH)");
+    throw Error(where + "its height or width is symbolic; give an image size (--image HEIGHTxWIDTH)");
   for (const auto& [axis, pixels] : {std::pair{h, size.image.height}, {w, size.image.width}}) {
     if (input.dims[axis] < 0) input.dims[axis] = pixels;
     if (size.image != 0 && input.dims[axis] != pixels)
-      throw Error(where + "the model says " + std::to_string(input.dims[h]) + "x" + std::to_string(input.dims[w]) +
-                  ", not " + to_string(size.image) + "; export it with dynamic height and width");
+      throw Error(where + "its size is fixed at " + std::to_string(input.dims[h]) + "x" +
+                  std::to_string(input.dims[w]) + ", not " + to_string(size.image) +
+                  "; export it with dynamic height and width");
   }
 }
 

@@ -19,7 +19,7 @@ void conv_over_channels(OnnxReader& reader, const OnnxNode& node, const OnnxData
   const int outs = like.out_channels, positions = infer_shape(like, {ins, 1, length}).w;
   const std::int64_t rows = std::int64_t{outs} * positions, columns = std::int64_t{ins} * length;
   if (rows > max_axis || rows * columns > max_sequence_weights)
-    throw Error("a convolution along a sequence of " + std::to_string(length) + " is too large to be supported here");
+    throw Error("a convolution along a sequence of " + std::to_string(length) + " is too long to be supported here");
   ConvWeights weights{std::vector<float>(rows * columns, 0.0f), std::vector<float>(rows)};
   const int group_ins = ins / like.groups, taps = window.kernel[1];
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -90,13 +90,13 @@ void conv(OnnxReader& reader, const OnnxNode& node) {
   if (sequence) dims.insert(dims.begin() + 2, 1);
   if (dims.size() != 4) throw Error("only convolutions of one or two dimensions are supported");
   for (std::int64_t dim : dims)
-    if (dim < 1 || dim > max_axis) throw Error("weights of an impossible shape");
+    if (dim < 1 || dim > max_axis) throw Error("the shape of the weights is out of range");
   if (const int inner = sequence ? 0 : inner_channels(reader, reader.data(node, 0)); inner > 0)
     return conv_at_places(reader, node, reader.data(node, 0), inner);
   const OnnxData& from = sequence ? reader.data(node, 0) : reader.image(node, 0);
   const bool in_channels = sequence && !is_sequence(reader, from);
   if (in_channels && (from.dims.size() != 3 || from.dims[0] != reader.batch() || from.pixels() != 1))
-    throw Error("along a value of the shape " + to_string(from.dims) + ", which is not supported here");
+    throw Error("a convolution along a value of the shape " + to_string(from.dims) + " is not supported here");
   const Shape in = in_channels ? Shape{static_cast<int>(from.dims[1]), 1, static_cast<int>(from.dims[2])} : from.shape;
   const OnnxWindow window = convolution_window(sequence ? onnx_in_two_dimensions(node) : node, dims, in);
   const std::int64_t groups = node.integer("group", 1);
@@ -144,11 +144,11 @@ void pool(OnnxReader& reader, const OnnxNode& node, PoolType type) {
                .more_padding = window.more_padding};
   const int unit = reader.add_unit(node, from);
   if (low) {
-    if (layer.ceil) throw Error("rounds its size up behind padding with -inf, which is not supported");
+    if (layer.ceil) throw Error("ceil_mode after padding with -inf is not supported");
     for (int d : {0, 1}) {
       const int end = layer.padding[d] + layer.more_padding[d], low_end = low->before[d] + low->more[d];
       if ((low->before[d] < 0 && layer.padding[d] > 0) || (low_end < 0 && end > 0))
-        throw Error("pads where a Pad before it cuts off, which is not supported");
+        throw Error("padding an edge that a preceding Pad has cropped is not supported");
       layer.padding[d] += low->before[d];
       layer.more_padding[d] += low->more[d];
     }
@@ -174,7 +174,7 @@ std::vector<float> gemm_bias(OnnxReader& reader, const OnnxNode& node, std::int6
   const std::int64_t columns = tensor.dims.empty() ? 1 : tensor.dims.back();
   const bool one_row = tensor.dims.size() < 2 || (tensor.dims.size() == 2 && tensor.dims[0] == 1);
   if (!one_row || (columns != 1 && columns != outputs))
-    throw Error("a bias of the shape " + to_string(tensor.dims) + "; only one for each of the " +
+    throw Error("a bias of the shape " + to_string(tensor.dims) + "; only one value for each of the " +
                 std::to_string(outputs) + " columns is supported");
   const std::vector<float> values = reader.floats(tensor);
   for (std::int64_t o = 0; o < outputs; ++o) bias[o] = beta * values[columns == 1 ? 0 : o];
@@ -191,12 +191,13 @@ void matrix_product(OnnxReader& reader, const OnnxNode& node, bool transposed, f
                         from.dims[0] == reader.batch() && from.dims.back() == from.shape.c;
   const std::int64_t ins = by_pixel ? from.shape.c : from.shape.size();
   if ((!flat && !by_pixel) || matrix.dims.size() != 2 || matrix.dims[transposed ? 1 : 0] != ins)
-    throw Error("must multiply a value flattened to " +
-                to_string(std::vector<std::int64_t>{reader.batch(), from.shape.size()}) +
-                ", or one with its channels last, with a constant matrix; here " + to_string(from.dims) + " with " +
-                to_string(matrix.dims));
+    throw Error(
+        "its first input must be flattened to " +
+        to_string(std::vector<std::int64_t>{reader.batch(), from.shape.size()}) +
+        ", or have its channels last, and its second input must be a matching constant matrix; the shapes are " +
+        to_string(from.dims) + " and " + to_string(matrix.dims));
   const std::int64_t rows = matrix.dims[0], columns = matrix.dims[1], outputs = transposed ? rows : columns;
-  if (outputs < 1 || outputs > max_axis) throw Error("a matrix of an impossible shape");
+  if (outputs < 1 || outputs > max_axis) throw Error("the shape of the matrix is out of range");
   ConvWeights weights{reader.floats(matrix), gemm_bias(reader, node, outputs, beta)};
   if (const bool last = flat && from.channels_last; !transposed || last) {
     // Reorders by output, then input. In an input that was flattened with channels last, the index is pixel * channels
@@ -223,7 +224,7 @@ void matrix_product(OnnxReader& reader, const OnnxNode& node, bool transposed, f
 
 void gemm(OnnxReader& reader, const OnnxNode& node) {
   if (node.integer("transA", 0) != 0) throw Error("a transposed first input is not supported");
-  if (reader.computed(node, 0).dims.size() != 2) throw Error("of a value that has other than two dimensions");
+  if (reader.computed(node, 0).dims.size() != 2) throw Error("its first input must have two dimensions");
   matrix_product(reader, node, node.integer("transB", 0) != 0, node.real("alpha", 1), node.real("beta", 1));
 }
 void mat_mul(OnnxReader& reader, const OnnxNode& node) { matrix_product(reader, node, false, 1, 1); }

@@ -239,7 +239,8 @@ std::int64_t OnnxTensor::size() const {
   std::int64_t count = 1;
   for (std::int64_t dim : dims) {
     if (dim < 0 || (dim > 0 && count > max_elements / dim))
-      throw Error("constant '" + name + "': more than " + std::to_string(max_elements) + " values, or less than none");
+      throw Error("constant '" + name + "': its shape is negative or has more than " + std::to_string(max_elements) +
+                  " values");
     count *= dim;
   }
   return count;
@@ -248,7 +249,7 @@ std::int64_t OnnxTensor::size() const {
 namespace {
 
 [[noreturn]] void throw_count(const OnnxTensor& tensor, std::size_t found) {
-  throw Error("constant '" + tensor.name + "': has " + std::to_string(found) + " values where its shape says " +
+  throw Error("constant '" + tensor.name + "': has " + std::to_string(found) + " values, but its shape has " +
               std::to_string(tensor.size()));
 }
 
@@ -267,7 +268,7 @@ std::string_view bytes_of(const OnnxTensor& tensor, OnnxFiles& files) {
     }
   }
   if (!bytes.empty() && bytes.size() != count * width)
-    throw Error("constant '" + tensor.name + "': has " + std::to_string(bytes.size()) + " bytes where its shape says " +
+    throw Error("constant '" + tensor.name + "': has " + std::to_string(bytes.size()) + " bytes, but its shape needs " +
                 std::to_string(count * width));
   return bytes;
 }
@@ -325,7 +326,7 @@ bool OnnxTensor::is_boolean() const { return type == type_bool; }
 std::vector<float> OnnxTensor::floats(OnnxFiles& files) const {
   if (!is_onnx_float(type))
     throw Error("constant '" + name + "': has values of type " + onnx_type_name(type) +
-                ", which is not supported here; float, float16, bfloat16 and double are");
+                ", which is not supported here; use float, float16, bfloat16 or double");
   std::vector<float> values;
   const std::string_view bytes = bytes_of(*this, files);
   if (type == type_float && !bytes.empty() && std::endian::native == std::endian::little) {
@@ -340,7 +341,7 @@ std::vector<float> OnnxTensor::floats(OnnxFiles& files) const {
 
 std::vector<std::int64_t> OnnxTensor::integers(OnnxFiles& files) const {
   if (!is_integer())
-    throw Error("constant '" + name + "': has values of type " + onnx_type_name(type) + " where integers are needed");
+    throw Error("constant '" + name + "': has values of type " + onnx_type_name(type) + ", but integers are needed");
   std::vector<std::int64_t> values;
   values.reserve(std::min<std::size_t>(size(), 1 << 20));
   each_value(*this, files, [&](std::uint64_t bits) { values.push_back(to_integer(bits, type)); });
@@ -399,7 +400,7 @@ std::string onnx_type_name(int type) {
 OnnxModel parse_onnx(std::string_view bytes) {
   OnnxModel model;
   const std::string_view graph = sub_message(bytes, 7);
-  if (graph.empty()) throw Error("holds no graph: not an ONNX model");
+  if (graph.empty()) throw Error("it holds no graph: not an ONNX model");
   for (ProtobufReader field(bytes); field.next();) {
     if (field.field() != 8) continue;
     const std::string_view domain = sub_message(field.bytes(), 1);

@@ -10,7 +10,7 @@ namespace {
 void batch_normalization(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.channels(node, 0);
   if (node.integer("training_mode", 0) != 0 || node.outputs.size() > 1) throw Error("training mode is not supported");
-  if (node.integer("spatial", 1) != 1) throw Error("a mean for every pixel is not supported");
+  if (node.integer("spatial", 1) != 1) throw Error("one mean per pixel (spatial = 0) is not supported");
   const int channels = from.shape.c;
   const auto scale = reader.floats(node, 1, channels), bias = reader.floats(node, 2, channels),
              mean = reader.floats(node, 3, channels), variance = reader.floats(node, 4, channels);
@@ -58,8 +58,8 @@ void instance_normalization(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.data(node, 0);
   const std::int64_t groups = from.dims.size() > 2 ? from.dims[1] : 0;
   if (groups < 1 || from.dims[0] != reader.batch() || from.shape.c % groups != 0)
-    throw Error("of a value of the shape " + to_string(from.dims) + " with " + std::to_string(from.shape.c) +
-                " channels, which is not supported");
+    throw Error("a value of the shape " + to_string(from.dims) + " with " + std::to_string(from.shape.c) +
+                " channels is not supported");
   normalised(reader, node, from, {.groups = static_cast<int>(groups), .epsilon = epsilon_of(node)},
              reader.floats(node, 1, groups), reader.floats(node, 2, groups));
 }
@@ -69,7 +69,8 @@ void group_normalization(OnnxReader& reader, const OnnxNode& node) {
   const OnnxData from = reader.channels(node, 0);
   const std::int64_t groups = node.integer("num_groups", 0);
   if (groups < 1 || from.shape.c % groups != 0)
-    throw Error(std::to_string(groups) + " groups of " + std::to_string(from.shape.c) + " channels");
+    throw Error("num_groups (" + std::to_string(groups) + ") does not divide " + std::to_string(from.shape.c) +
+                " channels");
   const std::int64_t factors = reader.opset() < 21 ? groups : from.shape.c;
   normalised(reader, node, from, {.groups = static_cast<int>(groups), .epsilon = epsilon_of(node)},
              reader.floats(node, 1, factors), reader.floats(node, 2, factors));
@@ -81,11 +82,12 @@ void layer_normalization(OnnxReader& reader, const OnnxNode& node) {
   const std::size_t rank = from.dims.size(), axis = onnx_axis(node.integer("axis", -1), rank, rank - 1);
   const bool by_pixel = from.channels_last || from.pixels() == 1;
   if (from.dims[0] != reader.batch() || (by_pixel ? axis != rank - 1 || from.dims.back() != from.shape.c : axis != 1))
-    throw Error("of a value of the shape " + to_string(from.dims) + " from axis " + std::to_string(axis) +
-                " on; only channels that are the last axis, or all but the batch, are supported");
+    throw Error(
+        "normalising a value of the shape " + to_string(from.dims) + " from axis " + std::to_string(axis) +
+        " on is not supported; only the channels, as the last axis, or everything but the batch can be normalised");
   if (!by_pixel) {
     const OnnxTensor& factor = reader.needed_constant(node, 1);
-    if (factor.size() != 1) throw Error("a factor for each pixel is not supported");
+    if (factor.size() != 1) throw Error("one factor per pixel is not supported");
   }
   const std::int64_t factors = by_pixel ? from.shape.c : 1;
   const std::vector<float> factor = reader.floats(node, 1, factors);

@@ -12,7 +12,7 @@ namespace opsched {
 using Dims = std::vector<std::int64_t>;
 
 std::vector<std::int64_t> OnnxNumbers::integers() const {
-  if (type == Type::floating) throw Error("has floats where integers are needed");
+  if (type == Type::floating) throw Error("integers are needed, not floats");
   constexpr double most = 9.2e18;
   std::vector<std::int64_t> list;
   for (double value : values)
@@ -26,7 +26,7 @@ std::int64_t onnx_count(const Dims& dims) {
   std::int64_t count = 1;
   for (std::int64_t dim : dims) {
     if (dim < 0 || (dim > 0 && count > max_onnx_numbers / dim))
-      throw Error("constants of the shape " + to_string(dims) + " are too large to be worked out");
+      throw Error("constants of the shape " + to_string(dims) + " are too large to be computed at import");
     count *= dim;
   }
   return count;
@@ -36,7 +36,8 @@ Dims broadcast_dims(const Dims& a, const Dims& b) {
   Dims dims(std::max(a.size(), b.size()), 1);
   for (std::size_t i = 0; i < dims.size(); ++i) {
     const std::int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1, y = i < b.size() ? b[b.size() - 1 - i] : 1;
-    if (x != y && x != 1 && y != 1) throw Error(to_string(a) + " and " + to_string(b) + " do not fit together");
+    if (x != y && x != 1 && y != 1)
+      throw Error("the shapes " + to_string(a) + " and " + to_string(b) + " are incompatible");
     dims[dims.size() - 1 - i] = x == 1 ? y : x;
   }
   return dims;
@@ -88,14 +89,14 @@ OnnxNumbers part_of(const OnnxNumbers& from, std::size_t axis, std::int64_t begi
 
 OnnxNumbers joined(const std::vector<OnnxNumbers>& parts, std::size_t axis) {
   OnnxNumbers result{parts.at(0).dims, {}, parts[0].type};
-  if (axis >= result.dims.size()) throw Error("only constants with dimensions can be joined");
+  if (axis >= result.dims.size()) throw Error("scalars cannot be concatenated");
   result.dims[axis] = 0;
   std::int64_t outer = 1;
   for (const OnnxNumbers& part : parts) {
     Dims others = part.dims;
-    if (others.size() != result.dims.size()) throw Error("joins constants of different ranks");
+    if (others.size() != result.dims.size()) throw Error("constants of different ranks cannot be concatenated");
     others[axis] = result.dims[axis];
-    if (others != result.dims) throw Error("joins constants of different shapes");
+    if (others != result.dims) throw Error("constants of incompatible shapes cannot be concatenated");
     result.dims[axis] += part.dims[axis];
   }
   for (std::size_t d = 0; d < axis; ++d) outer *= result.dims[d];
@@ -120,7 +121,7 @@ OnnxNumbers reduced(const OnnxNumbers& from, const std::vector<std::size_t>& axe
       if (keep) dims.push_back(1);
     }
   }
-  if (onnx_count(inner) == 0) throw Error("reduces nothing");
+  if (onnx_count(inner) == 0) throw Error("cannot reduce over an empty axis");
   outer.insert(outer.end(), inner.begin(), inner.end());
   outer_strides.insert(outer_strides.end(), inner_strides.begin(), inner_strides.end());
   const OnnxNumbers sorted = strided(from, 0, outer, outer_strides);

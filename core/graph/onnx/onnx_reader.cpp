@@ -98,21 +98,22 @@ void OnnxReader::check_operators(const std::vector<char>& needed) const {
   }
   if (!attention.empty())
     throw Error("attention is not supported: " + counted(attention) +
-                (unknown.empty() ? "" : "; nor are: " + counted(unknown)));
+                (unknown.empty() ? "" : "; these operators are not supported either: " + counted(unknown)));
   if (unknown.empty()) return;
   throw Error("these operators are not supported: " + counted(unknown) +
-              "; supported are: " + joined(operators(), [](const auto& entry) { return entry.first; }));
+              "; supported operators: " + joined(operators(), [](const auto& entry) { return entry.first; }));
 }
 
 Graph OnnxReader::read(const std::string& name) {
   if (model_.nodes.size() > max_file_operators)
-    throw Error("more than " + std::to_string(max_file_operators) + " nodes");
+    throw Error("the model has more than " + std::to_string(max_file_operators) + " nodes");
   if (model_.opset < oldest_opset)
-    throw Error("written for version " + std::to_string(model_.opset) + " of ONNX's operators; at least " +
-                std::to_string(oldest_opset) + " is needed (onnx.version_converter raises it)");
+    throw Error("the model uses version " + std::to_string(model_.opset) + " of ONNX's operators; at least " +
+                std::to_string(oldest_opset) + " is needed (convert it with onnx.version_converter)");
   if (model_.opset > newest_opset)
-    throw Error("written for version " + std::to_string(model_.opset) + " of ONNX's operators; those up to " +
-                std::to_string(newest_opset) + " are known (export the model for one of these)");
+    throw Error("the model uses version " + std::to_string(model_.opset) +
+                " of ONNX's operators; the newest supported one is " + std::to_string(newest_opset) +
+                " (export the model for that or an older one)");
   if (model_.outputs.empty()) throw Error("the model has no output");
   const std::vector<char> needed = needed_nodes();
   check_operators(needed);
@@ -128,7 +129,7 @@ Graph OnnxReader::read(const std::string& name) {
 
 void OnnxReader::read(const OnnxNode& node, const std::vector<std::string>& last_read) {
   try {
-    if (node.outputs.empty() || node.outputs[0].empty()) throw Error("has no first output");
+    if (node.outputs.empty() || node.outputs[0].empty()) throw Error("it has no first output");
     if (!fold_onnx(*this, node)) operators().at(node.type)(*this, node);
   } catch (const Error& e) {
     throw Error(title(node) + ": " + e.what());
@@ -144,14 +145,17 @@ void OnnxReader::add_input(const OnnxValue& input) {
   const bool fixed =
       d.size() >= 2 && d.size() <= 4 && std::all_of(d.begin() + 1, d.end(), [](std::int64_t n) { return n > 0; });
   if (!is_onnx_float(input.type))
-    throw Error(where + "has values of type " + onnx_type_name(input.type) + "; only images of float are read");
+    throw Error(where + "has values of type " + onnx_type_name(input.type) + "; only float images are supported");
   if (!fixed || *std::max_element(d.begin(), d.end()) > max_axis)
-    throw Error(where +
-                "must have the shape [batch, channels, height, width], all but the batch as numbers; export the "
-                "model with a fixed image size");
-  if (d[0] > max_batch) throw Error(where + "a batch of " + std::to_string(d[0]));
+    throw Error(
+        where +
+        "must have the shape [batch, channels, height, width] with fixed numbers except for the batch; export the "
+        "model with a fixed image size");
+  if (d[0] > max_batch)
+    throw Error(where + "its batch of " + std::to_string(d[0]) + " is too large; at most " + std::to_string(max_batch) +
+                " is supported");
   const int batch = d[0] > 0 ? static_cast<int>(d[0]) : 1;
-  if (!values_.empty() && batch != batch_) throw Error(where + "another batch than the inputs before it");
+  if (!values_.empty() && batch != batch_) throw Error(where + "its batch differs from that of the preceding inputs");
   batch_ = batch;
   if (input.channels_last) return add_channels_last(input);
   const auto size = [&](std::size_t axis) { return axis < d.size() ? static_cast<int>(d[axis]) : 1; };
@@ -167,7 +171,7 @@ void OnnxReader::add_channels_last(const OnnxValue& input) {
   const int h = static_cast<int>(input.dims[1]), w = static_cast<int>(input.dims[2]),
             c = static_cast<int>(input.dims[3]);
   if (c > most_channels_last || std::int64_t{w} * c > max_axis)
-    throw Error("input '" + input.name + "': " + std::to_string(c) + " channels that are last are not supported");
+    throw Error("input '" + input.name + "': " + std::to_string(c) + " channels as the last axis are not supported");
   const int image = units_.add_input({input.name}, {1, h, w * c});
   OnnxData data{{}, {c, h, w}, {batch_, h, w, c}, true};
   for (int k = 0; k < c; ++k) {
@@ -191,8 +195,10 @@ OnnxData OnnxReader::as_one_channel(const OnnxData& data) {
 
 OnnxOutput OnnxReader::output(const OnnxValue& value) {
   const auto found = values_.find(value.name);
-  if (found == values_.end()) throw Error("output '" + value.name + "' is computed by no node");
-  if (found->second.pieces.empty()) throw Error("output '" + value.name + "': a step of a function on its own");
+  if (found == values_.end()) throw Error("output '" + value.name + "' is not computed by any node");
+  if (found->second.pieces.empty())
+    throw Error("output '" + value.name +
+                "' is an intermediate step of a normalisation or of GELU, which is only supported as a whole");
   const OnnxData data = found->second.channels_last ? as_one_channel(found->second) : found->second;
   if (data.dims.empty() || data.dims[0] != batch_)
     throw Error("output '" + value.name + "' has the shape " + to_string(data.dims) +
@@ -210,7 +216,7 @@ const OnnxData& OnnxReader::value(const OnnxNode& node, std::size_t i) const {
   const std::string& name = node.input(i);
   if (const auto found = values_.find(name); found != values_.end()) return found->second;
   if (model_.constants.contains(name)) throw Error("input '" + name + "' is a constant, which is not supported here");
-  throw Error("input '" + name + "' is not there, or comes later");
+  throw Error("input '" + name + "' does not exist or is computed later");
 }
 
 const OnnxData& OnnxReader::computed(const OnnxNode& node, std::size_t i) const {
@@ -219,14 +225,14 @@ const OnnxData& OnnxReader::computed(const OnnxNode& node, std::size_t i) const 
   if (data.meaning->kind == OnnxMeaning::low_padded)
     throw Error("input '" + node.input(i) + "' is padded with -inf, which only a max pool may read");
   throw Error("input '" + node.input(i) +
-              "' is a step of a normalisation or of GELU, which is only supported as a whole");
+              "' is an intermediate step of a normalisation or of GELU, which is only supported as a whole");
 }
 
 const OnnxData& OnnxReader::data(const OnnxNode& node, std::size_t i) const {
   const OnnxData& data = computed(node, i);
   if (data.channels_last)
-    throw Error("input '" + node.input(i) + "' has its channels last, as " + to_string(data.dims) +
-                ", which is not supported here");
+    throw Error("input '" + node.input(i) + "' has its channels last (" + to_string(data.dims) +
+                "), which is not supported here");
   return data;
 }
 
@@ -263,7 +269,7 @@ const OnnxTensor& OnnxReader::needed_constant(const OnnxNode& node, std::size_t 
 std::vector<float> OnnxReader::floats(const OnnxNode& node, std::size_t i, std::int64_t length) {
   const OnnxTensor& tensor = needed_constant(node, i);
   if (tensor.size() != length)
-    throw Error("constant '" + tensor.name + "' has " + std::to_string(tensor.size()) + " values where " +
+    throw Error("constant '" + tensor.name + "' has " + std::to_string(tensor.size()) + " values, but " +
                 std::to_string(length) + " are needed");
   return tensor.floats(files_);
 }
@@ -320,7 +326,7 @@ std::shared_ptr<const ConvWeights> OnnxReader::weights(const OnnxTensor& weight,
   ConvWeights own{weight.floats(files_), std::vector<float>(out_channels, 0.0f)};
   if (bias) own.bias = bias->floats(files_);
   if (own.bias.size() != static_cast<std::size_t>(out_channels))
-    throw Error("constant '" + bias->name + "' has " + std::to_string(own.bias.size()) + " values where " +
+    throw Error("constant '" + bias->name + "' has " + std::to_string(own.bias.size()) + " values, but " +
                 std::to_string(out_channels) + " are needed");
   auto weights = std::make_shared<const ConvWeights>(std::move(own));
   if (lasting) weights_[{&weight, bias}] = weights;
@@ -342,7 +348,7 @@ void OnnxReader::define_sequence(const OnnxNode& node, std::vector<OnnxData> val
 }
 const std::vector<OnnxData>& OnnxReader::sequence(const OnnxNode& node, std::size_t i) const {
   const auto found = sequences_.find(node.input(i));
-  if (found == sequences_.end()) throw Error("input '" + node.input(i) + "' is no list of values");
+  if (found == sequences_.end()) throw Error("input '" + node.input(i) + "' is not a list of values");
   return found->second;
 }
 OnnxData OnnxReader::pixel_row(const OnnxNode& node, const OnnxData& from, std::int64_t begin, std::int64_t width) {

@@ -23,7 +23,7 @@ struct ReducedAxes {
     else if (node.has_input(1))
       list = reader.integers(node, 1);
     const std::size_t rank = from.dims.size();
-    if (list.empty()) throw Error("over all axes, which is not supported");
+    if (list.empty()) throw Error("reducing over all axes is not supported");
     for (std::int64_t axis : list) given.insert(onnx_axis(axis, rank, rank - 1));
     if (was_last) from = channels_first(from);
     for (std::size_t axis : given) {
@@ -63,7 +63,7 @@ OnnxData summed(OnnxReader& reader, const OnnxNode& node, const OnnxData& from, 
     return result;
   }
   const std::int64_t columns = what.size * what.inner;
-  if (columns * result.shape.c > max_elements / 16) throw Error("over an axis that is too long to be supported");
+  if (columns * result.shape.c > max_elements / 16) throw Error("the axis is too long to be reduced here");
   ConvWeights weights{std::vector<float>(result.shape.c * columns, 0.0f), std::vector<float>(result.shape.c, 0.0f)};
   for (std::int64_t row = 0; row < result.shape.c; ++row)
     for (std::int64_t i = 0; i < what.size; ++i)
@@ -98,18 +98,19 @@ OnnxData reduced_axes(OnnxReader& reader, const OnnxNode& node, const ReducedAxe
   for (std::size_t axis : axes.wide)
     if (!channel_axis(axes.from, axis, reader.batch())) pixels *= axes.from.dims[axis];
   if (pixels != 1 && pixels != axes.from.pixels())
-    throw Error("over the axes " + to_string(std::vector<std::int64_t>(axes.given.begin(), axes.given.end())) + " of " +
-                to_string(axes.from.dims) + "; only all pixels, or axes of channels, are supported");
+    throw Error("reducing over the axes " + to_string(std::vector<std::int64_t>(axes.given.begin(), axes.given.end())) +
+                " of " + to_string(axes.from.dims) +
+                " is not supported; only all pixels or axes of channels can be reduced");
   // Channels are reduced before pixels, while the axes still have their meaning.
   for (std::size_t axis : axes.wide) {
     const auto what = channel_axis(result, axis, reader.batch());
     if (!what) continue;
-    if (kind == Reduce::max) throw Error("the largest value over channels is not supported");
+    if (kind == Reduce::max) throw Error("the maximum over channels is not supported");
     result = summed(reader, node, result, axis, *what, kind == Reduce::mean ? 1.0f / what->size : 1.0f);
   }
   if (pixels == 1) return result;
   if (axes.from.dims[0] != reader.batch() || axes.wide.contains(0))
-    throw Error("over the batch, which is not supported");
+    throw Error("reducing over the batch is not supported");
   result = pooled_whole(reader, node, result, kind);
   for (std::size_t axis : axes.wide) result.dims[axis] = 1;
   return result;
@@ -123,7 +124,7 @@ void reduce(OnnxReader& reader, const OnnxNode& node) {
   const auto groups = kind == Reduce::mean && keeps ? axes.groups(reader.batch()) : std::nullopt;
   if (groups && value.meaning && value.meaning->kind == OnnxMeaning::squares) {
     OnnxMeaning variance = *value.meaning;
-    if (!(variance.how == *groups)) throw Error("a variance over other axes than the mean");
+    if (!(variance.how == *groups)) throw Error("the variance and the mean are over different axes");
     variance.kind = OnnxMeaning::variance;
     return reader.define_step(node, std::move(variance), value);
   }
@@ -177,8 +178,8 @@ void softmax(OnnxReader& reader, const OnnxNode& node) {
   std::optional<OnnxAxis> what = channel_axis(from, axis, reader.batch());
   if (what && !one_axis && what->inner > 1) what = OnnxAxis{what->outer, what->size * what->inner, 1};
   if (!what || (!one_axis && from.pixels() > 1))
-    throw Error("along axis " + std::to_string(said) + " of " + to_string(given.dims) +
-                "; only along channels is supported");
+    throw Error("softmax along axis " + std::to_string(said) + " of " + to_string(given.dims) +
+                " is not supported; only along channels");
   const int unit = reader.add_unit(node, given);
   reader.append(unit, Softmax{static_cast<int>(what->size), static_cast<int>(what->inner)});
   reader.define_like(node, unit, given);

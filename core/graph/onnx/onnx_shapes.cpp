@@ -39,7 +39,7 @@ void flatten(OnnxReader& reader, const OnnxNode& node) {
 /// The dims that a Reshape gives to `from`.
 std::vector<std::int64_t> reshaped(const std::vector<std::int64_t>& from, std::vector<std::int64_t> to,
                                    bool allow_zero) {
-  if (to.size() > 64) throw Error("no reshape to " + std::to_string(to.size()) + " dimensions");
+  if (to.size() > 64) throw Error("cannot reshape to " + std::to_string(to.size()) + " dimensions");
   const std::string wish = to_string(to);
   const std::int64_t count = product(from, 0, from.size());
   std::int64_t known = 1;
@@ -50,12 +50,12 @@ std::vector<std::int64_t> reshaped(const std::vector<std::int64_t>& from, std::v
       open = static_cast<int>(d);
       continue;
     }
-    if (to[d] < 1 || to[d] > count) throw Error("no reshape of " + to_string(from) + " to " + wish);
+    if (to[d] < 1 || to[d] > count) throw Error("cannot reshape " + to_string(from) + " to " + wish);
     known *= to[d];
-    if (known > count) throw Error("no reshape of " + to_string(from) + " to " + wish);
+    if (known > count) throw Error("cannot reshape " + to_string(from) + " to " + wish);
   }
   if (open >= 0) to[open] = count / known;
-  if (product(to, 0, to.size()) != count) throw Error("no reshape of " + to_string(from) + " to " + wish);
+  if (product(to, 0, to.size()) != count) throw Error("cannot reshape " + to_string(from) + " to " + wish);
   return to;
 }
 
@@ -104,9 +104,9 @@ void transpose(OnnxReader& reader, const OnnxNode& node) {
   std::vector<char> seen(rank, 0);
   for (std::int64_t& axis : order) {
     axis = static_cast<std::int64_t>(onnx_axis(axis, rank, rank - 1));
-    if (seen[axis]++) throw Error("an axis twice");
+    if (seen[axis]++) throw Error("an axis is given twice");
   }
-  if (order.size() != rank) throw Error("perm has another number of axes than its input");
+  if (order.size() != rank) throw Error("perm and its input have different numbers of axes");
   if (turned(value, order)) return reader.define(node, std::move(value));
   if (value.channels_last) reader.data(node, 0);
   std::vector<std::int64_t> dims;
@@ -119,8 +119,8 @@ void transpose(OnnxReader& reader, const OnnxNode& node) {
     const std::int64_t plane = std::int64_t{value.shape.h} * value.shape.w;
     if (before % reader.batch() != 0 || inner % plane != 0 || before < reader.batch() ||
         value.dims[0] != reader.batch())
-      throw Error("of " + to_string(value.dims) + " with perm " + to_string(order) +
-                  ": only axes that together are channels may change places");
+      throw Error("transposing " + to_string(value.dims) + " with perm " + to_string(order) +
+                  " is not supported; only axes that together are the channels can change places");
     std::vector<Value> channel;
     for (const Value& piece : value.pieces)
       for (int c = piece.begin; c < piece.end; ++c) channel.push_back({piece.op, c, c + 1});
@@ -128,7 +128,7 @@ void transpose(OnnxReader& reader, const OnnxNode& node) {
     std::vector<std::int64_t> stride(rank, 0);
     std::int64_t step = inner / plane;
     for (std::size_t d = last; d-- > 1;) stride[d] = step, step *= value.dims[d];
-    if (step != value.shape.c) throw Error("an order of axes that is not supported");
+    if (step != value.shape.c) throw Error("this order of axes is not supported");
     std::vector<Value> pieces;
     std::vector<std::int64_t> index(rank, 0);
     for (std::int64_t done = 0; done < value.shape.c; done += inner / plane) {
@@ -162,7 +162,7 @@ std::vector<std::int64_t> unsqueeze(std::vector<std::int64_t> dims, const std::v
   const std::size_t rank = dims.size() + axes.size();
   std::vector<char> added(rank, 0);
   for (std::int64_t axis : axes)
-    if (added[onnx_axis(axis, rank, rank - 1)]++) throw Error("an axis twice");
+    if (added[onnx_axis(axis, rank, rank - 1)]++) throw Error("an axis is given twice");
   for (std::size_t d = 0; d < rank; ++d)
     if (added[d]) dims.insert(dims.begin() + d, 1);
   return dims;
@@ -209,7 +209,7 @@ void constant(OnnxReader& reader, const OnnxNode& node) {
                                      {reals->second.reals.begin(), reals->second.reals.end()},
                                      OnnxNumbers::Type::floating}));
   else
-    throw Error("only constants given as a tensor or as numbers are supported");
+    throw Error("only a constant given as a tensor or as numbers is supported");
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace {
 OnnxAxis needed_channels(OnnxReader& reader, const OnnxData& from, std::size_t axis) {
   const std::optional<OnnxAxis> what = channel_axis(from, axis, reader.batch());
   if (!what)
-    throw Error("along axis " + std::to_string(axis) + " of " + to_string(from.dims) +
-                "; only along channels is supported here");
+    throw Error("axis " + std::to_string(axis) + " of " + to_string(from.dims) +
+                " is not an axis of channels; only those are supported here");
   return *what;
 }
 
@@ -24,17 +24,18 @@ std::vector<OnnxData> parts_of(const OnnxData& from, std::size_t axis, const Onn
   std::vector<OnnxData> parts;
   std::int64_t at = 0;
   for (std::int64_t size : sizes) {
-    if (size < 1 || size > what.size - at) throw Error("a part of " + std::to_string(size) + " channels");
+    if (size < 1 || size > what.size - at)
+      throw Error("a part of " + std::to_string(size) + " channels is empty or too large");
     parts.push_back(cut_axis(from, axis, what, at, at + size));
     at += size;
   }
-  if (at != what.size) throw Error("its parts are not all of its input");
+  if (at != what.size) throw Error("its parts do not add up to its input");
   return parts;
 }
 
 /// Sizes of equal parts; the last one may be smaller.
 std::vector<std::int64_t> equal_parts(std::int64_t all, std::int64_t each) {
-  if (each < 1) throw Error("parts of " + std::to_string(each) + " channels");
+  if (each < 1) throw Error("parts must have at least 1 channel, not " + std::to_string(each));
   std::vector<std::int64_t> sizes;
   for (std::int64_t at = 0; at < all; at += each) sizes.push_back(std::min(each, all - at));
   return sizes;
@@ -50,7 +51,7 @@ void split(OnnxReader& reader, const OnnxNode& node) {
                                           : node.has_input(1) ? reader.integers(node, 1)
                                                               : equal_parts(what.size, (what.size + count - 1) / count);
   std::vector<OnnxData> parts = parts_of(from, axis, what, sizes);
-  if (parts.size() != node.outputs.size()) throw Error("its parts are not all of its input");
+  if (parts.size() != node.outputs.size()) throw Error("its parts do not add up to its input");
   for (std::size_t i = 0; i < parts.size(); ++i)
     if (!node.outputs[i].empty()) reader.define(node, std::move(parts[i]), i);
 }
@@ -83,7 +84,8 @@ OnnxData cut_pixels(OnnxReader& reader, const OnnxNode& node, const OnnxData& fr
   std::array<int, 2> before{}, more{}, stride{};
   const std::array<int, 2> size{from.shape.h, from.shape.w};
   for (int d : {0, 1}) {
-    if (cuts[d].step < 1 || cuts[d].count() < 1) throw Error("only rows and columns in their order can be cut out");
+    if (cuts[d].step < 1 || cuts[d].count() < 1)
+      throw Error("rows and columns can only be sliced forwards, and not to nothing");
     const std::int64_t last = cuts[d].begin + (cuts[d].count() - 1) * cuts[d].step;
     before[d] = -static_cast<int>(cuts[d].begin);
     more[d] = static_cast<int>(last + 1 - size[d]) - before[d];
@@ -103,14 +105,15 @@ void slice(OnnxReader& reader, const OnnxNode& node) {
   for (const auto& [axis, cut] : onnx_cuts(reader, node, value.dims)) {
     if (cut.begin == 0 && cut.end == value.dims[axis] && cut.step == 1) continue;
     if (const auto what = channel_axis(value, axis, reader.batch()); what && what->size > 1) {
-      if (cut.step != 1 || cut.begin >= cut.end) throw Error("only channels in their order can be cut out");
+      if (cut.step != 1 || cut.begin >= cut.end)
+        throw Error("channels can only be sliced forwards with a step of 1, and not to nothing");
       value = cut_axis(value, axis, *what, cut.begin, cut.end);
       continue;
     }
     if (axis < 2 || value.dims.size() != 4 || value.dims[1] != value.shape.c || value.dims[2] != value.shape.h ||
         value.dims[3] != value.shape.w) {
       needed_channels(reader, value, axis);  // throws an Error if these are not channels
-      throw Error("leaves nothing of axis " + std::to_string(axis));
+      throw Error("the slice leaves nothing of axis " + std::to_string(axis));
     }
     pixels[axis - 2] = cut;
     cuts_pixels = true;
@@ -131,7 +134,7 @@ void gather(OnnxReader& reader, const OnnxNode& node) {
   const OnnxTensor& places = reader.needed_constant(node, 1);
   std::vector<std::int64_t> at = reader.integers(places);
   if (at.empty() || what.outer * static_cast<std::int64_t>(at.size()) * what.inner > max_axis)
-    throw Error("takes " + std::to_string(at.size()) + " places");
+    throw Error("cannot gather " + std::to_string(at.size()) + " channels");
   for (std::int64_t& place : at) place = static_cast<std::int64_t>(onnx_axis(place, what.size, what.size - 1));
   OnnxData result{{}, from.shape, from.dims};
   for (std::int64_t o = 0; o < what.outer; ++o)
@@ -157,7 +160,7 @@ bool concat_pixels(OnnxReader& reader, const OnnxNode& node) {
       return false;
     width += pixels;
   }
-  if (width > max_axis) throw Error("joins " + std::to_string(width) + " pixels");
+  if (width > max_axis) throw Error("the result of " + std::to_string(width) + " pixels is too large");
   Term sum;
   std::int64_t begin = 0;
   for (const OnnxData& part : parts) {
@@ -181,9 +184,10 @@ void concat(OnnxReader& reader, const OnnxNode& node) {
     if (others.size() == parts[0].dims.size()) others[axis] = parts[0].dims[axis];
     if (others != parts[0].dims || axes[i].inner != axes[0].inner || axes[i].outer != axes[0].outer ||
         part.shape.h != parts[0].shape.h || part.shape.w != parts[0].shape.w)
-      throw Error("its inputs " + to_string(parts[0].dims) + " and " + to_string(part.dims) + " do not fit together");
+      throw Error("its inputs " + to_string(parts[0].dims) + " and " + to_string(part.dims) +
+                  " have incompatible shapes");
   }
-  if (parts.empty()) throw Error("has no input");
+  if (parts.empty()) throw Error("it has no input");
   std::vector<Term> terms;
   for (std::int64_t o = 0; o < axes[0].outer; ++o)
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -234,12 +238,12 @@ std::map<std::size_t, OnnxCut> onnx_cuts(OnnxReader& reader, const OnnxNode& nod
     for (std::size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
   if (steps.empty()) steps.assign(starts.size(), 1);
   if (starts.size() != ends.size() || axes.size() != starts.size() || steps.size() != starts.size())
-    throw Error("starts, ends, axes and steps of different lengths");
+    throw Error("starts, ends, axes and steps have different lengths");
   std::map<std::size_t, OnnxCut> cuts;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const std::size_t axis = onnx_axis(axes[i], dims.size(), dims.size() - 1);
     const std::int64_t size = dims[axis], step = steps[i];
-    if (step == 0) throw Error("a step of 0");
+    if (step == 0) throw Error("a step is 0");
     const auto inside = [&](std::int64_t at) {
       if (at < 0) at = at < -size ? -1 : at + size;  // anything further below counts as just before the first
       return step > 0 ? std::clamp(at, std::int64_t{0}, size) : std::clamp(at, std::int64_t{-1}, size - 1);

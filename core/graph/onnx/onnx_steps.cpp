@@ -65,7 +65,7 @@ bool gelu_of(OnnxReader& reader, const OnnxNode& node, std::size_t value, const 
 
 void power(OnnxReader& reader, const OnnxNode& node) {
   const std::optional<double> exponent = onnx_scalar(reader, node, 1);
-  if (!exponent) throw Error("only powers by a constant number are supported");
+  if (!exponent) throw Error("the exponent must be a constant number");
   if (const auto* centred = meaning(reader, node, 0, OnnxMeaning::centred); centred && *exponent == 2)
     return void(step(reader, node, 0, *centred, OnnxMeaning::squares));
   if (const auto* variance = meaning(reader, node, 0, OnnxMeaning::variance); variance && std::abs(*exponent) == 0.5)
@@ -78,19 +78,19 @@ void power(OnnxReader& reader, const OnnxNode& node) {
 
 void square_root(OnnxReader& reader, const OnnxNode& node) {
   const auto* variance = meaning(reader, node, 0, OnnxMeaning::variance);
-  if (!variance) throw Error("only as a step of a normalisation is it supported");
+  if (!variance) throw Error("it is only supported as a step of a normalisation");
   step(reader, node, 0, *variance, OnnxMeaning::deviation);
 }
 
 void reciprocal(OnnxReader& reader, const OnnxNode& node) {
   const auto* deviation = meaning(reader, node, 0, OnnxMeaning::deviation);
-  if (!deviation) throw Error("only as a step of a normalisation is it supported");
+  if (!deviation) throw Error("it is only supported as a step of a normalisation");
   step(reader, node, 0, *deviation, OnnxMeaning::inverse);
 }
 
 void erf(OnnxReader& reader, const OnnxNode& node) {
   const auto* scaled = meaning(reader, node, 0, OnnxMeaning::scaled);
-  if (!scaled || !is(scaled->number, std::sqrt(0.5))) throw Error("only as a step of GELU is it supported");
+  if (!scaled || !is(scaled->number, std::sqrt(0.5))) throw Error("it is only supported as a step of GELU");
   reader.define_step(node, {OnnxMeaning::erf, scaled->of, 0}, scaled->of);
 }
 

@@ -47,7 +47,7 @@ int OnnxUnits::add(const std::vector<std::string>& names, std::vector<Term> term
       const Shape one{value.channels(), units_[value.op].output.h, units_[value.op].output.w};
       if (one != Shape{channels, like.h, like.w})
         throw Error("its inputs " + to_string(Shape{channels, like.h, like.w}) + " and " + to_string(one) +
-                    " do not fit together");
+                    " have incompatible shapes");
     }
     shape.c += channels;
     check_shape(shape);
@@ -62,7 +62,8 @@ int OnnxUnits::add_product(const std::vector<std::string>& names, std::vector<Te
     const Shape& from = units_[term.front().op].output;
     const Shape one{term.front().channels(), from.h, from.w};
     for (int Shape::*axis : {&Shape::c, &Shape::h, &Shape::w}) {
-      if (one.*axis != 1 && shape.*axis != 1 && one.*axis != shape.*axis) throw Error("its inputs do not fit together");
+      if (one.*axis != 1 && shape.*axis != 1 && one.*axis != shape.*axis)
+        throw Error("its inputs have incompatible shapes");
       shape.*axis = std::max(shape.*axis, one.*axis);
     }
   }

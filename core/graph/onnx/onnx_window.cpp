@@ -105,14 +105,15 @@ OnnxNode onnx_in_two_dimensions(const OnnxNode& node) {
     else if (list.size() == 2 && otherwise == 0)
       list = {0, list[0], 0, list[1]};
     else
-      throw Error(std::string(name) + ": only one dimension fits here");
+      throw Error(std::string(name) + ": a one-dimensional window is needed here");
   }
   return flat;
 }
 
 OnnxWindow convolution_window(const OnnxNode& node, const std::vector<std::int64_t>& weight_dims, const Shape& in) {
   const std::vector<std::int64_t> kernel(weight_dims.begin() + 2, weight_dims.end());
-  if (integers(node, "kernel_shape", kernel, 1) != kernel) throw Error("kernel_shape and the weights' shape differ");
+  if (integers(node, "kernel_shape", kernel, 1) != kernel)
+    throw Error("kernel_shape does not match the shape of the weights");
   return window_of(node, kernel, axes_of(node, kernel, in), false);
 }
 
@@ -120,7 +121,7 @@ OnnxWindow pooling_window(const OnnxNode& node, const Shape& in, bool count_padd
   const auto kernel = integers(node, "kernel_shape", {0, 0}, 1);
   if (kernel[0] < 1) throw Error("kernel_shape is missing");
   if (count_padding && node.integer("ceil_mode", 0) != 0)
-    throw Error("an average that counts its padding (count_include_pad) cannot round its size up (ceil_mode)");
+    throw Error("an average pool with both count_include_pad and ceil_mode is not supported");
   // Implementations disagree on how much of a window beyond the end would count.
   return window_of(node, kernel, axes_of(node, kernel, in), !count_padding);
 }

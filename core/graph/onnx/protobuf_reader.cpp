@@ -8,7 +8,7 @@
 namespace opsched {
 
 std::string_view ProtobufReader::take(std::uint64_t size) {
-  if (size > rest_.size()) throw Error("ends in the middle of a field (is the file whole?)");
+  if (size > rest_.size()) throw Error("the file ends in the middle of a field (is it complete?)");
   const std::string_view taken = rest_.substr(0, size);
   rest_.remove_prefix(size);
   return taken;
@@ -30,7 +30,7 @@ std::uint64_t ProtobufReader::little_endian(std::string_view bytes) {
   return value;
 }
 
-void ProtobufReader::fail_in_the_middle() { throw Error("a list of numbers ends in the middle of one"); }
+void ProtobufReader::fail_in_the_middle() { throw Error("a list of numbers ends in the middle of a number"); }
 
 bool ProtobufReader::next() {
   if (rest_.empty()) return false;
@@ -56,7 +56,7 @@ bool ProtobufReader::next() {
 }
 
 std::uint64_t ProtobufReader::number() const {
-  if (type_ == Type::bytes) throw Error("field " + std::to_string(field_) + " is no number: not an ONNX file");
+  if (type_ == Type::bytes) throw Error("field " + std::to_string(field_) + " is not a number: not an ONNX file");
   return number_;
 }
 

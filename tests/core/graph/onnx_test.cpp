@@ -167,19 +167,19 @@ void expect_complaint(std::string bytes, const std::string& from, const std::str
 
 TEST(Onnx, BadModelsAreErrorsNamingTheNode) {
   const std::string good = bytes_of("everything");
-  expect_complaint(good, "Tanh", "Sinh", "these operators are not supported: Sinh (1 node); supported are: Add");
+  expect_complaint(good, "Tanh", "Sinh", "these operators are not supported: Sinh (1 node); supported operators: Add");
   expect_complaint(good, "kernel_shape", "kernel_SHAPE", "node 'pool1' (MaxPool): kernel_shape is missing");
   expect_complaint(good, "SAME_UPPER", "SAME_INNER", "node 'conv2' (Conv): auto_pad 'SAME_INNER' is unknown");
   expect_complaint(good, "group", "GROUP",
                    "node 'conv2' (Conv): reads 4 channels, but its weights are for 2 in each of 1 groups");
   expect_complaint(good, "transB", "transA", "node 'fc' (Gemm): a transposed first input");
-  expect_complaint(good, "image", "imagE", "node 'conv1' (Conv): input 'imagE' is not there, or comes later");
+  expect_complaint(good, "image", "imagE", "node 'conv1' (Conv): input 'imagE' does not exist or is computed later");
   expect_complaint(good, "bn2_scale", "bn2_SCALE",
                    "node 'bn2' (BatchNormalization): input 'bn2_SCALE' must be a constant");
-  expect_complaint(good, "probabilities", "PROBABILITIES", "output 'probabilities' is computed by no node");
+  expect_complaint(good, "probabilities", "PROBABILITIES", "output 'probabilities' is not computed by any node");
   expect_complaint(good, "axis\x18\x01", "axis\x18\x02",
-                   "node 'cat' (Concat): along axis 2 of [1, 6, 2, 4]; only along channels");
-  expect_complaint(good, std::string(8, '\xff'), std::string(8, '\x03'), "node 'reshape' (Reshape): no reshape of");
+                   "node 'cat' (Concat): axis 2 of [1, 6, 2, 4] is not an axis of channels");
+  expect_complaint(good, std::string(8, '\xff'), std::string(8, '\x03'), "node 'reshape' (Reshape): cannot reshape");
 }
 
 TEST(Onnx, DamagedModelsAreErrors) {
