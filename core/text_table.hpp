@@ -10,7 +10,7 @@ namespace opsched {
 
 enum class Align { left, right };
 
-/// What is printed fits into so many columns of a terminal, unless single words are longer.
+/// Output fits into this many terminal columns, except for longer single words.
 inline constexpr std::size_t kTextWidth = 100;
 
 /// Broken at spaces, so that no line is wider unless a word is; every line but the first begins with `indent`. Line
@@ -54,9 +54,9 @@ class TextTable {
   std::vector<std::vector<std::string>> rows_;  ///< an empty one is a rule
 };
 
-/// Fixed-point with so many digits behind the point.
+/// Fixed-point, with `digits` digits after the point.
 std::string fixed(double value, int digits);
-/// Rounded to so many digits in all; 0.8, 200, 1.5e-05.
+/// Rounded to `digits` significant digits: 0.8, 200, 1.5e-05.
 std::string significant(double value, int digits);
 /// "1 device", "2 devices".
 std::string counted(std::size_t count, const std::string& what);

@@ -22,14 +22,14 @@ class ProcessGroup {
   virtual int size() const = 0;
   bool leads() const { return rank() == 0; }
 
-  /// To another process, to be received there with the same tag; those of one tag arrive in their order. Returns when
-  /// `bytes` may be written again, which may be only once the other process receives. Any thread may call it, and
-  /// several at once.
+  /// Sends to another process, which receives with the same tag; messages of one tag arrive in order. Returns when
+  /// `bytes` may be overwritten, which may be only once the other process receives. Any thread may call it, and several
+  /// at once.
   virtual void send(int to, int tag, std::span<const std::byte> bytes) = 0;
-  /// Throws Error unless exactly so many bytes come.
+  /// Throws Error unless exactly bytes.size() bytes arrive.
   virtual void receive(int from, int tag, std::span<std::byte> bytes) = 0;
 
-  /// For those who wait otherwise: throws Error where another process has failed or is silent.
+  /// For code that waits in other ways: throws Error if another process has failed or is silent.
   virtual void check() = 0;
   /// Tells the other processes that this one cannot go on, and why: what they wait for throws Error with this text.
   virtual void fail(const std::string& why) = 0;

@@ -38,7 +38,7 @@ class HiosProblem {
   std::span<const Arc> preds(int v) const { return {pred_.data() + pred_first_[v], pred_.data() + pred_first_[v + 1]}; }
   std::span<const Arc> succs(int v) const { return {succ_.data() + succ_first_[v], succ_.data() + succ_first_[v + 1]}; }
 
-  /// Of an edge; 0 within a device.
+  /// Transfer time of an edge; 0 within a device.
   double transfer(int edge, int from, int to) const { return from == to ? 0.0 : links_[link(from, to)][edge]; }
   /// Largest transfer of an edge over all pairs of devices.
   double worst_transfer(int edge) const { return worst_[edge]; }

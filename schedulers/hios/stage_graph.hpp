@@ -91,7 +91,7 @@ class StageGraph {
   StageCost* cost_;
   std::vector<Node> nodes_;
   std::vector<int> stage_of_, next_op_;
-  std::vector<int> first_, last_;  ///< stages of a device
+  std::vector<int> first_, last_;  ///< first and last stage, by device
   std::vector<int> free_;          ///< stages not in use
   std::vector<int> order_;         ///< stages, each after everything it waits for; -1: a free position
   std::vector<int> position_;      ///< of a stage in order_

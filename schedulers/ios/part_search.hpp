@@ -53,7 +53,7 @@ class IosPartSearch {
 
   CostModel* cost_;
   IosSpace space_;
-  std::vector<int> class_;  ///< of a vertex: alike in signature
+  std::vector<int> class_;  ///< class of equal signatures, by vertex
   std::optional<IosKinds> kinds_;
   std::vector<double> estimate_, lower_;  ///< by kind; empty until they are needed
   std::vector<double> ms_;                ///< latency of a known stage

@@ -73,7 +73,7 @@ struct OnnxNode {
   const std::vector<std::int64_t>* integers(const char* attribute) const;
 };
 
-/// An input or output with its shape; -1 where that is not a number.
+/// An input or output with its shape; -1 for dims that are not numbers.
 struct OnnxValue {
   std::string name;
   int type = 0;  ///< TensorProto.DataType

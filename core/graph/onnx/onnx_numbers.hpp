@@ -23,9 +23,9 @@ struct OnnxNumbers {
 /// Limit on the number of values that are computed at import.
 inline constexpr std::int64_t max_onnx_numbers = std::int64_t{1} << 27;
 
-/// Product of dims. Throws Error where it is above max_onnx_numbers or a dim is negative.
+/// Product of dims. Throws Error if it is above max_onnx_numbers or a dim is negative.
 std::int64_t onnx_count(const std::vector<std::int64_t>& dims);
-/// ONNX (NumPy) broadcasting. Throws Error if the shapes do not fit.
+/// ONNX (NumPy) broadcasting. Throws Error if the shapes are incompatible.
 std::vector<std::int64_t> broadcast_dims(const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b);
 /// The numbers at places[i] + offsets of an iteration over `dims` with these strides, last axis fastest.
 OnnxNumbers strided(const OnnxNumbers& from, std::int64_t start, const std::vector<std::int64_t>& dims,
@@ -37,7 +37,7 @@ OnnxNumbers transposed(const OnnxNumbers& from, const std::vector<std::int64_t>&
 /// Parts [begin, end) of an axis.
 OnnxNumbers part_of(const OnnxNumbers& from, std::size_t axis, std::int64_t begin, std::int64_t end);
 OnnxNumbers joined(const std::vector<OnnxNumbers>& parts, std::size_t axis);
-/// f over all numbers along `axes` (sorted), which become 1 or vanish.
+/// Applies f to all numbers along `axes` (sorted), which become 1 or vanish.
 OnnxNumbers reduced(const OnnxNumbers& from, const std::vector<std::size_t>& axes, bool keep,
                     const std::function<double(const std::vector<double>&)>& f);
 

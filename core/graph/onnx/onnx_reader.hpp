@@ -44,7 +44,7 @@ class OnnxReader {
   const std::vector<OnnxData>& sequence(const OnnxNode& node, std::size_t i) const;
   /// nullptr if input `i` is a constant.
   const OnnxData* found(const OnnxNode& node, std::size_t i) const;
-  /// nullptr if input `i` is no constant.
+  /// nullptr if input `i` is not a constant.
   const OnnxTensor* constant(const OnnxNode& node, std::size_t i) const;
   const OnnxTensor& needed_constant(const OnnxNode& node, std::size_t i) const;
   /// A constant list of this length.
@@ -70,7 +70,7 @@ class OnnxReader {
                       std::array<int, 2> stride = {1, 1}) {
     units_.append_padding(unit, before, more, stride);
   }
-  /// Its pixels, row by row, from `begin` on of a row of `width`.
+  /// The pixels of `from`, row by row, starting at `begin` of a row of `width`.
   OnnxData pixel_row(const OnnxNode& node, const OnnxData& from, std::int64_t begin, std::int64_t width);
   void append_affine(int unit, std::vector<float> factor, std::vector<float> bias) {
     units_.append_affine(unit, std::move(factor), std::move(bias));
@@ -143,7 +143,7 @@ std::optional<double> onnx_scalar(OnnxReader& reader, const OnnxNode& node, std:
 OnnxData onnx_repeated(OnnxReader& reader, const OnnxNode& node, const OnnxData& from,
                        const std::vector<std::int64_t>& dims, bool pixels_too);
 
-/// What Slice does to an axis: every `step`th from `begin` on, `end` not included.
+/// The effect of Slice on an axis: every `step`th place from `begin` on, `end` not included.
 struct OnnxCut {
   std::int64_t begin = 0, end = 0, step = 1;
   std::int64_t count() const {

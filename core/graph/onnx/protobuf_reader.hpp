@@ -8,7 +8,7 @@ namespace opsched {
 
 /// Walks over the fields of one message:
 ///   for (ProtobufReader message(bytes); message.next();) switch (message.field()) { ... }
-/// Throws Error where the bytes are no message, or a field is not of the type that is asked for.
+/// Throws Error if the bytes are not a message, or a field does not have the requested type.
 class ProtobufReader {
  public:
   explicit ProtobufReader(std::string_view bytes) : rest_(bytes) {}

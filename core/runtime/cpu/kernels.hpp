@@ -21,7 +21,7 @@ struct TensorView {
   operator TensorView<const T>() const { return {data, batch_stride, n, shape, channel_stride}; }
 };
 
-/// Channels from `channel` on of a region of dense tensors of shape `whole` at `data`.
+/// `channels` channels, starting at `channel`, of a region of dense tensors of shape `whole` at `data`.
 template <class T>
 TensorView<T> part_of(T* data, const Shape& whole, int channel, int channels, const Region& region) {
   const std::int64_t plane = std::int64_t{whole.h} * whole.w;

@@ -9,13 +9,14 @@
 
 namespace opsched {
 
-/// Process 0's, while the others serve (part_handlers). `process_of` of the request: of each device, as
-/// spread_devices() says. measure() notes the number of processes and what closing a round costs, which is part of its
-/// latencies. All must outlive it. Throws Error as lower() does, and where a process cannot make its part ready; then
-/// all go on.
+/// The executor of process 0; the others serve meanwhile (part_handlers). The request's `process_of` maps devices to
+/// processes, as spread_devices() returns it. measure() notes the number of processes and the cost of closing a round,
+/// which is part of its latencies. All arguments must outlive the executor. Throws Error as lower() does, and if a
+/// process cannot prepare its part; all processes then go on.
 std::unique_ptr<Executor> make_distributed_executor(ProcessGroup& processes, PartRuntime& runtime, PartRequest request);
 
-/// What the other processes do for it. `runtime_of`: of a request; must live as long as the handlers.
+/// Handlers with which the other processes serve it. `runtime_of` returns the runtime for a request, and must live as
+/// long as the handlers.
 OrderHandlers part_handlers(ProcessGroup& processes, const std::function<PartRuntime&(const PartRequest&)>& runtime_of);
 
 }  // namespace opsched

@@ -18,13 +18,13 @@ struct ProcessDevices {
 };
 
 struct LinkSizes {
-  std::int64_t smallest = 4 << 10, largest = 64 << 20;  ///< bytes, each four times the one before
+  std::int64_t smallest = 4 << 10, largest = 64 << 20;  ///< bytes; each size is four times the previous one
 };
 
-/// On process 0, while the others serve (part_handlers). Sets the profile's topology to that of these devices, and
-/// measures between the first devices of each process and the next one what the profile does not know yet: a tensor
-/// goes back and forth in one program, each hop waiting for the one before, by the messages that schedules use. Records
-/// both directions under the kind of link. `progress` may be empty. Throws Error as topology_of and
+/// Call it on process 0 while the others serve (part_handlers). Sets the profile's topology to that of these devices.
+/// Then measures what the profile does not know yet between the first devices of each process and the next: a tensor
+/// goes back and forth in one program, with the messages that schedules use, and each hop waits for the previous one.
+/// Records both directions under the kind of link. `progress` may be empty. Throws Error as topology_of and
 /// Profile::set_topology do.
 void measure_links(ProcessGroup& processes, PartRuntime& runtime, const ProcessDevices& devices, Profile& profile,
                    const LinkSizes& sizes = {}, const std::function<void(const std::string&)>& progress = {});

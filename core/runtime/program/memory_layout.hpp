@@ -97,10 +97,10 @@ class MemoryLayout {
   std::vector<Node> nodes_;
   std::vector<int> home_;        ///< node of a unit's or input's output on its own device
   std::vector<int> joined_;      ///< node of an operator's concatenated input, -1: none
-  std::vector<int> merge_node_;  ///< a merge
+  std::vector<int> merge_node_;  ///< by merge
   std::vector<std::vector<Import>> imports_;
-  std::map<std::pair<OpId, int>, int> instances_;                   ///< (operator that is no strip, device) -> node
-  std::map<std::pair<OpId, int>, std::vector<Region>> present_;     ///< what is there of an instance
+  std::map<std::pair<OpId, int>, int> instances_;                   ///< (operator that is not a strip, device) -> node
+  std::map<std::pair<OpId, int>, std::vector<Region>> present_;     ///< regions of an instance that are present
   std::set<std::pair<OpId, int>> placed_;                           ///< stacks of joins that are placed, by device
   std::map<std::pair<OpId, int>, std::vector<OpId>> concatenated_;  ///< readers, by first operator read and device
   std::vector<int> first_channel_;                                  ///< of a node: the channel that it begins with

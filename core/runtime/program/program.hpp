@@ -24,7 +24,7 @@ struct Buffer {
   int device = 0;
   Shape shape;              ///< padding included
   int padding = 0;          ///< channels added at the end to fill a vector: finite, and met by weights of zero
-  int images = 1;           ///< of the batch, or so many of it as a step puts there for itself
+  int images = 1;           ///< images of the batch in it; fewer if a step only needs a part for itself
   std::int64_t bytes = 0;   ///< all images, padded to the arena's alignment
   std::int64_t offset = 0;  ///< in the arena; buffers that may be live together never overlap
 };
@@ -61,8 +61,8 @@ struct Channel {
 
 /// For a send or receive.
 struct Message {
-  int process = -1;  ///< at the other end
-  int id = -1;       ///< by which both ends know it; from 0, ascending on a channel
+  int process = -1;  ///< the process at the other end
+  int id = -1;       ///< number known to both ends; from 0, ascending on a channel
   Channel channel{};
   bool operator==(const Message&) const = default;
 };
@@ -109,8 +109,8 @@ struct Program {
   std::vector<View> inputs,
       outputs;  ///< as Graph::inputs(), Graph::outputs(), without padding; inputs live on their input_device().
                 ///< Code that fills an input must set its buffer's padding to zero.
-  std::vector<std::int64_t> arena_bytes;  ///< a device
-  std::vector<int> streams;               ///< streams used, a device
+  std::vector<std::int64_t> arena_bytes;  ///< by device
+  std::vector<int> streams;               ///< streams used, by device
 };
 
 /// What the kernels of a back end can fuse; lowering adds gather steps for the rest.
@@ -150,10 +150,10 @@ inline Region all_of(const Buffer& buffer) { return {{0, buffer.images}, {0, buf
 /// whole run. A merge makes the copies that its readers need in its own stage.
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options);
 
-/// Bytes that the program's transfers move in a run, at so many an element.
+/// Bytes that the program's transfers move in a run, with elements of this size.
 std::int64_t transfer_bytes(const Program& program, int element_bytes);
 
-/// Pairs of steps of which one waits for the other, besides those that follow each other on a stream.
+/// Number of step pairs where one waits for the other, not counting those that follow each other on a stream.
 int wait_count(const Program& program);
 
 /// Lowers `stages`, executed in sequence with barriers on one device, `replicas` times; used to measure them. Inputs

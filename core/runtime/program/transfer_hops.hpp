@@ -11,7 +11,7 @@ struct TransferHops {
   int count = 2;           ///< hops, each of which waits for the one before
 };
 
-/// A program of so many devices that does nothing else.
+/// A program on that many devices that does nothing but the hops.
 Program lower(const TransferHops& hops, int devices, const LoweringOptions& options);
 
 }  // namespace opsched

@@ -87,10 +87,10 @@ class CapturedProgram {
   std::vector<DeviceContext*> devices_;
   CopyRoute route_;
   MessageLink* link_;
-  std::vector<Prepared> prepared_;  ///< a step
+  std::vector<Prepared> prepared_;  ///< by step
   std::vector<DeviceBuffer> owned_;
   std::vector<char*> arenas_;
-  std::vector<std::vector<char*>> workspaces_;  ///< a device, a stream
+  std::vector<std::vector<char*>> workspaces_;  ///< by device and stream
   cudaStream_t origin_ = nullptr;
   GraphExec exec_;
 };

@@ -9,8 +9,8 @@
 
 namespace opsched {
 
-/// `captured`: of this graph, with memory of its own. `keep` lives as long as what is made. Throws Error where an input
-/// or output is on a GPU whose memory that of device 0 cannot access.
+/// `captured`: this graph's program, with its own memory. `keep` lives as long as the result. Throws Error if an input
+/// or output is on a GPU whose memory device 0 cannot access.
 std::unique_ptr<CudaInference> make_graph_inference(const Graph& graph, std::unique_ptr<CapturedProgram> captured,
                                                     std::shared_ptr<const void> keep);
 

@@ -119,12 +119,12 @@ std::vector<std::string> split_name(const std::string& name);
 int name_number(const std::string& part, char letter);
 /// The one stride of a tensor that does not follow from its shape: see native_kernels.hpp.
 std::int64_t free_stride(const TensorLayout& t, TensorFormat layout);
-/// Power of two of bytes, at most 16, that the address of every contiguous row of a tensor is a multiple
-/// of. Rows are images in NCHW, pixels in NHWC.
+/// Alignment of every contiguous row of a tensor: a power of two, at most 16 bytes. Rows are images in NCHW, pixels in
+/// NHWC.
 int row_alignment(const TensorLayout& t, const Problem& problem);
-/// The same of every channel of an image, in NCHW.
+/// Alignment of every channel of an image, in NCHW.
 int plane_alignment(const TensorLayout& t, const Problem& problem);
-/// NCHW: do the channels of every tensor lie right behind one another? Not where only rows of them are read or written.
+/// In NCHW, are the channels of every tensor contiguous? Not if only some rows of them are read or written.
 bool has_dense_planes(const Problem& problem);
 /// Elements that can be moved at once in all tensors of a problem, if rows are `extent` long.
 int common_vector(const Problem& problem, std::int64_t extent);

@@ -14,12 +14,12 @@ typedef struct ncclComm* ncclComm_t;
 
 namespace opsched {
 
-/// A communicator of some processes' GPUs. It lives until its process ends: to destroy it, NCCL may wait for the other
+/// A communicator of some processes' GPUs. It is kept until the process ends: destroying it could wait for other
 /// processes, which may have died.
 class NcclCommunicator {
  public:
-  /// All its processes make it together; `id` is of ncclGetUniqueId, and its GPU is current. At most so many blocks of
-  /// a GPU (0: NCCL's choice) work for it.
+  /// All its processes create it together. `id` is from ncclGetUniqueId; the process's GPU must be current. At most
+  /// `most_blocks` blocks of a GPU (0: NCCL's choice) work for it.
   NcclCommunicator(const std::string& id, int rank, int size, int most_blocks);
   ncclComm_t get() const { return comm_; }
   /// Ends all that it has under way.
@@ -39,10 +39,10 @@ class NcclLink final : public MessageLink {
 
   void enqueue_send(const Message& message, const void* data, std::size_t bytes, cudaStream_t stream) override;
   void enqueue_receive(const Message& message, void* data, std::size_t bytes, cudaStream_t stream) override;
-  /// Enqueues on a stream of the first GPU what ends when all processes have come as far.
+  /// Enqueues work on a stream of the first GPU that ends when all processes have reached this point.
   void enqueue_barrier(cudaStream_t stream);
-  /// Waits for an event that may depend on other processes. Where one of them fails, what waits for it on the GPU is
-  /// ended, and Error thrown; nothing can be sent any more.
+  /// Waits for an event that may depend on other processes. If one of them fails, ends the GPU work that waits for it
+  /// and throws Error; nothing can be sent afterwards.
   void wait_for(cudaEvent_t event);
 
  private:

@@ -25,11 +25,11 @@ struct CuptiApi {
 #undef OPSCHED_DECLARE
 };
 
-/// The library, for functions that older ones lack; loaded as by cupti_api().
+/// The library itself, for functions that older versions lack; loaded as by cupti_api().
 void* cupti_library();
 
-/// Loads CUPTI, once a process: from where the loader looks, else from the toolkit that this was built
-/// with. Throws Error saying what to install where there is none.
+/// Loads CUPTI once per process, from the loader's path or else from the toolkit of the build. Throws Error saying what
+/// to install if there is none.
 const CuptiApi& cupti_api();
 
 /// Throws Error with the call and CUPTI's message unless `status` is success.
