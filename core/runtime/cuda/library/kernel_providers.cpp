@@ -31,6 +31,7 @@ std::vector<std::string> list_our_convs(const Problem& problem, const KernelSite
   std::vector<std::string> names;
   append(names, list_own_convs(p, site), light ? "" : kActPrefix);
   append(names, list_patch_convs(p), light ? "" : kActPrefix);
+  append(names, list_wgmma_convs(p, site), light ? "" : kActPrefix);
   if (names.empty() && !p.affine) names.push_back(kDirectConv);  // seldom fast, but it can do everything
   return names;
 }
@@ -53,6 +54,7 @@ KernelSite::KernelSite(int device) : device(device) {
   name = properties.name;
   multiprocessors = properties.multiProcessorCount;
   clusters = properties.major >= 9;
+  wgmma = properties.major == 9;
   handle = std::make_unique<cudnn::Handle>();
   if (cublasLtCreate(&lt) != CUBLAS_STATUS_SUCCESS) cuda_failed("cuBLASLt could not be started on GPU " + name);
 }
@@ -97,6 +99,7 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
   if (name.starts_with("cudnn/")) return build_cudnn_conv(problem, name, site, builder);
   if (name.starts_with("gemm/")) return build_gemm_conv(problem, name, site);
   if (name.starts_with("patch/")) return build_patch_conv(problem, name);
+  if (name.starts_with("wgmma/")) return build_wgmma_conv(problem, name, *site);
   if (name == kDirectConv) return build_direct_conv(problem, name);
   if (problem.kind == Step::Kind::conv) return build_own_conv(problem, name);
   return build_native(problem, name);

@@ -31,6 +31,7 @@ struct KernelSite {
   std::string name;  ///< "NVIDIA H200"
   int multiprocessors = 0;
   bool clusters = false;  ///< thread block clusters: sm_90 and newer
+  bool wgmma = false;     ///< products of warp groups: sm_90 only
 
   cublasLtHandle_t lt = nullptr;          ///< may be used by several threads
   std::unique_ptr<cudnn::Handle> handle;  ///< for launches, under the mutex: it holds the stream
@@ -80,6 +81,10 @@ std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string
 /// Convolutions that keep all their input in shared memory, in tf32 and fp16; same restrictions.
 std::vector<std::string> list_patch_convs(const Problem& problem);
 std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name);
+
+/// Convolutions of large problems on the tensor cores of sm_90, in tf32 and fp16; nothing before it.
+std::vector<std::string> list_wgmma_convs(const Problem& problem, const KernelSite& site);
+std::unique_ptr<Kernel> build_wgmma_conv(const Problem& problem, const std::string& name, const KernelSite& site);
 
 /// Plain loops for every convolution of one input with none or relu before it.
 std::unique_ptr<Kernel> build_direct_conv(const Problem& problem, const std::string& name);

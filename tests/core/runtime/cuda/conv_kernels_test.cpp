@@ -14,6 +14,7 @@
 #include "core/runtime/cuda/kernels/conv_mma.hpp"
 #include "core/runtime/cuda/kernels/conv_patch.hpp"
 #include "core/runtime/cuda/kernels/conv_simt.hpp"
+#include "core/runtime/cuda/kernels/conv_wgmma.hpp"
 #include "tests/core/runtime/cuda/kernel_cases.hpp"
 
 namespace opsched {
@@ -301,6 +302,54 @@ TEST(ConvMma, MatchesTheDefinitionBehindAnAffineLayer) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
   check_mma<float>(Precision::tf32, 2e-3, true);
   check_mma<__half>(Precision::fp16, 1e-2, true);
+}
+
+template <class T>
+void check_wgmma(Precision precision, double tolerance) {
+  int checked = 0;
+  for (int seed = 0; seed < cases(400); ++seed) {
+    const ConvCase c = random_case(seed, true);
+    const ConvGeometry& g = c.g;
+    if (alignment(g.in_stride, c.in_first, sizeof(T)) < 16) continue;
+    const std::vector<WgmmaTile> tiles = conv_wgmma_tiles(g, precision);
+    if (tiles.empty()) continue;
+    const auto want = expected(c);
+    const DeviceBuffer input = to_device(channels_last<T>(c));
+    for (WgmmaTile tile : tiles)
+      for (; tile.depth >= 1; --tile.depth) {
+        std::vector<std::byte> packed(conv_wgmma_weight_bytes(g, precision));
+        conv_wgmma_pack(g, precision, tile, c.weights, packed.data());
+        const DeviceBuffer weights = to_device(packed);
+        const DeviceBuffer output = poisoned_output<T>(c);
+        conv_wgmma_launch(g, precision, tile, alignment(g.out_stride, c.out_first, sizeof(T)),
+                          reinterpret_cast<const T*>(input.data()) + c.in_first,
+                          reinterpret_cast<T*>(output.data()) + c.out_first, weights.data(), nullptr);
+        OPSCHED_CUDA(cudaDeviceSynchronize());
+        ASSERT_LT(error(channels_first<T>(c, output), want), tolerance)
+            << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << " depth " << tile.depth << ": "
+            << g.batch << "x" << g.c << "x" << g.h << "x" << g.w << " to " << g.k << "x" << g.p << "x" << g.q
+            << ", window " << g.r << "x" << g.s << ", padding " << g.pad_h << "x" << g.pad_w << ", dilation "
+            << g.dilation_h << "x" << g.dilation_w;
+        ++checked;
+      }
+  }
+  EXPECT_GT(checked, 0);
+}
+
+bool has_wgmma() {
+  cudaDeviceProp p{};
+  OPSCHED_CUDA(cudaGetDeviceProperties(&p, 0));
+  return p.major == 9;
+}
+
+TEST(ConvWgmma, MatchesTheDefinitionInTf32) {
+  if (gpu_count() == 0 || !has_wgmma()) GTEST_SKIP() << "no GPU with sm_90";
+  check_wgmma<float>(Precision::tf32, 2e-3);
+}
+
+TEST(ConvWgmma, MatchesTheDefinitionInFp16) {
+  if (gpu_count() == 0 || !has_wgmma()) GTEST_SKIP() << "no GPU with sm_90";
+  check_wgmma<__half>(Precision::fp16, 1e-2);
 }
 
 template <class T>

@@ -1,0 +1,40 @@
+// Our tf32 and fp16 convolution for large problems on the tensor cores of sm_90 (NHWC).
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "core/graph/weights.hpp"
+#include "core/precision.hpp"
+#include "core/runtime/cuda/kernels/conv_geometry.hpp"
+
+namespace opsched {
+
+/// A block computes `rows` output channels of `columns` pixels. It reads `depth` x 32 bytes of a pixel's channels at a
+/// time.
+struct WgmmaTile {
+  int rows = 0, columns = 0, depth = 0;
+  bool operator==(const WgmmaTile&) const = default;
+};
+
+/// Tiles for this problem; empty if the kernel does not support it. It needs stride 1 or a 1x1 window, nothing before
+/// the convolution, and pixels of the input slice that are aligned to 16 bytes.
+std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precision);
+
+/// Number of output tiles, which are shared out over the blocks.
+std::int64_t conv_wgmma_tile_count(const ConvGeometry& g, const WgmmaTile& tile);
+
+/// Packed weights: [part of the channels][tap][16 bytes of channels][channel out, padded][element], then the bias as
+/// floats. They depend on the tile's depth only.
+std::size_t conv_wgmma_weight_bytes(const ConvGeometry& g, Precision precision);
+void conv_wgmma_pack(const ConvGeometry& g, Precision precision, const WgmmaTile& tile, const ConvWeights& weights,
+                     std::byte* packed);
+
+/// Launches on the current device (sm_90). `output_alignment`: alignment in bytes of every pixel of the output slice.
+/// Throws Error on CUDA errors.
+void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTile& tile, int output_alignment,
+                       const void* input, void* output, const void* packed, cudaStream_t stream);
+
+}  // namespace opsched
