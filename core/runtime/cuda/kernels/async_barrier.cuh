@@ -2,6 +2,8 @@
 // arrive at them. Barriers are shared addresses; their phases alternate between parity 0 and 1.
 #pragma once
 
+#include <cuda.h>
+
 namespace opsched::native::barrier {
 
 __device__ __forceinline__ void init(unsigned at, int arrivals) {
@@ -15,11 +17,6 @@ __device__ __forceinline__ void arrive(unsigned at) {
 /// Arrives, and lets the phase wait for that many bytes of bulk copies as well.
 __device__ __forceinline__ void arrive_expecting(unsigned at, int bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(at), "r"(bytes) : "memory");
-}
-
-/// Arrives once the thread's asynchronous copies (copy_async.cuh) so far are complete.
-__device__ __forceinline__ void arrive_after_copies(unsigned at) {
-  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(at) : "memory");
 }
 
 /// Waits for the end of the phase of this parity. On a new barrier, parity 1 has ended.
@@ -39,6 +36,16 @@ __device__ __forceinline__ void bulk_copy(unsigned to, const void* from, int byt
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
                "l"(from), "r"(bytes), "r"(at)
                : "memory");
+}
+
+/// Copies a box of a tensor of four dimensions, from these coordinates on, to a shared address.
+__device__ __forceinline__ void tensor_copy(unsigned to, const CUtensorMap& from, int c, int w, int h, int n,
+                                            unsigned at) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4, %5}], "
+      "[%6];" ::"r"(to),
+      "l"(&from), "r"(c), "r"(w), "r"(h), "r"(n), "r"(at)
+      : "memory");
 }
 
 }  // namespace opsched::native::barrier

@@ -2,10 +2,13 @@
 // between the L2 cache and the multiprocessors limits convolutions that read their input once per tap. Here a block
 // reads the pixels of a tile once, with their neighbours, into shared memory, and every tap is a shifted view of them.
 //
-// Pixels are numbered through a padded grid: rows of `Grid::row` pixels, images of `Grid::image` pixels, one behind
-// another, with the padding at the left and at the top. What a tap reads beyond the right or lower edge is the next
-// row's or image's padding. Output pixel f reads pixel f + offset(tap), so a tile is a run of consecutive pixels.
-// Outputs that only exist in the padded grid are computed and not stored.
+// Pixels are numbered through a padded grid: rows of PaddedGrid::row pixels, images of PaddedGrid::image rows, one
+// behind another, with the padding at the left and at the top. What a tap reads beyond the right or lower edge is the
+// next row's or image's padding. Output pixel f reads pixel f + offset(tap), so a tile is a run of consecutive pixels.
+// Outputs that only exist in the padded grid are computed and not stored. The tensor copy engine (TMA) loads whole rows
+// of the grid, and fills padding with zeros.
+#include <cuda.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -27,12 +30,12 @@ constexpr int kChunk = 16;         // bytes of channels copied at a time
 constexpr int kStep = 2 * kChunk;  // bytes of channels per product
 constexpr int kMostDepth = 4;      // steps per part of the channels
 constexpr int kPatches = 2, kMostStages = 8;
-constexpr int kGroup = 128;  // threads of a warp group
+constexpr int kPixel = kMostDepth * kStep;  // bytes of a pixel in a patch, whether used or not
+constexpr int kGroup = 128;                 // threads of a warp group
 constexpr int kConsumers = 2 * kGroup;
-/// Threads that load pixels; one more warp loads weights. With one block per multiprocessor they complete a warp group,
-/// which can give up registers.
-constexpr int loaders_of(int blocks) { return blocks == 1 ? 96 : 32; }
-constexpr int threads_of(int blocks) { return kConsumers + loaders_of(blocks) + 32; }
+/// One warp loads pixels, and one weights. With one block per multiprocessor they belong to a whole warp group, which
+/// can give up registers.
+constexpr int threads_of(int blocks) { return kConsumers + (blocks == 1 ? kGroup : 64); }
 constexpr int kMostShared = 227 << 10, kMostSharedOfTwo = 113 << 10;  // bytes for one block, and for each of two
 
 struct Params {
@@ -41,14 +44,14 @@ struct Params {
   native::FastDiv row_tiles;
   int tiles, row_count;  // row_count: output channels, padded
   int steps, parts;      // of the channels
-  int patch;             // pixels of a patch; odd, so that chunks of a pixel lie in different banks
+  int box, boxes;        // pixels that are loaded at once, and such boxes per row
+  int image_pixels;      // of the output
+  bool flat;             // rows of the grid lie behind one another in the tensor's axis w
   int stages, stage_bytes, patch_bytes;
-  int loader_shift;  // 1 << loader_shift threads load the chunks of a pixel
-  const char* input;
   char* output;
   const char* weights;
   const float* bias;
-  bool wide_output;  // eight bytes can be stored at once
+  bool wide_output;  // all eight bytes (fp16: 16) that a thread stores can be stored at once
 };
 
 /// The steps of part i of the channels.
@@ -83,40 +86,34 @@ struct Turn {
   }
 };
 
-/// Loads the pixels of all tiles, one part of the channels after another.
-template <class T, int BM, int Loaders>
-__device__ __forceinline__ void load_patches(const Params& params, const Shared& shared) {
+/// Loads the pixels of all tiles, one part of the channels after another: rows of the padded grid from the one in which
+/// the tile begins to the one in which its last neighbour lies. One thread.
+template <class T, int BM>
+__device__ __forceinline__ void load_patches(const CUtensorMap& input, const Params& params, const Shared& shared) {
   const ConvGeometry& g = params.g;
-  const int thread = threadIdx.x - kConsumers, chunk = thread & ((1 << params.loader_shift) - 1);
+  const int row = static_cast<int>(params.row.divisor);
+  const int reach = (g.r - 1) * g.dilation_h * row + (g.s - 1) * g.dilation_w;
   Turn turn;
   for (int tile = blockIdx.x; tile < params.tiles; tile += gridDim.x) {
     const int first = static_cast<int>(params.row_tiles.div(tile)) * BM;
+    const int begin = params.row.div(first), end = params.row.div(first + BM - 1 + reach) + 1;
     for (int part = 0; part < params.parts; ++part) {
       const Part p = part_of(params.steps, params.parts, part);
       native::barrier::await(shared.patch_empty(turn.index), turn.parity ^ 1);
-      const int channel = (p.first * 2 + chunk) * (kChunk / static_cast<int>(sizeof(T)));
-      const int bytes = max(0, min(kChunk, (g.c - channel) * static_cast<int>(sizeof(T))));
-      if (chunk < p.steps * 2) {
-        unsigned to = shared.patches + turn.index * params.patch_bytes + chunk * params.patch * kChunk;
-        const char* input = params.input + static_cast<std::int64_t>(channel) * sizeof(T);
-#pragma unroll 4
-        for (int i = thread >> params.loader_shift; i < params.patch; i += Loaders >> params.loader_shift) {
-          std::uint32_t at = first + i;
-          const int w = static_cast<int>(params.row.split(at)) * g.stride_w - g.pad_w;
-          const int h = static_cast<int>(params.image.split(at)) * g.stride_h - g.pad_h;
-          const bool valid = static_cast<unsigned>(h) < static_cast<unsigned>(g.h) &&
-                             static_cast<unsigned>(w) < static_cast<unsigned>(g.w) && static_cast<int>(at) < g.batch;
-          const std::int64_t pixel =
-              valid ? at * g.in_stride_n + static_cast<std::int64_t>(h * g.w + w) * g.in_stride : 0;
-          native::copy_async<kChunk>(to + i * kChunk, input + pixel * sizeof(T), valid ? bytes : 0);
-        }
+      const unsigned full = shared.patch_full(turn.index);
+      unsigned to = shared.patches + turn.index * params.patch_bytes;
+      native::barrier::arrive_expecting(full, (end - begin) * row * kPixel);
+      for (int i = begin; i < end; ++i) {
+        std::uint32_t image = i;
+        const int h = static_cast<int>(params.image.split(image)) - g.pad_h;
+        for (int box = 0; box < params.boxes; ++box, to += params.box * kPixel)
+          native::barrier::tensor_copy(to, input, p.first * kStep / static_cast<int>(sizeof(T)),
+                                       box * params.box - g.pad_w + (params.flat ? i * row : 0), params.flat ? 0 : h,
+                                       static_cast<int>(image), full);
       }
-      native::barrier::arrive_after_copies(shared.patch_full(turn.index));
       turn.next(kPatches);
     }
   }
-  native::close_copies();
-  native::await_copies<0>();  // a thread may not end before its copies
 }
 
 /// Loads the weights of all tiles: a stage holds one tap's of a part of the channels. One warp.
@@ -156,18 +153,17 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
   for (int part = 0; part < params.parts; ++part) {
     const int steps = part_of(params.steps, params.parts, part).steps;
     native::barrier::await(shared.patch_full(patch.index), patch.parity);
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");  // ordinary copies wrote what the products read
-    const unsigned pixels = shared.patches + patch.index * params.patch_bytes + first * kChunk;
+    const unsigned pixels = shared.patches + patch.index * params.patch_bytes + first * kPixel;
     for (int r = 0; r < g.r; ++r) {
       for (int s = 0; s < g.s; ++s) {
         const int offset = r * g.dilation_h * static_cast<int>(params.row.divisor) + s * g.dilation_w;
-        std::uint64_t left = wgmma::descriptor(pixels + offset * kChunk, params.patch);
+        std::uint64_t left = wgmma::swizzled(pixels + offset * kPixel);
         std::uint64_t right = wgmma::descriptor(shared.stages + stage.index * params.stage_bytes, N);
         native::barrier::await(shared.stage_full(stage.index), stage.parity);
         wgmma::open();
-        for (int step = 0; step < steps; ++step, left += 2 * params.patch, right += 2 * N) {
+        for (int step = 0; step < steps; ++step, left += kStep / 16, right += 2 * N) {
 #pragma unroll
-          for (int m = 0; m < M; ++m) wgmma::Product<T, N>::add(sum[m], left + m * 64, right);
+          for (int m = 0; m < M; ++m) wgmma::Product<T, N>::add(sum[m], left + m * 64 * kPixel / 16, right);
         }
         wgmma::close();
         wgmma::await<1>();
@@ -188,40 +184,45 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
   for (int m = 0; m < M; ++m) wgmma::pin(sum[m]);
 }
 
-/// Stores two channels that this thread holds. In fp16, pairs of threads first exchange theirs, so that each stores
-/// four channels: `a` and `b` are those of two neighbouring groups of eight.
-__device__ __forceinline__ void store(float* out, int channel, int count, const float (&a)[2], const float (&b)[2],
-                                      bool wide) {
-  const int at = channel + threadIdx.x % 4 * 2;
+/// Stores a row's part of 32 channels. Four threads hold two neighbouring channels of each group of eight: group j in
+/// x[j]. `out` is null for threads whose row is not stored. In fp16 they exchange channels first, so that each has a
+/// group and stores 16 bytes.
+__device__ __forceinline__ void store(float* out, int count, const float (&x)[4][2], bool wide) {
+  if (!out) return;
 #pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    const float(&x)[2] = i == 0 ? a : b;
-    float* to = out + at + i * 8;
-    const int left = count - at - i * 8;
-    if (wide && left >= 2) {
-      *reinterpret_cast<float2*>(to) = make_float2(x[0], x[1]);
+  for (int j = 0; j < 4; ++j) {
+    const int at = j * 8 + threadIdx.x % 4 * 2;
+    if (wide && count - at >= 2) {
+      *reinterpret_cast<float2*>(out + at) = make_float2(x[j][0], x[j][1]);
     } else {
-      if (left > 0) to[0] = x[0];
-      if (left > 1) to[1] = x[1];
+      if (at < count) out[at] = x[j][0];
+      if (at + 1 < count) out[at + 1] = x[j][1];
     }
   }
 }
-__device__ __forceinline__ void store(__half* out, int channel, int count, const float (&a)[2], const float (&b)[2],
-                                      bool wide) {
-  const bool odd = threadIdx.x % 2;
-  const __half2 first = __floats2half2_rn(a[0], a[1]), second = __floats2half2_rn(b[0], b[1]);
-  const __half2 kept = odd ? second : first, given = odd ? first : second;
-  const __half2 got = __shfl_xor_sync(~0u, given, 1);
-  const int at = channel + (odd ? 8 : 0) + threadIdx.x % 4 / 2 * 4;
-  if (!out) return;  // after the exchange
-  const mma::Four<__half> four{
-      {(odd ? got : kept).x, (odd ? got : kept).y, (odd ? kept : got).x, (odd ? kept : got).y}};
-  if (wide && count - at >= 4) {
-    *reinterpret_cast<mma::Four<__half>*>(out + at) = four;
+__device__ __forceinline__ void exchange(__half2& low, __half2& high, int lanes) {
+  const bool upper = threadIdx.x & lanes;
+  const __half2 got = __shfl_xor_sync(~0u, upper ? low : high, lanes);
+  (upper ? low : high) = got;
+}
+__device__ __forceinline__ void store(__half* out, int count, const float (&x)[4][2], bool wide) {
+  struct alignas(16) Eight {
+    __half2 v[4];
+  } eight;
+#pragma unroll
+  for (int j = 0; j < 4; ++j) eight.v[j] = __floats2half2_rn(x[j][0], x[j][1]);
+  exchange(eight.v[0], eight.v[1], 1);
+  exchange(eight.v[2], eight.v[3], 1);
+  exchange(eight.v[0], eight.v[2], 2);
+  exchange(eight.v[1], eight.v[3], 2);
+  if (!out) return;
+  const int at = threadIdx.x % 4 * 8;
+  if (wide && count - at >= 8) {
+    *reinterpret_cast<Eight*>(out + at) = eight;
   } else {
 #pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (at + i < count) out[at + i] = four.v[i];
+    for (int i = 0; i < 8; ++i)
+      if (at + i < count) out[at + i] = i % 2 ? eight.v[i / 2].y : eight.v[i / 2].x;
   }
 }
 
@@ -251,15 +252,16 @@ __device__ __forceinline__ void finish(float (&sum)[M][N / 2], const Params& par
       std::uint32_t at = first_pixel + m * 64 + threadIdx.x % kGroup / 32 * 16 + below * 8 + threadIdx.x % 32 / 4;
       const int q = static_cast<int>(params.row.split(at)), p = static_cast<int>(params.image.split(at));
       T* out = nullptr;
-      if (q < g.q && p < g.p && static_cast<int>(at) < g.batch)
+      if (q < g.q && p * g.q + q < params.image_pixels && static_cast<int>(at) < g.batch)
         out = reinterpret_cast<T*>(params.output) + at * g.out_stride_n +
               static_cast<std::int64_t>(p * g.q + q) * g.out_stride;
-      if (sizeof(T) == 4 && !out) continue;
 #pragma unroll
-      for (int j = 0; j < N / 8; j += 2) {
-        const int k = j * 4 + below * 2;
-        const float a[2] = {sum[m][k], sum[m][k + 1]}, b[2] = {sum[m][k + 4], sum[m][k + 5]};
-        store(out ? out + first_row : nullptr, j * 8, g.k - first_row, a, b, params.wide_output);
+      for (int j = 0; j < N / 8; j += 4) {
+        float x[4][2];
+#pragma unroll
+        for (int i = 0; i < 8; ++i) x[i / 2][i % 2] = sum[m][(j + i / 2) * 4 + below * 2 + i % 2];
+        const int channel = first_row + j * 8;
+        store(out ? out + channel : nullptr, g.k - channel, x, params.wide_output);
       }
     }
   }
@@ -268,14 +270,15 @@ __device__ __forceinline__ void finish(float (&sum)[M][N / 2], const Params& par
 /// Blocks go through tiles of BM pixels x BN channels. One warp group loads, and two compute half of the pixels each.
 /// `Blocks`: blocks per multiprocessor.
 template <class T, int BM, int BN, int Blocks>
-__global__ void __launch_bounds__(threads_of(Blocks), Blocks) conv_wgmma_kernel(const __grid_constant__ Params params) {
+__global__ void __launch_bounds__(threads_of(Blocks), Blocks)
+    conv_wgmma_kernel(const __grid_constant__ CUtensorMap input, const __grid_constant__ Params params) {
 #if __CUDA_ARCH_FEAT_SM90_ALL
   constexpr int M = BM / 2 / 64;
-  extern __shared__ __align__(128) char memory[];
+  extern __shared__ __align__(1024) char memory[];
   const Shared shared(memory, params);
   if (threadIdx.x == 0) {
     for (int i = 0; i < kPatches; ++i) {
-      native::barrier::init(shared.patch_full(i), loaders_of(Blocks));
+      native::barrier::init(shared.patch_full(i), 1);
       native::barrier::init(shared.patch_empty(i), kConsumers / 32);
     }
     for (int i = 0; i < params.stages; ++i) {
@@ -287,10 +290,10 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks) conv_wgmma_kernel(
   __syncthreads();
   if (threadIdx.x >= kConsumers) {
     if constexpr (Blocks == 1) wgmma::shrink_registers<56>();
-    if (threadIdx.x < kConsumers + loaders_of(Blocks)) {
+    if (threadIdx.x == kConsumers) {
       native::await_predecessor();
-      load_patches<T, BM, loaders_of(Blocks)>(params, shared);
-    } else {
+      load_patches<T, BM>(input, params, shared);
+    } else if (threadIdx.x / 32 == kConsumers / 32 + 1) {
       load_weights<BN>(params, shared);
     }
     native::release_successor();
@@ -299,12 +302,14 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks) conv_wgmma_kernel(
     const int first = threadIdx.x / kGroup * (BM / 2);
     Turn patch, stage;
     for (int tile = blockIdx.x; tile < params.tiles; tile += gridDim.x) {
-      float sum[M][BN / 2] = {};
-      multiply<T, M, BN>(sum, params, shared, first, patch, stage);
-      if (tile + gridDim.x >= params.tiles) native::release_successor();
       std::uint32_t at = tile;
-      const int row = static_cast<int>(params.row_tiles.split(at)) * BN;
-      finish<T, M, BN>(sum, params, static_cast<int>(at) * BM + first, row);
+      const int row = static_cast<int>(params.row_tiles.split(at)) * BN, pixel = static_cast<int>(at) * BM;
+      std::uint32_t grid_row = pixel;
+      const int begin = static_cast<int>(params.row.split(grid_row));  // in the patch
+      float sum[M][BN / 2] = {};
+      multiply<T, M, BN>(sum, params, shared, begin + first, patch, stage);
+      if (tile + gridDim.x >= params.tiles) native::release_successor();
+      finish<T, M, BN>(sum, params, pixel + first, row);
     }
   }
 #endif
@@ -312,7 +317,7 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks) conv_wgmma_kernel(
 
 struct Variant {
   int rows, columns, blocks;
-  void (*functions[2])(Params);  ///< tf32, fp16
+  void (*functions[2])(CUtensorMap, Params);  ///< tf32, fp16
 };
 
 template <int BM, int BN, int Blocks>
@@ -320,22 +325,41 @@ constexpr Variant variant() {
   return {BN, BM, Blocks, {conv_wgmma_kernel<float, BM, BN, Blocks>, conv_wgmma_kernel<__half, BM, BN, Blocks>}};
 }
 
-constexpr Variant kVariants[] = {variant<256, 32, 2>(),  variant<256, 64, 2>(),  variant<128, 96, 2>(),
-                                 variant<128, 128, 2>(), variant<256, 96, 1>(),  variant<256, 128, 1>(),
-                                 variant<256, 160, 1>(), variant<256, 192, 1>(), variant<128, 192, 1>(),
-                                 variant<128, 256, 1>()};
+constexpr Variant kVariants[] = {variant<128, 64, 2>(),  variant<256, 64, 2>(),  variant<128, 96, 2>(),
+                                 variant<128, 128, 2>(), variant<256, 32, 1>(),  variant<256, 64, 1>(),
+                                 variant<256, 96, 1>(),  variant<256, 128, 1>(), variant<256, 160, 1>(),
+                                 variant<256, 192, 1>(), variant<128, 192, 1>(), variant<128, 256, 1>()};
 constexpr int kRowPad = 256;  // of the bias: a tile reads all of its rows
 
-/// Padded grid: pixels per row and rows per image.
+constexpr int kMostBox = 256;  // limit of tensor copies
+constexpr int kFlatRow = 64;
+
+/// Are the images' pixels, without neighbours, one run of pixels? Then its rows can have any length.
+bool is_flat(const ConvGeometry& g) {
+  return g.r * g.s == 1 && g.stride_h == 1 && g.stride_w == 1 && g.p == g.h && g.q == g.w && g.pad_h == 0 &&
+         g.pad_w == 0 &&
+         (g.batch == 1 || (g.in_stride_n == std::int64_t{g.h} * g.w * g.in_stride &&
+                           g.out_stride_n == std::int64_t{g.p} * g.q * g.out_stride));
+}
+
+/// The pixels of the padded grid: `row` per row, and `image` rows per image.
 struct PaddedGrid {
+  ConvGeometry g;  ///< if flat: one image of one long row in, and many short ones out
+  bool flat;
   int row, image;
 };
-PaddedGrid grid_of(const ConvGeometry& g) {
-  if (g.r * g.s == 1) return {g.q, g.p};  // no neighbours: output pixels, with strides
+PaddedGrid grid_of(ConvGeometry g) {
+  if (is_flat(g)) {
+    g.w *= g.h * g.batch, g.q = kFlatRow, g.p = (g.w + kFlatRow - 1) / kFlatRow;
+    g.batch = g.h = 1;
+    return {g, true, g.q, g.p};
+  }
   const auto length = [](int in, int out, int pad, int reach) {
     return std::max({out, out + reach - pad, std::min(in + pad, out + reach)});
   };
-  return {length(g.w, g.q, g.pad_w, (g.s - 1) * g.dilation_w), length(g.h, g.p, g.pad_h, (g.r - 1) * g.dilation_h)};
+  const int row = length(g.w, g.q, g.pad_w, (g.s - 1) * g.dilation_w);
+  return {g, false, round_up(row, (row + kMostBox - 1) / kMostBox),
+          length(g.h, g.p, g.pad_h, (g.r - 1) * g.dilation_h)};
 }
 
 int steps_of(const ConvGeometry& g, Precision precision) {
@@ -346,27 +370,47 @@ int parts_of(const ConvGeometry& g, Precision precision, int depth) {
   return (steps_of(g, precision) + depth - 1) / depth;
 }
 
-/// Pixels of a patch: a tile's and their neighbours'.
-int patch_of(const ConvGeometry& g, int columns) {
-  const PaddedGrid grid = grid_of(g);
-  return (columns + (g.r - 1) * g.dilation_h * grid.row + (g.s - 1) * g.dilation_w) | 1;
-}
-
 /// Sizes in bytes of a patch and of a stage of weights, and the number of stages that fit.
 struct Buffers {
   int patch, stage, stages;
 };
 Buffers buffers_of(const ConvGeometry& g, Precision precision, const Variant& variant, int depth) {
-  const int steps = (steps_of(g, precision) + parts_of(g, precision, depth) - 1) / parts_of(g, precision, depth);
-  const int patch = round_up(steps * kStep * patch_of(g, variant.columns), 128), stage = steps * kStep * variant.rows;
-  const int room = (variant.blocks == 1 ? kMostShared : kMostSharedOfTwo) - kBarrierBytes - kPatches * patch;
-  return {patch, stage, std::min(kMostStages, room / stage)};
+  const int parts = parts_of(g, precision, depth), steps = (steps_of(g, precision) + parts - 1) / parts;
+  const PaddedGrid grid = grid_of(g);
+  const std::int64_t reach = std::int64_t{g.r - 1} * g.dilation_h * grid.row + (g.s - 1) * g.dilation_w;
+  const std::int64_t rows = (grid.row - 1 + variant.columns - 1 + reach) / grid.row + 1;  // at most
+  const std::int64_t patch = round_up(rows * grid.row * kPixel, std::int64_t{1024});
+  const int stage = steps * kStep * variant.rows;
+  const std::int64_t room = (variant.blocks == 1 ? kMostShared : kMostSharedOfTwo) - kBarrierBytes - kPatches * patch;
+  return {static_cast<int>(patch), stage, static_cast<int>(std::clamp<std::int64_t>(room / stage, 0, kMostStages))};
 }
 
 const Variant& variant_of(const WgmmaTile& tile) {
   for (const Variant& v : kVariants)
-    if (v.rows == tile.rows && v.columns == tile.columns) return v;
+    if (v.rows == tile.rows && v.columns == tile.columns && v.blocks == tile.blocks) return v;
   throw Error("conv_wgmma: no such tile");
+}
+
+/// The input as tensor copies read it: boxes of a patch's pixels of one row.
+CUtensorMap tensor_map(const ConvGeometry& g, Precision precision, int box, const void* input) {
+  void* found = nullptr;
+  cudaDriverEntryPointQueryResult result{};
+  OPSCHED_CUDA(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000, cudaEnableDefault, &result));
+  const auto encode = reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(found);
+  const auto element = static_cast<cuuint64_t>(element_bytes(precision));
+  const cuuint64_t pixel = g.in_stride * element, row = g.w * pixel,
+                   image = g.batch == 1 ? g.h * row : g.in_stride_n * element;
+  const cuuint64_t extent[] = {cuuint64_t(g.c), cuuint64_t(g.w), cuuint64_t(g.h), cuuint64_t(g.batch)};
+  const cuuint64_t strides[] = {pixel, row, image};
+  const cuuint32_t box_extent[] = {static_cast<cuuint32_t>(kPixel / element), static_cast<cuuint32_t>(box), 1, 1};
+  const cuuint32_t steps[] = {1, 1, 1, 1};
+  CUtensorMap map{};
+  const CUresult encoded =
+      encode(&map, precision == Precision::fp16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT32, 4,
+             const_cast<void*>(input), extent, strides, box_extent, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (encoded != CUDA_SUCCESS) throw Error("conv_wgmma: the input cannot be described to tensor copies");
+  return map;
 }
 
 std::size_t bias_at(const ConvGeometry& g, Precision precision) {
@@ -377,13 +421,13 @@ std::size_t bias_at(const ConvGeometry& g, Precision precision) {
 
 std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precision) {
   std::vector<WgmmaTile> tiles;
-  const bool plain = !g.pre_relu && !g.pre_affine && (g.r * g.s == 1 || (g.stride_h == 1 && g.stride_w == 1));
+  const bool plain = !g.pre_relu && !g.pre_affine && g.stride_h == 1 && g.stride_w == 1;
   if (!plain || element_bytes(precision) * g.c < kChunk) return tiles;
   for (const Variant& v : kVariants) {
-    if (v.rows >= 2 * round_up(g.k, 32) || patch_of(g, v.columns) >= 1 << 14) continue;
+    if (v.rows >= 2 * round_up(g.k, 32)) continue;
     for (int depth = kMostDepth; depth >= 1; --depth) {
       if (buffers_of(g, precision, v, depth).stages < 3) continue;
-      tiles.push_back({v.rows, v.columns, depth});
+      tiles.push_back({v.rows, v.columns, v.blocks, depth});
       break;
     }
   }
@@ -392,7 +436,7 @@ std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precisi
 
 std::int64_t conv_wgmma_tile_count(const ConvGeometry& g, const WgmmaTile& tile) {
   const PaddedGrid grid = grid_of(g);
-  const std::int64_t pixels = (std::int64_t{g.batch - 1} * grid.image + g.p - 1) * grid.row + g.q;
+  const std::int64_t pixels = (std::int64_t{grid.g.batch - 1} * grid.image + grid.g.p - 1) * grid.row + grid.g.q;
   return (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
 }
 
@@ -435,8 +479,8 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
   if (buffers.stages < 3) throw Error("conv_wgmma: the tile does not fit into shared memory");
   const PaddedGrid grid = grid_of(g);
   const std::int64_t tiles = conv_wgmma_tile_count(g, tile);
-  const int widest = buffers.stage / (kChunk * variant.rows);  // chunks
-  Params params{.g = g,
+  const int boxes = (grid.flat ? 1 : (grid.row + kMostBox - 1) / kMostBox);
+  Params params{.g = grid.g,
                 .row = native::FastDiv(grid.row),
                 .image = native::FastDiv(grid.image),
                 .row_tiles = native::FastDiv((g.k + tile.rows - 1) / tile.rows),
@@ -444,18 +488,17 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
                 .row_count = round_up(g.k, 8),
                 .steps = steps_of(g, precision),
                 .parts = parts_of(g, precision, tile.depth),
-                .patch = patch_of(g, tile.columns),
+                .box = grid.row / boxes,
+                .boxes = boxes,
+                .image_pixels = grid.flat ? grid.g.w : g.p * g.q,
+                .flat = grid.flat,
                 .stages = buffers.stages,
                 .stage_bytes = buffers.stage,
                 .patch_bytes = buffers.patch,
-                .loader_shift = widest > 4   ? 3
-                                : widest > 2 ? 2
-                                             : 1,
-                .input = static_cast<const char*>(input),
                 .output = static_cast<char*>(output),
                 .weights = static_cast<const char*>(packed),
                 .bias = nullptr,
-                .wide_output = output_alignment >= 8};
+                .wide_output = output_alignment >= (precision == Precision::fp16 ? 16 : 8)};
   params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, precision));
   auto* const function = variant.functions[precision == Precision::fp16 ? 1 : 0];
   OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -465,7 +508,8 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
   OPSCHED_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
   const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(tiles, multiprocessors * variant.blocks));
   const std::size_t shared = kPatches * buffers.patch + buffers.stages * buffers.stage + kBarrierBytes;
-  native::launch_overlapping(function, {dim3(blocks), dim3(threads_of(variant.blocks)), shared}, stream, params);
+  native::launch_overlapping(function, {dim3(blocks), dim3(threads_of(variant.blocks)), shared}, stream,
+                             tensor_map(grid.g, precision, params.box, input), params);
 }
 
 }  // namespace opsched

@@ -13,14 +13,14 @@
 namespace opsched {
 
 /// A block computes `rows` output channels of `columns` pixels. It reads `depth` x 32 bytes of a pixel's channels at a
-/// time.
+/// time. `blocks` blocks share a multiprocessor.
 struct WgmmaTile {
-  int rows = 0, columns = 0, depth = 0;
+  int rows = 0, columns = 0, blocks = 1, depth = 0;
   bool operator==(const WgmmaTile&) const = default;
 };
 
-/// Tiles for this problem; empty if the kernel does not support it. It needs stride 1 or a 1x1 window, nothing before
-/// the convolution, and pixels of the input slice that are aligned to 16 bytes.
+/// Tiles for this problem; empty if the kernel does not support it. It needs stride 1, nothing before the convolution,
+/// and pixels of the input slice that are aligned to 16 bytes.
 std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precision);
 
 /// Number of output tiles, which are shared out over the blocks.

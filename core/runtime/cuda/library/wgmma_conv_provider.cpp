@@ -48,17 +48,18 @@ std::vector<std::string> list_wgmma_convs(const Problem& problem, const KernelSi
   for (const WgmmaTile& tile : conv_wgmma_tiles(g, problem.precision))
     // Fewer tiles leave multiprocessors idle; then conv_mma, which also splits the sum, is faster.
     if (2 * conv_wgmma_tile_count(g, tile) >= site.multiprocessors)
-      names.push_back("wgmma/r" + std::to_string(tile.rows) + "/c" + std::to_string(tile.columns) + "/d" +
-                      std::to_string(tile.depth));
+      names.push_back("wgmma/r" + std::to_string(tile.rows) + "/c" + std::to_string(tile.columns) + "/b" +
+                      std::to_string(tile.blocks) + "/d" + std::to_string(tile.depth));
   return names;
 }
 
 std::unique_ptr<Kernel> build_wgmma_conv(const Problem& problem, const std::string& name, const KernelSite& site) {
   const auto parts = split_name(name);
-  if (!possible(problem, site) || parts.size() != 4 || parts[0] != "wgmma")
+  if (!possible(problem, site) || parts.size() != 5 || parts[0] != "wgmma")
     throw Error("there is no kernel '" + name + "' for " + problem.key());
-  return std::make_unique<WgmmaConv>(
-      problem, name, WgmmaTile{name_number(parts[1], 'r'), name_number(parts[2], 'c'), name_number(parts[3], 'd')});
+  return std::make_unique<WgmmaConv>(problem, name,
+                                     WgmmaTile{name_number(parts[1], 'r'), name_number(parts[2], 'c'),
+                                               name_number(parts[3], 'b'), name_number(parts[4], 'd')});
 }
 
 }  // namespace opsched

@@ -326,10 +326,10 @@ void check_wgmma(Precision precision, double tolerance) {
                           reinterpret_cast<T*>(output.data()) + c.out_first, weights.data(), nullptr);
         OPSCHED_CUDA(cudaDeviceSynchronize());
         ASSERT_LT(error(channels_first<T>(c, output), want), tolerance)
-            << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << " depth " << tile.depth << ": "
-            << g.batch << "x" << g.c << "x" << g.h << "x" << g.w << " to " << g.k << "x" << g.p << "x" << g.q
-            << ", window " << g.r << "x" << g.s << ", padding " << g.pad_h << "x" << g.pad_w << ", dilation "
-            << g.dilation_h << "x" << g.dilation_w;
+            << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << "/" << tile.blocks << " depth "
+            << tile.depth << ": " << g.batch << "x" << g.c << "x" << g.h << "x" << g.w << " to " << g.k << "x" << g.p
+            << "x" << g.q << ", window " << g.r << "x" << g.s << ", padding " << g.pad_h << "x" << g.pad_w
+            << ", dilation " << g.dilation_h << "x" << g.dilation_w;
         ++checked;
       }
   }
