@@ -19,7 +19,6 @@
 #include "core/runtime/cuda/kernels/copy_async.cuh"
 #include "core/runtime/cuda/kernels/device_math.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
-#include "core/runtime/cuda/kernels/mma_tile.cuh"
 #include "core/runtime/cuda/kernels/wgmma.cuh"
 #include "core/tf32.hpp"
 
@@ -36,6 +35,8 @@ constexpr int kConsumers = 2 * kGroup;
 /// One warp loads pixels, and one weights. With one block per multiprocessor they belong to a whole warp group, which
 /// can give up registers.
 constexpr int threads_of(int blocks) { return kConsumers + (blocks == 1 ? kGroup : 64); }
+constexpr int kSlab = 32, kSlabPitch = kSlab + 8;  // channels of a slab of sums, and floats per pixel of it
+constexpr int kSlabBytes = 16 * kSlabPitch * 4;    // a warp's
 constexpr int kMostShared = 227 << 10, kMostSharedOfTwo = 113 << 10;  // bytes for one block, and for each of two
 
 struct Params {
@@ -51,7 +52,7 @@ struct Params {
   char* output;
   const char* weights;
   const float* bias;
-  bool wide_output;  // all eight bytes (fp16: 16) that a thread stores can be stored at once
+  bool wide_output;  // sixteen bytes can be stored at once
 };
 
 /// The steps of part i of the channels.
@@ -65,17 +66,18 @@ __host__ __device__ inline Part part_of(int steps, int parts, int i) {
 
 /// Shared addresses of a block's buffers and barriers.
 struct Shared {
-  unsigned patches, stages, barriers;
+  unsigned patches, stages, slabs, barriers;
   __device__ Shared(const char* memory, const Params& params)
       : patches(native::shared_address(memory)),
         stages(patches + kPatches * params.patch_bytes),
-        barriers(stages + params.stages * params.stage_bytes) {}
+        slabs(stages + params.stages * params.stage_bytes),
+        barriers(slabs + kConsumers / 32 * kSlabBytes) {}
   __device__ unsigned patch_full(int i) const { return barriers + i * 8; }
   __device__ unsigned patch_empty(int i) const { return barriers + (kPatches + i) * 8; }
   __device__ unsigned stage_full(int i) const { return barriers + (2 * kPatches + i) * 8; }
   __device__ unsigned stage_empty(int i) const { return barriers + (2 * kPatches + kMostStages + i) * 8; }
 };
-constexpr int kBarrierBytes = (2 * kPatches + 2 * kMostStages) * 8;
+constexpr int kOtherBytes = (2 * kPatches + 2 * kMostStages) * 8 + kConsumers / 32 * kSlabBytes;
 
 /// Counts through buffers that are used in turn; `parity` is that of the current use of the buffer.
 struct Turn {
@@ -184,85 +186,88 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
   for (int m = 0; m < M; ++m) wgmma::pin(sum[m]);
 }
 
-/// Stores a row's part of 32 channels. Four threads hold two neighbouring channels of each group of eight: group j in
-/// x[j]. `out` is null for threads whose row is not stored. In fp16 they exchange channels first, so that each has a
-/// group and stores 16 bytes.
-__device__ __forceinline__ void store(float* out, int count, const float (&x)[4][2], bool wide) {
-  if (!out) return;
+/// Stores eight channels of a pixel, or the first `count` of them.
+template <class T>
+__device__ __forceinline__ void store(T* out, const float* x, int count, bool wide) {
+  struct alignas(16) Half {
+    T v[16 / sizeof(T)];
+  };
+  if (wide && count >= 8) {
+    constexpr int kEach = 16 / sizeof(T);
 #pragma unroll
-  for (int j = 0; j < 4; ++j) {
-    const int at = j * 8 + threadIdx.x % 4 * 2;
-    if (wide && count - at >= 2) {
-      *reinterpret_cast<float2*>(out + at) = make_float2(x[j][0], x[j][1]);
-    } else {
-      if (at < count) out[at] = x[j][0];
-      if (at + 1 < count) out[at + 1] = x[j][1];
+    for (int i = 0; i < 8; i += kEach) {
+      Half part;
+#pragma unroll
+      for (int j = 0; j < kEach; ++j) part.v[j] = T(x[i + j]);
+      *reinterpret_cast<Half*>(out + i) = part;
     }
-  }
-}
-__device__ __forceinline__ void exchange(__half2& low, __half2& high, int lanes) {
-  const bool upper = threadIdx.x & lanes;
-  const __half2 got = __shfl_xor_sync(~0u, upper ? low : high, lanes);
-  (upper ? low : high) = got;
-}
-__device__ __forceinline__ void store(__half* out, int count, const float (&x)[4][2], bool wide) {
-  struct alignas(16) Eight {
-    __half2 v[4];
-  } eight;
-#pragma unroll
-  for (int j = 0; j < 4; ++j) eight.v[j] = __floats2half2_rn(x[j][0], x[j][1]);
-  exchange(eight.v[0], eight.v[1], 1);
-  exchange(eight.v[2], eight.v[3], 1);
-  exchange(eight.v[0], eight.v[2], 2);
-  exchange(eight.v[1], eight.v[3], 2);
-  if (!out) return;
-  const int at = threadIdx.x % 4 * 8;
-  if (wide && count - at >= 8) {
-    *reinterpret_cast<Eight*>(out + at) = eight;
   } else {
 #pragma unroll
     for (int i = 0; i < 8; ++i)
-      if (at + i < count) out[at + i] = i % 2 ? eight.v[i / 2].y : eight.v[i / 2].x;
+      if (i < count) out[i] = T(x[i]);
   }
 }
 
-/// Adds the bias, activates and stores a warp group's sums.
-template <class T, int M, int N>
-__device__ __forceinline__ void finish(float (&sum)[M][N / 2], const Params& params, int first_pixel, int first_row) {
+/// Where an output pixel of the padded grid is stored, or null.
+template <class T>
+__device__ __forceinline__ T* output_of(const Params& params, std::uint32_t pixel) {
   const ConvGeometry& g = params.g;
+  const int q = static_cast<int>(params.row.split(pixel)), p = static_cast<int>(params.image.split(pixel));
+  const int at = p * g.q + q;
+  if (q >= g.q || at >= params.image_pixels || static_cast<int>(pixel) >= g.batch) return nullptr;
+  return reinterpret_cast<T*>(params.output) + pixel * g.out_stride_n + at * g.out_stride;
+}
+
+/// Adds the bias, activates and stores a warp's sums, by slabs of 16 pixels x 32 channels. A slab goes through shared
+/// memory, so that the code for it exists once: unrolled over all sums, it took most of the kernel's time, as
+/// instructions were fetched more slowly than executed.
+template <class T, int M, int N>
+__device__ __forceinline__ void finish(const float (&sum)[M][N / 2], const Params& params, float* slab, int first_pixel,
+                                       int first_row) {
+  constexpr int kSlabs = N / kSlab;  // of 16 pixels
+  const int lane = threadIdx.x % 32, channel = first_row + lane % 4 * 8;
+  T* out[M][2];
 #pragma unroll
-  for (int j = 0; j < N / 8; ++j) {
-    const float2 bias = __ldg(reinterpret_cast<const float2*>(params.bias + first_row + j * 8 + threadIdx.x % 4 * 2));
+  for (int i = 0; i < 2 * M; ++i)
+    out[i / 2][i % 2] =
+        output_of<T>(params, first_pixel + i / 2 * 64 + threadIdx.x % kGroup / 32 * 16 + i % 2 * 8 + lane / 4);
+  const auto* bias = reinterpret_cast<const float4*>(params.bias + channel);
+  float4 next[2] = {__ldg(bias), __ldg(bias + 1)};
+  float* const to = slab + lane / 4 * kSlabPitch + lane % 4 * 2;
+  const auto* const from = reinterpret_cast<const float4*>(slab + lane / 4 * kSlabPitch + lane % 4 * 8);
+#pragma unroll 1
+  for (int i = 0; i < M * kSlabs; ++i) {
+    const bool second = M > 1 && i >= kSlabs;
+    const int at = (second ? i - kSlabs : i) * kSlab;
+    const float4 low_bias = next[0], high_bias = next[1];
+    const int ahead = at + kSlab == N ? 0 : at + kSlab;
+    next[0] = __ldg(bias + ahead / 4), next[1] = __ldg(bias + ahead / 4 + 1);
 #pragma unroll
-    for (int m = 0; m < M; ++m) {
-      sum[m][j * 4] += bias.x, sum[m][j * 4 + 1] += bias.y;
-      sum[m][j * 4 + 2] += bias.x, sum[m][j * 4 + 3] += bias.y;
+    for (int j = 0; j < M * kSlabs; ++j) {
+      if (i != j) continue;
+      const float* x = sum[j / kSlabs] + j % kSlabs * (kSlab / 2);
+#pragma unroll
+      for (int k = 0; k < kSlab / 8; ++k) {
+        *reinterpret_cast<float2*>(to + k * 8) = make_float2(x[k * 4], x[k * 4 + 1]);
+        *reinterpret_cast<float2*>(to + k * 8 + 8 * kSlabPitch) = make_float2(x[k * 4 + 2], x[k * 4 + 3]);
+      }
     }
-  }
-  native::with_light(g.act, [&](const auto& f) {
-#pragma unroll
-    for (int m = 0; m < M; ++m)
-#pragma unroll
-      for (int i = 0; i < N / 2; ++i) sum[m][i] = f(sum[m][i]);
-  });
-#pragma unroll
-  for (int m = 0; m < M; ++m) {
+    __syncwarp();
+    float x[16];
 #pragma unroll
     for (int below = 0; below < 2; ++below) {
-      std::uint32_t at = first_pixel + m * 64 + threadIdx.x % kGroup / 32 * 16 + below * 8 + threadIdx.x % 32 / 4;
-      const int q = static_cast<int>(params.row.split(at)), p = static_cast<int>(params.image.split(at));
-      T* out = nullptr;
-      if (q < g.q && p * g.q + q < params.image_pixels && static_cast<int>(at) < g.batch)
-        out = reinterpret_cast<T*>(params.output) + at * g.out_stride_n +
-              static_cast<std::int64_t>(p * g.q + q) * g.out_stride;
+      const float4 low = from[below * 2 * kSlabPitch], high = from[below * 2 * kSlabPitch + 1];
+      float* const y = x + below * 8;
+      y[0] = low.x + low_bias.x, y[1] = low.y + low_bias.y, y[2] = low.z + low_bias.z, y[3] = low.w + low_bias.w;
+      y[4] = high.x + high_bias.x, y[5] = high.y + high_bias.y, y[6] = high.z + high_bias.z,
+      y[7] = high.w + high_bias.w;
+    }
+    __syncwarp();
+    native::activate_light(params.g.act, x);
 #pragma unroll
-      for (int j = 0; j < N / 8; j += 4) {
-        float x[4][2];
-#pragma unroll
-        for (int i = 0; i < 8; ++i) x[i / 2][i % 2] = sum[m][(j + i / 2) * 4 + below * 2 + i % 2];
-        const int channel = first_row + j * 8;
-        store(out ? out + channel : nullptr, g.k - channel, x, params.wide_output);
-      }
+    for (int below = 0; below < 2; ++below) {
+      T* const pixel = second ? out[M - 1][below] : out[0][below];
+      if (pixel) store(pixel + channel + at, x + below * 8, params.g.k - channel - at, params.wide_output);
     }
   }
 }
@@ -300,6 +305,8 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks)
   } else {
     if constexpr (Blocks == 1) wgmma::grow_registers<224>();
     const int first = threadIdx.x / kGroup * (BM / 2);
+    auto* const slab =
+        reinterpret_cast<float*>(memory + (shared.slabs - shared.patches) + threadIdx.x / 32 * kSlabBytes);
     Turn patch, stage;
     for (int tile = blockIdx.x; tile < params.tiles; tile += gridDim.x) {
       std::uint32_t at = tile;
@@ -309,7 +316,7 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks)
       float sum[M][BN / 2] = {};
       multiply<T, M, BN>(sum, params, shared, begin + first, patch, stage);
       if (tile + gridDim.x >= params.tiles) native::release_successor();
-      finish<T, M, BN>(sum, params, pixel + first, row);
+      finish<T, M, BN>(sum, params, slab, pixel + first, row);
     }
   }
 #endif
@@ -381,7 +388,7 @@ Buffers buffers_of(const ConvGeometry& g, Precision precision, const Variant& va
   const std::int64_t rows = (grid.row - 1 + variant.columns - 1 + reach) / grid.row + 1;  // at most
   const std::int64_t patch = round_up(rows * grid.row * kPixel, std::int64_t{1024});
   const int stage = steps * kStep * variant.rows;
-  const std::int64_t room = (variant.blocks == 1 ? kMostShared : kMostSharedOfTwo) - kBarrierBytes - kPatches * patch;
+  const std::int64_t room = (variant.blocks == 1 ? kMostShared : kMostSharedOfTwo) - kOtherBytes - kPatches * patch;
   return {static_cast<int>(patch), stage, static_cast<int>(std::clamp<std::int64_t>(room / stage, 0, kMostStages))};
 }
 
@@ -498,7 +505,7 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
                 .output = static_cast<char*>(output),
                 .weights = static_cast<const char*>(packed),
                 .bias = nullptr,
-                .wide_output = output_alignment >= (precision == Precision::fp16 ? 16 : 8)};
+                .wide_output = output_alignment >= 16};
   params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, precision));
   auto* const function = variant.functions[precision == Precision::fp16 ? 1 : 0];
   OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -507,7 +514,7 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
   OPSCHED_CUDA(cudaGetDevice(&device));
   OPSCHED_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
   const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(tiles, multiprocessors * variant.blocks));
-  const std::size_t shared = kPatches * buffers.patch + buffers.stages * buffers.stage + kBarrierBytes;
+  const std::size_t shared = kPatches * buffers.patch + buffers.stages * buffers.stage + kOtherBytes;
   native::launch_overlapping(function, {dim3(blocks), dim3(threads_of(variant.blocks)), shared}, stream,
                              tensor_map(grid.g, precision, params.box, input), params);
 }
