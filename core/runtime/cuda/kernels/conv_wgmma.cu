@@ -28,15 +28,17 @@ namespace {
 constexpr int kChunk = 16;         // bytes of channels copied at a time
 constexpr int kStep = 2 * kChunk;  // bytes of channels per product
 constexpr int kMostDepth = 4;      // steps per part of the channels
-constexpr int kPatches = 2, kMostStages = 8;
+constexpr int kPatches = 2, kMostStages = 32;
 constexpr int kPixel = kMostDepth * kStep;  // bytes of a pixel in a patch, whether used or not
 constexpr int kGroup = 128;                 // threads of a warp group
 constexpr int kConsumers = 2 * kGroup;
 /// One warp loads pixels, and one weights. With one block per multiprocessor they belong to a whole warp group, which
 /// can give up registers.
 constexpr int threads_of(int blocks) { return kConsumers + (blocks == 1 ? kGroup : 64); }
-constexpr int kSlab = 32, kSlabPitch = kSlab + 8;  // channels of a slab of sums, and floats per pixel of it
-constexpr int kSlabBytes = 16 * kSlabPitch * 4;    // a warp's
+constexpr int kSlab = 32;  // channels of a slab of sums
+/// Bytes from one pixel of a slab to the next: eight pixels' first words lie in different banks.
+constexpr int slab_pitch(int element) { return kSlab * element + (element == 2 ? 16 : 32); }
+constexpr int kSlabBytes = 16 * slab_pitch(4);                        // a warp's
 constexpr int kMostShared = 227 << 10, kMostSharedOfTwo = 113 << 10;  // bytes for one block, and for each of two
 
 struct Params {
@@ -186,26 +188,33 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
   for (int m = 0; m < M; ++m) wgmma::pin(sum[m]);
 }
 
-/// Stores eight channels of a pixel, or the first `count` of them.
+/// Stores sixteen bytes of a pixel's channels, or the first `count` channels.
 template <class T>
-__device__ __forceinline__ void store(T* out, const float* x, int count, bool wide) {
-  struct alignas(16) Half {
-    T v[16 / sizeof(T)];
-  };
-  if (wide && count >= 8) {
-    constexpr int kEach = 16 / sizeof(T);
-#pragma unroll
-    for (int i = 0; i < 8; i += kEach) {
-      Half part;
-#pragma unroll
-      for (int j = 0; j < kEach; ++j) part.v[j] = T(x[i + j]);
-      *reinterpret_cast<Half*>(out + i) = part;
-    }
+__device__ __forceinline__ void store(T* out, uint4 bits, int count, bool wide) {
+  constexpr int kEach = 16 / sizeof(T);
+  if (wide && count >= kEach) {
+    *reinterpret_cast<uint4*>(out) = bits;
   } else {
+    const T* const x = reinterpret_cast<const T*>(&bits);
 #pragma unroll
-    for (int i = 0; i < 8; ++i)
-      if (i < count) out[i] = T(x[i]);
+    for (int i = 0; i < kEach; ++i)
+      if (i < count) out[i] = x[i];
   }
+}
+
+/// Two neighbouring channels as they are stored.
+template <bool Relu>
+__device__ __forceinline__ unsigned two_channels(float a, float b, __half) {
+  unsigned both;
+  if constexpr (Relu)
+    asm("cvt.rn.relu.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(b), "f"(a));
+  else
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(b), "f"(a));
+  return both;
+}
+template <bool Relu>
+__device__ __forceinline__ float2 two_channels(float a, float b, float) {
+  return Relu ? make_float2(native::larger(a, 0.f), native::larger(b, 0.f)) : make_float2(a, b);
 }
 
 /// Where an output pixel of the padded grid is stored, or null.
@@ -218,56 +227,66 @@ __device__ __forceinline__ T* output_of(const Params& params, std::uint32_t pixe
   return reinterpret_cast<T*>(params.output) + pixel * g.out_stride_n + at * g.out_stride;
 }
 
-/// Adds the bias, activates and stores a warp's sums, by slabs of 16 pixels x 32 channels. A slab goes through shared
-/// memory, so that the code for it exists once: unrolled over all sums, it took most of the kernel's time, as
-/// instructions were fetched more slowly than executed.
+/// Stores a warp's sums by slabs of 16 pixels x 32 channels, through shared memory, so that each thread stores sixteen
+/// bytes. Short code matters here: with two warps per scheduler and no loop, instructions are fetched more slowly than
+/// executed.
+template <bool Relu, class T, int M, int N>
+__device__ __forceinline__ void store_sums(const float (&sum)[M][N / 2], T* const (&out)[M][2], char* slab, int count,
+                                           bool wide) {
+  using Two = decltype(two_channels<Relu>(0.f, 0.f, T{}));
+  constexpr int kPitch = slab_pitch(sizeof(T)), kEach = 16 / sizeof(T);
+  const int lane = threadIdx.x % 32;
+  Two* const to = reinterpret_cast<Two*>(slab + lane / 4 * kPitch) + lane % 4;
+  const char* const from = slab + lane / 4 * kPitch + lane % 4 * 16;
+#pragma unroll
+  for (int i = 0; i < M * N / kSlab; ++i) {
+    const int m = i / (N / kSlab), at = i % (N / kSlab) * kSlab;
+    const float* x = sum[m] + at / 2;
+#pragma unroll
+    for (int k = 0; k < kSlab / 8; ++k) {
+      to[k * 4] = two_channels<Relu>(x[k * 4], x[k * 4 + 1], T{});
+      to[k * 4 + 8 * kPitch / sizeof(Two)] = two_channels<Relu>(x[k * 4 + 2], x[k * 4 + 3], T{});
+    }
+    __syncwarp();
+#pragma unroll
+    for (int below = 0; below < 2; ++below)
+#pragma unroll
+      for (int part = 0; part < kSlab; part += 4 * kEach) {
+        const uint4 bits = *reinterpret_cast<const uint4*>(from + below * 8 * kPitch + part * sizeof(T));
+        const int channel = at + part + lane % 4 * kEach;
+        if (out[m][below]) store(out[m][below] + channel, bits, count - channel, wide);
+      }
+    __syncwarp();
+  }
+}
+
+/// Activates and stores a warp's sums.
 template <class T, int M, int N>
-__device__ __forceinline__ void finish(const float (&sum)[M][N / 2], const Params& params, float* slab, int first_pixel,
+__device__ __forceinline__ void finish(const float (&sum)[M][N / 2], const Params& params, char* slab, int first_pixel,
                                        int first_row) {
-  constexpr int kSlabs = N / kSlab;  // of 16 pixels
-  const int lane = threadIdx.x % 32, channel = first_row + lane % 4 * 8;
   T* out[M][2];
 #pragma unroll
-  for (int i = 0; i < 2 * M; ++i)
-    out[i / 2][i % 2] =
-        output_of<T>(params, first_pixel + i / 2 * 64 + threadIdx.x % kGroup / 32 * 16 + i % 2 * 8 + lane / 4);
-  const auto* bias = reinterpret_cast<const float4*>(params.bias + channel);
-  float4 next[2] = {__ldg(bias), __ldg(bias + 1)};
-  float* const to = slab + lane / 4 * kSlabPitch + lane % 4 * 2;
-  const auto* const from = reinterpret_cast<const float4*>(slab + lane / 4 * kSlabPitch + lane % 4 * 8);
-#pragma unroll 1
-  for (int i = 0; i < M * kSlabs; ++i) {
-    const bool second = M > 1 && i >= kSlabs;
-    const int at = (second ? i - kSlabs : i) * kSlab;
-    const float4 low_bias = next[0], high_bias = next[1];
-    const int ahead = at + kSlab == N ? 0 : at + kSlab;
-    next[0] = __ldg(bias + ahead / 4), next[1] = __ldg(bias + ahead / 4 + 1);
+  for (int i = 0; i < 2 * M; ++i) {
+    const int pixel = first_pixel + i / 2 * 64 + threadIdx.x % kGroup / 32 * 16 + i % 2 * 8 + threadIdx.x % 32 / 4;
+    T* const at = output_of<T>(params, pixel);
+    out[i / 2][i % 2] = at ? at + first_row : nullptr;
+  }
+  if (params.g.act.kind == Activation::relu)
+    store_sums<true, T, M, N>(sum, out, slab, params.g.k - first_row, params.wide_output);
+  else
+    store_sums<false, T, M, N>(sum, out, slab, params.g.k - first_row, params.wide_output);
+}
+
+/// The sums before the first product.
+template <int M, int N>
+__device__ __forceinline__ void start(float (&sum)[M][N / 2], const float* bias) {
 #pragma unroll
-    for (int j = 0; j < M * kSlabs; ++j) {
-      if (i != j) continue;
-      const float* x = sum[j / kSlabs] + j % kSlabs * (kSlab / 2);
+  for (int j = 0; j < N / 8; ++j) {
+    const float2 two = __ldg(reinterpret_cast<const float2*>(bias + j * 8 + threadIdx.x % 4 * 2));
 #pragma unroll
-      for (int k = 0; k < kSlab / 8; ++k) {
-        *reinterpret_cast<float2*>(to + k * 8) = make_float2(x[k * 4], x[k * 4 + 1]);
-        *reinterpret_cast<float2*>(to + k * 8 + 8 * kSlabPitch) = make_float2(x[k * 4 + 2], x[k * 4 + 3]);
-      }
-    }
-    __syncwarp();
-    float x[16];
-#pragma unroll
-    for (int below = 0; below < 2; ++below) {
-      const float4 low = from[below * 2 * kSlabPitch], high = from[below * 2 * kSlabPitch + 1];
-      float* const y = x + below * 8;
-      y[0] = low.x + low_bias.x, y[1] = low.y + low_bias.y, y[2] = low.z + low_bias.z, y[3] = low.w + low_bias.w;
-      y[4] = high.x + high_bias.x, y[5] = high.y + high_bias.y, y[6] = high.z + high_bias.z,
-      y[7] = high.w + high_bias.w;
-    }
-    __syncwarp();
-    native::activate_light(params.g.act, x);
-#pragma unroll
-    for (int below = 0; below < 2; ++below) {
-      T* const pixel = second ? out[M - 1][below] : out[0][below];
-      if (pixel) store(pixel + channel + at, x + below * 8, params.g.k - channel - at, params.wide_output);
+    for (int m = 0; m < M; ++m) {
+      sum[m][j * 4] = sum[m][j * 4 + 2] = two.x;
+      sum[m][j * 4 + 1] = sum[m][j * 4 + 3] = two.y;
     }
   }
 }
@@ -294,7 +313,7 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks)
   }
   __syncthreads();
   if (threadIdx.x >= kConsumers) {
-    if constexpr (Blocks == 1) wgmma::shrink_registers<56>();
+    if constexpr (Blocks == 1) wgmma::shrink_registers<40>();
     if (threadIdx.x == kConsumers) {
       native::await_predecessor();
       load_patches<T, BM>(input, params, shared);
@@ -303,17 +322,17 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks)
     }
     native::release_successor();
   } else {
-    if constexpr (Blocks == 1) wgmma::grow_registers<224>();
+    if constexpr (Blocks == 1) wgmma::grow_registers<232>();
     const int first = threadIdx.x / kGroup * (BM / 2);
-    auto* const slab =
-        reinterpret_cast<float*>(memory + (shared.slabs - shared.patches) + threadIdx.x / 32 * kSlabBytes);
+    char* const slab = memory + (shared.slabs - shared.patches) + threadIdx.x / 32 * kSlabBytes;
     Turn patch, stage;
     for (int tile = blockIdx.x; tile < params.tiles; tile += gridDim.x) {
       std::uint32_t at = tile;
       const int row = static_cast<int>(params.row_tiles.split(at)) * BN, pixel = static_cast<int>(at) * BM;
       std::uint32_t grid_row = pixel;
       const int begin = static_cast<int>(params.row.split(grid_row));  // in the patch
-      float sum[M][BN / 2] = {};
+      float sum[M][BN / 2];
+      start<M, BN>(sum, params.bias + row);
       multiply<T, M, BN>(sum, params, shared, begin + first, patch, stage);
       if (tile + gridDim.x >= params.tiles) native::release_successor();
       finish<T, M, BN>(sum, params, slab, pixel + first, row);
@@ -428,7 +447,8 @@ std::size_t bias_at(const ConvGeometry& g, Precision precision) {
 
 std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precision) {
   std::vector<WgmmaTile> tiles;
-  const bool plain = !g.pre_relu && !g.pre_affine && g.stride_h == 1 && g.stride_w == 1;
+  const bool plain = !g.pre_relu && !g.pre_affine && g.stride_h == 1 && g.stride_w == 1 &&
+                     (g.act.kind == Activation::none || g.act.kind == Activation::relu);
   if (!plain || element_bytes(precision) * g.c < kChunk) return tiles;
   for (const Variant& v : kVariants) {
     if (v.rows >= 2 * round_up(g.k, 32)) continue;

@@ -20,7 +20,7 @@ struct WgmmaTile {
 };
 
 /// Tiles for this problem; empty if the kernel does not support it. It needs stride 1, nothing before the convolution,
-/// and pixels of the input slice that are aligned to 16 bytes.
+/// none or relu after it, and pixels of the input slice that are aligned to 16 bytes.
 std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precision);
 
 /// Number of output tiles, which are shared out over the blocks.
