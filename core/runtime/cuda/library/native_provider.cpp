@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"
@@ -174,13 +175,15 @@ std::vector<std::string> list_tiles(const Problem& problem) {
   native::DepthwiseCall call = depthwise_call(problem);
   std::vector<std::string> names;
   if (!has_vectors_of_16_bytes(problem) || problem.batch * problem.output.size() < kEnough) return names;
-  for (int rows : {16, 32, 256})
+  int fewer = 0;
+  for (int rows : {16, 32, 256}) {
+    if (std::exchange(fewer, rows) >= problem.output.h) break;  // more rows change nothing
     for (int threads : {64, 128, 256}) {
-      if (rows > 16 && rows / 2 >= problem.output.h) continue;  // the same as fewer rows
       call.variant = {
           .kind = native::DepthwiseVariant::Kind::tile, .rows = rows, .vector = 2, .cols = 4, .threads = threads};
       if (native::supports(call)) names.push_back("tile/c4/r" + std::to_string(rows) + "/t" + std::to_string(threads));
     }
+  }
   return names;
 }
 
