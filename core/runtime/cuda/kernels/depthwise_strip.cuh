@@ -17,20 +17,6 @@ struct StripArgs {
   Activation post;
 };
 
-/// Applies ReLU to every stored element and keeps NaN.
-template <class T, int V>
-__device__ __forceinline__ void relu(Vec<T, V>& x) {
-  if constexpr (sizeof(T) == 4) {
-    for_all(x.v, [](float v) { return larger(v, 0.f); });
-  } else if constexpr (V == 1) {
-    x.v[0] = __hmax_nan(x.v[0], __half(0.f));
-  } else {
-    auto* pairs = reinterpret_cast<__half2*>(x.v);
-#pragma unroll
-    for (int v = 0; v < V / 2; ++v) pairs[v] = __hmax2_nan(pairs[v], __half2(0.f, 0.f));
-  }
-}
-
 /// f(i, j, v, x[i][j][v]), unrolled.
 template <int I, int J, int V, class F>
 __device__ __forceinline__ void for_each(float (&x)[I][J][V], const F& f) {

@@ -83,14 +83,17 @@ struct DepthwiseVariant {
   enum class Kind {
     /// NCHW float, square 3, 5, 7 with stride 1 or 2: input tile in shared memory; a thread computes `rows` rows.
     tiled,
-    strip,    ///< NHWC, same kernels: a thread computes `vector` channels of `cols` neighbouring pixels of `rows` rows
+    strip,  ///< NHWC, same kernels: a thread computes `vector` channels of `cols` neighbouring pixels of `rows` rows
+    /// NHWC, same kernels, one input, all rows aligned to 16 bytes: rows of inputs flow through shared memory; a thread
+    /// computes 2 channels of `cols` neighbouring pixels, a block `rows` rows.
+    tile,
     generic,  ///< general: a thread computes `vector` channels (1 in NCHW) of an output pixel
   };
   Kind kind = Kind::generic;
-  int rows = 1;       ///< tiled: 1, 2 or 4; strip: 1; also 4 if the stride is 1 and vector * cols = 8
-  int vector = 1;     ///< strip: 1, 2 or 4; generic: 8, too, of half
-  int cols = 2;       ///< strip: 2; also 4 for vectors of 1 and 2
-  int threads = 128;  ///< a block, about
+  int rows = 1;       ///< tiled: 1, 2 or 4; strip: 1; also 4 if the stride is 1 and vector * cols = 8; tile: any
+  int vector = 1;     ///< strip: 1, 2 or 4; generic: 8, too, of half; tile: 2
+  int cols = 2;       ///< strip: 2; also 4 for vectors of 1 and 2; tile: 4
+  int threads = 128;  ///< a block, about; tile: at most, up to 256
 };
 struct DepthwiseCall {
   TensorFormat layout;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"
@@ -126,6 +127,12 @@ native::DepthwiseCall depthwise_call(const Problem& problem) {
       problem.layout, is_half(problem), window_of(problem, conv), problem.pre, conv.act, problem.inputs.size() > 1, {}};
 }
 
+/// Can the pixels of all tensors be moved in pieces of 16 bytes?
+bool has_vectors_of_16_bytes(const Problem& problem) {
+  return problem.layout == TensorFormat::nhwc &&
+         common_vector(problem, problem.input.c) * element_bytes(problem.precision) == 16;
+}
+
 class Depthwise : public Native {
  public:
   Depthwise(const Problem& problem, const std::string& name, const native::DepthwiseCall& call)
@@ -162,6 +169,24 @@ class Depthwise : public Native {
   std::size_t taps_, bias_ = 0;
 };
 
+/// Kernels that need many outputs: fewer than these do not fill a GPU with rows to slide down.
+std::vector<std::string> list_tiles(const Problem& problem) {
+  constexpr std::int64_t kEnough = 4 << 20;
+  native::DepthwiseCall call = depthwise_call(problem);
+  std::vector<std::string> names;
+  if (!has_vectors_of_16_bytes(problem) || problem.batch * problem.output.size() < kEnough) return names;
+  int fewer = 0;
+  for (int rows : {16, 32, 256}) {
+    if (std::exchange(fewer, rows) >= problem.output.h) break;  // more rows change nothing
+    for (int threads : {64, 128, 256}) {
+      call.variant = {
+          .kind = native::DepthwiseVariant::Kind::tile, .rows = rows, .vector = 2, .cols = 4, .threads = threads};
+      if (native::supports(call)) names.push_back("tile/c4/r" + std::to_string(rows) + "/t" + std::to_string(threads));
+    }
+  }
+  return names;
+}
+
 std::vector<std::string> list_depthwise(const Problem& problem) {
   using Kind = native::DepthwiseVariant::Kind;
   native::DepthwiseCall call = depthwise_call(problem);
@@ -181,6 +206,7 @@ std::vector<std::string> list_depthwise(const Problem& problem) {
             names.push_back("strip/v" + std::to_string(vector) + "/c" + std::to_string(cols) +
                             (rows > 1 ? "/r" + std::to_string(rows) : "") + "/t" + std::to_string(threads));
         }
+  for (const std::string& name : list_tiles(problem)) names.push_back(name);
   if (names.empty())
     for (int vector = std::max(widest, 1); vector >= 1; vector /= 2)
       names.push_back("generic/v" + std::to_string(vector) + "/t128");
@@ -198,6 +224,12 @@ native::DepthwiseVariant parse_depthwise(const std::string& name) {
             .vector = name_number(parts[1], 'v'),
             .cols = name_number(parts[2], 'c'),
             .threads = name_number(parts.back(), 't')};
+  if (parts[0] == "tile" && parts.size() == 4)
+    return {.kind = Kind::tile,
+            .rows = name_number(parts[2], 'r'),
+            .vector = 2,
+            .cols = name_number(parts[1], 'c'),
+            .threads = name_number(parts[3], 't')};
   if (parts[0] == "generic" && parts.size() == 3)
     return {.kind = Kind::generic, .vector = name_number(parts[1], 'v'), .threads = name_number(parts[2], 't')};
   throw Error("there is no depthwise kernel '" + name + "'");
@@ -250,7 +282,9 @@ std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& 
   if (problem.kind == Step::Kind::depthwise) {
     native::DepthwiseCall call = depthwise_call(problem);
     call.variant = parse_depthwise(name);
-    if (!native::supports(call)) throw Error("the depthwise kernel '" + name + "' cannot do " + problem.key());
+    const bool aligned = call.variant.kind != native::DepthwiseVariant::Kind::tile || has_vectors_of_16_bytes(problem);
+    if (!aligned || !native::supports(call))
+      throw Error("the depthwise kernel '" + name + "' cannot do " + problem.key());
     return std::make_unique<Depthwise>(problem, name, call);
   }
   throw Error("there is no kernel '" + name + "' for " + problem.key());

@@ -92,6 +92,66 @@ TEST_P(Kernels, DepthwiseVectorsMatchTheDefinition) {
       }
 }
 
+/// Tiles are listed for large problems only, so they are tested by name. Images of all sizes around that of a tile,
+/// rows cut into several blocks, channels in several groups of unequal size, paddings of all sizes, images lower than
+/// the window.
+TEST_P(Kernels, DepthwiseTilesMatchTheDefinition) {
+  Rng rng(11);
+  for (int k : {3, 5, 7})
+    for (int stride : {1, 2})
+      for (Activation pre : {Activation::none, Activation::relu})
+        for (int i = 0; i < cases(6); ++i) {
+          Problem p = blank(rng, GetParam(), TensorFormat::nhwc, Step::Kind::depthwise);
+          p.input = {pick(rng, {8, 16, 48, 136, 168}), pick(rng, {k, k + 1, 13, 18, 37}),
+                     pick(rng, {k, k + 2, 9, 21, 42, 75})};
+          Conv2d conv{.out_channels = p.input.c, .kernel = {k, k}, .stride = {stride, stride}, .groups = p.input.c};
+          conv.act = activation(
+              pick(rng, {Activation::none, Activation::none, Activation::relu, Activation::sigmoid, Activation::silu,
+                         Activation::leaky_relu, Activation::clip, Activation::hard_sigmoid, Activation::hard_swish}));
+          for (int d : {0, 1}) {
+            conv.padding[d] = pick(rng, {0, 1, k / 2, k / 2, k - 1});
+            conv.more_padding[d] = pick(rng, {0, 0, -conv.padding[d], k / 2});
+          }
+          if (i == 0) {  // rows of padding above and below
+            p.input.h = pick(rng, {1, 2});
+            conv.padding[0] = k - 1, conv.more_padding[0] = 0;
+          }
+          p.layer = conv;
+          p.pre = pre;
+          const auto builds = [&](const Problem& problem) {
+            try {
+              return build_native(problem, "tile/c4/r16/t64") != nullptr;
+            } catch (const Error&) {
+              return false;  // a slice is not aligned to 16 bytes
+            }
+          };
+          Case c = finish(rng, p, 1);
+          while (!builds(c.problem)) c = finish(rng, p, 1);
+          const Loaded loaded(c);
+          for (int rows : {1, 4, 16, 256})
+            for (int threads : {32, 64, 128, 256}) {
+              const std::string name = "tile/c4/r" + std::to_string(rows) + "/t" + std::to_string(threads);
+              EXPECT_LT(loaded.run(*build_native(c.problem, name)), output_tolerance(GetParam()))
+                  << name << ": " << c.problem.key();
+            }
+        }
+}
+
+/// Large enough for tiles to be listed.
+TEST_P(Kernels, LargeDepthwiseMatchesTheDefinition) {
+  Rng rng(12);
+  for (int k : {3, 5}) {
+    Problem p = blank(rng, GetParam(), TensorFormat::nhwc, Step::Kind::depthwise);
+    p.batch = 9;
+    p.input = {168, 57, 57};
+    p.layer = Conv2d{.out_channels = 168, .kernel = {k, k}, .padding = {k / 2, k / 2}, .groups = 168};
+    p.pre = Activation::relu;
+    Case c = finish(rng, p, 1);
+    while (std::ranges::count(list_native(c.problem), "tile/c4/r16/t64") == 0) c = finish(rng, p, 1);
+    check_native(c);
+  }
+}
+
 TEST_P(Kernels, PoolsMatchTheDefinition) {
   Rng rng(2);
   for (TensorFormat layout : layouts(GetParam()))
