@@ -188,7 +188,7 @@ Command infer_command() {
           "      --schedule best.json                          the schedule found by opsched optimize\n"
           "  opsched infer --graph two.onnx --input x=a.npy --input y=b.npy -o scores=s.npy -o boxes=b.npy\n"
           "  opsched infer squeezenet --batch 2                random weights and input\n"
-          "  opsched infer squeezenet --save-weights w.bin -o y.bin  so that another framework can compute the same\n"
+          "  opsched infer squeezenet --save-weights w.bin -o y.bin  for another framework to compute the same\n"
           "Files that do not end in .npy contain only the values, little-endian. To use a model in your own\n"
           "program, see docs/serving.md.",
       .setup = setup_of(infer)};

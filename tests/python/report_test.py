@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,23 @@ def test_a_schedule_that_is_not_stored_is_searched_again(results, tmp_path):
 def test_a_folder_without_a_profile_says_why_there_are_no_timelines(results, tmp_path):
     shutil.copy(results / "records.jsonl", tmp_path)
     assert "the folder has no profile to simulate it on" in opsched("report", tmp_path, "-o", tmp_path / "page.html")
+
+
+def test_sigterm_ends_the_drawing_too(results, tmp_path):
+    """Only the program gets the signal, so it must end the Python that it started."""
+    started, slow = tmp_path / "started", tmp_path / "slow_python"
+    slow.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit 0\necho $$ > {started}.tmp && mv {started}.tmp {started}\nexec sleep 60\n')
+    slow.chmod(0o755)
+    program = subprocess.Popen([os.environ["OPSCHED"], "report", results, "-o", tmp_path / "page.html"],
+                               env={**os.environ, "OPSCHED_PYTHON": str(slow)}, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 30
+    while not started.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    program.send_signal(signal.SIGTERM)
+    told = time.monotonic()
+    assert program.wait(timeout=10) == 130 and time.monotonic() - told < 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
 
 
 def test_figures_stand_in_it():
