@@ -74,6 +74,7 @@ int run(int argc, char** argv, ProcessGroup& processes) {
     if (!command.examples.empty()) sub->footer(wrapped("Examples:\n" + command.examples));
     sub->callback([&chosen, action = command.setup.add_to(*sub)] { chosen = action; });
     cli::check_values(*sub);
+    cli::keep_lists_short(*sub);
   }
   if (argc == 1) {
     std::cerr << app.help();
