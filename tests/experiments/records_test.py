@@ -149,13 +149,13 @@ def test_records_next_to_a_baseline_keep_their_schedules(tmp_path):
     sys.path.insert(0, str(PROJECT / "experiments/baselines"))
     from run_baselines import Measured, keep_ours
 
-    found = [Measured(record(ms, scheduler=s, schedule=id), H200, ("graph", text) if text else None)
-             for ms, s, id, text in ((1.0, "dataflow", "a1", "d;1|2"), (2.0, "sequential", "b2", "b;1/2"), (3.0, "greedy", "", ""))]
+    found = [Measured(record(ms, scheduler=s, schedule=id), H200, ("c3" * 8, text) if text else None)
+             for ms, s, id, text in ((1.0, "dataflow", "a1" * 8, "d;1|2"), (2.0, "sequential", "b2" * 8, "b;1/2"), (3.0, "greedy", "", ""))]
     with RecordFile(tmp_path, H200) as file:
         for when in ("before", "after"):
             keep_ours(file, found, "pytorch", when, "run_baselines.py")
         file.finish()
-    assert Records.read(tmp_path).schedules == {"a1": ("graph", "d;1|2"), "b2": ("graph", "b;1/2")}
+    assert Records.read(tmp_path).schedules == {"a1" * 8: ("c3" * 8, "d;1|2"), "b2" * 8: ("c3" * 8, "b;1/2")}
     lines = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
     assert sum("schedule" in line for line in lines) == 2 and all(SCHEMA.is_valid(line) for line in lines)
 
