@@ -2,8 +2,11 @@
 
 import math
 
-from opsched.page import number, plural, table, titled
+from opsched.page import NETWORKS, grouped, join, number, plural, table, titled
 from opsched.records import Record, Records, pixels
+
+
+HEAD = ["network", "batch", "precision", "best, ms", "above bound", "search, s", "rank, scheduler, behind best"]
 
 
 def name(r: Record) -> str:
@@ -71,7 +74,20 @@ def refusals(all_of: list[list[Record]]) -> str:
                    for reason, who in sorted(found.items()))
 
 
-def section(records: Records) -> str:
+def in_each_contest(all_of: list[list[Record]]) -> str:
+    """A section for every profile and number of GPUs, with a table for every network."""
+    text = ""
+    ranked = [c for c in all_of if c[0].value is not None]
+    for (on, gpus), there in grouped(ranked, lambda c: (c[0].labels["on"], c[0].gpus)).items():
+        by_network = grouped(there, lambda c: c[0].network)
+        tables = [f"\n### {NETWORKS[network]}\n\n" + table(HEAD, [row(c) for c in found]) for network, found in by_network.items()]
+        text += titled(f"Contests on {plural(gpus, 'GPU')}, costs of {on}",
+                       f"{plural(len(there), 'contest')} on {join([NETWORKS[n] for n in by_network])}. Each row ranks every scheduler "
+                       "that took part, the fastest first.\n", "".join(tables))
+    return text
+
+
+def sections(records: Records) -> str:
     found = records.select(quantity="arena") + [r for r in records.standing() if r.quantity == "arena" and r.missing]
     found = list({r.key(): r for r in found}.values())
     if not found:
@@ -79,16 +95,7 @@ def section(records: Records) -> str:
     all_of = contests(found)
     validators = ", ".join(sorted({r.texts.get("validator", "unknown") for r in found}))
     text = "\"First\": no other scheduler is certainly faster, so several schedulers can be first in one contest. \"Behind best\" is a "
-    text += "geometric mean\nover the contests of a scheduler. These contests differ, so compare two schedulers in the tables "
-    text += "below. [docs/arena.md](../../docs/arena.md)\nexplains ranks and errors. `~`: predicted from a profile; other latencies "
-    text += f"were measured.\nAll schedules passed validator version {validators}.\n\n"
-    text += standings(all_of)
-    for place in dict.fromkeys((c[0].labels["on"], c[0].gpus) for c in all_of):
-        there = [c for c in all_of if (c[0].labels["on"], c[0].gpus) == place and c[0].value is not None]
-        if there:
-            text += f"\n### {place[0]}, {plural(place[1], 'GPU')}\n\n" + table(
-                ["network", "batch", "precision", "best, ms", "above bound", "search, s", "rank, scheduler, behind best"],
-                [row(c) for c in there])
-    if why := refusals(all_of):
-        text += f"\n### Not ranked\n\n{why}"
-    return titled("Schedulers ranked", "", text)
+    text += "geometric mean\nover the contests of a scheduler. These contests differ, so compare two schedulers in the tables of "
+    text += "contests. [docs/arena.md](../../docs/arena.md)\nexplains ranks and errors. \"Predicted\", and `~` in the tables of contests: "
+    text += f"from a profile; other latencies were measured.\nAll schedules passed validator version {validators}.\n\n"
+    return titled("Schedulers ranked", "", text + standings(all_of)) + in_each_contest(all_of) + titled("Not ranked", "", refusals(all_of))

@@ -42,8 +42,8 @@ def draw(found: Found, devices: list[str]) -> Any:
     charts.bars(ax, networks, {p: [found[n, p].ratio for n in networks] for p in PRECISIONS}, 0.27, rotation=30, ha="right")
     charts.line_at_one(ax)
     ax.set_ylabel("speed-up over PyTorch's fastest")
-    charts.caption(picture, f"{join(devices)}, {join(PRECISIONS)}, batch 1, measured: opsched, the faster of sequential and "
-                   "dataflow,\nbeside torch.compile and PyTorch's CUDA graphs, each in NCHW and channels-last")
+    charts.caption(picture, f"{join(devices)}, {join(PRECISIONS)}, batch 1, measured: opsched (sequential or dataflow, "
+                   "the faster)\ncompared with the fastest of torch.compile and PyTorch's CUDA graphs, in NCHW and channels-last")
     charts.legend_above(ax, len(PRECISIONS))
     return picture
 

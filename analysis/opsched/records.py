@@ -340,6 +340,12 @@ class RecordFile:
         self.records.runs[id] = self._begun[-1]
         return self._begun[-1]
 
+    def keep_schedule(self, id: str, graph: str, text: str) -> None:
+        """Stores a schedule once, so that records can refer to it by its fingerprint."""
+        if id not in self.records.schedules:
+            self._write({"schedule": {"id": id, "graph": graph, "text": text}})
+            self.records.schedules[id] = (graph, text)
+
     def add(self, record: Record, run: Run | None = None) -> bool:
         """Adds a record. Returns False if a stronger record exists, or one with the same content that was not measured
         either."""

@@ -106,7 +106,7 @@ def pages(folder: Path) -> dict[str, str]:
     records = Records.read(folder)
     marks = Marks(records.runs)
     plain = records.select(quantity="latency", software="opsched", labels={}, options={})
-    sections = (arena.section(records) + baselines.section(records, marks) + roofline.section(records, marks) +
+    sections = (arena.sections(records) + baselines.section(records, marks) + roofline.section(records, marks) +
                 launch.section(records, marks) + searches(plain, records.runs) + several_gpus.sections(plain, marks) +
                 schedules(plain, marks) + ablations(records, marks) + simulator.section(records) + simulations.section(records) +
                 growth(records))

@@ -43,7 +43,9 @@ int parse_in_flight(const std::string& text, const std::string& number) {
 }  // namespace
 
 std::string Protocol::name() const {
-  return known_protocol(kind).name + (kind == Kind::in_flight ? "=" + std::to_string(in_flight) : "");
+  std::string all = known_protocol(kind).name;
+  if (kind == Kind::in_flight) all.append("=").append(std::to_string(in_flight));
+  return all;
 }
 
 std::string Protocol::unit() const { return kind == Kind::energy ? "mJ" : "ms"; }

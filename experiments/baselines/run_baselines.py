@@ -30,6 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
 
 import gpu
 from cases import (LAYOUTS, USUAL_LAYOUT, Case, Entry, Record, RecordFile, Run, Task, Wrong, base_of, is_wanted,
@@ -155,13 +156,21 @@ class Baselines:
         return entry
 
 
-def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> dict[Case, list[tuple[Record, Run]]]:
+class Measured(NamedTuple):
+    """A latency of ours, where it was measured, and its schedule: the fingerprint of the graph, and the text."""
+
+    record: Record
+    run: Run
+    schedule: tuple[str, str] | None
+
+
+def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> dict[Case, list[Measured]]:
     """The latencies of our schedules by case, and where they were measured."""
     if not args.ours or args.device == "cpu":
         return {}
     by_image, by_batch = (grouped(cases, lambda case, size=size: (case.network, case.precision, getattr(case, size)))
                           for size in ("image", "batch"))
-    found: dict[Case, list[tuple[Record, Run]]] = {}
+    found: dict[Case, list[Measured]] = {}
     for number, together in enumerate(min(by_image, by_batch, key=len).values()):
         out = pathlib.Path(tempfile.mkdtemp(prefix=f"ours{number}-", dir=folder))
         precision = together[0].precision
@@ -177,13 +186,15 @@ def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> d
         for r in records.standing():
             case = Case(r.network, r.batch, r.image, r.precision, r.file)
             if case in together and r.gpus == 1:
-                found.setdefault(case, []).append((r, records.run_of(r)))
+                found.setdefault(case, []).append(Measured(r, records.run_of(r), records.schedules.get(r.schedule)))
     return found
 
 
-def keep_ours(file: RecordFile, found: list[tuple[Record, Run]], software: str, when: str, command: str) -> None:
+def keep_ours(file: RecordFile, found: list[Measured], software: str, when: str, command: str) -> None:
     """Ours next to a baseline: the same record with another label."""
-    for r, run in found:
+    for r, run, schedule in found:
+        if schedule:
+            file.keep_schedule(r.schedule, *schedule)
         beside = dataclasses.replace(r, labels={**r.labels, "beside": software, "when": when}, run="")
         file.add(beside, dataclasses.replace(run, id="", begin="", command=command))
 
@@ -267,7 +278,7 @@ def measure_together(args: argparse.Namespace, file: RecordFile, work: list[tupl
     cases = [case for case, _ in work]
     tasks = [task for _, more in work for task in more]
 
-    def measure_ours(when: str) -> dict[Case, list[tuple[Record, Run]]]:
+    def measure_ours(when: str) -> dict[Case, list[Measured]]:
         found = ours(args, cases, baselines.folder)
         for case, software in sorted({(t.case, t.software) for t in tasks}, key=str):
             keep_ours(file, found.get(case, []), software, when, args.command)
@@ -284,7 +295,7 @@ def measure_together(args: argparse.Namespace, file: RecordFile, work: list[tupl
         progress.done += 1
     after = measure_ours("after")
     for case in cases:
-        for (old, _), (new, _) in zip(before.get(case, []), after.get(case, [])):
+        for old, new in ((a.record, b.record) for a, b in zip(before.get(case, []), after.get(case, []))):
             print(f"    ours {new.scheduler}{by_protocol(new)}, {case}: {show(old)} before, {show(new)} after")
 
 

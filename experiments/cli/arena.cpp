@@ -186,7 +186,7 @@ Command arena_command() {
           .summary = "Rank schedulers, including yours, on every recorded case without a GPU",
           .examples =
               "  opsched arena                                        rank the records of every folder\n"
-              "  opsched arena --scheduler mine results/h200          rank a registered scheduler against the others\n"
+              "  opsched arena --scheduler mine results/h200          rank your scheduler against the others\n"
               "  opsched arena --scheduler ios-both,r=2 --network nasnet --batch 1 results/h200\n"
               "  opsched arena --out results/arena                    also store the ranking in records.jsonl\n"
               "A latency is measured if a record holds the same schedule, and otherwise predicted (~).",

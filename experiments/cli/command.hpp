@@ -65,6 +65,9 @@ std::vector<Command> commands();
 /// are not empty and have no control characters, places to write to can be written.
 void check_values(CLI::App& app);
 
+/// If the command has positional arguments, a list option takes only the next word, as in --batch 1,16 FOLDER.
+void keep_lists_short(CLI::App& app);
+
 /// Throws Error for an empty value, and for an empty entry of a list ("a,,b", "a,"), of the command's options.
 void check_arguments(const CLI::App& app, int argc, char** argv);
 

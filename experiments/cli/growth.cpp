@@ -52,7 +52,7 @@ void growth(const GrowthOptions& options) {
   const std::unique_ptr<records::RecordFile> file = options.records.open();
   std::vector<records::Record> rows;
   for (const Graph& graph : graphs) {
-    std::cerr << graph.name() << "\n";
+    std::cerr << "searching " << graph.name() << "\n";
     rows.push_back(search_growth(graph, space, options.seed));
     rows.back().what.options = {
         {"enumeration", texts.enumeration}, {"group-size", texts.group_size}, {"groups", texts.groups}};
@@ -68,7 +68,7 @@ Command growth_command() {
   return {.name = "growth",
           .summary = "Measure time and memory of the IOS search alone, on random stages of growing size",
           .examples =
-              "  opsched growth                                       RandWire stages of 16 to 64 nodes\n"
+              "  opsched growth                                       RandWire stages of 16 to 64 nodes, minutes\n"
               "  opsched growth --nodes 16 32 --group-size unlimited  no pruning\n"
               "  opsched growth nasnet inception_v3                   networks, with synthetic costs\n"
               "  opsched growth --out results/search                  also store the results in records.jsonl",

@@ -179,19 +179,18 @@ void infer(const InferOptions& options) {
 }  // namespace
 
 Command infer_command() {
-  return {
-      .name = "infer",
-      .summary = "Run inference on the CPU or a GPU",
-      .examples =
-          "  opsched infer --graph model.onnx --input image.npy -o scores.npy      on the CPU, in fp32\n"
-          "  opsched infer --graph model.onnx --input image.npy -o scores.npy --device gpu --precision fp16 \\\n"
-          "      --schedule best.json                          the schedule found by opsched optimize\n"
-          "  opsched infer --graph two.onnx --input x=a.npy --input y=b.npy -o scores=s.npy -o boxes=b.npy\n"
-          "  opsched infer squeezenet --batch 2                random weights and input\n"
-          "  opsched infer squeezenet --save-weights w.bin -o y.bin  so that another framework can compute the same\n"
-          "Files that do not end in .npy contain only the values, little-endian. To use a model in your own\n"
-          "program, see docs/serving.md.",
-      .setup = setup_of(infer)};
+  return {.name = "infer",
+          .summary = "Run inference on the CPU or a GPU",
+          .examples =
+              "  opsched infer --graph model.onnx --input image.npy -o scores.npy      on the CPU, in fp32\n"
+              "  opsched infer --graph model.onnx --input image.npy -o scores.npy --device gpu --precision fp16 \\\n"
+              "      --schedule best.json                          the schedule found by opsched optimize\n"
+              "  opsched infer --graph two.onnx --input x=a.npy --input y=b.npy -o scores=s.npy -o boxes=b.npy\n"
+              "  opsched infer squeezenet --batch 2                random weights and input\n"
+              "  opsched infer squeezenet --save-weights w.bin -o y.bin  for another framework to compute the same\n"
+              "Files that do not end in .npy contain only the values, little-endian. To use a model in your own\n"
+              "program, see docs/serving.md.",
+          .setup = setup_of(infer)};
 }
 
 }  // namespace opsched::cli

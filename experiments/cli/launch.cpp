@@ -183,7 +183,7 @@ Command launch_command() {
           "Measure the effect of streams, launch order, priorities and redundant waits, and the cost of a CUDA graph",
       .examples =
           "  opsched launch nasnet                            each choice compared with plain dataflow\n"
-          "  opsched launch nasnet --precision fp16 --out results/h200   also store the results in records.jsonl\n"
+          "  opsched launch nasnet --precision fp16 --out results/h200   also store the results\n"
           "  opsched launch inception_v3 --rounds 10          differences of a percent need more rounds",
       .setup = setup_of(launch)};
 }

@@ -17,15 +17,15 @@ namespace {
 using namespace opsched;
 
 const char* const kExamples = R"(Examples:
-  opsched list                                          networks, schedulers and their options, devices
+  opsched list                                          networks, schedulers and options, devices
   opsched show inception_v3                             blocks, operators, multiply-accumulates
   opsched schedule squeezenet --scheduler ios-both -o s.json
   opsched run squeezenet --schedule s.json              latency and correctness
-  opsched bench                                         latency of every network under every scheduler
+  opsched bench                                         latency of networks under schedulers
   opsched COMMAND --help                                options and examples of a command
 
-Latencies are measured if there is a GPU (and this build has the CUDA runtime), and otherwise replayed
-from recorded measurements. Every number is marked accordingly.
+Latencies are measured if there is a GPU (and this build has the CUDA runtime), and otherwise
+replayed from recorded measurements. Every number is marked accordingly.
 Exit codes: 0 success, 2 invalid input (the message says what to change), 130 stopped by Ctrl-C.)";
 
 void require_one_process(const std::vector<cli::Command>& commands, const std::string& name) {
@@ -74,6 +74,7 @@ int run(int argc, char** argv, ProcessGroup& processes) {
     if (!command.examples.empty()) sub->footer(wrapped("Examples:\n" + command.examples));
     sub->callback([&chosen, action = command.setup.add_to(*sub)] { chosen = action; });
     cli::check_values(*sub);
+    cli::keep_lists_short(*sub);
   }
   if (argc == 1) {
     std::cerr << app.help();

@@ -114,10 +114,7 @@ void CaseOptions::add_to(CLI::App& app, const std::string& networks) {
   const bool positional = must_name = !networks.starts_with("-");
   if (positional) app.get_option(networks)->description("Names of networks (opsched list networks), as in a,b");
   for (CLI::Option* option : app.get_options())
-    if (option->get_items_expected_max() > 1) {
-      option->delimiter(',');
-      if (positional && !option->get_positional()) option->allow_extra_args(false);
-    }
+    if (option->get_items_expected_max() > 1) option->delimiter(',');
 }
 
 std::vector<bench::Case> CaseOptions::cases() {

@@ -119,17 +119,15 @@ void run_profile(const ProfileOptions& options, ProcessGroup& processes) {
 }  // namespace
 
 Command profile_command() {
-  return {
-      .name = "profile",
-      .summary = "Measure everything that the figures need on a new GPU, into a results folder",
-      .examples =
-          "  opsched profile --plan                        what would be measured, and how long it takes; needs no "
-          "GPU\n"
-          "  opsched profile --out results/mygpu --quick   a first impression, some minutes\n"
-          "  opsched profile --out results/mygpu           everything; run it again to continue after an interruption\n"
-          "  opsched profile --out results/mygpu-x4 --gpus 4\n"
-          "  opsched profile --out results/mygpu --graph 'models/*.onnx'   your own models",
-      .setup = setup_of(run_profile)};
+  return {.name = "profile",
+          .summary = "Measure everything that the figures need on a new GPU, into a results folder",
+          .examples =
+              "  opsched profile --plan                        what it measures, and how long it takes; needs no GPU\n"
+              "  opsched profile --out results/mygpu --quick   a first impression, some minutes\n"
+              "  opsched profile --out results/mygpu           everything; run it again to continue\n"
+              "  opsched profile --out results/mygpu-x4 --gpus 4\n"
+              "  opsched profile --out results/mygpu --graph 'models/*.onnx'   your own models",
+          .setup = setup_of(run_profile)};
 }
 
 }  // namespace opsched::cli

@@ -108,7 +108,7 @@ Command replay_command() {
   return {.name = "replay",
           .summary = "Check whether searches on a recorded profile still find the recorded schedules",
           .examples =
-              "  opsched replay results/h200                            every record\n"
+              "  opsched replay results/h200                            every record, some minutes\n"
               "  opsched replay results/h200 --scheduler ios-both       records of one scheduler\n"
               "Every record stores the schedule that ran. This command repeats the searches and compares.",
           .setup = setup_of(replay)};

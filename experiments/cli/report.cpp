@@ -1,4 +1,5 @@
 // opsched report: makes an HTML page from a results folder.
+#include <algorithm>
 #include <filesystem>
 
 #include "experiments/cli/command.hpp"
@@ -19,13 +20,23 @@ struct ReportOptions {
   }
 };
 
+/// How many latencies in the folder are of a schedule.
+int scheduled(const records::Records& records) {
+  return static_cast<int>(std::ranges::count_if(
+      records.standing(), [](const records::Record* r) { return r->quantity == "latency" && !r->schedule.empty(); }));
+}
+
 /// Adds timelines of the folder's schedules, replayed on its profile; none without a profile.
 TimelineCounts add_timelines(const ReportOptions& options, const records::Records& records, const std::string& into,
                              StatusLine& status) {
-  if (!has_profile(options.folder)) return {};
+  if (!has_profile(options.folder)) {
+    TimelineCounts none;
+    if (const int count = scheduled(records)) none.left_out["the folder has no profile to simulate it on"] = count;
+    return none;
+  }
   const Report report = interruptible(status);
   const std::unique_ptr<Device> device = open_recorded({.kind = "sim", .profile = options.folder, .report = report});
-  return write_timelines(records, *device, into, report);
+  return write_timelines(records, options.folder, *device, into, report);
 }
 
 void make_report(const ReportOptions& options) {

@@ -56,6 +56,13 @@ void check_value(const std::string& name, const std::string& value, bool list) {
 
 }  // namespace
 
+void keep_lists_short(CLI::App& app) {
+  const std::vector<CLI::Option*> options = app.get_options();
+  if (std::ranges::none_of(options, [](const CLI::Option* o) { return o->get_positional(); })) return;
+  for (CLI::Option* option : options)
+    if (option->get_delimiter() == ',' && !option->get_positional()) option->allow_extra_args(false);
+}
+
 void check_values(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     // Help shows every default except empty lists.

@@ -66,7 +66,8 @@ class RecordedDevice final : public Device {
       throw Error("nothing is recorded in " + to_string(precision) + ": there is no " +
                   profile_file(folder_, precision));
     if (gpus > 1 && !profile(precision).has_transfers())
-      throw Error("no transfers between GPUs are recorded in " + profile_file(folder_, precision));
+      throw Error("no transfers between GPUs are recorded in " + profile_file(folder_, precision) +
+                  "; choose a folder of several GPUs with --profile, such as results/h200-x2");
   }
 
   std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) override {

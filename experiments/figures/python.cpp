@@ -5,17 +5,23 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/names.hpp"
+#include "experiments/console/interrupt.hpp"
 #include "experiments/device/folders.hpp"
 
 namespace opsched::figures {
 namespace {
 
-/// Runs a command and waits for it. Returns -1 if it does not start or is ended by a signal.
+/// Runs a command and waits for it. Returns -1 if it does not start or is ended by a signal. An interrupt is passed on:
+/// Ctrl-C reaches the command anyway, but SIGTERM only reaches this process.
 int run_command(std::vector<std::string> words) {
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
@@ -24,7 +30,11 @@ int run_command(std::vector<std::string> words) {
   pid_t child = 0;
   if (posix_spawnp(&child, argv.front(), nullptr, nullptr, argv.data(), environ) != 0) return -1;
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  bool told = false;
+  pid_t ended = 0;
+  while ((ended = waitpid(child, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
+    if (cli::interrupted() && !std::exchange(told, true)) kill(child, SIGINT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

@@ -31,7 +31,7 @@ std::vector<Item> items(const FigureSettings& settings) {
 
 Figure split_sizes_figure() {
   return {.name = "split_sizes",
-          .title = "Latency by image size: one GPU, operators side by side on two, operators in strips, both",
+          .title = "Latency by image size: one GPU, whole operators on two, operators in strips, both",
           .paper = "",
           .items = items};
 }

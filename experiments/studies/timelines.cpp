@@ -1,6 +1,7 @@
 #include "experiments/studies/timelines.hpp"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <set>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "core/runtime/trace/explain.hpp"
 #include "core/schedule/schedule_text.hpp"
 #include "experiments/bench/cases.hpp"
+#include "experiments/bench/replays.hpp"
 
 namespace opsched {
 namespace {
@@ -52,14 +54,41 @@ std::string timeline_of(const Record& record, const std::string& text, CostModel
   return trace_to_json(trace);
 }
 
+using Texts = std::map<std::string, std::string>;  ///< of schedules, by fingerprint
+
+/// Schedules that are not stored with their records, but that the same search on the folder's profile finds.
+Texts search_again(const records::Records& records, const std::vector<const Record*>& found, const std::string& folder,
+                   const Report& report) {
+  std::map<std::string, const Record*> absent;
+  for (const Record* r : found)
+    if (records.schedule(r->schedule) == nullptr) absent.emplace(r->schedule, r);
+  std::vector<bench::Case> cases;
+  for (const auto& [schedule, record] : absent) cases.push_back(record->what);
+  std::ranges::stable_sort(cases, {}, [](const bench::Case& c) { return c.neighbourhood(); });
+  const auto show = [&](const bench::ReplayProgress& now) {
+    if (report) report("schedules that are not stored: " + now.text);
+  };
+  Texts texts;
+  for (const bench::Timed& one : bench::replay_cases(folder, cases, {.report = show}))
+    if (absent.contains(one.record.schedule)) texts.emplace(one.record.schedule, to_text(one.schedule));
+  return texts;
+}
+
+const std::string& text_of(const Record& record, const records::Records& records, const Texts& searched) {
+  if (const auto* stored = records.schedule(record.schedule)) return stored->text;
+  const auto again = searched.find(record.schedule);
+  if (again == searched.end()) throw Error("its schedule is not stored, and the search finds another one now");
+  return again->second;
+}
+
 }  // namespace
 
-TimelineCounts write_timelines(const records::Records& records, Device& device, const std::string& into,
-                               const Report& report) {
+TimelineCounts write_timelines(const records::Records& records, const std::string& folder, Device& device,
+                               const std::string& into, const Report& report) {
   std::vector<const Record*> found = records.standing();
-  std::erase_if(found,
-                [&](const Record* r) { return r->quantity != "latency" || records.schedule(r->schedule) == nullptr; });
+  std::erase_if(found, [](const Record* r) { return r->quantity != "latency" || r->schedule.empty(); });
   std::ranges::stable_sort(found, {}, [](const Record* r) { return r->what.neighbourhood(); });
+  const Texts searched = search_again(records, found, folder, report);
   TimelineCounts counts;
   NeighbourCosts costs(device);
   std::set<std::string> done;
@@ -68,7 +97,7 @@ TimelineCounts write_timelines(const records::Records& records, Device& device, 
     if (done.contains(file)) continue;
     if (report) report("timeline of " + record->what.name());
     try {
-      const std::string& text = records.schedule(record->schedule)->text;
+      const std::string& text = text_of(*record, records, searched);
       write_file_atomically(into + "/" + file, timeline_of(*record, text, costs.of(record->what), device));
       done.insert(file);
     } catch (const Error& e) {

@@ -99,7 +99,7 @@ class Search {
       const std::string key = cost_.structural()
                                   ? signature(part)
                                   : std::to_string(part.ops.front()) + "-" + std::to_string(part.ops.back());
-      const std::string limit = " " + std::to_string(space.max_transitions);
+      const std::string limit = std::string(" ").append(std::to_string(space.max_transitions));
       const auto known = twins.find(key);
       const std::size_t twin = known == twins.end() ? searches_.size() : known->second;
       if (known == twins.end()) try {

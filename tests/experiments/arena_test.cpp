@@ -176,6 +176,7 @@ TEST(ArenaCommand, RanksARegisteredSchedulerOnARecording) {
   EXPECT_EQ(both->number("rank"), 1);
   EXPECT_EQ(both->texts.at("latency"), "predicted");
   EXPECT_GT(both->number("search_seconds"), 0);
+  EXPECT_EQ(test::run_program("arena --network squeezenet --batch 1 " + folder).code, 0);  // a list, then the folder
   EXPECT_EQ(test::run_program("arena " + folder + " --network nasnet").code, 2);
   EXPECT_TRUE(contains(test::run_program("arena --scheduler no-such " + folder).err, "ios-both"));
   EXPECT_EQ(test::run_program("arena " + dir.file("nowhere")).code, 2);

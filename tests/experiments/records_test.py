@@ -145,6 +145,21 @@ def test_one_writer_at_a_time_and_an_interrupted_run_goes_on(tmp_path):
     assert not os.path.exists(tmp_path / "empty" / "records.jsonl")
 
 
+def test_records_next_to_a_baseline_keep_their_schedules(tmp_path):
+    sys.path.insert(0, str(PROJECT / "experiments/baselines"))
+    from run_baselines import Measured, keep_ours
+
+    found = [Measured(record(ms, scheduler=s, schedule=id), H200, ("c3" * 8, text) if text else None)
+             for ms, s, id, text in ((1.0, "dataflow", "a1" * 8, "d;1|2"), (2.0, "sequential", "b2" * 8, "b;1/2"), (3.0, "greedy", "", ""))]
+    with RecordFile(tmp_path, H200) as file:
+        for when in ("before", "after"):
+            keep_ours(file, found, "pytorch", when, "run_baselines.py")
+        file.finish()
+    assert Records.read(tmp_path).schedules == {"a1" * 8: ("c3" * 8, "d;1|2"), "b2" * 8: ("c3" * 8, "b;1/2")}
+    lines = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
+    assert sum("schedule" in line for line in lines) == 2 and all(SCHEMA.is_valid(line) for line in lines)
+
+
 def test_select_and_comparable(tmp_path):
     records = written(tmp_path, record(1.0), record(2.0, labels={"study": "pruning"}), record(3.0, batch=16))
     assert [r.value for r in records.select(labels={})] == [1.0, 3.0]

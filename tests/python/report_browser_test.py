@@ -48,6 +48,8 @@ const column = i => [...document.querySelectorAll("#table tbody tr")].map(row =>
     said.ascending = column(value);
     heading("value").click();
     said.descending = column(value);
+    said.widest = document.documentElement.scrollWidth;
+    said.tallest = Math.max(...[...document.querySelectorAll("#table tbody tr")].map(row => row.offsetHeight));
     type("words", "squeezenet ios-both");
     said.filtered = document.querySelectorAll("#table tbody tr").length;
     said.count = byId("count").textContent;
@@ -67,19 +69,28 @@ const column = i => [...document.querySelectorAll("#table tbody tr")].map(row =>
 </body>"""
 
 
-def dom_of(page: Path) -> str:
-    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=60000", "--window-size=1500,1200",
+def dom_of(page: Path, width: int = 1500) -> str:
+    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=60000", f"--window-size={width},1200",
                            "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def said(report, tmp_path_factory):
-    page = tmp_path_factory.mktemp("used") / "used.html"
+def said_by(report: Path, folder: Path, width: int) -> dict:
+    page = folder / "used.html"
     before, _, behind = report.read_text().rpartition("</body>")
     page.write_text(before + SCRIPT + behind)
-    return json.loads(html.unescape(re.search(r'<pre id="said">(.*?)</pre>', dom_of(page), re.S)[1]))
+    return json.loads(html.unescape(re.search(r'<pre id="said">(.*?)</pre>', dom_of(page, width), re.S)[1]))
+
+
+@pytest.fixture(scope="module")
+def said(report, tmp_path_factory):
+    return said_by(report, tmp_path_factory.mktemp("used"), 1500)
+
+
+def test_a_narrow_window_shows_the_whole_width_and_low_rows(report, tmp_path):
+    narrow = said_by(report, tmp_path, 800)
+    assert narrow["errors"] == [] and narrow["widest"] <= 800 and narrow["tallest"] < 120
 
 
 def test_nothing_fails(said):

@@ -5,11 +5,15 @@ import gzip
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from conftest import opsched
 
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / "analysis"))
@@ -55,6 +59,43 @@ def test_timelines_are_of_the_records_schedules(report, results):
         assert max(e["start"] + e["ms"] for e in events) == pytest.approx(timeline["makespan_ms"], abs=1e-4)
         assert any(e["critical"] for e in events) and all(e["kind"] for e in events if e["category"] == "operator")
         assert timeline["makespan_ms"] == pytest.approx(r.value, rel=0.25)  # recorded for the whole schedule
+
+
+def test_a_schedule_that_is_not_stored_is_searched_again(results, tmp_path):
+    """Baselines' records name a schedule by its fingerprint only. Another schedule in its place is not shown."""
+    lines = [json.loads(line) for line in (results / "records.jsonl").read_text().splitlines()]
+    kept = [line for line in lines if "schedule" not in line]
+    changed = next(line["record"] for line in kept if line.get("record", {}).get("scheduler") == "dataflow")
+    changed["schedule"] = "0" * 16
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
+    shutil.copy(results / "profile-fp32.json", tmp_path)
+    said = opsched("report", tmp_path, "-o", tmp_path / "page.html")
+    assert "no timeline for 1: its schedule is not stored, and the search finds another one now" in " ".join(said.split())
+    timelines = data_of((tmp_path / "page.html").read_text())["timelines"]
+    for r in Records.read(tmp_path).select():
+        assert (timeline_id(r) in timelines) == (r.scheduler != "dataflow")
+
+
+def test_a_folder_without_a_profile_says_why_there_are_no_timelines(results, tmp_path):
+    shutil.copy(results / "records.jsonl", tmp_path)
+    assert "the folder has no profile to simulate it on" in opsched("report", tmp_path, "-o", tmp_path / "page.html")
+
+
+def test_sigterm_ends_the_drawing_too(results, tmp_path):
+    """Only the program gets the signal, so it must end the Python that it started."""
+    started, slow = tmp_path / "started", tmp_path / "slow_python"
+    slow.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit 0\necho $$ > {started}.tmp && mv {started}.tmp {started}\nexec sleep 60\n')
+    slow.chmod(0o755)
+    program = subprocess.Popen([os.environ["OPSCHED"], "report", results, "-o", tmp_path / "page.html"],
+                               env={**os.environ, "OPSCHED_PYTHON": str(slow)}, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 30
+    while not started.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    program.send_signal(signal.SIGTERM)
+    told = time.monotonic()
+    assert program.wait(timeout=10) == 130 and time.monotonic() - told < 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
 
 
 def test_figures_stand_in_it():

@@ -24,7 +24,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
         for i, r in enumerate(records):
             ax.plot(r.series["at_ms"], r.series["active_warps"], color=style.COLORS[i], linestyle=style.LINES[i],
                     label=SCHEDULERS.get(r.scheduler, r.scheduler), linewidth=0.9)
-        ax.set(title=f"{name}:\n{counted(records)}", xlabel="time, ms", ylabel="active warps on a multiprocessor")
+        ax.set(title=f"{name}:\n{counted(records)}", xlabel="time, ms", ylabel="active warps per multiprocessor")
         ax.set_ylim(bottom=0)
     charts.legend_beside(parts[-1], *parts)
     return picture
@@ -50,6 +50,6 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
               "Unlike in the paper, concurrent operators do not keep more warps active.")
     differs = (f"No more warps are active on {join(less)}." if less else
                "The paper used a V100, with different warps and clocks, so only the ratio can be compared.")
-    limits = distinct(f"{r.numbers['max_warps_per_sm']:.0f} at most on a multiprocessor" for r in figure.rows)
-    return Comparison(["graph", "schedule", "active warps on a multiprocessor, mean", "makespan, ms", "method"], rows, agrees,
+    limits = distinct(f"{r.numbers['max_warps_per_sm']:.0f} at most per multiprocessor" for r in figure.rows)
+    return Comparison(["graph", "schedule", "active warps per multiprocessor, mean", "makespan, ms", "method"], rows, agrees,
                       differs, f"{join(limits)}.")

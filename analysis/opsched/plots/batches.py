@@ -1,11 +1,11 @@
-"""Inception V3 by batch size: sequential, the best baseline in place of TensorRT, and IOS."""
+"""Inception V3 by batch size: sequential, the fastest baseline in place of TensorRT, and IOS."""
 
 from opsched.page import join, ms_text, name_of, ratio, ratio_text
 from opsched.plots import baselines, charts, style
 from opsched.plots.figure import Comparison, Figure, Paper, Picture
 from opsched.records import Record
 
-SERIES = {"sequential": "sequential", "baseline": "best baseline", "ios-both": "IOS-Both", "dataflow": "dataflow"}
+SERIES = {"sequential": "sequential", "baseline": "fastest baseline", "ios-both": "IOS-Both", "dataflow": "dataflow"}
 
 
 def find(figure: Figure, batch: int, key: str) -> Record | None:
@@ -50,7 +50,7 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
             without.append(str(batch))
         if (gain := ratio(base, ours["ios-both"])) and batch in paper_gains:
             gains[batch] = gain
-    head = ["batch", "sequential, ms", "best baseline, ms", "IOS-Both, ms", "dataflow, ms", "paper: sequential, ms",
+    head = ["batch", "sequential, ms", "fastest baseline, ms", "IOS-Both, ms", "dataflow, ms", "paper: sequential, ms",
             "paper: TensorRT, ms", "paper: IOS, ms"]
     if len(gains) < 2:
         return Comparison(head, rows, "Fewer than two batches are measured, so there is no comparison.", "The rest is missing.")

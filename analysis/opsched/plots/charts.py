@@ -15,7 +15,6 @@ from opsched.records import Provenance, Record
 Find = Callable[[Any, Any], Record | None]
 Scale = Callable[[Record, float], float]
 
-BARS_SIMULATED = "~: simulated; °: recorded"
 LINES_SIMULATED = "hollow: not measured"
 SIGNS = {Provenance.simulated: "~", Provenance.recorded: "°"}
 # Metadata left out of a file, by file extension, so that the same data give the same bytes.
@@ -65,10 +64,15 @@ def line_at_one(ax: Any) -> None:
 def plain(value: float, _: int | None = None) -> str:
     """A number on an axis: 0.001, 50, 2048, 10,000; powers of ten from a million on."""
     if value >= 1e6:
-        return f"$10^{{{math.log10(value):.0f}}}$"
+        return power_of_ten(value)
     if value >= 1e4:
         return f"{value:,.0f}"
     return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def power_of_ten(value: float, _: int | None = None) -> str:
+    """A number on an axis over many decades."""
+    return f"$10^{{{math.log10(value):.0f}}}$"
 
 
 def seconds(value: float, _: int | None = None) -> str:
@@ -137,7 +141,8 @@ def grouped_bars(ax: Any, groups: dict[Any, str], series: dict[Any, str], find: 
     turns ms into the quantity shown. Error bars reach from minimum to maximum. Missing records leave a gap.
     `published` gives the value of `publisher` for a bar, drawn as a cross."""
     width = 0.8 / len(series)
-    signs, crosses = False, {}
+    signs: set[Provenance] = set()
+    crosses = {}
     for i, (key, label) in enumerate(series.items()):
         for x, group in enumerate(groups):
             at = x + (i - (len(series) - 1) / 2) * width
@@ -152,12 +157,12 @@ def grouped_bars(ax: Any, groups: dict[Any, str], series: dict[Any, str], find: 
             label = None
             if sign := SIGNS.get(record.provenance):
                 ax.text(at, value + high, sign, ha="center", va="bottom", fontsize=8)
-                signs = True
+                signs.add(record.provenance)
     name_groups(ax, groups.values())
     if crosses:
         published_points(ax, list(crosses), list(crosses.values()), publisher)
     if signs:
-        ax.plot([], [], " ", label=BARS_SIMULATED)
+        ax.plot([], [], " ", label="; ".join(f"{sign}: {kind.value}" for kind, sign in SIGNS.items() if kind in signs))
 
 
 def published_points(ax: Any, xs: list[float], ys: list[float], publisher: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from opsched.page import PRECISIONS, Marks, distinct, join
+from opsched.page import NETWORKS, PRECISIONS, Marks, distinct, join
 from opsched.records import Provenance, Record, Records
 
 FORMAT = {"format": "opsched figures", "version": 1}
@@ -52,20 +52,22 @@ class Figure:
         return ", ".join(words) or "nothing"
 
     def setting(self) -> str:
-        """The conditions of the numbers in the picture: GPU, precision and batch size, or that costs or counts are not
+        """The conditions of the numbers in the picture: the network if there is one, GPU, precision and batch size, or that costs or counts are not
         from a GPU."""
         kinds = distinct(r.provenance for r in self.rows)
         if kinds == [Provenance.synthetic]:
             counts = sorted({f"{r.numbers['dags']:.0f}" for r in self.rows})
             gpus = sorted({r.gpus for r in self.rows})
-            return f"random DAGs, synthetic costs, {join([str(g) for g in gpus])} GPUs, {join(counts)} DAGs a point"
+            return f"random DAGs, synthetic costs, {join([str(g) for g in gpus])} GPUs, {join(counts)} DAGs per point"
         if kinds == [Provenance.exact]:
             return "exact counts: any GPU, any precision, batch 1"
         gpus = [str(g) for g in sorted({r.gpus for r in self.rows})]
         devices = join(distinct(self.marks.run_of(r).device or "no GPU" for r in self.rows))
         batches = [str(b) for b in sorted({r.batch for r in self.rows})]
         precisions = {r.precision for r in self.rows}
-        return ", ".join([devices + (f" (on {join(gpus)} GPUs)" if gpus != ["1"] else ""),
+        networks = self.names("network")
+        network = f"{NETWORKS[networks[0]]} on " if len(networks) == 1 else ""
+        return ", ".join([network + devices + (f" (on {join(gpus)} GPUs)" if gpus != ["1"] else ""),
                           join([p for p in PRECISIONS if p in precisions]),
                           f"batch {batches[0]}" if len(batches) == 1 else f"batches {join(batches)}",
                           join([kind.value for kind in kinds])])

@@ -29,7 +29,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
                      lambda record, ms, base=base: base[hios.size(record)] / ms)
         charts.ticks_at(ax, base)
         charts.line_at_one(ax)
-        ax.set(title=f"{NETWORKS[network]}, {plural(gpus, 'GPU')} beside one", xlabel="image size, pixels",
+        ax.set(title=f"{NETWORKS[network]} on {plural(gpus, 'GPU')}", xlabel="image size, pixels",
                ylabel="speed-up over sequential\non one GPU" if gpus == counts[0] else None)
     for row in range(0, len(parts), len(counts)):
         charts.legend_beside(parts[row + len(counts) - 1], *parts[row:row + len(counts)])

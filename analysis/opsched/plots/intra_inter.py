@@ -14,11 +14,11 @@ def compilers(figure: Figure) -> list[tuple[str, str]]:
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
-    series = {k: baseline_name(*k) for k in compilers(figure)} | OURS
+    series = OURS | {k: baseline_name(*k) for k in compilers(figure)}  # the same colours in both parts
     label = "speed-up over sequential"
     picture, (here, there) = charts.axes(1, 2, 8, 5)
     baselines.draw_relative(here, figure, series, lambda n: figure.ours(network=n, scheduler="sequential"), label)
-    baselines.draw_published(there, paper["ios"]["latency_ms"], {"TVM-cuDNN": "TVM-cuDNN", **OURS}, "sequential", label)
+    baselines.draw_published(there, paper["ios"]["latency_ms"], {**OURS, "TVM-cuDNN": "TVM-cuDNN"}, "sequential", label)
     for ax in (here, there):
         charts.line_at_one(ax)
         charts.legend_beside(ax)

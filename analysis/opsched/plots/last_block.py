@@ -40,7 +40,7 @@ def draw_stage(ax: Any, stage: list[Record], kinds: list[str], end: float) -> No
                 kind = kinds.index(r.texts["kind"])
                 ax.barh(group + lane, width, left=at, height=0.8, color=style.COLORS[kind % len(style.COLORS)],
                         hatch=("" if kind < len(style.COLORS) else "///") + ("xx" if merge else ""),
-                        edgecolor="black", linewidth=0.6, label=r.texts["kind"])
+                        edgecolor="black", linewidth=0.6, label=r.texts["kind"] if width > 1e-3 * end else None)
                 if merge or width > 0.04 * end:
                     ax.text(at + width / 2, group + lane, r.labels["operator"].split("/")[-1], fontsize=6, ha="center",
                             va="center", bbox={"facecolor": "white", "pad": 0.8, "linewidth": 0})

@@ -7,6 +7,8 @@ from opsched.plots import charts, style
 from opsched.plots.figure import Comparison, Figure, Paper, Picture
 from opsched.records import Provenance, Record
 
+BOUNDS = "r: operators per group,\ns: groups per stage"
+
 
 def cost(record: Record) -> float:
     """Search time in seconds if the search measured, otherwise the number of distinct stages."""
@@ -35,14 +37,14 @@ def draw_ours(ax: Any, figure: Figure, network: str) -> None:
     measured = all("search_seconds" in r.numbers for r in rows)
     charts.logarithmic(ax.xaxis, charts.seconds if measured else charts.plain)
     ax.set(title=f"{NETWORKS[network]}, opsched", ylabel="latency, ms",
-           xlabel="time to search" if measured else "stages in the search space")
+           xlabel="search time" if measured else "stages in the search space")
 
 
 def draw_published(ax: Any, points: list[dict[str, float]], network: str) -> None:
     for i, point in enumerate(points):
         ax.plot(point["seconds"], point["ms"], label=f"r={point['r']} s={point['s']}", **variant(i))
     charts.logarithmic(ax.xaxis, charts.seconds)
-    ax.set(title=f"{NETWORKS[network]}, IOS paper, V100", ylabel="latency, ms", xlabel="time to search")
+    ax.set(title=f"{NETWORKS[network]}, IOS paper, V100", ylabel="latency, ms", xlabel="search time")
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
@@ -51,7 +53,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
     for ax, below, network in zip(parts, parts[len(networks):], networks):
         draw_ours(ax, figure, network)
         draw_published(below, paper["ios"]["pruning"][network], network)
-    charts.legend_beside(parts[len(networks) - 1], *parts[:len(networks)])
+    charts.legend_beside(parts[len(networks) - 1], *parts[:len(networks)], title=BOUNDS, title_fontsize=8, alignment="left")
     return picture
 
 

@@ -24,7 +24,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
         if "ios-both" in schedulers and (theirs := paper["ios"]["search_seconds"].get(network)):
             charts.published_points(ax, [theirs], [schedulers.index("ios-both")], "IOS paper, V100")
         charts.logarithmic(ax.xaxis, charts.seconds, most=5)
-        ax.set(title=NETWORKS[network], xlabel="time to find a schedule; a point an image size")
+        ax.set(title=NETWORKS[network], xlabel="search time, one point per image size")
         ax.grid(axis="x")
     parts[0].set_yticks(range(len(schedulers)), [hios.NAMES[s] for s in schedulers])
     parts[0].invert_yaxis()

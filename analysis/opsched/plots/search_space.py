@@ -13,7 +13,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
         series = {"opsched": [r.numbers[key] for r in rows], "IOS paper": [theirs[r.network][key] for r in rows]}
         charts.bars(ax, [NETWORKS[r.network] for r in rows], series, 0.4, fontsize=8)
         ax.set(yscale="log", ylabel=f"{key} of the largest block")
-        charts.logarithmic(ax.yaxis)
+        charts.logarithmic(ax.yaxis, charts.power_of_ten)
     charts.legend_beside(parts[-1])
     return picture
 

@@ -20,12 +20,12 @@ def batches(figure: Figure) -> list[int]:
 def draw(figure: Figure, paper: Paper) -> Picture:
     own = {b: r for b in batches(figure) if (r := find(figure, b, b))}
     picture, (ours, theirs) = charts.axes(2, width=8.5, sharey=True)
-    charts.grouped_bars(ours, {b: str(b) for b in own}, {b: f"optimised for {b}" for b in batches(figure)},
+    charts.grouped_bars(ours, {b: str(b) for b in own}, {b: f"optimised for batch {b}" for b in batches(figure)},
                         lambda at, source: find(figure, source, at),
                         lambda record, ms: 100 * (ms / own[record.batch].value - 1))
     ours.set(xlabel="run at batch", ylabel="slower than the batch's own schedule, %", title="opsched")
     numbers = paper["ios"]["specialisation_ms"]
-    charts.bars(theirs, numbers, {f"optimised for {s}": [100 * (numbers[s][at] / numbers[at][at] - 1) for at in numbers]
+    charts.bars(theirs, numbers, {f"optimised for batch {s}": [100 * (numbers[s][at] / numbers[at][at] - 1) for at in numbers]
                                   for s in numbers}, 0.8 / 3)
     theirs.set(xlabel="run at batch", title="IOS paper, V100")
     for ax in (ours, theirs):

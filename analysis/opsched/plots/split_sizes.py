@@ -5,7 +5,7 @@ from opsched.plots import charts, hios
 from opsched.plots.figure import Comparison, Figure, Paper, Picture
 from opsched.records import Record
 
-SERIES = {"one": "one GPU, best", "hios": "side by side (HIOS)", "split": "split", "both": "HIOS over strips"}
+SERIES = {"one": "one GPU, best", "hios": "whole operators (HIOS)", "split": "split", "both": "HIOS over strips"}
 Point = tuple[str, str, int]  # network, precision, image
 
 

@@ -47,6 +47,7 @@ function rowOf(record, columns) {
   for (const [name] of columns) {
     const cell = element("td", name === "gain" && record.gain ? `${record.gain.toFixed(2)}x` : shown(record[name]));
     if (NUMBERS.has(name)) cell.className = "number";
+    if (name === "numbers") cell.className = "more";
     row.append(cell);
   }
   if (record.timeline) {

@@ -74,15 +74,23 @@ function barsOf(timeline, kinds, axis, inLegend) {
   });
 }
 
+/** Where a chart's legend and right margin go: in a narrow window the legend would cover the chart, so it goes below. */
+function legendOf(chart, height) {
+  const narrow = byId(chart).clientWidth < 900;
+  return narrow ? {right: 60, below: 30, legend: {orientation: "h", x: 0, y: -62 / height, yanchor: "top"}}
+                : {right: 130, below: 0, legend: {x: 1.01, y: 1}};
+}
+
 function drawTimelines(records, timelines) {
   const kinds = kindsOf(timelines), inLegend = new Set(), traces = [], shapes = [], annotations = [];
   const heights = timelines.map(t => t.rows.length * ROW);
   const inner = heights.reduce((sum, h) => sum + h, 0) + BETWEEN * (timelines.length - 1);
   const until = 1.01 * Math.max(...timelines.map(t => t.makespan_ms));
+  const {right, below, legend} = legendOf("timelines", inner);
   const layout = {
-    height: inner + ABOVE + BELOW, margin: {l: 150, r: 130, t: ABOVE, b: BELOW}, barmode: "overlay", bargap: 0.12,
+    height: inner + ABOVE + BELOW + below, margin: {l: 150, r: right, t: ABOVE, b: BELOW + below}, barmode: "overlay", bargap: 0.12,
     dragmode: "pan", hovermode: "closest", hoverlabel: {align: "left", bgcolor: "#fff"}, shapes, annotations,
-    uniformtext: {minsize: 9, mode: "hide"}, plot_bgcolor: "#fff", legend: {x: 1.01, y: 1},
+    uniformtext: {minsize: 9, mode: "hide"}, plot_bgcolor: "#fff", legend,
     xaxis: {title: {text: "ms"}, range: [0, until], anchor: timelines.length > 1 ? "y2" : "y", gridcolor: "#eee",
             zeroline: false},
   };
@@ -97,7 +105,7 @@ function drawTimelines(records, timelines) {
     const r = records[i], said = r.provenance === "simulated" ? "" : `; ${r.provenance}: ${ms(r.value)}`;
     const end = timeline.makespan_ms, title = `<b>${"AB"[i]}: ${nameOf(r)}</b> (${timeline.mode}), simulated: ${ms(end)}${said}`;
     annotations.push({xref: "paper", yref: "paper", x: 0, y: top, yshift: 24, xanchor: "left", showarrow: false,
-                      font: {size: 14}, text: title});
+                      font: {size: right < 100 ? 12 : 14}, text: title});
     shapes.push({type: "line", xref: "x", yref: `${axis} domain`, x0: end, x1: end, y0: 0, y1: 1,
                  line: {color: "#d55e00", width: 1.5, dash: "dot"}});
     top = bottom - BETWEEN / inner;
@@ -189,9 +197,10 @@ function showLatencies(records, b) {
       marker: {color, line: {color: "#000", width: there.map(r => r === b ? 2.5 : 0)}},
     }] : [];
   });
+  const inner = 15 + 24 * sorted.length, {right, below, legend} = legendOf("latencies", inner);
   Plotly.react("latencies", traces, {
-    height: 60 + 24 * sorted.length, margin: {l: 300, r: 130, t: 5, b: 40}, bargap: 0.25, barmode: "overlay",
-    showlegend: true, dragmode: false,
+    height: inner + 45 + below, margin: {l: 300, r: Math.max(right, 110), t: 5, b: 40 + below}, bargap: 0.25, barmode: "overlay",
+    showlegend: true, legend, dragmode: false,
     xaxis: {title: {text: "ms"}, rangemode: "tozero", gridcolor: "#eee"},
     yaxis: {categoryorder: "array", categoryarray: sorted.map(nameOf), tickfont: {size: 12}},
   }, {responsive: true, displayModeBar: false});

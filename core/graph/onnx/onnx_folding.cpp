@@ -352,22 +352,6 @@ const std::map<std::string, Function>& functions() {
   return all;
 }
 
-void shape(OnnxReader& reader, const OnnxNode& node) {
-  const OnnxTensor* const constant = reader.constant(node, 0);
-  const Dims dims = constant ? constant->dims : reader.data(node, 0).dims;
-  const auto rank = static_cast<std::int64_t>(dims.size());
-  const auto inside = [&](std::int64_t i) { return std::clamp(i < 0 ? i + rank : i, std::int64_t{0}, rank); };
-  const std::int64_t begin = inside(node.integer("start", 0)), end = inside(node.integer("end", rank));
-  const Dims part(dims.begin() + begin, dims.begin() + std::max(begin, end));
-  reader.define(node, onnx_integers({static_cast<std::int64_t>(part.size())}, part));
-}
-
-void size(OnnxReader& reader, const OnnxNode& node) {
-  const OnnxTensor* const constant = reader.constant(node, 0);
-  const Dims dims = constant ? constant->dims : reader.data(node, 0).dims;
-  reader.define(node, onnx_integers({}, {onnx_count(dims)}));
-}
-
 /// All float types are one type here.
 void cast_value(OnnxReader& reader, const OnnxNode& node) {
   const auto to = static_cast<int>(node.integer("to", 0));
@@ -406,8 +390,6 @@ bool fold_onnx(OnnxReader& reader, const OnnxNode& node) {
 void add_onnx_folding(OnnxOperators& operators) {
   operators["Cast"] = folding::cast_value;
   operators["CastLike"] = folding::cast_like;
-  operators["Shape"] = folding::shape;
-  operators["Size"] = folding::size;
 }
 
 }  // namespace opsched

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/graph/onnx/onnx_numbers.hpp"
 #include "core/graph/onnx/onnx_reader.hpp"
 
 namespace opsched {
@@ -212,6 +213,22 @@ void constant(OnnxReader& reader, const OnnxNode& node) {
     throw Error("only a constant given as a tensor or as numbers is supported");
 }
 
+void shape_of_value(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxTensor* const constant = reader.constant(node, 0);
+  const std::vector<std::int64_t> dims = constant ? constant->dims : reader.data(node, 0).dims;
+  const auto rank = static_cast<std::int64_t>(dims.size());
+  const auto inside = [&](std::int64_t i) { return std::clamp(i < 0 ? i + rank : i, std::int64_t{0}, rank); };
+  const std::int64_t begin = inside(node.integer("start", 0)), end = inside(node.integer("end", rank));
+  const std::vector<std::int64_t> part(dims.begin() + begin, dims.begin() + std::max(begin, end));
+  reader.define(node, onnx_integers({static_cast<std::int64_t>(part.size())}, part));
+}
+
+void size_of_value(OnnxReader& reader, const OnnxNode& node) {
+  const OnnxTensor* const constant = reader.constant(node, 0);
+  const std::vector<std::int64_t> dims = constant ? constant->dims : reader.data(node, 0).dims;
+  reader.define(node, onnx_integers({}, {onnx_count(dims)}));
+}
+
 }  // namespace
 
 void add_onnx_shapes(OnnxOperators& operators) {
@@ -220,6 +237,8 @@ void add_onnx_shapes(OnnxOperators& operators) {
   operators["Flatten"] = flatten;
   operators["Identity"] = identity;
   operators["Reshape"] = reshape;
+  operators["Shape"] = shape_of_value;
+  operators["Size"] = size_of_value;
   operators["Squeeze"] = with_axes<squeeze>;
   operators["Transpose"] = transpose;
   operators["Unsqueeze"] = with_axes<unsqueeze>;
