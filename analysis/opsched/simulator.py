@@ -15,6 +15,19 @@ def cells(r: Record, pairs: bool = False) -> list[str]:
     return row + ([f"{n['pairs_right']:.0f} of {n['pairs']:.0f}" if n.get("pairs") else "-"] if pairs else [])
 
 
+def by_gpus(records: list[Record]) -> str:
+    """Errors of the schedules on each number of GPUs."""
+    rows = []
+    for r in sorted(records, key=lambda r: (r.gpus, r.labels["group"] == "split")):
+        worst = f"{100 * r.numbers['worst']:.1f}%"
+        rows.append([str(r.gpus), f"{r.labels['group']} operators", r.precision, *cells(r, pairs=True)[:3], worst, *cells(r, pairs=True)[3:]])
+    text = "\nThe replayed schedules by number of GPUs. Schedules that split operators were left out together, those that were only\n"
+    text += "tried in a search included: nothing was fitted to any of them. \"Pairs in order\": of the pairs of schedules of one network,\n"
+    text += "batch and image size whose latencies differ by more than the median error, the number predicted in the right order.\n\n"
+    return text + table(["GPUs", "schedules", "precision", "count", "median error", "90% below", "worst", "rank correlation",
+                         "pairs in order"], rows)
+
+
 def section(records: Records) -> str:
     found = [r for r in records.select(quantity="simulator_error") if r.numbers.get("count", 1)]
     if not found:
@@ -26,6 +39,8 @@ def section(records: Records) -> str:
 
     stages = [[GROUPS.get(r.labels["group"], r.network), r.precision, *cells(r)] for r in of("stages", *GROUPS)]
     replayed, unseen = ([[r.network, r.precision, *cells(r, pairs=True)] for r in of(group)] for group in ("replayed", "unseen"))
+    others = [[r.network, r.precision, *cells(r)] for r in of("other_networks")]
+    gpus = of("whole", "split")
     worst = sorted(of("held_out"), key=lambda r: -abs(r.value))[:10]
     head = ["network", "precision", "count", "median error", "90% below", "rank correlation"]
     text = "\n## Accuracy of the simulator\n\n"
@@ -41,8 +56,12 @@ def section(records: Records) -> str:
     text += "`opsched bench --device sim`. \"Pairs in order\": of the pairs of schedules of one network and batch whose latencies differ\n"
     text += "by more than 2%, the number predicted in the right order.\n\n"
     text += table(head, replayed)
-    text += "\nThe same, but also without the stages of several operators in that scheduler's schedules, both in the fit and in the\n"
-    text += "replay.\n\n" + table(head, unseen)
+    if gpus:
+        text += by_gpus(gpus)
+    if others:
+        text += "\nThe same with one network left out at a time: nothing was fitted to any of its schedules.\n\n" + table(head[:-1], others)
+    text += "\nThe same with one scheduler left out, but also without the stages of several operators in that scheduler's schedules,\n"
+    text += "both in the fit and in the replay.\n\n" + table(head, unseen)
     text += "\nThe largest errors of replayed schedules:\n\n"
     return text + table(["schedule", "predicted / measured"],
                         [[r.labels.get("schedule", r.case()), f"{100 * r.value:+.1f}%"] for r in worst])

@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <iterator>
 
+#include "core/graph/files/graph_io.hpp"
 #include "core/runtime/sim/accuracy.hpp"
+#include "experiments/bench/cases.hpp"
 #include "experiments/cli/options.hpp"
 
 namespace opsched::cli {
@@ -11,12 +13,14 @@ namespace {
 
 struct FitOptions {
   std::string folder, precision;
+  std::vector<std::string> graphs;
   RecordOptions records;
   bool save = false;
 
   void add_to(CLI::App& app) {
     app.add_option("--profile", folder, "Folder with the profiles (default: the first in results/)");
     app.add_option("--precision", precision, "fp32, tf32 or fp16 (default: all)");
+    app.add_option("--graph", graphs, kGraphsHelp)->delimiter(',');
     app.add_flag("--save", save, "Store the calibration in the profiles");
     records.add_to(app);
   }
@@ -31,16 +35,20 @@ struct ProfileAccuracy {
   Accuracy accuracy;
 };
 
-/// nullptr if the origin is no built-in network.
-std::shared_ptr<const Graph> graph_of(const ScheduleOrigin& origin) {
+/// nullptr if the origin is neither a built-in network nor one of the graph files.
+std::shared_ptr<const Graph> graph_of(const ScheduleOrigin& origin, const std::map<std::string, std::string>& files) {
+  if (const auto file = files.find(origin.network); file != files.end())
+    return std::make_shared<const Graph>(
+        opsched::load_graph(file->second, {.batch = origin.batch, .image = origin.image}));
   if (std::ranges::find(networks(), origin.network, &NetworkInfo::name) == networks().end()) return nullptr;
   return std::make_shared<const Graph>(make_network(origin.network, {.batch = origin.batch, .image = origin.image}));
 }
 
-/// "5.9%  15.4%  0.98  (1869)"
+/// "5.9%  15.4%  20.0%  0.98  (1869)"
 std::vector<std::string> cells(const ErrorStats& s) {
-  if (s.count == 0) return {"-", "-", "-", "0"};
-  return {fixed(100 * s.median, 1) + "%", fixed(100 * s.p90, 1) + "%", fixed(s.rank, 3), std::to_string(s.count)};
+  if (s.count == 0) return {"-", "-", "-", "-", "0"};
+  return {fixed(100 * s.median, 1) + "%", fixed(100 * s.p90, 1) + "%", fixed(100 * s.worst, 1) + "%", fixed(s.rank, 3),
+          std::to_string(s.count)};
 }
 
 void print(const ProfileAccuracy& p) {
@@ -50,7 +58,7 @@ void print(const ProfileAccuracy& p) {
                        "  ")
             << "\n";
   TextTable table({Align::left, Align::right},
-                  {"left out of the fit", "median", "90% below", "rank", "count", "pairs in order"});
+                  {"left out of the fit", "median", "90% below", "worst", "rank", "count", "pairs in order"});
   const auto add = [&](const std::string& name, const ErrorStats& stats, const OrderedPairs& pairs = {}) {
     std::vector<std::string> row{name};
     std::ranges::copy(cells(stats), std::back_inserter(row));
@@ -63,9 +71,13 @@ void print(const ProfileAccuracy& p) {
   for (const NetworkAccuracy& n : p.accuracy.networks) {
     table.add_rule();
     add(n.network + ": stages", n.stages);
-    add(n.network + ": schedules, with recorded stages", n.replayed, n.replayed_pairs);
-    add(n.network + ": schedules, without recorded stages", n.unseen, n.unseen_pairs);
+    add(n.network + ": with recorded stages", n.replayed, n.replayed_pairs);
+    add(n.network + ": without recorded stages", n.unseen, n.unseen_pairs);
+    if (n.other_networks.count > 0) add(n.network + ": fitted to other networks", n.other_networks);
   }
+  table.add_rule();
+  for (const GpusAccuracy& g : p.accuracy.gpus)
+    add(counted(g.gpus, "GPU") + (g.splits ? ": split operators" : ": whole operators"), g.replayed, g.pairs);
   std::cout << table.text();
   std::cout << "\n" << std::flush;
 }
@@ -81,7 +93,8 @@ records::Record error_record(const ProfileAccuracy& profile, const std::string& 
     return record;
   }
   record.value = stats.median;
-  record.numbers = {{"count", stats.count}, {"p90", stats.p90}, {"bias", stats.bias}, {"rank", stats.rank}};
+  record.numbers = {
+      {"count", stats.count}, {"p90", stats.p90}, {"worst", stats.worst}, {"bias", stats.bias}, {"rank", stats.rank}};
   if (pairs.all > 0) record.numbers.insert({{"pairs", pairs.all}, {"pairs_right", pairs.right}});
   return record;
 }
@@ -99,8 +112,8 @@ records::Case case_of(const ScheduleOrigin& origin, Precision precision) {
 }
 
 /// simulator_error: over all stages (labels "group": concurrent, concurrent_seen, merge, operators), for every network
-/// (stages, replayed, unseen), and for every measured schedule (held_out; "again" numbers repeated schedules of a
-/// case). simulator_law: the fitted parameters.
+/// (stages, replayed, unseen, other_networks), for every number of GPUs (whole, split), and for every measured schedule
+/// (held_out; "again" numbers repeated schedules of a case). simulator_law: the fitted parameters.
 std::vector<records::Record> accuracy_records(const ProfileAccuracy& profile) {
   const FitReport& fit = profile.accuracy.fit;
   std::vector<records::Record> list = {
@@ -110,6 +123,12 @@ std::vector<records::Record> accuracy_records(const ProfileAccuracy& profile) {
     list.push_back(error_record(profile, n.network, "stages", n.stages));
     list.push_back(error_record(profile, n.network, "replayed", n.replayed, n.replayed_pairs));
     list.push_back(error_record(profile, n.network, "unseen", n.unseen, n.unseen_pairs));
+    if (n.other_networks.count > 0)
+      list.push_back(error_record(profile, n.network, "other_networks", n.other_networks));
+  }
+  for (const GpusAccuracy& g : profile.accuracy.gpus) {
+    list.push_back(error_record(profile, "", g.splits ? "split" : "whole", g.replayed, g.pairs));
+    list.back().what.gpus = g.gpus;
   }
   std::map<std::string, int> times;
   for (const HeldOutSchedule& s : profile.accuracy.schedules) {
@@ -150,6 +169,7 @@ void fit(const FitOptions& options) {
   else
     for (Precision precision : kPrecisions)
       if (has_profile(folder, precision)) precisions.push_back(precision);
+  const std::map<std::string, std::string> files = bench::graph_files(options.graphs);
   StatusLine status;
   std::vector<ProfileAccuracy> results;
   for (Precision precision : precisions) {
@@ -160,7 +180,7 @@ void fit(const FitOptions& options) {
     std::map<std::string, std::shared_ptr<const Graph>> graphs;  // a graph for each network and batch
     const auto cases = recorded_cases(profile, [&](const ScheduleOrigin& origin) {
       check_interrupt();
-      std::shared_ptr<const Graph> graph = graph_of(origin);
+      std::shared_ptr<const Graph> graph = graph_of(origin, files);
       return graph ? graphs.try_emplace(fingerprint(*graph), graph).first->second : nullptr;
     });
     const auto show = interruptible(status);
@@ -195,10 +215,13 @@ Command fit_command() {
               "  opsched fit                                  the recorded results\n"
               "  opsched fit --profile results/mygpu --save   store the calibration for replays\n"
               "  opsched fit --profile results/mygpu --out results/mygpu   also store the errors in records.jsonl\n"
-              "Every stage and every scheduler is left out of the fit once, and predicted by a fit to the others.\n"
+              "  opsched fit --profile results/public-networks --graph networks/public   schedules of graph files\n"
+              "Every stage, scheduler and network is left out of the fit once, and predicted by a fit to the others.\n"
+              "Schedules that split operators are left out together, whichever scheduler made them.\n"
               "'With recorded stages': latencies of single stages come from the profile where it has them, as in\n"
               "replays. 'Without recorded stages': nothing from that scheduler is used. Pairs: schedules of one\n"
-              "network whose measured latencies differ by more than 2%, and how many were ordered correctly.",
+              "network whose measured latencies differ by more than 2% (by number of GPUs: by more than the\n"
+              "median error), and how many were ordered correctly.",
           .setup = setup_of(fit)};
 }
 

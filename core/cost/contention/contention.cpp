@@ -18,11 +18,16 @@ namespace {
 constexpr std::size_t kUtilisationFeatures = 10;
 using UtilisationFeatures = std::array<double, kUtilisationFeatures>;
 
-/// Features that determine utilisation, of similar magnitude and roughly centred.
-UtilisationFeatures utilisation_features(const OperatorFeatures& f, double ms) {
+constexpr std::size_t kOutputs = 2;      // index of the feature
+constexpr double kOutputsInLog = 3;      // its slope if utilisation grows in proportion to outputs
+constexpr double kThreadsAtHalf = 1024;  // of a multiprocessor's 2048
+
+/// Features that determine utilisation, of similar magnitude and roughly centred. `half`: outputs of an operator that
+/// fills half the device.
+UtilisationFeatures utilisation_features(const OperatorFeatures& f, double ms, double half) {
   const auto log = [](double x, double middle) { return std::log(std::max(x, 1.0) / middle) / 3; };
   const double bytes = f.bytes_read + f.bytes_written + f.weight_bytes;
-  return {log(f.pixels, 300),    log(f.channels, 200),    log(f.outputs, 1e5),
+  return {log(f.pixels, 300),    log(f.channels, 200),    log(f.outputs, half),
           log(f.reduction, 500), std::log(ms / 0.02) / 2, f.macs > 0 ? log(f.macs / ms, 1e10) : 0,
           log(bytes / ms, 1e8),  f.macs > 0 ? 1.0 : 0.0,  f.depthwise ? 1.0 : 0.0,
           f.pool ? 1.0 : 0.0};
@@ -38,11 +43,18 @@ ContentionLaw initial_law() {
   return law;
 }
 
+/// n outputs fill n / (n + half) of the device, if nothing else is known.
+UtilisationFeatures initial_slope() {
+  UtilisationFeatures slope{};
+  slope[kOutputs] = kOutputsInLog;
+  return slope;
+}
+
 /// All parameters that the fit of concurrent stages determines.
 struct Parameters {
   ContentionLaw law = initial_law();
-  double base = 0.5;
-  UtilisationFeatures slope{};
+  double base = 0;
+  UtilisationFeatures slope = initial_slope();
 
   double utilisation(const UtilisationFeatures& x, double correction) const {
     double sum = base + correction;
@@ -101,6 +113,7 @@ std::uint64_t hash(const std::string& text) {
 
 struct ContentionModel::State {
   int element_bytes = 4;
+  double half = 0;                             ///< outputs of an operator that fills half the device, before the fit
   std::unordered_map<std::string, int> index;  // index of entries, by solo key without wiring
   std::vector<OperatorEntry> entries;
   std::vector<Sample> samples;
@@ -163,6 +176,7 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
   auto state = std::make_unique<State>();
   State& s = *state;
   s.element_bytes = element_bytes(profile.precision());
+  s.half = kThreadsAtHalf * std::max(1, profile.device().multiprocessors);
 
   // Sorted, so that the result does not depend on the map's order.
   std::vector<std::pair<std::string, double>> stages;
@@ -185,7 +199,7 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
       const auto [it, fresh] =
           s.index.try_emplace(solo_key(stage.signatures[0], stage.batch), static_cast<int>(s.entries.size()));
       if (!fresh) continue;  // the same operator, wired to one value twice
-      s.entries.push_back({ms, utilisation_features(f, ms), 0});
+      s.entries.push_back({ms, utilisation_features(f, ms, s.half), 0});
       if (!stage.ops[0].is_join() && ms >= kLeast) s.least = s.least > 0 ? std::min(s.least, ms) : ms;
       learn(f, ms);
     } else if (stage.strategy == Strategy::merge) {
@@ -225,6 +239,8 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
     }
   }
   s.samples.clear();
+  // The fastest kernel does little more than start. A dependency between devices costs about one more start.
+  s.parameters.law.start_ms = s.parameters.law.remote_ms = s.least;
   for (const LinkKind kind : kLinkKinds)
     for (const auto& [link, record] : profile.transfers(kind))
       s.parameters.law.transfer_latency_ms = std::min(s.parameters.law.transfer_latency_ms, record.ms);
@@ -243,14 +259,14 @@ Task ContentionModel::operator_task(const Operator& op, const std::string& signa
   }
   const OperatorFeatures f = operator_features(op, batch, s.element_bytes);
   const double ms = std::max(std::exp(s.latency.predict(regression_features(f))), op.is_join() ? 0 : s.least);
-  return {ms, s.parameters.utilisation(utilisation_features(f, ms), 0)};
+  return {ms, s.parameters.utilisation(utilisation_features(f, ms, s.half), 0)};
 }
 
 Task ContentionModel::merged_task(std::span<const Operator> ops, int batch) const {
   const State& s = *state_;
   const OperatorFeatures f = operator_features(merged_operator(ops), batch, s.element_bytes);
   const double ms = std::max(std::exp(s.latency.predict(regression_features(f))), s.least);
-  return {ms, s.parameters.utilisation(utilisation_features(f, ms), 0)};
+  return {ms, s.parameters.utilisation(utilisation_features(f, ms, s.half), 0)};
 }
 
 double ContentionModel::stage_ms(const std::string& key) const {

@@ -20,9 +20,13 @@ struct Task {
 struct ContentionLaw {
   double exponent = std::numeric_limits<double>::infinity();  ///< p, at least 1
   double interference = 0;
-  double fork_ms = 0;        ///< stage: for every group beyond the first
-  double chain_ms = 0;       ///< saved by an operator that follows another in its group or on its stream
+  double fork_ms = 0;   ///< stage: for every group beyond the first
+  double chain_ms = 0;  ///< stage: saved by an operator that follows another in its group
+  /// Dataflow: the part of an operator's latency, at its beginning, in which it uses none of the device. Concurrent
+  /// operators do not make it longer.
+  double start_ms = 0;
   double dependency_ms = 0;  ///< dataflow: between an operator and a reader on another stream
+  double remote_ms = 0;      ///< schedule: extra time of an operator that reads from, or is read by, another device
   double switch_ms = 0;      ///< schedule: extra time of an operator with one kernel, compared with repeating it
   /// The same for an operator with several kernels, which switches kernels even when repeated.
   double chain_switch_ms = 0;

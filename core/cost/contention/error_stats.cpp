@@ -51,6 +51,7 @@ ErrorStats error_stats(std::span<const double> predicted, std::span<const double
   }
   stats.median = quantile(size, 0.5);
   stats.p90 = quantile(size, 0.9);
+  stats.worst = *std::ranges::max_element(size);
   stats.bias = quantile(error, 0.5);
   stats.rank = rank_correlation(predicted, measured);
   return stats;

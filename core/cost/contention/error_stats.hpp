@@ -8,9 +8,9 @@ namespace opsched {
 
 struct ErrorStats {
   int count = 0;
-  double median = 0, p90 = 0;  ///< of |predicted / measured - 1|
-  double bias = 0;             ///< median of predicted / measured - 1
-  double rank = 0;             ///< Spearman's rank correlation; 1 if there are fewer than 3
+  double median = 0, p90 = 0, worst = 0;  ///< of |predicted / measured - 1|
+  double bias = 0;                        ///< median of predicted / measured - 1
+  double rank = 0;                        ///< Spearman's rank correlation; 1 if there are fewer than 3
 };
 
 /// Both vectors have the same length, above 0.

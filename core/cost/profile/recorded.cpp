@@ -10,11 +10,12 @@
 namespace opsched {
 namespace {
 
-constexpr std::array<std::pair<const char*, double ContentionLaw::*>, 8> kCalibrated = {{
+constexpr std::array<std::pair<const char*, double ContentionLaw::*>, 9> kCalibrated = {{
     {"schedule.softness", &ContentionLaw::exponent},
     {"schedule.crowding", &ContentionLaw::interference},
-    {"schedule.chain_ms", &ContentionLaw::chain_ms},
+    {"schedule.start_ms", &ContentionLaw::start_ms},
     {"schedule.dependency_ms", &ContentionLaw::dependency_ms},
+    {"schedule.remote_ms", &ContentionLaw::remote_ms},
     {"schedule.switch_ms", &ContentionLaw::switch_ms},
     {"schedule.chain_switch_ms", &ContentionLaw::chain_switch_ms},
     {"schedule.launch_ms", &ContentionLaw::launch_ms},

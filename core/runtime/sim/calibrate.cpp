@@ -41,27 +41,29 @@ std::vector<MeasuredCase> measured_cases(const Profile& profile, const Contentio
 // The parameters of a contention law that whole schedules determine, as a vector for the fit.
 std::vector<double> pack(const ContentionLaw& s) {
   return {std::log(s.exponent - 1), std::log(std::max(s.interference, 1e-4)),
-          1000 * s.chain_ms,        1000 * s.dependency_ms,
+          1000 * s.start_ms,        1000 * s.dependency_ms,
           1000 * s.launch_ms,       1000 * s.switch_ms,
-          1000 * s.chain_switch_ms, 1000 * s.device_ms};
+          1000 * s.chain_switch_ms, 1000 * s.device_ms,
+          1000 * s.remote_ms};
 }
 
 ContentionLaw unpack(const std::vector<double>& v, ContentionLaw s) {
   s.exponent = 1 + std::exp(std::clamp(v[0], -4.0, 4.0));
   s.interference = std::exp(std::min(v[1], 2.0));
-  s.chain_ms = v[2] / 1000;
+  s.start_ms = std::max(0.0, v[2] / 1000);
   s.dependency_ms = std::max(0.0, v[3] / 1000);
   s.launch_ms = std::max(0.0, v[4] / 1000);
   s.switch_ms = std::max(0.0, v[5] / 1000);
   s.chain_switch_ms = std::max(0.0, v[6] / 1000);
   s.device_ms = std::max(0.0, v[7] / 1000);
+  s.remote_ms = std::max(0.0, v[8] / 1000);
   return s;
 }
 
 ContentionLaw fit(const ContentionLaw& start, std::span<const MeasuredCase* const> cases) {
   constexpr double kNoise = 0.02, kOutlier = 0.05;
   const std::vector<double> prior = pack(start);
-  const double spread[] = {0.5, 0.02, 1, 1, 3, 1, 1, 10};
+  const double spread[] = {0.5, 0.02, 1, 1, 3, 1, 1, 10, 3};
   const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
     const ContentionLaw law = unpack(v, start);
     r.assign(cases.size(), 0);

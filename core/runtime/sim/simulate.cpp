@@ -13,12 +13,25 @@
 namespace opsched {
 namespace {
 
-/// Extra time of an operator compared with running it repeatedly. Operators that cost nothing (joins written in place)
-/// have no kernel.
+constexpr double kNothing = 1e-4;  // ms; joins written in place cost less, and have no kernel
+
+/// Extra time of an operator compared with running it repeatedly.
 double switching_ms(Latencies& cost, const ContentionLaw& law, OpId op) {
-  constexpr double kNothing = 1e-4;
   if (cost.operator_ms(op) < kNothing) return 0;
   return is_chain(cost.graph().op(op)) ? law.chain_switch_ms : law.switch_ms;
+}
+
+/// Which operators read from, or are read by, another device.
+std::vector<bool> remote_operators(const Graph& graph, const std::vector<Slot>& slots) {
+  std::vector<bool> remote(graph.size(), false);
+  const auto link = [&](OpId reader, OpId op, int device) {
+    if (slots[reader].device != device) remote[reader] = remote[op] = true;
+  };
+  for (OpId op : graph.inputs())
+    for (OpId reader : graph.succs(op)) link(reader, op, input_device(graph, slots, op));
+  for (OpId op : graph.units())
+    for (OpId reader : graph.succs(op)) link(reader, op, slots[op].device);
+  return remote;
 }
 
 /// One run in dataflow mode. A unit is an operator, or all operators of a merge.
@@ -34,14 +47,14 @@ class DataflowRun {
       if (units_[u].waits == 0) starts_.emplace(law_.launch_ms, static_cast<int>(u));
     for (OpId op : graph_.inputs()) hand_out_input(op);
     while (true) {
-      const int device = next_to_end();
-      const double end = device < 0 ? kNever : devices_[device].next_end;
-      if (!starts_.empty() && starts_.top().first <= end) {
+      const int device = next_device();
+      const double next = device < 0 ? kNever : devices_[device].next;
+      if (!starts_.empty() && starts_.top().first <= next) {
         const auto [at, unit] = starts_.top();
         starts_.pop();
         start(unit, at);
       } else if (device >= 0) {
-        finish(device, end);
+        proceed(device, next);
       } else {
         break;
       }
@@ -58,19 +71,22 @@ class DataflowRun {
     int next = -1;  ///< next unit on the same stream
     int waits = 0;  ///< incoming edges from units that have not ended
     double ms = 0, utilisation = 0;
+    double starting_ms = 0;  ///< part of `ms` in which it does not use the device
     double ready = 0, start = 0, end = 0;
   };
   struct Running {
     int unit;
+    double starting;  ///< ms until it uses the device
     double left, rate;
   };
   struct Device {
     std::vector<Running> running;
-    double now = 0, next_end = kNever;
+    double now = 0, next = kNever;  ///< next: when an operator ends or begins to use the device
   };
 
   void make_units(const Schedule& schedule) {
     unit_of_.assign(graph_.size(), -1);
+    const std::vector<bool> remote = remote_operators(graph_, slots_);
     devices_.resize(schedule.devices.size());
     for (std::size_t d = 0; d < schedule.devices.size(); ++d) {
       std::map<int, int> last;  // unit on each stream
@@ -84,13 +100,16 @@ class DataflowRun {
             for (OpId op : ops) unit_of_[op] = id;
             unit.ops = std::move(ops);
             unit.utilisation = utilisation;
-            unit.ms = ms;
+            unit.ms = ms + switching_ms(cost_, law_, unit.ops.front());
+            unit.starting_ms = std::min(law_.start_ms, ms);
+            if (ms > kNothing && std::ranges::any_of(unit.ops, [&](OpId op) { return remote[op]; })) {
+              unit.ms += law_.remote_ms;
+              unit.starting_ms += law_.remote_ms;
+            }
             if (const auto it = last.find(unit.stream); it != last.end()) {
               units_[it->second].next = id;
               unit.waits = 1;
-              unit.ms = law_.following_ms(ms);
             }
-            unit.ms += switching_ms(cost_, law_, unit.ops.front());
             last[unit.stream] = id;
             units_.push_back(std::move(unit));
           };
@@ -111,26 +130,35 @@ class DataflowRun {
         if (slots_[reader].device != input_device(graph_, slots_, op)) ++units_[unit_of_[reader]].waits;
   }
 
-  int next_to_end() const {
+  int next_device() const {
     int best = -1;
     for (std::size_t d = 0; d < devices_.size(); ++d)
-      if (!devices_[d].running.empty() && (best < 0 || devices_[d].next_end < devices_[best].next_end))
+      if (!devices_[d].running.empty() && (best < 0 || devices_[d].next < devices_[best].next))
         best = static_cast<int>(d);
     return best;
   }
 
   void advance(Device& device, double now) {
-    for (Running& r : device.running) r.left -= (now - device.now) * r.rate;
+    for (Running& r : device.running) {
+      const double started = std::min(r.starting, now - device.now);
+      r.starting -= started;
+      r.left -= (now - device.now - started) * r.rate;
+    }
     device.now = now;
   }
 
   void set_rates(Device& device) {
     double total = 0;
-    for (const Running& r : device.running) total += units_[r.unit].utilisation;
-    device.next_end = kNever;
+    int sharing = 0;
+    for (const Running& r : device.running) {
+      if (r.starting > 0) continue;
+      total += units_[r.unit].utilisation;
+      ++sharing;
+    }
+    device.next = kNever;
     for (Running& r : device.running) {
-      r.rate = 1 / law_.slowdown(units_[r.unit].utilisation, total, static_cast<int>(device.running.size()));
-      device.next_end = std::min(device.next_end, device.now + std::max(0.0, r.left) / r.rate);
+      if (r.starting == 0) r.rate = 1 / law_.slowdown(units_[r.unit].utilisation, total, sharing);
+      device.next = std::min(device.next, device.now + (r.starting > 0 ? r.starting : std::max(0.0, r.left) / r.rate));
     }
   }
 
@@ -139,19 +167,20 @@ class DataflowRun {
     Device& device = devices_[unit.device];
     unit.start = now;
     advance(device, now);
-    device.running.push_back({id, unit.ms, 0});
+    device.running.push_back({id, unit.starting_ms, unit.ms - unit.starting_ms, 1});
     set_rates(device);
   }
 
-  void finish(int d, double now) {
+  /// To the next event of a device: units begin to use it, or end.
+  void proceed(int d, double now) {
     Device& device = devices_[d];
     advance(device, now);
-    // Ends the unit with the least time left, and all that are within rounding error of it.
-    double least = kNever;
-    for (const Running& r : device.running) least = std::min(least, r.left / r.rate);
+    const double rounding = 1e-12 * (1 + now);
     std::vector<int> ended;
+    for (Running& r : device.running)
+      if (r.starting <= rounding) r.starting = 0;
     std::erase_if(device.running, [&](const Running& r) {
-      if (r.left / r.rate > least + 1e-12 * (1 + now)) return false;
+      if (r.starting > 0 || r.left / r.rate > rounding) return false;
       ended.push_back(r.unit);
       return true;
     });
@@ -236,6 +265,7 @@ class BarrierRun {
   BarrierRun(Latencies& cost, const ContentionLaw& law, const Schedule& schedule)
       : cost_(cost), graph_(cost.graph()), law_(law) {
     result_.slots = slots_of(graph_, schedule);
+    remote_ = remote_operators(graph_, result_.slots);
     result_.timeline.start.assign(graph_.size(), 0.0);
     result_.timeline.end.assign(graph_.size(), 0.0);
     for (const DeviceSchedule& device : schedule.devices) cost.prefetch(device.stages);
@@ -285,7 +315,8 @@ class BarrierRun {
     for (const Group& group : stage.groups) {
       double chain = 0;
       for (OpId op : group) {
-        const double ms = switching_ms(cost_, law_, op);
+        double ms = switching_ms(cost_, law_, op);
+        if (remote_[op] && cost_.operator_ms(op) > kNothing) ms += law_.remote_ms;
         chain = stage.strategy == Strategy::merge ? std::max(chain, ms) : chain + ms;
       }
       longest = std::max(longest, chain);
@@ -342,6 +373,7 @@ class BarrierRun {
   Links links_{law_.transfer_latency_ms, cost_.topology()};
   std::vector<StageRun> runs_;
   std::vector<int> stage_of_;
+  std::vector<bool> remote_;
   Simulation result_;
   std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> ends_;
 };

@@ -25,15 +25,15 @@ struct Simulation {
 ///
 /// Both: the first operators start after contention_law().launch_ms; then an input of the graph leaves its device
 /// (input_device) for the others that read it; an operator takes switch_ms or, with several
-/// kernels, chain_switch_ms longer; a barrier stage as much as its longest group. The makespan includes
+/// kernels, chain_switch_ms longer, and remote_ms if it reads from, or is read by, another device; a barrier stage as
+/// much as its longest group. The makespan includes
 /// further_devices_ms.
 /// Barrier: core/cost/evaluate.hpp (which has inputs of the graph everywhere), and transfers wait for each other as
 /// contention_law().transfer_latency_ms says. Dataflow: an operator starts when its stream is free, what it reads on
 /// its device is there (dependency_ms later if from another stream) and what it reads from other devices has arrived.
 /// Operators that run on a device at the same time slow each other down as cost.contention_law() says, on
-/// operator_ms and utilisation; one that follows another on its stream saves chain_ms. A merge runs
-/// as one operator. An output goes to a device once, when it exists, one after another on each link, and through
-/// ports as in barrier mode.
+/// operator_ms and utilisation, except during the first start_ms of each. A merge runs as one operator. An output goes
+/// to a device once, when it exists, one after another on each link, and through ports as in barrier mode.
 Simulation simulate(CostModel& cost, const Schedule& schedule);
 
 /// The makespan of simulate(), ms, for a schedule that is known to be valid: for searches. `cost`: of the scheduled

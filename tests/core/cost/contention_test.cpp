@@ -160,6 +160,25 @@ TEST(Contention, IsDeterministicAndIndependentOfTheOrderOfRecords) {
   for (const auto& [key, record] : records) EXPECT_EQ(a.stage_ms(key), b.stage_ms(key));
 }
 
+TEST(Contention, UtilisationGrowsWithOutputsIfNoOperatorsRanTogether) {
+  TrueDevice device(7);
+  std::mt19937_64 random(8);
+  const Graph graph = network("inception_v3", 1);
+  const Profile profile = measure(device, graph, 0, random);
+  const ContentionModel model = ContentionModel::fit(profile);
+  RecordedCost cost(graph, profile, model);
+  std::vector<double> outputs, utilisation;
+  for (OpId op : graph.units()) {
+    if (graph.op(op).is_join()) continue;
+    outputs.push_back(static_cast<double>(graph.op(op).output.size()));
+    utilisation.push_back(cost.utilisation(op));
+  }
+  EXPECT_DOUBLE_EQ(rank_correlation(outputs, utilisation), 1);
+  EXPECT_LT(*std::ranges::min_element(utilisation), 0.2);
+  EXPECT_GT(*std::ranges::max_element(utilisation), 0.8);
+  EXPECT_GT(model.contention_law().start_ms, 0);
+}
+
 TEST(Contention, AnswersFromLittle) {
   Profile profile(TrueDevice::facts(), Precision::fp32);
   EXPECT_THROW(ContentionModel::fit(profile), Error);

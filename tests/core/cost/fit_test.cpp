@@ -6,6 +6,8 @@
 
 #include "core/cost/profile/profile.hpp"
 #include "core/cost/signature/signature.hpp"
+#include "core/files.hpp"
+#include "core/graph/files/graph_io.hpp"
 #include "core/schedule/schedule_text.hpp"
 #include "experiments/records/records.hpp"
 #include "networks/network.hpp"
@@ -18,7 +20,7 @@ namespace opsched::test {
 namespace {
 
 /// A profile of SqueezeNet as `opsched bench` writes it.
-void write_profile(const std::string& path) {
+void write_profile(const std::string& path, const std::string& network = "squeezenet") {
   TrueDevice device(31);
   std::mt19937_64 random(32);
   const Graph graph = make_network("squeezenet");
@@ -36,7 +38,7 @@ void write_profile(const std::string& path) {
     const Schedule schedule = make_schedule(scheduler, {cost, 1, {}, {}});
     profile.record_schedule(fingerprint(graph), fingerprint(schedule),
                             {device.schedule(graph, schedule),
-                             {.network = "squeezenet", .scheduler = scheduler, .image = 224},
+                             {.network = network, .scheduler = scheduler, .image = 224},
                              to_text(schedule)});
   }
   profile.save(path);
@@ -49,7 +51,7 @@ TEST(Fit, ReportsAndSavesTheCalibration) {
   const ProgramResult shown = run_program("fit --profile " + folder.path().string());
   EXPECT_EQ(shown.code, 0) << shown.err;
   for (const char* part :
-       {"squeezenet: stages", "squeezenet: schedules, with recorded stages", "without recorded stages"})
+       {"squeezenet: stages", "squeezenet: with recorded stages", "without recorded stages", "1 GPU: whole operators"})
     EXPECT_NE(shown.out.find(part), std::string::npos) << shown.out;
   EXPECT_TRUE(Profile::load(path).calibration().empty());
   const std::string out = folder.file("out");
@@ -72,6 +74,22 @@ TEST(Fit, ReportsAndSavesTheCalibration) {
   EXPECT_EQ(groups["held_out"], 3);
   EXPECT_EQ(groups["replayed"], 1);
   EXPECT_EQ(groups["operators"], 1);
+  EXPECT_EQ(groups["whole"], 1);
+  EXPECT_EQ(groups["other_networks"], 0);
+}
+
+TEST(Fit, ReadsSchedulesOfGraphFiles) {
+  const TempDir folder;
+  write_profile(folder.path() / "profile-tf32.json", "mine");
+  const std::string fit = "fit --profile " + folder.path().string();
+  const char* const schedules = "1 GPU: whole operators";
+  EXPECT_EQ(run_program(fit).out.find(schedules), std::string::npos);
+  const Graph graph = make_network("squeezenet");
+  write_file_atomically(folder.file("mine.json"), graph_to_json(graph));
+  const ProgramResult shown = run_program(fit + " --graph " + folder.file("mine.json"));
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_NE(shown.out.find(schedules), std::string::npos) << shown.out;
+  EXPECT_EQ(run_program(fit + " --graph " + folder.file("no.json")).code, 2);
 }
 
 TEST(Fit, SaysWhatIsMissing) {

@@ -16,6 +16,7 @@
 #include "networks/random_dag.hpp"
 #include "schedulers/scheduler.hpp"
 #include "tests/support/random_cnn.hpp"
+#include "tests/support/random_splits.hpp"
 #include "tests/support/shapes.hpp"
 #include "tests/support/test_cost.hpp"
 #include "tests/support/true_device.hpp"
@@ -141,16 +142,51 @@ TEST(Simulate, DataflowKnownTimes) {
   EXPECT_NEAR(t.end[2], 3.5, 1e-9);
   EXPECT_NEAR(t.makespan, 4.5, 1e-9);
   cost.law.dependency_ms = 0.25;
-  cost.law.chain_ms = 0.5;
+  cost.law.start_ms = 0.5;
   cost.law.launch_ms = 2;
   t = simulate(cost, schedule).timeline;
   EXPECT_NEAR(t.start[1], 2, 1e-9);
   EXPECT_NEAR(t.start[2], 3, 1e-9);
   EXPECT_NEAR(t.start[3], 3.25, 1e-9);
-  // 2 has 1.5 ms left, of which it runs a quarter alone; then both share the device.
-  EXPECT_NEAR(t.end[3], 3.25 + 1.5, 1e-9);
-  EXPECT_NEAR(t.end[2], 3.25 + 1.5 + 0.25, 1e-9);
-  EXPECT_NEAR(t.makespan, t.end[2] + 0.5, 1e-9);
+  // Both use the device from 3.75 on, when 2 has 1.25 ms left, and 3 has 0.5 ms.
+  EXPECT_NEAR(t.end[3], 3.75 + 0.75, 1e-9);
+  EXPECT_NEAR(t.end[2], 3.75 + 0.75 + 0.75, 1e-9);
+  EXPECT_NEAR(t.makespan, t.end[2] + 1, 1e-9);
+}
+
+TEST(Simulate, OnOneStreamItDoesNotMatterHowLongOperatorsStart) {
+  std::mt19937_64 random(8);
+  for (const Graph& graph : test::every_shape(8)) {
+    LawCost cost(graph);
+    const Schedule schedule = random_dataflow(graph, 1, 1, random);
+    const double before = simulate(cost, schedule).timeline.makespan;
+    for (const double start_ms : {0.01, 0.5, 100.0}) {
+      cost.law.start_ms = start_ms;
+      EXPECT_NEAR(simulate(cost, schedule).timeline.makespan, before, 1e-9 * before);
+    }
+  }
+}
+
+TEST(Simulate, OperatorsAtADependencyBetweenDevicesTakeLonger) {
+  std::mt19937_64 random(9);
+  for (const Graph& graph : test::every_shape(9)) {
+    LawCost cost(graph);
+    Schedule one = random_dataflow(graph, 1, 4, random);
+    const double before = simulate(cost, one).timeline.makespan;
+    cost.law.remote_ms = 0.5;
+    EXPECT_EQ(simulate(cost, one).timeline.makespan, before);
+  }
+  const Graph graph = test::graph_of("g", {{}, {0}, {1}, {2}});  // a chain: 1, 2 | 3, 4
+  LawCost cost(graph);
+  for (OpId op : graph.units()) cost.set(op, 1, 1);
+  Schedule schedule = dataflow_schedule({{stage({{1}}), stage({{2}})}, {stage({{3}}), stage({{4}})}});
+  for (const Mode mode : {Mode::dataflow, Mode::barrier}) {
+    schedule.mode = mode;
+    cost.law.remote_ms = 0;
+    const double before = simulate(cost, schedule).timeline.makespan;
+    cost.law.remote_ms = 0.25;  // of 2 and of 3
+    EXPECT_NEAR(simulate(cost, schedule).timeline.makespan, before + 0.5, 1e-9) << to_string(mode);
+  }
 }
 
 TEST(Simulate, OutputsCrossALinkOnceOneAfterAnother) {
@@ -333,9 +369,44 @@ TEST_P(Schedules, LeftOutArePredicted) {
   EXPECT_LT(network.stages.median, 0.1);
   EXPECT_GT(network.replayed_pairs.all, 0);
   EXPECT_GT(network.replayed_pairs.right, 0.9 * network.replayed_pairs.all);
+  EXPECT_EQ(network.other_networks.count, 0);  // there are none
+  ASSERT_EQ(accuracy.gpus.size(), 1U);
+  EXPECT_EQ(accuracy.gpus[0].gpus, 1);
+  EXPECT_FALSE(accuracy.gpus[0].splits);
+  EXPECT_EQ(accuracy.gpus[0].replayed.count, network.replayed.count);
 }
 INSTANTIATE_TEST_SUITE_P(Networks, Schedules, ::testing::Values("inception_v3", "randwire", "nasnet", "squeezenet"),
                          [](const auto& info) { return info.param; });
+
+TEST(Accuracy, SplitSchedulesAreLeftOutTogether) {
+  Campaign campaign("squeezenet");
+  Profile& profile = campaign.profile;
+  for (const std::int64_t bytes : {1 << 12, 1 << 22})
+    for (const int from : {0, 1}) profile.record_transfer(from, 1 - from, bytes, {0.005 + 1e-8 * bytes, 0.001, 10});
+  const std::vector<ScheduleCase> whole = campaign.cases;
+  std::vector<ScheduleCase> cases = whole, split;
+  std::mt19937_64 random(23);
+  for (const char* scheduler : {"split", "search", "search"}) {
+    const std::shared_ptr<const Graph>& graph = whole.front().graph;
+    const Graph strips = graph->with_splits(test::random_splits(*graph, 40, random()));
+    Schedule schedule = random_dataflow(strips, 2, 2, random);
+    schedule.splits = strips.splits();
+    profile.record_schedule(fingerprint(*graph), fingerprint(schedule),
+                            {{1.0, 0.001, 10}, origin_of(*graph, schedule, scheduler), to_text(schedule)});
+    split.push_back({graph, std::move(schedule)});
+  }
+  cases.insert(cases.end(), split.begin(), split.end());
+  const Accuracy accuracy = measure_accuracy(profile, cases);
+  ASSERT_EQ(accuracy.gpus.size(), 2U);
+  EXPECT_EQ(accuracy.gpus[1].gpus, 2);
+  EXPECT_TRUE(accuracy.gpus[1].splits);
+  EXPECT_EQ(accuracy.gpus[1].replayed.count, 3);
+  // Predicted as if no schedule with splits had been measured.
+  const ContentionModel model = ContentionModel::fit(profile);
+  calibrate(profile, model, whole);
+  for (const Prediction& p : compare_with_measured(profile, model, split))
+    EXPECT_EQ(std::ranges::count(accuracy.schedules, p.predicted, &HeldOutSchedule::replayed), 1);
+}
 
 TEST(Calibration, StaysInTheProfileAndHelps) {
   Campaign campaign("squeezenet");
