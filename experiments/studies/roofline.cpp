@@ -59,11 +59,11 @@ TimeSpent time_spent(const Trace& trace, int multiprocessors) {
   std::map<double, std::pair<int, std::int64_t>> changes;  // time -> change in running kernels and blocks
   for (const TraceEvent& e : trace.events) {
     if (e.kind != TraceEvent::Kind::compute || trace.rows[e.row].device != 0) continue;
-    if (e.blocks == 0) throw Error("a simulated run has no kernel sizes; trace on a GPU");
-    ++spent.kernels;
+    if (e.blocks > 0) ++spent.kernels;  // a kernel may come with a memset, which has no blocks
     changes[e.start].first += 1, changes[e.start].second += e.blocks;
     changes[e.end].first -= 1, changes[e.end].second -= e.blocks;
   }
+  if (spent.kernels == 0) throw Error("a simulated run has no kernel sizes; trace on a GPU");
   double now = 0;
   int kernels = 0;
   std::int64_t blocks = 0;

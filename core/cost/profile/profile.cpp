@@ -12,6 +12,7 @@
 #include "core/cost/profile/journal.hpp"
 #include "core/cost/profile/profile_text.hpp"
 #include "core/cost/signature/stage_kind.hpp"
+#include "core/hash.hpp"
 #include "core/names.hpp"
 #include "core/statistics.hpp"
 
@@ -204,6 +205,20 @@ void Profile::merge(const Profile& other) {
       record_transfer(std::get<0>(key), std::get<1>(key), std::get<2>(key), record, kind);
   for (const auto& [key, record] : other.schedules_) record_schedule(key.first, key.second, record);
   for (const auto& [name, value] : other.calibration_) set_calibration(name, value);
+}
+
+std::string links_key(const Profile& profile) {
+  const Topology& topology = profile.topology();
+  if (topology == Topology()) return {};
+  std::ostringstream times;
+  times.precision(17);
+  for (LinkKind kind : {LinkKind::nccl, LinkKind::network})
+    for (const auto& [link, entry] : profile.transfers(kind)) {
+      const auto& [from, to, bytes] = link;
+      times << to_string(kind) << ' ' << from << ' ' << to << ' ' << bytes << ' ' << entry.ms << '\n';
+    }
+  return std::to_string(topology.process_devices()) + " devices per process, " +
+         std::to_string(topology.host_devices()) + " per host, links " + hex_digits(fnv1a(times.str()));
 }
 
 }  // namespace opsched

@@ -140,4 +140,8 @@ class Profile {
   std::unique_ptr<LineJournal> journal_;
 };
 
+/// What distinguishes the links of devices in several processes: topology, and times between processes and hosts. Empty
+/// if all devices belong to one process.
+std::string links_key(const Profile& profile);
+
 }  // namespace opsched

@@ -76,7 +76,9 @@ class GpuDevice final : public Device {
   std::string name() const override { return name_; }
   std::string profile_folder() const override { return folder_; }
   std::string cost_key(Precision precision) override {
-    return describe() + ", " + to_string(precision) + ", kernels " + context_of(precision).facts.kernels;
+    const auto& context = context_of(precision);
+    return describe() + ", " + to_string(precision) + ", kernels " + context.facts.kernels +
+           (through_host_ ? ", through host memory" : "") + ", " + links_key(context.profile);
   }
 
   void open(Precision precision) override { context_of(precision); }

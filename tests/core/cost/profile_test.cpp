@@ -310,5 +310,21 @@ TEST_F(ProfileFile, DoesNotMixLatenciesOfDifferentKernels) {
   }
 }
 
+/// Schedules that were found for other links are not reused.
+TEST(Profile, LinksKeyDistinguishesTopologiesAndTimes) {
+  const auto of = [](const Topology& topology, double ms) {
+    Profile profile(kDevice, Precision::fp32);
+    profile.set_topology(topology);
+    if (topology.process_devices() > 0) profile.record_transfer(0, 1, 1 << 20, {ms, 0, 1}, LinkKind::nccl);
+    return links_key(profile);
+  };
+  EXPECT_EQ(of(Topology(), 0.1), "");
+  const std::string two = of(Topology(0, 1), 0.1);
+  EXPECT_NE(two, "");
+  EXPECT_EQ(two, of(Topology(0, 1), 0.1));
+  EXPECT_NE(two, of(Topology(0, 1), 0.2));
+  EXPECT_NE(two, of(Topology(0, 2), 0.1));
+}
+
 }  // namespace
 }  // namespace opsched
