@@ -101,7 +101,12 @@ const Variant& variant_of(const WgmmaTile& tile) {
 CUtensorMap tensor_map(const ConvGeometry& g, Precision precision, int box, const void* input) {
   void* found = nullptr;
   cudaDriverEntryPointQueryResult result{};
+#if CUDART_VERSION >= 12050
   OPSCHED_CUDA(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000, cudaEnableDefault, &result));
+#else
+  OPSCHED_CUDA(cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &found, cudaEnableDefault, &result));
+#endif
+  if (found == nullptr) throw Error("conv_wgmma: the driver has no tensor copies");
   const auto encode = reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(found);
   const auto element = static_cast<cuuint64_t>(element_bytes(precision));
   const cuuint64_t pixel = g.in_stride * element, row = g.w * pixel,
