@@ -135,6 +135,7 @@ std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precisi
   const bool plain = !g.pre_relu && !g.pre_affine && g.stride_h == 1 && g.stride_w == 1 &&
                      (g.act.kind == Activation::none || g.act.kind == Activation::relu);
   if (!plain || element_bytes(precision) * g.c < kChunk) return tiles;
+  if (std::int64_t{g.batch} * g.h * g.w > 1 << 28) return tiles;  // pixels, also of the padding, are numbered by int
   for (const Variant& v : kVariants) {
     if (v.rows >= 2 * round_up(g.k, 32)) continue;
     for (int depth = kMostDepth; depth >= 1; --depth) {
