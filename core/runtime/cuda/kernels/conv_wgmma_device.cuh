@@ -215,8 +215,7 @@ __device__ __forceinline__ T* output_of(const Params& params, std::uint32_t pixe
 }
 
 /// Stores a warp's sums by slabs of 16 pixels x 32 channels, through shared memory, so that each thread stores sixteen
-/// bytes. Short code matters here: with two warps per scheduler and no loop, instructions are fetched more slowly than
-/// executed.
+/// bytes. Keep this code short: it runs once per tile, and every shorter version was faster (docs/performance).
 template <bool Relu, class T, int M, int N>
 __device__ __forceinline__ void store_sums(const float (&sum)[M][N / 2], T* const (&out)[M][2], char* slab, int count,
                                            bool wide) {
