@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "core/runtime/cuda/kernels/async_barrier.cuh"
 #include "core/runtime/cuda/kernels/copy_async.cuh"
 
 namespace opsched::native {
@@ -26,10 +27,9 @@ class ClusterSum {
     if (blocks == 1 || threadIdx.x > 0) return;
     const int chunks = (Chunks - block + blocks - 1) / blocks;  // added up by this block
     const unsigned at = shared_address(&counter);
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(at) : "memory");
+    barrier::init(at, 1);
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(at), "r"(chunks * blocks * Threads * 16)
-                 : "memory");
+    barrier::arrive_expecting(at, chunks * blocks * Threads * 16);
 #endif
   }
 

@@ -132,11 +132,13 @@ DeviceBuffer to_device(const std::vector<T>& values) {
   return buffer;
 }
 
-bool clusters() {
+/// Major number of the GPU's compute capability.
+int major_capability() {
   cudaDeviceProp p{};
   OPSCHED_CUDA(cudaGetDeviceProperties(&p, 0));
-  return p.major >= 9;
+  return p.major;
 }
+bool clusters() { return major_capability() >= 9; }
 
 /// Alignment in bytes of every pixel of an NHWC slice.
 int alignment(std::int64_t stride, int first, int element) {
@@ -336,19 +338,13 @@ void check_wgmma(Precision precision, double tolerance) {
   EXPECT_GT(checked, 0);
 }
 
-bool has_wgmma() {
-  cudaDeviceProp p{};
-  OPSCHED_CUDA(cudaGetDeviceProperties(&p, 0));
-  return p.major == 9;
-}
-
 TEST(ConvWgmma, MatchesTheDefinitionInTf32) {
-  if (gpu_count() == 0 || !has_wgmma()) GTEST_SKIP() << "no GPU with sm_90";
+  if (gpu_count() == 0 || major_capability() != 9) GTEST_SKIP() << "no GPU with sm_90";
   check_wgmma<float>(Precision::tf32, 2e-3);
 }
 
 TEST(ConvWgmma, MatchesTheDefinitionInFp16) {
-  if (gpu_count() == 0 || !has_wgmma()) GTEST_SKIP() << "no GPU with sm_90";
+  if (gpu_count() == 0 || major_capability() != 9) GTEST_SKIP() << "no GPU with sm_90";
   check_wgmma<__half>(Precision::fp16, 1e-2);
 }
 
