@@ -208,9 +208,9 @@ Command tune_command() {
               "than noise. At the end, the result is compared with the initial kernels, and all changes are undone\n"
               "if they gain nothing together. Choices are stored as they are made, with their reasons\n"
               "(~/.cache/opsched/kernels-*.txt; another folder: XDG_CACHE_HOME). After Ctrl-C, the same command\n"
-              "continues with the remaining candidates. All schedulers use the same kernels afterwards, so comparisons "
-              "between schedules stay\n"
-              "fair. Run this before measuring: a profile measured with other kernels is rejected afterwards.\n"
+              "continues with the remaining candidates. All schedulers use the same kernels afterwards, so\n"
+              "comparisons between schedules stay fair. Run this before measuring: a profile measured with other\n"
+              "kernels is rejected afterwards.\n"
               "Several networks are tuned together, for the sum of their latencies.",
           .setup = setup_of(run_tune)};
 }

@@ -191,7 +191,7 @@ TEST(KernelRefinement, ChoosesALaunchStyleForEachProblem) {
   tuner.add_conv("crowds", 0.5, 0.52, 0.4, 0.45);
   tuner.add_conv("waits", 0.5, 0.6, 0.55, 0.42);
   tuner.add_conv("is fine", 0.5, 0.51, 0.52, 0.53);
-  KernelRefinement refinement(tuner, {});
+  KernelRefinement refinement(tuner, {.kernels = false});
   refinement.run();
   EXPECT_EQ(tuner.posed.at("crowds").chosen, "k0/spread1");
   EXPECT_EQ(tuner.posed.at("waits").chosen, "k0/late");
@@ -218,7 +218,7 @@ TEST(KernelRefinement, TriesAStyleForAllProblemsAtOnce) {
   FakeTuner tuner;
   for (int i = 0; i < 30; ++i) tuner.add_conv("p" + std::to_string(i), 0.1, 0.2, 0.098, 0.1);
   tuner.add_conv("loses", 0.1, 0.2, 0.12, 0.1);
-  KernelRefinement refinement(tuner, {.min_gain = 0.002});
+  KernelRefinement refinement(tuner, {.kernels = false});
   refinement.run();
   EXPECT_EQ(tuner.posed.at("p7").chosen, "k0/spread1");
   EXPECT_EQ(tuner.posed.at("loses").chosen, "k0");

@@ -9,6 +9,7 @@ namespace opsched {
 /// crowd there, while other multiprocessors soon become free.
 struct LaunchStyle {
   /// A multiprocessor holds at most this many blocks more than an even spread needs; negative: as many as fit.
+  /// Blocks of a cluster must be close together, so with 0 not all clusters may find room at once.
   int spread = -1;
   /// Starts after its predecessor on the stream has ended.
   bool late = false;
