@@ -228,6 +228,26 @@ def test_the_papers_randwire_and_greedy_stand_beside_what_they_are():
     assert set(row_of(page, "RandWire of the paper")[1:]) == {"-"} or ours("sequential").network
 
 
+def test_tuned_schedules_stand_beside_what_they_were(tmp_path):
+    before = Record(network="net", scheduler="dataflow", value=2.0, unit="ms",
+                    labels={"study": "tune", "tried": "spread+late", "kernels": "before"},
+                    numbers={"comparisons": 30, "changed": 4, "noise_ms": 0.004})
+    after = replace(before, value=1.9, labels=before.labels | {"kernels": "after"})
+    unchanged = replace(before, network="other", numbers={"comparisons": 12, "changed": 0})
+    with RecordFile(tmp_path, Run(device="NVIDIA H200", kernels="13", command="opsched tune")) as file:
+        for record in (before, after, unchanged):
+            assert file.add(record)
+        file.finish()
+    page = tables.pages(tmp_path)["README.md"]
+    assert row_of(page, "net")[1:10] == ["dataflow", "1", "fp32", "spread, late", "2.0000", "1.9000", "5.0% +-0.2", "30", "4"]
+    assert row_of(page, "other")[5:10] == ["2.0000", "-", "-", "12", "0"]
+    # A later run that changes nothing is not paired with the earlier result.
+    with RecordFile(tmp_path, Run(device="NVIDIA H200", kernels="13", command="opsched tune again")) as file:
+        assert file.add(replace(before, value=1.95, numbers={"comparisons": 9, "changed": 0}))
+        file.finish()
+    assert row_of(tables.pages(tmp_path)["README.md"], "net")[5:10] == ["1.9500", "-", "-", "9", "0"]
+
+
 @pytest.mark.parametrize("share", [0.3, 0.8, 1])
 def test_pages_are_made_whatever_is_missing(copy, share):
     rng = random.Random(1)

@@ -4,71 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
-#include <random>
 #include <stdexcept>
 
-#include "core/error.hpp"
+#include "tests/support/fake_tuner.hpp"
 
 namespace opsched {
 namespace {
 
-/// A schedule that takes `base` ms plus the contributions of its kernels, measured with Gaussian noise.
-class FakeTuner final : public CoRunTuner {
- public:
-  double base = 1, sigma = 0;
-  std::map<std::string, PosedProblem> posed;
-  std::map<std::string, double> adds;   ///< by "problem/kernel"; ms
-  std::map<std::string, double> lucky;  ///< subtracted from the first comparison of a change only
-  std::set<std::string> broken;         ///< "problem/kernel"s that cannot be built
-  std::vector<std::string> asked;       ///< "problem/kernel" of every comparison
-  std::function<void()> before_comparison;
-
-  void add(const std::string& problem, int uses, const std::vector<std::pair<double, double>>& alone_and_beside) {
-    PosedProblem p{problem, uses, "k0", {}, {}};
-    for (std::size_t i = 0; i < alone_and_beside.size(); ++i) {
-      const std::string kernel = "k" + std::to_string(i);
-      p.alone.push_back({kernel, alone_and_beside[i].first});
-      adds[problem + "/" + kernel] = alone_and_beside[i].second;
-    }
-    posed.emplace(problem, p);
-  }
-  double latency(const std::map<std::string, std::string>& changes = {}) const {
-    double ms = base;
-    for (const auto& [key, p] : posed) ms += adds.at(key + "/" + (changes.contains(key) ? changes.at(key) : p.chosen));
-    return ms;
-  }
-
-  std::vector<PosedProblem> problems() override {
-    std::vector<PosedProblem> all;
-    for (const auto& [key, p] : posed) all.push_back(p);
-    return all;
-  }
-  KernelComparison compare(std::span<const KernelChange> changes, int turns) override {
-    if (before_comparison) before_comparison();
-    std::map<std::string, std::string> other;
-    double luck = 0;
-    for (const KernelChange& c : changes) {
-      const std::string name = c.problem + "/" + c.kernel;
-      asked.push_back(name);
-      if (broken.contains(name)) throw Error("cannot be built: " + name);
-      other[c.problem] = c.kernel;
-      luck += std::exchange(lucky[name], 0);
-    }
-    const double error = sigma / std::sqrt(turns);
-    std::normal_distribution<double> noise(0, sigma == 0 ? 1e-12 : error);
-    return {latency(), latency(other) - luck + noise(random_), error};
-  }
-  void choose(const std::string& problem, const std::string& kernel, const KernelComparison&) override {
-    posed.at(problem).chosen = kernel;
-  }
-  void remember_tried(const std::string& problem, const std::set<std::string>& kernels) override {
-    posed.at(problem).tried.insert(kernels.begin(), kernels.end());
-  }
-
- private:
-  std::mt19937_64 random_{1};
-};
+using test::FakeTuner;
 
 FakeTuner three_problems() {
   FakeTuner tuner;
@@ -91,10 +34,13 @@ TEST(KernelRefinement, FindsTheBestNeighbours) {
   EXPECT_EQ(heavy.problem, "heavy");
   EXPECT_EQ(heavy.before, "k0");
   EXPECT_EQ(heavy.after, "k4");
-  EXPECT_NEAR(heavy.gain.saved(), 0.12, 1e-9);  // k2, then k4 over k2
+  ASSERT_TRUE(heavy.gain);
+  EXPECT_NEAR(heavy.gain->saved(), 0.12, 1e-9);  // k2, then k4 over k2
   ASSERT_TRUE(refinement.total());
   EXPECT_NEAR(refinement.total()->before, before, 1e-9);
   EXPECT_NEAR(refinement.total()->after, tuner.latency(), 1e-9);
+  ASSERT_EQ(refinement.totals().size(), 1u);
+  EXPECT_EQ(refinement.totals().front().after, refinement.total()->after);
   EXPECT_FALSE(refinement.taken_back());
 }
 
@@ -238,6 +184,80 @@ TEST(KernelRefinement, TellsHowFarItIs) {
     saved = p.saved;
   });
   EXPECT_EQ(calls, 6);
+}
+
+TEST(KernelRefinement, ChoosesALaunchStyleForEachProblem) {
+  FakeTuner tuner;
+  tuner.add_conv("crowds", 0.5, 0.52, 0.4, 0.45);
+  tuner.add_conv("waits", 0.5, 0.6, 0.55, 0.42);
+  tuner.add_conv("is fine", 0.5, 0.51, 0.52, 0.53);
+  KernelRefinement refinement(tuner, {.kernels = false});
+  refinement.run();
+  EXPECT_EQ(tuner.posed.at("crowds").chosen, "k0/spread1");
+  EXPECT_EQ(tuner.posed.at("waits").chosen, "k0/late");
+  EXPECT_EQ(tuner.posed.at("is fine").chosen, "k0");
+  EXPECT_EQ(refinement.changes().size(), 2u);
+  ASSERT_TRUE(refinement.total());
+  EXPECT_NEAR(refinement.total()->saved(), 0.18, 1e-9);
+}
+
+TEST(KernelRefinement, StylesOfTheChosenKernelAreTried) {
+  FakeTuner tuner;
+  tuner.add_conv("p", 0.5, 0.6, 0.6, 0.6);
+  tuner.adds["p/k1"] = 0.45;
+  tuner.styled["p/k1/spread1"] = 0.4;
+  KernelRefinement refinement(tuner, {});
+  refinement.run();
+  EXPECT_EQ(tuner.posed.at("p").chosen, "k1/spread1");
+  ASSERT_EQ(refinement.changes().size(), 1u);
+  EXPECT_EQ(refinement.changes().front().before, "k0");
+}
+
+/// Each gain is too small to count, but together they do. Then the one that loses goes back.
+TEST(KernelRefinement, TriesAStyleForAllProblemsAtOnce) {
+  FakeTuner tuner;
+  for (int i = 0; i < 30; ++i) tuner.add_conv("p" + std::to_string(i), 0.1, 0.2, 0.098, 0.1);
+  tuner.add_conv("loses", 0.1, 0.2, 0.12, 0.1);
+  KernelRefinement refinement(tuner, {.kernels = false});
+  refinement.run();
+  EXPECT_EQ(tuner.posed.at("p7").chosen, "k0/spread1");
+  EXPECT_EQ(tuner.posed.at("loses").chosen, "k0");
+  ASSERT_EQ(refinement.common_styles().size(), 1u);
+  EXPECT_EQ(refinement.common_styles().front().style, "spread1");
+  EXPECT_EQ(refinement.common_styles().front().problems, 31);
+  EXPECT_NEAR(refinement.common_styles().front().gain.saved(), 30 * 0.002 - 0.02, 1e-9);
+  EXPECT_EQ(refinement.changes().size(), 30u) << "without the one that went back";
+  EXPECT_FALSE(refinement.changes().front().gain) << "it changed only together with the others";
+  ASSERT_TRUE(refinement.total());
+  EXPECT_NEAR(refinement.total()->saved(), 30 * 0.002, 1e-9);
+}
+
+TEST(KernelRefinement, TriesOnlyTheKindsThatAreWanted) {
+  const auto asked = [](const RefinementOptions& options) {
+    FakeTuner tuner;
+    tuner.add_conv("p", 0.5, 0.6, 0.6, 0.6);
+    KernelRefinement(tuner, options).run();
+    return tuner.asked;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(asked({.spread = false, .late = false}), Names{"p/k1"});
+  EXPECT_EQ(asked({.kernels = false, .late = false}), (Names{"p/k0/spread0", "p/k0/spread1"}));
+  EXPECT_EQ(asked({.kernels = false, .spread = false}), Names{"p/k0/late"});
+  EXPECT_EQ(asked({}), (Names{"p/k1", "p/k0/spread0", "p/k0/spread1", "p/k0/late"}));
+}
+
+TEST(KernelRefinement, StylesAreTriedOnce) {
+  FakeTuner tuner;
+  tuner.add_conv("p", 0.5, 0.6, 0.45, 0.6);
+  KernelRefinement(tuner, {}).run();
+  EXPECT_EQ(tuner.posed.at("p").chosen, "k0/spread1");
+  KernelRefinement later(tuner, {});
+  later.run();
+  EXPECT_EQ(later.comparisons(), 0);
+  KernelRefinement again(tuner, {.again = true});
+  again.run();
+  EXPECT_GT(again.comparisons(), 0);
+  EXPECT_EQ(tuner.posed.at("p").chosen, "k0/spread1");
 }
 
 }  // namespace

@@ -321,7 +321,8 @@ void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights
 }
 
 void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile& tile, int input_alignment,
-                     int output_alignment, const void* input, void* output, const void* packed, cudaStream_t stream) {
+                     int output_alignment, const void* input, void* output, const void* packed, cudaStream_t stream,
+                     const LaunchStyle& style) {
   const auto chosen = std::ranges::find_if(
       variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
   if (chosen == variants().end()) throw Error("conv_mma: no such tile");
@@ -344,15 +345,14 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
   if (!function || (g.pre_affine && (width < 2 || g.r * g.s > 1)))
     throw Error("conv_mma: no such tile, window or alignment behind an affine layer");
   const int affine = g.pre_affine ? chosen->affine_bytes : 0;
-  // Always the variant's largest limit: a lower one would break graph nodes that need more.
-  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    *std::ranges::max_element(chosen->shared_bytes) + affine));
+  native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
   const int shared_bytes = chosen->shared_bytes[tile.splits] + affine;
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
   const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
                     (g.k + tile.rows - 1) / tile.rows, tile.splits);
   native::launch_overlapping(
-      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits}, stream, params);
+      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits, style}, stream,
+      params);
 }
 
 }  // namespace opsched

@@ -9,6 +9,7 @@
 #include "core/graph/weights.hpp"
 #include "core/precision.hpp"
 #include "core/runtime/cuda/kernels/conv_geometry.hpp"
+#include "core/runtime/cuda/kernels/launch_style.hpp"
 
 namespace opsched {
 
@@ -30,6 +31,7 @@ void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights
 /// Launches on the current device. `input_alignment`, `output_alignment`: alignment in bytes of every pixel of the
 /// slices (input: 4, 8 or 16). Throws Error on CUDA errors.
 void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile& tile, int input_alignment,
-                     int output_alignment, const void* input, void* output, const void* packed, cudaStream_t stream);
+                     int output_alignment, const void* input, void* output, const void* packed, cudaStream_t stream,
+                     const LaunchStyle& style = {});
 
 }  // namespace opsched

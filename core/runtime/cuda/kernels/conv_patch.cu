@@ -288,7 +288,8 @@ void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* we
 }
 
 void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTile& tile, int output_alignment,
-                       const void* input, void* output, const void* packed, cudaStream_t stream) {
+                       const void* input, void* output, const void* packed, cudaStream_t stream,
+                       const LaunchStyle& style) {
   const bool half = precision == Precision::fp16;
   const auto chosen = std::ranges::find_if(variants(), [&](const Variant& v) {
     return v.tile.channels == tile.channels && v.tile.rows == tile.rows && v.tile.warps == tile.warps;
@@ -313,9 +314,9 @@ void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTi
   if (row_blocks > 65535) throw Error("conv_patch: too many rows for one launch");
   auto* function = chosen->functions[half ? 1 : 0];
   const std::size_t shared = shared_bytes(g, tile, half);
-  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedLimit));
+  native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
   const dim3 blocks(divide_up(g.q, kColumns), static_cast<unsigned>(row_blocks), groups_of(g) * kGroup / tile.channels);
-  native::launch_overlapping(function, {blocks, dim3(tile.warps * 32), shared}, stream, params);
+  native::launch_overlapping(function, {blocks, dim3(tile.warps * 32), shared, 1, style}, stream, params);
 }
 
 }  // namespace opsched

@@ -10,6 +10,7 @@
 
 #include "core/precision.hpp"
 #include "core/runtime/cuda/kernels/conv_geometry.hpp"
+#include "core/runtime/cuda/kernels/launch_style.hpp"
 
 namespace opsched {
 
@@ -34,6 +35,7 @@ void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* we
 /// Launches on the current device. `output_alignment`: alignment in bytes of every pixel of the output slice. Throws
 /// Error for a tile that conv_patch_tiles does not list, and on CUDA errors.
 void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTile& tile, int output_alignment,
-                       const void* input, void* output, const void* packed, cudaStream_t stream);
+                       const void* input, void* output, const void* packed, cudaStream_t stream,
+                       const LaunchStyle& style = {});
 
 }  // namespace opsched

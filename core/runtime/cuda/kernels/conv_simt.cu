@@ -11,7 +11,6 @@
 
 #include "core/error.hpp"
 #include "core/round_up.hpp"
-#include "core/runtime/cuda/device/cuda_handles.hpp"
 #include "core/runtime/cuda/kernels/conv_simt.hpp"
 #include "core/runtime/cuda/kernels/device_math.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
@@ -339,7 +338,7 @@ void conv_simt_pack(const ConvGeometry& g, const ConvWeights& weights, std::byte
 }
 
 void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* input, float* output,
-                      const void* packed, cudaStream_t stream) {
+                      const void* packed, cudaStream_t stream, const LaunchStyle& style) {
   const auto chosen = std::ranges::find_if(
       variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
   if (chosen == variants().end()) throw Error("conv_simt: no such tile");
@@ -361,13 +360,12 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
                                                  : chosen->plain;
   const int tiles_bytes = g.pre_affine ? chosen->affine_bytes : chosen->shared_bytes;
   const int shared_bytes = tiles_bytes + (is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0);
-  // Always the variant's largest limit: a lower one would break graph nodes that need more.
-  const int limit = is_flat(g) ? device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) : tiles_bytes;
-  OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, limit));
+  native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
   const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
                     (g.k + tile.rows - 1) / tile.rows, tile.splits);
   native::launch_overlapping(
-      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits}, stream, params);
+      function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits, style}, stream,
+      params);
 }
 
 }  // namespace opsched

@@ -8,6 +8,7 @@
 
 #include "core/graph/weights.hpp"
 #include "core/runtime/cuda/kernels/conv_geometry.hpp"
+#include "core/runtime/cuda/kernels/launch_style.hpp"
 
 namespace opsched {
 
@@ -25,6 +26,6 @@ void conv_simt_pack(const ConvGeometry& g, const ConvWeights& weights, std::byte
 
 /// Launches on the current device. Throws Error on CUDA errors.
 void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* input, float* output,
-                      const void* packed, cudaStream_t stream);
+                      const void* packed, cudaStream_t stream, const LaunchStyle& style = {});
 
 }  // namespace opsched

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/runtime/cuda/device/cuda_check.hpp"
+#include "core/runtime/cuda/kernels/launch_style.hpp"
 
 namespace opsched::native {
 
@@ -46,7 +47,16 @@ struct Grid {
   dim3 blocks, threads;
   std::size_t shared_bytes = 0;
   int cluster = 1;  ///< blocks per cluster, along z
+  LaunchStyle style{};
 };
+
+/// Lets all launches of a kernel use as much dynamic shared memory as the current device allows. It belongs to the
+/// kernel, not to a launch: with a smaller limit for one launch, graph nodes that need more could no longer run.
+void allow_all_shared_memory(const void* kernel);
+
+/// Dynamic shared memory for a launch in the grid's style. With a limit on crowding, the kernel must have been allowed
+/// all shared memory.
+std::size_t styled_shared_bytes(const void* kernel, const Grid& grid);
 
 /// Can all blocks of the kernel be resident on the current device at the same time?
 bool runs_at_once(const void* kernel, const Grid& grid);
@@ -62,10 +72,10 @@ void launch_overlapping(void (*kernel)(Parameters...), const Grid& grid, cudaStr
   cudaLaunchConfig_t config{};
   config.gridDim = grid.blocks;
   config.blockDim = grid.threads;
-  config.dynamicSmemBytes = grid.shared_bytes;
+  config.dynamicSmemBytes = styled_shared_bytes(reinterpret_cast<const void*>(kernel), grid);
   config.stream = stream;
   config.attrs = attributes;
-  if (overlaps_launches()) {
+  if (overlaps_launches() && !grid.style.late) {
     cudaLaunchAttribute& a = attributes[config.numAttrs++];
     a.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     a.val.programmaticStreamSerializationAllowed = 1;

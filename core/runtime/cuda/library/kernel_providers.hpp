@@ -11,6 +11,7 @@
 
 #include "core/round_up.hpp"
 #include "core/runtime/cuda/kernels/conv_geometry.hpp"
+#include "core/runtime/cuda/kernels/launch_style.hpp"
 #include "core/runtime/cuda/kernels/native_kernels.hpp"
 #include "core/runtime/cuda/library/kernel_library.hpp"
 
@@ -74,11 +75,12 @@ std::vector<std::string> list_native(const Problem& problem);
 std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& name);
 
 /// The project's dense convolutions: one input, none or relu before it, a light activation after it
-/// (native_kernels.hpp). Only these apply an affine layer as they read.
+/// (native_kernels.hpp). Only these apply an affine layer as they read. Names may end in a launch style (split_style),
+/// which is never listed.
 std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name);
 
-/// Convolutions that keep all their input in shared memory, in tf32 and fp16; same restrictions.
+/// Convolutions that keep all their input in shared memory, in tf32 and fp16; same restrictions and launch styles.
 std::vector<std::string> list_patch_convs(const Problem& problem);
 std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name);
 
@@ -108,6 +110,18 @@ std::unique_ptr<Kernel> build_resize(const Problem& problem, const std::string& 
 /// Softmax, normalisation and depth to space, of one input without an activation; parts of the same.
 std::vector<std::string> list_channel_layers(const Problem& problem);
 std::unique_ptr<Kernel> build_channel_layer(const Problem& problem, const std::string& name);
+
+/// A kernel's name without its launch style, and the style. simt/r64/c64/s2/spread1: a multiprocessor holds at most
+/// one block more than an even spread needs; simt/r64/c64/s2/late: no early start.
+struct StyledName {
+  std::string kernel;
+  LaunchStyle style;
+};
+/// Throws Error for a style that does not exist.
+StyledName split_style(const std::string& name);
+/// The same kernel in every other launch style that is worth a try, including the default; empty if it has no styles.
+/// A style does not make a kernel faster alone, so only whole schedules can choose one (kernel_refinement.hpp).
+std::vector<LaunchVariant> launch_variants(const std::string& kernel);
 
 // Shared by the providers.
 

@@ -24,8 +24,8 @@ bool possible(const Problem& problem) {
 
 class OwnConv : public Kernel {
  public:
-  OwnConv(const Problem& problem, const std::string& name, const ConvTile& tile)
-      : problem_(problem), name_(name), geometry_(conv_geometry(problem)), tile_(tile) {
+  OwnConv(const Problem& problem, const std::string& name, const ConvTile& tile, const LaunchStyle& style)
+      : problem_(problem), name_(name), geometry_(conv_geometry(problem)), tile_(tile), style_(style) {
     weight_bytes_ =
         is_mma(problem) ? conv_mma_weight_bytes(geometry_, problem.precision) : conv_simt_weight_bytes(geometry_);
   }
@@ -42,10 +42,10 @@ class OwnConv : public Kernel {
               void*) const override {
     if (is_mma(problem_)) {
       conv_mma_launch(geometry_, problem_.precision, tile_, row_alignment(problem_.inputs[0], problem_),
-                      row_alignment(problem_.result, problem_), inputs[0], output, weights, stream);
+                      row_alignment(problem_.result, problem_), inputs[0], output, weights, stream, style_);
     } else {
       conv_simt_launch(geometry_, tile_, static_cast<const float*>(inputs[0]), static_cast<float*>(output), weights,
-                       stream);
+                       stream, style_);
     }
   }
   std::string describe() const override { return name_; }
@@ -59,6 +59,7 @@ class OwnConv : public Kernel {
   std::string name_;
   ConvGeometry geometry_;
   ConvTile tile_;
+  LaunchStyle style_;
 };
 
 }  // namespace
@@ -97,11 +98,13 @@ std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite
 }
 
 std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name) {
-  const auto parts = split_name(name);
+  const auto [plain, style] = split_style(name);
+  const auto parts = split_name(plain);
   if (!possible(problem) || parts.size() != 4 || parts[0] != (is_mma(problem) ? "mma" : "simt"))
     throw Error("there is no kernel '" + name + "' for " + problem.key());
   return std::make_unique<OwnConv>(
-      problem, name, ConvTile{name_number(parts[1], 'r'), name_number(parts[2], 'c'), name_number(parts[3], 's')});
+      problem, name, ConvTile{name_number(parts[1], 'r'), name_number(parts[2], 'c'), name_number(parts[3], 's')},
+      style);
 }
 
 }  // namespace opsched

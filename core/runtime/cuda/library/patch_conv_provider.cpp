@@ -15,8 +15,8 @@ bool possible(const Problem& problem) {
 
 class PatchConv : public Kernel {
  public:
-  PatchConv(const Problem& problem, std::string name, const PatchTile& tile)
-      : problem_(problem), name_(std::move(name)), geometry_(conv_geometry(problem)), tile_(tile) {
+  PatchConv(const Problem& problem, std::string name, const PatchTile& tile, const LaunchStyle& style)
+      : problem_(problem), name_(std::move(name)), geometry_(conv_geometry(problem)), tile_(tile), style_(style) {
     weight_bytes_ = aligned(conv_patch_weight_bytes(geometry_, problem.precision));
   }
   std::vector<std::byte> pack(const ConvWeights& weights) const override {
@@ -27,7 +27,7 @@ class PatchConv : public Kernel {
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
               void*) const override {
     conv_patch_launch(geometry_, problem_.precision, tile_, row_alignment(problem_.result, problem_), inputs[0], output,
-                      weights, stream);
+                      weights, stream, style_);
   }
   std::string describe() const override { return name_; }
   std::string weight_format() const override { return "patch"; }
@@ -37,6 +37,7 @@ class PatchConv : public Kernel {
   std::string name_;
   ConvGeometry geometry_;
   PatchTile tile_;
+  LaunchStyle style_;
 };
 
 }  // namespace
@@ -51,11 +52,13 @@ std::vector<std::string> list_patch_convs(const Problem& problem) {
 }
 
 std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name) {
-  const auto parts = split_name(name);
+  const auto [plain, style] = split_style(name);
+  const auto parts = split_name(plain);
   if (!possible(problem) || parts.size() != 4 || parts[0] != "patch")
     throw Error("there is no kernel '" + name + "' for " + problem.key());
   return std::make_unique<PatchConv>(
-      problem, name, PatchTile{name_number(parts[1], 'c'), name_number(parts[2], 'r'), name_number(parts[3], 'w')});
+      problem, name, PatchTile{name_number(parts[1], 'c'), name_number(parts[2], 'r'), name_number(parts[3], 'w')},
+      style);
 }
 
 }  // namespace opsched

@@ -1,7 +1,6 @@
 #include "core/runtime/cuda/measure/co_run_tuner.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "core/cost/signature/signature.hpp"
@@ -85,13 +84,18 @@ std::vector<PosedProblem> CudaCoRunTuner::problems() {
   return posed;
 }
 
-KernelComparison CudaCoRunTuner::compare(std::span<const KernelChange> changes, int turns) {
+std::vector<LaunchVariant> CudaCoRunTuner::launch_variants(const std::string& kernel) {
+  return opsched::launch_variants(kernel);
+}
+
+std::vector<KernelComparison> CudaCoRunTuner::compare_each(std::span<const KernelChange> changes, int turns) {
   device_.activate();
   std::vector<std::shared_ptr<const Kernel>> kernels;
   for (const KernelChange& change : changes)
     kernels.push_back(device_.kernels().build(problem(change.problem), change.kernel));
-  KernelComparison sum;
+  std::vector<KernelComparison> each;
   for (Member& member : members_) {
+    KernelComparison& one = each.emplace_back();
     if (!poses(member, changes)) continue;
     current(member);  // captured first, so that the memory is large enough for everything that follows
     std::unique_ptr<Captured> changed;
@@ -101,10 +105,9 @@ KernelComparison CudaCoRunTuner::compare(std::span<const KernelChange> changes, 
       changed = capture(member);
     }
     const CapturedProgram& before = current(member);
-    const KernelComparison one = compare_replays({before.exec(), changed->program.exec()}, before.stream(), turns);
-    sum = {sum.before + one.before, sum.after + one.after, std::hypot(sum.noise, one.noise)};
+    one = compare_replays({before.exec(), changed->program.exec()}, before.stream(), turns);
   }
-  return sum;
+  return each;
 }
 
 void CudaCoRunTuner::choose(const std::string& key, const std::string& kernel, const KernelComparison& why) {

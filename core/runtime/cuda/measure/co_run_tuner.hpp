@@ -22,7 +22,8 @@ class CudaCoRunTuner final : public CoRunTuner {
                  const std::function<void(const std::string&)>& progress);
 
   std::vector<PosedProblem> problems() override;
-  KernelComparison compare(std::span<const KernelChange> changes, int turns) override;
+  std::vector<LaunchVariant> launch_variants(const std::string& kernel) override;
+  std::vector<KernelComparison> compare_each(std::span<const KernelChange> changes, int turns) override;
   void choose(const std::string& problem, const std::string& kernel, const KernelComparison& why) override;
   void remember_tried(const std::string& problem, const std::set<std::string>& kernels) override;
 

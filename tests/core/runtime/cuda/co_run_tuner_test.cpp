@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "core/cost/profile/profile.hpp"
 #include "core/error.hpp"
@@ -192,6 +193,48 @@ TEST_F(TuningCaches, OnAGpuRunInSchedulesAndAreRemembered) {
   const TuningCache file(path_, again.device().name);
   EXPECT_EQ(file.find(problem)->kernel, kernel);
   EXPECT_EQ(file.find(problem)->tried.size(), 1u);
+}
+
+/// Chosen launch styles are kept in the file, and run in later executors under their names.
+TEST_F(TuningCaches, OnAGpuKeepLaunchStyles) {
+  if (cuda_devices().usable.empty()) GTEST_SKIP() << "no GPU";
+  const Graph graph = make_network("squeezenet");
+  CudaOptions options;
+  options.cache_file = path_;
+  std::map<std::string, std::string> chosen;
+  Schedule schedule;
+  {
+    CudaRuntime runtime(options);
+    DeviceFacts facts;
+    facts.name = runtime.device().name;
+    Profile profile(facts, options.precision);
+    const auto cost = runtime.make_cost(graph, profile);
+    schedule = make_schedule("wavefront", {.cost = *cost, .devices = 1, .options = {}, .progress = {}});
+    const auto tuner = runtime.make_co_run_tuner({{graph, schedule}});
+    std::vector<KernelChange> changes;
+    for (const PosedProblem& p : tuner->problems())
+      for (const KernelTime& k : p.alone) {
+        const std::vector<LaunchVariant> variants = tuner->launch_variants(k.kernel);
+        if (variants.empty()) continue;
+        changes.push_back({p.problem, variants[changes.size() % variants.size()].kernel});
+        break;
+      }
+    ASSERT_GE(changes.size(), 3u);
+    const std::vector<KernelComparison> each = tuner->compare_each(changes, 4);
+    ASSERT_EQ(each.size(), 1u);
+    EXPECT_GT(each.front().after, 0);
+    for (const KernelChange& change : changes) {
+      tuner->choose(change.problem, change.kernel, each.front());
+      chosen[change.problem] = change.kernel;
+    }
+  }
+  CudaRuntime again(options);
+  const auto executor = again.make_executor(graph, schedule, 1);
+  std::map<std::string, std::string> running;
+  for (const KernelChoice& choice : executor->kernels()) running[choice.problem] = choice.kernel;
+  for (const auto& [problem, kernel] : chosen) EXPECT_EQ(running[problem], kernel);
+  const std::vector<Tensor> inputs{random_tensor(1, graph.op(graph.inputs().front()).output, 3)};
+  EXPECT_LT(relative_error(executor->run(inputs).front(), reference_outputs(graph, inputs, 1).front()), 1e-4);
 }
 
 }  // namespace
