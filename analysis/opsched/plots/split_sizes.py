@@ -48,14 +48,15 @@ def draw(figure: Figure, paper: Paper) -> Picture:
     points = found(figure)
     known = {at: there for at, there in points.items() if "one" in there}
     networks = distinct(n for n, _, _ in known)
-    picture, parts = charts.axes(max(1, len(networks)), width=8.5, sharey=True)
+    widths = [max(3, sum(at[0] == network for at in known)) for network in networks]
+    picture, parts = charts.axes(max(1, len(networks)), width=10, sharey=True, width_ratios=widths or None)
     for ax, network in zip(parts, networks):
         groups = {at: f"{at[2]}\n{at[1]}" for at in known if at[0] == network}
         charts.grouped_bars(ax, groups, {k: name for k, name in SERIES.items() if any(k in there for there in known.values())},
                             lambda at, key: known[at].get(key),
                             lambda record, ms: known[record.network, record.precision, hios.size(record)]["one"].value / ms)
         charts.line_at_one(ax)
-        ax.set(title=NETWORKS[network], xlabel="image size, pixels; precision")
+        ax.set(title=NETWORKS[network], xlabel="image size (pixels), precision")
     parts[0].set_ylabel("speed-up over one GPU at its best")
     charts.legend_beside(parts[-1], *parts)
     return picture
@@ -84,5 +85,5 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
     return Comparison(["network", "precision", "image", *SERIES.values()], rows, agrees,
                       f"One GPU is the fastest on {join(slower)}." if slower else
                       "HIOS has no strips; nothing in the paper stands beside them.",
-                      "Every row is of one version of our kernels, the newest that measured it; on one GPU the fastest of all "
-                      "schedulers.")
+                      "Every row is of one version of our kernels, the newest that measured one GPU and two; on one GPU the fastest "
+                      "of all schedulers.")
