@@ -8,7 +8,7 @@ namespace {
 
 /// Folders with split schedules on two GPUs beside the device's results, without the device's name. Others have other
 /// links between the GPUs, or several images at once.
-constexpr const char* kFolders[] = {"-x2-split", "-x2-split-randwire", "-x2-images"};
+constexpr const char* kFolders[] = {"-x2-split", "-x2-split-randwire", "-x2-images", "-x2-nasnet"};
 
 bool is_shown(const records::Record& record) {
   return record.quantity == "latency" && record.labels.empty() && record.what.software == "opsched" &&
@@ -16,7 +16,7 @@ bool is_shown(const records::Record& record) {
 }
 
 /// Everything in the folders: any networks, image sizes, precisions and versions of the kernels. Of equal cases the
-/// Python code shows those of the newest kernels.
+/// Python code shows those of one folder, of the newest kernels.
 std::vector<Item> items(const FigureSettings& settings) {
   const std::string own = own_folder(settings).second, device = own.substr(0, own.find("-x"));
   const std::filesystem::path results = std::filesystem::absolute(settings.results).lexically_normal() / "..";
@@ -29,6 +29,7 @@ std::vector<Item> items(const FigureSettings& settings) {
          .keys = {},
          .select = is_shown,
          .folder = folder,
+         .labels = {{"folder", folder}},
          .why = "not measured yet: opsched bench --network inception_v3,nasnet,randwire --image 512,1024,2048 "
                 "--scheduler \"dataflow,hios-lp,split,hios-lp,split=rows\" --gpus 1,2 --out results/" +
                 folder + " does it on two GPUs"});

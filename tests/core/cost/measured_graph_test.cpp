@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/graph/early_relu.hpp"
+#include "core/runtime/sim/calibrate.hpp"
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 #include "tests/support/device_cost.hpp"
@@ -83,6 +83,20 @@ TEST(MeasuredGraph, OneScheduleRunsOnProfilesOfBothKinds) {
       validate(network, schedule);
       for (const Stage& stage : schedule.devices.front().stages) EXPECT_GT(costs.stage_ms(stage), 0);
     }
+  }
+}
+
+/// What the simulator is calibrated with and judged by.
+TEST(MeasuredGraph, RecordedCasesAreAsTheDeviceRanThem) {
+  const auto network = std::make_shared<const Graph>(make_network("nasnet", {.batch = 1, .image = 64}));
+  for (const char* kernels : {"13", "14"}) {
+    const Replayed replayed(*network, kernels);
+    const auto cases = recorded_cases(replayed.profile, [&](const ScheduleOrigin&) { return network; });
+    ASSERT_EQ(cases.size(), 1U);
+    EXPECT_EQ(cases.front().graph != network, replayed.moved);
+    const StageSigner signer(*cases.front().graph);
+    for (const Stage& stage : cases.front().schedule.devices.front().stages)
+      EXPECT_TRUE(replayed.profile.find_stage(signer.stage(stage)));
   }
 }
 
