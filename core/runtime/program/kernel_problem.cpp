@@ -162,6 +162,7 @@ std::string Problem::key() const {
   }
   out << " out:";
   write_layout(out, result);
+  if (concurrent) out << " concurrent";
   return out.str();
 }
 
@@ -204,6 +205,7 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
   p.affine = step.affine.has_value();
   p.pre = step.pre;
   p.layer = step.layer;
+  p.concurrent = step.concurrent;
   drop_idle(p.layer);
   return p;
 }

@@ -44,6 +44,7 @@ struct Problem {
   bool affine = false;  ///< each channel of the sum is scaled and shifted; by ConvWeights::input_factor, input_bias
   Activation pre = Activation::none;
   StepLayer layer;
+  bool concurrent = false;  ///< other kernels run at the same time: how much of the GPU it takes counts, too
   bool operator==(const Problem&) const = default;
 
   /// The problem as text, stable across versions and machines; equal keys mean equal problems.

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/program/arena.hpp"
+#include "core/runtime/program/concurrency.hpp"
 #include "core/runtime/program/program_builder.hpp"
 
 namespace opsched {
@@ -60,6 +61,7 @@ class Lowering {
     if (!schedule_.priority.empty())
       for (Step& step : program.steps)
         if (step.kind != Step::Kind::transfer) step.priority = schedule_.priority[step.op];
+    mark_concurrent(program, builder_.order());
     plan_arena(program);
     return std::move(program);
   }

@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 #include "core/runtime/program/arena.hpp"
+#include "core/runtime/program/concurrency.hpp"
 #include "core/runtime/program/program_builder.hpp"
 
 namespace opsched {
@@ -121,6 +122,7 @@ Program lower_stages(const Graph& graph, std::span<const Stage> stages, int repl
       lowering.add(program.streams[0]);
       if (replica + 1 == replicas) lowering.add_outputs();
     }
+  mark_concurrent(program, builder.order());
   plan_arena(program);
   return std::move(program);
 }

@@ -95,6 +95,7 @@ struct Step {
   int device = 0, stream = 0;
   std::vector<int> waits{};  ///< steps that must end before it starts, in addition to its predecessor on the stream
   int priority = 0;          ///< as in the schedule; 0 for transfers
+  bool concurrent = false;   ///< another kernel of the program may run on the device at the same time
   Message message{};
 };
 

@@ -19,6 +19,8 @@ class ProgramBuilder {
   ProgramBuilder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {}
 
   Program& program() { return program_; }
+  /// Of the steps so far.
+  const Order& order() const { return order_; }
   /// The view of a place in the buffers at hand.
   View view(const Place& place);
   /// From here on roots become new buffers, except those already in `kept`.

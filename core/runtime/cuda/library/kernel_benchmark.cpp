@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kSamples = 16384;
 constexpr int kMaxLaunches = 10;
+constexpr int kMaxConcurrentLaunches = 3;                   // on each stream
+constexpr int kMaxWeights = 12;                             // copies of the weights
 constexpr double kSeriesMs = 0.2;                           // target duration of a series
 constexpr std::size_t kMaxCopies = std::size_t{256} << 20;  // bytes of weights that a series may rotate through
 constexpr std::size_t kGuard = 1024;                        // bytes around a tensor
@@ -126,7 +128,7 @@ const void* KernelBenchmark::weights_for(const Kernel& kernel, int copy) {
   auto it = data_->packed.find(kernel.weight_format());
   if (it == data_->packed.end()) {
     const auto bytes = kernel.pack(data_->weights);
-    const int copies = static_cast<int>(std::clamp<std::size_t>(kMaxCopies / stride, 1, kMaxLaunches));
+    const int copies = static_cast<int>(std::clamp<std::size_t>(kMaxCopies / stride, 1, kMaxWeights));
     DeviceBuffer memory(stride * copies);
     OPSCHED_CUDA(cudaMemcpy(memory.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice));
     for (int i = 1; i < copies; ++i)
@@ -137,22 +139,22 @@ const void* KernelBenchmark::weights_for(const Kernel& kernel, int copy) {
   return it->second.memory.data() + copy % it->second.copies * stride;
 }
 
-void KernelBenchmark::launch(const Kernel& kernel, const void* weights) {
-  kernel.launch(data_->context.stream(), data_->addresses, data_->output.address, weights, data_->workspace.data());
+void KernelBenchmark::launch(const Kernel& kernel, cudaStream_t stream, int copy, std::size_t workspace_offset) {
+  kernel.launch(stream, data_->addresses, data_->output.address, weights_for(kernel, copy),
+                data_->workspace.data() + workspace_offset);
 }
 
 double KernelBenchmark::check(const Kernel& kernel) {
   const BenchmarkContext& context = data_->context;
   const Problem& problem = data_->problem;
   const cudaStream_t stream = context.stream();
-  const void* weights = weights_for(kernel, 0);
   if (kernel.workspace_bytes() > data_->workspace.bytes()) throw Error("needs more workspace than the benchmark has");
   const auto poison = [&](const DeviceBuffer& buffer) {
     if (buffer.bytes() > 0) OPSCHED_CUDA(cudaMemsetAsync(buffer.data(), 0xff, buffer.bytes(), stream));
   };
   poison(data_->output.memory);
   poison(data_->workspace);
-  launch(kernel, weights);
+  launch(kernel, stream, 0);
   const int element = element_bytes(problem.precision);
   const std::int64_t range = static_cast<std::int64_t>(data_->output.memory.bytes()) / element;
   OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, sizeof(kernel_check::Verdict), stream));
@@ -173,27 +175,40 @@ double KernelBenchmark::check(const Kernel& kernel) {
   return error;
 }
 
-KernelBenchmark::Series KernelBenchmark::capture(const Kernel& kernel, int launches) {
-  const cudaStream_t stream = data_->context.stream();
+KernelBenchmark::Series KernelBenchmark::capture(const Kernel& kernel, int launches, int streams) {
+  const BenchmarkContext& context = data_->context;
+  const cudaStream_t stream = context.stream();
   Series series;
-  series.launches_ = launches;
+  series.launches_ = launches * streams;
   Capture capture(stream);
   // The events are graph nodes, so that the time does not include the host's waits.
-  OPSCHED_CUDA(cudaEventRecordWithFlags(data_->context.begin().get(), stream, cudaEventRecordExternal));
-  for (int i = 0; i < launches; ++i) {
-    launch(kernel, weights_for(kernel, i));
+  OPSCHED_CUDA(cudaEventRecordWithFlags(context.begin().get(), stream, cudaEventRecordExternal));
+  for (int i = 0; streams == 1 && i < launches; ++i) {
+    launch(kernel, stream, i);
     // Separates the launches: a kernel that overlaps well with itself need not overlap with others.
     OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, 4, stream));
   }
-  OPSCHED_CUDA(cudaEventRecordWithFlags(data_->context.end().get(), stream, cudaEventRecordExternal));
+  for (int s = 0; streams > 1 && s < streams; ++s) {
+    const BenchmarkContext::Fork& fork = context.fork(s);
+    OPSCHED_CUDA(cudaEventRecord(fork.begun.get(), stream));
+    OPSCHED_CUDA(cudaStreamWaitEvent(fork.stream.get(), fork.begun.get()));
+    for (int i = 0; i < launches; ++i)
+      launch(kernel, fork.stream.get(), s * launches + i, s * aligned(kernel.workspace_bytes()));
+    OPSCHED_CUDA(cudaEventRecord(fork.ended.get(), fork.stream.get()));
+  }
+  for (int s = 0; streams > 1 && s < streams; ++s)
+    OPSCHED_CUDA(cudaStreamWaitEvent(stream, context.fork(s).ended.get()));
+  OPSCHED_CUDA(cudaEventRecordWithFlags(context.end().get(), stream, cudaEventRecordExternal));
   series.graph_ = instantiate(capture.end());
   return series;
 }
 
-double KernelBenchmark::once(const Kernel& kernel) { return capture(kernel, 1).replay(data_->context); }
+double KernelBenchmark::once(const Kernel& kernel) { return capture(kernel, 1, 1).replay(data_->context); }
 
-KernelBenchmark::Series KernelBenchmark::series(const Kernel& kernel, double about_ms) {
-  return capture(kernel, std::clamp(static_cast<int>(kSeriesMs / std::max(about_ms, 1e-4)), 2, kMaxLaunches));
+KernelBenchmark::Series KernelBenchmark::series(const Kernel& kernel, double about_ms, int streams) {
+  const int most = streams == 1 ? kMaxLaunches : kMaxConcurrentLaunches, least = streams == 1 ? 2 : 1;
+  return capture(kernel, std::clamp(static_cast<int>(kSeriesMs / std::max(about_ms, 1e-4) / streams), least, most),
+                 streams);
 }
 
 double KernelBenchmark::Series::replay(const BenchmarkContext& context) const {

@@ -20,10 +20,18 @@ class BenchmarkContext {
   void flush_cache() const;
   const Event& begin() const { return begin_; }
   const Event& end() const { return end_; }
+  /// A stream that a capture forks from stream(), and joins again.
+  struct Fork {
+    Stream stream = make_stream();
+    Event begun = make_event(false), ended = make_event(false);
+  };
+  static constexpr int kForks = 4;
+  const Fork& fork(int i) const { return forks_[i]; }
 
  private:
   Stream stream_;
   Event begin_, end_;
+  Fork forks_[kForks];
   DeviceBuffer flush_;
 };
 
@@ -43,7 +51,8 @@ class KernelBenchmark {
   /// Several launches in a CUDA graph, timed by events in the graph, so that a busy host does not affect them.
   class Series {
    public:
-    /// ms per launch including the memset of 4 bytes after it, for one run of the graph.
+    /// ms per launch, for one run of the graph. Without others at the same time, a memset of 4 bytes after each launch
+    /// is included.
     double run(const BenchmarkContext& context) const;
 
    private:
@@ -52,13 +61,14 @@ class KernelBenchmark {
     GraphExec graph_;
     int launches_ = 0;
   };
-  /// After check(): as many launches as fit a kernel of about this latency.
-  Series series(const Kernel& kernel, double about_ms);
+  /// As many launches as fit a kernel of about this latency, on each of so many streams at the same time (at most
+  /// BenchmarkContext::kForks; each needs a workspace).
+  Series series(const Kernel& kernel, double about_ms, int streams = 1);
 
  private:
-  Series capture(const Kernel& kernel, int launches);
+  Series capture(const Kernel& kernel, int launches, int streams);
   const void* weights_for(const Kernel& kernel, int copy);
-  void launch(const Kernel& kernel, const void* weights);
+  void launch(const Kernel& kernel, cudaStream_t stream, int copy, std::size_t workspace_offset = 0);
 
   struct Data;
   std::unique_ptr<Data> data_;

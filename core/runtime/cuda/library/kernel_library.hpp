@@ -46,7 +46,7 @@ class Kernel {
 struct Tuning {
   struct Candidate {
     std::string kernel;
-    double ms = 0;        ///< a launch, among many in a row
+    double ms = 0;        ///< a launch, among many in a row, or in several rows at once if the problem is concurrent
     double error = 0;     ///< relative, L2
     std::string failure;  ///< why it cannot be used; empty if it can
   };

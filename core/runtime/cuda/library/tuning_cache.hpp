@@ -18,7 +18,8 @@ constexpr int kKernelsVersion = 14;
 /// The kernel of a problem, and the origin of the choice.
 struct TunedKernel {
   std::string kernel;
-  std::vector<KernelTime> alone;  ///< measurements of it and others alone, fastest first
+  std::vector<KernelTime> alone;  ///< measurements of it and others, fastest first: alone, or next to copies of itself
+                                  ///< if the problem is concurrent
   /// For a kernel that runs better next to others (kernel_refinement.hpp): the one that is fastest alone, the
   /// schedules that were run, and their latency with the previous kernel and with this one.
   std::string instead_of, co_run;

@@ -40,6 +40,11 @@ TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
     affine.pre = Activation::relu;
     cases.push_back(finish(rng, affine, native::kMaxSources + 3));
   }
+  const std::vector<Case> alone = cases;
+  for (Case c : alone) {
+    c.problem.concurrent = true;
+    cases.push_back(std::move(c));
+  }
   std::vector<Problem> problems;
   for (const Case& c : cases) problems.push_back(c.problem);
   const auto file = std::filesystem::temp_directory_path() / ("opsched_kernels_" + std::to_string(getpid()) + ".json");
