@@ -113,7 +113,7 @@ TEST(CheckOutputs, FollowsMovedRelus) {
   const Schedule schedule = random_schedule(graph, 1, Mode::dataflow, 1);
   const TempDir old_folder, new_folder;
   measure_operators(old_folder, graph, "13");
-  measure_operators(new_folder, graph, "14");
+  measure_operators(new_folder, graph, "15");
   WrongDevice before("no such operator", 1, old_folder.path()), now("no such operator", 1, new_folder.path());
   EXPECT_EQ(check_outputs(graph, schedule, &before, Precision::fp32, 1).compared, 12);
   EXPECT_EQ(check_outputs(graph, schedule, &now, Precision::fp32, 1).compared, 12);

@@ -256,11 +256,15 @@ TEST_F(Figures, SplitSizesReadsSeveralFolders) {
   measured("device-x2-images", "13", 2048);
   measured("device-x2-sockets", "13", 1024);
   ASSERT_EQ(reproduce("split_sizes").code, 0);
+  const json entry = index("split_sizes");
   std::set<std::string> folders;
-  for (const json& record : index("split_sizes").at("records")) folders.insert(record.at("folder").get<std::string>());
+  for (const json& record : entry.at("records")) {
+    folders.insert(record.at("folder").get<std::string>());
+    EXPECT_EQ(record.at("labels").at("folder"), record.at("folder"));
+  }
   EXPECT_EQ(folders, (std::set<std::string>{"device-x2-split", "device-x2-images"}));
-  EXPECT_EQ(index("split_sizes").at("records").size(), 6U);
-  EXPECT_TRUE(index("split_sizes").at("missing").empty());
+  EXPECT_EQ(entry.at("records").size(), 6U);
+  EXPECT_TRUE(entry.at("missing").empty());
 }
 
 TEST_F(Figures, AnInterruptedRunGoesOn) {

@@ -7,7 +7,7 @@
 namespace opsched {
 
 bool runs_early_relu(const std::string& kernels) {
-  constexpr int kFirst = 14;
+  constexpr int kFirst = 15;
   int version = 0;  // stays 0 if the version is unknown
   std::from_chars(kernels.data(), kernels.data() + kernels.size(), version);
   return version >= kFirst && !kernels.ends_with(kLateRelu);

@@ -1,4 +1,4 @@
-// Profiles of kernels 14 and later hold costs of graphs with early ReLU, older ones of graphs without.
+// Profiles of kernels 15 and later hold costs of graphs with early ReLU, older ones of graphs without.
 #include "core/cost/profile/measured_graph.hpp"
 
 #include <gtest/gtest.h>
@@ -18,9 +18,10 @@ DeviceFacts facts_of(const std::string& kernels) {
 }
 
 TEST(MeasuredGraph, DependsOnTheVersionOfTheKernels) {
-  for (const char* kernels : {"", "unknown", "9", "12", "13", "13 3f2a0000", "14 late-relu", "14 3f2a0000 late-relu"})
+  for (const char* kernels :
+       {"", "unknown", "9", "12", "13", "13 3f2a0000", "14", "15 late-relu", "15 3f2a0000 late-relu"})
     EXPECT_FALSE(runs_early_relu(kernels)) << kernels;
-  for (const char* kernels : {"14", "14 3f2a0000", "15", "120"}) EXPECT_TRUE(runs_early_relu(kernels)) << kernels;
+  for (const char* kernels : {"15", "15 3f2a0000", "16", "120"}) EXPECT_TRUE(runs_early_relu(kernels)) << kernels;
 }
 
 /// The schedules of a search, and what is known of them when the profile is replayed.
@@ -51,7 +52,7 @@ void expect_known(const Graph& network, const Replayed& replayed, const Schedule
 
 TEST(MeasuredGraph, AReplayFindsEveryStageAndSchedule) {
   const Graph network = make_network("nasnet", {.batch = 1, .image = 64});
-  const Replayed before(network, "13"), late(network, "14 late-relu"), now(network, "14");
+  const Replayed before(network, "13"), late(network, "15 late-relu"), now(network, "15");
   EXPECT_FALSE(before.moved);
   EXPECT_FALSE(late.moved);
   EXPECT_TRUE(now.moved);
@@ -74,7 +75,7 @@ TEST(MeasuredGraph, AReplayFindsEveryStageAndSchedule) {
 
 TEST(MeasuredGraph, OneScheduleRunsOnProfilesOfBothKinds) {
   const Graph network = make_network("nasnet", {.batch = 1, .image = 64});
-  const Replayed before(network, "13"), now(network, "14");
+  const Replayed before(network, "13"), now(network, "15");
   for (const Replayed* replayed : {&before, &now}) {
     const ContentionModel model = ContentionModel::fit(replayed->profile);
     RecordedCost costs(network, replayed->profile, model);
@@ -89,7 +90,7 @@ TEST(MeasuredGraph, OneScheduleRunsOnProfilesOfBothKinds) {
 /// What the simulator is calibrated with and judged by.
 TEST(MeasuredGraph, RecordedCasesAreAsTheDeviceRanThem) {
   const auto network = std::make_shared<const Graph>(make_network("nasnet", {.batch = 1, .image = 64}));
-  for (const char* kernels : {"13", "14"}) {
+  for (const char* kernels : {"14", "15"}) {
     const Replayed replayed(*network, kernels);
     const auto cases = recorded_cases(replayed.profile, [&](const ScheduleOrigin&) { return network; });
     ASSERT_EQ(cases.size(), 1U);
@@ -102,7 +103,7 @@ TEST(MeasuredGraph, RecordedCasesAreAsTheDeviceRanThem) {
 
 TEST(MeasuredGraph, SplitsKeepTheMoves) {
   const Graph network = make_network("nasnet", {.batch = 2, .image = 64});
-  Profile profile(facts_of("14"), Precision::fp32);
+  Profile profile(facts_of("15"), Precision::fp32);
   DeviceCost costs(network, profile, 1);
   const OpId split = network.units()[20];
   Schedule schedule;
