@@ -113,9 +113,19 @@ double RecordedCost::stage_lower_bound_ms(const Stage& stage) {
   return 0.9 * longest;
 }
 
+const ProfileEntry* RecordedCost::find(std::string key) const {
+  if (const ProfileEntry* record = profile_.find_stage(key)) return record;
+  // Merges with kernels before version 14 always copied, and their keys said so by "@c".
+  const std::string mark = "@copy";
+  const std::size_t first = key.find(mark);
+  if (first == std::string::npos) return nullptr;
+  for (std::size_t at = first; at != std::string::npos; at = key.find(mark, at)) key.replace(at, mark.size(), "@c");
+  return profile_.find_stage(key);
+}
+
 double RecordedCost::stage_ms(const Stage& stage) {
   const std::string key = signer_.stage(stage);
-  if (const ProfileEntry* record = profile_.find_stage(key)) {
+  if (const ProfileEntry* record = find(key)) {
     asked_.insert(key);
     return record->ms;
   }

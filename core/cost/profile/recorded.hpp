@@ -51,7 +51,7 @@ class RecordedCost : public CostModel {
   /// For concurrent groups: at least the latency of the slowest operator and of each group in sequence, minus a tenth
   /// for noise. 0 for a merge.
   double stage_lower_bound_ms(const Stage& stage) override;
-  bool stage_known(const Stage& stage) const override { return profile_.find_stage(signer_.stage(stage)) != nullptr; }
+  bool stage_known(const Stage& stage) const override { return find(signer_.stage(stage)) != nullptr; }
   bool kind_known(std::uint64_t kind) const override { return profile_.holds_kind(kind); }
   bool bounds_hold() const override { return false; }
   bool all_stages_known() const override { return false; }
@@ -72,6 +72,7 @@ class RecordedCost : public CostModel {
 
  private:
   double merge_ms(const Stage& stage);
+  const ProfileEntry* find(std::string key) const;
 
   std::shared_ptr<const Graph> graph_;
   const Profile& profile_;

@@ -227,10 +227,12 @@ std::string StageSigner::stage(const Stage& stage) const {
     throw Error("a stage with an empty group has no latency");
   if (stage.is_merge()) {
     std::vector<std::string> ops;
-    const std::vector<OpId> copied = copied_outputs(slots_, stage.groups.front());
+    const MergedPlace place = merged_place(slots_, stage.groups.front());
+    const std::string mark = place.is_beside() ? "c" : place.kind == MergedPlace::Kind::copied ? "copy" : "";
     for (OpId id : stage.groups.front()) {
       std::string readers = readers_[id];
-      if (std::ranges::find(copied, id) != copied.end()) readers = readers.empty() ? "c" : "c," + readers;
+      if (!mark.empty() && std::ranges::find(place.with_slot, id) != place.with_slot.end())
+        readers = readers.empty() ? mark : mark + "," + readers;
       ops.push_back(signatures_[id] + (readers.empty() ? "" : "@" + readers));
     }
     std::ranges::sort(ops);

@@ -14,8 +14,9 @@
 //     product (x32+32hw) instead of (32+32); h, w: the term is repeated along height, width
 //   stage     bBATCH op op | op ...       groups separated by '|', operators in their order
 //             bBATCH merge op op          one merged convolution (of a single one: as if concurrent);
-//                                         op@c: its output is copied for a reader, op@HASH or op@c,HASH: others,
-//                                         of these signatures, read it where it is (merge_copies.hpp)
+//                                         op@c: its output lies in a concatenation beside the other outputs,
+//                                         op@copy: it is copied into one, op@HASH or op@c,HASH: others, of these
+//                                         signatures, read it where it is (merge_copies.hpp)
 //             op#IMAGES: so many images of the batch only
 //   wiring    op@ref,ref,...              one reference a value: '.' read by nobody else in the stage,
 //             a letter: the same value is read elsewhere in the stage, a number: output of that

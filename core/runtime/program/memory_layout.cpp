@@ -24,6 +24,7 @@ MemoryLayout::MemoryLayout(const Graph& graph, std::vector<int> device, std::vec
   imports_.resize(graph_.size());
   collect_imports();
   for (OpId op = 0; op < graph_.size(); ++op) place_terms(op);
+  if (!merges_.empty()) slots_ = join_slots(graph_);
   for (std::size_t m = 0; m < merges_.size(); ++m) place_merge(static_cast<int>(m));
   if (vector_channels > 1) pad_roots(vector_channels);
 }
@@ -229,7 +230,52 @@ bool MemoryLayout::place_columns(const Operator& op, int device) {
   return true;
 }
 
+/// Puts a merged output across the beginning or end of the concatenation of some of its operators: both become slices
+/// of one wider root.
+bool MemoryLayout::place_beside_join(int merge) {
+  std::vector<OpId>& ops = merges_[merge];
+  const MergedPlace how = merged_place(slots_, ops);
+  if (!how.is_beside()) return false;
+  const int join = home_[slots_[how.with_slot.front()].reader];
+  // On several devices the concatenation may be on another one.
+  for (OpId op : how.with_slot)
+    if (nodes_[home_[op]].parent != join) return false;
+  const Place inner = place(join);
+  Shape shape = nodes_[inner.root].what.shape;
+  const bool before = how.kind == MergedPlace::Kind::before_begin;
+  if (nodes_[inner.root].fixed || (before ? inner.channel != 0 : inner.channel + inner.channels != shape.c))
+    return false;
+
+  std::vector<OpId> others;
+  std::ranges::copy_if(ops, std::back_inserter(others),
+                       [&](OpId op) { return std::ranges::find(how.with_slot, op) == how.with_slot.end(); });
+  int shared = 0, beside = 0;
+  for (OpId op : how.with_slot) shared += graph_.op(op).output.c;
+  for (OpId op : others) beside += graph_.op(op).output.c;
+  const int device = device_[ops.front()], end = shape.c;
+  shape.c = end + beside;
+  const int wide = add_node(device, shape);
+  nodes_[inner.root].parent = wide;
+  nodes_[inner.root].channel = before ? beside : 0;
+  shape.c = shared + beside;
+  const int group = add_node(device, shape);
+  merge_node_.push_back(group);
+  nodes_[group].parent = wide;
+  nodes_[group].channel = before ? 0 : end - shared;
+  int channel = before ? 0 : shared;
+  for (OpId op : others) {
+    nodes_[home_[op]].parent = group;
+    nodes_[home_[op]].channel = channel;
+    channel += graph_.op(op).output.c;
+  }
+  ops = before ? others : how.with_slot;
+  const std::vector<OpId>& rest = before ? how.with_slot : others;
+  ops.insert(ops.end(), rest.begin(), rest.end());
+  return true;
+}
+
 void MemoryLayout::place_merge(int merge) {
+  if (place_beside_join(merge)) return;
   std::vector<OpId>& ops = merges_[merge];
   Shape shape = graph_.op(ops.front()).output;
   shape.c = 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/graph/graph.hpp"
+#include "core/schedule/merge_copies.hpp"
 
 namespace opsched {
 
@@ -28,7 +29,8 @@ struct Import {
 /// Gives every output one home on its device, and one on every device that receives it. A concatenation
 /// claims the homes of its terms as slices of one root, the earliest reader first, so that the
 /// producers write in place; an output has one home, so a second concatenation has to copy.
-/// A join of one value is only a name for it, and merged convolutions lie side by side. Homes have all images and rows,
+/// A join of one value is only a name for it, and merged convolutions lie side by side, if necessary across the
+/// beginning or end of a concatenation of some of them (merge_copies.hpp). Homes have all images and rows,
 /// so that strips write theirs, halos arrive between them, and all of this holds for a split operator as for a whole
 /// one.
 class MemoryLayout {
@@ -88,12 +90,14 @@ class MemoryLayout {
   bool place_columns(const Operator& op, int device);
   bool side_by_side(const std::vector<Value>& column, int device) const;
   void place_merge(int merge);
+  bool place_beside_join(int merge);
   void pad_roots(int vector_channels);
   bool writes_padding(OpId op) const;
 
   const Graph& graph_;
   std::vector<int> device_;
   std::vector<std::vector<OpId>> merges_;
+  std::vector<JoinSlot> slots_;  ///< empty without merges
   std::vector<Node> nodes_;
   std::vector<int> home_;        ///< node of a unit's or input's output on its own device
   std::vector<int> joined_;      ///< node of an operator's concatenated input, -1: none

@@ -116,7 +116,7 @@ void ProgramBuilder::add_copies(OpId id, int merge) {
   const std::vector<JoinSlot> slots = join_slots(graph_);
   std::vector<std::pair<View, View>> runs;  // from, to
   for (OpId op : copied_outputs(slots, layout_->merge(merge))) {
-    const auto [reader, term] = slots[op];
+    const auto [reader, term] = std::pair(slots[op].reader, slots[op].term);
     const Operator& join = graph_.op(reader);
     const Place joined = join.is_join() ? layout_->output(reader) : layout_->joined(reader);
     if (layout_->root(joined.root).device != device_) continue;

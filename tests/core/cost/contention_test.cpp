@@ -277,6 +277,26 @@ TEST(RecordedCost, AnswersFromTheProfileElseTheModel) {
             cost.transfer_ms(graph.units()[0], graph.units()[1], 0, 1));
 }
 
+TEST(RecordedCost, FindsMergesThatOlderKernelsCopied) {
+  const Graph graph = network("inception_v3", 1);
+  TrueDevice device(5);
+  std::mt19937_64 random(6);
+  Profile profile = measure(device, graph, 1, random);
+  Stage merge{Strategy::merge, {{}}};
+  for (OpId op : graph.units())
+    for (const char* name : {"a3/1x1", "a3/5x5_1", "a3/3x3dbl_1"})
+      if (graph.op(op).name == name) merge.groups[0].push_back(op);
+  ASSERT_TRUE(can_merge(graph, merge.groups[0]));
+  std::string key = StageSigner(graph).stage(merge);
+  const std::size_t at = key.find("@copy");
+  ASSERT_NE(at, std::string::npos) << key;
+  profile.record_stage(key.replace(at, 5, "@c"), {0.123, 0, 1});
+  const ContentionModel model = ContentionModel::fit(profile);
+  RecordedCost cost(graph, profile, model);
+  EXPECT_TRUE(cost.stage_known(merge));
+  EXPECT_EQ(cost.stage_ms(merge), 0.123);
+}
+
 TEST(RecordedCost, KnowsOperatorsOfANetworkThatWasNeverMeasured) {
   TrueDevice device(5);
   std::mt19937_64 random(6);

@@ -11,8 +11,8 @@
 
 namespace opsched {
 
-/// Version of this project's kernels. Increase it when kernels, their names, or the criteria for choosing one change.
-/// Latencies of different versions must not be mixed.
+/// Version of this project's kernels. Increase it when kernels, their names, the criteria for choosing one, or the
+/// layout of their tensors change. Latencies of different versions must not be mixed.
 constexpr int kKernelsVersion = 15;
 
 /// The kernel of a problem, and the origin of the choice.

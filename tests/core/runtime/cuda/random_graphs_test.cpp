@@ -9,6 +9,7 @@
 #include "core/runtime/cuda/cuda_runtime.hpp"
 #include "core/runtime/tolerance.hpp"
 #include "tests/support/dense_block.hpp"
+#include "tests/support/random_branches.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/random_graph.hpp"
 #include "tests/support/random_splits.hpp"
@@ -46,21 +47,25 @@ class GraphsOnTheGpu : public testing::TestWithParam<Precision> {
     const std::vector<Split> splits = percent > 0 ? test::random_splits(graph, percent, seed) : std::vector<Split>{};
     const Graph scheduled = graph.with_splits(splits);
     const int gpus = percent > 0 ? std::min<int>(4, static_cast<int>(cuda_devices().usable.size())) : 1;
-    std::vector<Tensor> inputs;
-    for (OpId id : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(id).output, seed + 100));
-    const std::vector<Tensor> want = reference_outputs(graph, inputs, seed);
     for (Mode mode : {Mode::barrier, Mode::dataflow}) {
       Schedule schedule = test::random_schedule(scheduled, gpus, mode, seed);
       schedule.splits = splits;
-      const auto executor = runtime_->make_executor(graph, schedule, seed);
-      const std::vector<Tensor> got = executor->run(inputs);
-      ASSERT_EQ(got.size(), want.size());
-      // Errors of successive layers add up.
-      for (std::size_t i = 0; i < got.size(); ++i)
-        EXPECT_LT(deviation(got[i], want[i]), 3 * output_tolerance(GetParam()))
-            << "seed " << seed << ", " << to_string(mode) << ", output " << i;
-      EXPECT_GT(executor->measure({}).median, 0);  // can be run repeatedly
+      check(graph, schedule, seed);
     }
+  }
+
+  void check(const Graph& graph, const Schedule& schedule, std::uint64_t seed) {
+    std::vector<Tensor> inputs;
+    for (OpId id : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(id).output, seed + 100));
+    const std::vector<Tensor> want = reference_outputs(graph, inputs, seed);
+    const auto executor = runtime_->make_executor(graph, schedule, seed);
+    const std::vector<Tensor> got = executor->run(inputs);
+    ASSERT_EQ(got.size(), want.size());
+    // Errors of successive layers add up.
+    for (std::size_t i = 0; i < got.size(); ++i)
+      EXPECT_LT(deviation(got[i], want[i]), 3 * output_tolerance(GetParam()))
+          << "seed " << seed << ", " << to_string(schedule.mode) << ", output " << i;
+    EXPECT_GT(executor->measure({}).median, 0);  // can be run repeatedly
   }
 
   std::unique_ptr<CudaRuntime> runtime_;
@@ -72,6 +77,13 @@ TEST_P(GraphsOnTheGpu, WithOperatorsOfEveryKindComputeWhatTheReferenceComputes) 
 
 TEST_P(GraphsOnTheGpu, OfBranchesAndCellsComputeWhatTheReferenceComputes) {
   for (int seed = 0; seed < graphs(2); ++seed) check(test::RandomCnn(seed, 4).draw(2), seed);
+}
+
+TEST_P(GraphsOnTheGpu, MergedAcrossConcatenationsComputeWhatTheReferenceComputes) {
+  for (int seed = 0; seed < graphs(20); ++seed) {
+    test::RandomBranches random(seed);
+    check(random.graph(), random.schedule(1), seed);
+  }
 }
 
 TEST_P(GraphsOnTheGpu, SplitIntoStripsComputeWhatTheReferenceComputes) {
