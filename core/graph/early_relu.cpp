@@ -1,8 +1,7 @@
 #include "core/graph/early_relu.hpp"
 
 #include <algorithm>
-
-#include "core/error.hpp"
+#include <functional>
 
 namespace opsched {
 namespace {
@@ -33,26 +32,38 @@ bool can_end_in_relu(const Operator& op) {
   return conv != nullptr && conv->act == Activation::none;
 }
 
-struct Moves {
-  std::vector<bool> early;     ///< will end in a ReLU
-  std::vector<bool> relieved;  ///< will no longer begin with a ReLU
-};
+/// This operator, and all convolutions that a schedule may merge with it.
+std::vector<OpId> mergeable(const Graph& graph, OpId id) {
+  const auto plain = [&](OpId op) {
+    return graph.op(op).as_conv() != nullptr && graph.op(op).as_conv()->act == Activation::none;
+  };
+  std::vector<OpId> ops = {id};
+  if (!plain(id)) return ops;
+  for (OpId other : graph.succs(graph.preds(id).front()))
+    if (other != id && plain(other) && graph.op(other).terms == graph.op(id).terms) ops.push_back(other);
+  return ops;
+}
 
-Moves find_moves(const Graph& graph) {
+ReluMoves find_moves(const Graph& graph) {
   std::vector<bool> can(graph.size());
   for (OpId id : graph.units())
     can[id] = can_end_in_relu(graph.op(id)) && !graph.succs(id).empty() &&
               std::ranges::all_of(graph.succs(id), [&](OpId reader) {
                 return starts_with_relu(graph.op(reader)) && reads_alone(graph.op(reader), id);
               });
-  Moves moves{std::vector<bool>(graph.size()), std::vector<bool>(graph.size())};
+  // Merged convolutions have one activation, so all of them change or none does.
+  const std::vector<bool> can_alone = can;
+  for (OpId id : graph.units())
+    can[id] = can[id] && std::ranges::all_of(mergeable(graph, id), [&](OpId op) { return can_alone[op]; });
+  ReluMoves moves{std::vector<bool>(graph.size()), std::vector<bool>(graph.size())};
   for (OpId id : graph.units()) {
     const Operator& op = graph.op(id);
     // An operator that is only a ReLU stays as it is: without the ReLU it would do nothing.
     moves.relieved[id] = starts_with_relu(op) && op.layers.size() > 1 &&
                          std::ranges::all_of(graph.preds(id), [&](OpId pred) { return can[pred]; });
     if (moves.relieved[id])
-      for (OpId pred : graph.preds(id)) moves.early[pred] = true;
+      for (OpId pred : graph.preds(id))
+        for (OpId op : mergeable(graph, pred)) moves.early[op] = true;
   }
   return moves;
 }
@@ -65,14 +76,21 @@ std::shared_ptr<const WeightTable> moved_weights(const WeightTable& weights, con
 
 }  // namespace
 
-Graph with_early_relu(const Graph& graph) {
-  if (!graph.splits().empty()) throw Error("graph '" + graph.name() + "' is split; move its ReLUs before");
-  const Moves moves = find_moves(graph);
-  Graph result(graph.name(), graph.batch());
+std::shared_ptr<const Graph> with_early_relu(const Graph& graph) {
+  const std::shared_ptr<const Graph> as_it_is(std::shared_ptr<void>(), &graph);
+  if (!graph.splits().empty()) {
+    const std::shared_ptr<const Graph> whole = with_early_relu(graph.unsplit());
+    return whole.get() == &graph.unsplit() ? as_it_is
+                                           : std::make_shared<const Graph>(whole->with_splits(graph.splits()));
+  }
+  const ReluMoves moves = find_moves(graph);
+  if (std::ranges::none_of(moves.relieved, std::identity())) return as_it_is;
+  auto result = std::make_shared<Graph>(graph.name(), graph.batch());
+  ReluMoves all = graph.relu_moves();
   for (OpId id = 0; id < graph.size(); ++id) {
     const Operator& op = graph.op(id);
     if (op.is_input()) {
-      result.add_input(op.name, op.output);
+      result->add_input(op.name, op.output);
       continue;
     }
     std::vector<Layer> layers(op.layers.begin() + (moves.relieved[id] ? 1 : 0), op.layers.end());
@@ -82,11 +100,14 @@ Graph with_early_relu(const Graph& graph) {
       else
         std::get<Conv2d>(layers.back()).act = Activation::relu;
     }
-    result.add(op.name, op.terms, layers, op.combine);
+    result->add(op.name, op.terms, layers, op.combine);
+    if (moves.early[id]) all.early[id] = true;
+    if (moves.relieved[id]) all.relieved[id] = true;
   }
-  result.set_blocks(graph.blocks());
-  result.set_output_names(graph.output_names());
-  if (graph.weights()) result.set_weights(moved_weights(*graph.weights(), moves.relieved));
+  result->set_blocks(graph.blocks());
+  result->set_output_names(graph.output_names());
+  result->set_relu_moves(all);
+  if (graph.weights()) result->set_weights(moved_weights(*graph.weights(), moves.relieved));
   return result;
 }
 

@@ -84,8 +84,9 @@ std::string operator_fingerprint(const Graph& graph, OpId id) {
     for (const Value& value : term) hash.add(graph.op(value.op).name).add(value.begin).add(value.end);
   }
   if (op.is_product()) hash.add("product");
-  hash.add(static_cast<std::int64_t>(op.layers.size()));
-  for (const Layer& layer : op.layers) std::visit([&](const auto& l) { hash.add(l); }, layer);
+  const std::vector<Layer> layers = network_layers(op);
+  hash.add(static_cast<std::int64_t>(layers.size()));
+  for (const Layer& layer : layers) std::visit([&](const auto& l) { hash.add(l); }, layer);
   return hash.hex();
 }
 

@@ -1,5 +1,6 @@
 // Fingerprints with which files recognise the graph they were made for. Names count, because files refer to operators
-// by name. (Keys of measurements ignore names; they are in core/cost.)
+// by name. A moved ReLU (early_relu.hpp) counts where the network has it, so such files serve both graphs. (Keys of
+// measurements ignore names; they are in core/cost.)
 #pragma once
 
 #include <string>

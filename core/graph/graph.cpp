@@ -230,9 +230,32 @@ Graph Graph::with_image(const ImageSize& image) const {
     graph.add(op.name, op.terms, std::move(layers), op.combine);
   }
   graph.set_blocks(blocks_);
+  graph.set_relu_moves(relu_moves());
   graph.weights_ = weights_;
   graph.output_names_ = output_names_;
   return graph;
+}
+
+ReluMoves Graph::relu_moves() const {
+  ReluMoves moves;
+  for (const Operator& op : ops_) {
+    moves.early.push_back(op.ends_early);
+    moves.relieved.push_back(op.relieved);
+  }
+  return moves;
+}
+
+void Graph::set_relu_moves(const ReluMoves& moves) {
+  if (moves.early.size() != ops_.size() || moves.relieved.size() != ops_.size())
+    throw Error("graph '" + name_ + "': not as many operators with moved ReLUs as it has");
+  for (OpId id = 0; id < size(); ++id) {
+    const std::vector<Layer>& layers = ops_[id].layers;
+    if (moves.early[id] && (layers.empty() || !ends_in_relu(layers.back())))
+      throw Error(in_quotes(ops_[id].name) + ": does not end in a ReLU that was moved there");
+    if (moves.relieved[id] && layers.empty()) throw Error(in_quotes(ops_[id].name) + ": has no layers behind a ReLU");
+    ops_[id].ends_early = moves.early[id];
+    ops_[id].relieved = moves.relieved[id];
+  }
 }
 
 void Graph::set_weights(std::shared_ptr<const WeightTable> weights) {

@@ -33,6 +33,13 @@ struct Split {
   bool operator==(const Split&) const = default;
 };
 
+/// Which operators differ from those of the network because ReLUs were moved to where a tensor is written
+/// (early_relu.hpp). By operator.
+struct ReluMoves {
+  std::vector<bool> early;     ///< Operator::ends_early
+  std::vector<bool> relieved;  ///< Operator::relieved
+};
+
 /// An acyclic graph of operators for a given batch. Operators are added after their inputs, so ids are a topological
 /// order.
 class Graph {
@@ -118,6 +125,10 @@ class Graph {
   const ConvWeights* weights(OpId id, int layer) const;
   /// All of them; nullptr if the graph has none.
   const std::shared_ptr<const WeightTable>& weights() const { return weights_; }
+
+  ReluMoves relu_moves() const;
+  /// States that the layers of these operators have moved ReLUs. Throws Error for operators that have no such ReLU.
+  void set_relu_moves(const ReluMoves& moves);
 
   /// Multiply-accumulates of an operator, or of the graph, for one image.
   std::int64_t macs(OpId id) const;

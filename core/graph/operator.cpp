@@ -154,6 +154,23 @@ bool is_done_by_next(const Operator& op, std::size_t i, const Shape& input) {
   return i + 1 < op.layers.size() && is_affine(op.layers[i], input) && is_pointwise(op.layers[i + 1]);
 }
 
+bool ends_in_relu(const Layer& layer) {
+  const auto* conv = std::get_if<Conv2d>(&layer);
+  return layer == Layer(Activate{}) || (conv && conv->act == Activation::relu);
+}
+
+std::vector<Layer> network_layers(const Operator& op) {
+  std::vector<Layer> layers = op.layers;
+  if (op.ends_early) {
+    if (auto* conv = std::get_if<Conv2d>(&layers.back()))
+      conv->act = Activation::none;
+    else
+      layers.pop_back();
+  }
+  if (op.relieved) layers.insert(layers.begin(), Activate{});
+  return layers;
+}
+
 std::string kind_name(const Operator& op) {
   if (op.is_input()) return "input";
   if (op.is_stack()) return "stack";

@@ -180,6 +180,8 @@ struct Operator {
   OpId stack = -1;               ///< for a strip; a stack is its own
   Region writes{};               ///< the region of the stack's output that a strip computes
   Region reads{};  ///< the region of its terms that a strip reads; for a single row that is broadcast: that row
+  bool ends_early = false;  ///< its last ReLU is that of its readers in the network (core/graph/early_relu.hpp)
+  bool relieved = false;    ///< in the network it begins with a ReLU, which those that it reads apply
 
   bool is_unit() const { return !terms.empty(); }
   bool is_stack() const { return !is_unit() && stack >= 0; }
@@ -192,6 +194,12 @@ struct Operator {
     return layers.size() == 1 && !is_product() ? std::get_if<Conv2d>(&layers.front()) : nullptr;
   }
 };
+
+/// Is it a ReLU, or a convolution that ends in one?
+bool ends_in_relu(const Layer& layer);
+
+/// The layers as in the network: with a ReLU that was moved (core/graph/early_relu.hpp) back in front of its readers.
+std::vector<Layer> network_layers(const Operator& op);
 
 /// Throws Error if a tensor of this shape is empty or exceeds the limits.
 void check_shape(const Shape& shape);

@@ -133,21 +133,24 @@ Moments input_moments(const Operator& op, const std::vector<Moments>& outputs) {
 ConvWeights make_weights(const Graph& graph, OpId id, int layer, std::uint64_t seed) {
   if (!graph.splits().empty()) return make_weights(graph.unsplit(), graph.origin(id), layer, seed);
   if (const ConvWeights* imported = graph.weights(id, layer)) return *imported;
+  if (graph.op(id).relieved) ++layer;  // they are drawn for the network's layers
   std::vector<Moments> outputs;
+  std::vector<Layer> layers;
   Moments m;
   Shape shape;
   for (OpId op = 0; op <= id; ++op) {
     m = graph.op(op).is_input() ? Moments{} : input_moments(graph.op(op), outputs);
     shape = graph.op(op).input;
-    const int layers = op == id ? layer : static_cast<int>(graph.op(op).layers.size());
-    for (int l = 0; l < layers; ++l) {
-      const Shape out = infer_shape(graph.op(op).layers[l], shape);
-      m = after_layer(m, graph.op(op).layers[l], shape, out);
+    layers = network_layers(graph.op(op));
+    const int count = op == id ? layer : static_cast<int>(layers.size());
+    for (int l = 0; l < count; ++l) {
+      const Shape out = infer_shape(layers[l], shape);
+      m = after_layer(m, layers[l], shape, out);
       shape = out;
     }
     outputs.push_back(m);
   }
-  const Conv2d& conv = std::get<Conv2d>(graph.op(id).layers[layer]);
+  const Conv2d& conv = std::get<Conv2d>(layers[layer]);
   const Shape out = infer_shape(conv, shape);
   const float scale = static_cast<float>(weight_scale(conv, shape, out, m));
   const std::int64_t kernel = std::int64_t{shape.c / conv.groups} * conv.kernel[0] * conv.kernel[1];

@@ -42,8 +42,8 @@ bool can_merge(const Graph& graph, std::span<const OpId> ops) {
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const Operator& op = graph.op(ops[i]);
     const Conv2d* conv = op.as_conv();
-    if (!conv || op.is_strip() || conv->groups != 1 || conv->stride != like->stride || conv->act != like->act ||
-        conv->dilation != like->dilation || conv->more_padding != like->more_padding)
+    if (!conv || op.relieved || op.is_strip() || conv->groups != 1 || conv->stride != like->stride ||
+        conv->act != like->act || conv->dilation != like->dilation || conv->more_padding != like->more_padding)
       return false;
     if (op.terms != first.terms || op.output.h != first.output.h || op.output.w != first.output.w) return false;
     for (int d : {0, 1}) {

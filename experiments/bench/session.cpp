@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "core/cost/signature/signature.hpp"
@@ -201,7 +202,10 @@ class Session {
       for (const KernelChoice& choice : current.executor->kernels()) timed.kernels[choice.problem] = choice.kernel;
     }
     status_.clear();
-    if (ours_) std::cout << "  " << protocol.name() << ": " << protocol_text(timed.record) << std::endl;
+    // What the device cannot do is the same for every case, and said once.
+    const std::string text = protocol.name() + ": " + protocol_text(timed.record);
+    if (ours_ && (timed.record.missing.empty() || refusals_.insert(text).second))
+      std::cout << "  " << text << std::endl;
     write(std::move(timed));
   }
 
@@ -340,8 +344,9 @@ class Session {
   std::size_t done_ = 0;          ///< number of finished cases
   cli::Countdown countdown_;
   const bool ours_ = !flag_value(options_.benchmark_flags, "--benchmark_format");  ///< we print
-  bool weaker_ = false;  ///< a result was not stored because a stronger one exists
-  std::string lost_;     ///< why the device cannot continue; empty if it can
+  bool weaker_ = false;             ///< a result was not stored because a stronger one exists
+  std::string lost_;                ///< why the device cannot continue; empty if it can
+  std::set<std::string> refusals_;  ///< of protocols, as printed
 };
 
 }  // namespace

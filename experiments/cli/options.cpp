@@ -6,7 +6,6 @@
 #include <fstream>
 
 #include "core/graph/blocks.hpp"
-#include "core/graph/early_relu.hpp"
 #include "core/graph/files/graph_io.hpp"
 #include "core/schedule/schedule_json.hpp"
 #include "experiments/device/gpu_processes.hpp"
@@ -58,23 +57,19 @@ void GraphOptions::add_to(CLI::App& app) {
                  "Image size: 224, or HEIGHTxWIDTH as in 480x640; 0: the network's own, or as stated in the file");
   app.add_option("--seed", parameters.seed, "Random networks: seed of the wiring");
   app.add_option("--edge-lists", parameters.edge_lists, "Random networks: load the edge lists in this folder instead");
-  app.add_flag("--early-relu", early_relu,
-               "Apply ReLU where a tensor is written, if everything that reads it begins with one");
   app.add_option("--block", block, "Only this block (opsched show NETWORK lists them)");
 }
 
 Graph GraphOptions::load() const {
-  Graph graph = early_relu ? with_early_relu(load_whole()) : load_whole();
+  Graph graph = load_whole();
   return block.empty() ? graph : block_graph(graph, block);
 }
 
 std::string GraphOptions::name() const { return file.empty() ? network : std::filesystem::path(file).stem().string(); }
 
 std::map<std::string, std::string> GraphOptions::labels() const {
-  std::map<std::string, std::string> labels;
-  if (!block.empty()) labels["block"] = block;
-  if (early_relu) labels["relu"] = "early";
-  return labels;
+  if (block.empty()) return {};
+  return {{"block", block}};
 }
 
 records::Case GraphOptions::case_of(const Graph& graph, Precision precision, const std::string& scheduler) const {
@@ -233,6 +228,8 @@ void add_device(CLI::App& app, DeviceOptions& device) {
   app.add_option(
       "--profile", device.profile,
       "Folder of the profile to replay, or to measure into (default: that of --out, otherwise results/DEVICE)");
+  app.add_flag("--late-relu", device.late_relu,
+               "On a GPU: apply each ReLU where the network has it, and not where a tensor is written, for comparison");
 }
 
 void add_hosts(CLI::App& app, DeviceOptions& device) {
@@ -265,6 +262,7 @@ bench::ShareCases sharing(ProcessGroup& processes, bool share, const DeviceOptio
   if (options.topology != Topology()) throw Error("--share-cases: cases with --hosts run in one process");
   const bench::ShareOptions what{.gpus = options.gpus,
                                  .through_host = options.through_host,
+                                 .late_relu = options.late_relu,
                                  .cache = session.cache,
                                  .max_seconds = session.max_seconds};
   return [&processes, &device, what](const std::vector<bench::Case>& cases,

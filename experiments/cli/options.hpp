@@ -19,7 +19,6 @@ namespace opsched::cli {
 /// Selects a graph: NETWORK with its parameters, or --graph FILE; optionally one block of it.
 struct GraphOptions {
   std::string network, file, block, image = "0";
-  bool early_relu = false;
   NetworkOptions parameters = {.batch = 0, .image = 0, .seed = 1, .edge_lists = {}};  ///< but the image; batch 0: see
                                                                                       ///< --batch
 
@@ -27,8 +26,8 @@ struct GraphOptions {
   /// Throws Error unless exactly one of NETWORK and --graph is given, for a parameter that does not apply to a graph
   /// file, and as the loaders do.
   Graph load() const;
-  /// For records: the network's name, or that of the graph file without its ending; and labels: "block" if it is only
-  /// one, "relu" if that is early.
+  /// For records: the network's name, or that of the graph file without its ending; and label "block" if it is only
+  /// one.
   std::string name() const;
   std::map<std::string, std::string> labels() const;
   /// Of the graph that was loaded.
@@ -105,7 +104,7 @@ struct RunOptions {
   DeviceOptions device_options(int gpus, StatusLine& status, ProcessGroup& processes) const;
 };
 
-/// --device and --profile.
+/// --device, --profile and --late-relu.
 void add_device(CLI::App& app, DeviceOptions& device);
 /// --hosts.
 void add_hosts(CLI::App& app, DeviceOptions& device);

@@ -50,7 +50,8 @@ class Device {
   virtual void require(int gpus, Precision precision) = 0;
   /// How its devices are joined, where that is assumed and not what was measured; else as if one host had all.
   virtual Topology assumed() const { return {}; }
-  /// Costs of a graph on one of the devices. The graph and this object must outlive it.
+  /// Costs of a graph on one of the devices, as the device runs the graph (measured_graph): with early ReLU, except in
+  /// profiles of older kernels. The graph and this object must outlive it.
   virtual std::unique_ptr<CostModel> costs(const Graph& graph, Precision precision) = 0;
   /// A valid schedule of the costs' graph, ready to run; with weights drawn from `seed`, where values
   /// are computed. The costs and the schedule must outlive it.
@@ -79,14 +80,15 @@ struct DeviceOptions {
   std::string results{};              ///< folder of the records; if no profile is given, measurements go there, too
   int gpus = 1;                       ///< how many will be used
   bool through_host = false;          ///< transfer tensors between GPUs through host memory
+  bool late_relu = false;             ///< measure graphs without early ReLU (measured_graph), in a profile of their own
   Report report{};                    ///< may be empty
   std::vector<int> gpu_ids{};         ///< GPUs of this host that may be used; empty: all
   Topology topology{};                ///< replays: assumed topology of the GPUs
   ProcessGroup* processes = nullptr;  ///< that schedules of several devices run on; nullptr: this one alone
 };
 
-/// Throws Error if there is no such device, no profile in the folder, or a topology is given for a device that
-/// measures.
+/// Throws Error if there is no such device, no profile in the folder, a topology is given for a device that measures,
+/// or late ReLU is asked of a replay.
 std::unique_ptr<Device> open_device(const DeviceOptions& options);
 
 /// The two kinds, without a choice. Without CUDA in this build, open_gpu always throws.

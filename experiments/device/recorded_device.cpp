@@ -29,6 +29,8 @@ class RecordedDevice final : public Device {
     if (!has_profile(folder_))
       throw Error("'" + folder_ + "' has no profile (" + profile_file(folder_, Precision::fp32) +
                   " or another precision)");
+    if (options.late_relu)
+      throw Error("--late-relu needs a GPU: a replay has ReLUs where they were when its profile was measured");
     if (options.gpus < 1) throw Error("--gpus " + std::to_string(options.gpus) + ": must be at least 1");
     for (Precision precision : kPrecisions)
       if (has_profile(folder_, precision)) {

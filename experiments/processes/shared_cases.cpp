@@ -74,6 +74,7 @@ std::string order_text(const Device& device, const ShareOptions& options, const 
   return json{{"kind", device.measures() ? "gpu" : "sim"},
               {"folder", device.profile_folder()},
               {"through_host", options.through_host},
+              {"late_relu", options.late_relu},
               {"gpus", options.gpus},
               {"cache", options.cache},
               {"max_seconds", options.max_seconds},
@@ -112,6 +113,7 @@ OrderHandlers share_handlers(ProcessGroup& processes, const std::function<std::v
              if (!*runner) {
                DeviceOptions device{.kind = order.at("kind"), .profile = order.at("folder"), .gpus = order.at("gpus")};
                device.through_host = order.at("through_host");
+               device.late_relu = order.at("late_relu");
                if (device.kind == "gpu") {
                  device.profile += "/rank-" + std::to_string(processes.rank());
                  device.gpu_ids = gpus();

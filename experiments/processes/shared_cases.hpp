@@ -13,6 +13,7 @@ namespace opsched::bench {
 struct ShareOptions {
   int gpus = 1;               ///< how many a process uses
   bool through_host = false;  ///< as DeviceOptions
+  bool late_relu = false;     ///< as DeviceOptions
   std::string cache;          ///< folder of schedules; empty: not kept
   double max_seconds = 2;     ///< to measure one schedule, about
 };

@@ -6,11 +6,14 @@
 #include <stdexcept>
 
 #include "core/error.hpp"
+#include "core/graph/early_relu.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "networks/network.hpp"
 #include "tests/experiments/program.hpp"
 #include "tests/support/contains.hpp"
+#include "tests/support/device_cost.hpp"
 #include "tests/support/failing_device.hpp"
+#include "tests/support/random_cells.hpp"
 #include "tests/support/random_cnn.hpp"
 
 namespace opsched::test {
@@ -19,10 +22,14 @@ namespace {
 /// Computes on the CPU and corrupts the output of one operator.
 class WrongDevice final : public FailingDevice {
  public:
-  WrongDevice(std::string op, float by) : FailingDevice(made_up_profile(), [](int) {}), op_(std::move(op)), by_(by) {}
+  WrongDevice(std::string op, float by, const std::string& profile = made_up_profile())
+      : FailingDevice(profile, [](int) {}), op_(std::move(op)), by_(by) {}
+
+  int relieved = 0;  ///< operators without their ReLU, in all executors
 
   std::unique_ptr<Executor> executor(CostModel& costs, const Schedule& schedule, Precision, std::uint64_t seed,
                                      Waits) override {
+    for (OpId op : costs.graph().units()) relieved += costs.graph().op(op).relieved;
     return std::make_unique<WrongExecutor>(make_cpu_executor(costs.graph(), schedule, seed), costs.graph(), op_, by_);
   }
 
@@ -88,6 +95,40 @@ TEST(CheckOutputs, AnOperatorThatIsWrongIsNamed) {
   }
   WrongDevice right("no such operator", 1);
   EXPECT_LE(check_outputs(graph, schedule, &right, Precision::fp32, 1).operators, 1e-5);
+}
+
+/// A folder with a profile of all operators, measured with these kernels.
+void measure_operators(const TempDir& folder, const Graph& graph, const std::string& kernels) {
+  DeviceFacts facts = TrueDevice::facts();
+  facts.kernels = kernels;
+  Profile profile(facts, Precision::fp32);
+  DeviceCost costs(graph, profile, 1);
+  for (OpId op : graph.units()) costs.operator_ms(op);
+  profile.save(folder.file("profile-fp32.json"));
+}
+
+/// A device with early ReLU is compared with the reference with early ReLU, in every run of the check.
+TEST(CheckOutputs, FollowsMovedRelus) {
+  const Graph graph = RandomCells(6).draw(12);
+  const Schedule schedule = random_schedule(graph, 1, Mode::dataflow, 1);
+  const TempDir old_folder, new_folder;
+  measure_operators(old_folder, graph, "13");
+  measure_operators(new_folder, graph, "15");
+  WrongDevice before("no such operator", 1, old_folder.path()), now("no such operator", 1, new_folder.path());
+  EXPECT_EQ(check_outputs(graph, schedule, &before, Precision::fp32, 1).compared, 12);
+  EXPECT_EQ(check_outputs(graph, schedule, &now, Precision::fp32, 1).compared, 12);
+  EXPECT_EQ(before.relieved, 0);
+  const auto relieved = std::ranges::count(with_early_relu(graph)->relu_moves().relieved, true);
+  EXPECT_GT(relieved, 0);
+  EXPECT_EQ(now.relieved, 2 * relieved);  // one run for the outputs, one for all operators
+  int wrong = 0;
+  for (OpId op : graph.units()) {
+    WrongDevice device(graph.op(op).name + " (observed)", 0.01f, new_folder.path());
+    if (graph.succs(op).empty()) continue;
+    EXPECT_THROW(check_outputs(graph, schedule, &device, Precision::fp32, 1), std::runtime_error) << graph.op(op).name;
+    ++wrong;
+  }
+  EXPECT_GT(wrong, 3);
 }
 
 /// Two convolutions that nearly cancel: their sum is only the share `kept` of the first.

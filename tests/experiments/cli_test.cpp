@@ -199,5 +199,12 @@ TEST(Cli, WhatCannotBeWrittenIsNamedAndLeftAlone) {
   EXPECT_EQ(full.code, 2);
 }
 
+TEST(Cli, AReplayHasReluWhereItsProfileHadIt) {
+  const ProgramResult result =
+      run_program("schedule squeezenet --scheduler greedy --device sim --late-relu --profile " + made_up_profile());
+  EXPECT_EQ(result.code, 2);
+  EXPECT_TRUE(contains(result.err, "--late-relu needs a GPU")) << result.err;
+}
+
 }  // namespace
 }  // namespace opsched::test

@@ -236,6 +236,37 @@ TEST_F(Figures, AnIndexOfAnotherVersionIsAnError) {
   }
 }
 
+/// All folders with split schedules on two GPUs, of whatever kernels; not those with other links.
+TEST_F(Figures, SplitSizesReadsSeveralFolders) {
+  ASSERT_EQ(reproduce("split_sizes").code, 0);
+  EXPECT_TRUE(
+      contains(why(index("split_sizes"), "latencies of split schedules in device-x2-split"), "not measured yet"));
+  const auto measured = [&](const std::string& folder, const std::string& kernels, int image) {
+    records::Run run = gpu();
+    run.kernels = kernels;
+    for (const char* scheduler : {"sequential", "split"}) {
+      Record record = latency("inception_v3", scheduler, 5);
+      record.what.image = image;
+      record.what.gpus = std::string(scheduler) == "split" ? 2 : 1;
+      RecordFile(dir_.file(folder), run).add(record);
+    }
+  };
+  measured("device-x2-split", "12", 2048);
+  measured("device-x2-images", "13", 512);
+  measured("device-x2-images", "13", 2048);
+  measured("device-x2-sockets", "13", 1024);
+  ASSERT_EQ(reproduce("split_sizes").code, 0);
+  const json entry = index("split_sizes");
+  std::set<std::string> folders;
+  for (const json& record : entry.at("records")) {
+    folders.insert(record.at("folder").get<std::string>());
+    EXPECT_EQ(record.at("labels").at("folder"), record.at("folder"));
+  }
+  EXPECT_EQ(folders, (std::set<std::string>{"device-x2-split", "device-x2-images"}));
+  EXPECT_EQ(entry.at("records").size(), 6U);
+  EXPECT_TRUE(entry.at("missing").empty());
+}
+
 TEST_F(Figures, AnInterruptedRunGoesOn) {
   const std::string file = records::records_file(results_);
   const std::string wait = " & pid=$!; while ! grep -q '\"record\"' '" + file +

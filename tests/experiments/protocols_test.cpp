@@ -80,5 +80,23 @@ TEST(MeasureOption, BenchRecordsWhatARecordingCannotTell) {
   EXPECT_EQ(run_program("bench --measure lone --share-cases").code, 2);
 }
 
+TEST(MeasureOption, BenchSaysOnceWhatTheDeviceCannotDo) {
+  const test::TempDir dir;
+  const test::ProgramResult result = run_program(
+      "bench --network squeezenet --scheduler sequential,wavefront,greedy --precision fp32,fp16 --measure lone,cold "
+      "--device sim --profile " +
+      test::made_up_profile() + " --out " + dir.file("r"));
+  ASSERT_EQ(result.code, 0) << result.err;
+  for (const char* refusal : {"lone: cannot: 'lone' needs", "cold: cannot: 'cold' needs"}) {
+    const std::size_t first = result.out.find(refusal);
+    ASSERT_NE(first, std::string::npos) << result.out;
+    EXPECT_EQ(result.out.find(refusal, first + 1), std::string::npos) << result.out;
+  }
+  int refused = 0;  // each case has a record of it
+  for (const records::Record* record : records::Records::read(dir.file("r")).standing())
+    refused += record->quantity == "protocol" && !record->missing.empty();
+  EXPECT_EQ(refused, 12);
+}
+
 }  // namespace
 }  // namespace opsched

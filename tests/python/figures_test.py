@@ -16,10 +16,10 @@ from matplotlib.legend import Legend  # noqa: E402
 from matplotlib.text import Text  # noqa: E402
 
 from opsched import figures, readme  # noqa: E402
-from opsched.page import distinct  # noqa: E402
-from opsched.plots import charts, style  # noqa: E402
+from opsched.page import Marks, distinct  # noqa: E402
+from opsched.plots import charts, split_sizes, style  # noqa: E402
 from opsched.plots.figure import Figure, load_index  # noqa: E402
-from opsched.records import Records  # noqa: E402
+from opsched.records import Record, Records, Run  # noqa: E402
 
 FIGURES = {f.name: f for folder in sorted(PROJECT.glob("results/*/figures")) for f in load_index(folder) if f.rows}
 # Figures for which the IOS or HIOS paper has numbers.
@@ -191,3 +191,26 @@ def test_a_figure_of_ones_own_stands_beside_no_paper():
     for figure in FIGURES.values():
         text = head(figure)
         assert ("## Comparison with the paper" in text) == ("The paper's numbers:" in text) == ("Reproduces:" in text) == bool(figure.paper)
+
+
+def latency(run: str, scheduler: str, gpus: int, ms: float, network: str = "nasnet", folder: str = "a") -> Record:
+    return Record(network=network, scheduler=scheduler, image=512, gpus=gpus, value=ms, unit="ms", run=run,
+                  labels={"folder": folder})
+
+
+def test_split_sizes_compares_latencies_of_one_folder_and_version_of_the_kernels_only():
+    runs = {"old": Run(id="old", kernels="9"), "new": Run(id="new", kernels="13 3f2a0000"), "half": Run(id="half", kernels="14")}
+    records = [latency("old", "dataflow", 1, 4), latency("old", "split", 2, 1), latency("old", "hios-lp", 2, 2),
+               latency("new", "dataflow", 1, 5), latency("new", "sequential", 1, 6), latency("new", "split", 2, 3),
+               latency("half", "split", 2, 0.5),  # nothing on one GPU to compare it with
+               latency("old", "dataflow", 1, 7, "randwire"), latency("old", "split", 2, 8, "randwire"),
+               latency("new", "dataflow", 1, 4.5, folder="b"), latency("new", "split", 2, 2.5, folder="b"),
+               latency("new", "hios-lp", 2, 2.8, folder="b")]  # as new, and more complete
+    for rows in (records, records[::-1]):
+        figure = Figure("split_sizes", "", "", rows, [], Marks(runs), Records(), [""])
+        found = split_sizes.found(figure)
+        assert {at: {name: (r.value, r.run) for name, r in there.items()} for at, there in found.items()} == {
+            ("nasnet", "fp32", 512): {"one": (4.5, "new"), "split": (2.5, "new"), "hios": (2.8, "new")},
+            ("randwire", "fp32", 512): {"one": (7, "old"), "split": (8, "old")}}
+        split_sizes.compare(figure, {})
+        assert "†" not in figure.marks.used

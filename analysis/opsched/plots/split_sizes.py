@@ -1,4 +1,5 @@
-"""Latency by image size: one GPU, operators in parallel on two (HIOS), operators in strips, and both."""
+"""Latency by image size: one GPU, operators in parallel on two (HIOS), operators in strips, and both; from several folders, measured with
+different versions of our kernels."""
 
 from opsched.page import NETWORKS, distinct, fastest, join
 from opsched.plots import charts, hios
@@ -19,28 +20,43 @@ def series_of(record: Record) -> str | None:
     return "both" if record.options.get("split") == "rows" else "hios"
 
 
+def version(kernels: str) -> int:
+    """12 for "12 tuned-3f2a"; 0 if unknown."""
+    first = kernels.split(" ")[0]
+    return int(first) if first.isdecimal() else 0
+
+
 def found(figure: Figure) -> dict[Point, dict[str, Record]]:
-    """The fastest of each series, by network, precision and image."""
-    points: dict[Point, dict[str, list[Record]]] = {}
+    """The fastest of each series, by network, precision and image. All of a point are from one folder and of the same
+    kernels: the newest with which one GPU and several were measured, if there are any, and then the most complete."""
+    points: dict[Point, dict[tuple[str, str], dict[str, list[Record]]]] = {}
     for record in figure.all(software="opsched", quantity="latency"):
         if (series := series_of(record)) is not None:
             at = (record.network, record.precision, hios.size(record))
-            points.setdefault(at, {}).setdefault(series, []).append(record)
-    return {at: {name: fastest(records) for name, records in points[at].items()} for at in sorted(points)}
+            source = (figure.marks.run_of(record).kernels, record.labels.get("folder", ""))
+            points.setdefault(at, {}).setdefault(source, {}).setdefault(series, []).append(record)
+
+    def rank(item: tuple[tuple[str, str], dict[str, list[Record]]]) -> tuple[bool, int, int, str]:
+        (kernels, folder), there = item
+        return "one" in there and len(there) > 1, version(kernels), len(there), folder
+
+    return {at: {name: fastest(records) for name, records in max(points[at].items(), key=rank)[1].items()}
+            for at in sorted(points)}
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
     points = found(figure)
     known = {at: there for at, there in points.items() if "one" in there}
     networks = distinct(n for n, _, _ in known)
-    picture, parts = charts.axes(max(1, len(networks)), width=8.5, sharey=True)
+    widths = [max(3, sum(at[0] == network for at in known)) for network in networks]
+    picture, parts = charts.axes(max(1, len(networks)), width=10, sharey=True, width_ratios=widths or None)
     for ax, network in zip(parts, networks):
         groups = {at: f"{at[2]}\n{at[1]}" for at in known if at[0] == network}
         charts.grouped_bars(ax, groups, {k: name for k, name in SERIES.items() if any(k in there for there in known.values())},
                             lambda at, key: known[at].get(key),
                             lambda record, ms: known[record.network, record.precision, hios.size(record)]["one"].value / ms)
         charts.line_at_one(ax)
-        ax.set(title=NETWORKS[network], xlabel="image size, pixels; precision")
+        ax.set(title=NETWORKS[network], xlabel="image size (pixels), precision")
     parts[0].set_ylabel("speed-up over one GPU at its best")
     charts.legend_beside(parts[-1], *parts)
     return picture
@@ -69,4 +85,5 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
     return Comparison(["network", "precision", "image", *SERIES.values()], rows, agrees,
                       f"One GPU is the fastest on {join(slower)}." if slower else
                       "HIOS has no strips; nothing in the paper stands beside them.",
-                      "All of one run; on one GPU the fastest of all schedulers.")
+                      "Every row is of one folder and version of our kernels, the newest that measured one GPU and two; on one GPU the "
+                      "fastest of all schedulers.")

@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "core/cost/profile/measured_graph.hpp"
 #include "core/cost/signature/signature.hpp"
 #include "core/cost/transfer.hpp"
 #include "core/error.hpp"
@@ -22,7 +23,11 @@ std::unique_ptr<Stopwatch> Stopwatch::of(const Graph& graph) {
 
 MeasuredCost::MeasuredCost(const Graph& graph, Profile& profile, std::unique_ptr<Stopwatch> stopwatch,
                            double macs_per_ms)
-    : graph_(graph), profile_(profile), stopwatch_(std::move(stopwatch)), macs_per_ms_(macs_per_ms), signer_(graph) {}
+    : graph_(measured_graph(graph, profile)),
+      profile_(profile),
+      stopwatch_(graph_.get() == &graph ? std::move(stopwatch) : stopwatch->of(*graph_)),
+      macs_per_ms_(macs_per_ms),
+      signer_(*graph_) {}
 
 std::unique_ptr<CostModel> MeasuredCost::of(const Graph& graph) {
   auto other = std::make_unique<MeasuredCost>(graph, profile_, stopwatch_->of(graph), macs_per_ms_);
@@ -55,12 +60,12 @@ void MeasuredCost::prefetch(std::span<const Stage> stages) {
 
 double MeasuredCost::transfer_ms(OpId producer, OpId consumer, int from, int to) {
   if (from == to) return 0;
-  return profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, profile_.precision()));
+  return profile_.transfer_ms(from, to, transfer_bytes(*graph_, producer, consumer, profile_.precision()));
 }
 
 std::optional<double> MeasuredCost::schedule_ms(const Schedule& asked) {
-  const Schedule schedule = stated(graph_, asked);
-  const std::string graph = fingerprint(graph_), key = fingerprint(schedule);
+  const Schedule schedule = stated(*graph_, asked);
+  const std::string graph = fingerprint(*graph_), key = fingerprint(schedule);
   if (!profile_.find_schedule(graph, key)) record(schedule, stopwatch_->time_schedule(schedule));
   return profile_.find_schedule(graph, key)->record.ms;
 }
@@ -69,9 +74,9 @@ void MeasuredCost::prefetch_schedules(std::span<const Schedule> schedules) {
   std::vector<Schedule> unknown;
   std::unordered_set<std::string> distinct;
   for (const Schedule& asked : schedules) {
-    Schedule schedule = stated(graph_, asked);
+    Schedule schedule = stated(*graph_, asked);
     const std::string key = fingerprint(schedule);
-    if (!profile_.find_schedule(fingerprint(graph_), key) && distinct.insert(key).second)
+    if (!profile_.find_schedule(fingerprint(*graph_), key) && distinct.insert(key).second)
       unknown.push_back(std::move(schedule));
   }
   if (unknown.empty()) return;
@@ -81,8 +86,8 @@ void MeasuredCost::prefetch_schedules(std::span<const Schedule> schedules) {
 
 void MeasuredCost::record(const Schedule& schedule, const ProfileEntry& record) {
   profile_.record_schedule(
-      fingerprint(graph_), fingerprint(schedule),
-      {.record = record, .origin = origin_of(graph_, schedule, "search"), .schedule = to_text(schedule)});
+      fingerprint(*graph_), fingerprint(schedule),
+      {.record = record, .origin = origin_of(*graph_, schedule, "search"), .schedule = to_text(schedule)});
 }
 
 /// Without a model yet, the time of its arithmetic alone.
@@ -97,7 +102,7 @@ double MeasuredCost::about_ms(const Stage& stage) {
 RecordedCost& MeasuredCost::estimator() {
   if (!estimator_) {
     std::vector<Stage> stages;
-    for (OpId op : graph_.units()) stages.push_back(alone(op));
+    for (OpId op : graph_->units()) stages.push_back(alone(op));
     prefetch(stages);
   }
   const std::size_t known = profile_.stages().size();
@@ -106,7 +111,7 @@ RecordedCost& MeasuredCost::estimator() {
   if (!estimator_ || model_ != fit_->model) {
     estimator_.reset();
     model_ = fit_->model;
-    estimator_.emplace(graph_, profile_, *model_);
+    estimator_.emplace(*graph_, profile_, *model_);
   }
   return *estimator_;
 }

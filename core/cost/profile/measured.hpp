@@ -38,10 +38,11 @@ class Stopwatch {
 /// profile has grown by half.
 class MeasuredCost : public CostModel {
  public:
-  /// `graph` and `profile` must outlive it. `macs_per_ms`: peak rate of the device.
+  /// `graph` and `profile` must outlive it. `macs_per_ms`: peak rate of the device. Its graph() is `graph` as the
+  /// profile's device runs it (measured_graph).
   MeasuredCost(const Graph& graph, Profile& profile, std::unique_ptr<Stopwatch> stopwatch, double macs_per_ms);
 
-  const Graph& graph() const override { return graph_; }
+  const Graph& graph() const override { return *graph_; }
   Provenance provenance() const override { return Provenance::measured; }
   std::unique_ptr<CostModel> of(const Graph& graph) override;
 
@@ -51,7 +52,7 @@ class MeasuredCost : public CostModel {
   void prefetch(std::span<const Stage> stages) override;
   double utilisation(OpId op) override { return estimator().utilisation(op); }
   /// Lower limit from the arithmetic alone.
-  double work_ms(OpId op) override { return static_cast<double>(graph_.macs(op)) * graph_.images(op) / macs_per_ms_; }
+  double work_ms(OpId op) override { return static_cast<double>(graph_->macs(op)) * graph_->images(op) / macs_per_ms_; }
   double estimate_stage_ms(const Stage& stage) override { return estimator().estimate_stage_ms(stage); }
   double stage_lower_bound_ms(const Stage& stage) override { return estimator().stage_lower_bound_ms(stage); }
   /// From the transfers in the profile; throws Error if there are none.
@@ -68,7 +69,7 @@ class MeasuredCost : public CostModel {
 
   std::optional<double> schedule_ms(const Schedule& schedule) override;
   void prefetch_schedules(std::span<const Schedule> schedules) override;
-  std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(graph_, profile_, devices); }
+  std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(*graph_, profile_, devices); }
   ContentionLaw contention_law() override { return estimator().contention_law(); }
 
  private:
@@ -76,7 +77,7 @@ class MeasuredCost : public CostModel {
   double about_ms(const Stage& stage);
   RecordedCost& estimator();
 
-  const Graph& graph_;
+  std::shared_ptr<const Graph> graph_;
   Profile& profile_;
   std::unique_ptr<Stopwatch> stopwatch_;
   double macs_per_ms_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "core/cost/profile/measured_graph.hpp"
 #include "core/cost/transfer.hpp"
 #include "core/schedule/schedule_text.hpp"
 
@@ -67,15 +68,15 @@ ScheduleOrigin origin_of(const Graph& graph, const Schedule& schedule, std::stri
 }
 
 RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const ContentionModel& model)
-    : graph_(graph),
+    : graph_(measured_graph(graph, profile)),
       profile_(profile),
       model_(model),
       law_(calibrated(model.contention_law(), profile)),
-      signer_(graph) {
-  for (OpId op = 0; op < graph.size(); ++op) {
+      signer_(*graph_) {
+  for (OpId op = 0; op < graph_->size(); ++op) {
     Task task;
-    if (graph.op(op).is_unit()) {
-      task = model.operator_task(graph.op(op), operator_signature(graph, op), graph.images(op));
+    if (graph_->op(op).is_unit()) {
+      task = model.operator_task(graph_->op(op), operator_signature(*graph_, op), graph_->images(op));
       if (const ProfileEntry* record = profile.find_stage(signer_.solo(op))) task.ms = record->ms;
     }
     tasks_.push_back(task);
@@ -87,8 +88,8 @@ double RecordedCost::merge_ms(const Stage& stage) {
   const auto [it, fresh] = merges_.try_emplace(key, 0.0);
   if (fresh) {
     std::vector<Operator> ops;
-    for (const OpId op : stage.groups.front()) ops.push_back(graph_.op(op));
-    it->second = model_.merged_task(ops, graph_.batch()).ms;
+    for (const OpId op : stage.groups.front()) ops.push_back(graph_->op(op));
+    it->second = model_.merged_task(ops, graph_->batch()).ms;
   }
   return it->second;
 }
@@ -138,12 +139,12 @@ double RecordedCost::transfer_ms(OpId producer, OpId consumer, int from, int to)
   const std::uint64_t edge = static_cast<std::uint64_t>(producer) << 32 | static_cast<std::uint64_t>(consumer);
   const auto [it, fresh] = transfers_[profile_.link_class(from, to)].try_emplace(edge, 0.0);
   if (fresh)
-    it->second = profile_.transfer_ms(from, to, transfer_bytes(graph_, producer, consumer, profile_.precision()));
+    it->second = profile_.transfer_ms(from, to, transfer_bytes(*graph_, producer, consumer, profile_.precision()));
   return it->second;
 }
 
 std::optional<double> RecordedCost::schedule_ms(const Schedule& schedule) {
-  const ScheduleRecord* known = profile_.find_schedule(fingerprint(graph_), fingerprint(stated(graph_, schedule)));
+  const ScheduleRecord* known = profile_.find_schedule(fingerprint(*graph_), fingerprint(stated(*graph_, schedule)));
   return known ? std::optional(known->record.ms) : std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -31,12 +32,13 @@ ScheduleOrigin origin_of(const Graph& graph, const Schedule& schedule, std::stri
 /// Returns what is in the profile; everything else is the model's estimate.
 class RecordedCost : public CostModel {
  public:
-  /// All arguments must outlive it. Entries recorded later are seen, except for the calibration.
+  /// All arguments must outlive it. Entries recorded later are seen, except for the calibration. Its graph() is
+  /// `graph` as the profile's device runs it (measured_graph).
   RecordedCost(const Graph& graph, const Profile& profile, const ContentionModel& model);
   RecordedCost(const Graph& graph, const Recording& recording)
       : RecordedCost(graph, recording.profile, recording.model) {}
 
-  const Graph& graph() const override { return graph_; }
+  const Graph& graph() const override { return *graph_; }
   Provenance provenance() const override { return Provenance::recorded; }
   std::unique_ptr<CostModel> of(const Graph& graph) override {
     return std::make_unique<RecordedCost>(graph, profile_, model_);
@@ -56,7 +58,7 @@ class RecordedCost : public CostModel {
   bool structural() const override { return true; }
   /// If the profile has this exact schedule.
   std::optional<double> schedule_ms(const Schedule& schedule) override;
-  std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(graph_, profile_, devices); }
+  std::vector<Schedule> known_schedules(int devices) override { return recorded_schedules(*graph_, profile_, devices); }
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
   std::int64_t link_class(int from, int to) const override { return profile_.link_class(from, to); }
   const Topology& topology() const override { return profile_.topology(); }
@@ -72,7 +74,7 @@ class RecordedCost : public CostModel {
   double merge_ms(const Stage& stage);
   const ProfileEntry* find(std::string key) const;
 
-  const Graph& graph_;
+  std::shared_ptr<const Graph> graph_;
   const Profile& profile_;
   const ContentionModel& model_;
   ContentionLaw law_;

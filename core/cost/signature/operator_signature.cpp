@@ -230,10 +230,14 @@ void read_terms(Reader& in, Operator& op) {
 }  // namespace
 
 std::string operator_signature(const Graph& graph, OpId id) {
+  return operator_signature(graph, id, graph.op(id).layers);
+}
+
+std::string operator_signature(const Graph& graph, OpId id, const std::vector<Layer>& layers) {
   const Operator& op = graph.op(id);
   std::string text = std::to_string(op.input.c) + "x" + std::to_string(op.input.h) + "x" + std::to_string(op.input.w);
   if (op.is_unit()) add_terms(text, graph, op);
-  for (const Layer& layer : op.layers) add_layer(text, layer);
+  for (const Layer& layer : layers) add_layer(text, layer);
   return text;
 }
 

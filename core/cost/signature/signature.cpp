@@ -354,7 +354,7 @@ std::string fingerprint(const Graph& of) {
   Hash hash;
   hash.add(graph.batch());
   for (OpId id = 0; id < graph.size(); ++id) {
-    hash.add(operator_signature(graph, id));
+    hash.add(operator_signature(graph, id, network_layers(graph.op(id))));
     for (const Term& term : graph.op(id).terms)
       for (const Value& v : term) {
         hash.add(v.op);

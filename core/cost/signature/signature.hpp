@@ -35,6 +35,8 @@ namespace opsched {
 
 /// Signature of a single operator, without batch and wiring.
 std::string operator_signature(const Graph& graph, OpId id);
+/// If it had these layers.
+std::string operator_signature(const Graph& graph, OpId id, const std::vector<Layer>& layers);
 
 /// Key of the stage that contains only this operator, without wiring.
 std::string solo_key(const std::string& signature, int batch);
@@ -83,6 +85,7 @@ SignedStage parse_stage_key(const std::string& key);
 Operator parse_operator_signature(const std::string& signature);
 
 /// Hash of a graph's structure and batch without names; 16 hex digits. Splits do not count: they belong to schedules.
+/// A moved ReLU counts where the network has it: a network has one fingerprint, and its schedules are exchangeable.
 std::string fingerprint(const Graph& graph);
 /// Hash of what a schedule makes a device do: splits, mode, placement, order, streams, without names.
 std::string fingerprint(const Schedule& schedule);

@@ -6,6 +6,7 @@
 
 #include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
+#include "core/graph/early_relu.hpp"
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/graph/captured_program.hpp"
 #include "core/runtime/cuda/library/tuning_cache.hpp"
@@ -230,9 +231,11 @@ struct CudaRuntime::Impl {
   /// Weights of the last graph and seed requested: schedules of one graph share them.
   const std::shared_ptr<WeightStore>& weights_for(const Graph& graph, std::uint64_t seed) {
     // Two models with the same structure have the same fingerprint. The weight table lives as long as its graph's
-    // store.
+    // store. A graph with early ReLU has the fingerprint of the one without, but counts layers in another way.
     const auto table = reinterpret_cast<std::uintptr_t>(graph.weights().get());
-    const std::string key = fingerprint(graph) + " " + std::to_string(seed) + " " + std::to_string(table);
+    const bool moved = std::ranges::any_of(graph.units(), [&](OpId op) { return graph.op(op).relieved; });
+    const std::string key =
+        fingerprint(graph) + " " + std::to_string(seed) + " " + std::to_string(table) + (moved ? " early" : "");
     if (key != weights_of) {
       weights = std::make_shared<WeightStore>(graph, seed);
       weights_of = key;
@@ -293,8 +296,10 @@ std::unique_ptr<Executor> CudaRuntime::make_executor(const Graph& graph, const S
                                         impl_->weights_for(graph, seed), impl_->device.name, impl_->options.progress);
 }
 
-std::unique_ptr<CudaInference> CudaRuntime::make_inference(const Graph& graph, const Schedule& schedule,
+std::unique_ptr<CudaInference> CudaRuntime::make_inference(const Graph& network, const Schedule& schedule,
                                                            std::uint64_t seed) {
+  const std::shared_ptr<const Graph> early = with_early_relu(network);
+  const Graph& graph = *early;
   const std::vector<DeviceContext*> devices = impl_->connected(static_cast<int>(schedule.devices.size()));
   const std::shared_ptr<WeightStore> weights = impl_->weights_for(graph, seed);
   const Precision precision = impl_->options.precision;

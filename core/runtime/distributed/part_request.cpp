@@ -55,10 +55,13 @@ std::shared_ptr<const WeightTable> read_weights(const json& text, const char* by
 
 std::string to_bytes(const PartRequest& request) {
   const Graph& whole = request.graph.unsplit();
+  const ReluMoves relus = whole.relu_moves();
   std::string weights;
   json text = {{"back_end", request.back_end},
                {"precision", to_string(request.precision)},
                {"graph", graph_to_json(whole)},
+               {"early_relus", relus.early},
+               {"relieved", relus.relieved},
                {"fingerprint", named_fingerprint(whole)},
                {"output_names", whole.output_names()},
                {"seed", request.seed},
@@ -83,6 +86,7 @@ PartRequest part_request_from(const std::string& bytes) try {
                       .process_of = text.at("process_of")};
   Graph& graph = request.graph;
   graph.set_output_names(text.at("output_names"));
+  graph.set_relu_moves({.early = text.at("early_relus"), .relieved = text.at("relieved")});
   if (text.contains("weights")) graph.set_weights(read_weights(text.at("weights"), bytes.data() + end + 1));
   if (named_fingerprint(graph) != text.at("fingerprint").get<std::string>())
     throw Error("the graph '" + graph.name() + "' came out otherwise than process 0 has it");

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "core/cost/contention/least_squares.hpp"
+#include "core/cost/profile/measured_graph.hpp"
 #include "core/parallel.hpp"
 #include "core/runtime/sim/simulate.hpp"
 #include "core/schedule/schedule_text.hpp"
@@ -80,11 +82,14 @@ ContentionLaw fit(const ContentionLaw& start, std::span<const MeasuredCase* cons
 std::vector<ScheduleCase> recorded_cases(
     const Profile& profile, const std::function<std::shared_ptr<const Graph>(const ScheduleOrigin&)>& graph_of) {
   std::vector<ScheduleCase> cases;
+  std::map<std::shared_ptr<const Graph>, std::shared_ptr<const Graph>> measured;
   for (const auto& [key, record] : profile.schedules()) {
     if (record.schedule.empty()) continue;
     std::shared_ptr<const Graph> graph = graph_of(record.origin);
-    if (graph && fingerprint(*graph) == key.first)
-      cases.push_back({std::move(graph), schedule_from_text(record.schedule)});
+    if (!graph || fingerprint(*graph) != key.first) continue;
+    std::shared_ptr<const Graph>& as_run = measured[graph];
+    if (!as_run) as_run = measured_graph(*graph, profile);
+    cases.push_back({as_run.get() == graph.get() ? graph : as_run, schedule_from_text(record.schedule)});
   }
   return cases;
 }

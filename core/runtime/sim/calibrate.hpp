@@ -24,7 +24,8 @@ struct Prediction {
 };
 
 /// The measured schedules stored completely in the profile. `graph_of`: returns the graph of a measurement, or
-/// nullptr. If it differs from the measured one, the case is skipped.
+/// nullptr. If it differs from the measured one, the case is skipped. Graphs of the cases: as the device ran them
+/// (measured_graph).
 std::vector<ScheduleCase> recorded_cases(
     const Profile& profile, const std::function<std::shared_ptr<const Graph>(const ScheduleOrigin&)>& graph_of);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/cost/profile/measured_graph.hpp"
 #include "core/cost/profile/recorded.hpp"
 #include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
@@ -17,7 +18,13 @@
 namespace opsched {
 namespace {
 
-DeviceFacts facts_of(const CudaDevice& gpu) {
+/// The kernels' version of a run: results without early ReLU have one of their own, so that nothing mixes them.
+std::string version_of(std::string kernels, bool late_relu) {
+  if (late_relu) kernels += std::string(" ") + kLateRelu;
+  return kernels;
+}
+
+DeviceFacts facts_of(const CudaDevice& gpu, bool late_relu) {
   return {.name = gpu.name,
           .compute_capability = gpu.compute_capability,
           .multiprocessors = gpu.multiprocessors,
@@ -26,7 +33,7 @@ DeviceFacts facts_of(const CudaDevice& gpu) {
           .driver = gpu.driver,
           .cuda = gpu.cuda,
           .cudnn = gpu.cudnn,
-          .kernels = std::to_string(kernels_version())};
+          .kernels = version_of(std::to_string(kernels_version()), late_relu)};
 }
 
 /// Costs and runtime of one precision.
@@ -43,6 +50,7 @@ class GpuDevice final : public Device {
   explicit GpuDevice(const DeviceOptions& options)
       : used_(options.gpus),
         through_host_(options.through_host),
+        late_relu_(options.late_relu),
         report_(options.report),
         gpu_ids_(options.gpu_ids),
         processes_(options.processes != nullptr && options.processes->size() > 1 ? options.processes : nullptr) {
@@ -58,13 +66,14 @@ class GpuDevice final : public Device {
     count_ = processes_ ? shared.total : static_cast<int>(gpus_.size());
     if (options.gpus > count_)
       throw Error(std::to_string(options.gpus) + " GPUs asked for, " + here() + " " + std::to_string(count_));
-    facts_ = facts_of(gpus_.front());
+    facts_ = facts_of(gpus_.front(), late_relu_);
     std::string kind = short_name(facts_.name);
     if (used_ > 1) kind += "-x" + std::to_string(used_);
     if (used_ > 1 && processes_) {
       spread_ = {spread_devices(used_, processes_->size()), shared.host_of};
       kind += "-by-" + std::to_string(processes_->size());  // other links, so a separate folder
     }
+    if (late_relu_) kind += std::string("-") + kLateRelu;
     name_ = measuring_folder_name(kind, facts_.kernels);
     if (through_host_ && options.profile.empty())
       throw Error("--through-host needs --profile FOLDER, because its measurements must not mix with other transfers");
@@ -165,7 +174,7 @@ class GpuDevice final : public Device {
     options.progress = report_;
     auto runtime = std::make_unique<CudaRuntime>(options);
     DeviceFacts facts = facts_;
-    facts.kernels = runtime->kernels_version_tag();
+    facts.kernels = version_of(runtime->kernels_version_tag(), late_relu_);
     Profile profile = Profile::open(file, facts, precision);
     context =
         std::make_unique<PrecisionContext>(PrecisionContext{std::move(runtime), {}, facts, std::move(profile), file});
@@ -175,7 +184,7 @@ class GpuDevice final : public Device {
   std::vector<CudaDevice> gpus_;  ///< visible to this process
   int count_ = 0;                 ///< in all processes
   int used_;                      ///< how many of them schedules may use
-  bool through_host_;
+  bool through_host_, late_relu_;
   Report report_;
   std::vector<int> gpu_ids_;
   ProcessGroup* processes_;  ///< nullptr: this is the only process

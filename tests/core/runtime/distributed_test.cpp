@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "core/graph/early_relu.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
 #include "core/runtime/distributed/link_times.hpp"
 #include "core/runtime/program/verify.hpp"
 #include "tests/support/contains.hpp"
 #include "tests/support/every_layer.hpp"
+#include "tests/support/random_cells.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/thread_group.hpp"
 
@@ -102,6 +104,21 @@ TEST(Distributed, WeightsOfAModelAndNamesOfItsOutputsGoAlong) {
   const std::vector<Tensor> inputs = inputs_of(graph), expected = make_cpu_executor(graph, schedule, 3)->run(inputs);
   expect_equal(make_cpu_executor(copy.graph, copy.schedule, 3)->run(inputs), expected);
   EXPECT_NE(make_cpu_executor(drawn, schedule, 3)->run(inputs).front().data, expected.front().data);
+}
+
+TEST(Distributed, MovedRelusGoAlong) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE(seed);
+    const Graph network = test::RandomCells(seed).draw(12);
+    const std::shared_ptr<const Graph> early = with_early_relu(network);
+    const Schedule schedule = random_schedule(network, 2, Mode::dataflow, seed);
+    const PartRequest copy = part_request_from(to_bytes(request_of(*early, schedule, 2)));
+    EXPECT_EQ(copy.graph.relu_moves().early, early->relu_moves().early);
+    EXPECT_EQ(copy.graph.relu_moves().relieved, early->relu_moves().relieved);
+    const std::vector<Tensor> inputs = inputs_of(network);
+    expect_equal(make_cpu_executor(copy.graph, copy.schedule, 3)->run(inputs),
+                 make_cpu_executor(network, schedule, 3)->run(inputs));
+  }
 }
 
 TEST(Distributed, RoundsAreTimedAndSayWhatClosingThemCosts) {

@@ -20,6 +20,7 @@ DeviceFacts facts_of(const CudaDevice& d) {
   DeviceFacts facts;
   facts.name = d.name;
   facts.compute_capability = d.compute_capability;
+  facts.kernels = std::to_string(kernels_version());
   return facts;
 }
 
@@ -38,19 +39,21 @@ TEST_P(OnTheGpu, SchedulesComputeWhatTheReferenceComputes) {
   const std::vector<Tensor> want = reference_outputs(graph, inputs, kSeed);
   for (const char* scheduler : {"sequential", "wavefront", "dataflow"}) {
     const Schedule schedule = make_schedule(scheduler, {.cost = *cost, .devices = 1, .options = {}, .progress = {}});
-    const auto executor = runtime.make_executor(graph, schedule, kSeed);
+    const auto executor = runtime.make_executor(cost->graph(), schedule, kSeed);
     const std::vector<Tensor> got = executor->run(inputs);
     ASSERT_EQ(got.size(), want.size());
     for (std::size_t i = 0; i < got.size(); ++i)
       EXPECT_LT(relative_error(got[i], want[i]), output_tolerance(precision)) << name << " " << scheduler;
   }
-  // Any valid schedule, including merges and unusual streams.
-  for (Mode mode : {Mode::barrier, Mode::dataflow}) {
-    const Schedule schedule = test::random_schedule(graph, 1, mode, kSeed);
-    const std::vector<Tensor> got = runtime.make_executor(graph, schedule, kSeed)->run(inputs);
-    for (std::size_t i = 0; i < got.size(); ++i)
-      EXPECT_LT(relative_error(got[i], want[i]), output_tolerance(precision)) << name << " random, " << to_string(mode);
-  }
+  // Any valid schedule, including merges and unusual streams; with ReLUs where the network has them, and early.
+  for (Mode mode : {Mode::barrier, Mode::dataflow})
+    for (const Graph* relus : {&graph, &cost->graph()}) {
+      const Schedule schedule = test::random_schedule(graph, 1, mode, kSeed);
+      const std::vector<Tensor> got = runtime.make_executor(*relus, schedule, kSeed)->run(inputs);
+      for (std::size_t i = 0; i < got.size(); ++i)
+        EXPECT_LT(relative_error(got[i], want[i]), output_tolerance(precision))
+            << name << " random, " << to_string(mode) << (relus == &graph ? "" : ", as the costs have it");
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, OnTheGpu,
