@@ -1,8 +1,35 @@
 #include "core/runtime/program/concurrency.hpp"
 
-namespace opsched {
+#include <algorithm>
+#include <map>
+#include <utility>
 
-void mark_concurrent(Program& program, const Order& order) {
+namespace opsched {
+namespace {
+
+/// For each step, the length in steps of the longest chain that it is part of.
+std::vector<int> longest_chains(const Program& program) {
+  const int steps = static_cast<int>(program.steps.size());
+  std::vector<std::vector<int>> before(steps);
+  std::map<std::pair<int, int>, int> last;  // by stream
+  for (int i = 0; i < steps; ++i) {
+    const Step& step = program.steps[i];
+    before[i] = step.waits;
+    const auto [it, first] = last.try_emplace({step.device, step.stream}, i);
+    if (!first) before[i].push_back(std::exchange(it->second, i));
+  }
+  std::vector<int> head(steps, 1), tail(steps, 1);  // up to the step and from it on, itself included
+  for (int i = 0; i < steps; ++i)
+    for (int b : before[i]) head[i] = std::max(head[i], head[b] + 1);
+  for (int i = steps - 1; i >= 0; --i)
+    for (int b : before[i]) tail[b] = std::max(tail[b], tail[i] + 1);
+  for (int i = 0; i < steps; ++i) head[i] += tail[i] - 1;
+  return head;
+}
+
+}  // namespace
+
+void mark_concurrent(Program& program, const Order& order, LongestChain chain) {
   const int steps = static_cast<int>(program.steps.size());
   std::vector<boost::dynamic_bitset<>> kernels(program.arena_bytes.size(),
                                                boost::dynamic_bitset<>(steps));  // by device
@@ -17,9 +44,12 @@ void mark_concurrent(Program& program, const Order& order) {
     ordered[i] += earlier.count();
     for (std::size_t a = earlier.find_first(); a != earlier.npos; a = earlier.find_next(a)) ++ordered[a];
   }
+  const std::vector<int> chains = longest_chains(program);
+  const int longest = chains.empty() ? 0 : *std::ranges::max_element(chains);
   for (int i = 0; i < steps; ++i)
     if (Step& step = program.steps[i]; !moves_only(step.kind))
-      step.concurrent = ordered[i] + 1 < kernels[step.device].count();
+      step.concurrent =
+          ordered[i] + 1 < kernels[step.device].count() && (chain == LongestChain::shares || chains[i] < longest);
 }
 
 }  // namespace opsched

@@ -7,6 +7,9 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
   options.waits = waits;
   options.element_bytes = element_bytes(precision);
   options.vector_channels = vector_channels(precision);
+  // In fp16, kernels are short and most of their time is fixed; then it pays that all leave room. Else the longest
+  // chain would become too slow (docs/performance/launches.md).
+  options.longest_chain = precision == Precision::fp16 ? LongestChain::shares : LongestChain::comes_first;
   // The kernel library accepts any step: it fuses sums and activations where a kernel can, and measures that against a
   // separate gather.
   options.fusion = {.conv_sum = true,

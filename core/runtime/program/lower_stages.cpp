@@ -122,7 +122,7 @@ Program lower_stages(const Graph& graph, std::span<const Stage> stages, int repl
       lowering.add(program.streams[0]);
       if (replica + 1 == replicas) lowering.add_outputs();
     }
-  mark_concurrent(program, builder.order());
+  mark_concurrent(program, builder.order(), options.longest_chain);
   plan_arena(program);
   return std::move(program);
 }

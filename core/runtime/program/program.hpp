@@ -95,7 +95,7 @@ struct Step {
   int device = 0, stream = 0;
   std::vector<int> waits{};  ///< steps that must end before it starts, in addition to its predecessor on the stream
   int priority = 0;          ///< as in the schedule; 0 for transfers
-  bool concurrent = false;   ///< another kernel of the program may run on the device at the same time
+  bool concurrent = false;   ///< other kernels may run on the device at the same time, and it should leave them room
   Message message{};
 };
 
@@ -124,6 +124,10 @@ struct Fusion {
   bool conv_affine = false;  ///< a pointwise conv does the affine layer before it as it reads; needs conv_pre
 };
 
+/// Whether steps of the program's longest chain (in steps, over streams and waits) leave room for kernels that may run
+/// at the same time, as all other steps do, or only have to be fast themselves.
+enum class LongestChain { shares, comes_first };
+
 struct LoweringOptions {
   int element_bytes = 4;
   Fusion fusion{};
@@ -133,6 +137,7 @@ struct LoweringOptions {
   /// added channels are zero, so nothing depends on them and kernels need not know about them. Activations may turn
   /// the zeros into other numbers.
   int vector_channels = 1;
+  LongestChain longest_chain = LongestChain::shares;
 };
 
 /// `channels` rounded up to a multiple of `vector`.

@@ -41,6 +41,41 @@ TEST(Concurrency, StepsWithoutAnOrderBetweenThem) {
   EXPECT_GT(alone, 300);
 }
 
+/// The number of steps in the longest chain that `step` is part of.
+int chain_through(const Order& order, int step) {
+  std::vector<int> before(order.size(), 0), after(order.size(), 0);  // steps in the longest chain that ends or begins
+  for (int i = 0; i < order.size(); ++i)
+    for (int j = 0; j < i; ++j)
+      if (order.before(j, i)) before[i] = std::max(before[i], before[j] + 1);
+  for (int i = order.size() - 1; i >= 0; --i)
+    for (int j = i + 1; j < order.size(); ++j)
+      if (order.before(i, j)) after[i] = std::max(after[i], after[j] + 1);
+  return before[step] + after[step] + 1;
+}
+
+TEST(Concurrency, TheLongestChainMayComeFirst) {
+  int first = 0, concurrent = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const Graph graph = test::RandomCnn(seed).draw(1);
+    const Schedule schedule = test::random_schedule(graph, 1 + seed % 2, Mode::dataflow, seed);
+    LoweringOptions options = lowering_for(Precision::fp16);
+    options.longest_chain = LongestChain::shares;
+    const Program shares = lower(graph, schedule, options);
+    options.longest_chain = LongestChain::comes_first;
+    const Program comes_first = lower(graph, schedule, options);
+    const Order order = order_of(shares);
+    int longest = 0;
+    for (int i = 0; i < order.size(); ++i) longest = std::max(longest, chain_through(order, i));
+    for (int i = 0; i < order.size(); ++i) {
+      const bool on_chain = chain_through(order, i) == longest;
+      ASSERT_EQ(comes_first.steps[i].concurrent, shares.steps[i].concurrent && !on_chain) << "seed " << seed;
+      first += shares.steps[i].concurrent && on_chain, concurrent += comes_first.steps[i].concurrent;
+    }
+  }
+  EXPECT_GT(first, 50);
+  EXPECT_GT(concurrent, 50);
+}
+
 TEST(Concurrency, NoneInASequentialSchedule) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const Graph graph = test::RandomCnn(seed).draw(2);

@@ -61,14 +61,18 @@ TEST(LaunchStyles, ArePartOfTheName) {
   EXPECT_EQ(split_style("simt/r32/c64/s4/late").style, LaunchStyle{.late = true});
 }
 
-/// A convolution from whole tensors to whole tensors.
+/// A convolution whose tensors are aligned for all of our kernels.
 Case conv_case(Precision precision, int channels, int side, int out_channels) {
   Rng rng(static_cast<unsigned>(channels + side));
   Problem p = blank(rng, precision, preferred_format(precision), Step::Kind::conv);
   p.batch = 1;
   p.input = {channels, side, side};
   p.layer = Conv2d{.out_channels = out_channels, .kernel = {3, 3}, .padding = {1, 1}, .act = Activation::relu};
-  return finish(rng, p, 1);
+  for (;;) {
+    Case c = finish(rng, p, 1);
+    if (row_alignment(c.problem.inputs[0], c.problem) == 16 && row_alignment(c.problem.result, c.problem) == 16)
+      return c;
+  }
 }
 
 /// Some of our convolutions for a problem.
