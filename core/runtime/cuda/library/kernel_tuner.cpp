@@ -65,6 +65,18 @@ void settle(std::vector<Runner> runners, const BenchmarkContext& context, Pendin
   task.candidates = {{runners.front().kernel->describe(), runners.front().kernel, ""}};
 }
 
+/// Stores why a candidate cannot be measured in its result.
+template <class F>
+void attempt(Tuning::Candidate& result, const F& measure) {
+  try {
+    measure();
+  } catch (const DeviceLost&) {
+    throw;
+  } catch (const Error& e) {
+    result.failure = e.what();
+  }
+}
+
 std::size_t most_workspace(const PendingKernel& task) {
   std::size_t bytes = 0;
   for (const auto& candidate : task.candidates)
@@ -81,22 +93,16 @@ Tuning measure_alone(PendingKernel& task, const BenchmarkContext& context) {
   double best_first = 1e30;
   for (PendingKernel::Candidate& candidate : task.candidates) {
     Tuning::Candidate result{.kernel = candidate.name, .ms = 0, .error = 0, .failure = candidate.failure};
-    if (candidate.kernel) {
-      try {
+    if (candidate.kernel)
+      attempt(result, [&] {
         result.error = benchmark.check(*candidate.kernel);
         result.ms = benchmark.once(*candidate.kernel);
         best_first = std::min(best_first, result.ms);
-        if (result.ms <= kHopeless * best_first) {
-          Runner runner{candidate.kernel, benchmark.series(*candidate.kernel, result.ms), {}};
-          for (int i = 0; i < kFirstRuns; ++i) runner.ms.push_back(runner.series.run(context));
-          runners.push_back(std::move(runner));
-        }
-      } catch (const DeviceLost&) {
-        throw;
-      } catch (const Error& e) {
-        result.failure = e.what();
-      }
-    }
+        if (result.ms > kHopeless * best_first) return;
+        Runner runner{candidate.kernel, benchmark.series(*candidate.kernel, result.ms), {}};
+        for (int i = 0; i < kFirstRuns; ++i) runner.ms.push_back(runner.series.run(context));
+        runners.push_back(std::move(runner));
+      });
     tuning.candidates.push_back(std::move(result));
   }
   settle(std::move(runners), context, task, tuning);
@@ -104,8 +110,10 @@ Tuning measure_alone(PendingKernel& task, const BenchmarkContext& context) {
 }
 
 Tuning measure_concurrent(PendingKernel& task, const BenchmarkContext& context) {
+  const auto fits = [](const auto& c) { return c.kernel && c.kernel->workspace_bytes() <= kMostWorkspace; };
+  if (std::ranges::none_of(task.candidates, fits)) return measure_alone(task, context);
   for (auto& candidate : task.candidates)
-    if (candidate.kernel && task.candidates.size() > 1 && candidate.kernel->workspace_bytes() > kMostWorkspace) {
+    if (candidate.kernel && !fits(candidate)) {
       candidate.kernel.reset();
       candidate.failure = "needs too much workspace to run next to others";
     }
@@ -115,17 +123,12 @@ Tuning measure_concurrent(PendingKernel& task, const BenchmarkContext& context) 
   for (PendingKernel::Candidate& candidate : task.candidates) {
     Tuning::Candidate result{
         .kernel = candidate.name, .ms = candidate.alone_ms, .error = 0, .failure = candidate.failure};
-    if (candidate.kernel) {
-      try {
+    if (candidate.kernel)
+      attempt(result, [&] {
         Runner runner{candidate.kernel, benchmark.series(*candidate.kernel, candidate.alone_ms, kConcurrent), {}};
         for (int i = 0; i < kFirstRuns; ++i) runner.ms.push_back(runner.series.run(context));
         runners.push_back(std::move(runner));
-      } catch (const DeviceLost&) {
-        throw;
-      } catch (const Error& e) {
-        result.failure = e.what();
-      }
-    }
+      });
     tuning.candidates.push_back(std::move(result));
   }
   settle(std::move(runners), context, task, tuning);
