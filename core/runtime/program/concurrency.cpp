@@ -1,8 +1,6 @@
 #include "core/runtime/program/concurrency.hpp"
 
 #include <algorithm>
-#include <map>
-#include <utility>
 
 namespace opsched {
 namespace {
@@ -10,14 +8,7 @@ namespace {
 /// For each step, the length in steps of the longest chain that it is part of.
 std::vector<int> longest_chains(const Program& program) {
   const int steps = static_cast<int>(program.steps.size());
-  std::vector<std::vector<int>> before(steps);
-  std::map<std::pair<int, int>, int> last;  // by stream
-  for (int i = 0; i < steps; ++i) {
-    const Step& step = program.steps[i];
-    before[i] = step.waits;
-    const auto [it, first] = last.try_emplace({step.device, step.stream}, i);
-    if (!first) before[i].push_back(std::exchange(it->second, i));
-  }
+  const std::vector<std::vector<int>> before = direct_predecessors(program);
   std::vector<int> head(steps, 1), tail(steps, 1);  // up to the step and from it on, itself included
   for (int i = 0; i < steps; ++i)
     for (int b : before[i]) head[i] = std::max(head[i], head[b] + 1);

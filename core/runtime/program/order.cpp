@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/runtime/program/program.hpp"
@@ -32,15 +33,21 @@ std::vector<int> Order::reduced(std::vector<int> after) const {
   return kept;
 }
 
-Order order_of(const Program& program) {
-  Order order;
+std::vector<std::vector<int>> direct_predecessors(const Program& program) {
+  std::vector<std::vector<int>> direct;
   std::map<std::pair<int, int>, int> last;  // by stream
   for (const Step& step : program.steps) {
-    std::vector<int> after = step.waits;
-    const auto [it, first] = last.try_emplace({step.device, step.stream}, order.size());
-    if (!first) after.push_back(it->second);
-    it->second = order.add(after);
+    const int index = static_cast<int>(direct.size());
+    std::vector<int>& after = direct.emplace_back(step.waits);
+    const auto [it, first] = last.try_emplace({step.device, step.stream}, index);
+    if (!first) after.push_back(std::exchange(it->second, index));
   }
+  return direct;
+}
+
+Order order_of(const Program& program) {
+  Order order;
+  for (const std::vector<int>& after : direct_predecessors(program)) order.add(after);
   return order;
 }
 

@@ -25,6 +25,8 @@ class Order {
 };
 
 struct Program;
+/// For each step, those that it directly follows: the steps that it waits for, and its predecessor on the stream.
+std::vector<std::vector<int>> direct_predecessors(const Program& program);
 /// The order that a program's streams and waits give its steps. Throws Error if a step waits for a
 /// later one.
 Order order_of(const Program& program);

@@ -175,6 +175,29 @@ double KernelBenchmark::check(const Kernel& kernel) {
   return error;
 }
 
+void KernelBenchmark::launch_in_a_row(const Kernel& kernel, int launches) {
+  const cudaStream_t stream = data_->context.stream();
+  for (int i = 0; i < launches; ++i) {
+    launch(kernel, stream, i);
+    // Separates the launches: a kernel that overlaps well with itself need not overlap with others.
+    OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, 4, stream));
+  }
+}
+
+void KernelBenchmark::launch_side_by_side(const Kernel& kernel, int launches, int streams) {
+  const BenchmarkContext& context = data_->context;
+  const cudaStream_t stream = context.stream();
+  for (int s = 0; s < streams; ++s) {
+    const BenchmarkContext::Fork& fork = context.fork(s);
+    OPSCHED_CUDA(cudaEventRecord(fork.begun.get(), stream));
+    OPSCHED_CUDA(cudaStreamWaitEvent(fork.stream.get(), fork.begun.get()));
+    for (int i = 0; i < launches; ++i)
+      launch(kernel, fork.stream.get(), s * launches + i, s * aligned(kernel.workspace_bytes()));
+    OPSCHED_CUDA(cudaEventRecord(fork.ended.get(), fork.stream.get()));
+  }
+  for (int s = 0; s < streams; ++s) OPSCHED_CUDA(cudaStreamWaitEvent(stream, context.fork(s).ended.get()));
+}
+
 KernelBenchmark::Series KernelBenchmark::capture(const Kernel& kernel, int launches, int streams) {
   const BenchmarkContext& context = data_->context;
   const cudaStream_t stream = context.stream();
@@ -183,21 +206,10 @@ KernelBenchmark::Series KernelBenchmark::capture(const Kernel& kernel, int launc
   Capture capture(stream);
   // The events are graph nodes, so that the time does not include the host's waits.
   OPSCHED_CUDA(cudaEventRecordWithFlags(context.begin().get(), stream, cudaEventRecordExternal));
-  for (int i = 0; streams == 1 && i < launches; ++i) {
-    launch(kernel, stream, i);
-    // Separates the launches: a kernel that overlaps well with itself need not overlap with others.
-    OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, 4, stream));
-  }
-  for (int s = 0; streams > 1 && s < streams; ++s) {
-    const BenchmarkContext::Fork& fork = context.fork(s);
-    OPSCHED_CUDA(cudaEventRecord(fork.begun.get(), stream));
-    OPSCHED_CUDA(cudaStreamWaitEvent(fork.stream.get(), fork.begun.get()));
-    for (int i = 0; i < launches; ++i)
-      launch(kernel, fork.stream.get(), s * launches + i, s * aligned(kernel.workspace_bytes()));
-    OPSCHED_CUDA(cudaEventRecord(fork.ended.get(), fork.stream.get()));
-  }
-  for (int s = 0; streams > 1 && s < streams; ++s)
-    OPSCHED_CUDA(cudaStreamWaitEvent(stream, context.fork(s).ended.get()));
+  if (streams == 1)
+    launch_in_a_row(kernel, launches);
+  else
+    launch_side_by_side(kernel, launches, streams);
   OPSCHED_CUDA(cudaEventRecordWithFlags(context.end().get(), stream, cudaEventRecordExternal));
   series.graph_ = instantiate(capture.end());
   return series;

@@ -67,6 +67,8 @@ class KernelBenchmark {
 
  private:
   Series capture(const Kernel& kernel, int launches, int streams);
+  void launch_in_a_row(const Kernel& kernel, int launches);
+  void launch_side_by_side(const Kernel& kernel, int launches, int streams);
   const void* weights_for(const Kernel& kernel, int copy);
   void launch(const Kernel& kernel, cudaStream_t stream, int copy, std::size_t workspace_offset = 0);
 

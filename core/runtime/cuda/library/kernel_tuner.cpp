@@ -19,7 +19,7 @@ constexpr double kHopeless = 2;
 constexpr int kKept = 24;      // candidates per problem in the tuning cache
 constexpr int kKeptSmall = 2;  // plus candidates that leave SMs free, however slow
 
-constexpr int kConcurrent = 4;  // copies of a kernel that run at the same time
+constexpr int kConcurrent = BenchmarkContext::kForks;  // copies of a kernel that run at the same time
 // Each copy needs a workspace of its own. Kernels with a larger one fill the GPU alone.
 constexpr std::size_t kMostWorkspace = std::size_t{64} << 20;
 
