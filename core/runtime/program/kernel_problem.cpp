@@ -162,6 +162,11 @@ std::string Problem::key() const {
   }
   out << " out:";
   write_layout(out, result);
+  if (residual) {
+    out << " residual:";
+    write_layout(out, *residual);
+    out << " post:" << to_string(post);
+  }
   if (concurrent) out << " concurrent";
   return out.str();
 }
@@ -205,6 +210,7 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
   p.affine = step.affine.has_value();
   p.pre = step.pre;
   p.layer = step.layer;
+  if (step.residual) p.residual = place(*step.residual), p.post = step.post;
   p.concurrent = step.concurrent;
   drop_idle(p.layer);
   return p;
