@@ -175,7 +175,9 @@ int images_at_once(const Program& program, const Step& step) {
   const auto all_rows = [&](const View& view) {
     return view.region.rows.size() == program.buffers[view.buffer].shape.h;
   };
-  return std::ranges::all_of(step.inputs, all_rows) && all_rows(step.output) ? step.output.region.images.size() : 1;
+  const bool all = std::ranges::all_of(step.inputs, all_rows) && all_rows(step.output) &&
+                   (!step.residual || all_rows(*step.residual));
+  return all ? step.output.region.images.size() : 1;
 }
 
 Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout) {

@@ -1,0 +1,20 @@
+// Sums of two tensors that the convolution before them can do.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/runtime/program/order.hpp"
+#include "core/runtime/program/program.hpp"
+
+namespace opsched {
+
+/// Removes each gather step that adds two tensors, one of them written by convolutions and read by nothing else: the
+/// convolutions add the other tensor as their residual, and write the sum. They must follow all that writes the
+/// residual already, by `order`, which is that of the program. So no step has to follow more than it did.
+///
+/// `after`: as for set_waits(), which has to be called again if this returns true. What followed a removed step then
+/// follows its convolutions. `kept`: views that are read where the program does not show it, besides its outputs.
+bool fuse_sums(Program& program, std::vector<std::vector<int>>& after, const Order& order, std::span<const View> kept);
+
+}  // namespace opsched
