@@ -2,25 +2,18 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <utility>
 
 namespace opsched {
 namespace {
 
-/// The part of `view` at the place that `part` has in `whole`.
-View same_part(const View& view, const View& whole, const View& part) {
-  return {view.buffer, view.channel + part.channel - whole.channel, part.channels, view.region};
-}
-
 class SumFusion {
  public:
   SumFusion(Program& program, const Order& order, std::span<const View> kept)
-      : program_(program), order_(order), kept_(kept), convs_(program.steps.size()) {
+      : program_(program), order_(order), kept_(kept), convs_(program.steps.size()), is_removed_(program.steps.size()) {
     for (int s = 0; s < order.size(); ++s) {
       const Step& step = program.steps[s];
-      if (step.kind != Step::Kind::gather || step.inputs.size() != 2) continue;
-      if (!fuse(s, 1)) fuse(s, 0);
+      if (step.kind == Step::Kind::gather && step.inputs.size() == 2) fuse(s);
     }
   }
 
@@ -28,16 +21,17 @@ class SumFusion {
     return std::ranges::any_of(convs_, [](const std::vector<int>& convs) { return !convs.empty(); });
   }
 
-  /// Removes the steps that became part of convolutions.
+  /// Removes the steps that convolutions do wholly. Those that they do partly still follow them.
   void remove(std::vector<std::vector<int>>& after) {
     const std::vector<std::vector<int>> instead = replacements(after);
     std::vector<int> index(program_.steps.size(), -1);
     int kept = 0;
     for (int s = 0; s < static_cast<int>(program_.steps.size()); ++s) {
-      if (is_removed(s)) continue;
+      if (is_removed_[s]) continue;
       std::vector<int> all;
+      for (int c : convs_[s]) all.push_back(index[c]);
       for (int a : after[s])
-        if (is_removed(a))
+        if (is_removed_[a])
           for (int other : instead[a]) all.push_back(index[other]);
         else
           all.push_back(index[a]);
@@ -52,8 +46,6 @@ class SumFusion {
   }
 
  private:
-  bool is_removed(int step) const { return !convs_[step].empty(); }
-
   /// By removed step: the steps that stand for it and for all before it on its stream. They are also added to `after`
   /// of the next step that remains on the stream.
   std::vector<std::vector<int>> replacements(std::vector<std::vector<int>>& after) const {
@@ -63,12 +55,12 @@ class SumFusion {
       const Step& step = program_.steps[s];
       const auto [it, first] = last.try_emplace({step.device, step.stream}, s);
       const int before = first ? -1 : std::exchange(it->second, s);
-      if (is_removed(s)) {
+      if (is_removed_[s]) {
         instead[s] = convs_[s];
-        if (before >= 0 && !is_removed(before)) instead[s].push_back(before);
+        if (before >= 0 && !is_removed_[before]) instead[s].push_back(before);
       }
-      if (before < 0 || !is_removed(before)) continue;
-      std::vector<int>& more = is_removed(s) ? instead[s] : after[s];
+      if (before < 0 || !is_removed_[before]) continue;
+      std::vector<int>& more = is_removed_[s] ? instead[s] : after[s];
       more.insert(more.end(), instead[before].begin(), instead[before].end());
     }
     return instead;
@@ -103,7 +95,7 @@ class SumFusion {
   std::vector<int> writers(const View& view) const {
     std::vector<int> steps;
     for (int s = 0; s < order_.size(); ++s)
-      if (!is_removed(s) && overlap(program_.steps[s].output, view)) steps.push_back(s);
+      if (!is_removed_[s] && overlap(program_.steps[s].output, view)) steps.push_back(s);
     return steps;
   }
 
@@ -113,7 +105,7 @@ class SumFusion {
     if (std::ranges::any_of(program_.outputs, touches) || std::ranges::any_of(kept_, touches)) return false;
     for (int s = 0; s < order_.size(); ++s) {
       const Step& step = program_.steps[s];
-      if (s == reader || is_removed(s)) continue;
+      if (s == reader || is_removed_[s]) continue;
       if (std::ranges::any_of(step.inputs, touches) || (step.residual && touches(*step.residual))) return false;
     }
     return true;
@@ -128,50 +120,64 @@ class SumFusion {
     return more <= 0 || (std::get<Conv2d>(conv.layer).groups == 1 && end >= buffer.shape.c - buffer.padding);
   }
 
-  /// The convolutions that can add the other summand to summand `which` of a sum, in the order of their channels; empty
-  /// if some of that summand comes from elsewhere.
-  std::vector<int> takers(int sum, int which) const {
-    const View& own = program_.steps[sum].inputs[which];
-    const std::vector<int> others = writers(program_.steps[sum].inputs[1 - which]);
-    std::vector<int> convs = writers(own);
-    for (int c : convs) {
-      const Step& conv = program_.steps[c];
-      const bool can = conv.kind == Step::Kind::conv && !conv.residual && order_.before(c, sum) && fits(conv, own) &&
-                       is_for(sum, conv.output) &&
-                       std::ranges::all_of(others, [&](int other) { return order_.before(other, c); });
-      if (!can) return {};
+  /// Channels [begin, end) of a sum, and the convolution that can compute them.
+  struct Piece {
+    int begin, end;
+    int conv, summand;
+  };
+
+  /// The convolutions that can add the other summand to what they write, in the order of their channels.
+  std::vector<Piece> pieces_of(int sum) const {
+    std::vector<Piece> pieces;
+    for (const int summand : {0, 1}) {
+      const View &own = program_.steps[sum].inputs[summand], &other = program_.steps[sum].inputs[1 - summand];
+      for (int c : writers(own)) {
+        const Step& conv = program_.steps[c];
+        if (conv.kind != Step::Kind::conv || conv.residual || !fits(conv, own) || !is_for(sum, conv.output)) continue;
+        if (overlap(conv.output, other)) continue;
+        const int begin = conv.output.channel - own.channel;
+        const Piece piece{begin, std::min(begin + conv.output.channels, own.channels), c, summand};
+        const std::vector<int> others = writers(slice(other, piece));
+        if (std::ranges::all_of(others, [&](int o) { return order_.before(o, c); })) pieces.push_back(piece);
+      }
     }
-    const auto channel = [&](int c) { return program_.steps[c].output.channel; };
-    std::ranges::sort(convs, {}, channel);
-    int next = own.channel;
-    for (int c : convs) {
-      if (channel(c) != next) return {};
-      next += program_.steps[c].output.channels;
-    }
-    return next >= own.channel + own.channels ? convs : std::vector<int>{};
+    std::ranges::sort(pieces, {}, &Piece::begin);
+    return pieces;
   }
 
-  bool fuse(int sum, int which) {
-    const std::vector<int> convs = takers(sum, which);
-    const Step& gather = program_.steps[sum];
-    const View own = gather.inputs[which], other = gather.inputs[1 - which];
-    for (int c : convs) {
-      Step& conv = program_.steps[c];
-      View part = conv.output;
-      part.channels = std::min(part.channels, own.channel + own.channels - part.channel);
-      std::get<Conv2d>(conv.layer).out_channels = part.channels;
-      conv.residual = same_part(other, own, part);
+  static View slice(const View& view, const Piece& piece) {
+    return {view.buffer, view.channel + piece.begin, piece.end - piece.begin, view.region};
+  }
+
+  /// The convolutions take channels at the beginning and end of the sum, up to the first that none of them can take.
+  /// So at most one step remains of it.
+  void fuse(int sum) {
+    std::vector<Piece> pieces = pieces_of(sum);
+    Step& gather = program_.steps[sum];
+    int begin = 0, end = gather.output.channels;
+    for (const Piece& piece : pieces)
+      if (piece.begin == begin) begin = piece.end;
+    for (auto piece = pieces.rbegin(); piece != pieces.rend() && end > begin; ++piece)
+      if (piece->end == end) end = piece->begin;
+    std::erase_if(pieces, [&](const Piece& piece) { return piece.begin >= begin && piece.end <= end; });
+    for (const Piece& piece : pieces) {
+      Step& conv = program_.steps[piece.conv];
+      std::get<Conv2d>(conv.layer).out_channels = piece.end - piece.begin;
+      conv.residual = slice(gather.inputs[1 - piece.summand], piece);
       conv.post = gather.pre;
-      conv.output = same_part(gather.output, own, part);
+      conv.output = slice(gather.output, piece);
+      convs_[sum].push_back(piece.conv);
     }
-    convs_[sum] = convs;
-    return !convs.empty();
+    is_removed_[sum] = begin == end;
+    const Piece rest{begin, end, sum, 0};
+    for (View* view : {&gather.inputs[0], &gather.inputs[1], &gather.output}) *view = slice(*view, rest);
   }
 
   Program& program_;
   const Order& order_;
   std::span<const View> kept_;
-  std::vector<std::vector<int>> convs_;  ///< by step: what does its work; empty: it remains
+  std::vector<std::vector<int>> convs_;  ///< by step: what does its work, or some of it
+  std::vector<bool> is_removed_;
 };
 
 }  // namespace

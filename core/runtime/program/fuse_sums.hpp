@@ -9,9 +9,10 @@
 
 namespace opsched {
 
-/// Removes each gather step that adds two tensors, one of them written by convolutions and read by nothing else: the
-/// convolutions add the other tensor as their residual, and write the sum. They must follow all that writes the
-/// residual already, by `order`, which is that of the program. So no step has to follow more than it did.
+/// Gather steps that add two tensors become part of convolutions: one that writes channels of a summand, which nothing
+/// else reads, adds the other tensor to them as its residual, and writes the sum. It must follow all that writes the
+/// residual already, by `order`, which is that of the program. So no step has to follow more than it did. What remains
+/// of a gather step, if anything, is one step.
 ///
 /// `after`: as for set_waits(), which has to be called again if this returns true. What followed a removed step then
 /// follows its convolutions. `kept`: views that are read where the program does not show it, besides its outputs.

@@ -4,17 +4,23 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/runtime/cpu/cpu_executor.hpp"
+#include "core/runtime/program/arena.hpp"
 #include "core/runtime/program/gpu_lowering.hpp"
 #include "core/runtime/program/kernel_problem.hpp"
 #include "core/runtime/program/partition.hpp"
 #include "core/runtime/program/verify.hpp"
+#include "networks/network.hpp"
+#include "schedulers/scheduler.hpp"
 #include "tests/support/programs.hpp"
 #include "tests/support/random_residuals.hpp"
 #include "tests/support/random_splits.hpp"
+#include "tests/support/test_cost.hpp"
 
 namespace opsched {
 namespace {
@@ -47,7 +53,7 @@ struct Case {
   Schedule schedule;
   LoweringOptions options;
   Program plain, fused;
-  explicit Case(std::uint64_t seed) : graph(RandomResiduals(seed).draw(1 + seed % 5)) {
+  explicit Case(std::uint64_t seed) : graph(RandomResiduals(seed).draw(3 + seed % 5)) {
     const Graph split = graph.with_splits(test::random_splits(graph, seed % 3 == 0 ? 30 : 0, seed));
     const Mode mode = seed % 2 ? Mode::barrier : Mode::dataflow;
     schedule = random_schedule(split, 1 + seed / 2 % 3, mode, seed);
@@ -70,12 +76,14 @@ TEST(FusedSums, ComputeWhatGathersCompute) {
                               with = make_cpu_executor(c.graph, c.fused, seed)->run(inputs),
                               without = make_cpu_executor(c.graph, c.plain, seed)->run(inputs);
     ASSERT_EQ(with.size(), expected.size());
-    for (std::size_t i = 0; i < with.size(); ++i, ++outputs) {
+    outputs += c.options.vector_channels == 1 ? static_cast<int>(with.size()) : 0;
+    for (std::size_t i = 0; i < with.size(); ++i) {
       ASSERT_LT(relative_error(with[i], expected[i]), 1e-5) << "seed " << seed << " output " << i;
-      same += with[i].data == without[i].data;
+      // Without padding a convolution may be computed in another order.
+      same += c.options.vector_channels == 1 && with[i].data == without[i].data;
     }
   }
-  EXPECT_GT(fused, 300 / kFewer);
+  EXPECT_GT(fused, 200 / kFewer);
   EXPECT_EQ(same, outputs);
 }
 
@@ -86,7 +94,7 @@ TEST(FusedSums, OrderAndMemoryHold) {
     ASSERT_NO_THROW(verify_order(c.fused)) << "seed " << seed;
     ASSERT_NO_THROW(verify_arena(c.fused)) << "seed " << seed;
     const int gone = count(c.plain, Step::Kind::gather) - count(c.fused, Step::Kind::gather);
-    ASSERT_EQ(c.plain.steps.size() - c.fused.steps.size(), static_cast<std::size_t>(gone));
+    ASSERT_EQ(static_cast<int>(c.plain.steps.size() - c.fused.steps.size()), gone);
     ASSERT_LE(gone, residuals(c.fused));
     ASSERT_EQ(transfer_bytes(c.plain, 4), transfer_bytes(c.fused, 4));
     fewer += gone;
@@ -99,7 +107,7 @@ TEST(FusedSums, OrderAndMemoryHold) {
       ASSERT_FALSE(overlap(*step.residual, step.output));
     }
   }
-  EXPECT_GT(fewer, 500 / kFewer);
+  EXPECT_GT(fewer, 250 / kFewer);
 }
 
 /// Every step has its old index as its priority.
@@ -157,7 +165,8 @@ TEST(FusedSums, StagesApartGiveTheReference) {
     reference_outputs(graph, inputs_of(graph, seed), seed, [&](OpId, const Tensor& t) { values.push_back(t); });
     LoweringOptions options = seed % 2 ? cpu_lowering() : lowering_for(Precision::fp32);
     options.fusion.conv_residual = true;
-    for (const Stage& stage : random_schedule(graph, 1, Mode::barrier, seed).devices[0].stages) {
+    const Schedule schedule = random_schedule(graph, 1, Mode::barrier, seed);
+    for (const Stage& stage : schedule.devices[0].stages) {
       std::vector<bool> inside(graph.size(), false);
       for (const Group& group : stage.groups)
         for (OpId op : group) inside[op] = true;
@@ -180,7 +189,7 @@ TEST(FusedSums, StagesApartGiveTheReference) {
         ASSERT_LT(relative_error(outputs[i], expected[i]), 1e-5) << "seed " << seed;
     }
   }
-  EXPECT_GT(fused, 100 / kFewer);
+  EXPECT_GT(fused, 60 / kFewer);
 }
 
 TEST(FusedSums, PartsHoldOrderAndMemory) {
@@ -209,20 +218,70 @@ TEST(FusedSums, AMissingWaitForTheResidualIsFound) {
   int found = 0;
   for (std::uint64_t seed = 0; seed < 100 / kFewer; ++seed) {
     Program program = Case(seed).fused;
-    for (Step& step : program.steps)
-      if (step.residual && step.inputs.size() == 1 && !step.waits.empty()) {
-        const std::vector<int> waits = std::exchange(step.waits, {});
-        const auto reads = [&](const View& view) {
-          return std::ranges::any_of(waits, [&](int w) { return overlap(program.steps[w].output, view); });
-        };
-        if (reads(*step.residual) && !reads(step.inputs[0])) {
+    for (int s = 0; s < static_cast<int>(program.steps.size()); ++s) {
+      Step& step = program.steps[s];
+      const auto reads = [&](int w) { return step.residual && overlap(program.steps[w].output, *step.residual); };
+      const std::vector<int> waits = step.waits;
+      for (int w : waits) {
+        if (!reads(w)) continue;
+        std::erase(step.waits, w);
+        if (!order_of(program).before(w, s)) {
           EXPECT_THROW(verify_order(program), Error) << "seed " << seed;
           ++found;
         }
         step.waits = waits;
       }
+    }
   }
   EXPECT_GT(found, 5 / kFewer);
+}
+
+TEST(FusedSums, MemoryThatIsPlannedWithoutTheResidualIsFound) {
+  int found = 0;
+  for (std::uint64_t seed = 0; seed < 100 / kFewer; ++seed) {
+    const Program fused = Case(seed).fused;
+    for (std::size_t s = 0; s < fused.steps.size(); ++s) {
+      if (!fused.steps[s].residual) continue;
+      Program program = fused;
+      program.steps[s].residual.reset();
+      plan_arena(program);
+      program.steps[s].residual = fused.steps[s].residual;
+      try {
+        verify_arena(program);
+      } catch (const Error&) {
+        ++found;
+      }
+    }
+  }
+  EXPECT_GT(found, 5 / kFewer);
+}
+
+struct Fact {
+  const char *network, *scheduler;
+  int gathers, left, residuals;
+};
+
+TEST(FusedSums, OfTheNetworks) {
+  for (const Fact& fact : {Fact{"squeezenet", "sequential", 8, 0, 12}, Fact{"squeezenet", "dataflow", 8, 4, 8},
+                           Fact{"nasnet", "sequential", 52, 30, 67}, Fact{"nasnet", "dataflow", 52, 49, 18},
+                           Fact{"randwire", "sequential", 5, 5, 0}, Fact{"randwire", "dataflow", 5, 5, 0}}) {
+    const Graph graph = make_network(fact.network);
+    test::TestCost cost(graph);
+    const Schedule schedule =
+        make_schedule(fact.scheduler, {.cost = cost, .devices = 1, .options = {}, .progress = {}});
+    LoweringOptions options = lowering_for(Precision::fp16);
+    options.fusion.conv_residual = false;
+    const Program plain = lower(graph, schedule, options);
+    options.fusion.conv_residual = true;
+    const Program fused = lower(graph, schedule, options);
+    ASSERT_NO_THROW(verify_order(fused));
+    ASSERT_NO_THROW(verify_arena(fused));
+    const std::string what = std::string(fact.network) + ", " + fact.scheduler;
+    EXPECT_EQ(count(plain, Step::Kind::gather), fact.gathers) << what;
+    EXPECT_EQ(count(fused, Step::Kind::gather), fact.left) << what;
+    EXPECT_EQ(residuals(fused), fact.residuals) << what;
+    EXPECT_LE(longest_chain(fused), longest_chain(plain)) << what;
+  }
 }
 
 /// A graph of one block, with short names for what these tests add.
@@ -282,6 +341,32 @@ TEST(FusedSums, OneTensorIsAddedToTwoConvolutions) {
     EXPECT_EQ(step.residual->channel, step.output.channel);
     EXPECT_EQ(step.residual->channels, step.output.channels);
   }
+}
+
+/// Three branches of two channels each; `pools` says which are no convolutions.
+TEST(FusedSums, WhatNoConvolutionCanAddRemainsOneStep) {
+  const auto rest = [](const std::vector<int>& pools) {
+    Small g;
+    const OpId wide = g.graph.add_input("wide", {6, 6, 6});
+    std::vector<Term> ends;
+    for (const int i : {0, 1, 2}) {
+      const Pool2d pool{.type = PoolType::max, .kernel = {3, 3}, .padding = {1, 1}};
+      const bool is_pool = std::ranges::count(pools, i) > 0;
+      const std::string name = "end" + std::to_string(i);
+      ends.push_back(g.graph.all(is_pool ? g.graph.add(name, {{{g.x, 0, 2}}}, {pool}) : g.conv(g.x, 2)));
+    }
+    g.sum({g.graph.add("join", ends, {}), wide});
+    const Program program = g.lowered();
+    EXPECT_EQ(count(program, Step::Kind::gather), pools.empty() ? 0 : 1);
+    for (const Step& step : program.steps)
+      if (step.kind == Step::Kind::gather) return std::pair(step.output.channel, step.output.channels);
+    return std::pair(0, 0);
+  };
+  EXPECT_EQ(rest({}), std::pair(0, 0));
+  EXPECT_EQ(rest({0}), std::pair(0, 2));
+  EXPECT_EQ(rest({1}), std::pair(2, 2));
+  EXPECT_EQ(rest({2}), std::pair(4, 2));
+  EXPECT_EQ(rest({0, 2}), std::pair(0, 6));  // two steps would be more than one
 }
 
 TEST(FusedSums, TheLaterConvolutionAddsTheEarlier) {
@@ -352,6 +437,18 @@ TEST(FusedSums, OtherReadersKeepTheSum) {
               g.graph.add("sum", {{{g.x, 0, 4}, {a, 0, 4}}}, {});
             }),
             1);
+}
+
+TEST(FusedSums, SummandsMayShareChannels) {
+  Small g;
+  const OpId join =
+      g.graph.add("join", {g.graph.all(g.conv(g.x, 2)), g.graph.all(g.conv(g.x, 2)), g.graph.all(g.conv(g.x, 2))}, {});
+  g.graph.add("sum", {{{join, 0, 4}, {join, 2, 6}}}, {});
+  const Program program = g.lowered();
+  EXPECT_EQ(residuals(program), 1);  // the last; the sum needs what the second writes twice
+  EXPECT_EQ(count(program, Step::Kind::gather), 1);
+  const std::vector<Tensor> inputs = inputs_of(g.graph, 1), expected = reference_outputs(g.graph, inputs, 1);
+  EXPECT_LT(relative_error(make_cpu_executor(g.graph, program, 1)->run(inputs)[0], expected[0]), 1e-6);
 }
 
 TEST(FusedSums, AConvolutionAddsOneTensor) {
