@@ -19,7 +19,7 @@ using test::residuals;
 using test::sequential;
 
 /// A graph of one block, with short names for what these tests add.
-struct Small {
+struct SumGraph {
   Graph graph{"g"};
   OpId x = graph.add_input("x", {4, 6, 6});
   OpId conv(OpId from, int channels = 4) {
@@ -45,14 +45,14 @@ struct Small {
 };
 
 /// Operators by device and stream.
-Schedule dataflow(const std::vector<std::vector<Group>>& devices) {
+Schedule on_streams(const std::vector<std::vector<Group>>& devices) {
   Schedule schedule{.graph = "", .scheduler = "", .mode = Mode::dataflow, .devices = {}, .launch_order = {}};
   for (const std::vector<Group>& groups : devices) schedule.devices.push_back({{Stage{Strategy::concurrent, groups}}});
   return schedule;
 }
 
 TEST(FusedSums, ActivationsStayOnTheirSideOfTheSum) {
-  Small g;
+  SumGraph g;
   const OpId a = g.graph.add("a", {g.graph.all(g.x)}, {Conv2d{.out_channels = 4, .act = Activation::relu}});
   g.sum({g.x, a}, {Activate{Activation::tanh}});
   const Program program = g.lowered();
@@ -65,7 +65,7 @@ TEST(FusedSums, ActivationsStayOnTheirSideOfTheSum) {
 }
 
 TEST(FusedSums, OneTensorIsAddedToTwoConvolutions) {
-  Small g;
+  SumGraph g;
   const OpId a = g.conv(g.x, 1), b = g.conv(g.x, 3);
   g.sum({g.graph.add("join", {g.graph.all(a), g.graph.all(b)}, {}), g.x});
   const Program program = g.lowered();
@@ -80,7 +80,7 @@ TEST(FusedSums, OneTensorIsAddedToTwoConvolutions) {
 /// Three branches of two channels each; `pools` says which are no convolutions.
 TEST(FusedSums, WhatNoConvolutionCanAddRemainsOneStep) {
   const auto rest = [](const std::vector<int>& pools) {
-    Small g;
+    SumGraph g;
     const OpId wide = g.graph.add_input("wide", {6, 6, 6});
     std::vector<Term> ends;
     for (const int i : {0, 1, 2}) {
@@ -104,7 +104,7 @@ TEST(FusedSums, WhatNoConvolutionCanAddRemainsOneStep) {
 }
 
 TEST(FusedSums, TheLaterConvolutionAddsTheEarlier) {
-  Small g;
+  SumGraph g;
   const OpId a = g.conv(g.x), b = g.conv(g.x);
   g.sum({a, b});
   const Program program = g.lowered();
@@ -114,16 +114,16 @@ TEST(FusedSums, TheLaterConvolutionAddsTheEarlier) {
 }
 
 TEST(FusedSums, ConvolutionsNeverWaitForMore) {
-  Small g;
+  SumGraph g;
   const OpId a = g.conv(g.x), b = g.conv(g.x), c = g.conv(b), sum = g.sum({a, c});
-  EXPECT_EQ(count(g.lowered(dataflow({{{a}, {b, c, sum}}})), Step::Kind::gather), 1);  // in parallel
-  EXPECT_EQ(count(g.lowered(dataflow({{{a, b, c, sum}}})), Step::Kind::gather), 0);
+  EXPECT_EQ(count(g.lowered(on_streams({{{a}, {b, c, sum}}})), Step::Kind::gather), 1);  // in parallel
+  EXPECT_EQ(count(g.lowered(on_streams({{{a, b, c, sum}}})), Step::Kind::gather), 0);
 }
 
 TEST(FusedSums, WhatFollowedTheSumFollowsTheConvolution) {
-  Small g;
+  SumGraph g;
   const OpId a = g.conv(g.x), sum = g.sum({g.x, a}), next = g.conv(g.x), reader = g.conv(sum);
-  const Program program = g.lowered(dataflow({{{a}, {sum, next}, {reader}}}));
+  const Program program = g.lowered(on_streams({{{a}, {sum, next}, {reader}}}));
   ASSERT_EQ(program.steps.size(), 3u);
   EXPECT_EQ(program.steps[0].op, a);
   for (const Step& step : program.steps)
@@ -133,40 +133,40 @@ TEST(FusedSums, WhatFollowedTheSumFollowsTheConvolution) {
 }
 
 TEST(FusedSums, AResidualMayComeFromAnotherDevice) {
-  Small g;
+  SumGraph g;
   const OpId far = g.conv(g.x), near = g.conv(far), sum = g.sum({far, near}), end = g.conv(sum);
-  const Program program = g.lowered(dataflow({{{far}}, {{near, sum}}, {{end}}}));
+  const Program program = g.lowered(on_streams({{{far}}, {{near, sum}}, {{end}}}));
   EXPECT_EQ(count(program, Step::Kind::gather), 0);
   EXPECT_EQ(residuals(program), 1);
   EXPECT_EQ(count(program, Step::Kind::transfer), 2);
 }
 
 TEST(FusedSums, OtherReadersKeepTheSum) {
-  const auto gathers = [](const std::function<void(Small&)>& build) {
-    Small g;
+  const auto gathers = [](const std::function<void(SumGraph&)>& build) {
+    SumGraph g;
     build(g);
     return count(g.lowered(), Step::Kind::gather);
   };
-  EXPECT_EQ(gathers([](Small& g) { g.sum({g.x, g.conv(g.x)}); }), 0);
-  EXPECT_EQ(gathers([](Small& g) {  // another operator
+  EXPECT_EQ(gathers([](SumGraph& g) { g.sum({g.x, g.conv(g.x)}); }), 0);
+  EXPECT_EQ(gathers([](SumGraph& g) {  // another operator
               const OpId a = g.conv(g.x);
               g.sum({g.x, a});
               g.conv(a);
             }),
             1);
-  EXPECT_EQ(gathers([](Small& g) {  // the sum itself
+  EXPECT_EQ(gathers([](SumGraph& g) {  // the sum itself
               const OpId a = g.conv(g.x);
               g.sum({a, a});
             }),
             1);
-  EXPECT_EQ(gathers([](Small& g) { g.sum({g.x, g.conv(g.x), g.conv(g.x)}); }), 1);
-  EXPECT_EQ(gathers([](Small& g) {  // no dense convolution
+  EXPECT_EQ(gathers([](SumGraph& g) { g.sum({g.x, g.conv(g.x), g.conv(g.x)}); }), 1);
+  EXPECT_EQ(gathers([](SumGraph& g) {  // no dense convolution
               const Pool2d pool{.type = PoolType::max, .kernel = {3, 3}, .padding = {1, 1}};
               const Conv2d depthwise{.out_channels = 4, .kernel = {3, 3}, .padding = {1, 1}, .groups = 4};
               g.sum({g.graph.add("a", {g.graph.all(g.x)}, {pool}), g.graph.add("b", {g.graph.all(g.x)}, {depthwise})});
             }),
             1);
-  EXPECT_EQ(gathers([](Small& g) {  // only some of what the convolution writes
+  EXPECT_EQ(gathers([](SumGraph& g) {  // only some of what the convolution writes
               const OpId a = g.conv(g.x, 5);
               g.graph.add("sum", {{{g.x, 0, 4}, {a, 0, 4}}}, {});
             }),
@@ -174,7 +174,7 @@ TEST(FusedSums, OtherReadersKeepTheSum) {
 }
 
 TEST(FusedSums, SummandsMayShareChannels) {
-  Small g;
+  SumGraph g;
   const OpId join =
       g.graph.add("join", {g.graph.all(g.conv(g.x, 2)), g.graph.all(g.conv(g.x, 2)), g.graph.all(g.conv(g.x, 2))}, {});
   g.graph.add("sum", {{{join, 0, 4}, {join, 2, 6}}}, {});
@@ -187,13 +187,13 @@ TEST(FusedSums, SummandsMayShareChannels) {
 }
 
 TEST(FusedSums, AConvolutionAddsOneTensor) {
-  Small g;
+  SumGraph g;
   g.sum({g.x, g.sum({g.x, g.conv(g.x)})});
   EXPECT_EQ(count(g.lowered(), Step::Kind::gather), 1);
 }
 
 TEST(FusedSums, PaddingIsNotWrittenWhereChannelsAreWanted) {
-  Small g;
+  SumGraph g;
   const OpId a = g.conv(g.x), sum = g.sum({g.x, a});
   g.graph.add("join", {g.graph.all(g.conv(g.x)), g.graph.all(sum)}, {});
   g.graph.end_block("all");
@@ -208,7 +208,7 @@ TEST(FusedSums, PaddingIsNotWrittenWhereChannelsAreWanted) {
 }
 
 TEST(FusedSums, MergedConvolutionsAddToAllTheirChannels) {
-  Small g;
+  SumGraph g;
   const OpId a = g.conv(g.x, 1), b = g.conv(g.x, 3);
   const OpId join = g.graph.add("join", {g.graph.all(a), g.graph.all(b)}, {}), sum = g.sum({join, g.x});
   g.graph.end_block("all");
@@ -221,7 +221,7 @@ TEST(FusedSums, MergedConvolutionsAddToAllTheirChannels) {
 }
 
 TEST(FusedSums, AllReplicasOfAStageKeepWhatLeavesIt) {
-  Small g;
+  SumGraph g;
   const OpId a = g.conv(g.x), sum = g.sum({g.x, a});
   g.conv(a);
   g.graph.end_block("all");
@@ -232,7 +232,7 @@ TEST(FusedSums, AllReplicasOfAStageKeepWhatLeavesIt) {
 }
 
 TEST(FusedSums, KeysNameTheResidual) {
-  Small g;
+  SumGraph g;
   g.sum({g.x, g.conv(g.x)}, {Activate{}});
   const Program program = g.lowered();
   const auto key = [&](const Step& step) {

@@ -31,24 +31,24 @@ using test::RandomResiduals;
 using test::residuals;
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int kFewer = 5;
+constexpr int kFewerSums = 5;
 #else
-constexpr int kFewer = 1;
+constexpr int kFewerSums = 1;
 #endif
 
-std::vector<Tensor> inputs_of(const Graph& graph, std::uint64_t seed) {
+std::vector<Tensor> inputs_for(const Graph& graph, std::uint64_t seed) {
   std::vector<Tensor> inputs;
   for (OpId op : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(op).output, seed++));
   return inputs;
 }
 
 /// A random graph, some of it in strips, and a schedule, lowered with and without residuals.
-struct Case {
+struct SumCase {
   Graph graph;
   Schedule schedule;
   LoweringOptions options;
   Program plain, fused;
-  explicit Case(std::uint64_t seed) : graph(RandomResiduals(seed).draw(3 + seed % 5)) {
+  explicit SumCase(std::uint64_t seed) : graph(RandomResiduals(seed).draw(3 + seed % 5)) {
     const Graph split = graph.with_splits(test::random_splits(graph, seed % 3 == 0 ? 30 : 0, seed));
     const Mode mode = seed % 2 ? Mode::barrier : Mode::dataflow;
     schedule = random_schedule(split, 1 + seed / 2 % 3, mode, seed);
@@ -64,10 +64,10 @@ struct Case {
 
 TEST(FusedSums, ComputeWhatGathersCompute) {
   int fused = 0, same = 0, outputs = 0;
-  for (std::uint64_t seed = 0; seed < 250 / kFewer; ++seed) {
-    const Case c(seed);
+  for (std::uint64_t seed = 0; seed < 250 / kFewerSums; ++seed) {
+    const SumCase c(seed);
     fused += residuals(c.fused);
-    const std::vector<Tensor> inputs = inputs_of(c.graph, seed), expected = reference_outputs(c.graph, inputs, seed),
+    const std::vector<Tensor> inputs = inputs_for(c.graph, seed), expected = reference_outputs(c.graph, inputs, seed),
                               with = make_cpu_executor(c.graph, c.fused, seed)->run(inputs),
                               without = make_cpu_executor(c.graph, c.plain, seed)->run(inputs);
     ASSERT_EQ(with.size(), expected.size());
@@ -78,14 +78,14 @@ TEST(FusedSums, ComputeWhatGathersCompute) {
       same += c.options.vector_channels == 1 && with[i].data == without[i].data;
     }
   }
-  EXPECT_GT(fused, 200 / kFewer);
+  EXPECT_GT(fused, 200 / kFewerSums);
   EXPECT_EQ(same, outputs);
 }
 
 TEST(FusedSums, OrderAndMemoryHold) {
   int fewer = 0;
-  for (std::uint64_t seed = 0; seed < 400 / kFewer; ++seed) {
-    const Case c(seed);
+  for (std::uint64_t seed = 0; seed < 400 / kFewerSums; ++seed) {
+    const SumCase c(seed);
     ASSERT_NO_THROW(verify_order(c.fused)) << "seed " << seed;
     ASSERT_NO_THROW(verify_arena(c.fused)) << "seed " << seed;
     const int gone = count(c.plain, Step::Kind::gather) - count(c.fused, Step::Kind::gather);
@@ -102,14 +102,14 @@ TEST(FusedSums, OrderAndMemoryHold) {
       ASSERT_FALSE(overlap(*step.residual, step.output));
     }
   }
-  EXPECT_GT(fewer, 250 / kFewer);
+  EXPECT_GT(fewer, 250 / kFewerSums);
 }
 
 /// Every step has its old index as its priority.
 TEST(FusedSums, NoStepFollowsMoreThanItDid) {
   int pairs = 0, removed = 0;
-  for (std::uint64_t seed = 0; seed < 150 / kFewer; ++seed) {
-    Program program = Case(seed).plain;
+  for (std::uint64_t seed = 0; seed < 150 / kFewerSums; ++seed) {
+    Program program = SumCase(seed).plain;
     const Order before = order_of(program);
     std::vector<std::vector<int>> after;
     for (int s = 0; s < before.size(); ++s) {
@@ -128,26 +128,26 @@ TEST(FusedSums, NoStepFollowsMoreThanItDid) {
         }
     }
   }
-  EXPECT_GT(pairs, 5000 / kFewer);
-  EXPECT_GT(removed, 100 / kFewer);
+  EXPECT_GT(pairs, 5000 / kFewerSums);
+  EXPECT_GT(removed, 100 / kFewerSums);
 }
 
 TEST(FusedSums, NoChainGrows) {
   int shorter = 0;
-  for (std::uint64_t seed = 0; seed < 250 / kFewer; ++seed) {
-    const Case c(seed);
+  for (std::uint64_t seed = 0; seed < 250 / kFewerSums; ++seed) {
+    const SumCase c(seed);
     ASSERT_LE(longest_chain(c.fused), longest_chain(c.plain)) << "seed " << seed;
     shorter += longest_chain(c.fused) < longest_chain(c.plain);
   }
-  EXPECT_GT(shorter, 50 / kFewer);
+  EXPECT_GT(shorter, 50 / kFewerSums);
 }
 
 TEST(FusedSums, StagesApartGiveTheReference) {
   int fused = 0;
-  for (std::uint64_t seed = 1; seed < 120 / kFewer; ++seed) {
+  for (std::uint64_t seed = 1; seed < 120 / kFewerSums; ++seed) {
     const Graph graph = RandomResiduals(seed).draw(2);
     std::vector<Tensor> values;
-    reference_outputs(graph, inputs_of(graph, seed), seed, [&](OpId, const Tensor& t) { values.push_back(t); });
+    reference_outputs(graph, inputs_for(graph, seed), seed, [&](OpId, const Tensor& t) { values.push_back(t); });
     LoweringOptions options = seed % 2 ? cpu_lowering() : lowering_for(Precision::fp32);
     options.fusion.conv_residual = true;
     const Schedule schedule = random_schedule(graph, 1, Mode::barrier, seed);
@@ -174,13 +174,13 @@ TEST(FusedSums, StagesApartGiveTheReference) {
         ASSERT_LT(relative_error(outputs[i], expected[i]), 1e-5) << "seed " << seed;
     }
   }
-  EXPECT_GT(fused, 60 / kFewer);
+  EXPECT_GT(fused, 60 / kFewerSums);
 }
 
 TEST(FusedSums, PartsHoldOrderAndMemory) {
   int fused = 0, messages = 0;
-  for (std::uint64_t seed = 0; seed < 100 / kFewer; ++seed) {
-    const Case c(seed);
+  for (std::uint64_t seed = 0; seed < 100 / kFewerSums; ++seed) {
+    const SumCase c(seed);
     const int devices = static_cast<int>(c.schedule.devices.size());
     const std::vector<int> process_of = spread_devices(devices, devices);
     int here = 0;
@@ -195,14 +195,14 @@ TEST(FusedSums, PartsHoldOrderAndMemory) {
     ASSERT_EQ(here, residuals(c.fused));
     fused += here;
   }
-  EXPECT_GT(fused, 100 / kFewer);
-  EXPECT_GT(messages, 100 / kFewer);
+  EXPECT_GT(fused, 100 / kFewerSums);
+  EXPECT_GT(messages, 100 / kFewerSums);
 }
 
 TEST(FusedSums, AMissingWaitForTheResidualIsFound) {
   int found = 0;
-  for (std::uint64_t seed = 0; seed < 100 / kFewer; ++seed) {
-    Program program = Case(seed).fused;
+  for (std::uint64_t seed = 0; seed < 100 / kFewerSums; ++seed) {
+    Program program = SumCase(seed).fused;
     for (int s = 0; s < static_cast<int>(program.steps.size()); ++s) {
       Step& step = program.steps[s];
       const auto reads = [&](int w) { return step.residual && overlap(program.steps[w].output, *step.residual); };
@@ -218,13 +218,13 @@ TEST(FusedSums, AMissingWaitForTheResidualIsFound) {
       }
     }
   }
-  EXPECT_GT(found, 5 / kFewer);
+  EXPECT_GT(found, 5 / kFewerSums);
 }
 
 TEST(FusedSums, MemoryThatIsPlannedWithoutTheResidualIsFound) {
   int found = 0;
-  for (std::uint64_t seed = 0; seed < 100 / kFewer; ++seed) {
-    const Program fused = Case(seed).fused;
+  for (std::uint64_t seed = 0; seed < 100 / kFewerSums; ++seed) {
+    const Program fused = SumCase(seed).fused;
     for (std::size_t s = 0; s < fused.steps.size(); ++s) {
       if (!fused.steps[s].residual) continue;
       Program program = fused;
@@ -238,18 +238,18 @@ TEST(FusedSums, MemoryThatIsPlannedWithoutTheResidualIsFound) {
       }
     }
   }
-  EXPECT_GT(found, 5 / kFewer);
+  EXPECT_GT(found, 5 / kFewerSums);
 }
 
-struct Fact {
+struct SumFact {
   const char *network, *scheduler;
   int gathers, left, residuals;
 };
 
 TEST(FusedSums, OfTheNetworks) {
-  for (const Fact& fact : {Fact{"squeezenet", "sequential", 8, 0, 12}, Fact{"squeezenet", "dataflow", 8, 4, 8},
-                           Fact{"nasnet", "sequential", 52, 30, 67}, Fact{"nasnet", "dataflow", 52, 49, 18},
-                           Fact{"randwire", "sequential", 5, 5, 0}, Fact{"randwire", "dataflow", 5, 5, 0}}) {
+  for (const SumFact& fact : {SumFact{"squeezenet", "sequential", 8, 0, 12}, SumFact{"squeezenet", "dataflow", 8, 4, 8},
+                              SumFact{"nasnet", "sequential", 52, 30, 67}, SumFact{"nasnet", "dataflow", 52, 49, 18},
+                              SumFact{"randwire", "sequential", 5, 5, 0}, SumFact{"randwire", "dataflow", 5, 5, 0}}) {
     const Graph graph = make_network(fact.network);
     test::TestCost cost(graph);
     const Schedule schedule =

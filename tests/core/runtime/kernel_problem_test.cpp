@@ -62,7 +62,7 @@ TEST(KernelProblem, LaunchesOfStripsReadAndWriteTheirViews) {
   int one_by_one = 0, together = 0, residuals = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     const Graph graph =
-        (seed % 3 ? test::RandomCnn(seed).draw(1) : test::RandomResiduals(seed).draw(4)).with_batch(2 + seed % 3);
+        (seed % 3 ? test::RandomCnn(seed).draw(1) : test::RandomResiduals(seed).draw(8)).with_batch(2 + seed % 3);
     const std::vector<Split> splits = test::random_splits(graph, 70, seed);
     Schedule schedule = test::random_schedule(graph.with_splits(splits), 2, Mode::dataflow, seed);
     schedule.splits = splits;

@@ -15,6 +15,7 @@
 #include "networks/network.hpp"
 #include "tests/support/programs.hpp"
 #include "tests/support/random_cnn.hpp"
+#include "tests/support/random_residuals.hpp"
 
 namespace opsched {
 namespace {
@@ -30,7 +31,7 @@ struct Case {
   LoweringOptions options;
   Program program;
   explicit Case(std::uint64_t seed)
-      : graph(RandomCnn(seed).draw(1 + seed % 5)),
+      : graph(seed % 7 < 3 ? test::RandomResiduals(seed).draw(3 + seed % 5) : RandomCnn(seed).draw(1 + seed % 5)),
         schedule(random_schedule(graph, 1 + seed / 3 % 3, seed % 2 ? Mode::barrier : Mode::dataflow, seed)),
         options{.fusion = {.conv_residual = seed % 7 < 3}, .vector_channels = seed % 4 < 2 ? 1 : 8},
         program(lower(graph, schedule, options)) {}
