@@ -67,7 +67,7 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
-/// One kernel (or a few): output = layer(pre(affine(sum of inputs))).
+/// One kernel (or a few): output = post(layer(pre(affine(sum of inputs))) + residual).
 struct Step {
   enum class Kind {
     conv,       ///< dense or grouped convolution, bias and activation included
@@ -92,6 +92,8 @@ struct Step {
   StepLayer layer{};
   std::vector<WeightRef> weights{};  ///< several: a merged convolution, in channel order
   View output{};
+  std::optional<View> residual{};      ///< conv only: added behind the layer's activation; as large as the output
+  Activation post = Activation::none;  ///< applied to the sum with the residual
   int device = 0, stream = 0;
   std::vector<int> waits{};  ///< steps that must end before it starts, in addition to its predecessor on the stream
   int priority = 0;          ///< as in the schedule; 0 for transfers
@@ -120,8 +122,9 @@ struct Fusion {
   bool conv_pre = false;  ///< conv applies an activation to its input
   bool depthwise_sum = true, depthwise_pre = true;
   bool pool_sum = false, pool_pre = false;
-  bool conv_act = false;     ///< conv ends in any activation; in relu it always can
-  bool conv_affine = false;  ///< a pointwise conv does the affine layer before it as it reads; needs conv_pre
+  bool conv_act = false;       ///< conv ends in any activation; in relu it always can
+  bool conv_residual = false;  ///< conv adds a residual, and applies an activation to that sum
+  bool conv_affine = false;    ///< a pointwise conv does the affine layer before it as it reads; needs conv_pre
 };
 
 /// Whether steps of the program's longest chain (in steps, over streams and waits) leave room for kernels that may run

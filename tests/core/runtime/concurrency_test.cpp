@@ -22,8 +22,9 @@ TEST(Concurrency, StepsWithoutAnOrderBetweenThem) {
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     const Graph graph = test::RandomCnn(seed).draw(1 + seed % 3);
     const Mode mode = seed % 2 ? Mode::barrier : Mode::dataflow;
-    const Program program =
-        lower(graph, test::random_schedule(graph, 1 + seed / 3 % 3, mode, seed), lowering_for(Precision::fp16));
+    LoweringOptions options = lowering_for(Precision::fp16);
+    options.fusion.conv_residual = seed % 4 < 2;
+    const Program program = lower(graph, test::random_schedule(graph, 1 + seed / 3 % 3, mode, seed), options);
     const Order order = order_of(program);
     for (int i = 0; i < order.size(); ++i) {
       const Step& step = program.steps[i];
