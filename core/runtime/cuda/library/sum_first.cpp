@@ -1,5 +1,5 @@
 // Problems solved by two kernels in turn: first a sum of inputs or an affine layer, then the rest; or first a
-// convolution, then its activation.
+// convolution, then its activation or the addition of its residual.
 #include <algorithm>
 #include <utility>
 
@@ -66,6 +66,30 @@ class ActLast : public Kernel {
   std::shared_ptr<const Kernel> first_, act_;
 };
 
+/// The layer's output is dense in the workspace; the second kernel adds the residual to it.
+class AddLast : public Kernel {
+ public:
+  AddLast(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> add, std::size_t first_bytes)
+      : first_bytes_(aligned(first_bytes)), first_(std::move(first)), add_(std::move(add)) {
+    workspace_bytes_ = first_bytes_ + std::max(first_->workspace_bytes(), add_->workspace_bytes());
+    weight_bytes_ = first_->weight_bytes();
+  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override { return first_->pack(weights); }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
+              void* workspace) const override {
+    std::byte* const scratch = static_cast<std::byte*>(workspace) + first_bytes_;
+    first_->launch(stream, inputs.first(inputs.size() - 1), workspace, weights, scratch);
+    const void* const summands[] = {workspace, inputs.back()};
+    add_->launch(stream, summands, output, nullptr, scratch);
+  }
+  std::string describe() const override { return kAddPrefix + first_->describe(); }
+  std::string weight_format() const override { return first_->weight_format(); }
+
+ private:
+  std::size_t first_bytes_;
+  std::shared_ptr<const Kernel> first_, add_;
+};
+
 }  // namespace
 
 Problem after_sum(const Problem& problem, int count) {
@@ -84,6 +108,7 @@ Problem sum_of(const Problem& problem, int count) {
   sum.result = dense_layout(problem.input, problem.layout);
   sum.inputs.resize(count);
   sum.affine = false;
+  sum.residual.reset(), sum.post = Activation::none;
   if (count < static_cast<int>(problem.inputs.size())) {
     sum.pre = Activation::none;
   } else if (problem.affine) {
@@ -117,6 +142,32 @@ Problem act_of(const Problem& problem) {
 
 std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act) {
   return std::make_unique<ActLast>(std::move(first), std::move(act));
+}
+
+Problem before_residual(const Problem& problem) {
+  Problem first = problem;
+  first.result = dense_layout(problem.output, problem.layout);
+  first.residual.reset(), first.post = Activation::none;
+  return first;
+}
+
+Problem residual_of(const Problem& problem) {
+  Problem add = problem;
+  add.kind = Step::Kind::gather;
+  add.layer = std::monostate{};
+  add.input = problem.output;
+  add.inputs = {dense_layout(problem.output, problem.layout), *problem.residual};
+  add.affine = false;
+  add.pre = problem.post;
+  add.residual.reset(), add.post = Activation::none;
+  return add;
+}
+
+std::unique_ptr<Kernel> add_last(const Problem& residual_problem, std::shared_ptr<const Kernel> first,
+                                 std::shared_ptr<const Kernel> add) {
+  const Problem& p = residual_problem;
+  return std::make_unique<AddLast>(std::move(first), std::move(add),
+                                   p.batch * p.output.size() * element_bytes(p.precision));
 }
 
 }  // namespace opsched
