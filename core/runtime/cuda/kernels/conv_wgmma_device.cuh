@@ -218,17 +218,26 @@ __device__ __forceinline__ float2 two_channels(float a, float b, float) {
   return Relu ? make_float2(native::larger(a, 0.f), native::larger(b, 0.f)) : make_float2(a, b);
 }
 
-/// The image of an output pixel of the padded grid, and its place there; negative if it does not exist.
-struct Place {
-  std::uint32_t image;
-  int at;
-};
-__device__ __forceinline__ Place place_of(const Params& params, std::uint32_t pixel) {
+/// Where an output pixel of the padded grid is stored, or null.
+template <class T>
+__device__ __forceinline__ T* output_of(const Params& params, std::uint32_t pixel) {
   const ConvGeometry& g = params.g;
   const int q = static_cast<int>(params.row.split(pixel)), p = static_cast<int>(params.image.split(pixel));
   const int at = p * g.q + q;
-  const bool real = q < g.q && at < params.image_pixels && static_cast<int>(pixel) < g.batch;
-  return {pixel, real ? at : -1};
+  if (q >= g.q || at >= params.image_pixels || static_cast<int>(pixel) >= g.batch) return nullptr;
+  return reinterpret_cast<T*>(params.output) + pixel * g.out_stride_n + at * g.out_stride;
+}
+
+/// The same for the output and the residual; no branch, because with one, larger tiles spilled more registers.
+template <class T>
+__device__ __forceinline__ T* output_of(const Params& params, std::uint32_t pixel, const T*& residual) {
+  const ConvGeometry& g = params.g;
+  const int q = static_cast<int>(params.row.split(pixel)), p = static_cast<int>(params.image.split(pixel));
+  const int at = p * g.q + q;
+  const bool exists = q < g.q && at < params.image_pixels && static_cast<int>(pixel) < g.batch;
+  residual = reinterpret_cast<const T*>(params.residual) + pixel * g.residual_stride_n + at * g.residual_stride;
+  T* const out = reinterpret_cast<T*>(params.output) + pixel * g.out_stride_n + at * g.out_stride;
+  return exists ? out : nullptr;
 }
 
 /// max(a + b, least) of sixteen bytes of channels, rounded as the output.
@@ -248,20 +257,22 @@ __device__ __forceinline__ uint4 add_channels(uint4 a, uint4 b, float least, flo
 }
 
 /// Where the channels of a thread's pixels are in the output, or null, and in the residual.
-template <class T, int M>
+template <bool Residual, class T, int M>
 struct Pixels {
   T* out[M][2];
   const T* residual[M][2];
   __device__ __forceinline__ Pixels(const Params& params, int first_pixel, int first_row) {
-    const ConvGeometry& g = params.g;
 #pragma unroll
     for (int i = 0; i < 2 * M; ++i) {
       const int pixel = first_pixel + i / 2 * 64 + threadIdx.x % kGroup / 32 * 16 + i % 2 * 8 + threadIdx.x % 32 / 4;
-      const auto [image, at] = place_of(params, pixel);
-      T* const to = reinterpret_cast<T*>(params.output) + image * g.out_stride_n + at * g.out_stride + first_row;
-      out[i / 2][i % 2] = at >= 0 ? to : nullptr;
-      residual[i / 2][i % 2] = reinterpret_cast<const T*>(params.residual) + image * g.residual_stride_n +
-                               at * g.residual_stride + first_row;
+      T* at;
+      if constexpr (Residual) {
+        at = output_of<T>(params, pixel, residual[i / 2][i % 2]);
+        residual[i / 2][i % 2] += first_row;
+      } else {
+        at = output_of<T>(params, pixel);
+      }
+      out[i / 2][i % 2] = at ? at + first_row : nullptr;
     }
   }
 };
@@ -270,8 +281,8 @@ struct Pixels {
 /// bytes. Keep this code short: it runs once per tile, and every shorter version was faster (docs/performance).
 /// `least`: lower bound of the sums with the residual.
 template <bool Relu, bool Residual, class T, int M, int N>
-__device__ __forceinline__ void store_sums(const float (&sum)[M][N / 2], const Pixels<T, M>& pixels, char* slab,
-                                           int count, bool wide, [[maybe_unused]] float least) {
+__device__ __forceinline__ void store_sums(const float (&sum)[M][N / 2], const Pixels<Residual, T, M>& pixels,
+                                           char* slab, int count, bool wide, [[maybe_unused]] float least) {
   using Two = decltype(two_channels<Relu>(0.f, 0.f, T{}));
   constexpr int kPitch = slab_pitch(sizeof(T)), kEach = 16 / sizeof(T);
   const int lane = threadIdx.x % 32;
@@ -308,7 +319,7 @@ __device__ __forceinline__ void store_sums(const float (&sum)[M][N / 2], const P
 template <bool Residual, class T, int M, int N>
 __device__ __forceinline__ void finish(const float (&sum)[M][N / 2], const Params& params, char* slab, int first_pixel,
                                        int first_row) {
-  const Pixels<T, M> pixels(params, first_pixel, first_row);
+  const Pixels<Residual, T, M> pixels(params, first_pixel, first_row);
   const float least = params.g.post_relu ? 0.f : -INFINITY;
   if (params.g.act.kind == Activation::relu)
     store_sums<true, Residual, T, M, N>(sum, pixels, slab, params.g.k - first_row, params.wide_output, least);
@@ -320,7 +331,7 @@ __device__ __forceinline__ void finish(const float (&sum)[M][N / 2], const Param
 template <class T, int M, int N>
 __device__ __forceinline__ void prefetch_residual(const Params& params, int first_pixel, int first_row) {
   constexpr int kLine = 128 / sizeof(T);
-  const Pixels<T, M> pixels(params, first_pixel, first_row);
+  const Pixels<true, T, M> pixels(params, first_pixel, first_row);
 #pragma unroll
   for (int i = 0; i < 2 * M; ++i)
     for (int at = threadIdx.x % 4 * kLine; at < min(N, params.g.k - first_row); at += 4 * kLine)
