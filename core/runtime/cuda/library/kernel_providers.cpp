@@ -95,7 +95,7 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
   }
   if (name.starts_with(kAddPrefix) && problem.residual) {
     const Problem add = residual_of(problem);
-    return add_last(add, build_kernel(before_residual(problem), name.substr(kAddPrefix.size()), site, builder),
+    return add_last(problem, build_kernel(before_residual(problem), name.substr(kAddPrefix.size()), site, builder),
                     build_native(add, list_native(add).front()));
   }
   if (name.starts_with(kActPrefix) && !problem.residual) {

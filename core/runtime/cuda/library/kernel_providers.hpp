@@ -70,12 +70,14 @@ Problem act_of(const Problem& problem);
 /// Runs `first` (a kernel for before_act), then `act` (one for act_of).
 std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act);
 
-/// A problem without its residual, in a dense tensor, and the gather that then adds the residual.
+/// Can kernels of any kind store into the output? Then it receives the layer's result before the residual, too, and no
+/// workspace limits what runs next to it. Otherwise a dense tensor does.
+bool adds_in_place(const Problem& problem);
+/// A problem without its residual, and the gather that then adds the residual.
 Problem before_residual(const Problem& problem);
 Problem residual_of(const Problem& problem);
-/// Runs `first` (a kernel for before_residual) into the workspace, then `add` (one for `residual_problem`, which is
-/// residual_of).
-std::unique_ptr<Kernel> add_last(const Problem& residual_problem, std::shared_ptr<const Kernel> first,
+/// Runs `first` (a kernel for before_residual) into the output or the workspace, then `add` (one for residual_of).
+std::unique_ptr<Kernel> add_last(const Problem& problem, std::shared_ptr<const Kernel> first,
                                  std::shared_ptr<const Kernel> add);
 
 // The providers. Each has a list function and a build function. Those that say nothing of residuals refuse them. A

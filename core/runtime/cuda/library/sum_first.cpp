@@ -66,11 +66,13 @@ class ActLast : public Kernel {
   std::shared_ptr<const Kernel> first_, act_;
 };
 
-/// The layer's output is dense in the workspace; the second kernel adds the residual to it.
+/// The second kernel adds the residual to the layer's output, which is in the problem's output or dense in the
+/// workspace.
 class AddLast : public Kernel {
  public:
-  AddLast(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> add, std::size_t first_bytes)
-      : first_bytes_(aligned(first_bytes)), first_(std::move(first)), add_(std::move(add)) {
+  /// `dense_bytes`: size of the layer's output in the workspace; 0 if it is not there.
+  AddLast(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> add, std::size_t dense_bytes)
+      : first_bytes_(aligned(dense_bytes)), first_(std::move(first)), add_(std::move(add)) {
     workspace_bytes_ = first_bytes_ + std::max(first_->workspace_bytes(), add_->workspace_bytes());
     weight_bytes_ = first_->weight_bytes();
   }
@@ -78,8 +80,9 @@ class AddLast : public Kernel {
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
               void* workspace) const override {
     std::byte* const scratch = static_cast<std::byte*>(workspace) + first_bytes_;
-    first_->launch(stream, inputs.first(inputs.size() - 1), workspace, weights, scratch);
-    const void* const summands[] = {workspace, inputs.back()};
+    void* const result = first_bytes_ > 0 ? workspace : output;
+    first_->launch(stream, inputs.first(inputs.size() - 1), result, weights, scratch);
+    const void* const summands[] = {result, inputs.back()};
     add_->launch(stream, summands, output, nullptr, scratch);
   }
   std::string describe() const override { return kAddPrefix + first_->describe(); }
@@ -144,9 +147,11 @@ std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::share
   return std::make_unique<ActLast>(std::move(first), std::move(act));
 }
 
+bool adds_in_place(const Problem& problem) { return row_alignment(problem.result, problem) == 16; }
+
 Problem before_residual(const Problem& problem) {
   Problem first = problem;
-  first.result = dense_layout(problem.output, problem.layout);
+  if (!adds_in_place(problem)) first.result = dense_layout(problem.output, problem.layout);
   first.residual.reset(), first.post = Activation::none;
   return first;
 }
@@ -156,18 +161,18 @@ Problem residual_of(const Problem& problem) {
   add.kind = Step::Kind::gather;
   add.layer = std::monostate{};
   add.input = problem.output;
-  add.inputs = {dense_layout(problem.output, problem.layout), *problem.residual};
+  add.inputs = {before_residual(problem).result, *problem.residual};
   add.affine = false;
   add.pre = problem.post;
   add.residual.reset(), add.post = Activation::none;
   return add;
 }
 
-std::unique_ptr<Kernel> add_last(const Problem& residual_problem, std::shared_ptr<const Kernel> first,
+std::unique_ptr<Kernel> add_last(const Problem& problem, std::shared_ptr<const Kernel> first,
                                  std::shared_ptr<const Kernel> add) {
-  const Problem& p = residual_problem;
-  return std::make_unique<AddLast>(std::move(first), std::move(add),
-                                   p.batch * p.output.size() * element_bytes(p.precision));
+  const Problem& p = problem;
+  const std::size_t dense = p.batch * p.output.size() * element_bytes(p.precision);
+  return std::make_unique<AddLast>(std::move(first), std::move(add), adds_in_place(p) ? 0 : dense);
 }
 
 }  // namespace opsched

@@ -65,43 +65,52 @@ class Probe : public Kernel {
   std::vector<Launch>& log_;
 };
 
-TEST(Residuals, AreAddedToADenseResultInTheWorkspace) {
-  Problem p;
-  p.kind = Step::Kind::conv;
-  p.batch = 3;
-  p.input = {8, 5, 5}, p.output = {12, 5, 5};
-  p.layer = Conv2d{.out_channels = 12};
-  p.inputs.assign(2, dense_layout(p.input, p.layout));
-  p.residual = p.result = slice_layout({24, 5, 5}, 8, 12, p.layout, 4);
-  const std::size_t sum_bytes = aligned(3 * 8 * 25 * 4), dense_bytes = aligned(3 * 12 * 25 * 4);
-  std::vector<Probe::Launch> log;
-  const auto probe = [&](const char* name, std::size_t workspace, std::size_t weights) {
-    return std::make_shared<Probe>(name, workspace, weights, log);
-  };
-  const Problem rest = after_sum(p, 2);
-  std::shared_ptr<const Kernel> conv = add_last(residual_of(rest), probe("conv", 1000, 77), probe("gather", 2000, 0));
-  EXPECT_EQ(conv->describe(), "add+conv");
-  EXPECT_EQ(conv->weight_bytes(), 77u);
-  EXPECT_EQ(conv->workspace_bytes(), dense_bytes + 2000);
-  const auto all = sum_first(sum_of(p, 2), 2, probe("sum", 0, 0), conv);
-  EXPECT_EQ(all->describe(), "sum+add+conv");
-  EXPECT_EQ(all->workspace_bytes(), sum_bytes + dense_bytes + 2000);
+/// After the sum of two inputs: through all three kernels, with a result in the output or in the workspace.
+TEST(Residuals, AreAddedInTheOutputOrToADenseResult) {
+  for (const bool in_place : {true, false}) {
+    Problem p;
+    p.kind = Step::Kind::conv;
+    p.layout = TensorFormat::nhwc;
+    p.batch = 3;
+    p.input = {8, 5, 5}, p.output = {12, 5, 5};
+    p.layer = Conv2d{.out_channels = 12};
+    p.inputs.assign(2, dense_layout(p.input, p.layout));
+    p.residual = slice_layout({24, 5, 5}, 8, 12, p.layout, 4);
+    p.result = slice_layout({in_place ? 24 : 23, 5, 5}, 8, 12, p.layout, 4);
+    const std::size_t sum_bytes = aligned(3 * 8 * 25 * 4), dense_bytes = in_place ? 0 : aligned(3 * 12 * 25 * 4);
+    ASSERT_EQ(adds_in_place(p), in_place);
+    EXPECT_EQ(before_residual(p).result, in_place ? p.result : dense_layout(p.output, p.layout));
+    EXPECT_EQ(residual_of(p).inputs[0], before_residual(p).result);
 
-  std::byte a, b, residual, output, weights;
-  std::vector<std::byte> workspace(all->workspace_bytes());
-  const void* const inputs[] = {&a, &b, &residual};
-  all->launch(nullptr, inputs, &output, &weights, workspace.data());
-  using Addresses = std::vector<const void*>;
-  ASSERT_EQ(log.size(), 3u);
-  EXPECT_EQ(log[0].inputs, (Addresses{&a, &b}));
-  EXPECT_EQ(log[0].output, workspace.data());
-  std::byte* const dense = workspace.data() + sum_bytes;
-  EXPECT_EQ(log[1].inputs, (Addresses{workspace.data()}));
-  EXPECT_EQ(log[1].output, dense);
-  EXPECT_EQ(log[1].weights, &weights);
-  EXPECT_EQ(log[1].workspace, dense + dense_bytes);
-  EXPECT_EQ(log[2].inputs, (Addresses{dense, &residual}));
-  EXPECT_EQ(log[2].output, &output);
+    std::vector<Probe::Launch> log;
+    const auto probe = [&](const char* name, std::size_t workspace, std::size_t weights) {
+      return std::make_shared<Probe>(name, workspace, weights, log);
+    };
+    std::shared_ptr<const Kernel> conv = add_last(after_sum(p, 2), probe("conv", 1000, 77), probe("gather", 2000, 0));
+    EXPECT_EQ(conv->describe(), "add+conv");
+    EXPECT_EQ(conv->weight_bytes(), 77u);
+    EXPECT_EQ(conv->workspace_bytes(), dense_bytes + 2000);
+    const auto all = sum_first(sum_of(p, 2), 2, probe("sum", 0, 0), conv);
+    EXPECT_EQ(all->describe(), "sum+add+conv");
+    EXPECT_EQ(all->workspace_bytes(), sum_bytes + dense_bytes + 2000);
+
+    std::byte a, b, residual, output, weights;
+    std::vector<std::byte> workspace(all->workspace_bytes());
+    const void* const inputs[] = {&a, &b, &residual};
+    all->launch(nullptr, inputs, &output, &weights, workspace.data());
+    using Addresses = std::vector<const void*>;
+    ASSERT_EQ(log.size(), 3u);
+    EXPECT_EQ(log[0].inputs, (Addresses{&a, &b}));
+    EXPECT_EQ(log[0].output, workspace.data());
+    std::byte* const scratch = workspace.data() + sum_bytes;
+    std::byte* const result = in_place ? &output : scratch;
+    EXPECT_EQ(log[1].inputs, (Addresses{workspace.data()}));
+    EXPECT_EQ(log[1].output, result);
+    EXPECT_EQ(log[1].weights, &weights);
+    EXPECT_EQ(log[1].workspace, scratch + dense_bytes);
+    EXPECT_EQ(log[2].inputs, (Addresses{result, &residual}));
+    EXPECT_EQ(log[2].output, &output);
+  }
 }
 
 }  // namespace
