@@ -1,5 +1,5 @@
 // Problems solved by two kernels in turn: first a sum of inputs or an affine layer, then the rest; or first a
-// convolution, then its activation.
+// convolution, then its activation or the addition of its residual.
 #include <algorithm>
 #include <utility>
 
@@ -66,6 +66,33 @@ class ActLast : public Kernel {
   std::shared_ptr<const Kernel> first_, act_;
 };
 
+/// The second kernel adds the residual to the layer's output, which is in the problem's output or dense in the
+/// workspace.
+class AddLast : public Kernel {
+ public:
+  /// `dense_bytes`: size of the layer's output in the workspace; 0 if it is not there.
+  AddLast(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> add, std::size_t dense_bytes)
+      : first_bytes_(aligned(dense_bytes)), first_(std::move(first)), add_(std::move(add)) {
+    workspace_bytes_ = first_bytes_ + std::max(first_->workspace_bytes(), add_->workspace_bytes());
+    weight_bytes_ = first_->weight_bytes();
+  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override { return first_->pack(weights); }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
+              void* workspace) const override {
+    std::byte* const scratch = static_cast<std::byte*>(workspace) + first_bytes_;
+    void* const result = first_bytes_ > 0 ? workspace : output;
+    first_->launch(stream, inputs.first(inputs.size() - 1), result, weights, scratch);
+    const void* const summands[] = {result, inputs.back()};
+    add_->launch(stream, summands, output, nullptr, scratch);
+  }
+  std::string describe() const override { return kAddPrefix + first_->describe(); }
+  std::string weight_format() const override { return first_->weight_format(); }
+
+ private:
+  std::size_t first_bytes_;
+  std::shared_ptr<const Kernel> first_, add_;
+};
+
 }  // namespace
 
 Problem after_sum(const Problem& problem, int count) {
@@ -84,6 +111,7 @@ Problem sum_of(const Problem& problem, int count) {
   sum.result = dense_layout(problem.input, problem.layout);
   sum.inputs.resize(count);
   sum.affine = false;
+  sum.residual.reset(), sum.post = Activation::none;
   if (count < static_cast<int>(problem.inputs.size())) {
     sum.pre = Activation::none;
   } else if (problem.affine) {
@@ -117,6 +145,34 @@ Problem act_of(const Problem& problem) {
 
 std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act) {
   return std::make_unique<ActLast>(std::move(first), std::move(act));
+}
+
+bool adds_in_place(const Problem& problem) { return row_alignment(problem.result, problem) == 16; }
+
+Problem before_residual(const Problem& problem) {
+  Problem first = problem;
+  if (!adds_in_place(problem)) first.result = dense_layout(problem.output, problem.layout);
+  first.residual.reset(), first.post = Activation::none;
+  return first;
+}
+
+Problem residual_of(const Problem& problem) {
+  Problem add = problem;
+  add.kind = Step::Kind::gather;
+  add.layer = std::monostate{};
+  add.input = problem.output;
+  add.inputs = {before_residual(problem).result, *problem.residual};
+  add.affine = false;
+  add.pre = problem.post;
+  add.residual.reset(), add.post = Activation::none;
+  return add;
+}
+
+std::unique_ptr<Kernel> add_last(const Problem& problem, std::shared_ptr<const Kernel> first,
+                                 std::shared_ptr<const Kernel> add) {
+  const Problem& p = problem;
+  const std::size_t dense = p.batch * p.output.size() * element_bytes(p.precision);
+  return std::make_unique<AddLast>(std::move(first), std::move(add), adds_in_place(p) ? 0 : dense);
 }
 
 }  // namespace opsched
