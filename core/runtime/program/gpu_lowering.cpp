@@ -19,7 +19,7 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
                     .pool_sum = true,
                     .pool_pre = true,
                     .conv_act = true,
-                    .conv_residual = false,  // to be switched on with the kernels that add residuals
+                    .conv_residual = true,
                     .conv_affine = true};
   return options;
 }
