@@ -9,8 +9,13 @@ namespace {
 
 class SumFusion {
  public:
-  SumFusion(Program& program, const Order& order, std::span<const View> kept)
-      : program_(program), order_(order), kept_(kept), convs_(program.steps.size()), is_removed_(program.steps.size()) {
+  SumFusion(Program& program, const Order& order, std::span<const View> kept, std::int64_t waits_from)
+      : program_(program),
+        order_(order),
+        kept_(kept),
+        waits_from_(waits_from),
+        convs_(program.steps.size()),
+        is_removed_(program.steps.size()) {
     for (int s = 0; s < order.size(); ++s) {
       const Step& step = program.steps[s];
       if (step.kind == Step::Kind::gather && step.inputs.size() == 2) fuse(s);
@@ -138,11 +143,17 @@ class SumFusion {
         const int begin = conv.output.channel - own.channel;
         const Piece piece{begin, std::min(begin + conv.output.channels, own.channels), c, summand};
         const std::vector<int> others = writers(slice(other, piece));
-        if (std::ranges::all_of(others, [&](int o) { return order_.before(o, c); })) pieces.push_back(piece);
+        if (std::ranges::all_of(others, [&](int o) { return may_follow(c, o); })) pieces.push_back(piece);
       }
     }
     std::ranges::sort(pieces, {}, &Piece::begin);
     return pieces;
+  }
+
+  /// May the convolution read what the other step writes? Steps only wait for earlier ones.
+  bool may_follow(int conv, int other) const {
+    return order_.before(other, conv) ||
+           (other < conv && elements_written(program_, program_.steps[conv]) >= waits_from_);
   }
 
   static View slice(const View& view, const Piece& piece) {
@@ -176,14 +187,16 @@ class SumFusion {
   Program& program_;
   const Order& order_;
   std::span<const View> kept_;
+  std::int64_t waits_from_;
   std::vector<std::vector<int>> convs_;  ///< by step: what does its work, or some of it
   std::vector<bool> is_removed_;
 };
 
 }  // namespace
 
-bool fuse_sums(Program& program, std::vector<std::vector<int>>& after, const Order& order, std::span<const View> kept) {
-  SumFusion fusion(program, order, kept);
+bool fuse_sums(Program& program, std::vector<std::vector<int>>& after, const Order& order, std::span<const View> kept,
+               std::int64_t waits_from) {
+  SumFusion fusion(program, order, kept, waits_from);
   if (!fusion.any()) return false;
   fusion.remove(after);
   return true;

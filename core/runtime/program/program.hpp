@@ -8,6 +8,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -141,6 +142,9 @@ struct LoweringOptions {
   /// the zeros into other numbers.
   int vector_channels = 1;
   LongestChain longest_chain = LongestChain::shares;
+  /// A step that writes at least so many elements fills a device by itself. So it need not leave room for others, and a
+  /// convolution may wait for its residual although nothing else makes it.
+  std::int64_t fills_from = std::numeric_limits<std::int64_t>::max();
 };
 
 /// `channels` rounded up to a multiple of `vector`.
@@ -158,6 +162,11 @@ inline Region all_of(const Buffer& buffer) { return {{0, buffer.images}, {0, buf
 /// scheduled graph, and weights those of the unsplit graph. Every graph input and output keeps its buffer for the
 /// whole run. A merge makes the copies that its readers need in its own stage.
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options);
+
+/// Number of elements that a step writes.
+inline std::int64_t elements_written(const Program& program, const Step& step) {
+  return shape_of(program, step.output).size() * step.output.region.images.size();
+}
 
 /// Bytes that the program's transfers move in a run, with elements of this size.
 std::int64_t transfer_bytes(const Program& program, int element_bytes);

@@ -89,9 +89,9 @@ void ProgramBuilder::add_step(Step step) {
 
 Program ProgramBuilder::finish(std::span<const View> kept) {
   Order order = set_waits(program_, step_after_, options_.waits);
-  if (options_.fusion.conv_residual && fuse_sums(program_, step_after_, order, kept))
+  if (options_.fusion.conv_residual && fuse_sums(program_, step_after_, order, kept, options_.fills_from))
     order = set_waits(program_, step_after_, options_.waits);
-  mark_concurrent(program_, order, options_.longest_chain);
+  mark_concurrent(program_, order, options_);
   plan_arena(program_);
   return std::move(program_);
 }

@@ -77,6 +77,26 @@ TEST(Concurrency, TheLongestChainMayComeFirst) {
   EXPECT_GT(concurrent, 50);
 }
 
+TEST(Concurrency, LargeStepsNeedNotLeaveRoom) {
+  int large = 0, small = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const Graph graph = test::RandomCnn(seed).draw(2);
+    const Schedule schedule = test::random_schedule(graph, 1, Mode::dataflow, seed);
+    LoweringOptions options = lowering_for(Precision::fp16);
+    options.fusion.conv_residual = false;
+    const Program shares = lower(graph, schedule, options);
+    options.fills_from = 1000;
+    const Program fills = lower(graph, schedule, options);
+    for (std::size_t i = 0; i < fills.steps.size(); ++i) {
+      const bool is_small = elements_written(fills, fills.steps[i]) < 1000;
+      ASSERT_EQ(fills.steps[i].concurrent, shares.steps[i].concurrent && is_small) << "seed " << seed;
+      (is_small ? small : large) += shares.steps[i].concurrent;
+    }
+  }
+  EXPECT_GT(large, 50);
+  EXPECT_GT(small, 50);
+}
+
 TEST(Concurrency, NoneInASequentialSchedule) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const Graph graph = test::RandomCnn(seed).draw(2);

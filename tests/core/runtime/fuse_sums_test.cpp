@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -42,13 +43,17 @@ std::vector<Tensor> inputs_for(const Graph& graph, std::uint64_t seed) {
   return inputs;
 }
 
+constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
+
 /// A random graph, some of it in strips, and a schedule, lowered with and without residuals.
 struct SumCase {
   Graph graph;
   Schedule schedule;
   LoweringOptions options;
   Program plain, fused;
-  explicit SumCase(std::uint64_t seed) : graph(RandomResiduals(seed).draw(3 + seed % 5)) {
+  /// `waits_from`: LoweringOptions::fills_from.
+  explicit SumCase(std::uint64_t seed, std::int64_t waits_from = kNone)
+      : graph(RandomResiduals(seed).draw(3 + seed % 5)) {
     const Graph split = graph.with_splits(test::random_splits(graph, seed % 3 == 0 ? 30 : 0, seed));
     const Mode mode = seed % 2 ? Mode::barrier : Mode::dataflow;
     schedule = random_schedule(split, 1 + seed / 2 % 3, mode, seed);
@@ -58,6 +63,7 @@ struct SumCase {
     options.waits = seed % 16 == 5 ? Waits::all : Waits::needed;
     plain = lower(graph, schedule, options);
     options.fusion.conv_residual = true;
+    options.fills_from = waits_from;
     fused = lower(graph, schedule, options);
   }
 };
@@ -65,7 +71,7 @@ struct SumCase {
 TEST(FusedSums, ComputeWhatGathersCompute) {
   int fused = 0, same = 0, outputs = 0;
   for (std::uint64_t seed = 0; seed < 250 / kFewerSums; ++seed) {
-    const SumCase c(seed);
+    const SumCase c(seed, seed % 3 ? kNone : 0);
     fused += residuals(c.fused);
     const std::vector<Tensor> inputs = inputs_for(c.graph, seed), expected = reference_outputs(c.graph, inputs, seed),
                               with = make_cpu_executor(c.graph, c.fused, seed)->run(inputs),
@@ -85,7 +91,7 @@ TEST(FusedSums, ComputeWhatGathersCompute) {
 TEST(FusedSums, OrderAndMemoryHold) {
   int fewer = 0;
   for (std::uint64_t seed = 0; seed < 400 / kFewerSums; ++seed) {
-    const SumCase c(seed);
+    const SumCase c(seed, seed % 3 ? kNone : 0);
     ASSERT_NO_THROW(verify_order(c.fused)) << "seed " << seed;
     ASSERT_NO_THROW(verify_arena(c.fused)) << "seed " << seed;
     const int gone = count(c.plain, Step::Kind::gather) - count(c.fused, Step::Kind::gather);
@@ -116,7 +122,7 @@ TEST(FusedSums, NoStepFollowsMoreThanItDid) {
       program.steps[s].priority = s;
       after.push_back(program.steps[s].waits);
     }
-    if (!fuse_sums(program, after, before, {})) continue;
+    if (!fuse_sums(program, after, before, {}, kNone)) continue;
     removed += before.size() - static_cast<int>(program.steps.size());
     const Order order = set_waits(program, after, Waits::needed);
     const Order again = order_of(program);
@@ -140,6 +146,17 @@ TEST(FusedSums, NoChainGrows) {
     shorter += longest_chain(c.fused) < longest_chain(c.plain);
   }
   EXPECT_GT(shorter, 50 / kFewerSums);
+}
+
+TEST(FusedSums, LargeConvolutionsMayWait) {
+  int more = 0;
+  for (std::uint64_t seed = 0; seed < 250 / kFewerSums; ++seed) {
+    const SumCase none(seed), all(seed, 0), large(seed, 2000);
+    ASSERT_LE(residuals(none.fused), residuals(large.fused)) << "seed " << seed;
+    ASSERT_LE(residuals(large.fused), residuals(all.fused)) << "seed " << seed;
+    more += residuals(all.fused) - residuals(none.fused);
+  }
+  EXPECT_GT(more, 50 / kFewerSums);
 }
 
 TEST(FusedSums, StagesApartGiveTheReference) {

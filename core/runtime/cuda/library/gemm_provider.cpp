@@ -24,10 +24,16 @@ Activation last_act(const Problem& problem) {
   return problem.residual ? problem.post : std::get<Conv2d>(problem.layer).act;
 }
 
+/// Rows aligned to 16 bytes? For others cuBLASLt proposes algorithms that fail (misaligned addresses, tf32, 13.0).
+bool takes_residual(const Problem& problem) {
+  return std::get<Conv2d>(problem.layer).act == Activation::none && row_alignment(*problem.residual, problem) == 16 &&
+         row_alignment(problem.result, problem) == 16;
+}
+
 /// Can cuBLASLt do everything behind the product?
 bool can_fuse(const Problem& problem) {
   return problem.layout == TensorFormat::nhwc && native::is_plain(last_act(problem)) &&
-         (!problem.residual || std::get<Conv2d>(problem.layer).act == Activation::none);
+         (!problem.residual || takes_residual(problem));
 }
 
 bool possible(const Problem& problem) {

@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-/// Replaces the first `count` inputs by their sum, dense in the workspace.
+/// Replaces the first `count` inputs by their sum, in the workspace.
 class SumFirst : public Kernel {
  public:
   SumFirst(int count, std::shared_ptr<const Kernel> sum, std::shared_ptr<const Kernel> rest, std::size_t sum_bytes)
@@ -93,13 +93,23 @@ class AddLast : public Kernel {
   std::shared_ptr<const Kernel> first_, add_;
 };
 
+/// Where the sum of the first `count` inputs is. In NCHW it has the channel stride of the inputs that are left, because
+/// some kernels read tensors of one channel stride only.
+TensorLayout layout_of_sum(const Problem& problem, int count) {
+  TensorLayout sum = dense_layout(problem.input, problem.layout);
+  if (problem.layout == TensorFormat::nhwc || count == static_cast<int>(problem.inputs.size())) return sum;
+  sum.c = problem.inputs.back().c;
+  if (problem.batch > 1) sum.n = problem.input.c * sum.c;
+  return sum;
+}
+
 }  // namespace
 
 Problem after_sum(const Problem& problem, int count) {
   Problem rest = problem;
   if (count == static_cast<int>(problem.inputs.size())) rest.affine = false, rest.pre = Activation::none;
   rest.inputs.erase(rest.inputs.begin(), rest.inputs.begin() + count);
-  rest.inputs.insert(rest.inputs.begin(), dense_layout(problem.input, problem.layout));
+  rest.inputs.insert(rest.inputs.begin(), layout_of_sum(problem, count));
   return rest;
 }
 
@@ -108,7 +118,7 @@ Problem sum_of(const Problem& problem, int count) {
   if (problem.kind != Step::Kind::multiply) sum.kind = Step::Kind::gather;
   sum.layer = std::monostate{};
   sum.output = problem.input;
-  sum.result = dense_layout(problem.input, problem.layout);
+  sum.result = layout_of_sum(problem, count);
   sum.inputs.resize(count);
   sum.affine = false;
   sum.residual.reset(), sum.post = Activation::none;
@@ -123,7 +133,9 @@ Problem sum_of(const Problem& problem, int count) {
 
 std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::shared_ptr<const Kernel> sum,
                                   std::shared_ptr<const Kernel> rest) {
-  const std::size_t bytes = sum_problem.batch * sum_problem.input.size() * element_bytes(sum_problem.precision);
+  const Problem& p = sum_problem;
+  const std::int64_t elements = p.layout == TensorFormat::nchw ? p.input.c * p.result.c : p.input.size();
+  const std::size_t bytes = p.batch * elements * element_bytes(p.precision);
   return std::make_unique<SumFirst>(count, std::move(sum), std::move(rest), bytes);
 }
 
