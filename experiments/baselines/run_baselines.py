@@ -212,16 +212,33 @@ def modes_of(args: argparse.Namespace, software: str, case: Case) -> list[str]:
 
 
 def tasks_of(case: Case, args: argparse.Namespace, file: RecordFile) -> list[Task]:
-    """The remaining measurements. Modes that PyTorch compiles are requests of their own."""
+    """The remaining measurements. Each mode that PyTorch compiles is a request of its own."""
     tasks = []
     for software in args.baselines:
         modes = [m for m in modes_of(args, software, case) if is_wanted(file, case, software, m, args.protocols, args.retry)]
         for alike in grouped(modes, without_limit).values():
-            for ways in (CUDA_GRAPHS, [SIDE_BY_SIDE]):
-                together = tuple(m for m in alike if base_of(m) in ways)
-                tasks += [Task(case, software, together)] if together else []
-            tasks += [Task(case, software, (m,)) for m in alike if base_of(m) not in [*CUDA_GRAPHS, SIDE_BY_SIDE]]
+            together = tuple(m for m in alike if base_of(m) in CUDA_GRAPHS)
+            tasks += [Task(case, software, together)] if together else []
+            tasks += [Task(case, software, (m,)) for m in alike if base_of(m) not in CUDA_GRAPHS]
     return tasks
+
+
+def compiles_side_by_side(task: Task) -> bool:
+    return base_of(task.modes[0]) == SIDE_BY_SIDE
+
+
+def in_groups(work: list[tuple[Case, list[Task]]], jobs: int) -> list[list[tuple[Case, list[Task]]]]:
+    """Cases that are measured together: as many as can be compiled side by side, but at least one, and at most `jobs`."""
+    groups: list[list[tuple[Case, list[Task]]]] = []
+    room = 0
+    for case, tasks in work:
+        slow = sum(map(compiles_side_by_side, tasks))
+        if not groups or slow > room or len(groups[-1]) == jobs:
+            groups.append([])
+            room = jobs
+        groups[-1].append((case, tasks))
+        room -= slow
+    return groups
 
 
 def networks_of(args: argparse.Namespace) -> list[tuple[str, str]]:
@@ -285,8 +302,8 @@ def measure_together(args: argparse.Namespace, file: RecordFile, work: list[tupl
         return found
 
     make_files(args, cases, baselines.folder)
-    if slow := [t for t in tasks if base_of(t.modes[0]) == SIDE_BY_SIDE][: len(baselines.compiling)]:
-        progress.line(f"compiling {len(slow)} networks side by side")
+    if slow := [t for t in tasks if compiles_side_by_side(t)][: len(baselines.compiling)]:
+        progress.line(f"torch.compile compiles {len(slow)} modes of {len({t.case for t in slow})} cases side by side")
         baselines.compile(slow)
     before = measure_ours("before")
     for task in tasks:
@@ -319,8 +336,8 @@ def measure(args: argparse.Namespace, file: RecordFile, folder: pathlib.Path) ->
             work.append((case, there))
     progress = Progress(sum(len(tasks) for _, tasks in work))
     with contextlib.closing(Baselines(args, folder)) as baselines:
-        for begin in range(0, len(work), args.compile_jobs):
-            measure_together(args, file, work[begin : begin + args.compile_jobs], baselines, device, progress)
+        for group in in_groups(work, args.compile_jobs):
+            measure_together(args, file, group, baselines, device, progress)
     file.finish()
     print(f"done: {file.path}")
 

@@ -99,6 +99,21 @@ TEST_F(Baselines, OneThatCrashesOrHangsHasFailedAndTheRestGoesOn) {
   }
 }
 
+TEST_F(Baselines, SeveralModesAreCompiledSideBySide) {
+  const std::string python = dir_.write("python", kBaseline);
+  std::filesystem::permissions(python, std::filesystem::perms::owner_all);
+  ASSERT_EQ(run("--network squeezenet --precision fp32 --baselines pytorch --device cpu --batch 1,4,5 "
+                "--modes eager,compile,compile+mm --compile-jobs 5",
+                python),
+            0)
+      << log();
+  EXPECT_EQ(kept().size(), 9U);
+  const std::string text = log();
+  const std::size_t first = text.find("compiles 4 modes of 2 cases"), second = text.find("compiles 2 modes of 1 cases");
+  EXPECT_LT(first, second) << text;
+  EXPECT_NE(second, std::string::npos) << text;
+}
+
 TEST_F(Baselines, ARecordSaysWhatRanWhereAndWithWhichVersions) {
   const std::string python = dir_.write("python", kBaseline);
   std::filesystem::permissions(python, std::filesystem::perms::owner_all);
