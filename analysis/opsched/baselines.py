@@ -146,6 +146,8 @@ def verdicts(found: list[Comparison], root: str) -> str:
     """Whether our schedules reach the targets, as a list."""
     more = [c for c in found if not c.case.is_small() and c.case.batch <= 16]
     text = verdict("Never slower than the fastest baseline", found, 1)
+    closest = sorted(found, key=lambda c: c.ratio)[:3]
+    text += f"* Closest to ours: {', '.join(f'{name_of(c.fastest)} on {c.case} ({c.ratio:.2f}x)' for c in closest)}.\n" if found else ""
     text += verdict("Target speed-up at batch 1 reached", [c for c in found if c.case.is_small()], None)
     text += verdict("At least 1.1 times as fast up to batch 16 and for larger images", more, 1.1)
     if without := [c for c in found if not any(r.scheduler.startswith("compile") for r in c.theirs)]:

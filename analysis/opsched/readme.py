@@ -1,10 +1,12 @@
-"""Writes the table of README.md and the picture above it from the records of the public networks.
+"""Writes the numbers of README.md and its picture: the table from the records of the public networks, and the lines that
+`opsched bench` replays from those of one H200.
 
-  python3 analysis/readme.py            writes both
-  python3 analysis/readme.py --check    exits with 1 if the table does not match the records
+  python3 analysis/readme.py            writes them
+  python3 analysis/readme.py --check    exits with 1 if the numbers do not match the records
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,10 @@ from opsched.records import Provenance, Records
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "results/public-networks"
+REPLAYED = ROOT / "results/h200"
 SPLIT = ROOT / "results/h200-x4-split"
 BEGIN, END = "<!-- made by analysis/readme.py -->\n", "<!-- end -->\n"
+REPLAY = r"^((\w+)/(\w+)/batch:1/(\w+)/gpus:1 +)[\d.]+ ms  [\d.]+x$"  # a line of `opsched bench`
 Found = dict[tuple[str, str], baselines.Comparison]
 
 
@@ -56,13 +60,22 @@ def split_gains(folder: Path) -> list[float]:
             for there in grouped(measured, lambda r: (r.network, r.precision)).values()]
 
 
+def replayed(text: str, records: Records) -> str:
+    """Every line of `opsched bench` says what is recorded now."""
+    def line(match: re.Match[str]) -> str:
+        begin, network, scheduler, precision = match.groups()
+        ms, base = (records.find(f"{network}/{s}/batch:1/{precision}/gpus:1").value for s in (scheduler, "sequential"))
+        return f"{begin}{ms:.4f} ms  {base / ms:.2f}x"
+    return re.sub(REPLAY, line, text, flags=re.MULTILINE)
+
+
 def readme(text: str, found: Found) -> str:
     claims = [([c.ratio for c in found.values()], "as PyTorch", FOLDER), (split_gains(SPLIT), "as on one", SPLIT)]
     for gains, what, folder in claims:
         claim = f"{min(gains):.2f} to {max(gains):.2f} times as fast {what}"
         if claim not in text:
             sys.exit(f"readme: README.md does not say '{claim}', as the records of {folder.name} do")
-    head, rest = text.split(BEGIN)
+    head, rest = replayed(text, Records.read(REPLAYED)).split(BEGIN)
     return head + BEGIN + comparison_table(found) + END + rest.split(END)[1]
 
 

@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 RESULTS = PROJECT / "results"
 sys.path.insert(0, str(PROJECT / "analysis"))
 
-from opsched import figures, subjects, tables  # noqa: E402
+from opsched import figures, readme, subjects, tables  # noqa: E402
 from opsched.page import baseline_name  # noqa: E402
 from opsched.plots.figure import load_index  # noqa: E402
 from opsched.plots.paper import load_paper  # noqa: E402
@@ -309,3 +309,11 @@ def test_a_replayed_ablation_has_no_search_time(copy):
     page, _ = figures.page_of(next(f for f in load_index(copy / "h200/figures") if f.name == "latencies"))
     head = row_of(page, "network, ms")
     assert row_of(page, "NasNet-A: ours")[head.index("search of IOS-Both from an empty profile, s")] == "-"
+
+
+def test_the_front_page_repeats_what_a_replay_of_recorded_latencies_prints():
+    """Latencies and speed-ups are filled in; other text stays."""
+    records = Records.read(RESULTS / "h200")
+    one, other = (ours(s).value for s in ("sequential", "wavefront"))
+    text = "```\ninception_v3/wavefront/batch:1/fp32/gpus:1    0.1000 ms  9.00x\n...\n```\n"
+    assert readme.replayed(text, records) == text.replace("0.1000 ms  9.00x", f"{other:.4f} ms  {one / other:.2f}x")
