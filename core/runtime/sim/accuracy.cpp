@@ -8,6 +8,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "core/cost/profile/measured_graph.hpp"
+#include "core/cost/signature/signature.hpp"
+
 namespace opsched {
 namespace {
 
@@ -37,8 +40,8 @@ Profile without(const Profile& profile, const Keys& hidden) {
   return part;
 }
 
-void add_stages_of_several(const ScheduleCase& c, Keys& keys) {
-  const StageSigner signer(*c.graph);
+void add_stages_of_several(const ScheduleCase& c, const Profile& profile, Keys& keys) {
+  const StageSigner signer(*c.graph, adds_residuals(profile.device().kernels));
   for (const DeviceSchedule& device : c.schedule.devices)
     for (const Stage& stage : device.stages) {
       if (c.schedule.mode == Mode::dataflow && stage.strategy != Strategy::merge) continue;
@@ -79,7 +82,7 @@ std::vector<HeldOutSchedule> hold_out_schedulers(const Profile& profile, const C
     if (progress) progress("schedules of " + kind.first + " left out");
     const std::vector<ScheduleCase> seen = all_but(kind, kinds);
     Keys hidden;
-    for (const ScheduleCase& c : held) add_stages_of_several(c, hidden);
+    for (const ScheduleCase& c : held) add_stages_of_several(c, profile, hidden);
     const std::vector<Prediction> replayed = predict(without(profile, {}), of_all, seen, held);
     Profile part = without(profile, hidden);
     const ContentionModel of_part = ContentionModel::fit(part);
