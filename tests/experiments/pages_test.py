@@ -317,3 +317,8 @@ def test_the_front_page_repeats_what_a_replay_of_recorded_latencies_prints():
     one, other = (ours(s).value for s in ("sequential", "wavefront"))
     text = "```\ninception_v3/wavefront/batch:1/fp32/gpus:1    0.1000 ms  9.00x\n...\n```\n"
     assert readme.replayed(text, records) == text.replace("0.1000 ms  9.00x", f"{other:.4f} ms  {one / other:.2f}x")
+    base = records.find("inception_v3/sequential/batch:1/fp16/gpus:1")
+    text = "scheduler    ms  speed-up\nsequential       0.1000  9.00x     0.9000    0.0 s\nmine  0.1000  9.00x  0.9000  0.0 s\n"
+    assert readme.replayed(text, records) == text.replace(
+        "0.1000  9.00x     0.9000    0.0 s", f"{base.value:.4f}  1.00x     {base.numbers['bound_ms']:.4f}    "
+        f"{base.numbers['search_seconds']:.1f} s")
