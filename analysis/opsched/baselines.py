@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from opsched.page import BASELINES, PRECISIONS, Marks, bold, distinct, fastest, grouped, name_of, ratio_text, table, way_of
+from opsched.page import BASELINES, PRECISIONS, Marks, base_of, bold, distinct, fastest, grouped, name_of, ratio_text, table, way_of
 from opsched.records import Provenance, Record, Records, pixels
 
 # Columns at batch 1: software and mode, and our corresponding schedule.
@@ -99,15 +99,22 @@ def comparisons(records: Records) -> list[Comparison]:
     return sorted(found, key=lambda c: (c.case.network, PRECISIONS.index(c.case.precision), c.case.batch, pixels(c.case.image)))
 
 
+def by_mode(c: Comparison) -> dict[tuple[str, str], Record]:
+    """The fastest of a mode's options and layouts, by software and mode."""
+    return {mode: fastest(there) for mode, there in grouped(c.theirs, lambda r: (r.software, base_of(r.scheduler))).items()}
+
+
 def batch_1(found: list[Comparison], marks: Marks) -> str:
     rows = []
+    measured = {mode for c in found for mode in by_mode(c)}
+    columns = {mode: same for mode, same in COLUMNS.items() if mode in measured}
     for c in found:
-        by_way = {way: fastest(there) for way, there in grouped(c.theirs, lambda r: (r.software, way_of(r.scheduler))).items()}
-        cells = [marks.cell(by_way.get(way), digits=3) +
-                 (f" / {c.ours[same].text(marks)}" if same in c.ours else "") for way, same in COLUMNS.items()]
+        theirs = by_mode(c)
+        cells = [marks.cell(theirs.get(mode), digits=3) +
+                 (f" / {c.ours[same].text(marks)}" if same in c.ours else "") for mode, same in columns.items()]
         rows.append([c.case.network, c.case.precision, str(c.case.batch), *cells,
                      f"{c.best.text(marks)} ({c.best.scheduler})", f"{c.ratio_text()} ({name_of(c.fastest)})"])
-    head = ["network", "precision", "batch", *(BASELINES[way] + (" / ours" if same else "") for way, same in COLUMNS.items()),
+    head = ["network", "precision", "batch", *(BASELINES[mode] + (" / ours" if same else "") for mode, same in columns.items()),
             "our best", "fastest baseline / our best"]
     return table(head, rows)
 
@@ -139,6 +146,8 @@ def verdicts(found: list[Comparison], root: str) -> str:
     """Whether our schedules reach the targets, as a list."""
     more = [c for c in found if not c.case.is_small() and c.case.batch <= 16]
     text = verdict("Never slower than the fastest baseline", found, 1)
+    closest = sorted(found, key=lambda c: c.ratio)[:3]
+    text += f"* Closest to ours: {', '.join(f'{name_of(c.fastest)} on {c.case} ({c.ratio:.2f}x)' for c in closest)}.\n" if found else ""
     text += verdict("Target speed-up at batch 1 reached", [c for c in found if c.case.is_small()], None)
     text += verdict("At least 1.1 times as fast up to batch 16 and for larger images", more, 1.1)
     if without := [c for c in found if not any(r.scheduler.startswith("compile") for r in c.theirs)]:
@@ -162,6 +171,9 @@ def section(records: Records, marks: Marks) -> str:
     text += "chosen by.\n"
     text += "* sequential, wavefront and dataflow (Opara's allocation on 16 streams) are one CUDA graph with fused convolution + bias + "
     text += "ReLU.\n"
+    if any("+" in r.scheduler or way_of(r.scheduler) != r.scheduler for c in found for r in c.theirs):
+        text += "* At batch 1, a column shows the fastest of a mode's measured options and layouts "
+        text += "([which there are](../../docs/baselines.md#pytorch-mode-options)).\n"
     text += "* `-`: not measured here. **Bold**: below the target speed-up over the fastest baseline (batch 1: 1.3 on Inception V3 and "
     text += "SqueezeNet,\n  1.6 on RandWire and NasNet, 1.1 on others; otherwise 1.1 up to batch 16, and 1 beyond).\n\n"
     text += verdicts(found, "../..") + "\n" + batch_1([c for c in found if c.case.is_small()], marks)

@@ -95,8 +95,8 @@ def page(results: Path) -> str:
     for index in sorted(results.glob("*/figures/index.json")):
         device = index.parents[1].name
         text += f"\n## Batch 1 on one GPU ({device})\n\n" + latencies(results / device)
-        text += f"\n[{device}]({device}/README.md) has more batches, image sizes and schedulers, the roofline, search times, and the "
-        text += "accuracy of the simulator.\n"
+        text += f"\n[{device}]({device}/README.md) has more batches, image sizes and schedulers, and whatever else was measured "
+        text += "there.\n"
         text += "\n## Figures of IOS\n" + pictures(results, device, "IOS")
         text += "\n## Figures of HIOS\n\nSeveral GPUs of one host, batch 1.\n" + pictures(results, device, "HIOS")
         text += "\n## Our own figures\n" + pictures(results, device, "")

@@ -85,9 +85,15 @@ def way_of(scheduler: str) -> str:
     return scheduler[:-5] if scheduler[-5:] in LAYOUTS else scheduler
 
 
+def base_of(scheduler: str) -> str:
+    """The mode of other software without options and layout: "compile" for "compile+mm-nhwc"."""
+    return way_of(scheduler).split("+")[0]
+
+
 def baseline_name(software: str, scheduler: str) -> str:
-    way = way_of(scheduler)
-    return BASELINES.get((software, way), f"{software} {way}") + LAYOUTS.get(scheduler[len(way):], "")
+    """"torch.compile+mm, channels-last" for PyTorch's "compile+mm-nhwc"."""
+    base, way = base_of(scheduler), way_of(scheduler)
+    return BASELINES.get((software, base), f"{software} {base}") + way[len(base):] + LAYOUTS.get(scheduler[len(way):], "")
 
 
 def name_of(record: Record) -> str:

@@ -1,10 +1,12 @@
-"""Writes the table of README.md and the picture above it from the records of the public networks.
+"""Writes the numbers of README.md and its picture: the table from the records of the public networks, and the lines of
+`opsched bench` and `opsched optimize` from those of one H200. The model of `optimize` is Inception V3 in fp16.
 
-  python3 analysis/readme.py            writes both
-  python3 analysis/readme.py --check    exits with 1 if the table does not match the records
+  python3 analysis/readme.py            writes them
+  python3 analysis/readme.py --check    exits with 1 if the numbers do not match the records
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,16 @@ from typing import Any
 from opsched import baselines
 from opsched.page import PRECISIONS, distinct, fastest, grouped, join, name_of, put, table
 from opsched.plots import charts
-from opsched.records import Provenance, Records
+from opsched.records import Provenance, Record, Records
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "results/public-networks"
+REPLAYED = ROOT / "results/h200"
 SPLIT = ROOT / "results/h200-x4-split"
 BEGIN, END = "<!-- made by analysis/readme.py -->\n", "<!-- end -->\n"
+# Lines of `opsched bench` and `opsched optimize`.
+BENCH = r"^((\w+)/(\w+)/batch:1/(\w+)/gpus:1 +)[\d.]+ ms  [\d.]+x$"
+OPTIMIZE = r"^(([a-z-]+) +)\d\.\d{4}  [\d.]+x( +)\d\.\d{4}( +)[\d.]+ s$"
 Found = dict[tuple[str, str], baselines.Comparison]
 
 
@@ -56,13 +62,36 @@ def split_gains(folder: Path) -> list[float]:
             for there in grouped(measured, lambda r: (r.network, r.precision)).values()]
 
 
+def replayed(text: str, records: Records) -> str:
+    """Every line of these commands says what is recorded now. Lines without a record stay."""
+    def pair(network: str, scheduler: str, precision: str) -> tuple[Record | None, Record | None]:
+        found = [records.find(f"{network}/{s}/batch:1/{precision}/gpus:1") for s in (scheduler, "sequential")]
+        return found[0], found[1]
+
+    def bench(match: re.Match[str]) -> str:
+        begin, *case = match.groups()
+        one, base = pair(*case)
+        return f"{begin}{one.value:.4f} ms  {base.value / one.value:.2f}x" if one and base else match[0]
+
+    def optimize(match: re.Match[str]) -> str:
+        begin, scheduler, gap, last = match.groups()
+        one, base = pair("inception_v3", scheduler, "fp16")
+        if not one or not base:
+            return match[0]
+        n = one.numbers
+        return (f"{begin}{one.value:.4f}  {base.value / one.value:.2f}x{gap}{n['bound_ms']:.4f}{last}"
+                f"{n['search_seconds']:.1f} s")
+
+    return re.sub(OPTIMIZE, optimize, re.sub(BENCH, bench, text, flags=re.MULTILINE), flags=re.MULTILINE)
+
+
 def readme(text: str, found: Found) -> str:
     claims = [([c.ratio for c in found.values()], "as PyTorch", FOLDER), (split_gains(SPLIT), "as on one", SPLIT)]
     for gains, what, folder in claims:
         claim = f"{min(gains):.2f} to {max(gains):.2f} times as fast {what}"
         if claim not in text:
             sys.exit(f"readme: README.md does not say '{claim}', as the records of {folder.name} do")
-    head, rest = text.split(BEGIN)
+    head, rest = replayed(text, Records.read(REPLAYED)).split(BEGIN)
     return head + BEGIN + comparison_table(found) + END + rest.split(END)[1]
 
 

@@ -62,7 +62,7 @@ def ablations(records: Records, marks: Marks) -> str:
                       [[r.labels["study"], r.labels["variant"], marks.cell(r, digits=4),
                         f"{100 * (r.value / best[r.labels['study']] - 1):.1f}%", f"{r.numbers['predicted_ms']:.4f}",
                         *(f"{r.numbers[k]:.0f}" for k in ("stages", "transitions", "distinct_stages", "measured_stages")),
-                        f"{r.numbers['search_seconds']:.2f}"] for r in rows])
+                        f"{r.numbers['search_seconds']:.2f}" if "search_seconds" in r.numbers else "-"] for r in rows])
         pair = {r.labels["variant"]: r.numbers for r in rows if r.labels["study"] == "measuring"}
         if len(pair) == 2:
             few, every = pair["as needed"], pair["exhaustive"]

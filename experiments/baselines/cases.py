@@ -7,7 +7,7 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
 
-from opsched.page import LAYOUTS, way_of  # noqa: E402, F401
+from opsched.page import LAYOUTS, base_of, way_of  # noqa: E402, F401
 from opsched.records import Clocks, Provenance, Record, RecordFile, Run, Spread  # noqa: E402, F401
 
 from protocols import labels_of  # noqa: E402
@@ -30,11 +30,6 @@ OPTIONS = {
     "freeze": "weights frozen, inputs not static",
     "capture": "its kernels captured into one CUDA graph without the host's guards",
 }
-
-
-def base_of(mode: str) -> str:
-    """"compile" of "compile+mm-nhwc"."""
-    return way_of(mode).split("+")[0]
 
 
 def options_of(mode: str) -> list[str]:

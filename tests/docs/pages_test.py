@@ -1,6 +1,7 @@
 """The pages: every link leads somewhere, every page can be reached from the index, and the site's page of headers lists
 all."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -52,3 +53,9 @@ def test_every_installed_header_says_what_it_is_for():
     headers = [entry for entries in public_headers(PROJECT).values() for entry in entries]
     assert len(headers) > 100
     assert not [str(path) for path, text in headers if len(text) < 15]
+
+
+def test_the_pages_name_the_current_version_of_the_kernels():
+    header = (PROJECT / "core/runtime/cuda/library/tuning_cache.hpp").read_text()
+    version = re.search(r"kKernelsVersion = (\d+)", header)[1]
+    assert f"The current version is {version}." in (PROJECT / "docs/records.md").read_text()

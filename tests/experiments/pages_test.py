@@ -16,7 +16,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 RESULTS = PROJECT / "results"
 sys.path.insert(0, str(PROJECT / "analysis"))
 
-from opsched import figures, subjects, tables  # noqa: E402
+from opsched import figures, readme, subjects, tables  # noqa: E402
+from opsched.page import baseline_name  # noqa: E402
 from opsched.plots.figure import load_index  # noqa: E402
 from opsched.plots.paper import load_paper  # noqa: E402
 from opsched.records import Clocks, Provenance, Record, RecordFile, Records, Run, Spread, record_to_json  # noqa: E402
@@ -38,14 +39,20 @@ def copy(tmp_path):
                                 ignore=shutil.ignore_patterns("*.png", "*.svg", "*.csv", "profile-*")))
 
 
-def plant(folder: Path, record: Record, run: Run = Run(device="NVIDIA H200", kernels="9", command="planted")) -> None:
-    with RecordFile(folder, run) as file:
+def plant(folder: Path, record: Record, run: Run | None = None) -> None:
+    with RecordFile(folder, run or run_of(record)) as file:
         assert file.add(record)
         file.finish()
 
 
 def ours(scheduler: str, folder: Path = RESULTS / "h200") -> Record:
     return Records.read(folder).select(scheduler=scheduler, **CASE)[0]
+
+
+def run_of(record: Record, folder: Path = RESULTS / "h200") -> Run:
+    """What made it, for another run in the same state."""
+    run = Records.read(folder).run_of(record)
+    return Run(device=run.device, driver=run.driver, cuda=run.cuda, cudnn=run.cudnn, kernels=run.kernels, command="planted")
 
 
 def row_of(page: str, *begin: str) -> list[str]:
@@ -144,18 +151,19 @@ def test_a_long_page_becomes_an_index_and_loses_nothing():
 
 
 def test_a_number_changed_by_hand_is_found(copy):
+    shown = f"{ours('ios-both').value:.3f}"
     for page, check in ((copy / "h200/schedules.md", ("tables.py", copy / "h200")), (copy / "README.md", ("tables.py", copy)),
                         (copy / "h200/figures/schedules.md", ("figures.py", copy / "h200/figures"))):
         text = page.read_text()
-        assert "0.697" in text
-        page.write_text(text.replace("0.697", "0.720", 1))
+        assert shown in text
+        page.write_text(text.replace(shown, "0.123", 1))
         done = tool(check[0], "--check", check[1])
         assert done.returncode == 1 and page.name in done.stdout
 
 
 def test_a_newer_record_makes_every_page_that_shows_it_stale(copy):
     old = ours("ios-both")
-    plant(copy / "h200", replace(old, value=0.512345, spread=Spread()), Run(device="NVIDIA H200", kernels="8"))
+    plant(copy / "h200", replace(old, value=0.512345, spread=Spread()), replace(run_of(old), driver="another"))
     done = tool("figures.py", "--check", copy / "h200/figures")
     shows = {f.name for f in load_index(copy / "h200/figures") if any(r.key() == old.key() for r in f.rows)}
     assert {"schedules", "latencies", "frameworks", "batches", "specialisation"} <= shows
@@ -164,18 +172,18 @@ def test_a_newer_record_makes_every_page_that_shows_it_stale(copy):
     assert tool("tables.py", "--check", copy / "h200").returncode == 1
     tool("figures.py", "--no-pictures", copy / "h200/figures")
     page = (copy / "h200/figures/schedules.md").read_text()
-    assert "0.512" in row_of(page, "Inception V3") and "0.697" not in row_of(page, "Inception V3")
+    assert "0.512" in row_of(page, "Inception V3") and f"{old.value:.3f}" not in row_of(page, "Inception V3")
 
 
 def test_an_older_or_weaker_record_changes_no_row(copy):
-    """Guards against a fault that once showed 0.720 in place of 0.697."""
+    """Guards against a fault that once showed the latency of an earlier record."""
     before = tables.pages(copy / "h200")["schedules.md"]
     file = copy / "h200/records.jsonl"
     first, *lines = file.read_text().splitlines(keepends=True)
-    stale = json.dumps({"record": record_to_json(replace(ours("ios-both"), value=0.720))}) + "\n"
+    stale = json.dumps({"record": record_to_json(replace(ours("ios-both"), value=0.123))}) + "\n"
     file.write_text("".join([first, stale, *lines]))
     assert row_of(tables.pages(copy / "h200")["schedules.md"], "inception_v3", "ios-both") == row_of(before, "inception_v3", "ios-both")
-    with RecordFile(copy / "h200", Run(device="NVIDIA H200", kernels="9")) as writer:
+    with RecordFile(copy / "h200", run_of(ours("ios-both"))) as writer:
         assert not writer.add(replace(ours("ios-both"), value=0.5, provenance=Provenance.simulated))
 
 
@@ -268,3 +276,49 @@ def test_pages_are_made_whatever_is_missing(copy, share):
         done = tool(*words)
         assert done.returncode == 0, done.stdout + done.stderr
     assert not any("nan" in page.read_text().split() for page in copy.rglob("*.md"))
+
+
+def baseline(mode: str, value: float) -> Record:
+    return Record(network="net", software="pytorch", scheduler=mode, value=value, unit="ms")
+
+
+def test_a_mode_of_other_software_shows_the_fastest_of_its_options(tmp_path):
+    assert baseline_name("pytorch", "compile+mm+freeze-nhwc") == "torch.compile+mm+freeze, channels-last"
+    with RecordFile(tmp_path, Run(device="NVIDIA H200", command="baselines")) as file:
+        for record in (baseline("sequential", 3.0), baseline("sequential+limit0-nhwc", 2.5), baseline("compile", 2.0),
+                       baseline("compile+mm+freeze", 1.5), Record(network="net", scheduler="sequential", value=1.0, unit="ms")):
+            assert file.add(record)
+        file.finish()
+    page = tables.pages(tmp_path)["README.md"]
+    assert row_of(page, "network", "precision")[3:5] == ["torch.compile", "PyTorch CUDA graph, sequential / ours"]
+    cells = row_of(page, "net", "fp32", "1")
+    assert cells[3] == "1.500" and cells[4].startswith("2.500 / 1.000") and cells[-1] == "1.50x (torch.compile+mm+freeze)"
+    assert "JAX" not in row_of(page, "network", "precision")
+
+
+def test_a_replayed_ablation_has_no_search_time(copy):
+    """A replay says how good a schedule is, not how long its search takes."""
+    numbers = {"predicted_ms": 2.0, "stages": 3, "transitions": 4, "distinct_stages": 5, "measured_stages": 0}
+    record = Record(network="nasnet", scheduler="ios-both", value=2.0, unit="ms", provenance=Provenance.simulated, numbers=numbers,
+                    labels={"study": "pruning", "variant": "r=3 s=8"})
+    file = copy / "h200/records.jsonl"
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if '"study"' not in line))
+    plant(copy / "h200", record, Run(device="NVIDIA H200", kernels="16"))
+    text = "".join(tables.pages(copy / "h200").values())
+    assert row_of(text, "pruning", "r=3 s=8")[-1] == "-"
+    page, _ = figures.page_of(next(f for f in load_index(copy / "h200/figures") if f.name == "latencies"))
+    head = row_of(page, "network, ms")
+    assert row_of(page, "NasNet-A: ours")[head.index("search of IOS-Both from an empty profile, s")] == "-"
+
+
+def test_the_front_page_repeats_what_a_replay_of_recorded_latencies_prints():
+    """Latencies and speed-ups are filled in; other text stays."""
+    records = Records.read(RESULTS / "h200")
+    one, other = (ours(s).value for s in ("sequential", "wavefront"))
+    text = "```\ninception_v3/wavefront/batch:1/fp32/gpus:1    0.1000 ms  9.00x\n...\n```\n"
+    assert readme.replayed(text, records) == text.replace("0.1000 ms  9.00x", f"{other:.4f} ms  {one / other:.2f}x")
+    base = records.find("inception_v3/sequential/batch:1/fp16/gpus:1")
+    text = "scheduler    ms  speed-up\nsequential       0.1000  9.00x     0.9000    0.0 s\nmine  0.1000  9.00x  0.9000  0.0 s\n"
+    assert readme.replayed(text, records) == text.replace(
+        "0.1000  9.00x     0.9000    0.0 s", f"{base.value:.4f}  1.00x     {base.numbers['bound_ms']:.4f}    "
+        f"{base.numbers['search_seconds']:.1f} s")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from opsched.page import BASELINES, NETWORKS, baseline_name, distinct, fastest, way_of
+from opsched.page import BASELINES, NETWORKS, base_of, baseline_name, distinct, fastest
 from opsched.plots import charts
 from opsched.plots.figure import Figure
 from opsched.records import Record
@@ -13,13 +13,13 @@ EXPECTED = [key for key in BASELINES if key != ("pytorch", "compile-max-autotune
 
 
 def keys(figure: Figure) -> list[tuple[str, str]]:
-    """The software and modes with a number: expected ones first, in that order."""
-    known = distinct((r.software, r.scheduler) for r in figure.rows if r.software != "opsched")
+    """The software and modes with a number, without options and layouts: expected ones first, in that order."""
+    known = distinct((r.software, base_of(r.scheduler)) for r in figure.rows if r.software != "opsched")
     return [k for k in EXPECTED if k in known] + [k for k in known if k not in EXPECTED]
 
 
 def absent(figure: Figure) -> list[str]:
-    known = [(software, way_of(scheduler)) for software, scheduler in keys(figure)]
+    known = keys(figure)
     return [BASELINES[k] for k in EXPECTED if k not in known and (k[0] == "pytorch" or k[0] not in dict(known))]
 
 
@@ -32,10 +32,10 @@ def best(figure: Figure, **conditions: object) -> Record | None:
 
 
 def find(figure: Figure, network: str, key: str | tuple[str, str]) -> Record | None:
-    """Our latency by scheduler, or that of other software by (software, mode)."""
+    """Our latency by scheduler, or that of other software by (software, mode): the fastest of its options and layouts."""
     if isinstance(key, str):
         return figure.ours(network=network, scheduler=key)
-    return figure.one(network=network, software=key[0], scheduler=key[1])
+    return fastest(r for r in figure.all(network=network, software=key[0]) if base_of(r.scheduler) == key[1])
 
 
 def draw_relative(ax: Any, figure: Figure, series: dict[Any, str], base: Callable[[str], Record | None], label: str,

@@ -92,6 +92,8 @@ def logarithmic(axis: Any, text: Callable[..., str] = plain, most: int = 8) -> N
     getattr(axis.axes, f"set_{name}scale")("log")
     low, high = sorted(axis.get_view_interval())
     decades = math.log10(high / low)
+    if name == "x" and text is plain and high >= 1e5:  # long numbers: fewer of them
+        decades *= 2
     subs = (1, 1.5, 2, 3, 4, 5, 7) if decades < 0.7 else (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
     axis.set_major_locator(LogLocator(subs=subs, numticks=most))
     axis.set_minor_locator(NullLocator())
