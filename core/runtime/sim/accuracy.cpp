@@ -48,6 +48,9 @@ void add_stages_of_several(const ScheduleCase& c, Keys& keys) {
     }
 }
 
+/// "3 of 8"
+std::string of(int turn, std::size_t turns) { return std::to_string(turn) + " of " + std::to_string(turns); }
+
 std::map<Kind, Cases> by_kind(const std::vector<MeasuredCase>& cases, Kind (*kind_of)(const MeasuredCase&)) {
   std::map<Kind, Cases> kinds;
   for (const MeasuredCase& c : cases) kinds[kind_of(c)].push_back(&c);
@@ -83,8 +86,9 @@ std::vector<HeldOutSchedule> hold_out_schedulers(const Profile& profile, const C
                                                  const std::function<void(const std::string&)>& progress) {
   std::vector<HeldOutSchedule> list;
   const auto kinds = by_kind(measured, scheduler_of);
+  int turn = 0;
   for (const auto& [kind, held] : kinds) {
-    if (progress) progress("schedules of " + kind.first + " left out");
+    if (progress) progress("schedules of " + kind.first + " left out, " + of(++turn, kinds.size()));
     const std::vector<Prediction> replayed = predict_kind(kind, kinds, law);
     const std::vector<Prediction> unseen = predict_unseen(profile, kind, held, cases);
     for (std::size_t i = 0; i < held.size(); ++i)
@@ -101,8 +105,9 @@ std::map<std::string, ErrorStats> hold_out_networks(const ContentionLaw& law, co
   std::map<std::string, ErrorStats> errors;
   const auto kinds = by_kind(measured, network_of);
   if (kinds.size() < 2) return errors;
+  int turn = 0;
   for (const auto& [kind, held] : kinds) {
-    if (progress) progress("schedules of " + kind.first + " left out");
+    if (progress) progress("schedules of " + kind.first + " left out, " + of(++turn, kinds.size()));
     errors[kind.first] = error_stats(predict_kind(kind, kinds, law));
   }
   return errors;
@@ -156,8 +161,10 @@ std::vector<GpusAccuracy> judge_by_gpus(std::span<const HeldOutSchedule> schedul
 Accuracy measure_accuracy(const Profile& profile, std::span<const ScheduleCase> cases,
                           const std::function<void(const std::string&)>& progress) {
   Accuracy accuracy;
-  if (progress) progress("stages left out, a fifth at a time");
-  accuracy.fit = cross_validate(profile);
+  constexpr int kParts = 5;
+  accuracy.fit = cross_validate(profile, kParts, [&](int part) {
+    if (progress) progress("stages left out, " + of(part + 1, kParts));
+  });
   const ContentionModel of_all = ContentionModel::fit(profile);
   const std::vector<MeasuredCase> measured = measured_cases(profile, of_all, cases);
   accuracy.schedules = hold_out_schedulers(profile, of_all.contention_law(), measured, cases, progress);
