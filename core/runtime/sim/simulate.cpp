@@ -21,7 +21,7 @@ class Run {
  public:
   Run(const PreparedSchedule& prepared, const ContentionLaw& law) : prepared_(prepared), law_(law) {
     times_.reserve(prepared.units.size());
-    for (const Unit& unit : prepared.units) times_.push_back({.waits = unit.waits, .ready = first_start()});
+    for (const Unit& unit : prepared.units) times_.push_back({.waits = unit.waits, .ready = law.launch_ms});
   }
 
   double makespan() const {
@@ -53,9 +53,6 @@ class Run {
     double start = 0, end = 0;
   };
 
-  /// In barrier mode a stage is not ready before the launch; in dataflow mode only units that wait for none are.
-  double first_start() const { return prepared_.mode == Mode::barrier ? law_.launch_ms : 0; }
-
   /// Returns the arrival of each of the output's transfers. `wait`: for other transfers.
   const std::vector<double>& send(OpId op, double now, bool wait) {
     const Output& output = prepared_.outputs[op];
@@ -84,7 +81,7 @@ class DataflowRun : public Run {
     devices_.resize(prepared.devices);
     for (const Unit& unit : prepared.units) powers_.push_back(law.power(unit.utilisation));
     for (std::size_t u = 0; u < times_.size(); ++u)
-      if (times_[u].waits == 0) starts_.emplace(law_.launch_ms, static_cast<int>(u));
+      if (times_[u].waits == 0) starts_.emplace(times_[u].ready, static_cast<int>(u));
     for (OpId op : prepared.inputs) hand_out(op, law_.launch_ms);
     while (true) {
       const int device = next_device();
