@@ -6,12 +6,20 @@
 
 namespace opsched {
 
-bool runs_early_relu(const std::string& kernels) {
-  constexpr int kFirst = 15;
-  int version = 0;  // stays 0 if the version is unknown
+namespace {
+
+/// 0 if unknown.
+int version_of(const std::string& kernels) {
+  int version = 0;
   std::from_chars(kernels.data(), kernels.data() + kernels.size(), version);
-  return version >= kFirst && !kernels.ends_with(kLateRelu);
+  return version;
 }
+
+}  // namespace
+
+bool runs_early_relu(const std::string& kernels) { return version_of(kernels) >= 15 && !kernels.ends_with(kLateRelu); }
+
+bool adds_residuals(const std::string& kernels) { return version_of(kernels) >= 16; }
 
 std::shared_ptr<const Graph> measured_graph(const Graph& graph, const Profile& profile) {
   if (runs_early_relu(profile.device().kernels)) return with_early_relu(graph);

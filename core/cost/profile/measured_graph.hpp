@@ -15,6 +15,9 @@ inline constexpr const char* kLateRelu = "late-relu";
 /// Do kernels of this version run graphs with early ReLU (core/graph/early_relu.hpp)? They do since version 15.
 bool runs_early_relu(const std::string& kernels);
 
+/// Do convolutions of this version add residuals (core/runtime/program/fuse_sums.hpp)? They do since version 16.
+bool adds_residuals(const std::string& kernels);
+
 /// The graph as the device of the profile runs it: with early ReLU, or as it is. It may be `graph` itself, which must
 /// then outlive it.
 std::shared_ptr<const Graph> measured_graph(const Graph& graph, const Profile& profile);

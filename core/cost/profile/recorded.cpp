@@ -72,7 +72,7 @@ RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const Con
       profile_(profile),
       model_(model),
       law_(calibrated(model.contention_law(), profile)),
-      signer_(*graph_) {
+      signer_(*graph_, adds_residuals(profile.device().kernels)) {
   for (OpId op = 0; op < graph_->size(); ++op) {
     Task task;
     if (graph_->op(op).is_unit()) {

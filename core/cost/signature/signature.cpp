@@ -195,7 +195,8 @@ class Hash {
 
 }  // namespace
 
-StageSigner::StageSigner(const Graph& graph) : slots_(join_slots(graph)) {
+StageSigner::StageSigner(const Graph& graph, bool marks_kept) : slots_(join_slots(graph)), marks_kept_(marks_kept) {
+  for (OpId id = 0; id < graph.size(); ++id) succs_.emplace_back(graph.succs(id).begin(), graph.succs(id).end());
   for (OpId id = 0; id < graph.size(); ++id) {
     std::vector<std::vector<Read>>& reads = reads_.emplace_back();
     for (const Term& term : graph.op(id).terms) {
@@ -266,6 +267,13 @@ std::string StageSigner::stage(const Stage& stage) const {
     return nullptr;
   };
 
+  // Does anything outside the stage read an operator of it that computes the value?
+  const auto kept = [&](const Read& read) {
+    return std::ranges::any_of(read.from, [&](OpId from) {
+      return place_of(from) && std::ranges::any_of(succs_[from], [&](OpId reader) { return !place_of(reader); });
+    });
+  };
+
   // Values read from outside the stage, once per read.
   std::vector<ReadWhat> outside;
   for (const auto& [id, place] : places)
@@ -291,7 +299,8 @@ std::string StageSigner::stage(const Stage& stage) const {
           if (const Place* place = inside(read)) {
             if (place->group != static_cast<int>(g))
               throw Error("the groups of a stage depend on each other, so they cannot run in parallel");
-            local.push_back(std::to_string(place->position));
+            const bool marked = marks_kept_ && reads_[id][t].size() > 1 && kept(read);
+            local.push_back(std::to_string(place->position) + (marked ? "k" : ""));
           } else if (const auto it = std::ranges::lower_bound(shared, read.what);
                      it != shared.end() && *it == read.what) {
             encoding.uses.push_back({position, static_cast<int>(t), static_cast<int>(it - shared.begin())});

@@ -20,7 +20,8 @@
 //             op#IMAGES: so many images of the batch only
 //   wiring    op@ref,ref,...              one reference a value: '.' read by nobody else in the stage,
 //             a letter: the same value is read elsewhere in the stage, a number: output of that
-//             operator of the group; left out where it would be all '.'
+//             operator of the group; left out where it would be all '.'; NUMBERk: a summand that is also read
+//             outside the stage, so that no convolution can write the sum instead (fuse_sums.hpp)
 #pragma once
 
 #include <span>
@@ -44,7 +45,8 @@ std::string solo_key(const std::string& signature, int batch);
 /// Makes the keys of the stages of one graph. Copies the data it needs.
 class StageSigner {
  public:
-  explicit StageSigner(const Graph& graph);
+  /// `marks_kept`: with the mark `k` in the wiring, as kernels need it that add residuals.
+  explicit StageSigner(const Graph& graph, bool marks_kept = true);
 
   /// Key of a stage. Throws Error if it is empty, or if an operator reads one of another group, because such groups
   /// cannot run concurrently.
@@ -62,6 +64,8 @@ class StageSigner {
 
   std::vector<std::vector<std::vector<Read>>> reads_;  ///< by operator and term
   std::vector<JoinSlot> slots_;
+  std::vector<std::vector<OpId>> succs_;
+  bool marks_kept_;
   std::vector<std::string> signatures_, solo_;
   std::vector<int> images_;
   std::vector<std::string> readers_;  ///< by operator: hash of its readers if it becomes part of a merge

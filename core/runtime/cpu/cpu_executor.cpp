@@ -209,12 +209,23 @@ class CpuExecutor : public Executor {
     std::visit(
         [&](const auto& layer) {
           using Kind = std::decay_t<decltype(layer)>;
-          if constexpr (std::is_same_v<Kind, Conv2d>)
+          if constexpr (std::is_same_v<Kind, Conv2d>) {
+            if (step.residual) return convolve_and_add(step, in, layer, weights, out);
             convolve(in, layer, weights, out, 1);
-          else if constexpr (!std::is_same_v<Kind, std::monostate>)
+          } else if constexpr (!std::is_same_v<Kind, std::monostate>) {
             apply(in, layer, out, 1);
+          }
         },
         step.layer);
+  }
+
+  void convolve_and_add(const Step& step, const TensorView<const float>& in, const Conv2d& conv,
+                        const ConvWeights& weights, const TensorView<float>& out) {
+    std::vector<float> own(static_cast<std::size_t>(out.n * out.shape.size()));
+    const TensorView<float> to{own.data(), out.shape.size(), out.n, out.shape};
+    convolve(in, conv, weights, to, 1);
+    const TensorView<const float> summands[] = {to, view(*step.residual)};
+    gather(summands, step.post, out, 1);
   }
 
   void send(const Step& step, const TensorView<const float>& from) {
@@ -240,6 +251,13 @@ class CpuExecutor : public Executor {
 
 }  // namespace
 
+LoweringOptions cpu_lowering(Waits waits) {
+  LoweringOptions options;
+  options.waits = waits;
+  options.fusion.conv_residual = true;
+  return options;
+}
+
 std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program program, std::uint64_t seed) {
   return std::make_unique<CpuExecutor>(graph, std::move(program), seed, nullptr);
 }
@@ -250,7 +268,7 @@ std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, Program part, st
 }
 
 std::unique_ptr<Executor> make_cpu_executor(const Graph& graph, const Schedule& schedule, std::uint64_t seed) {
-  return make_cpu_executor(graph, lower(graph, schedule, {}), seed);
+  return make_cpu_executor(graph, lower(graph, schedule, cpu_lowering()), seed);
 }
 
 }  // namespace opsched

@@ -11,6 +11,9 @@
 
 namespace opsched {
 
+/// How the CPU lowers schedules.
+LoweringOptions cpu_lowering(Waits waits = Waits::needed);
+
 /// Runs a schedule with Eigen kernels in fp32, one thread per stream with real events between them, so that a missing
 /// dependence is a race that ThreadSanitizer detects. sample() and measure() throw Error, because CPU times say
 /// nothing about a GPU. sample_by() times this host's processors.

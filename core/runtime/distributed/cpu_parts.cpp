@@ -8,7 +8,7 @@ class CpuParts final : public PartRuntime {
  public:
   explicit CpuParts(ProcessGroup& processes) : processes_(processes) {}
   std::string name() const override { return "cpu"; }
-  LoweringOptions lowering(const PartRequest& request) const override { return {.waits = request.waits}; }
+  LoweringOptions lowering(const PartRequest& request) const override { return cpu_lowering(request.waits); }
   std::unique_ptr<Executor> make(const PartRequest& request, const ProgramPart& part) override {
     return make_cpu_executor(request.graph, part.program, request.seed, processes_);
   }

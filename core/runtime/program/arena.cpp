@@ -23,6 +23,7 @@ std::vector<Life> lives_of(const Program& program, const Order& order) {
       if (steps.empty() || steps.back() != s) steps.push_back(s);
     };
     for (const View& input : program.steps[s].inputs) touch(input);
+    if (program.steps[s].residual) touch(*program.steps[s].residual);
     touch(program.steps[s].output);
   }
   for (const View& view : program.inputs) lives[view.buffer].whole_run = true;

@@ -20,7 +20,7 @@ std::vector<int> longest_chains(const Program& program) {
 
 }  // namespace
 
-void mark_concurrent(Program& program, const Order& order, LongestChain chain) {
+void mark_concurrent(Program& program, const Order& order, const LoweringOptions& options) {
   const int steps = static_cast<int>(program.steps.size());
   std::vector<boost::dynamic_bitset<>> kernels(program.arena_bytes.size(),
                                                boost::dynamic_bitset<>(steps));  // by device
@@ -37,10 +37,13 @@ void mark_concurrent(Program& program, const Order& order, LongestChain chain) {
   }
   const std::vector<int> chains = longest_chains(program);
   const int longest = chains.empty() ? 0 : *std::ranges::max_element(chains);
-  for (int i = 0; i < steps; ++i)
-    if (Step& step = program.steps[i]; !moves_only(step.kind))
-      step.concurrent =
-          ordered[i] + 1 < kernels[step.device].count() && (chain == LongestChain::shares || chains[i] < longest);
+  for (int i = 0; i < steps; ++i) {
+    Step& step = program.steps[i];
+    if (moves_only(step.kind)) continue;
+    const bool others = ordered[i] + 1 < kernels[step.device].count();
+    const bool shares = options.longest_chain == LongestChain::shares || chains[i] < longest;
+    step.concurrent = others && shares && elements_written(program, step) < options.fills_from;
+  }
 }
 
 }  // namespace opsched

@@ -7,6 +7,6 @@
 namespace opsched {
 
 /// Sets Step::concurrent of all steps. `order`: that of the program (order_of).
-void mark_concurrent(Program& program, const Order& order, LongestChain chain);
+void mark_concurrent(Program& program, const Order& order, const LoweringOptions& options);
 
 }  // namespace opsched

@@ -10,6 +10,8 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
   // In fp16, kernels are short and most of their time is fixed; then it pays that all leave room. Else the longest
   // chain would become too slow (docs/performance/launches.md).
   options.longest_chain = precision == Precision::fp16 ? LongestChain::shares : LongestChain::comes_first;
+  // Eight times the tiles of 128x64 that an H200 computes at once (docs/performance/launches.md).
+  options.fills_from = std::int64_t{8} * 132 * 128 * 64;
   // The kernel library accepts any step: it fuses sums and activations where a kernel can, and measures that against a
   // separate gather.
   options.fusion = {.conv_sum = true,
@@ -19,6 +21,7 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
                     .pool_sum = true,
                     .pool_pre = true,
                     .conv_act = true,
+                    .conv_residual = true,
                     .conv_affine = true};
   return options;
 }

@@ -162,6 +162,11 @@ std::string Problem::key() const {
   }
   out << " out:";
   write_layout(out, result);
+  if (residual) {
+    out << " residual:";
+    write_layout(out, *residual);
+    out << " post:" << to_string(post);
+  }
   if (concurrent) out << " concurrent";
   return out.str();
 }
@@ -170,7 +175,9 @@ int images_at_once(const Program& program, const Step& step) {
   const auto all_rows = [&](const View& view) {
     return view.region.rows.size() == program.buffers[view.buffer].shape.h;
   };
-  return std::ranges::all_of(step.inputs, all_rows) && all_rows(step.output) ? step.output.region.images.size() : 1;
+  const bool all = std::ranges::all_of(step.inputs, all_rows) && all_rows(step.output) &&
+                   (!step.residual || all_rows(*step.residual));
+  return all ? step.output.region.images.size() : 1;
 }
 
 Problem make_problem(const Program& program, const Step& step, Precision precision, TensorFormat layout) {
@@ -205,6 +212,7 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
   p.affine = step.affine.has_value();
   p.pre = step.pre;
   p.layer = step.layer;
+  if (step.residual) p.residual = place(*step.residual), p.post = step.post;
   p.concurrent = step.concurrent;
   drop_idle(p.layer);
   return p;

@@ -4,6 +4,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,8 @@ TensorLayout slice_layout(const Shape& whole, int channel, int channels, TensorF
 std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes,
                           const Region& region = {});
 
-/// output = layer(pre(affine(sum of inputs))), or pre(product of inputs). Equal problems share kernels and
-/// measurements.
+/// output = post(layer(pre(affine(sum of inputs))) + residual), or pre(product of inputs). Equal problems share kernels
+/// and measurements.
 struct Problem {
   Step::Kind kind = Step::Kind::gather;
   Precision precision = Precision::fp32;
@@ -41,6 +42,8 @@ struct Problem {
   Shape input, output;               ///< one image
   std::vector<TensorLayout> inputs;  ///< summed; or multiplied: what is repeated along an axis has a stride of 0 there
   TensorLayout result;
+  std::optional<TensorLayout> residual{};  ///< of the output's shape
+  Activation post = Activation::none;      ///< only with a residual
   bool affine = false;  ///< each channel of the sum is scaled and shifted; by ConvWeights::input_factor, input_bias
   Activation pre = Activation::none;
   StepLayer layer;

@@ -3,8 +3,6 @@
 #include <tuple>
 
 #include "core/error.hpp"
-#include "core/runtime/program/arena.hpp"
-#include "core/runtime/program/concurrency.hpp"
 #include "core/runtime/program/program_builder.hpp"
 
 namespace opsched {
@@ -27,7 +25,6 @@ class Lowering {
         order_(issue_order(graph, schedule)),
         device_(devices_of(graph, slots_)),
         vector_channels_(options.vector_channels),
-        longest_chain_(options.longest_chain),
         builder_(graph, options),
         entry_(schedule.devices.size()) {}
 
@@ -62,9 +59,7 @@ class Lowering {
     if (!schedule_.priority.empty())
       for (Step& step : program.steps)
         if (step.kind != Step::Kind::transfer) step.priority = schedule_.priority[step.op];
-    mark_concurrent(program, builder_.order(), longest_chain_);
-    plan_arena(program);
-    return std::move(program);
+    return builder_.finish();
   }
 
  private:
@@ -128,7 +123,6 @@ class Lowering {
   std::vector<int> device_;
   std::vector<int> merge_of_;
   int vector_channels_;
-  LongestChain longest_chain_;
   ProgramBuilder builder_;
   std::vector<Entry> entry_;  ///< by device
   std::vector<int> groups_;   ///< compute streams by device

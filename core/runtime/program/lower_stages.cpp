@@ -2,8 +2,6 @@
 #include <optional>
 
 #include "core/error.hpp"
-#include "core/runtime/program/arena.hpp"
-#include "core/runtime/program/concurrency.hpp"
 #include "core/runtime/program/program_builder.hpp"
 
 namespace opsched {
@@ -59,13 +57,15 @@ class StageLowering {
     }
   }
 
-  /// Appends the outputs that leave the stage to the program's outputs; call it after the last add().
-  void add_outputs() {
+  /// The outputs that leave the stage, as the last add() wrote them.
+  std::vector<View> outputs() const {
+    std::vector<View> views;
     for (OpId op = 0; op < graph_.size(); ++op) {
       const auto succs = graph_.succs(op);
       if (inside_[op] && (succs.empty() || std::ranges::any_of(succs, [&](OpId s) { return !inside_[s]; })))
-        builder_.program().outputs.push_back(builder_.view(layout_->output(op)));
+        views.push_back(builder_.view(layout_->output(op)));
     }
+    return views;
   }
 
  private:
@@ -117,14 +117,15 @@ Program lower_stages(const Graph& graph, std::span<const Stage> stages, int repl
     lowerings.emplace_back(graph, stage, merges, options.vector_channels, builder);
     program.streams[0] = std::max(program.streams[0], static_cast<int>(stage.groups.size()));
   }
+  std::vector<View> kept;  // all replicas do the same work, although only the last one's outputs are the program's
   for (int replica = 0; replica < replicas; ++replica)
     for (StageLowering& lowering : lowerings) {
       lowering.add(program.streams[0]);
-      if (replica + 1 == replicas) lowering.add_outputs();
+      const std::vector<View> outputs = lowering.outputs();
+      kept.insert(kept.end(), outputs.begin(), outputs.end());
+      if (replica + 1 == replicas) program.outputs.insert(program.outputs.end(), outputs.begin(), outputs.end());
     }
-  mark_concurrent(program, builder.order(), options.longest_chain);
-  plan_arena(program);
-  return std::move(program);
+  return builder.finish(kept);
 }
 
 }  // namespace opsched

@@ -51,4 +51,35 @@ Order order_of(const Program& program) {
   return order;
 }
 
+Order set_waits(Program& program, std::span<const std::vector<int>> after, Waits waits) {
+  Order order;
+  std::map<std::pair<int, int>, int> last;                        // by stream
+  std::vector<std::vector<int>> writers(program.buffers.size());  // by buffer
+  for (Step& step : program.steps) {
+    const int index = order.size();
+    std::vector<int> all = after[index];
+    const auto add_writers = [&](const View& view) {
+      for (int w : writers[view.buffer])
+        if (overlap(program.steps[w].output, view)) all.push_back(w);
+    };
+    for (const View& input : step.inputs) add_writers(input);
+    if (step.residual) add_writers(*step.residual);
+    const auto [it, first] = last.try_emplace({step.device, step.stream}, -1);
+    const int predecessor = std::exchange(it->second, index);
+    if (!first) all.push_back(predecessor);
+    std::vector<int> needed = order.reduced(all);
+    order.add(needed);
+    if (waits == Waits::needed) {
+      all = std::move(needed);
+    } else {
+      std::ranges::sort(all);
+      all.erase(std::unique(all.begin(), all.end()), all.end());
+    }
+    std::erase(all, predecessor);
+    step.waits = std::move(all);
+    writers[step.output.buffer].push_back(index);
+  }
+  return order;
+}
+
 }  // namespace opsched

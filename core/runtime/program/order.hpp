@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "core/runtime/program/waits.hpp"
+
 namespace opsched {
 
 /// A partial order that is built step by step: every step comes after some earlier ones and all their predecessors.
@@ -30,5 +32,8 @@ std::vector<std::vector<int>> direct_predecessors(const Program& program);
 /// The order that a program's streams and waits give its steps. Throws Error if a step waits for a
 /// later one.
 Order order_of(const Program& program);
+/// Sets the waits of all steps, and returns their order. Every step comes after those that write what it reads, and
+/// after the steps `after`, listed by step.
+Order set_waits(Program& program, std::span<const std::vector<int>> after, Waits waits);
 
 }  // namespace opsched

@@ -111,6 +111,7 @@ class PartBuilder {
   void add(Step step, int s) {
     for (View& input : step.inputs) input = here(input);
     step.output = here(step.output);
+    if (step.residual) step.residual = here(*step.residual);
     // The latest local steps that precede `s` in the whole program; all other such steps are their ancestors.
     std::vector<int> after;
     boost::dynamic_bitset<> implied(part_.steps.size());

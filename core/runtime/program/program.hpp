@@ -8,6 +8,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -67,7 +68,7 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
-/// One kernel (or a few): output = layer(pre(affine(sum of inputs))).
+/// One kernel (or a few): output = post(layer(pre(affine(sum of inputs))) + residual).
 struct Step {
   enum class Kind {
     conv,       ///< dense or grouped convolution, bias and activation included
@@ -92,6 +93,8 @@ struct Step {
   StepLayer layer{};
   std::vector<WeightRef> weights{};  ///< several: a merged convolution, in channel order
   View output{};
+  std::optional<View> residual{};      ///< conv only: added behind the layer's activation; as large as the output
+  Activation post = Activation::none;  ///< applied to the sum with the residual
   int device = 0, stream = 0;
   std::vector<int> waits{};  ///< steps that must end before it starts, in addition to its predecessor on the stream
   int priority = 0;          ///< as in the schedule; 0 for transfers
@@ -120,8 +123,9 @@ struct Fusion {
   bool conv_pre = false;  ///< conv applies an activation to its input
   bool depthwise_sum = true, depthwise_pre = true;
   bool pool_sum = false, pool_pre = false;
-  bool conv_act = false;     ///< conv ends in any activation; in relu it always can
-  bool conv_affine = false;  ///< a pointwise conv does the affine layer before it as it reads; needs conv_pre
+  bool conv_act = false;       ///< conv ends in any activation; in relu it always can
+  bool conv_residual = false;  ///< conv adds a residual, and applies an activation to that sum
+  bool conv_affine = false;    ///< a pointwise conv does the affine layer before it as it reads; needs conv_pre
 };
 
 /// Whether steps of the program's longest chain (in steps, over streams and waits) leave room for kernels that may run
@@ -138,6 +142,9 @@ struct LoweringOptions {
   /// the zeros into other numbers.
   int vector_channels = 1;
   LongestChain longest_chain = LongestChain::shares;
+  /// A step that writes at least so many elements fills a device by itself. So it need not leave room for others, and a
+  /// convolution may wait for its residual although nothing else makes it.
+  std::int64_t fills_from = std::numeric_limits<std::int64_t>::max();
 };
 
 /// `channels` rounded up to a multiple of `vector`.
@@ -155,6 +162,11 @@ inline Region all_of(const Buffer& buffer) { return {{0, buffer.images}, {0, buf
 /// scheduled graph, and weights those of the unsplit graph. Every graph input and output keeps its buffer for the
 /// whole run. A merge makes the copies that its readers need in its own stage.
 Program lower(const Graph& graph, const Schedule& schedule, const LoweringOptions& options);
+
+/// Number of elements that a step writes.
+inline std::int64_t elements_written(const Program& program, const Step& step) {
+  return shape_of(program, step.output).size() * step.output.region.images.size();
+}
 
 /// Bytes that the program's transfers move in a run, with elements of this size.
 std::int64_t transfer_bytes(const Program& program, int element_bytes);

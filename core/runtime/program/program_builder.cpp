@@ -3,6 +3,10 @@
 #include <algorithm>
 
 #include "core/round_up.hpp"
+#include "core/runtime/program/arena.hpp"
+#include "core/runtime/program/concurrency.hpp"
+#include "core/runtime/program/fuse_sums.hpp"
+#include "core/runtime/program/order.hpp"
 #include "core/runtime/program/regions.hpp"
 #include "core/schedule/merge_copies.hpp"
 
@@ -76,26 +80,20 @@ int ProgramBuilder::last_step(int device, int stream) const {
 }
 
 void ProgramBuilder::add_step(Step step) {
-  std::vector<int> after(after_.begin(), after_.end());
-  for (const View& input : step.inputs) {
-    const std::vector<int> steps = writers(input);
-    after.insert(after.end(), steps.begin(), steps.end());
-  }
-  const int predecessor = last_step(step.device, step.stream);
-  if (predecessor >= 0) after.push_back(predecessor);
-  std::vector<int> needed = order_.reduced(after);
-  const int index = order_.add(needed);
-  if (options_.waits == Waits::needed) {
-    after = std::move(needed);
-  } else {
-    std::ranges::sort(after);
-    after.erase(std::unique(after.begin(), after.end()), after.end());
-  }
-  std::erase(after, predecessor);
-  step.waits = std::move(after);
+  const int index = static_cast<int>(program_.steps.size());
+  step_after_.emplace_back(after_.begin(), after_.end());
   last_[{step.device, step.stream}] = index;
   writes_[step.output.buffer].emplace_back(step.output, index);
   program_.steps.push_back(std::move(step));
+}
+
+Program ProgramBuilder::finish(std::span<const View> kept) {
+  Order order = set_waits(program_, step_after_, options_.waits);
+  if (options_.fusion.conv_residual && fuse_sums(program_, step_after_, order, kept, options_.fills_from))
+    order = set_waits(program_, step_after_, options_.waits);
+  mark_concurrent(program_, order, options_);
+  plan_arena(program_);
+  return std::move(program_);
 }
 
 void ProgramBuilder::add_transfer(OpId op, const Import& import, int from, int stream) {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/runtime/program/memory_layout.hpp"
-#include "core/runtime/program/order.hpp"
 #include "core/runtime/program/program.hpp"
 
 namespace opsched {
@@ -18,9 +17,8 @@ class ProgramBuilder {
  public:
   ProgramBuilder(const Graph& graph, const LoweringOptions& options) : graph_(graph), options_(options) {}
 
+  /// Its steps have no waits yet.
   Program& program() { return program_; }
-  /// Of the steps so far.
-  const Order& order() const { return order_; }
   /// The view of a place in the buffers at hand.
   View view(const Place& place);
   /// From here on roots become new buffers, except those already in `kept`.
@@ -38,6 +36,9 @@ class ProgramBuilder {
   std::vector<int> writers(const View& view) const;
   /// Last step of a stream; -1: none yet.
   int last_step(int device, int stream) const;
+  /// The program with waits and addresses; call it last. `kept`: views that are read where the program does not show
+  /// it, besides its outputs.
+  Program finish(std::span<const View> kept = {});
 
  private:
   /// The value between layers: `act` of `affine` (if any) of the sum of `views`, not yet computed.
@@ -68,7 +69,7 @@ class ProgramBuilder {
   LoweringOptions options_;
   const MemoryLayout* layout_ = nullptr;
   Program program_;
-  Order order_;
+  std::vector<std::vector<int>> step_after_;               ///< what each step follows, besides what it reads
   std::map<int, int> buffers_;                             ///< root -> buffer
   std::map<int, std::vector<Region>> joined_;              ///< of concatenations: already put together, by buffer
   std::vector<std::pair<View, View>> copied_;              ///< by merges: from, to

@@ -83,6 +83,7 @@ std::vector<std::vector<Access>> accesses_of(const Program& program) {
   std::vector<std::vector<Access>> accesses(program.buffers.size());
   for (int s = 0; s < static_cast<int>(program.steps.size()); ++s) {
     for (const View& input : program.steps[s].inputs) accesses[input.buffer].push_back({s, input, false});
+    if (const auto& residual = program.steps[s].residual) accesses[residual->buffer].push_back({s, *residual, false});
     if (const View& output = program.steps[s].output; output.buffer >= 0)
       accesses[output.buffer].push_back({s, output, true});
   }

@@ -8,6 +8,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "core/cost/profile/measured_graph.hpp"
+#include "core/cost/signature/signature.hpp"
+
 namespace opsched {
 namespace {
 
@@ -39,8 +42,8 @@ Profile without(const Profile& profile, const Keys& hidden) {
   return part;
 }
 
-void add_stages_of_several(const ScheduleCase& c, Keys& keys) {
-  const StageSigner signer(*c.graph);
+void add_stages_of_several(const ScheduleCase& c, const Profile& profile, Keys& keys) {
+  const StageSigner signer(*c.graph, adds_residuals(profile.device().kernels));
   for (const DeviceSchedule& device : c.schedule.devices)
     for (const Stage& stage : device.stages) {
       if (c.schedule.mode == Mode::dataflow && stage.strategy != Strategy::merge) continue;
@@ -73,7 +76,7 @@ std::vector<Prediction> predict_kind(const Kind& kind, const std::map<Kind, Case
 std::vector<Prediction> predict_unseen(const Profile& profile, const Kind& kind, const Cases& held,
                                        std::span<const ScheduleCase> cases) {
   Keys hidden;
-  for (const MeasuredCase* c : held) add_stages_of_several(*c->schedule, hidden);
+  for (const MeasuredCase* c : held) add_stages_of_several(*c->schedule, profile, hidden);
   const Profile part = without(profile, hidden);
   const ContentionModel model = ContentionModel::fit(part);
   const std::vector<MeasuredCase> measured = measured_cases(part, model, cases);

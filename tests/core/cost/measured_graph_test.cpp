@@ -90,12 +90,12 @@ TEST(MeasuredGraph, OneScheduleRunsOnProfilesOfBothKinds) {
 /// What the simulator is calibrated with and judged by.
 TEST(MeasuredGraph, RecordedCasesAreAsTheDeviceRanThem) {
   const auto network = std::make_shared<const Graph>(make_network("nasnet", {.batch = 1, .image = 64}));
-  for (const char* kernels : {"14", "15"}) {
+  for (const char* kernels : {"14", "15", "16"}) {
     const Replayed replayed(*network, kernels);
     const auto cases = recorded_cases(replayed.profile, [&](const ScheduleOrigin&) { return network; });
     ASSERT_EQ(cases.size(), 1U);
     EXPECT_EQ(cases.front().graph != network, replayed.moved);
-    const StageSigner signer(*cases.front().graph);
+    const StageSigner signer(*cases.front().graph, adds_residuals(kernels));
     for (const Stage& stage : cases.front().schedule.devices.front().stages)
       EXPECT_TRUE(replayed.profile.find_stage(signer.stage(stage)));
   }

@@ -252,6 +252,21 @@ TEST(Signature, StageKeysReadBack) {
     EXPECT_THROW(parse_stage_key(bad), Error) << bad;
 }
 
+TEST(Signature, SummandsReadOutsideTheStageAreMarked) {
+  Graph graph("g", 1);
+  const OpId x = graph.add_input("x", {8, 4, 4});
+  const OpId a = graph.add("a", {graph.all(x)}, {conv(8)});
+  const OpId b = graph.add("b", {{{x, 0, 8}, {a, 0, 8}}}, {});
+  const OpId c = graph.add("c", {{{a, 0, 8}, {b, 0, 8}}}, {conv(8)});
+  const StageSigner signer(graph), unmarked(graph, false);
+  EXPECT_EQ(signer.stage(concurrent({{a, b}})), "b1 8x4x4:c8r@a 8x4x4(8*2)@0k,a");
+  EXPECT_EQ(signer.stage(concurrent({{a, b, c}})), "b1 8x4x4:c8r@a 8x4x4(8*2)@0,a 8x4x4(8*2):c8r@0,1");
+  EXPECT_EQ(unmarked.stage(concurrent({{a, b}})), "b1 8x4x4:c8r@a 8x4x4(8*2)@0,a");
+  const SignedStage stage = parse_stage_key(signer.stage(concurrent({{a, b}})));
+  EXPECT_EQ(stage.refs[1], (std::vector<std::string>{"0k", "a"}));
+  EXPECT_EQ(kind_of_key(signer.stage(concurrent({{a, b}}))), kind_of_key(unmarked.stage(concurrent({{a, b}}))));
+}
+
 TEST(Signature, MergesKnowWhoReadsTheirParts) {
   const auto key = [](int kernel, bool twice) {
     Graph graph("g");

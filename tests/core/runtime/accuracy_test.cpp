@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 
+#include "core/cost/profile/measured_graph.hpp"
 #include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/runtime/sim/calibrate.hpp"
@@ -122,7 +123,7 @@ TEST(Accuracy, SplitSchedulesAreLeftOutTogether) {
 /// Keys of the stages of several operators.
 std::set<std::string> stages_of_several(const ScheduleCase& c) {
   std::set<std::string> keys;
-  const StageSigner signer(*c.graph);
+  const StageSigner signer(*c.graph, adds_residuals(TrueDevice::facts().kernels));
   for (const DeviceSchedule& device : c.schedule.devices)
     for (const Stage& stage : device.stages)
       if (c.schedule.mode == Mode::barrier && (stage.groups.size() > 1 || stage.groups[0].size() > 1))

@@ -22,8 +22,9 @@ TEST(Concurrency, StepsWithoutAnOrderBetweenThem) {
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     const Graph graph = test::RandomCnn(seed).draw(1 + seed % 3);
     const Mode mode = seed % 2 ? Mode::barrier : Mode::dataflow;
-    const Program program =
-        lower(graph, test::random_schedule(graph, 1 + seed / 3 % 3, mode, seed), lowering_for(Precision::fp16));
+    LoweringOptions options = lowering_for(Precision::fp16);
+    options.fusion.conv_residual = seed % 4 < 2;
+    const Program program = lower(graph, test::random_schedule(graph, 1 + seed / 3 % 3, mode, seed), options);
     const Order order = order_of(program);
     for (int i = 0; i < order.size(); ++i) {
       const Step& step = program.steps[i];
@@ -74,6 +75,26 @@ TEST(Concurrency, TheLongestChainMayComeFirst) {
   }
   EXPECT_GT(first, 50);
   EXPECT_GT(concurrent, 50);
+}
+
+TEST(Concurrency, LargeStepsNeedNotLeaveRoom) {
+  int large = 0, small = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const Graph graph = test::RandomCnn(seed).draw(2);
+    const Schedule schedule = test::random_schedule(graph, 1, Mode::dataflow, seed);
+    LoweringOptions options = lowering_for(Precision::fp16);
+    options.fusion.conv_residual = false;
+    const Program shares = lower(graph, schedule, options);
+    options.fills_from = 1000;
+    const Program fills = lower(graph, schedule, options);
+    for (std::size_t i = 0; i < fills.steps.size(); ++i) {
+      const bool is_small = elements_written(fills, fills.steps[i]) < 1000;
+      ASSERT_EQ(fills.steps[i].concurrent, shares.steps[i].concurrent && is_small) << "seed " << seed;
+      (is_small ? small : large) += shares.steps[i].concurrent;
+    }
+  }
+  EXPECT_GT(large, 50);
+  EXPECT_GT(small, 50);
 }
 
 TEST(Concurrency, NoneInASequentialSchedule) {

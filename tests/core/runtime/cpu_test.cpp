@@ -244,7 +244,7 @@ std::vector<Tensor> inputs_of(const Graph& graph, std::uint64_t seed) {
 
 Fusion random_fusion(Random& random) {
   const auto coin = [&] { return random.chance(50); };
-  return {coin(), coin(), coin(), coin(), coin(), coin(), coin()};
+  return {coin(), coin(), coin(), coin(), coin(), coin(), coin(), coin(), coin()};
 }
 
 TEST(CpuExecutor, EveryScheduleGivesTheReference) {

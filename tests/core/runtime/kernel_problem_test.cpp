@@ -9,6 +9,7 @@
 #include "core/runtime/program/gpu_lowering.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/random_graph.hpp"
+#include "tests/support/random_residuals.hpp"
 #include "tests/support/random_splits.hpp"
 
 namespace opsched {
@@ -18,10 +19,11 @@ TEST(KernelProblem, EqualKeysMeanEqualProblems) {
   std::map<std::string, Problem> problems;
   int again = 0;
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
-    const Graph graph = test::RandomGraph(seed).draw(10);
+    const Graph graph = seed % 3 ? test::RandomGraph(seed).draw(10) : test::RandomResiduals(seed).draw(3);
     for (Precision precision : kPrecisions) {
-      const Program program =
-          lower(graph, test::random_schedule(graph, 1, Mode::dataflow, seed), lowering_for(precision));
+      LoweringOptions options = lowering_for(precision);
+      options.fusion.conv_residual = true;
+      const Program program = lower(graph, test::random_schedule(graph, 1, Mode::dataflow, seed), options);
       for (const Step& step : program.steps) {
         const Problem problem = make_problem(program, step, precision, preferred_format(precision));
         const auto [it, fresh] = problems.emplace(problem.key(), problem);
@@ -57,15 +59,18 @@ std::set<std::int64_t> elements(const View& view, const Shape& whole, TensorForm
 }
 
 TEST(KernelProblem, LaunchesOfStripsReadAndWriteTheirViews) {
-  int one_by_one = 0, together = 0;
-  for (std::uint64_t seed = 0; seed < 40; ++seed) {
-    const Graph graph = test::RandomCnn(seed).draw(1).with_batch(2 + seed % 3);
+  int one_by_one = 0, together = 0, residuals = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Graph graph =
+        (seed % 3 ? test::RandomCnn(seed).draw(1) : test::RandomResiduals(seed).draw(8)).with_batch(2 + seed % 3);
     const std::vector<Split> splits = test::random_splits(graph, 70, seed);
     Schedule schedule = test::random_schedule(graph.with_splits(splits), 2, Mode::dataflow, seed);
     schedule.splits = splits;
     const Precision precision = kPrecisions[seed % kPrecisions.size()];
     const TensorFormat format = preferred_format(precision);
-    const Program program = lower(graph, schedule, lowering_for(precision));
+    LoweringOptions options = lowering_for(precision);
+    options.fusion.conv_residual = true;
+    const Program program = lower(graph, schedule, options);
     for (const Step& step : program.steps) {
       if (step.kind == Step::Kind::transfer) continue;
       const int at_once = images_at_once(program, step), images = step.output.region.images.size();
@@ -86,11 +91,14 @@ TEST(KernelProblem, LaunchesOfStripsReadAndWriteTheirViews) {
       for (int image = 0; image < images; image += at_once) {
         check(step.output, problem.result, image);
         for (std::size_t i = 0; i < step.inputs.size(); ++i) check(step.inputs[i], problem.inputs[i], image);
+        ASSERT_EQ(step.residual.has_value(), problem.residual.has_value());
+        if (step.residual) check(*step.residual, *problem.residual, image), ++residuals;
       }
     }
   }
   EXPECT_GT(one_by_one, 100);
   EXPECT_GT(together, 100);
+  EXPECT_GT(residuals, 10);
 }
 
 TEST(KernelProblem, ProductsEndInTheirActivation) {

@@ -15,6 +15,7 @@
 #include "networks/network.hpp"
 #include "tests/support/programs.hpp"
 #include "tests/support/random_cnn.hpp"
+#include "tests/support/random_residuals.hpp"
 
 namespace opsched {
 namespace {
@@ -30,9 +31,9 @@ struct Case {
   LoweringOptions options;
   Program program;
   explicit Case(std::uint64_t seed)
-      : graph(RandomCnn(seed).draw(1 + seed % 5)),
+      : graph(seed % 7 < 3 ? test::RandomResiduals(seed).draw(3 + seed % 5) : RandomCnn(seed).draw(1 + seed % 5)),
         schedule(random_schedule(graph, 1 + seed / 3 % 3, seed % 2 ? Mode::barrier : Mode::dataflow, seed)),
-        options{.vector_channels = seed % 4 < 2 ? 1 : 8},
+        options{.fusion = {.conv_residual = seed % 7 < 3}, .vector_channels = seed % 4 < 2 ? 1 : 8},
         program(lower(graph, schedule, options)) {}
 };
 
@@ -183,8 +184,8 @@ TEST(Program, TensorsAreSentToADeviceOnce) {
 TEST(Program, BackEndsThatFuseLessGetMoreSteps) {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     const Case c(seed);
-    const Fusion all{true, true, true, true, true, true, true, true},
-        none{false, false, false, false, false, false, false, false};
+    const Fusion all{true, true, true, true, true, true, true, true, true},
+        none{false, false, false, false, false, false, false, false, false};
     const Program fused = lower(c.graph, c.schedule, {.fusion = all}),
                   plain = lower(c.graph, c.schedule, {.fusion = none});
     ASSERT_LE(fused.steps.size(), c.program.steps.size());

@@ -156,6 +156,7 @@ void CapturedProgram::enqueue(const Step& step, const Prepared& prepared, cudaSt
   for (int image = 0; image < images; image += at_once) {
     std::vector<const void*> inputs;
     for (const View& view : step.inputs) inputs.push_back(from_image(view, image));
+    if (step.residual) inputs.push_back(from_image(*step.residual, image));
     prepared.kernel->launch(stream, inputs, from_image(step.output, image), prepared.weights,
                             workspaces_[step.device][step.stream]);
   }

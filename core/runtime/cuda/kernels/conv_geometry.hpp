@@ -22,6 +22,16 @@ struct ConvGeometry {
   bool pre_relu = false, pre_affine = false;  ///< pre_affine: 1x1 without padding
   Activation act;                             ///< one that native::is_light() names
   int dilation_h = 1, dilation_w = 1;
+  /// out = post(act(...) + residual), where post is none or ReLU. Strides of the residual as of the output.
+  bool residual = false, post_relu = false;
+  std::int64_t residual_stride_n = 0, residual_stride = 0;
+};
+
+/// Where the residual of a convolution is, and the alignment in bytes of every pixel (NHWC). No element of it is an
+/// element of the output.
+struct ConvResidual {
+  const void* data = nullptr;  ///< null without a residual
+  int alignment = 0;
 };
 
 /// How the product is tiled: a block computes `rows` output channels of `columns` pixels; `splits` blocks (a cluster,

@@ -31,6 +31,8 @@ struct Params {
   const char* weights;
   const float* bias;
   bool wide_output;  // four channels can be stored at once
+  const char* residual;
+  bool wide_residual;  // and loaded
 };
 
 /// Size in bytes of the factors and biases of that many channels.
@@ -48,7 +50,7 @@ constexpr int partial_bytes(int rows, int columns, int slices) { return slices *
 /// Computes a tile of BM pixels x BN output channels with WM x WN warps, and fetches `Vector` bytes at a time. `Slices`
 /// teams of WM x WN warps alternate steps, each with its own partial tile: more warps hide more latency. `Affine`: the
 /// factors and biases of a step's channels follow its weights.
-template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector, bool Affine = false>
+template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector, bool Affine = false, bool Residual = false>
 __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Params params) {
   constexpr int kTeam = WM * WN * 32, kThreads = Slices * kTeam;
   constexpr int kTileM = BM / WM, kTileN = BN / WN;  // per warp
@@ -206,8 +208,13 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
     float result[4] = {value.x + bias.x, value.y + bias.y, value.z + bias.z, value.w + bias.w};
     native::activate_light(g.act, result);
     const int image = pixel / (g.p * g.q);
-    T* out = reinterpret_cast<T*>(params.output) + image * g.out_stride_n +
-             static_cast<std::int64_t>(pixel - image * g.p * g.q) * g.out_stride + row;
+    const std::int64_t at = pixel - image * g.p * g.q;
+    if constexpr (Residual)
+      native::add_residual(
+          result,
+          reinterpret_cast<const T*>(params.residual) + image * g.residual_stride_n + at * g.residual_stride + row,
+          g.k - row, params.wide_residual, g.post_relu);
+    T* out = reinterpret_cast<T*>(params.output) + image * g.out_stride_n + at * g.out_stride + row;
     mma::store_four(out, result, g.k - row, params.wide_output);
   }
 }
@@ -222,6 +229,9 @@ struct Variant {
   void (*functions[2][3])(Params);
   void (*affine[2])(Params);  ///< with an affine layer in front, by precision; fetches 16 bytes at a time. May be null
   int affine_bytes;           ///< additional shared memory for it
+  /// With a residual, by precision; fetches 16 bytes at a time. Kernels of their own: in the others, even a branch cost
+  /// registers.
+  void (*residual[2])(Params);
 };
 
 /// `Affine`: also instantiate the kernels for use behind an affine layer.
@@ -236,7 +246,9 @@ Variant variant() {
              {conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 8>,
               conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16>}},
             {},
-            kStages * Slices * affine_bytes(kRowBytes / 2)};
+            kStages * Slices * affine_bytes(kRowBytes / 2),
+            {conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16, false, true>,
+             conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16, false, true>}};
   if constexpr (Affine)
     v.affine[0] = conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16, true>,
     v.affine[1] = conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16, true>;
@@ -322,11 +334,12 @@ void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights
 
 void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile& tile, int input_alignment,
                      int output_alignment, const void* input, void* output, const void* packed, cudaStream_t stream,
-                     const LaunchStyle& style) {
+                     const LaunchStyle& style, const ConvResidual& residual) {
   const auto chosen = std::ranges::find_if(
       variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
   if (chosen == variants().end()) throw Error("conv_mma: no such tile");
   if (tile.splits < 1 || tile.splits > kMostSplits) throw Error("conv_mma: no such number of splits");
+  if (g.residual != (residual.data != nullptr)) throw Error("conv_mma: a residual without an address, or the reverse");
   if (input_alignment < kConvMmaAlignment) throw Error("conv_mma: the input is not aligned to 4 bytes");
   const bool half = precision == Precision::fp16;
   Params params{.g = g,
@@ -338,12 +351,18 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
                 .output = static_cast<char*>(output),
                 .weights = static_cast<const char*>(packed),
                 .bias = nullptr,
-                .wide_output = output_alignment >= (half ? 8 : 16)};
+                .wide_output = output_alignment >= (half ? 8 : 16),
+                .residual = static_cast<const char*>(residual.data),
+                .wide_residual = residual.alignment >= (half ? 8 : 16)};
   params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, precision));
   const int type = half ? 1 : 0, width = input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0;
-  auto* const function = g.pre_affine ? chosen->affine[type] : chosen->functions[type][width];
+  auto* const function = g.pre_affine ? chosen->affine[type]
+                         : g.residual ? chosen->residual[type]
+                                      : chosen->functions[type][width];
   if (!function || (g.pre_affine && (width < 2 || g.r * g.s > 1)))
     throw Error("conv_mma: no such tile, window or alignment behind an affine layer");
+  if (g.residual && (width < 2 || g.pre_affine))
+    throw Error("conv_mma: no residual with this alignment or an affine layer");
   const int affine = g.pre_affine ? chosen->affine_bytes : 0;
   native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
   const int shared_bytes = chosen->shared_bytes[tile.splits] + affine;

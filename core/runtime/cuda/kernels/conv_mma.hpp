@@ -20,8 +20,8 @@ std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Pr
                                  bool clusters);
 /// Required alignment and spacing in bytes of every pixel of the input slice: at least 4.
 constexpr int kConvMmaAlignment = 4;
-/// The same with a fused affine layer.
-constexpr int kConvMmaAffineAlignment = 16;
+/// The same with a fused affine layer or a residual; there is no kernel with both.
+constexpr int kConvMmaFusedAlignment = 16;
 
 /// Packed weights: [step][channel out, padded][64 bytes of input channels], then the bias as floats, padded; then,
 /// with an affine layer, factor and bias of each input channel. Precision: tf32 or fp16.
@@ -32,6 +32,6 @@ void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights
 /// slices (input: 4, 8 or 16). Throws Error on CUDA errors.
 void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile& tile, int input_alignment,
                      int output_alignment, const void* input, void* output, const void* packed, cudaStream_t stream,
-                     const LaunchStyle& style = {});
+                     const LaunchStyle& style = {}, const ConvResidual& residual = {});
 
 }  // namespace opsched

@@ -7,7 +7,6 @@
 // step takes four (fp16) or two (tf32) neighbouring taps of a row.
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "core/error.hpp"
@@ -36,6 +35,8 @@ struct Params {
   const char* weights;
   const float* bias;
   bool wide_output;  // eight channels can be stored at once
+  const void* residual;
+  bool wide_residual;  // and loaded
 };
 
 constexpr int kStepBytes = 32, kStepWords = kStepBytes / 4;
@@ -78,7 +79,7 @@ __device__ void fetch_wide(const Params& params, const T* input, int top, int le
   }
 }
 
-template <class T, int Groups, int Rows, int Warps>
+template <class T, int Groups, int Rows, int Warps, bool Residual>
 __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_constant__ Params params) {
   constexpr int kThreads = Warps * 32;
   extern __shared__ __align__(128) char memory[];
@@ -164,13 +165,18 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
 #pragma unroll
         for (int j = 0; j < 8; ++j) result[j] = sum[i][group * 4 + j / 2][side * 2 + j % 2] + bias[j];
         native::activate_light(g.act, result);
+        const std::int64_t at = static_cast<std::int64_t>(y) * g.q + x;
+        if constexpr (Residual)
+          native::add_residual(
+              result,
+              static_cast<const T*>(params.residual) + image * g.residual_stride_n + at * g.residual_stride + channel,
+              g.k - channel, params.wide_residual, g.post_relu);
         struct alignas(16) {
           T v[8];
         } eight;
 #pragma unroll
         for (int j = 0; j < 8; ++j) eight.v[j] = T(result[j]);
-        T* out = static_cast<T*>(params.output) + image * g.out_stride_n +
-                 (static_cast<std::int64_t>(y) * g.q + x) * g.out_stride + channel;
+        T* out = static_cast<T*>(params.output) + image * g.out_stride_n + at * g.out_stride + channel;
         if (params.wide_output && channel + 8 <= g.k) {
 #pragma unroll
           for (int b = 0; b < static_cast<int>(sizeof eight); b += 16)
@@ -188,13 +194,15 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
 
 struct Variant {
   PatchTile tile;
-  std::array<void (*)(Params), 2> functions;  ///< tf32, fp16
+  void (*functions[2][2])(Params);  ///< without and with a residual; tf32, fp16
 };
 
 template <int Groups, int Rows, int Warps>
 Variant variant() {
-  return {{Groups * kGroup, Rows, Warps},
-          {conv_patch_kernel<float, Groups, Rows, Warps>, conv_patch_kernel<__half, Groups, Rows, Warps>}};
+  return {
+      {Groups * kGroup, Rows, Warps},
+      {{conv_patch_kernel<float, Groups, Rows, Warps, false>, conv_patch_kernel<__half, Groups, Rows, Warps, false>},
+       {conv_patch_kernel<float, Groups, Rows, Warps, true>, conv_patch_kernel<__half, Groups, Rows, Warps, true>}}};
 }
 
 const std::vector<Variant>& variants() {
@@ -289,12 +297,14 @@ void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* we
 
 void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTile& tile, int output_alignment,
                        const void* input, void* output, const void* packed, cudaStream_t stream,
-                       const LaunchStyle& style) {
+                       const LaunchStyle& style, const ConvResidual& residual) {
   const bool half = precision == Precision::fp16;
   const auto chosen = std::ranges::find_if(variants(), [&](const Variant& v) {
     return v.tile.channels == tile.channels && v.tile.rows == tile.rows && v.tile.warps == tile.warps;
   });
   if (chosen == variants().end() || !fits(g, tile, half)) throw Error("conv_patch: no such tile for this problem");
+  if (g.residual != (residual.data != nullptr))
+    throw Error("conv_patch: a residual without an address, or the reverse");
   Params params{};
   params.g = g;
   params.taps = taps_of(g);
@@ -310,9 +320,11 @@ void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTi
   params.weights = static_cast<const char*>(packed);
   params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, half));
   params.wide_output = output_alignment >= 16;
+  params.residual = residual.data;
+  params.wide_residual = residual.alignment >= 16;
   const std::int64_t row_blocks = std::int64_t{params.row_tiles} * g.batch;
   if (row_blocks > 65535) throw Error("conv_patch: too many rows for one launch");
-  auto* function = chosen->functions[half ? 1 : 0];
+  auto* function = chosen->functions[g.residual ? 1 : 0][half ? 1 : 0];
   const std::size_t shared = shared_bytes(g, tile, half);
   native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
   const dim3 blocks(divide_up(g.q, kColumns), static_cast<unsigned>(row_blocks), groups_of(g) * kGroup / tile.channels);

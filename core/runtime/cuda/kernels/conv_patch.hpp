@@ -36,6 +36,6 @@ void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* we
 /// Error for a tile that conv_patch_tiles does not list, and on CUDA errors.
 void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTile& tile, int output_alignment,
                        const void* input, void* output, const void* packed, cudaStream_t stream,
-                       const LaunchStyle& style = {});
+                       const LaunchStyle& style = {}, const ConvResidual& residual = {});
 
 }  // namespace opsched

@@ -41,6 +41,7 @@ struct Params {
   float* output;
   const float* weights;
   const float* bias;
+  const float* residual;
 };
 
 /// Factor and bias of an affine layer for each (padded) input channel.
@@ -56,7 +57,7 @@ __host__ __device__ constexpr int shared_floats(int rows, int columns, int slice
 
 /// Computes a tile of BM channels x BN pixels, TM x TN per thread. `Slices` teams of threads alternate steps, each with
 /// its own partial tile: more warps hide more latency.
-template <int BM, int BN, int TM, int TN, int Slices, Input In>
+template <int BM, int BN, int TM, int TN, int Slices, Input In, bool Residual = false>
 __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel(const Params params) {
   constexpr int kTeam = (BM / TM) * (BN / TN), kThreads = Slices * kTeam;
   static_assert(kTeam >= BN && kTeam % BN == 0 && kTeam % 32 == 0 && TN % 4 == 0 && TM % 4 == 0 && BM <= kMostRows);
@@ -225,7 +226,8 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #endif
   // The number of threads is a multiple of the columns, so each thread stays in its column.
   const int out_pixel = first_pixel + static_cast<int>(threadIdx.x) % BN, n = out_pixel / (g.p * g.q);
-  float* const out = params.output + n * g.out_stride_n + out_pixel - n * g.p * g.q;
+  const int out_at = out_pixel - n * g.p * g.q;
+  float* const out = params.output + n * g.out_stride_n + out_at;
   const auto finish = [&](int i, int parts) {
     const int row = first_row + i / BN;
     if (row >= g.k) return;
@@ -238,7 +240,13 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #pragma unroll
       for (int team = 0; team < Slices; ++team) value += partial[team * BM * BN + i];
     }
-    out[row * g.out_stride] = native::activate_light(g.act, value);
+    value = native::activate_light(g.act, value);
+    if constexpr (Residual) {
+      const std::int64_t more = n * g.residual_stride_n + row * g.residual_stride + out_at;
+      value += native::load_constant(params.residual + more);
+      if (g.post_relu) value = native::larger(value, 0.f);
+    }
+    out[row * g.out_stride] = value;
   };
   if (out_pixel < pixels) {
     if (splits == 1) {
@@ -262,6 +270,8 @@ struct Variant {
   ConvTile tile;
   int threads, shared_bytes, affine_bytes;  ///< affine_bytes: shared memory with an affine layer
   KernelFunction plain, pre_relu, flat, affine;
+  /// With a residual, without and with pre_relu. Kernels of their own: in the others, even a branch cost registers.
+  KernelFunction residual[2];
 };
 
 template <int BM, int BN, int TM, int TN, int Slices>
@@ -273,7 +283,9 @@ Variant variant() {
           conv_simt_kernel<BM, BN, TM, TN, Slices, Input::plain>,
           conv_simt_kernel<BM, BN, TM, TN, Slices, Input::pre_relu>,
           conv_simt_kernel<BM, BN, TM, TN, Slices, Input::flat>,
-          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::affine>};
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::affine>,
+          {conv_simt_kernel<BM, BN, TM, TN, Slices, Input::plain, true>,
+           conv_simt_kernel<BM, BN, TM, TN, Slices, Input::pre_relu, true>}};
 }
 
 const std::vector<Variant>& variants() {
@@ -287,7 +299,7 @@ const std::vector<Variant>& variants() {
 
 bool is_flat(const ConvGeometry& g) {
   const bool near = g.r * std::int64_t{g.dilation_h} < SHRT_MAX && g.s * std::int64_t{g.dilation_w} < SHRT_MAX;
-  return g.c < kDepth && !g.pre_relu && !g.pre_affine && near;  // offsets of taps are stored as short
+  return g.c < kDepth && !g.pre_relu && !g.pre_affine && !g.residual && near;  // offsets of taps are stored as short
 }
 
 /// Rows of packed weights from one tap to the next.
@@ -338,7 +350,7 @@ void conv_simt_pack(const ConvGeometry& g, const ConvWeights& weights, std::byte
 }
 
 void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* input, float* output,
-                      const void* packed, cudaStream_t stream, const LaunchStyle& style) {
+                      const void* packed, cudaStream_t stream, const LaunchStyle& style, const ConvResidual& residual) {
   const auto chosen = std::ranges::find_if(
       variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
   if (chosen == variants().end()) throw Error("conv_simt: no such tile");
@@ -350,11 +362,15 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
                 .input = input,
                 .output = output,
                 .weights = static_cast<const float*>(packed),
-                .bias = nullptr};
+                .bias = nullptr,
+                .residual = static_cast<const float*>(residual.data)};
   params.bias = params.weights + bias_at(g);
+  if (g.residual != (residual.data != nullptr)) throw Error("conv_simt: a residual without an address, or the reverse");
+  if (g.residual && g.pre_affine) throw Error("conv_simt: no residual behind an affine layer");
   if (g.pre_affine && g.r * g.s > 1) throw Error("conv_simt: an affine layer needs a 1x1 window behind it");
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
   const KernelFunction function = is_flat(g)     ? chosen->flat
+                                  : g.residual   ? chosen->residual[g.pre_relu ? 1 : 0]
                                   : g.pre_affine ? chosen->affine
                                   : g.pre_relu   ? chosen->pre_relu
                                                  : chosen->plain;

@@ -26,6 +26,7 @@ void conv_simt_pack(const ConvGeometry& g, const ConvWeights& weights, std::byte
 
 /// Launches on the current device. Throws Error on CUDA errors.
 void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* input, float* output,
-                      const void* packed, cudaStream_t stream, const LaunchStyle& style = {});
+                      const void* packed, cudaStream_t stream, const LaunchStyle& style = {},
+                      const ConvResidual& residual = {});
 
 }  // namespace opsched

@@ -23,12 +23,16 @@ using namespace wgmma;
 
 struct Variant {
   int rows, columns, blocks;
-  void (*functions[2])(CUtensorMap, Params);  ///< tf32, fp16
+  void (*functions[2][2])(CUtensorMap, Params);  ///< without and with a residual; tf32, fp16
 };
 
 template <int BM, int BN, int Blocks>
 constexpr Variant variant() {
-  return {BN, BM, Blocks, {conv_wgmma_kernel<float, BM, BN, Blocks>, conv_wgmma_kernel<__half, BM, BN, Blocks>}};
+  return {BN,
+          BM,
+          Blocks,
+          {{conv_wgmma_kernel<float, BM, BN, Blocks, false>, conv_wgmma_kernel<__half, BM, BN, Blocks, false>},
+           {conv_wgmma_kernel<float, BM, BN, Blocks, true>, conv_wgmma_kernel<__half, BM, BN, Blocks, true>}}};
 }
 
 constexpr Variant kVariants[] = {variant<128, 64, 2>(),  variant<256, 64, 2>(),  variant<128, 96, 2>(),
@@ -40,12 +44,13 @@ constexpr int kRowPad = 256;  // of the bias: a tile reads all of its rows
 constexpr int kMostBox = 256;  // limit of tensor copies
 constexpr int kFlatRow = 64;
 
-/// Are the images' pixels, without neighbours, one run of pixels? Then its rows can have any length.
+/// Are the images' pixels, without neighbours, one run of pixels in every tensor? Then its rows can have any length.
 bool is_flat(const ConvGeometry& g) {
   return g.r * g.s == 1 && g.stride_h == 1 && g.stride_w == 1 && g.p == g.h && g.q == g.w && g.pad_h == 0 &&
          g.pad_w == 0 &&
          (g.batch == 1 || (g.in_stride_n == std::int64_t{g.h} * g.w * g.in_stride &&
-                           g.out_stride_n == std::int64_t{g.p} * g.q * g.out_stride));
+                           g.out_stride_n == std::int64_t{g.p} * g.q * g.out_stride &&
+                           (!g.residual || g.residual_stride_n == std::int64_t{g.p} * g.q * g.residual_stride)));
 }
 
 /// The pixels of the padded grid: `row` per row, and `image` rows per image.
@@ -186,7 +191,10 @@ void conv_wgmma_pack(const ConvGeometry& g, Precision precision, const WgmmaTile
 }
 
 void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTile& tile, int output_alignment,
-                       const void* input, void* output, const void* packed, cudaStream_t stream) {
+                       const void* input, void* output, const void* packed, cudaStream_t stream,
+                       const ConvResidual& residual) {
+  if (g.residual != (residual.data != nullptr))
+    throw Error("conv_wgmma: a residual without an address, or the reverse");
   const Variant& variant = variant_of(tile);
   const Buffers buffers = buffers_of(g, precision, variant, tile.depth);
   if (buffers.stages < 3) throw Error("conv_wgmma: the tile does not fit into shared memory");
@@ -211,9 +219,10 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
                 .output = static_cast<char*>(output),
                 .weights = static_cast<const char*>(packed),
                 .bias = nullptr,
-                .wide_output = output_alignment >= 16};
+                .wide_output = output_alignment >= 16 && (!g.residual || residual.alignment >= 16),
+                .residual = static_cast<const char*>(residual.data)};
   params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, precision));
-  auto* const function = variant.functions[precision == Precision::fp16 ? 1 : 0];
+  auto* const function = variant.functions[g.residual ? 1 : 0][precision == Precision::fp16 ? 1 : 0];
   OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     variant.blocks == 1 ? kMostShared : kMostSharedOfTwo));
   int device = 0, multiprocessors = 0;

@@ -35,6 +35,7 @@ void conv_wgmma_pack(const ConvGeometry& g, Precision precision, const WgmmaTile
 /// Launches on the current device (sm_90). `output_alignment`: alignment in bytes of every pixel of the output slice.
 /// Throws Error on CUDA errors.
 void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTile& tile, int output_alignment,
-                       const void* input, void* output, const void* packed, cudaStream_t stream);
+                       const void* input, void* output, const void* packed, cudaStream_t stream,
+                       const ConvResidual& residual = {});
 
 }  // namespace opsched

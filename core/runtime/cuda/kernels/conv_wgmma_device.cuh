@@ -41,7 +41,8 @@ struct Params {
   char* output;
   const char* weights;
   const float* bias;
-  bool wide_output;  // sixteen bytes can be stored at once
+  bool wide_output;  // sixteen bytes can be stored at once, and loaded from the residual
+  const char* residual;
 };
 
 /// The steps of part i of the channels.
@@ -189,6 +190,19 @@ __device__ __forceinline__ void store(T* out, uint4 bits, int count, bool wide) 
   }
 }
 
+/// The same for a load.
+template <class T>
+__device__ __forceinline__ uint4 load(const T* from, int count, bool wide) {
+  constexpr int kEach = 16 / sizeof(T);
+  if (wide && count >= kEach) return native::load_constant(reinterpret_cast<const uint4*>(from));
+  uint4 bits{};
+  T* const x = reinterpret_cast<T*>(&bits);
+#pragma unroll
+  for (int i = 0; i < kEach; ++i)
+    if (i < count) x[i] = native::load_constant(from + i);
+  return bits;
+}
+
 /// Two neighbouring channels as they are stored.
 template <bool Relu>
 __device__ __forceinline__ unsigned two_channels(float a, float b, __half) {
@@ -214,11 +228,61 @@ __device__ __forceinline__ T* output_of(const Params& params, std::uint32_t pixe
   return reinterpret_cast<T*>(params.output) + pixel * g.out_stride_n + at * g.out_stride;
 }
 
+/// The same for the output and the residual; no branch, because with one, larger tiles spilled more registers.
+template <class T>
+__device__ __forceinline__ T* output_of(const Params& params, std::uint32_t pixel, const T*& residual) {
+  const ConvGeometry& g = params.g;
+  const int q = static_cast<int>(params.row.split(pixel)), p = static_cast<int>(params.image.split(pixel));
+  const int at = p * g.q + q;
+  const bool exists = q < g.q && at < params.image_pixels && static_cast<int>(pixel) < g.batch;
+  residual = reinterpret_cast<const T*>(params.residual) + pixel * g.residual_stride_n + at * g.residual_stride;
+  T* const out = reinterpret_cast<T*>(params.output) + pixel * g.out_stride_n + at * g.out_stride;
+  return exists ? out : nullptr;
+}
+
+/// max(a + b, least) of sixteen bytes of channels, rounded as the output.
+__device__ __forceinline__ uint4 add_channels(uint4 a, uint4 b, float least, __half) {
+  const auto add = [&](unsigned x, unsigned y) {
+    const __half2 sum =
+        __hmax2_nan(__hadd2(reinterpret_cast<__half2&>(x), reinterpret_cast<__half2&>(y)), __float2half2_rn(least));
+    return reinterpret_cast<const unsigned&>(sum);
+  };
+  return {add(a.x, b.x), add(a.y, b.y), add(a.z, b.z), add(a.w, b.w)};
+}
+__device__ __forceinline__ uint4 add_channels(uint4 a, uint4 b, float least, float) {
+  const auto add = [&](unsigned x, unsigned y) {
+    return __float_as_uint(native::larger(__uint_as_float(x) + __uint_as_float(y), least));
+  };
+  return {add(a.x, b.x), add(a.y, b.y), add(a.z, b.z), add(a.w, b.w)};
+}
+
+/// Where the channels of a thread's pixels are in the output, or null, and in the residual.
+template <bool Residual, class T, int M>
+struct Pixels {
+  T* out[M][2];
+  const T* residual[M][2];
+  __device__ __forceinline__ Pixels(const Params& params, int first_pixel, int first_row) {
+#pragma unroll
+    for (int i = 0; i < 2 * M; ++i) {
+      const int pixel = first_pixel + i / 2 * 64 + threadIdx.x % kGroup / 32 * 16 + i % 2 * 8 + threadIdx.x % 32 / 4;
+      T* at;
+      if constexpr (Residual) {
+        at = output_of<T>(params, pixel, residual[i / 2][i % 2]);
+        residual[i / 2][i % 2] += first_row;
+      } else {
+        at = output_of<T>(params, pixel);
+      }
+      out[i / 2][i % 2] = at ? at + first_row : nullptr;
+    }
+  }
+};
+
 /// Stores a warp's sums by slabs of 16 pixels x 32 channels, through shared memory, so that each thread stores sixteen
 /// bytes. Keep this code short: it runs once per tile, and every shorter version was faster (docs/performance).
-template <bool Relu, class T, int M, int N>
-__device__ __forceinline__ void store_sums(const float (&sum)[M][N / 2], T* const (&out)[M][2], char* slab, int count,
-                                           bool wide) {
+/// `least`: lower bound of the sums with the residual.
+template <bool Relu, bool Residual, class T, int M, int N>
+__device__ __forceinline__ void store_sums(const float (&sum)[M][N / 2], const Pixels<Residual, T, M>& pixels,
+                                           char* slab, int count, bool wide, [[maybe_unused]] float least) {
   using Two = decltype(two_channels<Relu>(0.f, 0.f, T{}));
   constexpr int kPitch = slab_pitch(sizeof(T)), kEach = 16 / sizeof(T);
   const int lane = threadIdx.x % 32;
@@ -238,29 +302,40 @@ __device__ __forceinline__ void store_sums(const float (&sum)[M][N / 2], T* cons
     for (int below = 0; below < 2; ++below)
 #pragma unroll
       for (int part = 0; part < kSlab; part += 4 * kEach) {
-        const uint4 bits = *reinterpret_cast<const uint4*>(from + below * 8 * kPitch + part * sizeof(T));
+        uint4 bits = *reinterpret_cast<const uint4*>(from + below * 8 * kPitch + part * sizeof(T));
         const int channel = at + part + lane % 4 * kEach;
-        if (out[m][below]) store(out[m][below] + channel, bits, count - channel, wide);
+        if (!pixels.out[m][below]) continue;
+        if constexpr (Residual) {
+          // Loads a slab ahead would hide more latency, but took more registers than the larger tiles have.
+          bits = add_channels(bits, load(pixels.residual[m][below] + channel, count - channel, wide), least, T{});
+        }
+        store(pixels.out[m][below] + channel, bits, count - channel, wide);
       }
     __syncwarp();
   }
 }
 
 /// Activates and stores a warp's sums.
-template <class T, int M, int N>
+template <bool Residual, class T, int M, int N>
 __device__ __forceinline__ void finish(const float (&sum)[M][N / 2], const Params& params, char* slab, int first_pixel,
                                        int first_row) {
-  T* out[M][2];
-#pragma unroll
-  for (int i = 0; i < 2 * M; ++i) {
-    const int pixel = first_pixel + i / 2 * 64 + threadIdx.x % kGroup / 32 * 16 + i % 2 * 8 + threadIdx.x % 32 / 4;
-    T* const at = output_of<T>(params, pixel);
-    out[i / 2][i % 2] = at ? at + first_row : nullptr;
-  }
+  const Pixels<Residual, T, M> pixels(params, first_pixel, first_row);
+  const float least = params.g.post_relu ? 0.f : -INFINITY;
   if (params.g.act.kind == Activation::relu)
-    store_sums<true, T, M, N>(sum, out, slab, params.g.k - first_row, params.wide_output);
+    store_sums<true, Residual, T, M, N>(sum, pixels, slab, params.g.k - first_row, params.wide_output, least);
   else
-    store_sums<false, T, M, N>(sum, out, slab, params.g.k - first_row, params.wide_output);
+    store_sums<false, Residual, T, M, N>(sum, pixels, slab, params.g.k - first_row, params.wide_output, least);
+}
+
+/// Brings a tile's residual into the L2 cache while its products are computed.
+template <class T, int M, int N>
+__device__ __forceinline__ void prefetch_residual(const Params& params, int first_pixel, int first_row) {
+  constexpr int kLine = 128 / sizeof(T);
+  const Pixels<true, T, M> pixels(params, first_pixel, first_row);
+#pragma unroll
+  for (int i = 0; i < 2 * M; ++i)
+    for (int at = threadIdx.x % 4 * kLine; at < min(N, params.g.k - first_row); at += 4 * kLine)
+      if (pixels.out[i / 2][i % 2]) asm volatile("prefetch.global.L2 [%0];" ::"l"(pixels.residual[i / 2][i % 2] + at));
 }
 
 /// The sums before the first product.
@@ -279,7 +354,7 @@ __device__ __forceinline__ void start(float (&sum)[M][N / 2], const float* bias)
 
 /// Blocks go through tiles of BM pixels x BN channels. Two warp groups compute half of the pixels each; the other warps
 /// load. `Blocks`: blocks per multiprocessor.
-template <class T, int BM, int BN, int Blocks>
+template <class T, int BM, int BN, int Blocks, bool Residual>
 __global__ void __launch_bounds__(threads_of(Blocks), Blocks)
     conv_wgmma_kernel(const __grid_constant__ CUtensorMap input, const __grid_constant__ Params params) {
 #if __CUDA_ARCH_FEAT_SM90_ALL
@@ -309,6 +384,7 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks)
     native::release_successor();
   } else {
     if constexpr (Blocks == 1) grow_registers<232>();
+    if constexpr (Residual) native::await_predecessor();
     const int first = threadIdx.x / kGroup * (BM / 2);
     char* const slab = memory + (shared.slabs - shared.patches) + threadIdx.x / 32 * kSlabBytes;
     Turn patch, stage;
@@ -317,11 +393,12 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks)
       const int row = static_cast<int>(params.row_tiles.split(at)) * BN, pixel = static_cast<int>(at) * BM;
       std::uint32_t grid_row = pixel;
       const int begin = static_cast<int>(params.row.split(grid_row));  // in the patch
+      if constexpr (Residual) prefetch_residual<T, M, BN>(params, pixel + first, row);
       float sum[M][BN / 2];
       start<M, BN>(sum, params.bias + row);
       multiply<T, M, BN>(sum, params, shared, begin + first, patch, stage);
       if (tile + gridDim.x >= params.tiles) native::release_successor();
-      finish<T, M, BN>(sum, params, slab, pixel + first, row);
+      finish<Residual, T, M, BN>(sum, params, slab, pixel + first, row);
     }
   }
 #endif

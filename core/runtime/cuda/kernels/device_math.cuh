@@ -43,6 +43,26 @@ __device__ __forceinline__ Vec<T, V> load(const T* p) {
   return *reinterpret_cast<const Vec<T, V>*>(p);
 }
 
+/// Loads what nothing writes while the kernel runs (from its await_predecessor() on). Such a load may pass stores;
+/// being volatile, it stays behind await_predecessor().
+template <class V>
+__device__ __forceinline__ V load_constant(const V* p) {
+  V v;
+  if constexpr (sizeof(V) == 16) {
+    uint4& x = reinterpret_cast<uint4&>(v);
+    asm volatile("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w) : "l"(p));
+  } else if constexpr (sizeof(V) == 8) {
+    uint2& x = reinterpret_cast<uint2&>(v);
+    asm volatile("ld.global.nc.v2.u32 {%0, %1}, [%2];" : "=r"(x.x), "=r"(x.y) : "l"(p));
+  } else if constexpr (sizeof(V) == 4) {
+    asm volatile("ld.global.nc.u32 %0, [%1];" : "=r"(reinterpret_cast<unsigned&>(v)) : "l"(p));
+  } else {
+    static_assert(sizeof(V) == 2);
+    asm volatile("ld.global.nc.u16 %0, [%1];" : "=h"(reinterpret_cast<unsigned short&>(v)) : "l"(p));
+  }
+  return v;
+}
+
 __device__ __forceinline__ float to_float(float x) { return x; }
 __device__ __forceinline__ float to_float(__half x) { return __half2float(x); }
 template <class T>
@@ -158,6 +178,26 @@ __device__ __forceinline__ float activate_light(const Activation& act, float x) 
   float one[1] = {x};
   activate_light(act, one);
   return one[0];
+}
+
+/// Adds the first `count` of N channels of a residual, if `wide` and all exist in loads of up to 16 bytes; then, if
+/// `relu`, a ReLU.
+template <class T, int N>
+__device__ __forceinline__ void add_residual(float (&x)[N], const T* residual, int count, bool wide, bool relu) {
+  constexpr int kEach = N * sizeof(T) > 16 ? 16 / static_cast<int>(sizeof(T)) : N;
+  if (wide && count >= N) {
+#pragma unroll
+    for (int i = 0; i < N; i += kEach) {
+      const auto piece = load_constant(reinterpret_cast<const Vec<T, kEach>*>(residual + i));
+#pragma unroll
+      for (int j = 0; j < kEach; ++j) x[i + j] += to_float(piece.v[j]);
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < N; ++i)
+      if (i < count) x[i] += to_float(load_constant(residual + i));
+  }
+  if (relu) for_all(x, [](float v) { return larger(v, 0.f); });
 }
 
 /// Applies any activation to all elements.

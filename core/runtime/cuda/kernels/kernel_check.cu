@@ -61,9 +61,10 @@ struct CheckArgs {
   bool product;
   ResizeCheck resize;
   ChannelCheck channels;
-  Activation pre, post;
+  Activation pre, act, post;
   Weights weights;
-  Strides in[native::kMaxSources], out;
+  const void* residual;
+  Strides in[native::kMaxSources], out, residual_strides;
   std::int64_t outputs;
   int samples;
 };
@@ -184,7 +185,7 @@ __device__ double resized(const native::Sources& sources, const CheckArgs& a, st
   return result;
 }
 
-/// The expected input of the final activation.
+/// The expected input of the layer's activation.
 template <class T>
 __device__ double expected_before(const native::Sources& sources, const CheckArgs& a, std::int64_t n, int k, int y,
                                   int x) {
@@ -241,11 +242,16 @@ __global__ void compare_kernel(const __grid_constant__ native::Sources sources, 
     at /= a.window.oh;
     const int k = at % a.k;
     const std::int64_t n = at / a.k;
-    const double before = expected_before<T>(sources, a, n, k, y, x), want = activated(a.post, before);
+    double before = expected_before<T>(sources, a, n, k, y, x);
+    if (a.residual)
+      before = activated(a.act, before) +
+               native::to_float(static_cast<const T*>(a.residual)[a.residual_strides.at(n, k, y, x)]);
+    const Activation& last = a.residual ? a.post : a.act;
+    const double want = activated(last, before);
     const double got = native::to_float(out[a.out.at(n, k, y, x)]);
     difference = (got - want) * (got - want);
     // A ReLU may leave almost nothing, and rounding errors would then look large; so measure them against its input.
-    norm = a.post.kind == Activation::relu ? before * before : want * want;
+    norm = last.kind == Activation::relu ? before * before : want * want;
   }
   add_up(difference, &verdict->difference);
   add_up(norm, &verdict->norm);
@@ -276,8 +282,9 @@ void fill_random(cudaStream_t stream, void* data, std::int64_t count, bool half,
   OPSCHED_CUDA(cudaGetLastError());
 }
 
-void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const Weights& weights,
-           const void* out, const void* range, std::int64_t range_count, int samples, Verdict* verdict) {
+void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const void* residual,
+           const Weights& weights, const void* out, const void* range, std::int64_t range_count, int samples,
+           Verdict* verdict) {
   CheckArgs a{};
   a.window.n = problem.batch;
   a.window.c = problem.input.c, a.window.h = problem.input.h, a.window.w = problem.input.w;
@@ -292,10 +299,11 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
   a.k = problem.output.c;
   a.pre = problem.pre;
   a.weights = weights;
+  if (problem.residual) a.post = problem.post, a.residual = residual, a.residual_strides = strides(*problem.residual);
   if (const auto* conv = std::get_if<Conv2d>(&problem.layer)) {
     set_window(*conv);
     a.groups = conv->groups;
-    a.post = conv->act;
+    a.act = conv->act;
   } else if (const auto* pool = std::get_if<Pool2d>(&problem.layer)) {
     set_window(*pool);
     a.pool = true;

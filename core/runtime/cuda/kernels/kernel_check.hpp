@@ -25,9 +25,10 @@ struct Weights {
 };
 
 /// Adds to `verdict` (device memory): the difference between `out` and the problem computed in double at about
-/// `samples` points, from the same inputs and fp32 weights; and the number of NaNs among `range_count` elements from
-/// `range` on.
-void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const Weights& weights,
-           const void* out, const void* range, std::int64_t range_count, int samples, Verdict* verdict);
+/// `samples` points, from the same inputs, residual (null without) and fp32 weights; and the number of NaNs among
+/// `range_count` elements from `range` on.
+void check(cudaStream_t stream, const Problem& problem, const native::Sources& inputs, const void* residual,
+           const Weights& weights, const void* out, const void* range, std::int64_t range_count, int samples,
+           Verdict* verdict);
 
 }  // namespace opsched::kernel_check

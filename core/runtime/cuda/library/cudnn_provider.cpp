@@ -1,6 +1,7 @@
 // Convolutions by cuDNN. There are three ways to express the same problem, because engines differ in the patterns that
-// they support: convolution + bias + activation; the same with a second summand of weight 0, the pattern of
-// cudnnConvolutionBiasActivationForward; and the bare convolution, finished by a kernel of this project.
+// they support: convolution + bias + activation; the same with a second summand, the pattern of
+// cudnnConvolutionBiasActivationForward; and the bare convolution, finished by a kernel of this project. The summand is
+// the residual; without one, its weight is 0. Only this pattern adds residuals.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -82,6 +83,9 @@ Descriptor pointwise(const Pointwise& what, const Descriptor& x, const Descripto
   return op;
 }
 
+/// The activation behind everything else.
+Activation last_act(const Problem& p) { return p.residual ? p.post : std::get<Conv2d>(p.layer).act; }
+
 /// The operation graph. The bare pattern writes a dense tensor; the others write the problem's output.
 Descriptor operation_graph(const Problem& p, Pattern pattern, const cudnn::Handle& handle) {
   const auto& conv = std::get<Conv2d>(p.layer);
@@ -91,7 +95,7 @@ Descriptor operation_graph(const Problem& p, Pattern pattern, const cudnn::Handl
   const TensorLayout filter_layout = dense_layout(filter, p.layout);
   const TensorLayout dense = dense_layout(p.output, p.layout);
   const auto out_dims = dims_of(p.batch, p.output);
-  const std::optional<Pointwise> act = pointwise_of(conv.act);
+  const std::optional<Pointwise> act = pointwise_of(last_act(p));
 
   const Descriptor x =
       make_tensor({kX, type, dims_of(p.batch, p.input), strides_of(p.inputs[0]), p.inputs[0].alignment});
@@ -135,9 +139,10 @@ Descriptor operation_graph(const Problem& p, Pattern pattern, const cudnn::Handl
         make_tensor({kBias, type, {1, k, 1, 1}, strides_of(dense_layout({conv.out_channels, 1, 1}, p.layout))});
     Descriptor summed = conv_out;
     if (pattern == Pattern::summand) {
-      const Descriptor z = make_tensor({kZ, type, out_dims, strides_of(p.result), p.result.alignment});
+      const TensorLayout& summand = p.residual.value_or(p.result);
+      const Descriptor z = make_tensor({kZ, type, out_dims, strides_of(summand), summand.alignment});
       summed = inner(kSumOut);
-      ops.push_back(pointwise({CUDNN_POINTWISE_ADD}, conv_out, &z, summed, 0.f));
+      ops.push_back(pointwise({CUDNN_POINTWISE_ADD}, conv_out, &z, summed, p.residual ? 1.f : 0.f));
     }
     const Descriptor biased = act ? inner(kBiasOut) : y;
     ops.push_back(pointwise({CUDNN_POINTWISE_ADD}, summed, &bias, biased, 1.f));
@@ -179,9 +184,9 @@ class CudnnConv : public Kernel {
       ids.push_back(kBias);
       pointers.push_back(packed + place_.bias);
     }
-    if (pattern_ == Pattern::summand) {  // its weight is 0, so any readable memory of that size would do
+    if (pattern_ == Pattern::summand) {  // with a weight of 0, any readable memory of that size would do
       ids.push_back(kZ);
-      pointers.push_back(output);
+      pointers.push_back(problem_.residual ? const_cast<void*>(inputs.back()) : output);
     }
     void* plan_workspace = scratch + dense_bytes_;
     Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
@@ -230,6 +235,13 @@ bool can_fuse(const Problem& problem) {
   return pointwise_of(act) && is_wide(problem.result, element) && problem.output.c * element % 16 == 0;
 }
 
+/// Can the pattern express the problem?
+bool supports(const Problem& problem, Pattern pattern) {
+  if (problem.residual && (pattern != Pattern::summand || std::get<Conv2d>(problem.layer).act != Activation::none))
+    return false;
+  return pattern != Pattern::summand || is_classic(last_act(problem));
+}
+
 std::vector<cudnnBackendNumericalNote_t> unwanted_notes(Precision precision) {
   std::vector<cudnnBackendNumericalNote_t> notes{CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
   if (precision != Precision::fp16) notes.push_back(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
@@ -250,8 +262,7 @@ std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSi
     if (conv.padding[d] < 0 || conv.padding[d] + conv.more_padding[d] < 0)
       return names;  // cuDNN has no negative padding
   for (const auto& [pattern, pattern_name] : kPatterns) {
-    if (pattern == Pattern::fused && !can_fuse(problem)) continue;
-    if (pattern == Pattern::summand && !is_classic(conv.act)) continue;
+    if (!supports(problem, pattern) || (pattern == Pattern::fused && !can_fuse(problem))) continue;
     Descriptor graph;
     try {
       graph = operation_graph(problem, pattern, builder);
@@ -282,7 +293,7 @@ std::unique_ptr<Kernel> build_cudnn_conv(const Problem& problem, const std::stri
                                          const cudnn::Handle& builder) {
   const auto parts = split_name(name);
   for (const auto& [pattern, pattern_name] : kPatterns) {
-    if (parts.size() != 3 || parts[1] != pattern_name) continue;
+    if (parts.size() != 3 || parts[1] != pattern_name || !supports(problem, pattern)) continue;
     const Descriptor graph = operation_graph(problem, pattern, builder);
     return std::make_unique<CudnnConv>(problem, name, pattern,
                                        cudnn::build_plan(builder, graph, cudnn::parse_engine_choice(parts[2])), site);

@@ -32,7 +32,8 @@ class DirectKernel : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> build_direct_conv(const Problem& problem, const std::string& name) {
-  if (problem.kind != Step::Kind::conv || problem.inputs.size() != 1 || !native::is_plain(problem.pre))
+  if (problem.kind != Step::Kind::conv || problem.inputs.size() != 1 || problem.residual ||
+      !native::is_plain(problem.pre))
     throw Error("there is no kernel '" + name + "' for " + problem.key());
   return std::make_unique<DirectKernel>(problem);
 }

@@ -1,6 +1,7 @@
 // 1x1 convolutions as matrix products by cuBLASLt. In NHWC one product covers the batch and ends in bias and ReLU; a
 // kernel of this project applies any other activation in a separate pass. In NCHW there is one product per image, and a
-// kernel of this project adds the bias.
+// kernel of this project adds the bias. A residual is the product's summand C, in NHWC only: cuBLASLt adds it before
+// bias and ReLU.
 #include <algorithm>
 #include <cstring>
 
@@ -18,25 +19,42 @@ void check(cublasStatus_t status, const char* call) {
     cuda_failed(std::string("cuBLASLt: ") + call + ": " + cublasLtGetStatusString(status));
 }
 
+/// The activation behind everything else.
+Activation last_act(const Problem& problem) {
+  return problem.residual ? problem.post : std::get<Conv2d>(problem.layer).act;
+}
+
+/// Rows aligned to 16 bytes? For others cuBLASLt proposes algorithms that fail (misaligned addresses, tf32, 13.0).
+bool takes_residual(const Problem& problem) {
+  return std::get<Conv2d>(problem.layer).act == Activation::none && row_alignment(*problem.residual, problem) == 16 &&
+         row_alignment(problem.result, problem) == 16;
+}
+
+/// Can cuBLASLt do everything behind the product?
+bool can_fuse(const Problem& problem) {
+  return problem.layout == TensorFormat::nhwc && native::is_plain(last_act(problem)) &&
+         (!problem.residual || takes_residual(problem));
+}
+
 bool possible(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
   constexpr std::array<int, 2> one{1, 1}, none{0, 0};
   return conv.kernel == one && conv.stride == one && conv.padding == none && conv.more_padding == none &&
-         conv.groups == 1 && problem.inputs.size() == 1 && !problem.affine && problem.pre == Activation::none;
+         conv.groups == 1 && problem.inputs.size() == 1 && !problem.affine && problem.pre == Activation::none &&
+         (!problem.residual || can_fuse(problem));
 }
 
 /// Column-major matrices: in NHWC out^T = W x in^T, so rows are output channels; in NCHW out^T = in^T x W^T for each
 /// image, so rows are pixels.
 struct Product {
   cublasLtMatmulDescOpaque_t operation{};
-  cublasLtMatrixLayoutOpaque_t a{}, b{}, d{};
+  cublasLtMatrixLayoutOpaque_t a{}, b{}, c{}, d{};  ///< c: like d without a residual
   bool fused = false;
 
-  /// Fused: with bias (and ReLU), into the problem's output; otherwise into a dense tensor.
+  /// Fused: with residual, bias (and ReLU), into the problem's output; otherwise into a dense tensor.
   Product(const Problem& p, bool fused) : fused(fused) {
     const bool nhwc = p.layout == TensorFormat::nhwc;
-    const auto& conv = std::get<Conv2d>(p.layer);
-    const std::int64_t plane = std::int64_t{p.output.h} * p.output.w, c = p.input.c, k = p.output.c;
+    const std::int64_t plane = std::int64_t{p.output.h} * p.output.w, depth = p.input.c, k = p.output.c;
     const cudaDataType type = p.precision == Precision::fp16 ? CUDA_R_16F : CUDA_R_32F;
     const cublasComputeType_t compute =
         p.precision == Precision::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
@@ -47,20 +65,23 @@ struct Product {
       const cublasOperation_t transposed = CUBLAS_OP_T;
       set(CUBLASLT_MATMUL_DESC_TRANSA, transposed);
       const std::int64_t pixels = p.batch * plane;
-      check(cublasLtMatrixLayoutInit(&a, type, c, k, c), "cublasLtMatrixLayoutInit");
-      check(cublasLtMatrixLayoutInit(&b, type, c, pixels, in.w), "cublasLtMatrixLayoutInit");
+      check(cublasLtMatrixLayoutInit(&a, type, depth, k, depth), "cublasLtMatrixLayoutInit");
+      check(cublasLtMatrixLayoutInit(&b, type, depth, pixels, in.w), "cublasLtMatrixLayoutInit");
       check(cublasLtMatrixLayoutInit(&d, type, k, pixels, out.w), "cublasLtMatrixLayoutInit");
+      check(cublasLtMatrixLayoutInit(&c, type, k, pixels, p.residual ? p.residual->w : out.w),
+            "cublasLtMatrixLayoutInit");
     } else {
-      check(cublasLtMatrixLayoutInit(&a, type, plane, c, in.c), "cublasLtMatrixLayoutInit");
-      check(cublasLtMatrixLayoutInit(&b, type, c, k, c), "cublasLtMatrixLayoutInit");
+      check(cublasLtMatrixLayoutInit(&a, type, plane, depth, in.c), "cublasLtMatrixLayoutInit");
+      check(cublasLtMatrixLayoutInit(&b, type, depth, k, depth), "cublasLtMatrixLayoutInit");
       check(cublasLtMatrixLayoutInit(&d, type, plane, k, out.c), "cublasLtMatrixLayoutInit");
       batched(a, p.batch, in.n);
       batched(b, p.batch, 0);
       batched(d, p.batch, out.n);
+      c = d;
     }
     if (fused) {
       set(CUBLASLT_MATMUL_DESC_EPILOGUE,
-          conv.act == Activation::relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS);
+          last_act(p) == Activation::relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS);
     }
   }
 
@@ -88,7 +109,7 @@ class GemmConv : public Kernel {
         place_(packed_conv(problem)),
         site_(std::move(site)) {
     cublasLtMatmulHeuristicResult_t result{};
-    check(cublasLtMatmulAlgoCheck(site_->lt, &product_.operation, &product_.a, &product_.b, &product_.d, &product_.d,
+    check(cublasLtMatmulAlgoCheck(site_->lt, &product_.operation, &product_.a, &product_.b, &product_.c, &product_.d,
                                   &algorithm_, &result),
           "cublasLtMatmulAlgoCheck");
     if (result.workspaceSize > kMaxWorkspace) throw Error("needs too much workspace");
@@ -107,8 +128,9 @@ class GemmConv : public Kernel {
     void* d = product_.fused ? output : scratch;
     Product product = product_;
     if (product.fused) product.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, packed + place_.bias);
-    const float one = 1.f, zero = 0.f;
-    check(cublasLtMatmul(site_->lt, &product.operation, &one, a, &product.a, b, &product.b, &zero, d, &product.d, d,
+    const float one = 1.f, beta = problem_.residual ? 1.f : 0.f;
+    const void* const c = problem_.residual ? inputs.back() : d;
+    check(cublasLtMatmul(site_->lt, &product.operation, &one, a, &product.a, b, &product.b, &beta, c, &product.c, d,
                          &product.d, &algorithm_, scratch + dense_bytes_, lt_workspace_, stream),
           "cublasLtMatmul");
     if (!product.fused) {
@@ -154,8 +176,7 @@ std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSit
   std::vector<std::string> names;
   if (!possible(problem)) return names;
   for (bool fused : {true, false}) {
-    if (fused && (problem.layout == TensorFormat::nchw || !native::is_plain(std::get<Conv2d>(problem.layer).act)))
-      continue;
+    if (fused ? !can_fuse(problem) : problem.residual.has_value()) continue;
     try {
       Product product(problem, fused);
       cublasLtMatmulPreferenceOpaque_t preference{};
@@ -167,11 +188,12 @@ std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSit
       const std::uint32_t in = problem.inputs[0].alignment, out = fused ? problem.result.alignment : 16;
       prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{kMaxWorkspace});
       prefer(nhwc ? CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES : CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, in);
-      prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, out);
+      prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
+             problem.residual ? static_cast<std::uint32_t>(problem.residual->alignment) : out);
       prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, out);
       cublasLtMatmulHeuristicResult_t results[kProposals];
       int found = 0;
-      check(cublasLtMatmulAlgoGetHeuristic(site.lt, &product.operation, &product.a, &product.b, &product.d, &product.d,
+      check(cublasLtMatmulAlgoGetHeuristic(site.lt, &product.operation, &product.a, &product.b, &product.c, &product.d,
                                            &preference, kProposals, results, &found),
             "cublasLtMatmulAlgoGetHeuristic");
       for (int i = 0; i < found; ++i)
@@ -187,9 +209,10 @@ std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSit
 
 std::unique_ptr<Kernel> build_gemm_conv(const Problem& problem, const std::string& name, const Site& site) {
   const auto parts = split_name(name);
-  if (!possible(problem) || parts.size() != 3 || (parts[1] != "fused" && parts[1] != "bare"))
+  const bool fused = parts.size() == 3 && parts[1] == "fused";
+  if (!possible(problem) || parts.size() != 3 || (!fused && (parts[1] != "bare" || problem.residual)))
     throw Error("there is no kernel '" + name + "' for " + problem.key());
-  return std::make_unique<GemmConv>(problem, name, parts[1] == "fused", from_hex(parts[2]), site);
+  return std::make_unique<GemmConv>(problem, name, fused, from_hex(parts[2]), site);
 }
 
 }  // namespace opsched

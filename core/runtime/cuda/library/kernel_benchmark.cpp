@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "core/error.hpp"
@@ -78,8 +79,9 @@ struct KernelBenchmark::Data {
   Problem problem;
   const BenchmarkContext& context;
   std::vector<Placed> inputs;
-  std::vector<const void*> addresses;
+  std::vector<const void*> addresses;  ///< of the inputs, then of the residual
   native::Sources sources;
+  std::optional<Placed> residual;
   Placed output;
   DeviceBuffer workspace;
   ConvWeights weights;
@@ -104,6 +106,13 @@ KernelBenchmark::KernelBenchmark(const Problem& problem, const BenchmarkContext&
                               static_cast<std::uint32_t>(data_->inputs.size()));
     data_->addresses.push_back(placed.address);
     data_->sources.list[data_->sources.count++] = {placed.address, free_stride(t, problem.layout)};
+  }
+  if (problem.residual) {
+    const Placed& placed = data_->residual.emplace(*problem.residual, problem.output, problem.batch, element);
+    kernel_check::fill_random(context.stream(), placed.address,
+                              extent(*problem.residual, problem.output, problem.batch), element == 2,
+                              static_cast<std::uint32_t>(data_->inputs.size() + 1));
+    data_->addresses.push_back(placed.address);
   }
   data_->verdict = DeviceBuffer(sizeof(kernel_check::Verdict));
   if (!std::holds_alternative<Conv2d>(problem.layer)) return;
@@ -159,7 +168,7 @@ double KernelBenchmark::check(const Kernel& kernel) {
   const std::int64_t range = static_cast<std::int64_t>(data_->output.memory.bytes()) / element;
   OPSCHED_CUDA(cudaMemsetAsync(data_->verdict.data(), 0, sizeof(kernel_check::Verdict), stream));
   const auto floats = [](const DeviceBuffer& buffer) { return reinterpret_cast<const float*>(buffer.data()); };
-  kernel_check::check(stream, problem, data_->sources,
+  kernel_check::check(stream, problem, data_->sources, data_->residual ? data_->residual->address : nullptr,
                       {floats(data_->reference_weights), floats(data_->reference_bias), floats(data_->reference_factor),
                        floats(data_->reference_shift)},
                       data_->output.address, data_->output.memory.data(), range, kSamples,
@@ -242,6 +251,7 @@ void load_code(const std::vector<std::pair<Problem, std::shared_ptr<const Kernel
     const int element = element_bytes(p.precision);
     std::size_t input = 0;
     for (const TensorLayout& t : p.inputs) input = std::max(input, aligned(extent(t, p.input, p.batch) * element));
+    if (p.residual) input = std::max(input, aligned(extent(*p.residual, p.output, p.batch) * element));
     const std::size_t output = aligned(extent(p.result, p.output, p.batch) * element);
     const std::size_t weights = aligned(kernel.weight_bytes());
     return Needs{input, output, weights, input + output + weights + kernel.workspace_bytes()};
@@ -253,7 +263,7 @@ void load_code(const std::vector<std::pair<Problem, std::shared_ptr<const Kernel
   for (const auto& [problem, kernel] : kernels) {
     const Needs n = needs(problem, *kernel);
     std::byte* at = scratch.data();
-    const std::vector<const void*> inputs(problem.inputs.size(), at);
+    const std::vector<const void*> inputs(problem.inputs.size() + (problem.residual ? 1 : 0), at);
     std::byte *output = at + n.input, *weights = output + n.output;
     kernel->launch(stream.get(), inputs, output, weights, weights + n.weights);
   }

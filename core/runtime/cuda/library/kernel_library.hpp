@@ -30,7 +30,8 @@ class Kernel {
   std::size_t weight_bytes() const { return weight_bytes_; }
   /// The weights in the kernel's format: weight_bytes() of them, to be copied to the device.
   virtual std::vector<std::byte> pack(const ConvWeights& weights) const = 0;
-  /// Enqueues the kernel; can be captured. `inputs`: addresses of the slices, in the problem's order.
+  /// Enqueues the kernel; can be captured. `inputs`: addresses of the slices, in the problem's order; last that of the
+  /// residual, which shares no element with the output.
   virtual void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
                       void* workspace) const = 0;
   /// Name of the kernel: "cudnn/fused/38:2=1", "strip/v4/c2/t128".

@@ -26,13 +26,14 @@ void append(std::vector<std::string>& names, std::vector<std::string> more, cons
 
 /// This project's convolutions, with the activation in the kernel or, if it is not light, after it.
 std::vector<std::string> list_our_convs(const Problem& problem, const KernelSite& site) {
-  const bool light = native::is_light(std::get<Conv2d>(problem.layer).act);
+  // Activations come before a residual, so they cannot be applied in place afterwards.
+  const bool light = problem.residual || native::is_light(std::get<Conv2d>(problem.layer).act);
   const Problem p = light ? problem : before_act(problem);
   std::vector<std::string> names;
   append(names, list_own_convs(p, site), light ? "" : kActPrefix);
   append(names, list_patch_convs(p), light ? "" : kActPrefix);
   append(names, list_wgmma_convs(p, site), light ? "" : kActPrefix);
-  if (names.empty() && !p.affine) names.push_back(kDirectConv);  // seldom fast, but it can do everything
+  if (names.empty() && !p.affine && !p.residual) names.push_back(kDirectConv);  // seldom fast, but it can do everything
   return names;
 }
 
@@ -80,6 +81,7 @@ std::vector<std::string> list_kernels(const Problem& problem, const Site& site, 
   if (sum || !native::is_plain(problem.pre) || (pre && problem.kind == Step::Kind::resize) ||
       (conv && (pre || needs_dense_copy(problem))))
     append(names, list(after_sum(problem, static_cast<int>(problem.inputs.size()))), kSumPrefix);
+  if (problem.residual) append(names, list_kernels(before_residual(problem), site, builder), kAddPrefix);
   return names;
 }
 
@@ -91,7 +93,12 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
     return sum_first(sum, count, build_native(sum, list_native(sum).front()),
                      build_kernel(after_sum(problem, count), name.substr(kSumPrefix.size()), site, builder));
   }
-  if (name.starts_with(kActPrefix)) {
+  if (name.starts_with(kAddPrefix) && problem.residual) {
+    const Problem add = residual_of(problem);
+    return add_last(problem, build_kernel(before_residual(problem), name.substr(kAddPrefix.size()), site, builder),
+                    build_native(add, list_native(add).front()));
+  }
+  if (name.starts_with(kActPrefix) && !problem.residual) {
     const Problem act = act_of(problem);
     return act_last(build_kernel(before_act(problem), name.substr(kActPrefix.size()), site, builder),
                     build_native(act, list_native(act).front()));

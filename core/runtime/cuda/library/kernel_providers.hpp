@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
 inline const std::string kSumPrefix = "sum+";
 /// Prefix of kernels that apply the activation after a convolution in a separate pass.
 inline const std::string kActPrefix = "act+";
+/// Prefix of kernels that add the residual, and apply the activation behind it, in a separate pass.
+inline const std::string kAddPrefix = "add+";
 
 /// `problem` with its first `count` inputs replaced by their sum in a dense tensor; with all of them,
 /// the affine layer and the activation before the layer have happened too.
@@ -67,7 +70,18 @@ Problem act_of(const Problem& problem);
 /// Runs `first` (a kernel for before_act), then `act` (one for act_of).
 std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act);
 
-// The providers. Each has a list function and a build function.
+/// Can kernels of any kind store into the output? Then it receives the layer's result before the residual, too, and no
+/// workspace limits what runs next to it. Otherwise a dense tensor does.
+bool adds_in_place(const Problem& problem);
+/// A problem without its residual, and the gather that then adds the residual.
+Problem before_residual(const Problem& problem);
+Problem residual_of(const Problem& problem);
+/// Runs `first` (a kernel for before_residual) into the output or the workspace, then `add` (one for residual_of).
+std::unique_ptr<Kernel> add_last(const Problem& problem, std::shared_ptr<const Kernel> first,
+                                 std::shared_ptr<const Kernel> add);
+
+// The providers. Each has a list function and a build function. Those that say nothing of residuals refuse them. A
+// residual never aliases the output.
 
 /// Depthwise convolutions, pools, gathers and products with up to native::kMaxSources inputs, and resizing of one.
 /// Before windows none or relu; any other activation only before depthwise convolutions of the generic variant.
@@ -75,8 +89,8 @@ std::vector<std::string> list_native(const Problem& problem);
 std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& name);
 
 /// The project's dense convolutions: one input, none or relu before it, a light activation after it
-/// (native_kernels.hpp). Only these apply an affine layer as they read. Names may end in a launch style (split_style),
-/// which is never listed.
+/// (native_kernels.hpp), and residuals with none or relu behind them. Only these apply an affine layer as they read.
+/// Names may end in a launch style (split_style), which is never listed.
 std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name);
 
@@ -84,7 +98,8 @@ std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string
 std::vector<std::string> list_patch_convs(const Problem& problem);
 std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name);
 
-/// Convolutions of large problems on the tensor cores of sm_90, in tf32 and fp16; nothing before it.
+/// Convolutions of large problems on the tensor cores of sm_90, in tf32 and fp16; nothing before it. Residuals with
+/// none or relu behind them.
 std::vector<std::string> list_wgmma_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_wgmma_conv(const Problem& problem, const std::string& name, const KernelSite& site);
 
@@ -92,14 +107,16 @@ std::unique_ptr<Kernel> build_wgmma_conv(const Problem& problem, const std::stri
 std::unique_ptr<Kernel> build_direct_conv(const Problem& problem, const std::string& name);
 inline const std::string kDirectConv = "direct";
 
-/// cuDNN: one input, nothing before it. Engines for a part of the multiprocessors come last.
+/// cuDNN: one input, nothing before it; residuals with none before and none or relu behind them. Engines for a part of
+/// the multiprocessors come last.
 std::vector<std::string> list_cudnn_convs(const Problem& problem, const KernelSite& site, const cudnn::Handle& builder);
 /// Does this kernel use only a part of the multiprocessors, so that others can run at the same time?
 bool leaves_sms_free(const std::string& kernel);
 std::unique_ptr<Kernel> build_cudnn_conv(const Problem& problem, const std::string& name, const Site& site,
                                          const cudnn::Handle& builder);
 
-/// 1x1 convolutions of stride 1 as matrix products by cuBLASLt; one input, nothing before it.
+/// 1x1 convolutions of stride 1 as matrix products by cuBLASLt; one input, nothing before it. In NHWC residuals with
+/// none before and none or relu behind them.
 std::vector<std::string> list_gemm_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_gemm_conv(const Problem& problem, const std::string& name, const Site& site);
 
@@ -127,6 +144,10 @@ std::vector<LaunchVariant> launch_variants(const std::string& kernel);
 
 /// A problem with one input, as the project's dense convolutions see it.
 ConvGeometry conv_geometry(const Problem& problem);
+/// Can the project's convolutions end in the problem's activations? Light ones; behind a residual, none or relu.
+bool has_light_end(const Problem& problem);
+/// The residual of a problem, whose address is the last of `inputs`, as the project's convolutions take it.
+ConvResidual conv_residual(const Problem& problem, std::span<const void* const> inputs);
 
 /// Limit on the workspace of a library kernel: enough for cuDNN's Fourier transforms of large batches.
 constexpr std::size_t kMaxWorkspace = std::size_t{512} << 20;

@@ -26,7 +26,7 @@ LaunchStyle style_of(const std::string& name) {
 }
 
 bool has_styles(std::string kernel) {
-  for (const std::string& prefix : {kSumPrefix, kActPrefix})
+  for (const std::string& prefix : {kAddPrefix, kSumPrefix, kActPrefix})
     if (kernel.starts_with(prefix)) kernel.erase(0, prefix.size());
   return kernel.starts_with("simt/") || kernel.starts_with("mma/") || kernel.starts_with("patch/");
 }

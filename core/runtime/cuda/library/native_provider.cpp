@@ -238,6 +238,7 @@ native::DepthwiseVariant parse_depthwise(const std::string& name) {
 }  // namespace
 
 std::vector<std::string> list_native(const Problem& problem) {
+  if (problem.residual) return {};
   switch (problem.kind) {
     case Step::Kind::gather:
       return {"gather"};
@@ -271,6 +272,7 @@ std::vector<std::string> list_native(const Problem& problem) {
 
 std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& name) {
   if (problem.inputs.size() > native::kMaxSources) throw Error("too many inputs for one kernel");
+  if (problem.residual) throw Error("there is no kernel '" + name + "' that adds a residual: " + problem.key());
   if (problem.kind == Step::Kind::gather && name == "gather") return std::make_unique<Gather>(problem, name);
   if (problem.kind == Step::Kind::multiply && name == "multiply") return build_product(problem, name);
   if (problem.kind == Step::Kind::resize && name.starts_with("resize/")) return build_resize(problem, name);

@@ -14,11 +14,12 @@ bool is_mma(const Problem& problem) {
 
 bool possible(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
-  if (conv.groups != 1 || problem.inputs.size() != 1 || !native::is_plain(problem.pre) || !native::is_light(conv.act) ||
-      (problem.affine && !is_pointwise(conv)))
+  if (conv.groups != 1 || problem.inputs.size() != 1 || !native::is_plain(problem.pre) || !has_light_end(problem) ||
+      (problem.affine && (problem.residual || !is_pointwise(conv))))
     return false;
   if (is_mma(problem))
-    return row_alignment(problem.inputs[0], problem) >= (problem.affine ? kConvMmaAffineAlignment : kConvMmaAlignment);
+    return row_alignment(problem.inputs[0], problem) >=
+           (problem.affine || problem.residual ? kConvMmaFusedAlignment : kConvMmaAlignment);
   return problem.layout == TensorFormat::nchw && problem.precision == Precision::fp32;
 }
 
@@ -42,10 +43,11 @@ class OwnConv : public Kernel {
               void*) const override {
     if (is_mma(problem_)) {
       conv_mma_launch(geometry_, problem_.precision, tile_, row_alignment(problem_.inputs[0], problem_),
-                      row_alignment(problem_.result, problem_), inputs[0], output, weights, stream, style_);
+                      row_alignment(problem_.result, problem_), inputs[0], output, weights, stream, style_,
+                      conv_residual(problem_, inputs));
     } else {
       conv_simt_launch(geometry_, tile_, static_cast<const float*>(inputs[0]), static_cast<float*>(output), weights,
-                       stream, style_);
+                       stream, style_, conv_residual(problem_, inputs));
     }
   }
   std::string describe() const override { return name_; }
@@ -81,7 +83,21 @@ ConvGeometry conv_geometry(const Problem& problem) {
   g.pre_affine = problem.affine;
   g.act = conv.act;
   g.dilation_h = conv.dilation[0], g.dilation_w = conv.dilation[1];
+  if (problem.residual) {
+    g.residual = true;
+    g.post_relu = problem.post == Activation::relu;
+    g.residual_stride_n = problem.residual->n, g.residual_stride = nhwc ? problem.residual->w : problem.residual->c;
+  }
   return g;
+}
+
+bool has_light_end(const Problem& problem) {
+  return native::is_light(std::get<Conv2d>(problem.layer).act) && (!problem.residual || native::is_plain(problem.post));
+}
+
+ConvResidual conv_residual(const Problem& problem, std::span<const void* const> inputs) {
+  if (!problem.residual) return {};
+  return {inputs.back(), row_alignment(*problem.residual, problem)};
 }
 
 std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site) {

@@ -9,7 +9,7 @@ namespace {
 bool possible(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
   return conv.groups == 1 && problem.inputs.size() == 1 && !problem.affine && native::is_plain(problem.pre) &&
-         native::is_light(conv.act) && problem.layout == TensorFormat::nhwc && problem.precision != Precision::fp32 &&
+         has_light_end(problem) && problem.layout == TensorFormat::nhwc && problem.precision != Precision::fp32 &&
          (problem.input.c <= kConvThinChannels || row_alignment(problem.inputs[0], problem) == 16);
 }
 
@@ -27,7 +27,7 @@ class PatchConv : public Kernel {
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
               void*) const override {
     conv_patch_launch(geometry_, problem_.precision, tile_, row_alignment(problem_.result, problem_), inputs[0], output,
-                      weights, stream, style_);
+                      weights, stream, style_, conv_residual(problem_, inputs));
   }
   std::string describe() const override { return name_; }
   std::string weight_format() const override { return "patch"; }

@@ -1,5 +1,5 @@
 // Problems solved by two kernels in turn: first a sum of inputs or an affine layer, then the rest; or first a
-// convolution, then its activation.
+// convolution, then its activation or the addition of its residual.
 #include <algorithm>
 #include <utility>
 
@@ -8,7 +8,7 @@
 namespace opsched {
 namespace {
 
-/// Replaces the first `count` inputs by their sum, dense in the workspace.
+/// Replaces the first `count` inputs by their sum, in the workspace.
 class SumFirst : public Kernel {
  public:
   SumFirst(int count, std::shared_ptr<const Kernel> sum, std::shared_ptr<const Kernel> rest, std::size_t sum_bytes)
@@ -66,13 +66,50 @@ class ActLast : public Kernel {
   std::shared_ptr<const Kernel> first_, act_;
 };
 
+/// The second kernel adds the residual to the layer's output, which is in the problem's output or dense in the
+/// workspace.
+class AddLast : public Kernel {
+ public:
+  /// `dense_bytes`: size of the layer's output in the workspace; 0 if it is not there.
+  AddLast(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> add, std::size_t dense_bytes)
+      : first_bytes_(aligned(dense_bytes)), first_(std::move(first)), add_(std::move(add)) {
+    workspace_bytes_ = first_bytes_ + std::max(first_->workspace_bytes(), add_->workspace_bytes());
+    weight_bytes_ = first_->weight_bytes();
+  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override { return first_->pack(weights); }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
+              void* workspace) const override {
+    std::byte* const scratch = static_cast<std::byte*>(workspace) + first_bytes_;
+    void* const result = first_bytes_ > 0 ? workspace : output;
+    first_->launch(stream, inputs.first(inputs.size() - 1), result, weights, scratch);
+    const void* const summands[] = {result, inputs.back()};
+    add_->launch(stream, summands, output, nullptr, scratch);
+  }
+  std::string describe() const override { return kAddPrefix + first_->describe(); }
+  std::string weight_format() const override { return first_->weight_format(); }
+
+ private:
+  std::size_t first_bytes_;
+  std::shared_ptr<const Kernel> first_, add_;
+};
+
+/// Where the sum of the first `count` inputs is. In NCHW it has the channel stride of the inputs that are left, because
+/// some kernels read tensors of one channel stride only.
+TensorLayout layout_of_sum(const Problem& problem, int count) {
+  TensorLayout sum = dense_layout(problem.input, problem.layout);
+  if (problem.layout == TensorFormat::nhwc || count == static_cast<int>(problem.inputs.size())) return sum;
+  sum.c = problem.inputs.back().c;
+  if (problem.batch > 1) sum.n = problem.input.c * sum.c;
+  return sum;
+}
+
 }  // namespace
 
 Problem after_sum(const Problem& problem, int count) {
   Problem rest = problem;
   if (count == static_cast<int>(problem.inputs.size())) rest.affine = false, rest.pre = Activation::none;
   rest.inputs.erase(rest.inputs.begin(), rest.inputs.begin() + count);
-  rest.inputs.insert(rest.inputs.begin(), dense_layout(problem.input, problem.layout));
+  rest.inputs.insert(rest.inputs.begin(), layout_of_sum(problem, count));
   return rest;
 }
 
@@ -81,9 +118,10 @@ Problem sum_of(const Problem& problem, int count) {
   if (problem.kind != Step::Kind::multiply) sum.kind = Step::Kind::gather;
   sum.layer = std::monostate{};
   sum.output = problem.input;
-  sum.result = dense_layout(problem.input, problem.layout);
+  sum.result = layout_of_sum(problem, count);
   sum.inputs.resize(count);
   sum.affine = false;
+  sum.residual.reset(), sum.post = Activation::none;
   if (count < static_cast<int>(problem.inputs.size())) {
     sum.pre = Activation::none;
   } else if (problem.affine) {
@@ -95,7 +133,9 @@ Problem sum_of(const Problem& problem, int count) {
 
 std::unique_ptr<Kernel> sum_first(const Problem& sum_problem, int count, std::shared_ptr<const Kernel> sum,
                                   std::shared_ptr<const Kernel> rest) {
-  const std::size_t bytes = sum_problem.batch * sum_problem.input.size() * element_bytes(sum_problem.precision);
+  const Problem& p = sum_problem;
+  const std::int64_t elements = p.layout == TensorFormat::nchw ? p.input.c * p.result.c : p.input.size();
+  const std::size_t bytes = p.batch * elements * element_bytes(p.precision);
   return std::make_unique<SumFirst>(count, std::move(sum), std::move(rest), bytes);
 }
 
@@ -117,6 +157,34 @@ Problem act_of(const Problem& problem) {
 
 std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act) {
   return std::make_unique<ActLast>(std::move(first), std::move(act));
+}
+
+bool adds_in_place(const Problem& problem) { return row_alignment(problem.result, problem) == 16; }
+
+Problem before_residual(const Problem& problem) {
+  Problem first = problem;
+  if (!adds_in_place(problem)) first.result = dense_layout(problem.output, problem.layout);
+  first.residual.reset(), first.post = Activation::none;
+  return first;
+}
+
+Problem residual_of(const Problem& problem) {
+  Problem add = problem;
+  add.kind = Step::Kind::gather;
+  add.layer = std::monostate{};
+  add.input = problem.output;
+  add.inputs = {before_residual(problem).result, *problem.residual};
+  add.affine = false;
+  add.pre = problem.post;
+  add.residual.reset(), add.post = Activation::none;
+  return add;
+}
+
+std::unique_ptr<Kernel> add_last(const Problem& problem, std::shared_ptr<const Kernel> first,
+                                 std::shared_ptr<const Kernel> add) {
+  const Problem& p = problem;
+  const std::size_t dense = p.batch * p.output.size() * element_bytes(p.precision);
+  return std::make_unique<AddLast>(std::move(first), std::move(add), adds_in_place(p) ? 0 : dense);
 }
 
 }  // namespace opsched

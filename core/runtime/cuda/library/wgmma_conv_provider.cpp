@@ -9,7 +9,7 @@ namespace {
 bool possible(const Problem& problem, const KernelSite& site) {
   const auto& conv = std::get<Conv2d>(problem.layer);
   return site.wgmma && conv.groups == 1 && problem.inputs.size() == 1 && !problem.affine &&
-         problem.pre == Activation::none && native::is_light(conv.act) && problem.layout == TensorFormat::nhwc &&
+         problem.pre == Activation::none && has_light_end(problem) && problem.layout == TensorFormat::nhwc &&
          problem.precision != Precision::fp32 && row_alignment(problem.inputs[0], problem) == 16;
 }
 
@@ -27,7 +27,7 @@ class WgmmaConv : public Kernel {
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
               void*) const override {
     conv_wgmma_launch(geometry_, problem_.precision, tile_, row_alignment(problem_.result, problem_), inputs[0], output,
-                      weights, stream);
+                      weights, stream, conv_residual(problem_, inputs));
   }
   std::string describe() const override { return name_; }
   std::string weight_format() const override { return "wgmma d" + std::to_string(tile_.depth); }

@@ -27,6 +27,7 @@ TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
   for (TensorFormat layout : layouts(GetParam())) {
     cases.push_back(random_conv(rng, GetParam(), layout));
     cases.push_back(random_affine(rng, GetParam(), layout));
+    cases.push_back(random_residual_conv(rng, GetParam(), layout));
     cases.push_back(random_depthwise(rng, GetParam(), layout));
     cases.push_back(random_pool(rng, GetParam(), layout));
     Problem many = blank(rng, GetParam(), layout, Step::Kind::gather);  // more inputs than kernels take
@@ -38,6 +39,9 @@ TEST_P(KernelLibraries, ChoicesAreRightAndRemembered) {
     affine.layer = Conv2d{.out_channels = 9};
     affine.affine = true;
     affine.pre = Activation::relu;
+    cases.push_back(finish(rng, affine, native::kMaxSources + 3));
+    affine.residual.emplace();
+    affine.post = Activation::gelu;
     cases.push_back(finish(rng, affine, native::kMaxSources + 3));
   }
   const std::vector<Case> alone = cases;
@@ -205,6 +209,42 @@ TEST_F(KernelBenchmarks, SeeWrongKernels) {
   EXPECT_THROW(benchmark.check(Rogue(0, 199, 0)), Error);  // one missing
   EXPECT_THROW(benchmark.check(Rogue(0, 201, 0)), Error);  // one too many
   EXPECT_THROW(benchmark.check(Rogue(-1, 201, 0)), Error);
+}
+
+/// A kernel that writes the layer's output without its residual.
+class Forgetful : public Kernel {
+ public:
+  explicit Forgetful(std::shared_ptr<const Kernel> kernel) : kernel_(std::move(kernel)) {
+    workspace_bytes_ = kernel_->workspace_bytes(), weight_bytes_ = kernel_->weight_bytes();
+  }
+  std::vector<std::byte> pack(const ConvWeights& weights) const override { return kernel_->pack(weights); }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
+              void* workspace) const override {
+    kernel_->launch(stream, inputs.first(inputs.size() - 1), output, weights, workspace);
+  }
+  std::string describe() const override { return "forgetful"; }
+  std::string weight_format() const override { return kernel_->weight_format(); }
+
+ private:
+  std::shared_ptr<const Kernel> kernel_;
+};
+
+TEST_F(KernelBenchmarks, SeeForgottenResiduals) {
+  Problem p;
+  p.kind = Step::Kind::conv;
+  p.input = {8, 5, 5}, p.output = {12, 5, 5};
+  p.layer = Conv2d{.out_channels = 12, .act = Activation::relu};
+  p.inputs = {dense_layout(p.input, TensorFormat::nchw)};
+  p.result = slice_layout({24, 5, 5}, 8, 12, TensorFormat::nchw, 4);
+  Problem without = p;
+  p.residual = slice_layout({13, 5, 5}, 1, 12, TensorFormat::nchw, 4);
+  p.post = Activation::relu;
+  const auto site = std::make_shared<KernelSite>(0);
+  const cudnn::Handle builder;
+  const BenchmarkContext context;
+  KernelBenchmark benchmark(p, context, 1 << 20);
+  EXPECT_LT(benchmark.check(*build_kernel(p, "add+direct", site, builder)), kernel_tolerance(p.precision));
+  EXPECT_THROW(benchmark.check(Forgetful(build_kernel(without, "direct", site, builder))), Error);
 }
 
 TEST_F(KernelLibraryFiles, BadOnesAreReportedAndReplaced) {

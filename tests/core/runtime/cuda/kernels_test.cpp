@@ -44,6 +44,7 @@ class Kernels : public OnGpu, public testing::WithParamInterface<Precision> {
       } catch (const Error&) {
         continue;  // a library may refuse what its heuristics propose
       }
+      EXPECT_EQ(kernel->describe(), name) << c.problem.key();  // the tuning cache stores names
       const double error = loaded.run(*kernel);
       // Kernels of other libraries may be too inaccurate (the tuner drops those); ours may not.
       const bool library = name.find("cudnn/") != std::string::npos;
@@ -279,6 +280,53 @@ TEST_P(Kernels, ConvolutionsBehindAffineLayersMatchTheDefinition) {
   };
   EXPECT_GE(count(false), cases(4));
   EXPECT_GE(count(true), cases(4));
+}
+
+TEST_P(Kernels, ConvolutionsWithResidualsMatchTheDefinition) {
+  Rng rng(13);
+  std::map<std::string, int> right;
+  for (TensorFormat layout : layouts(GetParam()))
+    for (int i = 0; i < cases(24); ++i) check_conv(random_residual_conv(rng, GetParam(), layout), right);
+  // Slices rarely have the alignment that kernels with a residual need, and activations are often not light.
+  const auto addable = [&] {
+    for (;;)
+      if (Case c = random_residual_conv(rng, GetParam(), preferred_format(GetParam()));
+          !list_own_convs(c.problem, *site_).empty())
+        return c;
+  };
+  for (int i = 0; i < cases(8); ++i) check_conv(addable(), right);
+  for (const auto& [kind, count] : right) RecordProperty(kind, count);
+  // In one kernel, and in two.
+  const auto count = [&](bool two) {
+    int sum = 0;
+    for (const auto& [kind, n] : right) sum += kind.starts_with(kAddPrefix) == two ? n : 0;
+    return sum;
+  };
+  EXPECT_GE(count(false), cases(8));
+  EXPECT_GE(count(true), cases(8));
+}
+
+/// The libraries' ways to add a residual: the summands of a product and of cuDNN's classic pattern.
+TEST_P(Kernels, LibrariesAddResiduals) {
+  Rng rng(14);
+  std::map<std::string, int> right;
+  for (const Activation post : {Activation::none, Activation::relu}) {
+    Problem p = blank(rng, GetParam(), preferred_format(GetParam()), Step::Kind::conv);
+    p.input = {64, 8, 20};
+    p.layer = Conv2d{.out_channels = 32};
+    p.residual.emplace();
+    p.post = post;
+    Case c = finish(rng, p, 1);
+    while (row_alignment(*c.problem.residual, c.problem) < 16 || row_alignment(c.problem.result, c.problem) < 16 ||
+           row_alignment(c.problem.inputs[0], c.problem) < 16)
+      c = finish(rng, p, 1);
+    check_conv(c, right);
+  }
+  for (const auto& [kind, count] : right) RecordProperty(kind, count);
+  if (preferred_format(GetParam()) == TensorFormat::nhwc) {
+    EXPECT_GT(right["gemm/fused"], 0);
+    EXPECT_GT(right["cudnn/summand"], 0);
+  }
 }
 
 class BareKernels : public OnGpu {};

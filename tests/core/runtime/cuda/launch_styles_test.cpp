@@ -53,6 +53,7 @@ TEST(LaunchStyles, ArePartOfTheName) {
   EXPECT_EQ(names("mma/r32/c64/s4/spread1"),
             (Names{": mma/r32/c64/s4", "spread0: mma/r32/c64/s4/spread0", "late: mma/r32/c64/s4/late"}));
   EXPECT_EQ(names("sum+act+patch/c32/r1/w4/late").front(), ": sum+act+patch/c32/r1/w4");
+  EXPECT_EQ(names("add+sum+act+patch/c32/r1/w4/late").front(), ": add+sum+act+patch/c32/r1/w4");
   for (const char* other : {"cudnn/fused/38:2=1", "gemm/fused/00ff", "wgmma/r128/c128/b1/d2", "strip/v4/c2/t128",
                             "gather", "direct", "sum+cudnn/bare/1"})
     EXPECT_TRUE(launch_variants(other).empty()) << other;
