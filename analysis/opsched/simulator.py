@@ -28,8 +28,15 @@ def by_gpus(records: list[Record]) -> str:
                          "pairs in order"], rows)
 
 
-def section(records: Records) -> str:
+def of_last_fit(records: Records) -> list[Record]:
+    """The errors of the last fit of each precision. An earlier fit may have had schedules that this one had not."""
     found = [r for r in records.select(quantity="simulator_error") if r.numbers.get("count", 1)]
+    last = {r.precision: r.run for r in sorted(found, key=lambda r: r.time)}
+    return [r for r in found if r.run == last[r.precision]]
+
+
+def section(records: Records) -> str:
+    found = of_last_fit(records)
     if not found:
         return ""
     precisions = distinct(r.precision for r in found)

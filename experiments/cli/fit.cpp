@@ -192,11 +192,13 @@ void fit(const FitOptions& options) {
                        .accuracy = measure_accuracy(profile, cases, [&](const std::string& what) {
                          show(to_string(precision) + ": " + what);
                        })});
+    if (options.save) {
+      show(to_string(precision) + ": calibration with all schedules");
+      calibrate(profile, ContentionModel::fit(profile), cases);
+      profile.save(file);
+    }
     status.clear();
     print(results.back());
-    if (!options.save) continue;
-    calibrate(profile, ContentionModel::fit(profile), cases);
-    profile.save(file);
   }
   if (results.empty()) return;
   const std::unique_ptr<records::RecordFile> file = options.records.open(run_of(results.front().device));

@@ -208,6 +208,23 @@ def test_a_simulated_and_a_recorded_row_among_measured_ones_are_marked(copy):
     assert any(c.startswith("~0.700") for c in row_of(text, "Inception V3")) and "`~`" in text and "`°`" in text
 
 
+def test_the_accuracy_of_the_simulator_is_that_of_the_last_fit(copy):
+    folder = copy / "h200-x2"
+    errors = Records.read(folder).select(quantity="simulator_error", precision="fp32")
+    assert any(r.scheduler == "verified" for r in errors)  # of an early fit; the later ones had no such schedule
+    assert "verified" not in tables.pages(folder)["accuracy_of_the_simulator.md"]
+    with RecordFile(folder, Run(device="NVIDIA H200", command="opsched fit --again")) as file:
+        for r in errors:
+            if r.labels["group"] != "held_out" or r.scheduler == "dataflow":
+                file.add(replace(r, value=0.5, run="", time=""))
+        file.finish()
+    page = tables.pages(folder)["accuracy_of_the_simulator.md"]
+    worst = [line for line in page[page.index("The largest errors"):].splitlines() if line.endswith("% |")]
+    assert len(worst) == 10 and all("/dataflow/" in line and line.endswith("| +50.0% |") for line in worst)
+    assert row_of(page, "nasnet", "fp32")[3] == "**50.0%**" and row_of(page, "nasnet", "tf32")[3] != "**50.0%**"
+    assert "opsched fit --again" in page
+
+
 def test_sentences_of_image_sizes_are_those_of_its_table():
     page = (RESULTS / "h200/figures/image_sizes.md").read_text()
     latency: dict[tuple, float] = {}

@@ -281,7 +281,7 @@ double ContentionModel::stage_ms(const std::string& key) const {
 
 const ContentionLaw& ContentionModel::contention_law() const { return state_->parameters.law; }
 
-FitReport cross_validate(const Profile& profile, int folds) {
+FitReport cross_validate(const Profile& profile, int folds, const std::function<void(int)>& progress) {
   if (folds < 2) throw Error("cross-validation needs at least 2 folds, not " + std::to_string(folds));
   FitReport report;
   struct Pairs {
@@ -310,6 +310,7 @@ FitReport cross_validate(const Profile& profile, int folds) {
     parts.push_back(static_cast<int>(hash(key) % folds));
   }
   for (int fold = 0; fold < folds; ++fold) {
+    if (progress) progress(fold);
     const auto left_out = [&](const std::string& key) {
       return static_cast<int>(hash(key) % folds) == fold && !kinds.at(key).solo;
     };

@@ -63,7 +63,8 @@ struct FitReport {
   std::vector<StagePrediction> left_out;  ///< concurrent and merge stages, sorted by key
 };
 
-/// Fits `folds` times, each time leaving out one part of the stages.
-FitReport cross_validate(const Profile& profile, int folds = 5);
+/// Fits `folds` times, each time leaving out one part of the stages. `progress` is called before each with its number,
+/// from 0, and may throw to stop.
+FitReport cross_validate(const Profile& profile, int folds = 5, const std::function<void(int)>& progress = {});
 
 }  // namespace opsched

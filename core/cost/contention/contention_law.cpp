@@ -5,11 +5,15 @@
 
 namespace opsched {
 
-double ContentionLaw::slowdown(double utilisation, double total, int running) const {
+double ContentionLaw::slowdown_of_powers(double own, double total, int running) const {
   if (running <= 1) return 1;
   const double factor = 1 + interference * (1 - 1.0 / running);
   if (std::isinf(exponent)) return std::max(1.0, total) * factor;
-  return std::pow(1 + std::pow(total, exponent) - std::pow(utilisation, exponent), 1 / exponent) * factor;
+  return std::pow(1 + total - own, 1 / exponent) * factor;
+}
+
+double ContentionLaw::power(double utilisation) const {
+  return std::isinf(exponent) ? utilisation : std::pow(utilisation, exponent);
 }
 
 double ContentionLaw::following_ms(double ms) const { return std::max(ms - chain_ms, 0.2 * ms); }
@@ -24,11 +28,10 @@ double concurrent_ms(std::span<const std::vector<Task>> groups, const Contention
   // As slowdown(), except for the interference: 1 + c (n - 1), the form for which c was fitted on stages. Powers are
   // computed once.
   const bool finite = !std::isinf(law.exponent);
-  const auto power = [&](double utilisation) { return finite ? std::pow(utilisation, law.exponent) : utilisation; };
   std::vector<Running> running;
   running.reserve(groups.size());
   for (const auto& group : groups)
-    if (!group.empty()) running.push_back({&group, 0, group.front().ms, 0, power(group.front().utilisation)});
+    if (!group.empty()) running.push_back({&group, 0, group.front().ms, 0, law.power(group.front().utilisation)});
   const int started = static_cast<int>(running.size());
 
   double now = 0;
@@ -36,7 +39,8 @@ double concurrent_ms(std::span<const std::vector<Task>> groups, const Contention
     double total = 0;
     for (const Running& r : running) total += (*r.group)[r.position].utilisation;
     double step = std::numeric_limits<double>::infinity();
-    const double all = power(total), factor = 1 + law.interference * (static_cast<double>(running.size()) - 1);
+    const double all = running.size() > 1 ? law.power(total) : 0;
+    const double factor = 1 + law.interference * (static_cast<double>(running.size()) - 1);
     for (Running& r : running) {
       if (running.size() == 1)
         r.rate = 1;
@@ -54,7 +58,7 @@ double concurrent_ms(std::span<const std::vector<Task>> groups, const Contention
         ++i;
       } else if (++r.position < r.group->size()) {
         r.left = law.following_ms((*r.group)[r.position].ms);
-        r.power = power((*r.group)[r.position].utilisation);
+        r.power = law.power((*r.group)[r.position].utilisation);
         ++i;
       } else {
         r = running.back();

@@ -39,7 +39,13 @@ struct ContentionLaw {
   bool operator==(const ContentionLaw&) const = default;
 
   /// Slowdown relative to running alone; `total` includes `utilisation`. The interference factor is 1 + c (1 - 1/n).
-  double slowdown(double utilisation, double total, int running) const;
+  double slowdown(double utilisation, double total, int running) const {
+    return slowdown_of_powers(power(utilisation), power(total), running);
+  }
+  /// The same for utilisations raised to the exponent, for callers that keep them.
+  double slowdown_of_powers(double own, double total, int running) const;
+  /// Raised to the exponent; unchanged if that is infinite.
+  double power(double utilisation) const;
   /// Latency of an operator that follows another: `ms` minus chain_ms, but at least a fifth of `ms`.
   double following_ms(double ms) const;
 };

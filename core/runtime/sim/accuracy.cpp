@@ -14,12 +14,14 @@
 namespace opsched {
 namespace {
 
+using Cases = std::vector<const MeasuredCase*>;
+
 /// The key of schedules that are held out together.
 using Kind = std::pair<std::string, std::map<std::string, std::string>>;
-Kind scheduler_of(const ScheduleCase& c, const ScheduleOrigin& origin) {
-  return c.schedule.splits.empty() ? Kind{origin.scheduler, origin.options} : Kind{"split operators", {}};
+Kind scheduler_of(const MeasuredCase& c) {
+  return c.schedule->schedule.splits.empty() ? Kind{c.origin.scheduler, c.origin.options} : Kind{"split operators", {}};
 }
-Kind network_of(const ScheduleCase&, const ScheduleOrigin& origin) { return {origin.network, {}}; }
+Kind network_of(const MeasuredCase& c) { return {c.origin.network, {}}; }
 /// Everything but the scheduler: schedules of one setting are compared with each other.
 auto setting_of(const ScheduleOrigin& o) { return std::tie(o.network, o.batch, o.image, o.gpus); }
 
@@ -49,62 +51,67 @@ void add_stages_of_several(const ScheduleCase& c, const Profile& profile, Keys& 
     }
 }
 
-/// Predicts the schedules in `held` after calibrating on `seen`; both use the profile `visible`.
-std::vector<Prediction> predict(Profile visible, const ContentionModel& model, std::span<const ScheduleCase> seen,
-                                std::span<const ScheduleCase> held) {
-  calibrate(visible, model, seen);
-  return compare_with_measured(visible, model, held);
-}
+/// "3 of 8"
+std::string of(int turn, std::size_t turns) { return std::to_string(turn) + " of " + std::to_string(turns); }
 
-/// All cases that were measured, by kind.
-std::map<Kind, std::vector<ScheduleCase>> by_kind(const Profile& profile, std::span<const ScheduleCase> cases,
-                                                  Kind (*kind_of)(const ScheduleCase&, const ScheduleOrigin&)) {
-  std::map<Kind, std::vector<ScheduleCase>> kinds;
-  for (const ScheduleCase& c : cases)
-    if (const ScheduleRecord* record = profile.find_schedule(fingerprint(*c.graph), fingerprint(c.schedule)))
-      kinds[kind_of(c, record->origin)].push_back(c);
+std::map<Kind, Cases> by_kind(const std::vector<MeasuredCase>& cases, Kind (*kind_of)(const MeasuredCase&)) {
+  std::map<Kind, Cases> kinds;
+  for (const MeasuredCase& c : cases) kinds[kind_of(c)].push_back(&c);
   return kinds;
 }
 
-std::vector<ScheduleCase> all_but(const Kind& kind, const std::map<Kind, std::vector<ScheduleCase>>& kinds) {
-  std::vector<ScheduleCase> others;
+Cases all_but(const Kind& kind, const std::map<Kind, Cases>& kinds) {
+  Cases others;
   for (const auto& [other, its] : kinds)
     if (other != kind) others.insert(others.end(), its.begin(), its.end());
   return others;
 }
 
-std::vector<HeldOutSchedule> hold_out_schedulers(const Profile& profile, const ContentionModel& of_all,
+/// Predicts the schedules of this kind after a fit to the others.
+std::vector<Prediction> predict_kind(const Kind& kind, const std::map<Kind, Cases>& kinds, const ContentionLaw& start) {
+  return predict(fit_schedules(start, all_but(kind, kinds)), kinds.at(kind));
+}
+
+/// The same without stages of several operators of this kind's schedules, in the order of `held`.
+std::vector<Prediction> predict_unseen(const Profile& profile, const Kind& kind, const Cases& held,
+                                       std::span<const ScheduleCase> cases) {
+  Keys hidden;
+  for (const MeasuredCase* c : held) add_stages_of_several(*c->schedule, profile, hidden);
+  const Profile part = without(profile, hidden);
+  const ContentionModel model = ContentionModel::fit(part);
+  const std::vector<MeasuredCase> measured = measured_cases(part, model, cases);
+  return predict_kind(kind, by_kind(measured, scheduler_of), model.contention_law());
+}
+
+std::vector<HeldOutSchedule> hold_out_schedulers(const Profile& profile, const ContentionLaw& law,
+                                                 const std::vector<MeasuredCase>& measured,
                                                  std::span<const ScheduleCase> cases,
                                                  const std::function<void(const std::string&)>& progress) {
   std::vector<HeldOutSchedule> list;
-  const auto kinds = by_kind(profile, cases, scheduler_of);
+  const auto kinds = by_kind(measured, scheduler_of);
+  int turn = 0;
   for (const auto& [kind, held] : kinds) {
-    if (progress) progress("schedules of " + kind.first + " left out");
-    const std::vector<ScheduleCase> seen = all_but(kind, kinds);
-    Keys hidden;
-    for (const ScheduleCase& c : held) add_stages_of_several(c, profile, hidden);
-    const std::vector<Prediction> replayed = predict(without(profile, {}), of_all, seen, held);
-    Profile part = without(profile, hidden);
-    const ContentionModel of_part = ContentionModel::fit(part);
-    const std::vector<Prediction> unseen = predict(std::move(part), of_part, seen, held);
+    if (progress) progress("schedules of " + kind.first + " left out, " + of(++turn, kinds.size()));
+    const std::vector<Prediction> replayed = predict_kind(kind, kinds, law);
+    const std::vector<Prediction> unseen = predict_unseen(profile, kind, held, cases);
     for (std::size_t i = 0; i < held.size(); ++i)
-      list.push_back({replayed[i].origin, replayed[i].mode, !held[i].schedule.splits.empty(), replayed[i].measured,
-                      replayed[i].predicted, unseen[i].predicted});
+      list.push_back({replayed[i].origin, replayed[i].mode, !held[i]->schedule->schedule.splits.empty(),
+                      replayed[i].measured, replayed[i].predicted, unseen[i].predicted});
   }
   std::ranges::sort(list, {}, &HeldOutSchedule::origin);
   return list;
 }
 
 /// Errors for every network, after a fit to the schedules of the others.
-std::map<std::string, ErrorStats> hold_out_networks(const Profile& profile, const ContentionModel& of_all,
-                                                    std::span<const ScheduleCase> cases,
+std::map<std::string, ErrorStats> hold_out_networks(const ContentionLaw& law, const std::vector<MeasuredCase>& measured,
                                                     const std::function<void(const std::string&)>& progress) {
   std::map<std::string, ErrorStats> errors;
-  const auto kinds = by_kind(profile, cases, network_of);
+  const auto kinds = by_kind(measured, network_of);
   if (kinds.size() < 2) return errors;
+  int turn = 0;
   for (const auto& [kind, held] : kinds) {
-    if (progress) progress("schedules of " + kind.first + " left out");
-    errors[kind.first] = error_stats(predict(without(profile, {}), of_all, all_but(kind, kinds), held));
+    if (progress) progress("schedules of " + kind.first + " left out, " + of(++turn, kinds.size()));
+    errors[kind.first] = error_stats(predict_kind(kind, kinds, law));
   }
   return errors;
 }
@@ -157,12 +164,16 @@ std::vector<GpusAccuracy> judge_by_gpus(std::span<const HeldOutSchedule> schedul
 Accuracy measure_accuracy(const Profile& profile, std::span<const ScheduleCase> cases,
                           const std::function<void(const std::string&)>& progress) {
   Accuracy accuracy;
-  if (progress) progress("stages left out, a fifth at a time");
-  accuracy.fit = cross_validate(profile);
+  constexpr int kParts = 5;
+  accuracy.fit = cross_validate(profile, kParts, [&](int part) {
+    if (progress) progress("stages left out, " + of(part + 1, kParts));
+  });
   const ContentionModel of_all = ContentionModel::fit(profile);
-  accuracy.schedules = hold_out_schedulers(profile, of_all, cases, progress);
+  const std::vector<MeasuredCase> measured = measured_cases(profile, of_all, cases);
+  accuracy.schedules = hold_out_schedulers(profile, of_all.contention_law(), measured, cases, progress);
   accuracy.gpus = judge_by_gpus(accuracy.schedules);
-  const std::map<std::string, ErrorStats> other_networks = hold_out_networks(profile, of_all, cases, progress);
+  const std::map<std::string, ErrorStats> other_networks =
+      hold_out_networks(of_all.contention_law(), measured, progress);
 
   std::map<std::string, std::set<std::string>> operators;
   for (const ScheduleCase& c : cases)

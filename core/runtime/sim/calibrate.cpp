@@ -14,32 +14,6 @@
 namespace opsched {
 namespace {
 
-struct MeasuredCase {
-  const ScheduleCase* schedule;
-  const ScheduleRecord* record;
-  std::shared_ptr<const Graph> graph;  ///< the graph as scheduled
-  std::unique_ptr<RecordedCost> cost;
-
-  double predict(const ContentionLaw& law) const { return simulated_ms(*cost, law, schedule->schedule); }
-  Prediction compare(const ContentionLaw& law) const {
-    return {record->origin, schedule->schedule.mode, predict(law), record->record.ms};
-  }
-};
-
-std::vector<MeasuredCase> measured_cases(const Profile& profile, const ContentionModel& model,
-                                         std::span<const ScheduleCase> cases) {
-  std::vector<MeasuredCase> list;
-  for (const ScheduleCase& c : cases) {
-    validate(*c.graph, c.schedule);
-    const ScheduleRecord* record = profile.find_schedule(fingerprint(*c.graph), fingerprint(c.schedule));
-    if (!record) continue;
-    std::shared_ptr<const Graph> graph = scheduled_graph(*c.graph, c.schedule);
-    auto cost = std::make_unique<RecordedCost>(*graph, profile, model);
-    list.push_back({&c, record, std::move(graph), std::move(cost)});
-  }
-  return list;
-}
-
 // The parameters of a contention law that whole schedules determine, as a vector for the fit.
 std::vector<double> pack(const ContentionLaw& s) {
   return {std::log(s.exponent - 1), std::log(std::max(s.interference, 1e-4)),
@@ -62,22 +36,57 @@ ContentionLaw unpack(const std::vector<double>& v, ContentionLaw s) {
   return s;
 }
 
-ContentionLaw fit(const ContentionLaw& start, std::span<const MeasuredCase* const> cases) {
+ContentionLaw rounded_as_stored(const ContentionLaw& law) {
+  Profile profile({}, Precision::fp32);
+  store_calibration(profile, law);
+  return calibrated(law, profile);
+}
+
+std::vector<const MeasuredCase*> pointers(const std::vector<MeasuredCase>& cases) {
+  std::vector<const MeasuredCase*> list;
+  for (const MeasuredCase& c : cases) list.push_back(&c);
+  return list;
+}
+
+}  // namespace
+
+std::vector<MeasuredCase> measured_cases(const Profile& profile, const ContentionModel& model,
+                                         std::span<const ScheduleCase> cases) {
+  std::vector<MeasuredCase> list;
+  std::map<const Graph*, std::unique_ptr<RecordedCost>> costs;
+  for (const ScheduleCase& c : cases) {
+    validate(*c.graph, c.schedule);
+    const ScheduleRecord* record = profile.find_schedule(fingerprint(*c.graph), fingerprint(c.schedule));
+    if (!record) continue;
+    std::unique_ptr<RecordedCost>& cost = costs[c.graph.get()];
+    if (!cost) cost = std::make_unique<RecordedCost>(*c.graph, profile, model);
+    const ScheduledCosts scheduled(*cost, c.schedule);
+    list.push_back({record->origin, c.schedule.mode, record->record.ms, {*scheduled, c.schedule}, &c});
+  }
+  return list;
+}
+
+ContentionLaw fit_schedules(const ContentionLaw& start, std::span<const MeasuredCase* const> cases) {
+  if (cases.empty()) return start;
   constexpr double kNoise = 0.02, kOutlier = 0.05;
   const std::vector<double> prior = pack(start);
   const double spread[] = {0.5, 0.02, 1, 1, 3, 1, 1, 10, 3};
   const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
     const ContentionLaw law = unpack(v, start);
     r.assign(cases.size(), 0);
-    parallel_for(static_cast<int>(cases.size()), processors(), [&](int i) {  // each case has its own cost model
-      r[i] = robust(std::log(cases[i]->predict(law) / cases[i]->record->record.ms), kOutlier) / kNoise;
+    parallel_for(static_cast<int>(cases.size()), processors(), [&](int i) {
+      r[i] = robust(std::log(simulated_ms(cases[i]->prepared, law) / cases[i]->measured), kOutlier) / kNoise;
     });
     for (std::size_t i = 0; i < v.size(); ++i) r.push_back((v[i] - prior[i]) / spread[i]);
   };
-  return unpack(least_squares(residuals, prior, 15), start);
+  return rounded_as_stored(unpack(least_squares(residuals, prior, 15), start));
 }
 
-}  // namespace
+std::vector<Prediction> predict(const ContentionLaw& law, std::span<const MeasuredCase* const> cases) {
+  std::vector<Prediction> list;
+  for (const MeasuredCase* c : cases) list.push_back({c->origin, c->mode, simulated_ms(c->prepared, law), c->measured});
+  return list;
+}
 
 std::vector<ScheduleCase> recorded_cases(
     const Profile& profile, const std::function<std::shared_ptr<const Graph>(const ScheduleOrigin&)>& graph_of) {
@@ -96,19 +105,13 @@ std::vector<ScheduleCase> recorded_cases(
 
 std::vector<Prediction> compare_with_measured(const Profile& profile, const ContentionModel& model,
                                               std::span<const ScheduleCase> cases) {
-  std::vector<Prediction> list;
-  const ContentionLaw law = calibrated(model.contention_law(), profile);
-  for (const MeasuredCase& c : measured_cases(profile, model, cases)) list.push_back(c.compare(law));
-  return list;
+  return predict(calibrated(model.contention_law(), profile), pointers(measured_cases(profile, model, cases)));
 }
 
 int calibrate(Profile& profile, const ContentionModel& model, std::span<const ScheduleCase> cases) {
   const std::vector<MeasuredCase> measured = measured_cases(profile, model, cases);
   if (measured.empty()) return 0;
-  std::vector<const MeasuredCase*> all;
-  all.reserve(measured.size());
-  for (const MeasuredCase& c : measured) all.push_back(&c);
-  store_calibration(profile, fit(model.contention_law(), all));
+  store_calibration(profile, fit_schedules(model.contention_law(), pointers(measured)));
   return static_cast<int>(measured.size());
 }
 

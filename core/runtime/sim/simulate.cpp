@@ -3,49 +3,86 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <queue>
-#include <tuple>
+#include <utility>
 
-#include "core/cost/contention/features.hpp"
 #include "core/runtime/sim/links.hpp"
 
 namespace opsched {
 namespace {
 
-constexpr double kNothing = 1e-4;  // ms; joins written in place cost less, and have no kernel
+using Unit = PreparedSchedule::Unit;
+using Output = PreparedSchedule::Output;
+using Event = std::pair<double, int>;  // time, unit
+using Events = std::priority_queue<Event, std::vector<Event>, std::greater<>>;
 
-/// Extra time of an operator compared with running it repeatedly.
-double switching_ms(Latencies& cost, const ContentionLaw& law, OpId op) {
-  if (cost.operator_ms(op) < kNothing) return 0;
-  return is_chain(cost.graph().op(op)) ? law.chain_switch_ms : law.switch_ms;
-}
-
-/// Which operators read from, or are read by, another device.
-std::vector<bool> remote_operators(const Graph& graph, const std::vector<Slot>& slots) {
-  std::vector<bool> remote(graph.size(), false);
-  const auto link = [&](OpId reader, OpId op, int device) {
-    if (slots[reader].device != device) remote[reader] = remote[op] = true;
-  };
-  for (OpId op : graph.inputs())
-    for (OpId reader : graph.succs(op)) link(reader, op, input_device(graph, slots, op));
-  for (OpId op : graph.units())
-    for (OpId reader : graph.succs(op)) link(reader, op, slots[op].device);
-  return remote;
-}
-
-/// One run in dataflow mode. A unit is an operator, or all operators of a merge.
-class DataflowRun {
+/// What both modes share: when units ran, and transfers.
+class Run {
  public:
-  DataflowRun(Latencies& cost, const ContentionLaw& law, const Schedule& schedule)
-      : cost_(cost), graph_(cost.graph()), law_(law), slots_(slots_of(graph_, schedule)) {
-    make_units(schedule);
+  Run(const PreparedSchedule& prepared, const ContentionLaw& law) : prepared_(prepared), law_(law) {
+    times_.reserve(prepared.units.size());
+    for (const Unit& unit : prepared.units) times_.push_back({.waits = unit.waits, .ready = law.launch_ms});
   }
 
-  Simulation run() {
-    for (std::size_t u = 0; u < units_.size(); ++u)
-      if (units_[u].waits == 0) starts_.emplace(law_.launch_ms, static_cast<int>(u));
-    for (OpId op : graph_.inputs()) hand_out_input(op);
+  double makespan() const {
+    double last = 0;
+    for (const Times& times : times_) last = std::max(last, times.end);
+    return last + prepared_.further_devices * law_.device_ms;
+  }
+
+  Simulation simulation() && {
+    Simulation result;
+    result.timeline.start.assign(prepared_.outputs.size(), 0.0);
+    result.timeline.end.assign(prepared_.outputs.size(), 0.0);
+    for (std::size_t u = 0; u < times_.size(); ++u)
+      for (OpId op : prepared_.units[u].ops) {
+        result.timeline.start[op] = times_[u].start;
+        result.timeline.end[op] = times_[u].end;
+      }
+    result.timeline.makespan = makespan();
+    result.slots = prepared_.slots;
+    std::ranges::stable_sort(transfers_, {}, &Simulation::Transfer::start);
+    result.transfers = std::move(transfers_);
+    return result;
+  }
+
+ protected:
+  struct Times {
+    int waits;     ///< incoming edges from units that have not ended, plus one for the unit before it
+    double ready;  ///< latest end and arrival so far
+    double start = 0, end = 0;
+  };
+
+  /// Returns the arrival of each of the output's transfers. `wait`: for other transfers.
+  const std::vector<double>& send(OpId op, double now, bool wait) {
+    const Output& output = prepared_.outputs[op];
+    arrivals_.clear();
+    for (const auto& [to, ms] : output.transfers) {
+      transfers_.push_back(wait ? links_.send(op, output.device, to, now, ms)
+                                : Simulation::Transfer{op, output.device, to, now, now + ms});
+      arrivals_.push_back(transfers_.back().end);
+    }
+    return arrivals_;
+  }
+
+  const PreparedSchedule& prepared_;
+  const ContentionLaw law_;
+  std::vector<Times> times_;  ///< by unit
+
+ private:
+  Links links_{law_.transfer_latency_ms, prepared_.topology};
+  std::vector<Simulation::Transfer> transfers_;
+  std::vector<double> arrivals_;
+};
+
+class DataflowRun : public Run {
+ public:
+  DataflowRun(const PreparedSchedule& prepared, const ContentionLaw& law) : Run(prepared, law) {
+    devices_.resize(prepared.devices);
+    for (const Unit& unit : prepared.units) powers_.push_back(law.power(unit.utilisation));
+    for (std::size_t u = 0; u < times_.size(); ++u)
+      if (times_[u].waits == 0) starts_.emplace(times_[u].ready, static_cast<int>(u));
+    for (OpId op : prepared.inputs) hand_out(op, law_.launch_ms);
     while (true) {
       const int device = next_device();
       const double next = device < 0 ? kNever : devices_[device].next;
@@ -59,21 +96,11 @@ class DataflowRun {
         break;
       }
     }
-    return collect();
   }
 
  private:
   static constexpr double kNever = std::numeric_limits<double>::infinity();
 
-  struct Unit {
-    std::vector<OpId> ops;
-    int device = 0, stream = 0;
-    int next = -1;  ///< next unit on the same stream
-    int waits = 0;  ///< incoming edges from units that have not ended
-    double ms = 0, utilisation = 0;
-    double starting_ms = 0;  ///< part of `ms` in which it does not use the device
-    double ready = 0, start = 0, end = 0;
-  };
   struct Running {
     int unit;
     double starting;  ///< ms until it uses the device
@@ -81,54 +108,8 @@ class DataflowRun {
   };
   struct Device {
     std::vector<Running> running;
-    double now = 0, next = kNever;  ///< next: when an operator ends or begins to use the device
+    double now = 0, next = kNever;  ///< next: when a unit ends or begins to use the device
   };
-
-  void make_units(const Schedule& schedule) {
-    unit_of_.assign(graph_.size(), -1);
-    const std::vector<bool> remote = remote_operators(graph_, slots_);
-    devices_.resize(schedule.devices.size());
-    for (std::size_t d = 0; d < schedule.devices.size(); ++d) {
-      std::map<int, int> last;  // unit on each stream
-      for (const Stage& stage : schedule.devices[d].stages)
-        for (std::size_t g = 0; g < stage.groups.size(); ++g) {
-          const auto add = [&](std::vector<OpId> ops, double ms, double utilisation) {
-            const int id = static_cast<int>(units_.size());
-            Unit unit;
-            unit.device = static_cast<int>(d);
-            unit.stream = static_cast<int>(g);
-            for (OpId op : ops) unit_of_[op] = id;
-            unit.ops = std::move(ops);
-            unit.utilisation = utilisation;
-            unit.ms = ms + switching_ms(cost_, law_, unit.ops.front());
-            unit.starting_ms = std::min(law_.start_ms, ms);
-            if (ms > kNothing && std::ranges::any_of(unit.ops, [&](OpId op) { return remote[op]; })) {
-              unit.ms += law_.remote_ms;
-              unit.starting_ms += law_.remote_ms;
-            }
-            if (const auto it = last.find(unit.stream); it != last.end()) {
-              units_[it->second].next = id;
-              unit.waits = 1;
-            }
-            last[unit.stream] = id;
-            units_.push_back(std::move(unit));
-          };
-          if (stage.strategy == Strategy::merge) {
-            double utilisation = 0;
-            for (OpId op : stage.groups[g]) utilisation += cost_.utilisation(op);
-            add(stage.groups[g], cost_.stage_ms(stage), std::min(1.0, utilisation));
-          } else {
-            for (OpId op : stage.groups[g]) add({op}, cost_.operator_ms(op), cost_.utilisation(op));
-          }
-        }
-    }
-    for (OpId op = 0; op < graph_.size(); ++op)
-      if (unit_of_[op] >= 0)
-        for (OpId reader : graph_.succs(op)) ++units_[unit_of_[reader]].waits;
-    for (OpId op : graph_.inputs())
-      for (OpId reader : graph_.succs(op))
-        if (slots_[reader].device != input_device(graph_, slots_, op)) ++units_[unit_of_[reader]].waits;
-  }
 
   int next_device() const {
     int best = -1;
@@ -152,22 +133,25 @@ class DataflowRun {
     int sharing = 0;
     for (const Running& r : device.running) {
       if (r.starting > 0) continue;
-      total += units_[r.unit].utilisation;
+      total += prepared_.units[r.unit].utilisation;
       ++sharing;
     }
+    const double power = sharing > 1 ? law_.power(total) : 0;
     device.next = kNever;
     for (Running& r : device.running) {
-      if (r.starting == 0) r.rate = 1 / law_.slowdown(units_[r.unit].utilisation, total, sharing);
+      if (r.starting == 0) r.rate = 1 / law_.slowdown_of_powers(powers_[r.unit], power, sharing);
       device.next = std::min(device.next, device.now + (r.starting > 0 ? r.starting : std::max(0.0, r.left) / r.rate));
     }
   }
 
   void start(int id, double now) {
-    Unit& unit = units_[id];
+    const Unit& unit = prepared_.units[id];
     Device& device = devices_[unit.device];
-    unit.start = now;
+    times_[id].start = now;
     advance(device, now);
-    device.running.push_back({id, unit.starting_ms, unit.ms - unit.starting_ms, 1});
+    double starting = std::min(law_.start_ms, unit.ms);
+    if (unit.extras.front().front().remote) starting += law_.remote_ms;
+    device.running.push_back({id, starting, unit.ms + unit.extra_ms(law_) - starting, 1});
     set_rates(device);
   }
 
@@ -176,225 +160,103 @@ class DataflowRun {
     Device& device = devices_[d];
     advance(device, now);
     const double rounding = 1e-12 * (1 + now);
-    std::vector<int> ended;
+    ended_.clear();
     for (Running& r : device.running)
       if (r.starting <= rounding) r.starting = 0;
     std::erase_if(device.running, [&](const Running& r) {
       if (r.starting > 0 || r.left / r.rate > rounding) return false;
-      ended.push_back(r.unit);
+      ended_.push_back(r.unit);
       return true;
     });
     set_rates(device);
-    for (int id : ended) {
-      Unit& unit = units_[id];
-      unit.end = now;
+    for (int id : ended_) {
+      const Unit& unit = prepared_.units[id];
+      times_[id].end = now;
       if (unit.next >= 0) release(unit.next, now);
-      for (OpId op : unit.ops) hand_out(op, unit, now);
+      for (OpId op : unit.ops) hand_out(op, now);
     }
   }
 
-  /// Arrival time of an output, by device.
-  std::map<int, double> send(OpId op, int from, double now) {
-    std::map<int, double> arrival = destinations(cost_, slots_, op, from);
-    for (auto& [to, time] : arrival) {
-      transfers_.push_back(links_.send(op, from, to, now, time));
-      time = transfers_.back().end;
-    }
-    return arrival;
-  }
-
-  void hand_out_input(OpId op) {
-    const int from = input_device(graph_, slots_, op);
-    const std::map<int, double> arrival = send(op, from, law_.launch_ms);
-    for (OpId reader : graph_.succs(op))
-      if (slots_[reader].device != from) release(unit_of_[reader], arrival.at(slots_[reader].device));
-  }
-
-  void hand_out(OpId op, const Unit& unit, double now) {
-    const std::map<int, double> arrival = send(op, unit.device, now);
-    for (OpId reader : graph_.succs(op)) {
-      const Unit& next = units_[unit_of_[reader]];
+  void hand_out(OpId op, double now) {
+    const std::vector<double>& arrivals = send(op, now, true);
+    for (const auto& [unit, transfer, other_stream, ms] : prepared_.outputs[op].readers) {
       double at = now;
-      if (next.device != unit.device)
-        at = arrival.at(next.device);
-      else if (next.stream != unit.stream)
+      if (transfer >= 0)
+        at = arrivals[transfer];
+      else if (other_stream)
         at += law_.dependency_ms;
-      release(unit_of_[reader], at);
+      release(unit, at);
     }
   }
 
   void release(int id, double at) {
-    Unit& unit = units_[id];
+    Times& unit = times_[id];
     unit.ready = std::max(unit.ready, at);
     if (--unit.waits == 0) starts_.emplace(unit.ready, id);
   }
 
-  Simulation collect() {
-    Simulation result;
-    result.timeline.start.assign(graph_.size(), 0.0);
-    result.timeline.end.assign(graph_.size(), 0.0);
-    for (const Unit& unit : units_) {
-      for (OpId op : unit.ops) {
-        result.timeline.start[op] = unit.start;
-        result.timeline.end[op] = unit.end;
-      }
-      result.timeline.makespan = std::max(result.timeline.makespan, unit.end);
-    }
-    result.slots = std::move(slots_);
-    std::ranges::stable_sort(transfers_, {}, &Simulation::Transfer::start);
-    result.transfers = std::move(transfers_);
-    return result;
-  }
-
-  Latencies& cost_;
-  const Graph& graph_;
-  ContentionLaw law_;
-  std::vector<Slot> slots_;
-  std::vector<Unit> units_;
-  std::vector<int> unit_of_;
+  std::vector<double> powers_;  ///< of the units' utilisations
   std::vector<Device> devices_;
-  Links links_{law_.transfer_latency_ms, cost_.topology()};
-  std::vector<Simulation::Transfer> transfers_;
-  std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> starts_;
+  std::vector<int> ended_;
+  Events starts_;
 };
 
-/// One run in barrier mode. It equals the exact evaluation (core/cost/evaluate.hpp) if stages take no extra time in a
-/// schedule and transfers do not wait for each other.
-class BarrierRun {
+/// It equals the exact evaluation (core/cost/evaluate.hpp) if stages take no extra time in a schedule and transfers do
+/// not wait for each other.
+class BarrierRun : public Run {
  public:
-  BarrierRun(Latencies& cost, const ContentionLaw& law, const Schedule& schedule)
-      : cost_(cost), graph_(cost.graph()), law_(law) {
-    result_.slots = slots_of(graph_, schedule);
-    remote_ = remote_operators(graph_, result_.slots);
-    result_.timeline.start.assign(graph_.size(), 0.0);
-    result_.timeline.end.assign(graph_.size(), 0.0);
-    for (const DeviceSchedule& device : schedule.devices) cost.prefetch(device.stages);
-    stage_of_.assign(graph_.size(), -1);
-    for (int d = 0; d < static_cast<int>(schedule.devices.size()); ++d) {
-      const auto& stages = schedule.devices[d].stages;
-      for (std::size_t s = 0; s < stages.size(); ++s) {
-        for (const Group& group : stages[s].groups)
-          for (OpId op : group) stage_of_[op] = static_cast<int>(runs_.size());
-        runs_.push_back({&stages[s], d, s > 0 ? 1 : 0, law_.launch_ms, s + 1 < stages.size()});
-      }
-    }
-    for (OpId op : graph_.units())
-      for (OpId p : graph_.preds(op))
-        if (stage_of_[p] >= 0 && stage_of_[p] != stage_of_[op]) ++runs_[stage_of_[op]].waits;
-    for (OpId op : graph_.inputs())
-      for (OpId reader : graph_.succs(op))
-        if (slots()[reader].device != input_device(graph_, slots(), op)) ++runs_[stage_of_[reader]].waits;
-  }
-
-  Simulation run() {
-    for (int s = 0; s < static_cast<int>(runs_.size()); ++s)
-      if (runs_[s].waits == 0) start(s);
-    for (OpId op : graph_.inputs()) hand_out(op, -1, input_device(graph_, slots(), op), law_.launch_ms);
+  BarrierRun(const PreparedSchedule& prepared, const ContentionLaw& law) : Run(prepared, law) {
+    for (std::size_t u = 0; u < times_.size(); ++u)
+      if (times_[u].waits == 0) start(static_cast<int>(u));
+    for (OpId op : prepared.inputs) hand_out(op, law_.launch_ms);
     while (!ends_.empty()) {
-      const auto [now, s] = ends_.top();
+      const auto [now, id] = ends_.top();
       ends_.pop();
-      finish(s, now);
+      times_[id].end = now;
+      for (OpId op : prepared.units[id].ops) hand_out(op, now);
+      if (const int next = prepared.units[id].next; next >= 0) release(next, now);
     }
-    std::ranges::stable_sort(result_.transfers, {}, &Simulation::Transfer::start);
-    return std::move(result_);
   }
 
  private:
-  struct StageRun {
-    const Stage* stage;
-    int device;
-    int waits;     ///< incoming edges from stages that have not ended, plus one for the preceding stage
-    double ready;  ///< latest end and arrival so far
-    bool has_next;
-  };
-
-  const std::vector<Slot>& slots() const { return result_.slots; }
-
-  double stage_ms(const Stage& stage) {
-    double longest = 0;  // extra time of the slowest group
-    for (const Group& group : stage.groups) {
-      double chain = 0;
-      for (OpId op : group) {
-        double ms = switching_ms(cost_, law_, op);
-        if (remote_[op] && cost_.operator_ms(op) > kNothing) ms += law_.remote_ms;
-        chain = stage.strategy == Strategy::merge ? std::max(chain, ms) : chain + ms;
-      }
-      longest = std::max(longest, chain);
-    }
-    return cost_.stage_ms(stage) + longest;
+  void start(int id) {
+    const Unit& unit = prepared_.units[id];
+    times_[id].start = times_[id].ready;
+    ends_.emplace(times_[id].ready + (unit.ms + unit.extra_ms(law_)), id);
   }
 
-  void start(int s) {
-    const double end = runs_[s].ready + stage_ms(*runs_[s].stage);
-    ends_.emplace(end, s);
+  void release(int id, double at) {
+    times_[id].ready = std::max(times_[id].ready, at);
+    if (--times_[id].waits == 0) start(id);
   }
 
-  void release(int s, double at) {
-    runs_[s].ready = std::max(runs_[s].ready, at);
-    if (--runs_[s].waits == 0) start(s);
-  }
-
-  void finish(int s, double now) {
-    const StageRun& run = runs_[s];
-    Timeline& timeline = result_.timeline;
-    timeline.makespan = std::max(timeline.makespan, now);
-    for (const Group& group : run.stage->groups)
-      for (OpId op : group) {
-        timeline.start[op] = run.ready;
-        timeline.end[op] = now;
-        hand_out(op, s, run.device, now);
-      }
-    if (run.has_next) release(s + 1, now);
-  }
-
-  /// `s`: the stage in which the operator ran; -1 for an input of the graph.
-  void hand_out(OpId op, int s, int from, double now) {
+  void hand_out(OpId op, double now) {
     const bool wait = std::isfinite(law_.transfer_latency_ms);
-    std::map<int, double> arrival = destinations(cost_, slots(), op, from);
-    for (auto& [to, time] : arrival) {
-      result_.transfers.push_back(wait ? links_.send(op, from, to, now, time)
-                                       : Simulation::Transfer{op, from, to, now, now + time});
-      time = result_.transfers.back().end;
-    }
-    for (OpId reader : graph_.succs(op)) {
-      const int next = stage_of_[reader];
-      if (next == s) continue;
-      const int to = runs_[next].device;
-      if (to != from)
-        release(next, wait ? arrival.at(to) : now + cost_.transfer_ms(op, reader, from, to));
-      else if (s >= 0)
-        release(next, now);
-    }
+    const std::vector<double>& arrivals = send(op, now, wait);
+    for (const auto& [unit, transfer, other_stream, ms] : prepared_.outputs[op].readers)
+      release(unit, transfer < 0 ? now : wait ? arrivals[transfer] : now + ms);
   }
 
-  Latencies& cost_;
-  const Graph& graph_;
-  ContentionLaw law_;
-  Links links_{law_.transfer_latency_ms, cost_.topology()};
-  std::vector<StageRun> runs_;
-  std::vector<int> stage_of_;
-  std::vector<bool> remote_;
-  Simulation result_;
-  std::priority_queue<std::pair<double, int>, std::vector<std::pair<double, int>>, std::greater<>> ends_;
+  Events ends_;
 };
-
-Simulation run(Latencies& cost, const ContentionLaw& law, const Schedule& schedule) {
-  Simulation result =
-      schedule.mode == Mode::barrier ? BarrierRun(cost, law, schedule).run() : DataflowRun(cost, law, schedule).run();
-  result.timeline.makespan += further_devices_ms(law, schedule);
-  return result;
-}
 
 }  // namespace
 
 Simulation simulate(CostModel& cost, const Schedule& schedule) {
   const ScheduledCosts costs(cost, schedule);
   validate(costs->graph(), schedule);
-  return run(*costs, costs->contention_law(), schedule);
+  const ContentionLaw law = costs->contention_law();
+  const PreparedSchedule prepared(*costs, schedule);
+  return prepared.mode == Mode::barrier ? BarrierRun(prepared, law).simulation()
+                                        : DataflowRun(prepared, law).simulation();
+}
+
+double simulated_ms(const PreparedSchedule& prepared, const ContentionLaw& law) {
+  return prepared.mode == Mode::barrier ? BarrierRun(prepared, law).makespan() : DataflowRun(prepared, law).makespan();
 }
 
 double simulated_ms(Latencies& cost, const ContentionLaw& law, const Schedule& schedule) {
-  return run(cost, law, schedule).timeline.makespan;
+  return simulated_ms(PreparedSchedule(cost, schedule), law);
 }
 
 }  // namespace opsched

@@ -5,6 +5,7 @@
 
 #include "core/cost/cost_model.hpp"
 #include "core/cost/evaluate.hpp"
+#include "core/runtime/sim/prepared.hpp"
 
 namespace opsched {
 
@@ -39,5 +40,6 @@ Simulation simulate(CostModel& cost, const Schedule& schedule);
 /// The makespan of simulate(), ms, for a schedule that is known to be valid: for searches. `cost`: of the scheduled
 /// graph.
 double simulated_ms(Latencies& cost, const ContentionLaw& law, const Schedule& schedule);
+double simulated_ms(const PreparedSchedule& prepared, const ContentionLaw& law);
 
 }  // namespace opsched

@@ -1,4 +1,4 @@
-// The simulator: both modes, one and several devices, and its accuracy for a device.
+// The simulator: both modes, one and several devices.
 #include "core/runtime/sim/simulate.hpp"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,6 @@
 #include "core/cost/bounds.hpp"
 #include "core/error.hpp"
 #include "core/runtime/program/gpu_lowering.hpp"
-#include "core/runtime/sim/accuracy.hpp"
 #include "core/runtime/sim/calibrate.hpp"
 #include "core/runtime/sim/sim_executor.hpp"
 #include "core/schedule/schedule_text.hpp"
@@ -16,6 +15,7 @@
 #include "networks/random_dag.hpp"
 #include "schedulers/scheduler.hpp"
 #include "tests/support/random_cnn.hpp"
+#include "tests/support/random_dataflow.hpp"
 #include "tests/support/random_splits.hpp"
 #include "tests/support/shapes.hpp"
 #include "tests/support/test_cost.hpp"
@@ -41,19 +41,6 @@ Schedule dataflow_schedule(std::vector<std::vector<Stage>> devices) {
   Schedule schedule;
   schedule.mode = Mode::dataflow;
   for (auto& stages : devices) schedule.devices.push_back({std::move(stages)});
-  return schedule;
-}
-
-/// Places every operator on a random device and stream, in order: valid in dataflow mode.
-Schedule random_dataflow(const Graph& graph, int devices, int streams, std::mt19937_64& random) {
-  Schedule schedule;
-  schedule.mode = Mode::dataflow;
-  schedule.devices.resize(devices);
-  for (auto& device : schedule.devices) device.stages.push_back(stage(std::vector<Group>(streams)));
-  for (OpId op : graph.units()) schedule.devices[random() % devices].stages[0].groups[random() % streams].push_back(op);
-  for (auto& device : schedule.devices)
-    std::erase_if(device.stages[0].groups, [](const Group& g) { return g.empty(); });
-  for (auto& device : schedule.devices) std::erase_if(device.stages, [](const Stage& s) { return s.groups.empty(); });
   return schedule;
 }
 
@@ -158,7 +145,7 @@ TEST(Simulate, OnOneStreamItDoesNotMatterHowLongOperatorsStart) {
   std::mt19937_64 random(8);
   for (const Graph& graph : test::every_shape(8)) {
     LawCost cost(graph);
-    const Schedule schedule = random_dataflow(graph, 1, 1, random);
+    const Schedule schedule = test::random_dataflow(graph, 1, 1, random);
     const double before = simulate(cost, schedule).timeline.makespan;
     for (const double start_ms : {0.01, 0.5, 100.0}) {
       cost.law.start_ms = start_ms;
@@ -171,7 +158,7 @@ TEST(Simulate, OperatorsAtADependencyBetweenDevicesTakeLonger) {
   std::mt19937_64 random(9);
   for (const Graph& graph : test::every_shape(9)) {
     LawCost cost(graph);
-    Schedule one = random_dataflow(graph, 1, 4, random);
+    Schedule one = test::random_dataflow(graph, 1, 4, random);
     const double before = simulate(cost, one).timeline.makespan;
     cost.law.remote_ms = 0.5;
     EXPECT_EQ(simulate(cost, one).timeline.makespan, before);
@@ -208,7 +195,7 @@ TEST(Simulate, DataflowRespectsOrderAndBounds) {
     for (const Graph& graph : test::every_shape(static_cast<std::uint64_t>(round))) {
       LawCost cost(graph, static_cast<std::uint64_t>(round));
       const int devices = 1 + round % 3;
-      const Schedule schedule = random_dataflow(graph, devices, 1 + static_cast<int>(random() % 4), random);
+      const Schedule schedule = test::random_dataflow(graph, devices, 1 + static_cast<int>(random() % 4), random);
       const Simulation run = simulate(cost, schedule);
       double critical = 0, work = 0, sum = 0;
       std::vector<double> path(graph.size(), 0.0);
@@ -245,6 +232,32 @@ TEST(Simulate, AMergeRunsAsOneOperator) {
   EXPECT_EQ(t.end[a], t.end[b]);
   EXPECT_NEAR(t.end[a], cost.stage_ms(schedule.devices[0].stages[0]), 1e-9);
   EXPECT_NEAR(t.makespan, t.end[a] + cost.operator_ms(c), 1e-9);
+}
+
+TEST(Simulate, APreparedScheduleNeedsNoCostsForAnotherLaw) {
+  std::mt19937_64 random(5);
+  std::uniform_real_distribution<double> any(0, 1);
+  for (std::uint64_t seed = 0; seed < 10; ++seed)
+    for (const Graph& graph : test::every_shape(seed)) {
+      const int devices = 1 + static_cast<int>(seed % 3);
+      LawCost cost(graph, seed);
+      for (const Schedule& schedule :
+           {make_schedule("hios-lp", {cost, devices, {}, {}}), test::random_dataflow(graph, devices, 3, random)}) {
+        auto asked = std::make_unique<LawCost>(graph, seed);
+        const PreparedSchedule prepared(*asked, schedule);
+        asked.reset();
+        for (int round = 0; round < 4; ++round) {
+          ContentionLaw& law = cost.law;
+          for (double* ms : {&law.start_ms, &law.dependency_ms, &law.remote_ms, &law.switch_ms, &law.chain_switch_ms,
+                             &law.launch_ms, &law.device_ms, &law.interference})
+            *ms = any(random);
+          if (round > 0) law.exponent = 1 + any(random);
+          if (round > 1) law.transfer_latency_ms = any(random);
+          EXPECT_EQ(simulated_ms(prepared, law), simulate(cost, schedule).timeline.makespan);
+        }
+        cost.law = {};
+      }
+    }
 }
 
 TEST(Simulate, RefusesInvalidSchedules) {
@@ -310,123 +323,6 @@ TEST(SimExecutor, MovesTheBytesThatAGpuMoves) {
     EXPECT_EQ(make_sim_executor(cost, schedule, &profile)->transfer_bytes(),
               transfer_bytes(program, element_bytes(precision)));
   }
-}
-
-/// Profile and measured schedules of a network on a device with hidden parameters.
-struct Campaign {
-  explicit Campaign(const std::string& network) {
-    TrueDevice device(21);
-    std::mt19937_64 random(22);
-    for (int batch : {1, 8}) {
-      NetworkOptions options;
-      options.batch = batch;
-      auto graph = std::make_shared<const Graph>(make_network(network, options));
-      const StageSigner signer(*graph);
-      for (OpId id : graph->units()) profile.record_stage(signer.solo(id), device.stage(*graph, stage({{id}})));
-      const test::StageDrawer drawer(*graph);
-      for (int i = 0; i < 150; ++i) {
-        const Stage drawn = drawer.draw(random);
-        profile.record_stage(signer.stage(drawn), device.stage(*graph, drawn));
-      }
-      const ContentionModel model = ContentionModel::fit(profile);
-      RecordedCost cost(*graph, profile, model);
-      for (const char* scheduler : {"sequential", "wavefront", "dataflow"})
-        for (Mode mode : {Mode::barrier, Mode::dataflow}) {
-          Schedule schedule = make_schedule(scheduler, {cost, 1, {}, {}});
-          if (schedule.mode == Mode::dataflow && mode == Mode::barrier) continue;
-          schedule.mode = mode;
-          add(device, graph, std::move(schedule), scheduler);
-        }
-      for (int streams : {2, 3, 5}) add(device, graph, random_dataflow(*graph, 1, streams, random), "random");
-    }
-  }
-
-  void add(TrueDevice& device, const std::shared_ptr<const Graph>& graph, Schedule schedule, const std::string& name) {
-    profile.record_schedule(fingerprint(*graph), fingerprint(schedule),
-                            {device.schedule(*graph, schedule), origin_of(*graph, schedule, name), to_text(schedule)});
-    cases.push_back({graph, std::move(schedule)});
-  }
-
-  Profile profile{TrueDevice::facts(), Precision::fp32};
-  std::vector<ScheduleCase> cases;
-};
-
-class Schedules : public ::testing::TestWithParam<std::string> {};
-
-TEST_P(Schedules, LeftOutArePredicted) {
-  Campaign campaign(GetParam());
-  const Accuracy accuracy = measure_accuracy(campaign.profile, campaign.cases);
-  ASSERT_EQ(accuracy.schedules.size(), campaign.cases.size());
-  ASSERT_EQ(accuracy.networks.size(), 1U);
-  const NetworkAccuracy& network = accuracy.networks[0];
-  EXPECT_EQ(network.network, GetParam());
-  for (const ErrorStats& stats : {network.replayed, network.unseen}) {
-    EXPECT_EQ(stats.count, static_cast<int>(campaign.cases.size()));
-    EXPECT_LT(stats.median, 0.05);
-    EXPECT_LT(stats.p90, 0.15);
-    EXPECT_GT(stats.rank, 0.95);
-  }
-  EXPECT_LT(network.stages.median, 0.1);
-  EXPECT_GT(network.replayed_pairs.all, 0);
-  EXPECT_GT(network.replayed_pairs.right, 0.9 * network.replayed_pairs.all);
-  EXPECT_EQ(network.other_networks.count, 0);  // there are none
-  ASSERT_EQ(accuracy.gpus.size(), 1U);
-  EXPECT_EQ(accuracy.gpus[0].gpus, 1);
-  EXPECT_FALSE(accuracy.gpus[0].splits);
-  EXPECT_EQ(accuracy.gpus[0].replayed.count, network.replayed.count);
-}
-INSTANTIATE_TEST_SUITE_P(Networks, Schedules, ::testing::Values("inception_v3", "randwire", "nasnet", "squeezenet"),
-                         [](const auto& info) { return info.param; });
-
-TEST(Accuracy, SplitSchedulesAreLeftOutTogether) {
-  Campaign campaign("squeezenet");
-  Profile& profile = campaign.profile;
-  for (const std::int64_t bytes : {1 << 12, 1 << 22})
-    for (const int from : {0, 1}) profile.record_transfer(from, 1 - from, bytes, {0.005 + 1e-8 * bytes, 0.001, 10});
-  const std::vector<ScheduleCase> whole = campaign.cases;
-  std::vector<ScheduleCase> cases = whole, split;
-  std::mt19937_64 random(23);
-  for (const char* scheduler : {"split", "search", "search"}) {
-    const std::shared_ptr<const Graph>& graph = whole.front().graph;
-    const Graph strips = graph->with_splits(test::random_splits(*graph, 40, random()));
-    Schedule schedule = random_dataflow(strips, 2, 2, random);
-    schedule.splits = strips.splits();
-    profile.record_schedule(fingerprint(*graph), fingerprint(schedule),
-                            {{1.0, 0.001, 10}, origin_of(*graph, schedule, scheduler), to_text(schedule)});
-    split.push_back({graph, std::move(schedule)});
-  }
-  cases.insert(cases.end(), split.begin(), split.end());
-  const Accuracy accuracy = measure_accuracy(profile, cases);
-  ASSERT_EQ(accuracy.gpus.size(), 2U);
-  EXPECT_EQ(accuracy.gpus[1].gpus, 2);
-  EXPECT_TRUE(accuracy.gpus[1].splits);
-  EXPECT_EQ(accuracy.gpus[1].replayed.count, 3);
-  // Predicted as if no schedule with splits had been measured.
-  const ContentionModel model = ContentionModel::fit(profile);
-  calibrate(profile, model, whole);
-  for (const Prediction& p : compare_with_measured(profile, model, split))
-    EXPECT_EQ(std::ranges::count(accuracy.schedules, p.predicted, &HeldOutSchedule::replayed), 1);
-}
-
-TEST(Calibration, StaysInTheProfileAndHelps) {
-  Campaign campaign("squeezenet");
-  const ContentionModel model = ContentionModel::fit(campaign.profile);
-  const ErrorStats before = error_stats(compare_with_measured(campaign.profile, model, campaign.cases));
-  EXPECT_EQ(calibrate(campaign.profile, model, campaign.cases), static_cast<int>(campaign.cases.size()));
-  const auto after = compare_with_measured(campaign.profile, model, campaign.cases);
-  EXPECT_LT(error_stats(after).median, before.median);
-  RecordedCost cost(*campaign.cases[0].graph, campaign.profile, model);
-  EXPECT_NE(cost.contention_law(), model.contention_law());
-  EXPECT_EQ(simulate(cost, campaign.cases[0].schedule).timeline.makespan, after[0].predicted);
-  // The profile also holds the schedules themselves.
-  const auto from_profile =
-      recorded_cases(campaign.profile, [&](const ScheduleOrigin&) { return campaign.cases[0].graph; });
-  const auto of_graph = std::ranges::count(campaign.cases, campaign.cases[0].graph, &ScheduleCase::graph);
-  EXPECT_EQ(static_cast<std::ptrdiff_t>(from_profile.size()), of_graph);
-  for (const ScheduleCase& c : from_profile) validate(*c.graph, c.schedule);
-  Profile empty(TrueDevice::facts(), Precision::fp32);
-  EXPECT_EQ(calibrate(empty, model, campaign.cases), 0);
-  EXPECT_TRUE(empty.calibration().empty());
 }
 
 }  // namespace
