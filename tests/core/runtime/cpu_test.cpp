@@ -15,6 +15,7 @@
 #include "networks/network.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/random_graph.hpp"
+#include "tests/support/stage_values.hpp"
 
 #if defined(__SANITIZE_THREAD__)
 constexpr int slowdown = 4;  // defined by ThreadSanitizer
@@ -290,16 +291,7 @@ TEST(CpuExecutor, StagesApartGiveTheReference) {
     std::vector<Tensor> values;
     reference_outputs(graph, inputs_of(graph, seed), seed, [&](OpId, const Tensor& t) { values.push_back(t); });
     for (const Stage& stage : schedule.devices[0].stages) {
-      std::vector<bool> inside(graph.size(), false);
-      for (const Group& group : stage.groups)
-        for (OpId op : group) inside[op] = true;
-      std::vector<Tensor> inputs, expected;
-      for (OpId op = 0; op < graph.size(); ++op) {
-        const auto succs = graph.succs(op);
-        const auto is_inside = [&](OpId s) { return inside[s]; };
-        if (!inside[op] && std::ranges::any_of(succs, is_inside)) inputs.push_back(values[op]);
-        if (inside[op] && (succs.empty() || !std::ranges::all_of(succs, is_inside))) expected.push_back(values[op]);
-      }
+      const auto [inputs, expected] = test::values_of(graph, stage, values);
       const LoweringOptions options{.vector_channels = seed % 2 ? 1 : 8};
       const auto executor = make_cpu_executor(graph, lower_stages(graph, {&stage, 1}, 2, options), seed);
       const std::vector<Tensor> outputs = executor->run(inputs);

@@ -20,6 +20,7 @@
 #include "tests/support/programs.hpp"
 #include "tests/support/random_residuals.hpp"
 #include "tests/support/random_splits.hpp"
+#include "tests/support/stage_values.hpp"
 #include "tests/support/test_cost.hpp"
 
 namespace opsched {
@@ -169,16 +170,7 @@ TEST(FusedSums, StagesApartGiveTheReference) {
     options.fusion.conv_residual = true;
     const Schedule schedule = random_schedule(graph, 1, Mode::barrier, seed);
     for (const Stage& stage : schedule.devices[0].stages) {
-      std::vector<bool> inside(graph.size(), false);
-      for (const Group& group : stage.groups)
-        for (OpId op : group) inside[op] = true;
-      std::vector<Tensor> inputs, expected;
-      for (OpId op = 0; op < graph.size(); ++op) {
-        const auto succs = graph.succs(op);
-        const auto is_inside = [&](OpId s) { return inside[s]; };
-        if (!inside[op] && std::ranges::any_of(succs, is_inside)) inputs.push_back(values[op]);
-        if (inside[op] && (succs.empty() || !std::ranges::all_of(succs, is_inside))) expected.push_back(values[op]);
-      }
+      const auto [inputs, expected] = test::values_of(graph, stage, values);
       constexpr int kReplicas = 3;
       Program program = lower_stages(graph, {&stage, 1}, kReplicas, options);
       ASSERT_NO_THROW(verify_order(program)) << "seed " << seed;

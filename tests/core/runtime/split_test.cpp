@@ -9,6 +9,7 @@
 #include "core/schedule/schedule_text.hpp"
 #include "tests/support/random_graph.hpp"
 #include "tests/support/random_splits.hpp"
+#include "tests/support/stage_values.hpp"
 #include "tests/support/test_cost.hpp"
 
 namespace opsched {
@@ -98,16 +99,7 @@ TEST(SplitProgram, StagesApartGiveTheReference) {
     reference_outputs(*split, random_inputs(*split, seed), seed, [&](OpId op, const Tensor& t) { values[op] = t; });
     const Schedule schedule = random_schedule(*split, 1, Mode::barrier, seed);
     for (const Stage& stage : schedule.devices[0].stages) {
-      std::vector<bool> inside(split->size(), false);
-      for (const Group& group : stage.groups)
-        for (OpId op : group) inside[op] = true;
-      std::vector<Tensor> inputs, expected;
-      for (OpId op = 0; op < split->size(); ++op) {
-        const auto succs = split->succs(op);
-        const auto is_inside = [&](OpId s) { return inside[s]; };
-        if (!inside[op] && std::ranges::any_of(succs, is_inside)) inputs.push_back(values[op]);
-        if (inside[op] && (succs.empty() || !std::ranges::all_of(succs, is_inside))) expected.push_back(values[op]);
-      }
+      const auto [inputs, expected] = test::values_of(*split, stage, values);
       const auto executor = make_cpu_executor(*split, lower_stages(*split, {&stage, 1}, 2, c.options), seed);
       const std::vector<Tensor> outputs = executor->run(inputs);
       ASSERT_EQ(outputs.size(), expected.size());
