@@ -56,8 +56,9 @@ def parse(doc: str | None) -> argparse.Namespace:
                         help="also measure everything with these protocols: replays, lone, cold, rotating, "
                              "in-flight=N, energy (docs/measuring.md)")
     parser.add_argument("--compile-jobs", type=int, default=1,
-                        help="torch.compile compiles so many modes of cases in parallel before anything is timed; our "
-                             "schedules are measured once before and after these cases (default: 1)")
+                        help="number of processes in which torch.compile compiles before anything is timed, each for one "
+                             "mode of one case; our schedules are measured once before these cases and once after "
+                             "them (default: 1)")
     parser.add_argument("--timeout", type=float, default=900,
                         help="time limit in seconds of a baseline per case (default: 900)")
     parser.add_argument("--retry", action="store_true", help="measure again what failed before")

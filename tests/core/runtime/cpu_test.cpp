@@ -15,6 +15,7 @@
 #include "networks/network.hpp"
 #include "tests/support/random_cnn.hpp"
 #include "tests/support/random_graph.hpp"
+#include "tests/support/random_inputs.hpp"
 #include "tests/support/stage_values.hpp"
 
 #if defined(__SANITIZE_THREAD__)
@@ -27,6 +28,7 @@ namespace opsched {
 namespace {
 
 using test::Random;
+using test::random_inputs;
 using test::random_schedule;
 using test::RandomCnn;
 using test::RandomGraph;
@@ -237,12 +239,6 @@ TEST(CpuKernels, ParallelLoopPassesOnWhatAJobThrows) {
   }
 }
 
-std::vector<Tensor> inputs_of(const Graph& graph, std::uint64_t seed) {
-  std::vector<Tensor> inputs;
-  for (OpId op : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(op).output, seed++));
-  return inputs;
-}
-
 Fusion random_fusion(Random& random) {
   const auto coin = [&] { return random.chance(50); };
   return {coin(), coin(), coin(), coin(), coin(), coin(), coin(), coin(), coin()};
@@ -262,7 +258,7 @@ TEST(CpuExecutor, EveryScheduleGivesTheReference) {
     for (const Buffer& buffer : program.buffers) padded += buffer.padding > 0;
     const auto executor = make_cpu_executor(graph, std::move(program), seed);
     for (int run = 0; run < 2; ++run) {
-      const std::vector<Tensor> inputs = inputs_of(graph, 100 * seed + run);
+      const std::vector<Tensor> inputs = random_inputs(graph, 100 * seed + run);
       const std::vector<Tensor> outputs = executor->run(inputs), expected = reference_outputs(graph, inputs, seed);
       ASSERT_EQ(outputs.size(), expected.size());
       for (std::size_t i = 0; i < outputs.size(); ++i)
@@ -276,7 +272,7 @@ TEST(CpuExecutor, EveryScheduleGivesTheReference) {
 TEST(CpuExecutor, NetworksGiveTheReference) {
   for (const char* name : {"squeezenet", "inception_v3"}) {
     const Graph graph = make_network(name, {.batch = 2, .image = 80, .seed = 1, .edge_lists = {}});
-    const std::vector<Tensor> inputs = inputs_of(graph, 1), expected = reference_outputs(graph, inputs, 1);
+    const std::vector<Tensor> inputs = random_inputs(graph, 1), expected = reference_outputs(graph, inputs, 1);
     const Schedule schedule = random_schedule(graph, 2, Mode::barrier, 1);
     const std::vector<Tensor> outputs = make_cpu_executor(graph, schedule, 1)->run(inputs);
     ASSERT_EQ(outputs.size(), 1u);
@@ -289,7 +285,7 @@ TEST(CpuExecutor, StagesApartGiveTheReference) {
     const Graph graph = seed % 3 < 2 ? RandomCnn(seed).draw(2) : RandomGraph(seed).draw(8);
     const Schedule schedule = random_schedule(graph, 1, Mode::barrier, seed);
     std::vector<Tensor> values;
-    reference_outputs(graph, inputs_of(graph, seed), seed, [&](OpId, const Tensor& t) { values.push_back(t); });
+    reference_outputs(graph, random_inputs(graph, seed), seed, [&](OpId, const Tensor& t) { values.push_back(t); });
     for (const Stage& stage : schedule.devices[0].stages) {
       const auto [inputs, expected] = test::values_of(graph, stage, values);
       const LoweringOptions options{.vector_channels = seed % 2 ? 1 : 8};
@@ -314,7 +310,7 @@ TEST(CpuExecutor, ThreadSanitizerSeesAMissingWait) {
     waiting->waits.pop_back();
     ++missing;
     const auto run = [&] {
-      make_cpu_executor(graph, program, seed)->run(inputs_of(graph, seed));
+      make_cpu_executor(graph, program, seed)->run(random_inputs(graph, seed));
       std::exit(0);
     };
     EXPECT_EXIT(run(), testing::ExitedWithCode(66), "data race");
@@ -328,7 +324,7 @@ TEST(CpuExecutor, RefusesWhatItCannotDo) {
   const auto executor = make_cpu_executor(graph, schedule, 1);
   EXPECT_THROW(executor->measure({}), Error);
   EXPECT_THROW(executor->run({}), Error);
-  std::vector<Tensor> inputs = inputs_of(graph, 1);
+  std::vector<Tensor> inputs = random_inputs(graph, 1);
   ++inputs[0].shape.h;
   EXPECT_THROW(executor->run(inputs), Error);
   EXPECT_THROW(reference_outputs(graph, inputs, 1), Error);

@@ -18,6 +18,7 @@
 #include "networks/network.hpp"
 #include "schedulers/scheduler.hpp"
 #include "tests/support/programs.hpp"
+#include "tests/support/random_inputs.hpp"
 #include "tests/support/random_residuals.hpp"
 #include "tests/support/random_splits.hpp"
 #include "tests/support/stage_values.hpp"
@@ -28,6 +29,7 @@ namespace {
 
 using test::count;
 using test::longest_chain;
+using test::random_inputs;
 using test::random_schedule;
 using test::RandomResiduals;
 using test::residuals;
@@ -37,12 +39,6 @@ constexpr int kFewerSums = 5;
 #else
 constexpr int kFewerSums = 1;
 #endif
-
-std::vector<Tensor> inputs_for(const Graph& graph, std::uint64_t seed) {
-  std::vector<Tensor> inputs;
-  for (OpId op : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(op).output, seed++));
-  return inputs;
-}
 
 constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
 
@@ -74,7 +70,8 @@ TEST(FusedSums, ComputeWhatGathersCompute) {
   for (std::uint64_t seed = 0; seed < 250 / kFewerSums; ++seed) {
     const SumCase c(seed, seed % 3 ? kNone : 0);
     fused += residuals(c.fused);
-    const std::vector<Tensor> inputs = inputs_for(c.graph, seed), expected = reference_outputs(c.graph, inputs, seed),
+    const std::vector<Tensor> inputs = random_inputs(c.graph, seed),
+                              expected = reference_outputs(c.graph, inputs, seed),
                               with = make_cpu_executor(c.graph, c.fused, seed)->run(inputs),
                               without = make_cpu_executor(c.graph, c.plain, seed)->run(inputs);
     ASSERT_EQ(with.size(), expected.size());
@@ -165,7 +162,7 @@ TEST(FusedSums, StagesApartGiveTheReference) {
   for (std::uint64_t seed = 1; seed < 120 / kFewerSums; ++seed) {
     const Graph graph = RandomResiduals(seed).draw(2);
     std::vector<Tensor> values;
-    reference_outputs(graph, inputs_for(graph, seed), seed, [&](OpId, const Tensor& t) { values.push_back(t); });
+    reference_outputs(graph, random_inputs(graph, seed), seed, [&](OpId, const Tensor& t) { values.push_back(t); });
     LoweringOptions options = seed % 2 ? cpu_lowering() : lowering_for(Precision::fp32);
     options.fusion.conv_residual = true;
     const Schedule schedule = random_schedule(graph, 1, Mode::barrier, seed);

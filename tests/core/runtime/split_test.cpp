@@ -8,6 +8,7 @@
 #include "core/schedule/schedule_json.hpp"
 #include "core/schedule/schedule_text.hpp"
 #include "tests/support/random_graph.hpp"
+#include "tests/support/random_inputs.hpp"
 #include "tests/support/random_splits.hpp"
 #include "tests/support/stage_values.hpp"
 #include "tests/support/test_cost.hpp"
@@ -15,6 +16,7 @@
 namespace opsched {
 namespace {
 
+using test::random_inputs;
 using test::random_schedule;
 using test::random_splits;
 
@@ -23,12 +25,6 @@ constexpr int kFewer = 5;
 #else
 constexpr int kFewer = 1;
 #endif
-
-std::vector<Tensor> random_inputs(const Graph& graph, std::uint64_t seed) {
-  std::vector<Tensor> inputs;
-  for (OpId op : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(op).output, seed++));
-  return inputs;
-}
 
 struct SplitCase {
   Graph whole;

@@ -83,9 +83,6 @@ Descriptor pointwise(const Pointwise& what, const Descriptor& x, const Descripto
   return op;
 }
 
-/// The activation behind everything else.
-Activation last_act(const Problem& p) { return p.residual ? p.post : std::get<Conv2d>(p.layer).act; }
-
 /// The operation graph. The bare pattern writes a dense tensor; the others write the problem's output.
 Descriptor operation_graph(const Problem& p, Pattern pattern, const cudnn::Handle& handle) {
   const auto& conv = std::get<Conv2d>(p.layer);

@@ -19,11 +19,6 @@ void check(cublasStatus_t status, const char* call) {
     cuda_failed(std::string("cuBLASLt: ") + call + ": " + cublasLtGetStatusString(status));
 }
 
-/// The activation behind everything else.
-Activation last_act(const Problem& problem) {
-  return problem.residual ? problem.post : std::get<Conv2d>(problem.layer).act;
-}
-
 /// Rows aligned to 16 bytes? For others cuBLASLt proposes algorithms that fail (misaligned addresses, tf32, 13.0).
 bool takes_residual(const Problem& problem) {
   return std::get<Conv2d>(problem.layer).act == Activation::none && row_alignment(*problem.residual, problem) == 16 &&

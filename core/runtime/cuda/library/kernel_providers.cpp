@@ -112,6 +112,10 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
   return build_native(problem, name);
 }
 
+Activation last_act(const Problem& problem) {
+  return problem.residual ? problem.post : std::get<Conv2d>(problem.layer).act;
+}
+
 std::vector<std::string> split_name(const std::string& name) {
   std::vector<std::string> parts{""};
   for (char c : name) {

@@ -70,6 +70,8 @@ Problem act_of(const Problem& problem);
 /// Runs `first` (a kernel for before_act), then `act` (one for act_of).
 std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act);
 
+/// The activation of a convolution that comes behind everything else.
+Activation last_act(const Problem& problem);
 /// Can kernels of any kind store into the output? Then it receives the layer's result before the residual, too, and no
 /// workspace limits what runs next to it. Otherwise a dense tensor does.
 bool adds_in_place(const Problem& problem);

@@ -103,6 +103,19 @@ TensorLayout layout_of_sum(const Problem& problem, int count) {
   return sum;
 }
 
+/// A gather of tensors that are as large as the problem's output, into the output.
+Problem gather_behind(const Problem& problem, std::vector<TensorLayout> inputs, Activation act) {
+  Problem gather = problem;
+  gather.kind = Step::Kind::gather;
+  gather.layer = std::monostate{};
+  gather.input = problem.output;
+  gather.inputs = std::move(inputs);
+  gather.affine = false;
+  gather.pre = act;
+  gather.residual.reset(), gather.post = Activation::none;
+  return gather;
+}
+
 }  // namespace
 
 Problem after_sum(const Problem& problem, int count) {
@@ -146,13 +159,7 @@ Problem before_act(const Problem& problem) {
 }
 
 Problem act_of(const Problem& problem) {
-  Problem act = problem;
-  act.kind = Step::Kind::gather;
-  act.layer = std::monostate{};
-  act.input = problem.output;
-  act.inputs = {problem.result};
-  act.pre = std::get<Conv2d>(problem.layer).act;
-  return act;
+  return gather_behind(problem, {problem.result}, std::get<Conv2d>(problem.layer).act);
 }
 
 std::unique_ptr<Kernel> act_last(std::shared_ptr<const Kernel> first, std::shared_ptr<const Kernel> act) {
@@ -169,15 +176,7 @@ Problem before_residual(const Problem& problem) {
 }
 
 Problem residual_of(const Problem& problem) {
-  Problem add = problem;
-  add.kind = Step::Kind::gather;
-  add.layer = std::monostate{};
-  add.input = problem.output;
-  add.inputs = {before_residual(problem).result, *problem.residual};
-  add.affine = false;
-  add.pre = problem.post;
-  add.residual.reset(), add.post = Activation::none;
-  return add;
+  return gather_behind(problem, {before_residual(problem).result, *problem.residual}, problem.post);
 }
 
 std::unique_ptr<Kernel> add_last(const Problem& problem, std::shared_ptr<const Kernel> first,

@@ -9,9 +9,12 @@
 #include "core/runtime/cuda/device/cuda_handles.hpp"
 #include "core/runtime/tolerance.hpp"
 #include "tests/support/random_cnn.hpp"
+#include "tests/support/random_inputs.hpp"
 
 namespace opsched {
 namespace {
+
+using test::random_inputs;
 
 /// Every second one has two inputs and two outputs.
 Graph graph_of(std::uint64_t seed) {
@@ -24,12 +27,6 @@ Graph graph_of(std::uint64_t seed) {
             {Conv2d{.out_channels = 7, .kernel = {3, 3}, .padding = {1, 1}}});
   graph.end_block("end");
   return graph;
-}
-
-std::vector<Tensor> random_inputs(const Graph& graph, std::uint64_t seed) {
-  std::vector<Tensor> inputs;
-  for (OpId id : graph.inputs()) inputs.push_back(random_tensor(graph.batch(), graph.op(id).output, seed++));
-  return inputs;
 }
 
 /// Runs with buffers in host memory.
