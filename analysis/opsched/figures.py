@@ -9,13 +9,13 @@
 import argparse
 import csv
 import importlib
-import importlib.util
 import io
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from opsched.modules import need
 from opsched.page import put
 from opsched.plots import charts
 from opsched.plots.figure import BadFigure, Comparison, Figure, Picture, load_index
@@ -93,9 +93,8 @@ def main() -> int:
     same = True
     try:
         figures = load_index(args.folder)
-        if formats and not args.check and importlib.util.find_spec("matplotlib") is None:
-            sys.exit("figures: matplotlib is missing; install it (Debian, Ubuntu: apt-get install python3-matplotlib), "
-                     "or leave the pictures out with --no-pictures")
+        if formats and not args.check:
+            need("matplotlib", otherwise="; or leave the pictures out with --no-pictures")
         for figure in figures:
             if args.figures and figure.name not in args.figures:
                 continue

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from opsched.modules import stop_without
 from opsched.records import Provenance, Record, Run, comparable
 
 PRECISIONS = ["fp32", "tf32", "fp16"]
@@ -206,6 +207,10 @@ def run(program: Callable[[], int]) -> None:
     """Runs the program and exits with its return value."""
     try:
         sys.exit(program())
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "opsched":  # a fault of ours
+            raise
+        stop_without([error.name.split(".")[0]], error.name)
     except KeyboardInterrupt:
         sys.exit(STOPPED)
 

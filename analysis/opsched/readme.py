@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from opsched import baselines
+from opsched.modules import need
 from opsched.page import PRECISIONS, distinct, fastest, grouped, join, name_of, put, table
 from opsched.plots import charts
 from opsched.records import Provenance, Record, Records
@@ -106,5 +107,6 @@ def main() -> int:
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         sys.exit(f"readme: {page} has no place for the table: a line '{BEGIN.strip()}' and a line '{END.strip()}'")
     if not args.check:
+        need("matplotlib")
         charts.save(draw(found, distinct(records.run_of(c.fastest).device for c in found.values())), FOLDER, "gains")
     return 0 if put(page, readme(text, found), args.check) or not args.check else 1

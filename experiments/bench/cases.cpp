@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <iterator>
 #include <regex>
+#include <system_error>
+#include <tuple>
 
 #include "core/error.hpp"
 #include "core/graph/files/graph_io.hpp"
@@ -34,18 +36,23 @@ std::vector<std::pair<std::string, std::string>> chosen_networks(const Selection
 /// Expands a shell pattern; for a folder, the graph files in it.
 std::vector<std::string> matching(const std::string& pattern) {
   namespace fs = std::filesystem;
+  if (const std::size_t end = pattern.find('\0'); end != std::string::npos)
+    throw Error("graph file '" + pattern.substr(0, end) + "': a null character follows");
   std::vector<std::string> patterns = {pattern};
-  if (fs::is_directory(pattern)) patterns = {(fs::path(pattern) / "*.onnx"), (fs::path(pattern) / "*.json")};
+  std::error_code wrong;  // set if the name is too long, or a folder cannot be read
+  if (fs::is_directory(pattern, wrong)) patterns = {(fs::path(pattern) / "*.onnx"), (fs::path(pattern) / "*.json")};
   std::vector<std::string> paths;
   for (const std::string& each : patterns) {
     glob_t found{};
-    if (fs::exists(each))
+    if (fs::exists(each, wrong))
       paths.push_back(each);
     else if (glob(each.c_str(), 0, nullptr, &found) == 0)
       paths.insert(paths.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
     globfree(&found);
   }
-  if (paths.empty()) throw Error("graph file '" + pattern + "': no such file, and no graph file matches");
+  if (paths.empty())
+    throw Error("graph file '" + pattern +
+                "': " + (wrong ? wrong.message() : "no such file, and no graph file matches"));
   return paths;
 }
 
@@ -109,32 +116,49 @@ class NameFilter {
 
 }  // namespace
 
-std::vector<Case> make_cases(const Selection& selection) {
-  require_at_least(selection.batches, 1, "--batch");
-  require_at_least(selection.gpus, 1, "--gpus");
-  std::vector<Case> cases;
-  for (const auto& [network, file] : chosen_networks(selection))
-    for (Precision precision : chosen_precisions(selection.precisions))
-      for (int batch : selection.batches)
-        for (const ImageSize& image : selection.images)
-          for (int gpus : selection.gpus)
-            for (const auto& [scheduler, options] : chosen_schedulers(selection.schedulers, gpus)) {
-              Case c{.network = network,
-                     .scheduler = scheduler,
-                     .batch = batch,
-                     .image = file.empty() && image == find_network(network).image ? ImageSize() : image,
-                     .precision = precision,
-                     .gpus = gpus,
-                     .options = options,
-                     .file = file};
-              if (std::ranges::find(cases, c) == cases.end()) cases.push_back(std::move(c));
-            }
-  return cases;
+bool CaseList::Before::operator()(const Case& a, const Case& b) const {
+  const auto key = [](const Case& c) {
+    return std::tuple_cat(c.neighbourhood(), std::tie(c.scheduler, c.options, c.software));
+  };
+  return key(a) < key(b);
 }
 
-void add_cases(std::vector<Case>& cases, const std::vector<Case>& more) {
-  for (const Case& one : more)
-    if (std::ranges::find(cases, one) == cases.end()) cases.push_back(one);
+void CaseList::add(const Selection& selection) {
+  require_at_least(selection.batches, 1, "--batch");
+  require_at_least(selection.gpus, 1, "--gpus");
+  const auto graphs = chosen_networks(selection);
+  const std::vector<Precision> precisions = chosen_precisions(selection.precisions);
+  std::vector<std::pair<int, ChosenScheduler>> schedulers;  // with their number of GPUs
+  for (const int gpus : selection.gpus)
+    for (ChosenScheduler& one : chosen_schedulers(selection.schedulers, gpus))
+      schedulers.emplace_back(gpus, std::move(one));
+  double combinations = 1;  // does not overflow
+  for (const std::size_t size :
+       {graphs.size(), precisions.size(), selection.batches.size(), selection.images.size(), schedulers.size()})
+    combinations *= static_cast<double>(size);
+  if ((combinations_ += combinations) > kMostCases)
+    throw Error("more than " + std::to_string(kMostCases) + " cases; shorten the lists");
+  for (const auto& [network, file] : graphs)
+    for (const Precision precision : precisions)
+      for (const int batch : selection.batches)
+        for (const ImageSize& image : selection.images)
+          for (const auto& [gpus, scheduler] : schedulers) {
+            Case c{.network = network,
+                   .scheduler = scheduler.name,
+                   .batch = batch,
+                   .image = file.empty() && image == find_network(network).image ? ImageSize() : image,
+                   .precision = precision,
+                   .gpus = gpus,
+                   .options = scheduler.options,
+                   .file = file};
+            if (known_.insert(c).second) cases_.push_back(std::move(c));
+          }
+}
+
+std::vector<Case> make_cases(const Selection& selection) {
+  CaseList list;
+  list.add(selection);
+  return list.cases();
 }
 
 std::vector<Case> filtered(const std::vector<Case>& cases, const std::string& filter) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,12 +24,29 @@ struct Selection {
   std::vector<int> gpus{1};
 };
 
-/// In execution order: cases that are compared run close together, sequential first. Throws Error for an unknown name,
-/// a number that is too small, a missing graph file, or a graph file with the name of another file or network.
-std::vector<Case> make_cases(const Selection& selection);
+/// Most combinations of a benchmark. More would run for weeks, and are a slip in its lists.
+constexpr int kMostCases = 100'000;
 
-/// Adds cases that are not yet in the list.
-void add_cases(std::vector<Case>& cases, const std::vector<Case>& more);
+/// Cases in execution order, each once.
+class CaseList {
+ public:
+  /// Adds the combinations: cases that are compared run close together, sequential first. Throws Error for an unknown
+  /// name, a number that is too small, a missing graph file, a graph file with the name of another file or network, or
+  /// if there are more than kMostCases combinations, repeated ones included.
+  void add(const Selection& selection);
+  const std::vector<Case>& cases() const { return cases_; }
+
+ private:
+  struct Before {
+    bool operator()(const Case& a, const Case& b) const;
+  };
+  std::vector<Case> cases_;
+  std::set<Case, Before> known_;
+  double combinations_ = 0;
+};
+
+/// The cases of one selection. Throws Error as CaseList::add does.
+std::vector<Case> make_cases(const Selection& selection);
 
 /// The cases whose name matches `filter`, as in Google Benchmark: a regular expression that matches part of the name;
 /// a leading '-' negates it. Throws Error if nothing is left, and for an invalid regular expression.

@@ -293,7 +293,7 @@ class Session {
       } catch (const Error&) {  // reported when the case runs
       }
     if (unknown.size() < 2) return;
-    const cli::Countdown countdown;
+    cli::Countdown countdown;
     const auto report = [&](const ReplayProgress& now) {
       cli::check_interrupt();
       status_.show("searching " + countdown.text(now.done, now.total) + now.text);

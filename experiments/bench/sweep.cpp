@@ -89,7 +89,7 @@ std::vector<Case> sweep_cases(const std::string& path) {
   const JsonReader root(file, where);
   const std::vector<JsonReader> entries = root.at("entries").array();
   if (entries.empty()) root.at("entries").fail("the list is empty; an entry {} stands for all that is common");
-  std::vector<Case> cases;
+  CaseList list;
   std::vector<std::string> files;
   for (std::size_t i = 0; i < entries.size(); ++i)
     entries[i].named(where + ", entry " + std::to_string(i + 1)).check_keys(keys);
@@ -100,10 +100,10 @@ std::vector<Case> sweep_cases(const std::string& path) {
     const JsonReader entry = entries[i].named(where + ", entry " + std::to_string(i + 1));
     const Selection lists = read_selection(entry, common);
     files.insert(files.end(), lists.files.begin(), lists.files.end());
-    add_cases(cases, placed(entry, [&] { return make_cases(lists); }));
+    placed(entry, [&] { list.add(lists); });
   }
   placed(root, [&] { graph_files(files); });  // names must be unique across all entries
-  return cases;
+  return list.cases();
 }
 
 }  // namespace opsched::bench

@@ -9,9 +9,9 @@
 
 namespace opsched::bench {
 
-/// The cases of its entries, one entry after another, each case once: those of make_cases for the same lists. Graph
+/// The cases of its entries, one entry after another, each case once: those of CaseList for the same lists. Graph
 /// files are looked for from the working directory. Throws Error that names the file, the entry and the key: for what
-/// is no such file, for unknown keys, names and options (with the known ones), for empty lists, and as make_cases does.
+/// is no such file, for unknown keys, names and options (with the known ones), for empty lists, and as CaseList does.
 std::vector<Case> sweep_cases(const std::string& path);
 
 }  // namespace opsched::bench

@@ -151,7 +151,7 @@ void run_arena(const ArenaCommandOptions& options) {
   for (const std::string& folder : folders) {
     const records::Records records = records::Records::read(folder);
     for (const std::string& warning : records.warnings()) warn(warning);
-    const Countdown countdown;
+    Countdown countdown;
     const auto report = [&](const bench::ReplayProgress& now) {
       check_interrupt();
       status.show(countdown.text(now.done, now.total) + now.text);

@@ -35,7 +35,7 @@ std::vector<bench::Timed> replay_all(const std::string& folder, const std::vecto
                                      StatusLine& status) {
   std::vector<bench::Case> cases;
   for (const Record* result : results) cases.push_back(result->what);
-  const Countdown countdown;
+  Countdown countdown;
   const auto report = [&](const bench::ReplayProgress& now) {
     check_interrupt();
     status.show(countdown.text(now.done, now.total) + now.text);

@@ -68,7 +68,7 @@ void reproduce(ReproduceOptions& options) {
   const std::map<std::string, std::string> files = bench::graph_files(options.graphs);
   StatusLine status;
   figures::Work work;
-  const Countdown countdown;
+  Countdown countdown;
   const Report report = [&](const std::string& text) {
     check_interrupt();
     const double part = work.expected_seconds > 0 ? work.expected_seconds_done / work.expected_seconds : 0;

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "core/text_table.hpp"
@@ -46,10 +47,17 @@ void warn(const std::string& text) {
   std::cerr << (isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "") + ("opsched: " + text) + "\n";
 }
 
-std::string Countdown::text(int done, int total, double part) const {
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-  const std::string left = part > 0 ? ", about " + human_seconds(seconds * (1 / part - 1)) + " left" : "";
-  return "[" + std::to_string(done) + "/" + std::to_string(total) + left + "] ";
+double seconds_left(double behind, double since, double part) {
+  return part > 0 ? std::max(behind * (1 / part - 1) - since, 0.0) : 0;
+}
+
+std::string Countdown::text(int done, int total, double part) {
+  const Clock::time_point now = Clock::now();
+  if (part != part_) part_ = part, reached_ = now;
+  const auto seconds = [](Clock::duration time) { return std::chrono::duration<double>(time).count(); };
+  const double left = seconds_left(seconds(reached_ - begin_), seconds(now - reached_), part);
+  return "[" + std::to_string(done) + "/" + std::to_string(total) +
+         (left > 0 ? ", about " + human_seconds(left) + " left" : "") + "] ";
 }
 
 }  // namespace opsched::cli

@@ -38,16 +38,22 @@ inline std::function<void(const std::string&)> interruptible(StatusLine& status)
   };
 }
 
+/// Seconds left when `part` of the work took `behind` seconds and the piece now under way has taken `since`. That piece
+/// counts only by the time it has taken: how much of it is done is not known. 0: not known.
+double seconds_left(double behind, double since, double part);
+
 /// Progress: "[3/8, about 5 s left] ".
 class Countdown {
  public:
   /// `part` of all the time that pieces are expected to take is behind; 0: not known yet.
-  std::string text(int done, int total, double part) const;
+  std::string text(int done, int total, double part);
   /// Of equal pieces.
-  std::string text(int done, int total) const { return text(done, total, static_cast<double>(done) / total); }
+  std::string text(int done, int total) { return text(done, total, static_cast<double>(done) / total); }
 
  private:
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point begin_ = Clock::now(), reached_ = begin_;
+  double part_ = 0;  ///< reached then
 };
 
 }  // namespace opsched::cli

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT / "docs/site"))
+sys.path[:0] = [str(PROJECT / "docs/site"), str(PROJECT / "analysis")]
 
+from opsched.records import Records  # noqa: E402
+from opsched.simulator import of_last_fit  # noqa: E402
 from pages import anchors, links, public_headers, reached, sections  # noqa: E402
 
 INDEX = PROJECT / "docs/README.md"
@@ -47,6 +49,27 @@ def test_links_are_found_where_markdown_has_some(tmp_path):
     assert [(file.name, anchor) for file, anchor in links(page)] == [
         ("a.md", "b-c"), ("p.png", ""), ("i.svg", ""), ("x.md", ""), ("page.md", "b-c-d_e")]
     assert anchors(page) == {"b-c-d_e"}
+
+
+def simulator_errors(folder: str, group: str, key: str = "", **what: object) -> dict[str, list[float]]:
+    """Errors of the last fit in percent by precision: the number `key`, or medians."""
+    found: dict[str, list[float]] = {}
+    for r in of_last_fit(Records.read(PROJECT / "results" / folder)):
+        if r.is_like(group=group, **what):
+            found.setdefault(r.precision, []).append(100 * (r.numbers[key] if key else r.value))
+    return found
+
+
+@pytest.mark.parametrize(("page", "text", "errors"), [
+    ("hios", "within {fp32:.1f}% of the measurement in fp32 and {tf32:.1f}% in tf32", ("h200-x4", "whole", "p90", 4)),
+    ("simulator", "it is {fp32:.1f}% in fp32, {tf32:.1f}% in tf32 and {fp16:.1f}% in fp16", ("h200-x4-split", "split", "", 4)),
+    ("simulator", "a median of at most {all:.1f}% for each network", ("public-networks", "other_networks", "", 1)),
+    ("split", "error of {fp32:.1f}% in fp32, {tf32:.1f}% in tf32 and {fp16:.1f}% in fp16", ("h200-x2-split-randwire", "split", "", 2)),
+])
+def test_accuracies_of_the_simulator_are_those_of_the_records(page, text, errors):
+    *where, gpus = errors
+    worst = {precision: max(values) for precision, values in simulator_errors(*where, gpus=gpus).items()}
+    assert text.format(**worst, all=max(worst.values())) in (PROJECT / f"docs/{page}.md").read_text()
 
 
 def test_every_installed_header_says_what_it_is_for():

@@ -105,6 +105,8 @@ TEST(Sweep, SaysWhereItIsWrongAndWhatIsKnown) {
       {R"({"entries": [{"networks": ["resnet"]}]})", {"entry 1, 'networks'", "resnet", "inception_v3"}},
       {R"({"entries": [{}], "networks": ["resnet"]})", {"'networks'", "resnet", "inception_v3"}},
       {R"({"entries": [{"graphs": ["none/*.onnx"]}]})", {"entry 1, 'graphs'", "none/*.onnx"}},
+      {R"({"entries": [{"graphs": [")" + std::string(300, 'a') + R"("]}]})", {"entry 1, 'graphs'", "too long"}},
+      {R"({"entries": [{"graphs": ["mine.json\u0000"]}]})", {"entry 1, 'graphs'", "'mine.json': a null character"}},
       {R"({"entries": [{"schedulers": ["best"]}]})", {"entry 1, 'schedulers'", "best", "dataflow-search"}},
       {R"({"entries": [{"schedulers": ["ios-both,x=2"]}]})", {"entry 1, 'schedulers'", "no option 'x'", "r, s"}},
       {R"({"entries": [{"schedulers": ["greedy,wavefront"]}]})", {"entry 1, 'schedulers'", "one scheduler a text"}},
@@ -128,6 +130,35 @@ TEST(Sweep, SaysWhereItIsWrongAndWhatIsKnown) {
     }
   }
   EXPECT_THROW(bench::sweep_cases(dir.file("none.json")), Error);
+}
+
+/// "1, 2, 3, ..."
+std::string numbers(int count) {
+  std::string text = "1";
+  for (int i = 2; i <= count; ++i) text += ", " + std::to_string(i);
+  return text;
+}
+
+TEST(Sweep, ManyCasesAreListedQuicklyAndTooManyRefused) {
+  const TempDir dir;
+  const auto sweep = [&](int batches, int images, int gpus, const std::string& entries) {
+    return dir.write("sweep.json", R"({"networks": ["squeezenet"], "precisions": ["fp32"], "schedulers": ["hios-lp"],
+      "batches": [)" + numbers(batches) +
+                                       R"(], "images": [)" + numbers(images) + R"(], "gpus": [)" + numbers(gpus) +
+                                       R"(], "entries": [)" + entries + "]}");
+  };
+  EXPECT_EQ(bench::sweep_cases(sweep(1000, 50, 2, "{}")).size(), 100'000U);
+  const auto expect_too_many = [](const std::string& file) {
+    try {
+      bench::sweep_cases(file);
+      ADD_FAILURE() << "accepted";
+    } catch (const Error& e) {
+      EXPECT_TRUE(contains(e.what(), "more than 100000 cases")) << e.what();
+      EXPECT_TRUE(contains(e.what(), "entry ")) << e.what();
+    }
+  };
+  expect_too_many(sweep(1000, 1000, 1000, "{}"));
+  expect_too_many(sweep(100, 100, 4, "{}, {}, {}"));  // repeated ones count, too
 }
 
 TEST(Sweep, TakesThePlaceOfTheOptionsThatItSays) {

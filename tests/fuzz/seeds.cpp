@@ -131,5 +131,15 @@ int main(int argc, char** argv) {
   write("profile/journal", profile_text(true));
   write("profile/profile", profile_text(false));
   write("dag/dag.txt", "3\n0 1 0.5\n1 2.5 1\n2 0.25 0.1\n2\n0 1 0.5\n1 2 0\n");
+  write("sweep/common.json", R"({"precisions": ["fp16", "tf32"], "batches": [1, 4], "entries": [
+    {"networks": ["squeezenet", "nasnet"], "schedulers": ["ios-both,r=2,s=3", "sequential"]},
+    {"networks": ["inception_v3"], "schedulers": ["hios-lp", "heft,split=rows"], "gpus": [2, 4], "batches": [8]}]})");
+  write("sweep/graphs.json", R"({"entries": [
+    {"graphs": ["small.json", "s*.json"], "precisions": ["fp32"], "images": [0, 96, "64x96"]}, {"gpus": [2]}, {}]})");
+  // Two faults of the past: a name that the file system refuses, and lists with too many combinations.
+  write("sweep/long.json", R"({"entries": [{"graphs": [")" + std::string(300, 'a') + R"("]}]})");
+  std::string numbers = "1";
+  for (int i = 2; i < 300; ++i) numbers += "," + std::to_string(i);
+  write("sweep/many.json", R"({"entries":[{"batches":[)" + numbers + R"(],"images":[)" + numbers + "]}]}");
   write("edge_list/edges.txt", "4\n4\n0 1\n0 2\n1 3\n2 3\n");
 }

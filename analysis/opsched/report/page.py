@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import base64
 import gzip
-import importlib.util
 import io
 import json
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from opsched import figures
+from opsched.modules import need
 from opsched.page import Marks, baseline_name, commands, places, write_whole
 from opsched.plots import charts
 from opsched.plots.figure import BadFigure, Figure, load_index
@@ -128,8 +128,7 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"))
     parser.add_argument("--timelines", type=Path, help="folder of traces, GRAPH-SCHEDULE-PRECISION.json")
     args = parser.parse_args()
-    if importlib.util.find_spec("plotly") is None or importlib.util.find_spec("matplotlib") is None:
-        sys.exit("report: plotly or matplotlib is missing; pip install './analysis[report]' installs them")
+    need("plotly", "matplotlib")
     try:
         text = page(args.folder, read_timelines(args.timelines))
         write_whole(args.output, lambda path: path.write_text(text))

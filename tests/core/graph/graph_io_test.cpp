@@ -1,65 +1,26 @@
-// Graph files: round trips, and that a bad file causes an Error and nothing else.
+// Graph files: round trips, and that a bad file causes an Error and nothing else. IOS's files: ios_json_test.cpp.
 #include "core/graph/files/graph_io.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <functional>
 #include <nlohmann/json.hpp>
 
-#include "core/cost/signature/signature.hpp"
 #include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/graph/describe.hpp"
-#include "core/graph/fingerprint.hpp"
 #include "networks/network.hpp"
+#include "tests/support/graph_files.hpp"
 #include "tests/support/random_graph.hpp"
 
 namespace opsched {
 namespace {
 
+using test::expect_complaint;
+using test::expect_equal;
+
 using Json = nlohmann::ordered_json;
-
-/// Compares every field; a failure names the first that differs.
-void expect_equal(const Graph& a, const Graph& b) {
-  EXPECT_EQ(a.name(), b.name());
-  EXPECT_EQ(a.batch(), b.batch());
-  ASSERT_EQ(a.size(), b.size());
-  for (OpId id = 0; id < a.size(); ++id) {
-    EXPECT_EQ(a.op(id).name, b.op(id).name);
-    EXPECT_EQ(a.op(id).terms, b.op(id).terms) << a.op(id).name;
-    EXPECT_EQ(a.op(id).layers, b.op(id).layers) << a.op(id).name;
-    EXPECT_EQ(a.op(id).input, b.op(id).input) << a.op(id).name;
-    EXPECT_EQ(a.op(id).output, b.op(id).output) << a.op(id).name;
-  }
-  ASSERT_EQ(a.blocks().size(), b.blocks().size());
-  for (std::size_t i = 0; i < a.blocks().size(); ++i) {
-    EXPECT_EQ(a.blocks()[i].name, b.blocks()[i].name);
-    EXPECT_EQ(a.blocks()[i].ops, b.blocks()[i].ops);
-    EXPECT_EQ(a.blocks()[i].parts, b.blocks()[i].parts);
-  }
-  // So that measurements and schedules of one are valid for the other.
-  EXPECT_EQ(fingerprint(a), fingerprint(b));
-  EXPECT_EQ(named_fingerprint(a), named_fingerprint(b));
-}
-
-/// The text of the Error; fails if there is none.
-std::string complaint(const std::string& text) {
-  try {
-    parse_graph(text, "some.json");
-  } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find("some.json"), std::string::npos) << e.what();
-    return e.what();
-  }
-  ADD_FAILURE() << "accepted: " << text;
-  return {};
-}
-
-void expect_complaint(const std::string& text, const std::string& about) {
-  const std::string said = complaint(text);
-  EXPECT_NE(said.find(about), std::string::npos) << said << "\nwhere this was expected: " << about;
-}
 
 // ---- round trips
 
@@ -124,105 +85,6 @@ TEST(GraphJson, OperatorsAndBlocksMayStandInAnyOrder) {
       EXPECT_EQ(again.preds(other).size(), graph.preds(id).size());
     }
   }
-}
-
-TEST(IosJson, NetworksComeBackEqual) {
-  for (const NetworkInfo& info : networks()) {
-    const Graph graph = make_network(info.name);
-    const std::string text = graph_to_ios_json(graph);
-    const Graph again = parse_graph(text, info.name);
-    expect_equal(graph, again);
-    EXPECT_EQ(graph_to_ios_json(again), text);
-  }
-}
-
-/// A file as written by IOS's public code: every node type, none of our own keys.
-constexpr const char* ios_file = R"({"name": "small",
-"input": {"type": "placeholder", "name": "0", "hint_name": "0", "output_shape": [4, 8, 8]},
-"blocks": [
- {"enter_name": "0",
-  "enter_node": {"type": "placeholder", "name": "0", "hint_name": "0", "output_shape": [4, 8, 8]},
-  "inner_nodes": [
-   {"type": "conv", "name": "1", "hint_name": "1", "inputs": [[["0", 0, 4]]], "out_channels": 6, "kernel": [3, 3],
-    "stride": [1, 1], "padding": [1, 1], "groups": 2, "act": "tanh", "output_shape": [6, 8, 8]},
-   {"type": "sequential", "name": "5", "hint_name": "ReluSepConv", "nodes": [
-     {"type": "relu", "name": "2", "hint_name": "2", "inputs": [[["1", 0, 2], ["1", 4, 6]], [["0", 0, 4]]],
-      "output_shape": [6, 8, 8]},
-     {"type": "conv", "name": "3", "hint_name": "3", "inputs": [[["2", 0, 6]]], "out_channels": 6, "kernel": [3, 3],
-      "stride": [2, 2], "padding": [1, 1], "groups": 6, "act": "identity", "output_shape": [6, 4, 4]},
-     {"type": "conv", "name": "4", "hint_name": "4", "inputs": null, "out_channels": 5, "kernel": [1, 1],
-      "stride": [1, 1], "padding": [0, 0], "groups": 1, "act": "identity", "output_shape": [5, 4, 4]}],
-    "output_shape": [5, 4, 4]},
-   {"type": "pool", "name": "6", "hint_name": "6", "inputs": [[["1", 0, 6]]], "pool_type": "max", "kernel": [2, 2],
-    "stride": [2, 2], "padding": [0, 0], "output_shape": [6, 4, 4]},
-   {"type": "activation", "name": "7", "hint_name": "7", "inputs": [[["5", 0, 5]]], "act_type": "tanh",
-    "inplace": false, "output_shape": [5, 4, 4]}],
-  "exit_node": {"type": "element", "name": "8", "hint_name": "8", "inputs": [[["7", 0, 5], ["6", 1, 6]]],
-   "op_type": "add", "output_shape": [5, 4, 4]},
-  "stages": [[["1"]], [["5"], ["6"]], [["7", "8"]]]},
- {"enter_name": "8", "enter_node": {"type": "identity", "name": "8"}, "inner_nodes": [],
-  "exit_node": {"type": "pool", "name": "9", "hint_name": "9", "inputs": [[["8", 0, 5]]], "pool_type": "global_avg",
-   "kernel": [4, 4], "stride": [1, 1], "padding": [0, 0], "output_shape": [5, 1, 1]},
-  "stages": [[["9"]]]}]})";
-
-TEST(IosJson, EveryNodeTypeIsRead) {
-  const Graph graph = parse_graph(ios_file, "small");
-  EXPECT_EQ(graph.name(), "small");
-  EXPECT_EQ(graph.batch(), 1);
-  ASSERT_EQ(graph.size(), 7);
-  ASSERT_EQ(graph.blocks().size(), 2u);
-  EXPECT_TRUE(graph.blocks()[0].parts.empty());
-  EXPECT_EQ(graph.blocks()[0].ops, (std::vector<OpId>{1, 2, 3, 4, 5}));
-  EXPECT_EQ(*graph.op(1).as_conv(),
-            (Conv2d{.out_channels = 6, .kernel = {3, 3}, .padding = {1, 1}, .groups = 2, .act = Activation::tanh}));
-  EXPECT_EQ(graph.op(2).name, "5");
-  EXPECT_EQ(graph.op(2).terms, (std::vector<Term>{{{1, 0, 2}, {1, 4, 6}}, {{0, 0, 4}}}));
-  EXPECT_EQ(
-      graph.op(2).layers,
-      (std::vector<Layer>{Activate{},
-                          Conv2d{.out_channels = 6, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}, .groups = 6},
-                          Conv2d{.out_channels = 5}}));
-  EXPECT_EQ(graph.op(4).layers, std::vector<Layer>{Activate{Activation::tanh}});
-  EXPECT_TRUE(graph.op(5).is_join());
-  EXPECT_EQ(graph.op(6).layers, std::vector<Layer>{Pool2d{.type = PoolType::global_avg}});
-  const std::string text = graph_to_ios_json(graph);
-  expect_equal(parse_graph(text, "again"), graph);
-  // The written file has every key that IOS's reader needs.
-  const Json json = Json::parse(text);
-  EXPECT_EQ(json["blocks"][1]["exit_node"]["kernel"], Json({4, 4}));
-  EXPECT_EQ(json["blocks"][0]["inner_nodes"][1]["nodes"][2]["inputs"], Json::parse(R"([[["5/1", 0, 6]]])"));
-  EXPECT_EQ(json["blocks"][1]["enter_node"], json["blocks"][0]["exit_node"]);
-}
-
-TEST(IosJson, WhatItCannotSayIsAnError) {
-  const auto fails = [](const Graph& graph) { EXPECT_THROW(graph_to_ios_json(graph), Error); };
-  Graph two_inputs("g");
-  two_inputs.add_input("a", {1, 4, 4});
-  const OpId b = two_inputs.add_input("b", {1, 4, 4});
-  two_inputs.add("c", {two_inputs.all(b)}, {});
-  fails(two_inputs);
-
-  Graph two_exits("g");
-  const OpId in = two_exits.add_input("in", {1, 4, 4});
-  two_exits.add("a", {two_exits.all(in)}, {});
-  two_exits.add("b", {two_exits.all(in)}, {});
-  two_exits.end_block("block");
-  fails(two_exits);
-
-  Graph skips("g");
-  const OpId start = skips.add_input("in", {1, 4, 4});
-  const OpId first = skips.add("a", {skips.all(start)}, {});
-  skips.end_block("one");
-  skips.add("b", {{Value{start, 0, 1}, Value{first, 0, 1}}}, {});
-  skips.end_block("two");
-  fails(skips);
-
-  Graph average("g");
-  average.add_input("in", {1, 4, 4});
-  average.add("a", {average.all(0)},
-              {Pool2d{.type = PoolType::avg, .kernel = {3, 3}, .padding = {1, 1}, .count_padding = false}});
-  average.end_block("block");
-  fails(average);
 }
 
 TEST(GraphJson, TheExampleInTheDocsIsRead) {
@@ -314,36 +176,12 @@ TEST(GraphJson, WithoutBlocksItGetsNaturalOnes) {
   EXPECT_EQ(graph.blocks().front().ops, (std::vector<OpId>{1, 2}));
 }
 
-TEST(IosJson, BadFilesAreErrorsNamingTheNode) {
-  const auto replaced = [](const std::string& from, const std::string& to) {
-    std::string text = ios_file;
-    const auto at = text.find(from);
-    EXPECT_NE(at, std::string::npos) << from;
-    return text.replace(at, from.size(), to);
-  };
-  expect_complaint(replaced("\"op_type\": \"add\"", "\"op_type\": \"max\""), "node '8': element-wise 'max'");
-  expect_complaint(replaced("\"act\": \"tanh\"", "\"act\": \"swish\""), "node '1', 'act': activation 'swish'");
-  expect_complaint(replaced("\"type\": \"conv\"", "\"type\": \"deconv\""), "node '1': type 'deconv'");
-  expect_complaint(replaced("\"type\": \"conv\"", "\"type\": \"placeholder\""), "node '1': type 'placeholder'");
-  expect_complaint(replaced("\"pool_type\": \"max\"", "\"pool_type\": \"global_max\""), "node '6': pool_type");
-  expect_complaint(replaced("[[\"2\", 0, 6]]", "[[\"1\", 0, 6]]"),
-                   "node '3': in a sequential, it must read all of '2'");
-  expect_complaint(replaced("[[\"2\", 0, 6]]", "[[\"2\", 0, 5]]"), "node '3': in a sequential");
-  expect_complaint(replaced("[[\"5\", 0, 5]]", "[[\"4\", 0, 5]]"), "'7' reads '4', which is not there");
-  expect_complaint(replaced("\"stride\": [2, 2], ", ""), "node '3': 'stride' is missing");
-  expect_complaint(replaced("[6, 4, 4]", "[6, 4, 5]"), "'5': a shape is stated as 6x4x5, but works out as 6x4x4");
-  expect_complaint(replaced("\"output_shape\": [4, 8, 8]}", "\"output_shape\": [4, 8, 9]}"), "stated");
-  expect_complaint(replaced("\"enter_name\": \"8\"", "\"enter_name\": \"80\""), "entered at '80', which is not there");
-  expect_complaint(replaced("[[\"1\", 0, 6]]", "[[\"9\", 0, 5]]"), "cycle");
-  EXPECT_NO_THROW(parse_graph(replaced("\"name\": \"small\",", ""), "good"));
-}
-
 /// A damaged file is either read or refused; sanitizers find the rest.
 TEST(GraphJson, DamagedFilesAreErrors) {
   std::mt19937_64 random(11);
   const Graph graph = test::RandomGraph(3).draw(30);
   for (const std::string& text : {graph_to_json(graph), graph_to_json(make_network("squeezenet")),
-                                  graph_to_ios_json(make_network("squeezenet")), std::string(ios_file)}) {
+                                  graph_to_ios_json(make_network("squeezenet")), std::string(test::ios_file)}) {
     for (std::size_t size = 0; size + 3 < text.size(); size += 97)
       EXPECT_THROW(parse_graph(text.substr(0, size), "truncated"), Error) << size;
     int refused = 0;
