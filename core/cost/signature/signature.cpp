@@ -196,7 +196,14 @@ class Hash {
 }  // namespace
 
 StageSigner::StageSigner(const Graph& graph, bool marks_kept) : slots_(join_slots(graph)), marks_kept_(marks_kept) {
-  for (OpId id = 0; id < graph.size(); ++id) succs_.emplace_back(graph.succs(id).begin(), graph.succs(id).end());
+  for (OpId id = 0; id < graph.size(); ++id) {
+    const Operator& op = graph.op(id);
+    succs_.emplace_back(graph.succs(id).begin(), graph.succs(id).end());
+    const auto* pool = op.layers.empty() ? nullptr : std::get_if<Pool2d>(&op.layers.back());
+    const auto* conv = op.layers.empty() ? nullptr : std::get_if<Conv2d>(&op.layers.front());
+    is_average_.push_back(pool && pool->type == PoolType::avg);
+    is_pointwise_.push_back(conv && conv->kernel == std::array{1, 1});
+  }
   for (OpId id = 0; id < graph.size(); ++id) {
     std::vector<std::vector<Read>>& reads = reads_.emplace_back();
     for (const Term& term : graph.op(id).terms) {
@@ -299,7 +306,8 @@ std::string StageSigner::stage(const Stage& stage) const {
           if (const Place* place = inside(read)) {
             if (place->group != static_cast<int>(g))
               throw Error("the groups of a stage depend on each other, so they cannot run in parallel");
-            const bool marked = marks_kept_ && reads_[id][t].size() > 1 && kept(read);
+            const bool matters = reads_[id][t].size() > 1 || (is_average_[read.from.back()] && is_pointwise_[id]);
+            const bool marked = marks_kept_ && matters && kept(read);
             local.push_back(std::to_string(place->position) + (marked ? "k" : ""));
           } else if (const auto it = std::ranges::lower_bound(shared, read.what);
                      it != shared.end() && *it == read.what) {

@@ -20,8 +20,9 @@
 //             op#IMAGES: so many images of the batch only
 //   wiring    op@ref,ref,...              one reference a value: '.' read by nobody else in the stage,
 //             a letter: the same value is read elsewhere in the stage, a number: output of that
-//             operator of the group; left out where it would be all '.'; NUMBERk: a summand that is also read
-//             outside the stage, so that no convolution can write the sum instead (fuse_sums.hpp)
+//             operator of the group; left out where it would be all '.'; NUMBERk: a summand, or an average
+//             before a pointwise convolution, that is also read outside the stage, so that no convolution can write
+//             the sum instead (fuse_sums.hpp), or come before the average (late_pools.hpp)
 #pragma once
 
 #include <span>
@@ -65,6 +66,7 @@ class StageSigner {
   std::vector<std::vector<std::vector<Read>>> reads_;  ///< by operator and term
   std::vector<JoinSlot> slots_;
   std::vector<std::vector<OpId>> succs_;
+  std::vector<bool> is_average_, is_pointwise_;
   bool marks_kept_;
   std::vector<std::string> signatures_, solo_;
   std::vector<int> images_;

@@ -212,6 +212,10 @@ class CpuExecutor : public Executor {
           if constexpr (std::is_same_v<Kind, Conv2d>) {
             if (step.residual) return convolve_and_add(step, in, layer, weights, out);
             convolve(in, layer, weights, out, 1);
+          } else if constexpr (std::is_same_v<Kind, Pool2d>) {
+            apply(in, layer, out, 1);
+            if (!step.weights.empty())
+              scale(out, std::vector<float>(weights.bias.size(), 1.0f), weights.bias, step.post, out, 1);
           } else if constexpr (!std::is_same_v<Kind, std::monostate>) {
             apply(in, layer, out, 1);
           }
@@ -255,6 +259,7 @@ LoweringOptions cpu_lowering(Waits waits) {
   LoweringOptions options;
   options.waits = waits;
   options.fusion.conv_residual = true;
+  options.fusion.pool_bias = true;
   return options;
 }
 

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "core/runtime/program/view_uses.hpp"
+
 namespace opsched {
 namespace {
 
@@ -47,7 +49,7 @@ class SumFusion {
     }
     program_.steps.resize(kept);
     after.resize(kept);
-    remove_unused_buffers();
+    remove_unused_buffers(program_);
   }
 
  private:
@@ -71,49 +73,12 @@ class SumFusion {
     return instead;
   }
 
-  void remove_unused_buffers() {
-    std::vector<int> index(program_.buffers.size(), -1);
-    const auto use = [&](View& view) { index[view.buffer] = 0; };
-    for_each_view(use);
-    int kept = 0;
-    for (std::size_t b = 0; b < index.size(); ++b)
-      if (index[b] == 0) {
-        program_.buffers[kept] = program_.buffers[b];
-        index[b] = kept++;
-      }
-    program_.buffers.resize(kept);
-    for_each_view([&](View& view) { view.buffer = index[view.buffer]; });
-  }
-
-  template <class F>
-  void for_each_view(const F& f) {
-    for (Step& step : program_.steps) {
-      for (View& input : step.inputs) f(input);
-      if (step.residual) f(*step.residual);
-      f(step.output);
-    }
-    for (View& view : program_.inputs) f(view);
-    for (View& view : program_.outputs) f(view);
-  }
-
   /// Steps that write anything of a view.
   std::vector<int> writers(const View& view) const {
     std::vector<int> steps;
     for (int s = 0; s < order_.size(); ++s)
       if (!is_removed_[s] && overlap(program_.steps[s].output, view)) steps.push_back(s);
     return steps;
-  }
-
-  /// Does nothing read any of this view, except the step `reader`?
-  bool is_for(int reader, const View& view) const {
-    const auto touches = [&](const View& other) { return overlap(view, other); };
-    if (std::ranges::any_of(program_.outputs, touches) || std::ranges::any_of(kept_, touches)) return false;
-    for (int s = 0; s < order_.size(); ++s) {
-      const Step& step = program_.steps[s];
-      if (s == reader || is_removed_[s]) continue;
-      if (std::ranges::any_of(step.inputs, touches) || (step.residual && touches(*step.residual))) return false;
-    }
-    return true;
   }
 
   /// Can this convolution write to `view` only, or, if it pads its output, can it do so without the padding?
@@ -138,7 +103,9 @@ class SumFusion {
       const View &own = program_.steps[sum].inputs[summand], &other = program_.steps[sum].inputs[1 - summand];
       for (int c : writers(own)) {
         const Step& conv = program_.steps[c];
-        if (conv.kind != Step::Kind::conv || conv.residual || !fits(conv, own) || !is_for(sum, conv.output)) continue;
+        if (conv.kind != Step::Kind::conv || conv.residual || !fits(conv, own) ||
+            !is_read_by_only(program_, sum, conv.output, kept_, is_removed_))
+          continue;
         if (overlap(conv.output, other)) continue;
         const int begin = conv.output.channel - own.channel;
         const Piece piece{begin, std::min(begin + conv.output.channels, own.channels), c, summand};

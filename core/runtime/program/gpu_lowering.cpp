@@ -22,6 +22,7 @@ LoweringOptions lowering_for(Precision precision, Waits waits) {
                     .pool_pre = true,
                     .conv_act = true,
                     .conv_residual = true,
+                    .pool_bias = true,
                     .conv_affine = true};
   return options;
 }

@@ -167,6 +167,7 @@ std::string Problem::key() const {
     write_layout(out, *residual);
     out << " post:" << to_string(post);
   }
+  if (bias) out << " bias post:" << to_string(post);
   if (concurrent) out << " concurrent";
   return out.str();
 }
@@ -213,6 +214,7 @@ Problem make_problem(const Program& program, const Step& step, Precision precisi
   p.pre = step.pre;
   p.layer = step.layer;
   if (step.residual) p.residual = place(*step.residual), p.post = step.post;
+  if (step.kind == Step::Kind::pool && !step.weights.empty()) p.bias = true, p.post = step.post;
   p.concurrent = step.concurrent;
   drop_idle(p.layer);
   return p;

@@ -32,8 +32,8 @@ TensorLayout slice_layout(const Shape& whole, int channel, int channels, TensorF
 std::int64_t slice_offset(const Shape& whole, int channel, TensorFormat layout, int element_bytes,
                           const Region& region = {});
 
-/// output = post(layer(pre(affine(sum of inputs))) + residual), or pre(product of inputs). Equal problems share kernels
-/// and measurements.
+/// output = post(layer(pre(affine(sum of inputs))) + residual or bias), or pre(product of inputs). Equal problems share
+/// kernels and measurements.
 struct Problem {
   Step::Kind kind = Step::Kind::gather;
   Precision precision = Precision::fp32;
@@ -43,7 +43,8 @@ struct Problem {
   std::vector<TensorLayout> inputs;  ///< summed; or multiplied: what is repeated along an axis has a stride of 0 there
   TensorLayout result;
   std::optional<TensorLayout> residual{};  ///< of the output's shape
-  Activation post = Activation::none;      ///< only with a residual
+  bool bias = false;                       ///< of a pool: it adds ConvWeights::bias
+  Activation post = Activation::none;      ///< only with a residual or with `bias`
   bool affine = false;  ///< each channel of the sum is scaled and shifted; by ConvWeights::input_factor, input_bias
   Activation pre = Activation::none;
   StepLayer layer;

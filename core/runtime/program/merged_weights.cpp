@@ -43,10 +43,23 @@ ConvWeights padded_weights(const Graph& graph, const Step& step, std::uint64_t s
   return padded;
 }
 
+/// Of the convolution in front of a pool.
+ConvWeights bias_of(const Graph& graph, const Step& step, std::uint64_t seed) {
+  ConvWeights weights;
+  for (const WeightRef& ref : step.weights) {
+    const std::vector<float> own = make_weights(graph.unsplit(), ref.op, ref.layer, seed).bias;
+    weights.bias.insert(weights.bias.end(), own.begin(), own.end());
+  }
+  weights.bias.resize(step.output.channels);
+  return weights;
+}
+
 }  // namespace
 
 ConvWeights merged_weights(const Graph& graph, const Step& step, std::uint64_t seed) {
+  if (step.kind == Step::Kind::pool) return bias_of(graph, step, seed);
   ConvWeights weights = padded_weights(graph, step, seed);
+  if (!step.bias) std::ranges::fill(weights.bias, 0.0f);
   if (!step.affine) return weights;
   ConvWeights affine = make_weights(graph.unsplit(), step.affine->op, step.affine->layer, seed);
   weights.input_factor = std::move(affine.weight);

@@ -68,7 +68,8 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
-/// One kernel (or a few): output = post(layer(pre(affine(sum of inputs))) + residual).
+/// One kernel (or a few): output = post(layer(pre(affine(sum of inputs))) + residual), or, for a pool with weights,
+/// plus their bias.
 struct Step {
   enum class Kind {
     conv,       ///< dense or grouped convolution, bias and activation included
@@ -91,10 +92,13 @@ struct Step {
   std::optional<WeightRef> affine{};  ///< conv only: an affine layer applied to the sum; `pre` is its activation
   Activation pre = Activation::none;  ///< applied to the sum, or behind the affine layer
   StepLayer layer{};
-  std::vector<WeightRef> weights{};  ///< several: a merged convolution, in channel order
+  /// Several: a merged convolution, in channel order. Of a pool: those whose bias it adds for the convolution in front
+  /// of it (late_pools.hpp).
+  std::vector<WeightRef> weights{};
+  bool bias = true;  ///< conv only: does it add its bias, or does a pool behind it?
   View output{};
   std::optional<View> residual{};      ///< conv only: added behind the layer's activation; as large as the output
-  Activation post = Activation::none;  ///< applied to the sum with the residual
+  Activation post = Activation::none;  ///< applied to the sum with the residual, or with the bias of a pool
   int device = 0, stream = 0;
   std::vector<int> waits{};  ///< steps that must end before it starts, in addition to its predecessor on the stream
   int priority = 0;          ///< as in the schedule; 0 for transfers
@@ -125,6 +129,7 @@ struct Fusion {
   bool pool_sum = false, pool_pre = false;
   bool conv_act = false;       ///< conv ends in any activation; in relu it always can
   bool conv_residual = false;  ///< conv adds a residual, and applies an activation to that sum
+  bool pool_bias = false;      ///< an average adds a bias, then applies no activation or ReLU
   bool conv_affine = false;    ///< a pointwise conv does the affine layer before it as it reads; needs conv_pre
 };
 

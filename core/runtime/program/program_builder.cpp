@@ -6,6 +6,7 @@
 #include "core/runtime/program/arena.hpp"
 #include "core/runtime/program/concurrency.hpp"
 #include "core/runtime/program/fuse_sums.hpp"
+#include "core/runtime/program/late_pools.hpp"
 #include "core/runtime/program/order.hpp"
 #include "core/runtime/program/regions.hpp"
 #include "core/schedule/merge_copies.hpp"
@@ -90,6 +91,8 @@ void ProgramBuilder::add_step(Step step) {
 Program ProgramBuilder::finish(std::span<const View> kept) {
   Order order = set_waits(program_, step_after_, options_.waits);
   if (options_.fusion.conv_residual && fuse_sums(program_, step_after_, order, kept, options_.fills_from))
+    order = set_waits(program_, step_after_, options_.waits);
+  if (options_.fusion.pool_bias && move_pools_late(program_, options_, kept))
     order = set_waits(program_, step_after_, options_.waits);
   mark_concurrent(program_, order, options_);
   plan_arena(program_);

@@ -10,6 +10,7 @@ const void* WeightStore::get(const Step& step, const Kernel& kernel, DeviceConte
   // Schedules may pad different tensors.
   key += " " + std::to_string(step.inputs.front().channels) + ">" + std::to_string(step.output.channels);
   for (const WeightRef& ref : step.weights) key += " " + std::to_string(ref.op) + "." + std::to_string(ref.layer);
+  if (!step.bias) key += " no bias";
   if (step.affine) key += " affine " + std::to_string(step.affine->op) + "." + std::to_string(step.affine->layer);
   if (const auto it = packed_.find(key); it != packed_.end()) return it->second.data();
   const std::vector<std::byte> bytes = kernel.pack(merged_weights(graph_, step, seed_));

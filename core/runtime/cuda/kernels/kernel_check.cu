@@ -219,6 +219,7 @@ __device__ double expected_before(const native::Sources& sources, const CheckArg
     }
   }
   if (a.pool && !a.max) result /= a.count_padding ? g.kh * g.kw : inside;
+  if (a.pool && a.weights.bias) result += a.weights.bias[k];
   return result;
 }
 
@@ -310,6 +311,7 @@ void check(cudaStream_t stream, const Problem& problem, const native::Sources& i
     a.global_avg = pool->type == PoolType::global_avg;
     a.max = pool->type == PoolType::max;
     a.count_padding = pool->count_padding;
+    if (problem.bias) a.act = problem.post;
   } else if (const auto* resize = std::get_if<Resize2d>(&problem.layer)) {
     a.resize = {true, resize->interpolation == Interpolation::linear, resize->coordinates, resize->rounding, {}};
     const int in[] = {problem.input.h, problem.input.w}, out[] = {problem.output.h, problem.output.w};

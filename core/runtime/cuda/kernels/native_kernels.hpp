@@ -73,8 +73,10 @@ struct PoolCall {
   Window window;
   PoolType type;
   bool count_padding;
-  Activation pre;     ///< is_plain
-  float divisor = 1;  ///< for a global average: number of pixels, including missing ones
+  Activation pre;               ///< is_plain
+  float divisor = 1;            ///< for a global average: number of pixels, including missing ones
+  const float* bias = nullptr;  ///< by channel, added to an average that is not global
+  Activation post{};            ///< is_plain; behind the bias, and only with one
 };
 void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride);
 

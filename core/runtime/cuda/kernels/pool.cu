@@ -16,7 +16,8 @@ struct PoolArgs {
   FastDiv inner, ow, strips, channels;  // inner: channel vectors in NHWC
   std::uint32_t total;
   bool count_padding;
-  Activation pre;
+  Activation pre, post;
+  const float* bias;
 };
 
 /// Where a thread works: V channels from c on, in a strip of output rows starting at y.
@@ -79,6 +80,11 @@ __device__ __forceinline__ void finish(const PoolArgs& args, const Place& at, in
     const float part = 1.f / static_cast<float>(args.count_padding ? g.kh * g.kw : real);
 #pragma unroll
     for (int v = 0; v < V; ++v) result[v] *= part;
+    if (args.bias) {
+#pragma unroll
+      for (int v = 0; v < V; ++v) result[v] += args.bias[at.c + v];
+      if (args.post == Activation::relu) for_all(result, [](float x) { return larger(x, 0.f); });
+    }
   }
   const std::int64_t to = kChannelsLast ? ((at.n * g.oh + y) * g.ow + at.x) * out_stride + at.c
                                         : at.n * out_stride + at.c * g.out_plane + std::int64_t{y} * g.ow + at.x;
@@ -303,7 +309,8 @@ void launch_as(cudaStream_t stream, const PoolCall& call, const Sources& sources
   args.strips = FastDiv(rows);
   args.channels = FastDiv(g.c);
   args.count_padding = call.count_padding;
-  args.pre = call.pre;
+  args.pre = call.pre, args.post = call.post;
+  args.bias = call.bias;
   const int blocks = blocks_for(strips_of * rows, kThreads);
   args.total = static_cast<std::uint32_t>(strips_of * rows);
   const auto kernel = !common     ? pool_kernel<T, V, kChannelsLast, kMax, kPre>

@@ -38,12 +38,13 @@ struct Placed {
         address(memory.data() + kGuard + (t.alignment < 16 ? t.alignment : 0)) {}
 };
 
+/// Of a convolution, or only the bias of a pool.
 ConvWeights random_weights(const Problem& problem) {
-  const auto& conv = std::get<Conv2d>(problem.layer);
-  const std::size_t fan_in = std::size_t(problem.input.c / conv.groups) * conv.kernel[0] * conv.kernel[1];
+  const auto* conv = std::get_if<Conv2d>(&problem.layer);
+  const std::size_t fan_in = conv ? std::size_t(problem.input.c / conv->groups) * conv->kernel[0] * conv->kernel[1] : 1;
   ConvWeights w;
-  w.weight.resize(fan_in * conv.out_channels);
-  w.bias.resize(conv.out_channels);
+  w.weight.resize(conv ? fan_in * problem.output.c : 0);
+  w.bias.resize(problem.output.c);
   std::uint32_t state = 1;
   const auto draw = [&] {
     state = state * 1664525u + 1013904223u;
@@ -115,11 +116,11 @@ KernelBenchmark::KernelBenchmark(const Problem& problem, const BenchmarkContext&
     data_->addresses.push_back(placed.address);
   }
   data_->verdict = DeviceBuffer(sizeof(kernel_check::Verdict));
-  if (!std::holds_alternative<Conv2d>(problem.layer)) return;
+  if (!std::holds_alternative<Conv2d>(problem.layer) && !problem.bias) return;
   data_->weights = random_weights(problem);
   const auto upload = [](const std::vector<float>& values) {
     DeviceBuffer buffer(values.size() * sizeof(float));
-    OPSCHED_CUDA(cudaMemcpy(buffer.data(), values.data(), buffer.bytes(), cudaMemcpyHostToDevice));
+    if (!values.empty()) OPSCHED_CUDA(cudaMemcpy(buffer.data(), values.data(), buffer.bytes(), cudaMemcpyHostToDevice));
     return buffer;
   };
   data_->reference_weights = upload(data_->weights.weight);

@@ -102,18 +102,29 @@ class Pooling : public Native {
  public:
   Pooling(const Problem& problem, const std::string& name, int vector) : Native(problem, name) {
     const auto& pool = std::get<Pool2d>(problem.layer);
-    const bool global = averages_all(pool, problem.input);
+    if (problem.bias && pool.type != PoolType::avg) throw Error("only averages of windows add a bias");
+    const bool global = !problem.bias && averages_all(pool, problem.input);
     const native::Window window = global ? window_of(problem) : window_of(problem, pool);
     call_ = {problem.layout,     is_half(problem), vector, window, global ? PoolType::global_avg : pool.type,
              pool.count_padding, problem.pre};
+    call_.post = problem.post;
+    if (problem.bias) weight_bytes_ = aligned(problem.output.c * sizeof(float));
     if (global)
       call_.divisor = static_cast<float>(pool.type == PoolType::global_avg ? problem.input.h * problem.input.w
                                                                            : pool.kernel[0] * pool.kernel[1]);
   }
-  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void*,
-              void*) const override {
-    native::pool(stream, call_, sources_of(problem_, inputs), output, out_stride());
+  std::vector<std::byte> pack(const ConvWeights& weights) const override {
+    std::vector<std::byte> packed(weight_bytes_);
+    if (problem_.bias) std::memcpy(packed.data(), weights.bias.data(), problem_.output.c * sizeof(float));
+    return packed;
   }
+  void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
+              void*) const override {
+    native::PoolCall call = call_;
+    if (problem_.bias) call.bias = static_cast<const float*>(weights);
+    native::pool(stream, call, sources_of(problem_, inputs), output, out_stride());
+  }
+  std::string weight_format() const override { return "bias"; }
 
  private:
   native::PoolCall call_;
@@ -246,7 +257,7 @@ std::vector<std::string> list_native(const Problem& problem) {
       return list_depthwise(problem);
     case Step::Kind::pool: {
       std::vector<std::string> names;
-      if (!native::is_plain(problem.pre)) return names;
+      if (!native::is_plain(problem.pre) || !native::is_plain(problem.post)) return names;
       for (int vector = problem.layout == TensorFormat::nhwc ? common_vector(problem, problem.input.c) : 1; vector >= 1;
            vector /= 2)
         names.push_back("pool/v" + std::to_string(vector));
@@ -279,7 +290,8 @@ std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& 
   if (name == "channels" && (problem.kind == Step::Kind::depth_to_space || problem.kind == Step::Kind::pixel_row ||
                              problem.kind == Step::Kind::softmax || problem.kind == Step::Kind::normalize))
     return build_channel_layer(problem, name);
-  if (problem.kind == Step::Kind::pool && name.starts_with("pool/") && native::is_plain(problem.pre))
+  if (problem.kind == Step::Kind::pool && name.starts_with("pool/") && native::is_plain(problem.pre) &&
+      native::is_plain(problem.post))
     return std::make_unique<Pooling>(problem, name, name_number(split_name(name)[1], 'v'));
   if (problem.kind == Step::Kind::depthwise) {
     native::DepthwiseCall call = depthwise_call(problem);

@@ -134,7 +134,7 @@ Problem sum_of(const Problem& problem, int count) {
   sum.result = layout_of_sum(problem, count);
   sum.inputs.resize(count);
   sum.affine = false;
-  sum.residual.reset(), sum.post = Activation::none;
+  sum.residual.reset(), sum.post = Activation::none, sum.bias = false;
   if (count < static_cast<int>(problem.inputs.size())) {
     sum.pre = Activation::none;
   } else if (problem.affine) {

@@ -156,7 +156,10 @@ inline std::vector<double> compute(const Case& c) {
                 sum += v, most = std::max(most, v), ++inside;
               }
             const int area = !global && pool->count_padding ? kernel[0] * kernel[1] : inside;
-            out.push_back(pool->type == PoolType::max ? most : sum / area);
+            const double mean = sum / area;
+            out.push_back(pool->type == PoolType::max ? most
+                          : p.bias                    ? exact_activation(p.post, mean + weights.bias[k])
+                                                      : mean);
           } else if (std::holds_alternative<Resize2d>(p.layer)) {
             const ResizeTap &row = rows[y], &column = columns[x];
             const auto across = [&](int h) {
@@ -220,6 +223,10 @@ inline Case finish(Rng& rng, Problem p, int inputs) {
       values->resize(p.affine ? p.input.c : 0);
       for (float& x : *values) x = draw(1.f);
     }
+  }
+  if (p.bias) {
+    c.weights.bias.resize(p.output.c);
+    for (float& x : c.weights.bias) x = draw(1.f);
   }
   c.expected = compute(c);
   return c;

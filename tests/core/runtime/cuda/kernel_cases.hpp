@@ -45,6 +45,10 @@ inline Case random_pool(Rng& rng, Precision precision, TensorFormat layout) {
   }
   p.layer = pool;
   p.pre = pick(rng, {0, 1}) ? Activation(Activation::relu) : random_activation(rng);
+  if (pool.type == PoolType::avg && pick(rng, {0, 1})) {
+    p.bias = true;
+    p.post = pick(rng, {0, 1}) ? Activation::relu : Activation::none;
+  }
   return finish(rng, p, pick(rng, {1, 1, 3}));
 }
 
