@@ -82,3 +82,57 @@ def test_the_pages_name_the_current_version_of_the_kernels():
     header = (PROJECT / "core/runtime/cuda/library/tuning_cache.hpp").read_text()
     version = re.search(r"kKernelsVersion = (\d+)", header)[1]
     assert f"The current version is {version}." in (PROJECT / "docs/records.md").read_text()
+
+
+LATE = [Records.read(PROJECT / "results" / f"late-pools-{side}") for side in ("before", "after")]
+LATE_CASES = [(b, s, p) for b in (1, 16, 128) for s in ("sequential", "dataflow") for p in ("fp16", "tf32")]
+
+
+def late_averages(batch: int, scheduler: str, precision: str) -> list:
+    """The latencies of a case before and after."""
+    found = [records.select(batch=batch, scheduler=scheduler, precision=precision) for records in LATE]
+    assert [len(f) for f in found] == [1, 1]
+    return [f[0] for f in found]
+
+
+def page_of_late_averages() -> str:
+    page = (PROJECT / "docs/performance/depthwise_and_pools.md").read_text()
+    return page.split("\n## Averages behind pointwise convolutions\n")[1].split("\n## ")[0]
+
+
+def test_latencies_of_late_averages_are_those_of_the_records():
+    page, cells = page_of_late_averages(), {}
+    for case in LATE_CASES:
+        cells[case] = ", ".join(f"{r.value:.4g}" for r in late_averages(*case))
+    for batch, scheduler, _ in LATE_CASES:
+        assert f"| batch {batch}, {scheduler} | {cells[batch, scheduler, 'fp16']} | {cells[batch, scheduler, 'tf32']} |" in page
+    assert f"dataflow went from {' to '.join(cells[128, 'dataflow', 'fp16'].split(', '))} ms" in page
+
+    def faster(*case: object) -> float:
+        before, after = late_averages(*case)
+        return 100 * (1 - after.value / before.value)
+
+    fp16, tf32 = ({s: faster(1, s, p) for s in ("sequential", "dataflow")} for p in ("fp16", "tf32"))
+    assert f"dataflow got {fp16['dataflow']:.1f}% faster in fp16 and {tf32['dataflow']:.1f}% in tf32" in page
+    assert f"sequential schedule got {-fp16['sequential']:.1f}% slower in fp16 and {tf32['sequential']:.1f}% faster in tf32" in page
+
+
+def test_what_else_differs_between_the_records_of_late_averages():
+    page, others = page_of_late_averages(), []
+    for batch, scheduler, precision in LATE_CASES:
+        before, after = late_averages(batch, scheduler, precision)
+        assert (before.schedule == after.schedule) == (scheduler == "sequential" or (batch, precision) == (128, "fp16"))
+        lowered = batch == 128 and (scheduler, precision) != ("sequential", "tf32")
+        assert before.clocks.throttled == after.clocks.throttled == lowered
+        old, new = (records.kernels[r.kernels] for records, r in zip(LATE, (before, after)))
+        shared = old.keys() & new.keys()
+        changed = sum(old[problem] != new[problem] for problem in shared)
+        if precision == "tf32" and batch > 1:
+            others.append((changed, len(shared)))
+        else:
+            assert changed == 0
+    (least, _), (most, _) = min(others), max(others)
+    sizes = [n for _, n in others]
+    assert f"{least} to {most} of {min(sizes)} to {max(sizes)} such problems have other kernels" in page
+    less = [before.value - after.value for before, after in (late_averages(128, s, "tf32") for s in ("sequential", "dataflow"))]
+    assert f"became {less[0]:.2f} and {less[1]:.2f} ms faster" in page
