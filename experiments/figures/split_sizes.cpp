@@ -8,7 +8,7 @@ namespace {
 
 /// Folders with split schedules on two GPUs beside the device's results, without the device's name. Others have other
 /// links between the GPUs, or several images at once.
-constexpr const char* kFolders[] = {"-x2-split", "-x2-split-randwire", "-x2-images", "-x2-nasnet"};
+constexpr const char* kFolders[] = {"-x2-split", "-x2-split-randwire", "-x2-images", "-x2-nasnet", "-x2-kernels-17"};
 
 bool is_shown(const records::Record& record) {
   return record.quantity == "latency" && record.labels.empty() && record.what.software == "opsched" &&
