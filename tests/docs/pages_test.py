@@ -1,6 +1,7 @@
 """The pages: every link leads somewhere, every page can be reached from the index, and the site's page of headers lists
 all."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -136,3 +137,24 @@ def test_what_else_differs_between_the_records_of_late_averages():
     assert f"{least} to {most} of {min(sizes)} to {max(sizes)} such problems have other kernels" in page
     less = [before.value - after.value for before, after in (late_averages(128, s, "tf32") for s in ("sequential", "dataflow"))]
     assert f"became {less[0]:.2f} and {less[1]:.2f} ms faster" in page
+
+
+def test_sizes_of_transfers_by_kernel_are_those_of_the_profiles():
+    limits = {}
+    for file in sorted((PROJECT / "results").glob("*/profile-*.json")):
+        profile = json.loads(file.read_text())
+        numbers = dict(profile["calibration"])
+        if "transfer.kernel_limit_bytes" in numbers:
+            limits[file] = (numbers.get("transfer.kernel_from_bytes"), numbers["transfer.kernel_limit_bytes"])
+
+    def nearest(size):  # calibrations are stored with six digits
+        return min((2**p for p in range(12, 27)), key=lambda power: abs(power - size))
+
+    engine = {file.parent.name for file, (_, limit) in limits.items() if limit == 0}
+    begins = {nearest(begin) for begin, limit in limits.values() if limit}
+    ends = {nearest(limit) for _, limit in limits.values() if limit}
+    text = (PROJECT / "docs/performance/schedules.md").read_text()
+    paragraph = next(p for p in text.split("\n\n") if p.startswith("**Transfers by kernel"))
+    assert engine == set(re.findall(r"\[(h200-x[^]]*)\]", paragraph))
+    assert (begins, max(ends)) == ({2**18, 2**20, 2**22}, 2**22)
+    assert "up to 4 MiB at the most, and from 256 KiB, 1 MiB or 4 MiB on" in paragraph
