@@ -27,7 +27,7 @@ BUSY = {
     "simulate": "simulate --out {out}",
     "ablation": f"ablation nasnet {SIM} --out {{out}}",
     "bench": f"bench {SIM} --out {{out}}",
-    "profile": f"profile {SIM} --out {{out}}",
+    "profile": f"profile --graph {ROOT}/networks/public {SIM} --out {{out}}",
     "reproduce": "reproduce --device sim --profile {copy} --no-pictures",
     "optimize": f"optimize nasnet {SIM}",
     "report": "report {recorded} -o {out}",

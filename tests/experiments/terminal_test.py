@@ -87,7 +87,11 @@ def test_output_fits(command, arguments, folder):
 
 @pytest.mark.skipif(not ROOFLINE, reason="no roofline is recorded")
 def test_what_is_recorded_is_shown_without_a_gpu(tmp_path):
-    here = f"--network squeezenet --precision fp16 {SIM}"
+    folder = tmp_path / "recorded"  # its profile knows neither the network nor the GPU's rates
+    folder.mkdir()
+    shutil.copy(H200 / "records.jsonl", folder)
+    shutil.copy(H200.parent / "public-networks/profile-fp16.json", folder)
+    here = f"--network squeezenet --precision fp16 --device sim --profile {folder}"
     done = opsched(f"roofline --batch 1,7 {here}", tmp_path)
     assert re.search(r"^squeezenet +fp16 +1 .* measured ", done.stdout, re.MULTILINE) and "1 case left out" in done.stdout
     refused = opsched(f"roofline --batch 7 {here}", tmp_path)

@@ -22,7 +22,7 @@ SIM = {"device": "sim", "profile": H200}
 def test_records_become_a_frame():
     records = opsched.Records.read(H200)
     frame = opsched.frame(records)
-    assert len(frame) == len(records.select()) > 1000
+    assert len(frame) == len(records.select()) > 500
     row = frame[frame["key"] == "squeezenet/ios-both/batch:1/fp32/gpus:1"].iloc[0]
     record = records.find(row["key"])
     assert row["value"] == record.value and row["device"] == "NVIDIA H200" and row["scheduler"] == "ios-both"
@@ -33,9 +33,9 @@ def test_speedups_are_over_the_same_case():
     records = opsched.Records.read(H200)
     found = opsched.speedups(opsched.frame(records))
     assert (found[found["scheduler"] == "sequential"]["speedup"] == 1).all()
-    fast = found[(found["network"] == "nasnet") & (found["scheduler"] == "ios-both") & (found["batch"] == 1)
+    fast = found[(found["network"] == "squeezenet") & (found["scheduler"] == "ios-both") & (found["batch"] == 1)
                  & (found["precision"] == "fp16") & (found["image"] == 0)].iloc[0]
-    base, it = (records.find(f"nasnet/{s}/batch:1/fp16/gpus:1").value for s in ("sequential", "ios-both"))
+    base, it = (records.find(f"squeezenet/{s}/batch:1/fp16/gpus:1").value for s in ("sequential", "ios-both"))
     assert fast["speedup"] == pytest.approx(base / it)
 
 
