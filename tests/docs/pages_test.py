@@ -158,3 +158,16 @@ def test_sizes_of_transfers_by_kernel_are_those_of_the_profiles():
     assert engine == set(re.findall(r"\[(h200-x[^]]*)\]", paragraph))
     assert (begins, max(ends)) == ({2**18, 2**20, 2**22}, 2**22)
     assert "up to 4 MiB at the most, and from 256 KiB, 1 MiB or 4 MiB on" in paragraph
+
+
+def test_latencies_above_the_sums_of_stages_are_those_of_the_records():
+    records = Records.read(PROJECT / "results/h200")
+    page, found = (PROJECT / "docs/performance/dynamic_program.md").read_text(), 0
+    names = {"SqueezeNet": "squeezenet", "Inception V3": "inception_v3", "RandWire": "randwire", "NasNet": "nasnet"}
+    for network, scheduler, *cells in re.findall(r"^\| ([^|,]+), `?([a-z-]+)`? \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", page, re.M):
+        for precision, cell in zip(("fp32", "tf32", "fp16"), cells):
+            r = records.find(f"{names[network]}/{scheduler}/batch:1/{precision}/gpus:1")
+            us = 1000 * (r.value - r.numbers["predicted_ms"]) / r.numbers["stages"]
+            assert float(cell.split("now ")[1]) == pytest.approx(us, abs=0.0051), (network, scheduler, precision)
+            found += 1
+    assert found == 21

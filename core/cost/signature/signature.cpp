@@ -200,9 +200,8 @@ StageSigner::StageSigner(const Graph& graph, bool marks_kept) : slots_(join_slot
     const Operator& op = graph.op(id);
     succs_.emplace_back(graph.succs(id).begin(), graph.succs(id).end());
     const auto* pool = op.layers.empty() ? nullptr : std::get_if<Pool2d>(&op.layers.back());
-    const auto* conv = op.layers.empty() ? nullptr : std::get_if<Conv2d>(&op.layers.front());
     is_average_.push_back(pool && pool->type == PoolType::avg);
-    is_pointwise_.push_back(conv && conv->kernel == std::array{1, 1});
+    is_pointwise_.push_back(!op.layers.empty() && is_pointwise(op.layers.front()));
   }
   for (OpId id = 0; id < graph.size(); ++id) {
     std::vector<std::vector<Read>>& reads = reads_.emplace_back();

@@ -11,12 +11,12 @@ namespace {
 
 constexpr std::array<int, 2> one{1, 1}, none{0, 0};
 
-bool is_pointwise(const Step& step) {
+/// A pointwise convolution whose input and output have the same pixels, and which does nothing else.
+bool is_only_pointwise(const Step& step) {
   const auto* conv = std::get_if<Conv2d>(&step.layer);
-  return step.kind == Step::Kind::conv && conv->kernel == one && conv->stride == one && conv->padding == none &&
-         conv->more_padding == none && conv->groups == 1 &&
-         (conv->act == Activation::none || conv->act == Activation::relu) && step.inputs.size() == 1 && !step.affine &&
-         step.pre == Activation::none && !step.residual;
+  return step.kind == Step::Kind::conv && is_pointwise(*conv) && conv->stride == one && conv->padding == none &&
+         conv->more_padding == none && (conv->act == Activation::none || conv->act == Activation::relu) &&
+         step.inputs.size() == 1 && !step.affine && step.pre == Activation::none && !step.residual;
 }
 
 bool averages(const Step& step) {
@@ -73,7 +73,7 @@ bool move_pools_late(Program& program, const LoweringOptions& options, std::span
   bool any = false;
   for (int s = 0; s < static_cast<int>(program.steps.size()); ++s) {
     Step& conv = program.steps[s];
-    if (!is_pointwise(conv)) continue;
+    if (!is_only_pointwise(conv)) continue;
     const std::optional<int> writer = only_writer(program, conv.inputs.front());
     if (!writer) continue;
     Step& pool = program.steps[*writer];
