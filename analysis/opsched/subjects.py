@@ -16,7 +16,9 @@ def file_of(title: str) -> str:
 
 
 def first_sentence(text: str) -> str:
-    plain = re.sub(r" \([^)]*\)", "", " ".join(text.strip().split("\n\n")[0].splitlines()))
+    """Without what is in brackets, and without links."""
+    line = " ".join(text.strip().split("\n\n")[0].splitlines())
+    plain = re.sub(r" \([^)]*\)", "", re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", line))
     return re.split(r"(?<=[.:]) ", plain)[0].rstrip(":.").replace("|", "/")
 
 

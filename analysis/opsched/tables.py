@@ -8,7 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from opsched import arena, baselines, findings, launch, overview, roofline, several_gpus, simulations, simulator, tuning
+from opsched import (arena, baselines, findings, launch, overview, protocols, roofline, several_gpus, simulations,
+                     simulator, tuning)
 from opsched.page import PRECISIONS, Marks, commands, fastest, grouped, plural, put, source, table, titled, where_from
 from opsched.records import BadRecords, Provenance, Record, Records, Run, pixels
 from opsched.subjects import by_subject
@@ -107,7 +108,8 @@ def pages(folder: Path) -> dict[str, str]:
     marks = Marks(records.runs)
     plain = records.select(quantity="latency", software="opsched", labels={}, options={})
     sections = (arena.sections(records) + baselines.section(records, marks) + roofline.section(records, marks) +
-                launch.section(records, marks) + tuning.section(records, marks) + searches(plain, records.runs) + several_gpus.sections(plain, marks) +
+                launch.section(records, marks) + tuning.section(records, marks) + protocols.sections(records, marks) +
+                searches(plain, records.runs) + several_gpus.sections(plain, marks) +
                 schedules(plain, marks) + ablations(records, marks) + simulator.section(records) + simulations.section(records) +
                 growth(records))
     found = records.select()

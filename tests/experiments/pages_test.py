@@ -150,6 +150,10 @@ def test_a_long_page_becomes_an_index_and_loses_nothing():
         assert "legend" in made[name] and "(README.md)" in made[name] and made[name].count("\n## Part ") == 3
 
 
+def test_the_index_names_pages_by_their_first_sentence():
+    assert subjects.first_sentence("Times of `a` (`b`, [c](d.md)),\nin ms. More.\n\nEven more.") == "Times of `a`, in ms"
+
+
 def test_a_number_changed_by_hand_is_found(copy):
     shown = f"{ours('sequential').value:.3f}"  # which every one of these pages shows
     for page, check in ((copy / "h200/schedules.md", ("tables.py", copy / "h200")), (copy / "README.md", ("tables.py", copy)),
@@ -271,6 +275,29 @@ def test_tuned_schedules_stand_beside_what_they_were(tmp_path):
         assert file.add(replace(before, value=1.95, numbers={"comparisons": 9, "changed": 0}))
         file.finish()
     assert row_of(tables.pages(tmp_path)["README.md"], "net")[5:10] == ["1.9500", "-", "-", "9", "0"]
+
+
+def test_protocols_and_processes_have_a_row_for_each_case(tmp_path):
+    case = {"network": "nasnet", "scheduler": "dataflow", "precision": "fp16"}
+
+    def protocol(value: float, software: str = "opsched", spread: Spread = Spread(), **labels: str) -> Record:
+        return Record(**case, software=software, quantity="protocol", labels=labels, value=value, unit="ms", spread=spread)
+
+    for record in [protocol(2, protocol="lone"), protocol(1, protocol="in-flight", in_flight="4"),
+                   protocol(1.5, protocol="replays", spread=Spread(p99=1.75, max=9)), protocol(450, protocol="energy"),
+                   protocol(4, "pytorch", protocol="lone"), *(protocol(value, protocol="lone", beside="pytorch", when=when)
+                                                              for when, value in (("before", 2), ("after", 3))),
+                   Record(**case, quantity="process_latency", value=1.2, unit="ms", spread=Spread(min=1, max=1.5, runs=7))]:
+        plant(tmp_path, record, Run(device="a"))
+    page = tables.pages(tmp_path)["README.md"]
+    assert row_of(page, "network", "precision", "batch", "measured")[4:] == [
+        "replays: p50, p99, maximum", "lone", "in-flight 4", "energy, mJ"]
+    first = ("nasnet", "fp16", "1")
+    assert row_of(page, *first, "dataflow")[4:] == ["1.5, 1.75, 9", "2", "1", "450"]
+    assert row_of(page, *first, "dataflow, next to pytorch")[4:] == ["-", "2.5", "-", "-"]
+    assert row_of(page, *first, "PyTorch CUDA graph, dataflow (Opara)")[4:] == ["-", "4", "-", "-"]
+    assert row_of(page, "nasnet", "dataflow", "fp16", "1", "7") == [
+        "nasnet", "dataflow", "fp16", "1", "7", "1.2000", "1.0000", "1.5000", "50.00%"]
 
 
 @pytest.mark.parametrize("share", [0.3, 0.8, 1])

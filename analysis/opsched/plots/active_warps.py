@@ -1,5 +1,7 @@
 """Active warps over time, sequential against IOS."""
 
+import re
+
 from opsched.page import NETWORKS, SCHEDULERS, distinct, grouped, join
 from opsched.plots import charts, style
 from opsched.plots.figure import Comparison, Figure, Paper, Picture, Table
@@ -14,7 +16,7 @@ def graphs(figure: Figure) -> dict[str, list[Record]]:
 
 def counted(records: list[Record]) -> str:
     """How the active warps were found: from hardware counters, or from the kernels' run times and launch sizes."""
-    return join(distinct(r.texts["method"].split(",")[0] for r in records))
+    return join(distinct(re.split("[,:]", r.texts["method"])[0] for r in records))
 
 
 def draw(figure: Figure, paper: Paper) -> Picture:
