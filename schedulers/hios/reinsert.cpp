@@ -23,7 +23,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Settings {
+struct ReinsertSettings {
   int window;
   std::int64_t iterations;
   double seconds;
@@ -32,7 +32,7 @@ struct Settings {
 
 class Reinsertion {
  public:
-  Reinsertion(const HiosProblem& problem, StageCost& cost, const Settings& settings, const Progress& progress)
+  Reinsertion(const HiosProblem& problem, StageCost& cost, const ReinsertSettings& settings, const Progress& progress)
       : problem_(problem), cost_(cost), settings_(settings), progress_(progress), random_(settings.seed) {
     if (problem.cost().bounds_hold()) bound_ = lower_bounds(problem.cost(), problem.devices()).lower();
   }
@@ -131,7 +131,7 @@ class Reinsertion {
 
   const HiosProblem& problem_;
   StageCost& cost_;
-  Settings settings_;
+  ReinsertSettings settings_;
   const Progress& progress_;
   std::mt19937_64 random_;
   Clock::time_point begin_ = Clock::now();
@@ -164,10 +164,10 @@ void prefer_less_traffic(const SchedulerRequest& request, int window, Candidate&
 Schedule make_reinsert(const SchedulerRequest& request) {
   const HiosProblem problem(request.cost, request.devices);
   const OptionReader options(request.options);
-  const Settings settings{.window = options.integer("window", 3, 1),
-                          .iterations = options.integer("iterations", default_iterations(problem.size()), 0),
-                          .seconds = options.real("seconds", HUGE_VAL, 0),
-                          .seed = static_cast<std::uint64_t>(options.integer("seed", 1, 0))};
+  const ReinsertSettings settings{.window = options.integer("window", 3, 1),
+                                  .iterations = options.integer("iterations", default_iterations(problem.size()), 0),
+                                  .seconds = options.real("seconds", HUGE_VAL, 0),
+                                  .seed = static_cast<std::uint64_t>(options.integer("seed", 1, 0))};
   StageCost cost(problem, request.cost.measures());
   if (problem.size() == 0) return StageGraph(problem, cost).schedule();
   const StageGraph found = Reinsertion(problem, cost, settings, request.progress).run();

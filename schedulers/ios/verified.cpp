@@ -17,7 +17,7 @@ namespace opsched {
 namespace {
 
 // Required gain of a combination: the difference between repeated measurements of one schedule.
-constexpr double kWorthwhile = 0.002;
+constexpr double kRequiredGain = 0.002;
 
 class Verified {
  public:
@@ -114,7 +114,7 @@ class Verified {
         schedule.devices.resize(1);
         for (const auto& part : trial)
           schedule.devices[0].stages.insert(schedule.devices[0].stages.end(), part.begin(), part.end());
-        if (consider(std::move(schedule), {}, kWorthwhile)) current = std::move(trial);
+        if (consider(std::move(schedule), {}, kRequiredGain)) current = std::move(trial);
       }
   }
 

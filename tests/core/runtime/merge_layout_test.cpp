@@ -19,7 +19,7 @@ namespace {
 using test::count;
 using test::RandomBranches;
 using test::sequential;
-using Kind = MergedPlace::Kind;
+using PlaceKind = MergedPlace::Kind;
 
 /// Two convolutions of one input: `part` is term `at` of a concatenation of three, `other` is read by its last branch.
 struct Branches {
@@ -47,20 +47,20 @@ struct Branches {
   }
 };
 
-Kind kind_of(const Branches& b) { return merged_place(join_slots(b.graph), b.merged()).kind; }
+PlaceKind kind_of(const Branches& b) { return merged_place(join_slots(b.graph), b.merged()).kind; }
 
 TEST(MergeLayout, FollowsFromThePlaceInTheConcatenation) {
-  EXPECT_EQ(kind_of(Branches(0, 8, 16)), Kind::before_begin);
-  EXPECT_EQ(kind_of(Branches(1, 8, 16)), Kind::copied);
-  EXPECT_EQ(kind_of(Branches(2, 8, 16)), Kind::behind_end);
+  EXPECT_EQ(kind_of(Branches(0, 8, 16)), PlaceKind::before_begin);
+  EXPECT_EQ(kind_of(Branches(1, 8, 16)), PlaceKind::copied);
+  EXPECT_EQ(kind_of(Branches(2, 8, 16)), PlaceKind::behind_end);
   // Slices would not be aligned.
-  EXPECT_EQ(kind_of(Branches(0, 8, 12)), Kind::copied);
-  EXPECT_EQ(kind_of(Branches(0, 12, 8)), Kind::copied);
+  EXPECT_EQ(kind_of(Branches(0, 8, 12)), PlaceKind::copied);
+  EXPECT_EQ(kind_of(Branches(0, 12, 8)), PlaceKind::copied);
   // The concatenation is part of another one, or its reader needs dense pixels.
-  EXPECT_EQ(kind_of(Branches(0, 8, 16, 1, true)), Kind::copied);
-  EXPECT_EQ(kind_of(Branches(0, 8, 16, 3)), Kind::copied);
+  EXPECT_EQ(kind_of(Branches(0, 8, 16, 1, true)), PlaceKind::copied);
+  EXPECT_EQ(kind_of(Branches(0, 8, 16, 3)), PlaceKind::copied);
   const Branches b(0, 8, 16);
-  EXPECT_EQ(merged_place(join_slots(b.graph), std::vector<OpId>{b.other, b.join + 1}).kind, Kind::apart);
+  EXPECT_EQ(merged_place(join_slots(b.graph), std::vector<OpId>{b.other, b.join + 1}).kind, PlaceKind::apart);
 }
 
 TEST(MergeLayout, MergedOutputAndConcatenationOverlapInOneBuffer) {
@@ -100,7 +100,7 @@ TEST(MergeLayout, InceptionNeedsOneCopyAndSqueezeNetNone) {
   for (const char* name : {"inception_v3", "squeezenet"}) {
     const Graph graph = make_network(name);
     const std::vector<JoinSlot> slots = join_slots(graph);
-    std::map<Kind, int> kinds;
+    std::map<PlaceKind, int> kinds;
     std::set<OpId> done;
     for (OpId first : graph.units()) {
       if (done.contains(first) || !can_merge(graph, Group{first})) continue;
@@ -113,13 +113,13 @@ TEST(MergeLayout, InceptionNeedsOneCopyAndSqueezeNetNone) {
       if (group.size() > 1) ++kinds[merged_place(slots, group).kind];
     }
     // A convolution with stride 2 reads Inception's last block a.
-    EXPECT_EQ(kinds[Kind::copied], name == std::string("inception_v3") ? 1 : 0);
-    EXPECT_EQ(kinds[Kind::before_begin], name == std::string("inception_v3") ? 8 : 0);
+    EXPECT_EQ(kinds[PlaceKind::copied], name == std::string("inception_v3") ? 1 : 0);
+    EXPECT_EQ(kinds[PlaceKind::before_begin], name == std::string("inception_v3") ? 8 : 0);
   }
 }
 
 TEST(MergeLayout, RandomMergesGiveTheReference) {
-  std::map<Kind, int> kinds;
+  std::map<PlaceKind, int> kinds;
   int copies = 0;
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     RandomBranches random(seed);
@@ -157,7 +157,8 @@ TEST(MergeLayout, RandomMergesGiveTheReference) {
     for (std::size_t i = 0; i < outputs.size(); ++i)
       ASSERT_LT(relative_error(outputs[i], wanted[i]), 1e-5) << "seed " << seed;
   }
-  for (Kind kind : {Kind::apart, Kind::inside, Kind::before_begin, Kind::behind_end, Kind::copied})
+  for (PlaceKind kind :
+       {PlaceKind::apart, PlaceKind::inside, PlaceKind::before_begin, PlaceKind::behind_end, PlaceKind::copied})
     EXPECT_GT(kinds[kind], 10) << static_cast<int>(kind);
   EXPECT_GT(copies, 10);
 }

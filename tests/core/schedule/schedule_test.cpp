@@ -10,7 +10,7 @@
 namespace opsched {
 namespace {
 
-Layer conv(int out, int kernel, Activation act = Activation::relu) {
+Layer square_conv(int out, int kernel, Activation act = Activation::relu) {
   return Conv2d{.out_channels = out, .kernel = {kernel, kernel}, .padding = {kernel / 2, kernel / 2}, .act = act};
 }
 
@@ -19,10 +19,10 @@ class ScheduleTest : public ::testing::Test {
  protected:
   ScheduleTest() : graph("diamond") {
     const OpId in = graph.add_input("in", {8, 16, 16});
-    a = graph.add("a", {graph.all(in)}, {conv(8, 3)});
-    b = graph.add("b", {graph.all(a)}, {conv(8, 3)});
-    c = graph.add("c", {graph.all(a)}, {conv(4, 1)});
-    d = graph.add("d", {graph.all(b), graph.all(c)}, {conv(8, 1)});
+    a = graph.add("a", {graph.all(in)}, {square_conv(8, 3)});
+    b = graph.add("b", {graph.all(a)}, {square_conv(8, 3)});
+    c = graph.add("c", {graph.all(a)}, {square_conv(4, 1)});
+    d = graph.add("d", {graph.all(b), graph.all(c)}, {square_conv(8, 1)});
     graph.end_block("block");
   }
 
@@ -118,9 +118,9 @@ TEST_F(ScheduleTest, WhatCannotMerge) {
   Graph g("merges");
   const OpId in = g.add_input("in", {8, 17, 17});
   const auto add = [&](const std::string& name, Layer layer) { return g.add(name, {g.all(in)}, {layer}); };
-  const OpId base = add("base", conv(8, 3));
+  const OpId base = add("base", square_conv(8, 3));
   const std::vector<OpId> others = {
-      add("other activation", conv(8, 3, Activation::none)),
+      add("other activation", square_conv(8, 3, Activation::none)),
       add("other stride",
           Conv2d{.out_channels = 8, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}, .act = Activation::relu}),
       add("off centre", Conv2d{.out_channels = 8, .kernel = {3, 3}, .act = Activation::relu}),
@@ -129,8 +129,8 @@ TEST_F(ScheduleTest, WhatCannotMerge) {
       add("grouped",
           Conv2d{.out_channels = 8, .kernel = {3, 3}, .padding = {1, 1}, .groups = 2, .act = Activation::relu}),
       add("pool", Pool2d{.kernel = {3, 3}, .padding = {1, 1}}),
-      g.add("chain", {g.all(in)}, {Activate{}, conv(8, 3)}),
-      g.add("other slice", {{Value{in, 0, 4}}}, {conv(8, 3)}),
+      g.add("chain", {g.all(in)}, {Activate{}, square_conv(8, 3)}),
+      g.add("other slice", {{Value{in, 0, 4}}}, {square_conv(8, 3)}),
   };
   for (OpId other : others) EXPECT_FALSE(can_merge(g, std::vector<OpId>{base, other})) << g.op(other).name;
   const OpId even = add("even", Conv2d{.out_channels = 8, .kernel = {2, 2}, .padding = {1, 1}});
@@ -171,7 +171,7 @@ TEST_F(ScheduleTest, LaunchOrder) {
 }
 
 TEST_F(ScheduleTest, MergedOperatorsAreLaunchedTogether) {
-  const OpId e = graph.add("e", {graph.all(a)}, {conv(8, 3)});
+  const OpId e = graph.add("e", {graph.all(a)}, {square_conv(8, 3)});
   Schedule schedule = dataflow({{stage({{a}, {e}}), merge({b, c}), stage({{d}})}});
   EXPECT_EQ(refusal(schedule), "");
   schedule.launch_order = {a, b, e, c, d};
@@ -183,7 +183,7 @@ TEST_F(ScheduleTest, MergedOperatorsAreLaunchedTogether) {
 TEST_F(ScheduleTest, IssueOrderIsRoundRobin) {
   Graph g("chains");
   const OpId in = g.add_input("in", {8, 8, 8});
-  const auto add = [&](const std::string& name, OpId from) { return g.add(name, {g.all(from)}, {conv(8, 1)}); };
+  const auto add = [&](const std::string& name, OpId from) { return g.add(name, {g.all(from)}, {square_conv(8, 1)}); };
   const OpId a1 = add("a1", in), a2 = add("a2", a1), b1 = add("b1", in), b2 = add("b2", b1), b3 = add("b3", b2);
   for (Mode mode : {Mode::barrier, Mode::dataflow}) {
     Schedule schedule = barrier({{stage({{a1, a2}, {b1, b2, b3}})}});
