@@ -4,14 +4,19 @@ from statistics import fmean
 
 from opsched.page import Marks, distinct, grouped, name_of, source, table, titled
 from opsched.records import Record, Records
+from opsched.several_gpus import size_of
 
-ORDER = ["replays", "lone", "cold", "rotating", "in-flight", "energy"]
+HEAD = ["network", "precision", "batch", "image", "GPUs"]
 
 
-def protocol_of(record: Record) -> tuple[int, str]:
-    """The protocol, in the order of the columns."""
-    protocol = record.labels["protocol"]
-    return ORDER.index(protocol), f"{protocol} {record.labels.get('in_flight', '')}".strip()
+def case_of(record: Record) -> list[str]:
+    return [record.network, record.precision, str(record.batch), size_of(record), str(record.gpus)]
+
+
+def column_of(record: Record) -> str:
+    """The protocol as the head of its column."""
+    name = " ".join([record.labels["protocol"], *([record.labels["in_flight"]] if "in_flight" in record.labels else [])])
+    return f"{name}, {record.unit}" + (": p50, p99, maximum" if name == "replays" else "")
 
 
 def who(record: Record) -> str:
@@ -21,38 +26,34 @@ def who(record: Record) -> str:
 
 def cell(found: list[Record], marks: Marks) -> str:
     """The median, or the mean of the medians before and after other software. Of many replays also the tail."""
-    known = [r for r in found if r.value is not None]
-    if not known:
+    if not found:
         return "-"
-    signs = "".join(distinct(marks.behind(r) for r in known))
-    text = f"{fmean(r.value for r in known):.4g}{signs}"
-    return f"{text}, {known[0].spread.p99:.4g}, {known[0].spread.max:.4g}" if known[0].labels["protocol"] == "replays" else text
+    numbers = [fmean(r.value for r in found)]
+    if found[0].labels["protocol"] == "replays":
+        numbers += [max(r.spread.p99 for r in found), max(r.spread.max for r in found)]
+    return ", ".join(f"{n:.4g}" for n in numbers) + "".join(distinct(marks.behind(r) for r in found))
 
 
 def protocols(records: Records, marks: Marks) -> str:
     found = records.select(quantity="protocol")
-    columns = sorted({protocol_of(r) for r in found})
+    columns = distinct(map(column_of, found))
     rows = []
-    for case, there in grouped(found, lambda r: (r.network, r.precision, r.batch, who(r))).items():
-        by = grouped(there, protocol_of)
-        rows.append([*map(str, case), *(cell(by.get(column, []), marks) for column in columns)])
-    names = [f"{name}, mJ" if name == "energy" else f"{name}: p50, p99, maximum" if name == "replays" else name
-             for _, name in columns]
-    text = "Latencies of a run by other protocols than bursts, in ms, and its energy in mJ (`--measure`, [which to quote](../../docs/"
-    text += "measuring.md#which-latency-to-quote)).\nAll are medians. Of several runs in flight, it is the time divided by "
-    text += "their number.\n\n"
-    return titled("Other measurement protocols", text + source(found, records.runs), table(
-        ["network", "precision", "batch", "measured", *names], rows) if rows else "")
+    for case, there in grouped(found, lambda r: (*case_of(r), who(r))).items():
+        by = grouped(there, column_of)
+        rows.append([*case, *(cell(by.get(column, []), marks) for column in columns)])
+    text = "Latencies of a run by other protocols than bursts, and its energy (`--measure`, [which to quote](../../docs/measuring.md"
+    text += "#which-latency-to-quote)).\nAll are medians. For several runs in flight: the time divided by their number.\n\n"
+    return titled("Other measurement protocols", text + source(found, records.runs),
+                  table([*HEAD, "measured", *columns], rows) if rows else "")
 
 
 def processes(records: Records) -> str:
     found = records.select(quantity="process_latency")
-    rows = [[r.network, r.scheduler, r.precision, str(r.batch), f"{r.spread.runs}", f"{r.value:.4f}", f"{r.spread.min:.4f}",
-             f"{r.spread.max:.4f}", f"{100 * (r.spread.max / r.spread.min - 1):.2f}%"] for r in found if r.value is not None]
+    rows = [[*case_of(r), name_of(r), f"{r.spread.runs}", f"{r.value:.4f}", f"{r.spread.min:.4f}",
+             f"{r.spread.max:.4f}", f"{100 * (r.spread.max / r.spread.min - 1):.2f}%"] for r in found]
     text = "`opsched repeat`: latencies in ms of the same schedule in several processes, one after another on one GPU.\n\n"
     return titled("Spread between processes", text + source(found, records.runs), table(
-        ["network", "scheduler", "precision", "batch", "processes", "median", "least", "largest", "spread"],
-        rows) if rows else "")
+        [*HEAD, "scheduler", "processes", "median", "least", "largest", "spread"], rows) if rows else "")
 
 
 def sections(records: Records, marks: Marks) -> str:

@@ -162,11 +162,14 @@ def test_sizes_of_transfers_by_kernel_are_those_of_the_profiles():
     assert "up to 4 MiB at the most, and from 256 KiB, 1 MiB or 4 MiB on" in paragraph
 
 
+NAMES = {"SqueezeNet": "squeezenet", "Inception V3": "inception_v3", "RandWire": "randwire", "NasNet": "nasnet"}  # in docs/
+
+
 def test_latencies_of_the_search_over_dataflow_schedules_are_those_of_the_records():
     records, page = Records.read(PROJECT / "results/h200"), (PROJECT / "docs/performance/schedules.md").read_text()
     table = page.split("| `ios-verified`, `dataflow-search` | fp32 | tf32 | fp16 |\n")[1].split("\n\n")[0]
-    for network in ("NasNet", "RandWire", "Inception V3", "SqueezeNet"):
-        keys = [[f"{network.lower().replace(' ', '_')}/{s}/batch:1/{p}/gpus:1" for s in ("ios-verified", "dataflow-search")]
+    for network, name in NAMES.items():
+        keys = [[f"{name}/{s}/batch:1/{p}/gpus:1" for s in ("ios-verified", "dataflow-search")]
                 for p in ("fp32", "tf32", "fp16")]
         cells = [", ".join(f"{records.find(key).value:.3f}" for key in pair) for pair in keys]
         assert f"| {network} | {' | '.join(cells)} |" in table
@@ -186,10 +189,9 @@ def sums_of_stages(folder: Path) -> Records:
 def test_latencies_above_the_sums_of_stages_are_those_of_the_records(tmp_path):
     records, sums = Records.read(PROJECT / "results/h200"), sums_of_stages(tmp_path)
     page, found = (PROJECT / "docs/performance/dynamic_program.md").read_text(), 0
-    names = {"SqueezeNet": "squeezenet", "Inception V3": "inception_v3", "RandWire": "randwire", "NasNet": "nasnet"}
     for network, scheduler, *cells in re.findall(r"^\| ([^|,]+), `?([a-z-]+)`? \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", page, re.M):
         for precision, cell in zip(("fp32", "tf32", "fp16"), cells):
-            key = f"{names[network]}/{scheduler}/batch:1/{precision}/gpus:1"
+            key = f"{NAMES[network]}/{scheduler}/batch:1/{precision}/gpus:1"
             r, stages = records.find(key), sums.find(key)
             assert r.schedule == stages.schedule, key
             us = 1000 * (r.value - stages.numbers["predicted_ms"]) / r.numbers["stages"]

@@ -280,24 +280,27 @@ def test_tuned_schedules_stand_beside_what_they_were(tmp_path):
 def test_protocols_and_processes_have_a_row_for_each_case(tmp_path):
     case = {"network": "nasnet", "scheduler": "dataflow", "precision": "fp16"}
 
-    def protocol(value: float, software: str = "opsched", spread: Spread = Spread(), **labels: str) -> Record:
-        return Record(**case, software=software, quantity="protocol", labels=labels, value=value, unit="ms", spread=spread)
+    def protocol(value: float, image: int = 0, software: str = "opsched", unit: str = "ms", spread: Spread = Spread(),
+                 **labels: str) -> Record:
+        return Record(**case, image=image, software=software, quantity="protocol", labels=labels, value=value, unit=unit,
+                      spread=spread)
 
-    for record in [protocol(2, protocol="lone"), protocol(1, protocol="in-flight", in_flight="4"),
-                   protocol(1.5, protocol="replays", spread=Spread(p99=1.75, max=9)), protocol(450, protocol="energy"),
-                   protocol(4, "pytorch", protocol="lone"), *(protocol(value, protocol="lone", beside="pytorch", when=when)
-                                                              for when, value in (("before", 2), ("after", 3))),
+    beside = [protocol(value, protocol="lone", beside="pytorch", when=when) for when, value in (("before", 2), ("after", 3))]
+    for record in [protocol(1.5, protocol="replays", spread=Spread(p99=1.75, max=9)), protocol(2, protocol="lone"),
+                   protocol(1, protocol="in-flight", in_flight="4"), protocol(450, unit="mJ", protocol="energy"),
+                   protocol(7, image=512, protocol="lone"), protocol(4, software="pytorch", protocol="lone"), *beside,
+                   protocol(1.25, protocol="burst"),
                    Record(**case, quantity="process_latency", value=1.2, unit="ms", spread=Spread(min=1, max=1.5, runs=7))]:
         plant(tmp_path, record, Run(device="a"))
     page = tables.pages(tmp_path)["README.md"]
-    assert row_of(page, "network", "precision", "batch", "measured")[4:] == [
-        "replays: p50, p99, maximum", "lone", "in-flight 4", "energy, mJ"]
-    first = ("nasnet", "fp16", "1")
-    assert row_of(page, *first, "dataflow")[4:] == ["1.5, 1.75, 9", "2", "1", "450"]
-    assert row_of(page, *first, "dataflow, next to pytorch")[4:] == ["-", "2.5", "-", "-"]
-    assert row_of(page, *first, "PyTorch CUDA graph, dataflow (Opara)")[4:] == ["-", "4", "-", "-"]
-    assert row_of(page, "nasnet", "dataflow", "fp16", "1", "7") == [
-        "nasnet", "dataflow", "fp16", "1", "7", "1.2000", "1.0000", "1.5000", "50.00%"]
+    assert row_of(page, "network", "precision", "batch", "image", "GPUs", "measured")[6:] == [
+        "replays, ms: p50, p99, maximum", "lone, ms", "in-flight 4, ms", "energy, mJ", "burst, ms"]
+    first = ("nasnet", "fp16", "1", "own", "1")
+    assert row_of(page, *first, "dataflow")[6:] == ["1.5, 1.75, 9", "2", "1", "450", "1.25"]
+    assert row_of(page, "nasnet", "fp16", "1", "512", "1", "dataflow")[6:] == ["-", "7", "-", "-", "-"]
+    assert row_of(page, *first, "dataflow, next to pytorch")[6:] == ["-", "2.5", "-", "-", "-"]
+    assert row_of(page, *first, "PyTorch CUDA graph, dataflow (Opara)")[6:] == ["-", "4", "-", "-", "-"]
+    assert row_of(page, *first, "dataflow", "7")[7:] == ["1.2000", "1.0000", "1.5000", "50.00%"]
 
 
 @pytest.mark.parametrize("share", [0.3, 0.8, 1])
