@@ -188,10 +188,36 @@ void MemoryLayout::place_terms(OpId id) {
   }
   if (place_columns(op, device)) return;
   int channel = 0;
-  for (const Term& term : op.terms) {
-    if (term.size() == 1) claim(term.front(), device, target, channel);
-    channel += term.front().channels();
+  for (std::size_t t = 0; t < op.terms.size();) {
+    const std::size_t terms = whole_root(op.terms, t, device, target);
+    if (terms > 0) {
+      Node& root = nodes_[value(op.terms[t].front(), {}, device).root];
+      root.parent = target;
+      root.channel = channel;
+    }
+    for (const std::size_t next = t + std::max<std::size_t>(terms, 1); t < next; ++t)
+      channel += op.terms[t].front().channels();
   }
+}
+
+std::size_t MemoryLayout::whole_root(const std::vector<Term>& terms, std::size_t first, int device, int target) const {
+  const int root = value(terms[first].front(), {}, device).root;
+  if (nodes_[root].fixed || root == place(target).root) return 0;
+  int channels = 0;
+  std::size_t t = first;
+  for (; channels < nodes_[root].what.shape.c; ++t) {
+    if (t == terms.size() || terms[t].size() > 1) return 0;
+    const Place at = value(terms[t].front(), {}, device);
+    if (at.root != root || at.channel != channels) return 0;
+    channels += at.channels;
+  }
+  // A merge may still move its operators to another place.
+  const auto merged = [&](const Term& term) {
+    return std::ranges::any_of(merges_, [&](const auto& ops) { return std::ranges::find(ops, term[0].op) != ops.end(); });
+  };
+  const std::size_t count = t - first;
+  const bool alone = count == 1 && instance(terms[first].front().op, device) == root;
+  return alone || std::none_of(terms.begin() + first, terms.begin() + t, merged) ? count : 0;
 }
 
 bool MemoryLayout::side_by_side(const std::vector<Value>& column, int device) const {
