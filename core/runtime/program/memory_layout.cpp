@@ -213,7 +213,8 @@ std::size_t MemoryLayout::whole_root(const std::vector<Term>& terms, std::size_t
   }
   // A merge may still move its operators to another place.
   const auto merged = [&](const Term& term) {
-    return std::ranges::any_of(merges_, [&](const auto& ops) { return std::ranges::find(ops, term[0].op) != ops.end(); });
+    return std::ranges::any_of(merges_,
+                               [&](const auto& ops) { return std::ranges::find(ops, term[0].op) != ops.end(); });
   };
   const std::size_t count = t - first;
   const bool alone = count == 1 && instance(terms[first].front().op, device) == root;

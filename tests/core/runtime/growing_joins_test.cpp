@@ -91,8 +91,7 @@ TEST(GrowingJoins, EveryScheduleGivesTheReference) {
   for (std::uint64_t seed = 0; seed < 600 / kFewer; ++seed) {
     const Graph whole = draw_growing(seed);
     const Graph split = whole.with_splits(test::random_splits(whole, seed % 3 == 0 ? 40 : 0, seed));
-    Schedule schedule =
-        test::random_schedule(split, 1 + seed / 2 % 3, seed % 2 ? Mode::barrier : Mode::dataflow, seed);
+    Schedule schedule = test::random_schedule(split, 1 + seed / 2 % 3, seed % 2 ? Mode::barrier : Mode::dataflow, seed);
     schedule.splits = split.splits();
     for (const DeviceSchedule& device : schedule.devices)
       merges += static_cast<int>(std::ranges::count_if(device.stages, [](const Stage& s) { return s.is_merge(); }));

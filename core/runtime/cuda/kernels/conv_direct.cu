@@ -16,10 +16,10 @@ constexpr int kResults = 4;  // per thread: neighbouring pixels of one channel i
 
 struct Params {
   ConvGeometry g;
-  int group_c, group_k;                   // input and output channels of a group
+  int k;                                  // output channels of all groups
   int pixels;                             // output pixels of all images
   native::FastDiv channels, parts, area;  // NHWC: output channels; NCHW: parts of kResults channels; pixels per image
-  native::FastDiv columns, group;         // output columns; group_k (NHWC) or parts of a group (NCHW)
+  native::FastDiv columns, group;         // output columns; channels (NHWC) or parts (NCHW) of a group
   std::uint32_t total;
   const float* bias;
 };
@@ -64,10 +64,10 @@ __global__ void direct_nhwc(const T* __restrict__ input, const T* __restrict__ w
         const int y = of[i].top + r * g.dilation_h, x = of[i].left + s * g.dilation_w;
         const bool inside = y >= 0 && y < g.h && x >= 0 && x < g.w;
         from[i] = inside ? input + of[i].image * g.in_stride_n +
-                               (static_cast<std::int64_t>(y) * g.w + x) * g.in_stride + group * params.group_c
+                               (static_cast<std::int64_t>(y) * g.w + x) * g.in_stride + group * g.c
                          : nullptr;
       }
-      for (int c = 0; c < params.group_c; ++c, weight += g.k) {
+      for (int c = 0; c < g.c; ++c, weight += params.k) {
         const float w = native::to_float(*weight);
 #pragma unroll
         for (int i = 0; i < kResults; ++i) {
@@ -99,18 +99,18 @@ __global__ void direct_nchw(const float* __restrict__ input, const float* __rest
   const int part_of_channels = params.parts.split(image);
   std::uint32_t group = part_of_channels;
   const int in_group = params.group.split(group) * kResults;
-  const int count = min(kResults, params.group_k - in_group), k = group * params.group_k + in_group;
+  const int count = min(kResults, g.k - in_group), k = group * g.k + in_group;
   std::uint32_t p = at;
   const int q = params.columns.split(p);
   const int top = static_cast<int>(p) * g.stride_h - g.pad_h, left = q * g.stride_w - g.pad_w;
-  const float* from = input + image * g.in_stride_n + static_cast<std::int64_t>(group) * params.group_c * g.in_stride;
+  const float* from = input + image * g.in_stride_n + static_cast<std::int64_t>(group) * g.c * g.in_stride;
   float sum[kResults] = {};
   const float* weight = weights + k;
   for (int r = 0; r < g.r; ++r)
     for (int s = 0; s < g.s; ++s) {
       const int y = top + r * g.dilation_h, x = left + s * g.dilation_w;
       const bool inside = y >= 0 && y < g.h && x >= 0 && x < g.w;
-      for (int c = 0; c < params.group_c; ++c, weight += g.k) {
+      for (int c = 0; c < g.c; ++c, weight += params.k) {
         float value = inside ? from[c * g.in_stride + static_cast<std::int64_t>(y) * g.w + x] : 0.f;
         if (g.pre_relu) value = native::larger(value, 0.f);
 #pragma unroll
@@ -126,25 +126,26 @@ __global__ void direct_nchw(const float* __restrict__ input, const float* __rest
 }
 
 std::size_t element_of(const DirectConv& conv) { return conv.half ? 2 : 4; }
+std::size_t all_k(const DirectConv& conv) { return std::size_t(conv.geometry.groups) * conv.geometry.k; }
 std::size_t bias_at(const DirectConv& conv) {
   const ConvGeometry& g = conv.geometry;
-  return round_up(std::size_t(g.r) * g.s * (g.c / conv.groups) * g.k * element_of(conv), std::size_t{256});
+  return round_up(std::size_t(g.r) * g.s * g.c * all_k(conv) * element_of(conv), std::size_t{256});
 }
 
 }  // namespace
 
 std::size_t conv_direct_weight_bytes(const DirectConv& conv) {
-  return bias_at(conv) + round_up(conv.geometry.k * sizeof(float), std::size_t{256});
+  return bias_at(conv) + round_up(all_k(conv) * sizeof(float), std::size_t{256});
 }
 
 void conv_direct_pack(const DirectConv& conv, const float* weight, const float* bias, std::byte* packed) {
   const ConvGeometry& g = conv.geometry;
-  const std::size_t depth = g.c / conv.groups, taps = std::size_t(g.r) * g.s;
+  const std::size_t depth = g.c, channels = all_k(conv), taps = std::size_t(g.r) * g.s;
   std::memset(packed, 0, conv_direct_weight_bytes(conv));
-  for (std::size_t k = 0, from = 0; k < std::size_t(g.k); ++k)
+  for (std::size_t k = 0, from = 0; k < channels; ++k)
     for (std::size_t c = 0; c < depth; ++c)
       for (std::size_t t = 0; t < taps; ++t, ++from) {
-        const std::size_t at = (t * depth + c) * g.k + k;
+        const std::size_t at = (t * depth + c) * channels + k;
         if (conv.half) {
           const __half h = __float2half(weight[from]);
           std::memcpy(packed + at * 2, &h, 2);
@@ -152,7 +153,7 @@ void conv_direct_pack(const DirectConv& conv, const float* weight, const float* 
           std::memcpy(packed + at * 4, &weight[from], 4);
         }
       }
-  std::memcpy(packed + bias_at(conv), bias, g.k * sizeof(float));
+  std::memcpy(packed + bias_at(conv), bias, channels * sizeof(float));
 }
 
 void conv_direct_launch(const DirectConv& conv, const void* input, void* output, const void* packed,
@@ -162,17 +163,17 @@ void conv_direct_launch(const DirectConv& conv, const void* input, void* output,
   native::blocks_for(pixels, kThreads);  // throws if indices do not fit into 31 bits
   Params params;
   params.g = g;
-  params.group_c = g.c / conv.groups, params.group_k = g.k / conv.groups;
+  params.k = g.groups * g.k;
   params.pixels = static_cast<int>(pixels);
-  const int parts_of_group = (params.group_k + kResults - 1) / kResults;
+  const int parts_of_group = (g.k + kResults - 1) / kResults;
   const bool nhwc = conv.layout == TensorFormat::nhwc;
-  params.channels = native::FastDiv(g.k);
-  params.parts = native::FastDiv(parts_of_group * conv.groups);
+  params.channels = native::FastDiv(params.k);
+  params.parts = native::FastDiv(parts_of_group * g.groups);
   params.area = native::FastDiv(static_cast<std::uint32_t>(area));
   params.columns = native::FastDiv(g.q);
-  params.group = native::FastDiv(nhwc ? params.group_k : parts_of_group);
+  params.group = native::FastDiv(nhwc ? g.k : parts_of_group);
   params.bias = reinterpret_cast<const float*>(static_cast<const std::byte*>(packed) + bias_at(conv));
-  const std::int64_t total = nhwc ? (pixels + kResults - 1) / kResults * g.k : pixels * parts_of_group * conv.groups;
+  const std::int64_t total = nhwc ? (pixels + kResults - 1) / kResults * params.k : pixels * parts_of_group * g.groups;
   const native::Grid grid{dim3(native::blocks_for(total, kThreads)), dim3(kThreads)};
   params.total = static_cast<std::uint32_t>(total);
   const auto run = [&](auto kernel, auto element) {

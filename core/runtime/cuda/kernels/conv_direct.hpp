@@ -10,10 +10,9 @@
 
 namespace opsched {
 
-/// A convolution of `groups` groups; its activation may be any.
+/// Its activation may be any.
 struct DirectConv {
   ConvGeometry geometry;
-  int groups = 1;
   TensorFormat layout = TensorFormat::nchw;
   bool half = false;  ///< NHWC only
 };

@@ -13,6 +13,7 @@ namespace opsched {
 /// slice_layout().
 struct ConvGeometry {
   int batch = 1;
+  int groups = 1;           ///< each reads its own channels and writes its own; c and k are those of one group
   int c = 0, h = 0, w = 0;  ///< input
   int k = 0, p = 0, q = 0;  ///< output
   int r = 1, s = 1, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0;

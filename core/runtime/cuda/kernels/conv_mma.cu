@@ -49,8 +49,9 @@ constexpr int partial_bytes(int rows, int columns, int slices) { return slices *
 
 /// Computes a tile of BM pixels x BN output channels with WM x WN warps, and fetches `Vector` bytes at a time. `Slices`
 /// teams of WM x WN warps alternate steps, each with its own partial tile: more warps hide more latency. `Affine`: the
-/// factors and biases of a step's channels follow its weights.
-template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector, bool Affine = false, bool Residual = false>
+/// factors and biases of a step's channels follow its weights. `Grouped`: the rows of blocks are those of all groups.
+template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector, bool Affine = false, bool Residual = false,
+          bool Grouped = false>
 __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Params params) {
   constexpr int kTeam = WM * WN * 32, kThreads = Slices * kTeam;
   constexpr int kTileM = BM / WM, kTileN = BN / WN;  // per warp
@@ -65,7 +66,14 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   const ConvGeometry& g = params.g;
   const int slice = threadIdx.x / kTeam, tid = threadIdx.x % kTeam, warp = tid / 32;
   const int pixels = g.batch * g.p * g.q;
-  const int first_pixel = blockIdx.x * BM, first_row = blockIdx.y * BN;
+  const int first_pixel = blockIdx.x * BM;
+  int group = 0, first_row = blockIdx.y * BN, packed_row = first_row;  // packed: of the weights of all groups
+  if constexpr (Grouped) {
+    const int tiles = (g.k + BN - 1) / BN;
+    group = blockIdx.y / tiles;
+    first_row -= group * tiles * BN;
+    packed_row = group * (params.rows_padded / g.groups) + first_row;
+  }
   const int split = blockIdx.z, splits = gridDim.z;
 
   native::ClusterSum<kParts, kThreads>::open(counter, split, splits);
@@ -82,6 +90,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
     left[i] = (at % g.q) * g.stride_w - g.pad_w;
     corner[i] = params.input +
                 kElement * (image * g.in_stride_n + (static_cast<std::int64_t>(top[i]) * g.w + left[i]) * g.in_stride);
+    if constexpr (Grouped) corner[i] += kElement * group * g.c;
   }
 
   // This team's steps: begin, begin + Slices, ...
@@ -96,7 +105,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
     if (step >= end) return;
     const unsigned b = stages + turn % kStages * kStageBytes + BM * kRowBytes;
     const char* weights =
-        params.weights + (static_cast<std::int64_t>(step) * params.rows_padded + first_row) * kRowBytes;
+        params.weights + (static_cast<std::int64_t>(step) * params.rows_padded + packed_row) * kRowBytes;
 #pragma unroll
     for (int i = tid; i < BN * kChunks; i += kTeam)
       native::copy_async<16>(b + chunk_at(i / kChunks, i % kChunks), weights + i * 16);
@@ -136,7 +145,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
   // steps into shared memory.
   if (blockIdx.x == 0)
     native::prefetch(
-        params.weights + (static_cast<std::int64_t>(first_step) * params.rows_padded + first_row) * kRowBytes,
+        params.weights + (static_cast<std::int64_t>(first_step) * params.rows_padded + packed_row) * kRowBytes,
         end - first_step, static_cast<std::int64_t>(params.rows_padded) * kRowBytes, BN * kRowBytes);
   for (int i = 0; i < kStages - 1; ++i) fetch_weights(i);
   native::await_predecessor();
@@ -204,7 +213,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
       native::add(value, shared_sum.chunk_of(part, other)[threadIdx.x]);
     const int row = first_row + n, pixel = first_pixel + m;
     if (row >= g.k || pixel >= pixels) continue;
-    const float4 bias = *reinterpret_cast<const float4*>(params.bias + row);  // padded
+    const float4 bias = *reinterpret_cast<const float4*>(params.bias + packed_row + n);  // padded
     float result[4] = {value.x + bias.x, value.y + bias.y, value.z + bias.z, value.w + bias.w};
     native::activate_light(g.act, result);
     const int image = pixel / (g.p * g.q);
@@ -215,6 +224,7 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
           reinterpret_cast<const T*>(params.residual) + image * g.residual_stride_n + at * g.residual_stride + row,
           g.k - row, params.wide_residual, g.post_relu);
     T* out = reinterpret_cast<T*>(params.output) + image * g.out_stride_n + at * g.out_stride + row;
+    if constexpr (Grouped) out += group * g.k;
     mma::store_four(out, result, g.k - row, params.wide_output);
   }
 }
@@ -232,6 +242,7 @@ struct Variant {
   /// With a residual, by precision; fetches 16 bytes at a time. Kernels of their own: in the others, even a branch cost
   /// registers.
   void (*residual[2])(Params);
+  void (*grouped[2])(Params);  ///< several groups, by precision; fetches 16 bytes at a time
 };
 
 /// `Affine`: also instantiate the kernels for use behind an affine layer.
@@ -248,7 +259,9 @@ Variant variant() {
             {},
             kStages * Slices * affine_bytes(kRowBytes / 2),
             {conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16, false, true>,
-             conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16, false, true>}};
+             conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16, false, true>},
+            {conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16, false, false, true>,
+             conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16, false, false, true>}};
   if constexpr (Affine)
     v.affine[0] = conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16, true>,
     v.affine[1] = conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16, true>;
@@ -274,10 +287,16 @@ int steps_of(const ConvGeometry& g, Precision precision) {
   return g.r * g.s * (round_up(g.c, depth) / depth);
 }
 
+/// Rows of packed weights: those of each group are padded.
+int rows_of(const ConvGeometry& g) { return g.groups * round_up(g.k, kRowPad); }
+
 /// Offset of the bias in packed weights.
 std::size_t bias_at(const ConvGeometry& g, Precision precision) {
-  return std::size_t(round_up(g.k, kRowPad)) * steps_of(g, precision) * kRowBytes;
+  return std::size_t(rows_of(g)) * steps_of(g, precision) * kRowBytes;
 }
+
+/// Tiles along the output channels of all groups.
+int tiles_of(const ConvGeometry& g, const ConvTile& tile) { return g.groups * ((g.k + tile.rows - 1) / tile.rows); }
 
 }  // namespace
 
@@ -291,7 +310,7 @@ std::vector<ConvTile> conv_mma_tiles(bool affine) {
 std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Precision precision, int multiprocessors,
                                  bool clusters) {
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
-  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
+  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * tiles_of(g, tile);
   std::vector<int> splits{1};
   // No gain from more blocks than fill the GPU a few times, or from less than four steps per block.
   for (int s = 2; clusters && s <= kMostSplits && blocks * s <= 6 * multiprocessors && steps_of(g, precision) >= 4 * s;
@@ -302,19 +321,20 @@ std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Pr
 
 std::size_t conv_mma_weight_bytes(const ConvGeometry& g, Precision precision) {
   const std::size_t affine = g.pre_affine ? affine_bytes(round_up(g.c, depth_of(precision))) : 0;
-  return bias_at(g, precision) + std::size_t(round_up(g.k, kRowPad)) * sizeof(float) + affine;
+  return bias_at(g, precision) + std::size_t(rows_of(g)) * sizeof(float) + affine;
 }
 
 void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights& weights, std::byte* packed) {
   const bool half = precision == Precision::fp16;
-  const std::size_t rows = round_up(g.k, kRowPad), depth = depth_of(precision), tiles = (g.c + depth - 1) / depth;
+  const std::size_t rows = rows_of(g), depth = depth_of(precision), tiles = (g.c + depth - 1) / depth;
+  const auto packed_row = [&](int k) { return std::size_t(k / g.k) * round_up(g.k, kRowPad) + k % g.k; };
   const int taps = g.r * g.s;
   std::memset(packed, 0, conv_mma_weight_bytes(g, precision));
-  for (int k = 0; k < g.k; ++k)
+  for (int k = 0; k < g.groups * g.k; ++k)
     for (int c = 0; c < g.c; ++c)
       for (int t = 0; t < taps; ++t) {
         const float value = weights.weight[(std::size_t(k) * g.c + c) * taps + t];
-        std::byte* row = packed + ((t * tiles + c / depth) * rows + k) * kRowBytes;
+        std::byte* row = packed + ((t * tiles + c / depth) * rows + packed_row(k)) * kRowBytes;
         if (half) {
           const __half h = __float2half(value);
           std::memcpy(row + c % depth * 2, &h, 2);
@@ -324,7 +344,8 @@ void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights
         }
       }
   packed += bias_at(g, precision);
-  std::memcpy(packed, weights.bias.data(), g.k * sizeof(float));
+  for (int k = 0; k < g.groups * g.k; ++k)
+    std::memcpy(packed + packed_row(k) * sizeof(float), &weights.bias[k], sizeof(float));
   packed += rows * sizeof(float);
   for (int c = 0; g.pre_affine && c < g.c; ++c) {
     const AffineOf affine{weights.input_factor[c], weights.input_bias[c]};
@@ -343,7 +364,7 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
   if (input_alignment < kConvMmaAlignment) throw Error("conv_mma: the input is not aligned to 4 bytes");
   const bool half = precision == Precision::fp16;
   Params params{.g = g,
-                .rows_padded = round_up(g.k, kRowPad),
+                .rows_padded = rows_of(g),
                 .depth_tiles = round_up(g.c, depth_of(precision)) / depth_of(precision),
                 .steps = steps_of(g, precision),
                 .row_end = g.s * g.dilation_w,
@@ -356,19 +377,22 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
                 .wide_residual = residual.alignment >= (half ? 8 : 16)};
   params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, precision));
   const int type = half ? 1 : 0, width = input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0;
-  auto* const function = g.pre_affine ? chosen->affine[type]
-                         : g.residual ? chosen->residual[type]
-                                      : chosen->functions[type][width];
+  auto* const function = g.groups > 1   ? chosen->grouped[type]
+                         : g.pre_affine ? chosen->affine[type]
+                         : g.residual   ? chosen->residual[type]
+                                        : chosen->functions[type][width];
   if (!function || (g.pre_affine && (width < 2 || g.r * g.s > 1)))
     throw Error("conv_mma: no such tile, window or alignment behind an affine layer");
   if (g.residual && (width < 2 || g.pre_affine))
     throw Error("conv_mma: no residual with this alignment or an affine layer");
+  const int vector = half ? 8 : 4;
+  if (g.groups > 1 && (width < 2 || g.pre_affine || g.residual || g.c % vector != 0 || g.k % vector != 0))
+    throw Error("conv_mma: no groups with an affine layer, a residual, or vectors that cross groups");
   const int affine = g.pre_affine ? chosen->affine_bytes : 0;
   native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
   const int shared_bytes = chosen->shared_bytes[tile.splits] + affine;
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
-  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
-                    (g.k + tile.rows - 1) / tile.rows, tile.splits);
+  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns), tiles_of(g, tile), tile.splits);
   native::launch_overlapping(
       function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits, style}, stream,
       params);

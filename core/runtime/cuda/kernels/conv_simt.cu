@@ -25,7 +25,8 @@ constexpr int kMostRows = 128;  // rows per tile at most; weights have as many e
 
 /// How the kernel reads its input. With few channels, the sum runs over taps and channels together (flat), because a
 /// step per tap would mostly be padding. Affine: the factors and biases of a step's channels follow its tiles.
-enum class Input { plain, pre_relu, flat, affine };
+/// Grouped: plain, and the rows of blocks are those of all groups.
+enum class Input { plain, pre_relu, flat, affine, grouped };
 
 /// A summand's offset from the corner of a pixel's window.
 struct Summand {
@@ -67,7 +68,14 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   const ConvGeometry& g = params.g;
   const int slice = threadIdx.x / kTeam, tid = threadIdx.x % kTeam;
   const int pixels = g.batch * g.p * g.q;
-  const int first_pixel = blockIdx.x * BN, first_row = blockIdx.y * BM;
+  const int first_pixel = blockIdx.x * BN;
+  int group = 0, first_row = blockIdx.y * BM, packed_row = first_row;  // packed: of the weights of all groups
+  if constexpr (In == Input::grouped) {
+    const int tiles = (g.k + BM - 1) / BM;
+    group = blockIdx.y / tiles;
+    first_row -= group * tiles * BM;
+    packed_row = group * (params.rows_padded / g.groups) + first_row;
+  }
   const int split = blockIdx.z, splits = gridDim.z;
 
   // The pixel whose inputs this thread fetches.
@@ -77,6 +85,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   const int top = pixel < pixels ? (at / g.q) * g.stride_h - g.pad_h : -(1 << 29);
   const int left = (at % g.q) * g.stride_w - g.pad_w;
   const float* corner = params.input + image * g.in_stride_n + static_cast<std::int64_t>(top) * g.w + left;
+  if constexpr (In == Input::grouped) corner += static_cast<std::int64_t>(group) * g.c * g.in_stride;
 
   // This team's steps: begin, begin + Slices, ...
   const int first_step = static_cast<int>(static_cast<std::int64_t>(params.steps) * split / splits);
@@ -99,7 +108,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     const int step = begin + turn * Slices;
     if (step >= end) return;
     float* a = memory + (turn % kStages * Slices + slice) * kStepFloats;
-    const float* weights = params.weights + static_cast<std::int64_t>(step) * kDepth * params.rows_padded + first_row;
+    const float* weights = params.weights + static_cast<std::int64_t>(step) * kDepth * params.rows_padded + packed_row;
 #pragma unroll
     for (int i = tid * 4; i < kDepth * BM; i += kTeam * 4)
       __pipeline_memcpy_async(a + i, weights + (i / BM) * params.rows_padded + i % BM, 16);
@@ -155,7 +164,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   // Weights may be fetched before the predecessor has ended: those of all steps into the cache, those of the first
   // steps into shared memory.
   if (blockIdx.x == 0)
-    native::prefetch(params.weights + static_cast<std::int64_t>(first_step) * kDepth * params.rows_padded + first_row,
+    native::prefetch(params.weights + static_cast<std::int64_t>(first_step) * kDepth * params.rows_padded + packed_row,
                      (end - first_step) * kDepth, params.rows_padded * std::int64_t{sizeof(float)}, BM * sizeof(float));
   for (int i = 0; i < kStages - 1; ++i) fetch_weights(i);
   native::await_predecessor();
@@ -227,11 +236,12 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   // The number of threads is a multiple of the columns, so each thread stays in its column.
   const int out_pixel = first_pixel + static_cast<int>(threadIdx.x) % BN, n = out_pixel / (g.p * g.q);
   const int out_at = out_pixel - n * g.p * g.q;
-  float* const out = params.output + n * g.out_stride_n + out_at;
+  float* out = params.output + n * g.out_stride_n + out_at;
+  if constexpr (In == Input::grouped) out += static_cast<std::int64_t>(group) * g.k * g.out_stride;
   const auto finish = [&](int i, int parts) {
     const int row = first_row + i / BN;
     if (row >= g.k) return;
-    float value = params.bias[row];
+    float value = params.bias[packed_row + i / BN];
     for (int other = 0; other < parts; ++other) {
       const float* partial = memory;
 #if __CUDA_ARCH__ >= 900
@@ -269,7 +279,7 @@ using KernelFunction = void (*)(Params);
 struct Variant {
   ConvTile tile;
   int threads, shared_bytes, affine_bytes;  ///< affine_bytes: shared memory with an affine layer
-  KernelFunction plain, pre_relu, flat, affine;
+  KernelFunction plain, pre_relu, flat, affine, grouped;
   /// With a residual, without and with pre_relu. Kernels of their own: in the others, even a branch cost registers.
   KernelFunction residual[2];
 };
@@ -284,6 +294,7 @@ Variant variant() {
           conv_simt_kernel<BM, BN, TM, TN, Slices, Input::pre_relu>,
           conv_simt_kernel<BM, BN, TM, TN, Slices, Input::flat>,
           conv_simt_kernel<BM, BN, TM, TN, Slices, Input::affine>,
+          conv_simt_kernel<BM, BN, TM, TN, Slices, Input::grouped>,
           {conv_simt_kernel<BM, BN, TM, TN, Slices, Input::plain, true>,
            conv_simt_kernel<BM, BN, TM, TN, Slices, Input::pre_relu, true>}};
 }
@@ -299,7 +310,8 @@ const std::vector<Variant>& variants() {
 
 bool is_flat(const ConvGeometry& g) {
   const bool near = g.r * std::int64_t{g.dilation_h} < SHRT_MAX && g.s * std::int64_t{g.dilation_w} < SHRT_MAX;
-  return g.c < kDepth && !g.pre_relu && !g.pre_affine && !g.residual && near;  // offsets of taps are stored as short
+  return g.c < kDepth && g.groups == 1 && !g.pre_relu && !g.pre_affine && !g.residual &&
+         near;  // offsets of taps are stored as short
 }
 
 /// Rows of packed weights from one tap to the next.
@@ -307,8 +319,14 @@ int depth_of(const ConvGeometry& g) { return is_flat(g) ? g.c : round_up(g.c, kD
 
 int steps_of(const ConvGeometry& g) { return round_up(g.r * g.s * depth_of(g), kDepth) / kDepth; }
 
+/// Rows of packed weights: those of each group are padded.
+int rows_of(const ConvGeometry& g) { return g.groups * round_up(g.k, kRowPad); }
+
 /// Offset of the bias in packed weights, in floats.
-std::size_t bias_at(const ConvGeometry& g) { return std::size_t(steps_of(g)) * kDepth * round_up(g.k, kRowPad); }
+std::size_t bias_at(const ConvGeometry& g) { return std::size_t(steps_of(g)) * kDepth * rows_of(g); }
+
+/// Tiles along the output channels of all groups.
+int tiles_of(const ConvGeometry& g, const ConvTile& tile) { return g.groups * ((g.k + tile.rows - 1) / tile.rows); }
 
 }  // namespace
 
@@ -320,7 +338,7 @@ std::vector<ConvTile> conv_simt_tiles() {
 
 std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, int multiprocessors, bool clusters) {
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
-  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
+  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * tiles_of(g, tile);
   std::vector<int> splits{1};
   // No gain from more blocks than fill the GPU a few times, or from less than four steps per block.
   for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g) >= 4 * s; s += s < 4 ? 1 : 2)
@@ -329,20 +347,21 @@ std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, i
 }
 
 std::size_t conv_simt_weight_bytes(const ConvGeometry& g) {
-  return sizeof(float) * (bias_at(g) + round_up(g.k, kRowPad) + kMostRows + (g.pre_affine ? 2 * depth_of(g) : 0));
+  return sizeof(float) * (bias_at(g) + rows_of(g) + kMostRows + (g.pre_affine ? 2 * depth_of(g) : 0));
 }
 
 const char* conv_simt_weight_format(const ConvGeometry& g) { return is_flat(g) ? "simt flat" : "simt"; }
 
 void conv_simt_pack(const ConvGeometry& g, const ConvWeights& weights, std::byte* packed) {
-  const std::size_t rows = round_up(g.k, kRowPad), depth = depth_of(g);
+  const std::size_t rows = rows_of(g), depth = depth_of(g);
+  const auto packed_row = [&](int k) { return std::size_t(k / g.k) * round_up(g.k, kRowPad) + k % g.k; };
   std::vector<float> all(conv_simt_weight_bytes(g) / sizeof(float), 0.f);
   const int taps = g.r * g.s;
-  for (int k = 0; k < g.k; ++k)
+  for (int k = 0; k < g.groups * g.k; ++k)
     for (int c = 0; c < g.c; ++c)
       for (int t = 0; t < taps; ++t)
-        all[(t * depth + c) * rows + k] = weights.weight[(std::size_t(k) * g.c + c) * taps + t];
-  std::ranges::copy(weights.bias, all.begin() + static_cast<std::ptrdiff_t>(bias_at(g)));
+        all[(t * depth + c) * rows + packed_row(k)] = weights.weight[(std::size_t(k) * g.c + c) * taps + t];
+  for (int k = 0; k < g.groups * g.k; ++k) all[bias_at(g) + packed_row(k)] = weights.bias[k];
   float* const affine = all.data() + bias_at(g) + rows + kMostRows;
   for (int c = 0; g.pre_affine && c < g.c; ++c)
     affine[2 * c] = weights.input_factor[c], affine[2 * c + 1] = weights.input_bias[c];
@@ -355,7 +374,7 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
       variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
   if (chosen == variants().end()) throw Error("conv_simt: no such tile");
   Params params{.g = g,
-                .rows_padded = round_up(g.k, kRowPad),
+                .rows_padded = rows_of(g),
                 .depth_tiles = depth_of(g) / kDepth,
                 .steps = steps_of(g),
                 .row_end = g.s * g.dilation_w,
@@ -369,7 +388,9 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
   if (g.residual && g.pre_affine) throw Error("conv_simt: no residual behind an affine layer");
   if (g.pre_affine && g.r * g.s > 1) throw Error("conv_simt: an affine layer needs a 1x1 window behind it");
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
+  if (g.groups > 1 && (g.residual || g.pre_affine || g.pre_relu)) throw Error("conv_simt: groups with something fused");
   const KernelFunction function = is_flat(g)     ? chosen->flat
+                                  : g.groups > 1 ? chosen->grouped
                                   : g.residual   ? chosen->residual[g.pre_relu ? 1 : 0]
                                   : g.pre_affine ? chosen->affine
                                   : g.pre_relu   ? chosen->pre_relu
@@ -377,8 +398,7 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
   const int tiles_bytes = g.pre_affine ? chosen->affine_bytes : chosen->shared_bytes;
   const int shared_bytes = tiles_bytes + (is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0);
   native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
-  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns),
-                    (g.k + tile.rows - 1) / tile.rows, tile.splits);
+  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns), tiles_of(g, tile), tile.splits);
   native::launch_overlapping(
       function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits, style}, stream,
       params);

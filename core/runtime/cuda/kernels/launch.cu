@@ -28,6 +28,8 @@ std::size_t static_shared_bytes(const void* kernel) {
 
 bool overlaps_launches() { return device_attribute(cudaDevAttrComputeCapabilityMajor) >= 9; }
 
+bool has_clusters() { return device_attribute(cudaDevAttrClusterLaunch) != 0; }
+
 void allow_all_shared_memory(const void* kernel) {
   const int bytes = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
   OPSCHED_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,

@@ -42,6 +42,8 @@ __device__ __forceinline__ void prefetch(const void* from, int count, std::int64
 
 /// Can the current device overlap launches?
 bool overlaps_launches();
+/// Has the current device thread block clusters?
+bool has_clusters();
 
 struct Grid {
   dim3 blocks, threads;

@@ -79,6 +79,9 @@ struct PoolCall {
   Activation post{};            ///< is_plain; behind the bias, and only with one
 };
 void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride);
+/// A pool of that type.
+void global_average(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
+                    std::int64_t out_stride);
 
 /// How a depthwise convolution is divided among threads.
 struct DepthwiseVariant {

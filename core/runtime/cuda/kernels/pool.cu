@@ -174,127 +174,6 @@ __global__ void pool_strip(const __grid_constant__ Sources sources, T* out, std:
       finish<T, V, kChannelsLast, kMax>(args, at, at.y + o, 1, 1, result[o], out, out_stride);
 }
 
-template <class T, Known kPre>
-__device__ float summed(const Sources& sources, std::int64_t outer, std::int64_t inner) {
-  float sum = 0.f;
-  for (int s = 0; s < sources.count; ++s) {
-    sum += to_float(static_cast<const T*>(sources.list[s].data)[outer * sources.list[s].stride + inner]);
-  }
-  return activate<kPre>(sum);
-}
-
-/// One warp per channel of an image.
-template <class T, Known kPre>
-__global__ void global_avg_nchw(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int n, int c,
-                                int plane, std::int64_t in_plane, std::int64_t out_plane, float divisor) {
-  await_predecessor();
-  const int row = (blockIdx.x * kThreads + threadIdx.x) / 32, lane = threadIdx.x % 32;
-  if (row >= n * c) return;
-  const int image = row / c, channel = row % c;
-  float sum = 0.f;
-  for (int i = lane; i < plane; i += 32) sum += summed<T, kPre>(sources, image, channel * in_plane + i);
-  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-  if (lane == 0) out[image * out_stride + channel * out_plane] = from_float<T>(sum / divisor);
-}
-
-/// One block per 32 channels of an image; its warps share the pixels.
-template <class T, Known kPre>
-__global__ void global_avg_nhwc(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
-                                int plane, float divisor) {
-  constexpr int kWarps = 8;
-  __shared__ float partial[kWarps][33];
-  await_predecessor();
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int channel = blockIdx.x * 32 + lane;
-  const std::int64_t image = blockIdx.y;
-  float sum = 0.f;
-  if (channel < c) {
-#pragma unroll 4
-    for (int i = warp; i < plane; i += kWarps) sum += summed<T, kPre>(sources, image * plane + i, channel);
-  }
-  partial[warp][lane] = sum;
-  __syncthreads();
-  if (warp != 0 || channel >= c) return;
-  for (int w = 1; w < kWarps; ++w) sum += partial[w][lane];
-  out[image * out_stride + channel] = from_float<T>(sum / divisor);
-}
-
-/// A block computes 8 vectors of V channels of one image; 32 threads share the pixels of each. `One`: a single input,
-/// with several loads in flight.
-template <class T, int V, bool One, Known kPre>
-__global__ void global_avg_vectors(const __grid_constant__ Sources sources, T* out, std::int64_t out_stride, int c,
-                                   int plane, float divisor) {
-  constexpr int kWarps = 8, kVectors = 8, kSlices = kWarps * 32 / kVectors;
-  __shared__ float partial[kWarps][kVectors * V];
-  await_predecessor();
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int vector = lane % kVectors, slice = warp * (32 / kVectors) + lane / kVectors;
-  const int channel = (blockIdx.x * kVectors + vector) * V;
-  const std::int64_t image = blockIdx.y;
-  float sum[V] = {};
-  if (channel < c) {
-    const int count = One ? 1 : sources.count;
-#pragma unroll 6
-    for (int i = slice; i < plane; i += kSlices) {
-      float value[V] = {};
-      for (int s = 0; s < count; ++s) {
-        const auto& source = sources.list[s];
-        const auto in = load<T, V>(static_cast<const T*>(source.data) + (image * plane + i) * source.stride + channel);
-#pragma unroll
-        for (int v = 0; v < V; ++v) value[v] += to_float(in.v[v]);
-      }
-#pragma unroll
-      for (int v = 0; v < V; ++v) sum[v] += activate<kPre>(value[v]);
-    }
-  }
-#pragma unroll
-  for (int v = 0; v < V; ++v) {
-    for (int step = kVectors; step < 32; step *= 2) sum[v] += __shfl_xor_sync(0xffffffffu, sum[v], step);
-    if (lane < kVectors) partial[warp][vector * V + v] = sum[v];
-  }
-  __syncthreads();
-  const int mine = threadIdx.x, target = blockIdx.x * kVectors * V + mine;
-  if (mine >= kVectors * V || target >= c) return;
-  float total = 0.f;
-#pragma unroll
-  for (int w = 0; w < kWarps; ++w) total += partial[w][mine];
-  out[image * out_stride + target] = from_float<T>(total / divisor);
-}
-
-template <class T, int V, Known kPre>
-void launch_global_avg_vectors(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
-                               std::int64_t out_stride) {
-  const Window& g = call.window;
-  const dim3 blocks((g.c + 8 * V - 1) / (8 * V), g.n);
-  launch_overlapping(sources.count == 1 ? global_avg_vectors<T, V, true, kPre> : global_avg_vectors<T, V, false, kPre>,
-                     {dim3(blocks), dim3(256)}, stream, sources, static_cast<T*>(out), out_stride, g.c, g.h * g.w,
-                     call.divisor);
-}
-
-template <class T, Known kPre>
-void global_avg_as(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
-                   std::int64_t out_stride) {
-  const Window& g = call.window;
-  if (call.layout == TensorFormat::nchw) {
-    const int blocks = blocks_for(std::int64_t{g.n} * g.c * 32, kThreads);
-    launch_overlapping(global_avg_nchw<T, kPre>, {dim3(blocks), dim3(kThreads)}, stream, sources, static_cast<T*>(out),
-                       out_stride, g.n, g.c, g.h * g.w, g.in_plane, g.out_plane, call.divisor);
-    return;
-  }
-  if constexpr (sizeof(T) == 2) {
-    if (call.vector == 8) return launch_global_avg_vectors<T, 8, kPre>(stream, call, sources, out, out_stride);
-  }
-  if (call.vector == 4) return launch_global_avg_vectors<T, 4, kPre>(stream, call, sources, out, out_stride);
-  if (call.vector == 2) return launch_global_avg_vectors<T, 2, kPre>(stream, call, sources, out, out_stride);
-  launch_overlapping(global_avg_nhwc<T, kPre>, {dim3((g.c + 31) / 32, g.n), dim3(256)}, stream, sources,
-                     static_cast<T*>(out), out_stride, g.c, g.h * g.w, call.divisor);
-}
-
-template <class T>
-void global_avg(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
-  with_known_pre(call.pre, [&](auto pre) { global_avg_as<T, pre.value>(stream, call, sources, out, out_stride); });
-}
-
 template <class T, int V, bool kChannelsLast, bool kMax, Known kPre>
 void launch_as(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
   const Window& g = call.window;
@@ -333,7 +212,7 @@ void launch(cudaStream_t stream, const PoolCall& call, const Sources& sources, v
 
 void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out, std::int64_t out_stride) {
   if (call.type == PoolType::global_avg) {
-    (call.half ? global_avg<__half> : global_avg<float>)(stream, call, sources, out, out_stride);
+    global_average(stream, call, sources, out, out_stride);
   } else if (call.layout == TensorFormat::nchw) {
     (call.half ? launch<__half, 1, false> : launch<float, 1, false>)(stream, call, sources, out, out_stride);
   } else if (call.half) {

@@ -9,8 +9,7 @@ namespace {
 class DirectKernel : public Kernel {
  public:
   explicit DirectKernel(const Problem& problem)
-      : conv_{conv_geometry(problem), std::get<Conv2d>(problem.layer).groups, problem.layout,
-              problem.precision == Precision::fp16} {
+      : conv_{conv_geometry(problem), problem.layout, problem.precision == Precision::fp16} {
     weight_bytes_ = conv_direct_weight_bytes(conv_);
   }
   std::vector<std::byte> pack(const ConvWeights& weights) const override {

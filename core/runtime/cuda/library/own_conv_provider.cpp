@@ -12,10 +12,23 @@ bool is_mma(const Problem& problem) {
   return problem.layout == TensorFormat::nhwc && problem.precision != Precision::fp32;
 }
 
+/// Grouped convolutions: nothing fused before them and no residual, and vectors of 16 bytes do not cross groups.
+/// Depthwise convolutions have kernels of their own.
+bool has_possible_groups(const Problem& problem) {
+  const auto& conv = std::get<Conv2d>(problem.layer);
+  if (conv.groups == 1) return true;
+  const auto whole = [&](int channels) {
+    return !is_mma(problem) || channels / conv.groups * element_bytes(problem.precision) % 16 == 0;
+  };
+  return conv.groups < problem.input.c && problem.pre == Activation::none && !problem.residual &&
+         whole(problem.input.c) && whole(problem.output.c) &&
+         (!is_mma(problem) || row_alignment(problem.inputs[0], problem) >= 16);
+}
+
 bool possible(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
-  if (conv.groups != 1 || problem.inputs.size() != 1 || !native::is_plain(problem.pre) || !has_light_end(problem) ||
-      (problem.affine && (problem.residual || !is_pointwise(conv))))
+  if (!has_possible_groups(problem) || problem.inputs.size() != 1 || !native::is_plain(problem.pre) ||
+      !has_light_end(problem) || (problem.affine && (problem.residual || !is_pointwise(conv))))
     return false;
   if (is_mma(problem))
     return row_alignment(problem.inputs[0], problem) >=
@@ -72,8 +85,9 @@ ConvGeometry conv_geometry(const Problem& problem) {
   const TensorLayout &in = problem.inputs[0], &out = problem.result;
   ConvGeometry g;
   g.batch = problem.batch;
-  g.c = problem.input.c, g.h = problem.input.h, g.w = problem.input.w;
-  g.k = problem.output.c, g.p = problem.output.h, g.q = problem.output.w;
+  g.groups = conv.groups;
+  g.c = problem.input.c / g.groups, g.h = problem.input.h, g.w = problem.input.w;
+  g.k = problem.output.c / g.groups, g.p = problem.output.h, g.q = problem.output.w;
   g.r = conv.kernel[0], g.s = conv.kernel[1];
   g.stride_h = conv.stride[0], g.stride_w = conv.stride[1];
   g.pad_h = conv.padding[0], g.pad_w = conv.padding[1];

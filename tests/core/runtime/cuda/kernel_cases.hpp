@@ -31,6 +31,8 @@ inline Case random_pool(Rng& rng, Precision precision, TensorFormat layout) {
   Problem p = blank(rng, precision, layout, Step::Kind::pool);
   p.input = {pick(rng, {1, 3, 16, 42, 77, 192}), pick(rng, {7, 8, 17, 35}), pick(rng, {7, 8, 28})};
   Pool2d pool{.type = static_cast<PoolType>(pick(rng, {0, 1, 2})), .kernel = {3, 3}};
+  // Several warps or blocks share the pixels of a large image.
+  if (pool.type == PoolType::global_avg && pick(rng, {0, 1})) p.input.h = pick(rng, {19, 50, 112}), p.input.w = 57;
   pool.stride = {pick(rng, {1, 2}), pick(rng, {1, 2})};
   pool.padding = {pick(rng, {0, 1}), pick(rng, {0, 1})};
   pool.count_padding = pick(rng, {0, 1});
@@ -93,6 +95,10 @@ inline Case random_conv(Rng& rng, Precision precision, TensorFormat layout) {
               .groups = groups,
               .act = random_activation(rng)};
   if (pick(rng, {0, 0, 1})) make_uncommon(rng, conv, p.input);
+  if (pick(rng, {0, 0, 0, 1})) {  // a fully connected layer
+    p.input = {pick(rng, {6, 42, 96, 600, 2056}), 1, 1};
+    conv = {.out_channels = pick(rng, {1, 7, 64, 130}), .act = conv.act};
+  }
   p.layer = conv;
   p.pre = pick(rng, {0, 0, 1}) ? random_activation(rng) : Activation(Activation::none);
   return finish(rng, p, pick(rng, {1, 1, 1, 2}));
