@@ -43,7 +43,8 @@ def latencies(folder: Path) -> str:
                          f"{c.fastest.value:.3f} ({name_of(c.fastest)})" if c else "-", c.ratio_text() if c else "-"])
     head = ["network", "precision", "sequential, ms", "our fastest, ms", "gain", "ours next to baselines, ms",
             "fastest baseline, ms", "speed-up over it"]
-    text = "\"Sequential\" and \"our fastest\" come from the same run of `opsched bench`. \"Ours next to baselines\" was measured in the "
+    text = "\"Sequential\" and \"our fastest\" were measured by `opsched bench` or `profile`, not always in one run on one GPU. "
+    text += "\"Ours next to baselines\" was measured in the "
     text += "run of the baselines:\nof the schedules measured there, the one that is fastest in `opsched bench`. `-`: not measured. " + marks.legend() + "\n\n"
     return text + table(head, rows) + "\n" + baselines.verdicts(list(found.values()), "..")
 

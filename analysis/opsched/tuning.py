@@ -30,7 +30,9 @@ def section(records: Records, marks: Marks) -> str:
     rows = []
     for pair in grouped(found, lambda r: (r.case(), r.labels["tried"])).values():
         by = {r.labels["kernels"]: r for r in pair}
-        before, after = by["before"], by.get("after")
+        before, after = by.get("before"), by.get("after")
+        if before is None:
+            continue
         # If a later run changed nothing, the record of an earlier change stands, but does not belong to it.
         rows.append(row(records, marks, before, after if after and after.run == before.run else None))
     text = "`opsched tune`: schedules with the kernels at the start and at the end of the command, in ms, measured in "

@@ -109,7 +109,7 @@ def test_tables_of_schedules_hold_the_last_strong_number_of_each_case(folder):
         if old is None or strength.index(r["provenance"]) >= strength.index(old["provenance"]):
             stands[key] = r
     page = folder / "schedules.md"  # of a folder with much to say
-    text = page.read_text().replace("\n## ", "\n### ") if page.exists() else (folder / "README.md").read_text().split("\n## Schedules\n")[1]
+    text = page.read_text().replace("\n## ", "\n### ") if page.exists() else (folder / "README.md").read_text().partition("\n## Schedules\n")[2]
     count = 0
     for part in text.split("\n### Batch ")[1:]:
         head, *lines = part.split("\n## ")[0].splitlines()
