@@ -14,7 +14,7 @@ constexpr int kPixels = 256;       // NCHW: of a warp at most, if there are warp
 constexpr int kMostWarps = 32;     // NCHW: for one channel
 constexpr int kFew = 1 << 15;      // NCHW: fewer threads than this leave most of a large GPU idle
 constexpr int kFewBlocks = 16;     // NHWC: likewise
-constexpr int kBlockPixels = 1024;  // NHWC: of a block at most, if there are blocks to spare
+constexpr int kBlockPixels = 512;  // NHWC: of a block at most, if there are blocks to spare
 constexpr int kMostBlocks = 8;     // NHWC: in a cluster
 
 template <class T, Known kPre>

@@ -105,11 +105,6 @@ std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::stri
 std::vector<std::string> list_wgmma_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_wgmma_conv(const Problem& problem, const std::string& name, const KernelSite& site);
 
-/// Convolutions of single pixels, of one input with none or relu before it.
-std::vector<std::string> list_gemv_convs(const Problem& problem);
-std::unique_ptr<Kernel> build_gemv_conv(const Problem& problem, const std::string& name);
-inline const std::string kGemvConv = "gemv";
-
 /// Plain loops for every convolution of one input with none or relu before it.
 std::unique_ptr<Kernel> build_direct_conv(const Problem& problem, const std::string& name);
 inline const std::string kDirectConv = "direct";

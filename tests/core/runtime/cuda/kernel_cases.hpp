@@ -95,10 +95,6 @@ inline Case random_conv(Rng& rng, Precision precision, TensorFormat layout) {
               .groups = groups,
               .act = random_activation(rng)};
   if (pick(rng, {0, 0, 1})) make_uncommon(rng, conv, p.input);
-  if (pick(rng, {0, 0, 0, 1})) {  // a fully connected layer
-    p.input = {pick(rng, {6, 42, 96, 600, 2056}), 1, 1};
-    conv = {.out_channels = pick(rng, {1, 7, 64, 130}), .act = conv.act};
-  }
   p.layer = conv;
   p.pre = pick(rng, {0, 0, 1}) ? random_activation(rng) : Activation(Activation::none);
   return finish(rng, p, pick(rng, {1, 1, 1, 2}));
