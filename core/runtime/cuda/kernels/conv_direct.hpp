@@ -1,4 +1,4 @@
-// Our general convolution for everything the others do not support: groups, any alignment. Plain loops; sums in fp32.
+// Our general convolution for everything the others do not support, such as any alignment. Plain loops; sums in fp32.
 #pragma once
 
 #include <cuda_runtime_api.h>
