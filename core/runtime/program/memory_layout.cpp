@@ -10,7 +10,7 @@ namespace opsched {
 
 MemoryLayout::MemoryLayout(const Graph& graph, std::vector<int> device, std::vector<std::vector<OpId>> merges,
                            int vector_channels)
-    : graph_(graph), device_(std::move(device)), merges_(std::move(merges)) {
+    : graph_(graph), device_(std::move(device)), merges_(std::move(merges)), vector_channels_(vector_channels) {
   home_.assign(graph_.size(), -1);
   for (OpId op = 0; op < graph_.size(); ++op) {
     if (graph_.op(op).is_stack()) continue;
@@ -26,7 +26,7 @@ MemoryLayout::MemoryLayout(const Graph& graph, std::vector<int> device, std::vec
   for (OpId op = 0; op < graph_.size(); ++op) place_terms(op);
   if (!merges_.empty()) slots_ = join_slots(graph_);
   for (std::size_t m = 0; m < merges_.size(); ++m) place_merge(static_cast<int>(m));
-  if (vector_channels > 1) pad_roots(vector_channels);
+  if (vector_channels_ > 1) pad_roots(vector_channels_);
 }
 
 int MemoryLayout::add_node(int device, Shape shape) {
@@ -189,7 +189,7 @@ void MemoryLayout::place_terms(OpId id) {
   if (place_columns(op, device)) return;
   int channel = 0;
   for (std::size_t t = 0; t < op.terms.size();) {
-    const std::size_t terms = whole_root(op.terms, t, device, target);
+    const std::size_t terms = whole_root(op.terms, t, device, target, channel);
     if (terms > 0) {
       Node& root = nodes_[value(op.terms[t].front(), {}, device).root];
       root.parent = target;
@@ -200,7 +200,8 @@ void MemoryLayout::place_terms(OpId id) {
   }
 }
 
-std::size_t MemoryLayout::whole_root(const std::vector<Term>& terms, std::size_t first, int device, int target) const {
+std::size_t MemoryLayout::whole_root(const std::vector<Term>& terms, std::size_t first, int device, int target,
+                                     int channel) const {
   const int root = value(terms[first].front(), {}, device).root;
   if (nodes_[root].fixed || root == place(target).root) return 0;
   int channels = 0;
@@ -211,14 +212,17 @@ std::size_t MemoryLayout::whole_root(const std::vector<Term>& terms, std::size_t
     if (at.root != root || at.channel != channels) return 0;
     channels += at.channels;
   }
+  const std::size_t count = t - first;
+  if (count == 1 && instance(terms[first].front().op, device) == root) return 1;
+  // Where slices would not be aligned, a copy costs less than slower readers.
+  for (const int extent : {channels, channel, nodes_[target].what.shape.c})
+    if (extent % vector_channels_ != 0) return 0;
   // A merge may still move its operators to another place.
   const auto merged = [&](const Term& term) {
     return std::ranges::any_of(merges_,
                                [&](const auto& ops) { return std::ranges::find(ops, term[0].op) != ops.end(); });
   };
-  const std::size_t count = t - first;
-  const bool alone = count == 1 && instance(terms[first].front().op, device) == root;
-  return alone || std::none_of(terms.begin() + first, terms.begin() + t, merged) ? count : 0;
+  return std::none_of(terms.begin() + first, terms.begin() + t, merged) ? count : 0;
 }
 
 bool MemoryLayout::side_by_side(const std::vector<Value>& column, int device) const {

@@ -29,7 +29,8 @@ struct Import {
 /// Gives every output one home on its device, and one on every device that receives it. A concatenation
 /// claims the homes of its terms as slices of one root, the earliest reader first, so that the
 /// producers write in place. An output has one home, so a second concatenation has to copy, unless it contains all of
-/// the first, side by side: then the first is a slice of the second (DenseNet's blocks, where concatenations grow).
+/// the first, side by side and aligned: then the first is a slice of the second (DenseNet's blocks, where
+/// concatenations grow).
 /// A join of one value is only a name for it, and merged convolutions lie side by side, if necessary across the
 /// beginning or end of a concatenation of some of them (merge_copies.hpp). Homes have all images and rows,
 /// so that strips write theirs, halos arrive between them, and all of this holds for a split operator as for a whole
@@ -88,8 +89,9 @@ class MemoryLayout {
   bool claim(const Value& value, int device, int parent, int channel);
   void collect_imports();
   void place_terms(OpId op);
-  /// Number of terms from `first` on that are together all of a root which can become a slice of `target`; 0: none.
-  std::size_t whole_root(const std::vector<Term>& terms, std::size_t first, int device, int target) const;
+  /// Number of terms from `first` on that are together all of a root which can become a slice of `target`, from
+  /// `channel` on; 0: none.
+  std::size_t whole_root(const std::vector<Term>& terms, std::size_t first, int device, int target, int channel) const;
   bool place_columns(const Operator& op, int device);
   bool side_by_side(const std::vector<Value>& column, int device) const;
   void place_merge(int merge);
@@ -100,6 +102,7 @@ class MemoryLayout {
   const Graph& graph_;
   std::vector<int> device_;
   std::vector<std::vector<OpId>> merges_;
+  int vector_channels_;
   std::vector<JoinSlot> slots_;  ///< empty without merges
   std::vector<Node> nodes_;
   std::vector<int> home_;        ///< node of a unit's or input's output on its own device

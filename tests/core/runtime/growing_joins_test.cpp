@@ -18,14 +18,14 @@ constexpr int kFewer = 1;
 
 /// Layers that read the concatenation of all previous outputs. `grow` adds an output to the terms.
 template <class Grow>
-Graph growing(int layers, const Grow& grow) {
+Graph growing(int layers, const Grow& grow, int growth = 4) {
   Graph graph("growing");
   const OpId in = graph.add_input("in", {3, 8, 6});
   std::vector<Term> terms{graph.all(graph.add("stem", {graph.all(in)}, {Conv2d{.out_channels = 8}}))};
   for (int i = 0; i < layers; ++i) {
     const std::string name = std::to_string(i);
     const OpId join = graph.add("join" + name, terms, {});
-    const OpId layer = graph.add("layer" + name, {graph.all(join)}, {Conv2d{.out_channels = 4}});
+    const OpId layer = graph.add("layer" + name, {graph.all(join)}, {Conv2d{.out_channels = growth}});
     grow(terms, graph.all(layer));
   }
   graph.add("join", terms, {});
@@ -40,6 +40,15 @@ TEST(GrowingJoins, CostNoCopies) {
     const Program program = lower(graph, test::sequential(graph), {});
     EXPECT_EQ(test::count(program, Step::Kind::gather), 0);
     EXPECT_EQ(program.buffers.size(), 2u);  // the input's and one for everything else
+  }
+}
+
+TEST(GrowingJoins, AreCopiedIfSlicesWouldNotBeAligned) {
+  for (const int growth : {4, 8}) {
+    const Graph graph = growing(
+        5, [](std::vector<Term>& terms, Term more) { terms.push_back(std::move(more)); }, growth);
+    const Program program = lower(graph, test::sequential(graph), {.vector_channels = 8});
+    EXPECT_EQ(test::count(program, Step::Kind::gather) > 0, growth == 4);
   }
 }
 
