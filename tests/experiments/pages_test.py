@@ -131,6 +131,12 @@ def test_tables_of_schedules_hold_the_last_strong_number_of_each_case(folder):
     assert count == len(stands)
 
 
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_records_name_graph_files_by_their_place_in_the_project(folder):
+    for line in map(json.loads, (folder / "records.jsonl").read_text().splitlines()[1:]):
+        assert not Path(line.get("record", {}).get("file", "")).is_absolute()
+
+
 def test_a_long_page_becomes_an_index_and_loses_nothing():
     def section(title, count, parts=1, table=False):
         intro = f"What {title} says. More.\n" + ("\n| a |\n| --- |\n" if table else "")

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/graph/activation.hpp"
+#include "core/round_up.hpp"
 
 namespace opsched {
 
@@ -41,5 +42,14 @@ struct ConvTile {
   int rows = 0, columns = 0, splits = 1;
   bool operator==(const ConvTile&) const = default;
 };
+
+/// Rows of weights packed for tiles: the output channels of each group, padded to a multiple of `pad`.
+inline int packed_rows(const ConvGeometry& g, int pad) { return g.groups * round_up(g.k, pad); }
+/// The row of output channel k of all groups.
+inline int packed_row(const ConvGeometry& g, int pad, int k) { return k / g.k * round_up(g.k, pad) + k % g.k; }
+/// Tiles along the output channels of all groups.
+inline int row_tiles(const ConvGeometry& g, const ConvTile& tile) {
+  return g.groups * ((g.k + tile.rows - 1) / tile.rows);
+}
 
 }  // namespace opsched

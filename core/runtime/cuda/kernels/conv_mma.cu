@@ -287,16 +287,10 @@ int steps_of(const ConvGeometry& g, Precision precision) {
   return g.r * g.s * (round_up(g.c, depth) / depth);
 }
 
-/// Rows of packed weights: those of each group are padded.
-int rows_of(const ConvGeometry& g) { return g.groups * round_up(g.k, kRowPad); }
-
 /// Offset of the bias in packed weights.
 std::size_t bias_at(const ConvGeometry& g, Precision precision) {
-  return std::size_t(rows_of(g)) * steps_of(g, precision) * kRowBytes;
+  return std::size_t(packed_rows(g, kRowPad)) * steps_of(g, precision) * kRowBytes;
 }
-
-/// Tiles along the output channels of all groups.
-int tiles_of(const ConvGeometry& g, const ConvTile& tile) { return g.groups * ((g.k + tile.rows - 1) / tile.rows); }
 
 }  // namespace
 
@@ -310,7 +304,7 @@ std::vector<ConvTile> conv_mma_tiles(bool affine) {
 std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Precision precision, int multiprocessors,
                                  bool clusters) {
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
-  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * tiles_of(g, tile);
+  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * row_tiles(g, tile);
   std::vector<int> splits{1};
   // No gain from more blocks than fill the GPU a few times, or from less than four steps per block.
   for (int s = 2; clusters && s <= kMostSplits && blocks * s <= 6 * multiprocessors && steps_of(g, precision) >= 4 * s;
@@ -321,20 +315,19 @@ std::vector<int> conv_mma_splits(const ConvGeometry& g, const ConvTile& tile, Pr
 
 std::size_t conv_mma_weight_bytes(const ConvGeometry& g, Precision precision) {
   const std::size_t affine = g.pre_affine ? affine_bytes(round_up(g.c, depth_of(precision))) : 0;
-  return bias_at(g, precision) + std::size_t(rows_of(g)) * sizeof(float) + affine;
+  return bias_at(g, precision) + std::size_t(packed_rows(g, kRowPad)) * sizeof(float) + affine;
 }
 
 void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights& weights, std::byte* packed) {
   const bool half = precision == Precision::fp16;
-  const std::size_t rows = rows_of(g), depth = depth_of(precision), tiles = (g.c + depth - 1) / depth;
-  const auto packed_row = [&](int k) { return std::size_t(k / g.k) * round_up(g.k, kRowPad) + k % g.k; };
+  const std::size_t rows = packed_rows(g, kRowPad), depth = depth_of(precision), tiles = (g.c + depth - 1) / depth;
   const int taps = g.r * g.s;
   std::memset(packed, 0, conv_mma_weight_bytes(g, precision));
   for (int k = 0; k < g.groups * g.k; ++k)
     for (int c = 0; c < g.c; ++c)
       for (int t = 0; t < taps; ++t) {
         const float value = weights.weight[(std::size_t(k) * g.c + c) * taps + t];
-        std::byte* row = packed + ((t * tiles + c / depth) * rows + packed_row(k)) * kRowBytes;
+        std::byte* row = packed + ((t * tiles + c / depth) * rows + packed_row(g, kRowPad, k)) * kRowBytes;
         if (half) {
           const __half h = __float2half(value);
           std::memcpy(row + c % depth * 2, &h, 2);
@@ -345,7 +338,7 @@ void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights
       }
   packed += bias_at(g, precision);
   for (int k = 0; k < g.groups * g.k; ++k)
-    std::memcpy(packed + packed_row(k) * sizeof(float), &weights.bias[k], sizeof(float));
+    std::memcpy(packed + packed_row(g, kRowPad, k) * sizeof(float), &weights.bias[k], sizeof(float));
   packed += rows * sizeof(float);
   for (int c = 0; g.pre_affine && c < g.c; ++c) {
     const AffineOf affine{weights.input_factor[c], weights.input_bias[c]};
@@ -364,7 +357,7 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
   if (input_alignment < kConvMmaAlignment) throw Error("conv_mma: the input is not aligned to 4 bytes");
   const bool half = precision == Precision::fp16;
   Params params{.g = g,
-                .rows_padded = rows_of(g),
+                .rows_padded = packed_rows(g, kRowPad),
                 .depth_tiles = round_up(g.c, depth_of(precision)) / depth_of(precision),
                 .steps = steps_of(g, precision),
                 .row_end = g.s * g.dilation_w,
@@ -392,7 +385,7 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
   native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
   const int shared_bytes = chosen->shared_bytes[tile.splits] + affine;
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
-  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns), tiles_of(g, tile), tile.splits);
+  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns), row_tiles(g, tile), tile.splits);
   native::launch_overlapping(
       function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits, style}, stream,
       params);

@@ -319,14 +319,8 @@ int depth_of(const ConvGeometry& g) { return is_flat(g) ? g.c : round_up(g.c, kD
 
 int steps_of(const ConvGeometry& g) { return round_up(g.r * g.s * depth_of(g), kDepth) / kDepth; }
 
-/// Rows of packed weights: those of each group are padded.
-int rows_of(const ConvGeometry& g) { return g.groups * round_up(g.k, kRowPad); }
-
 /// Offset of the bias in packed weights, in floats.
-std::size_t bias_at(const ConvGeometry& g) { return std::size_t(steps_of(g)) * kDepth * rows_of(g); }
-
-/// Tiles along the output channels of all groups.
-int tiles_of(const ConvGeometry& g, const ConvTile& tile) { return g.groups * ((g.k + tile.rows - 1) / tile.rows); }
+std::size_t bias_at(const ConvGeometry& g) { return std::size_t(steps_of(g)) * kDepth * packed_rows(g, kRowPad); }
 
 }  // namespace
 
@@ -338,7 +332,7 @@ std::vector<ConvTile> conv_simt_tiles() {
 
 std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, int multiprocessors, bool clusters) {
   const std::int64_t pixels = std::int64_t{g.batch} * g.p * g.q;
-  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * tiles_of(g, tile);
+  const std::int64_t blocks = (pixels + tile.columns - 1) / tile.columns * row_tiles(g, tile);
   std::vector<int> splits{1};
   // No gain from more blocks than fill the GPU a few times, or from less than four steps per block.
   for (int s = 2; clusters && s <= 8 && blocks * s <= 6 * multiprocessors && steps_of(g) >= 4 * s; s += s < 4 ? 1 : 2)
@@ -347,21 +341,20 @@ std::vector<int> conv_simt_splits(const ConvGeometry& g, const ConvTile& tile, i
 }
 
 std::size_t conv_simt_weight_bytes(const ConvGeometry& g) {
-  return sizeof(float) * (bias_at(g) + rows_of(g) + kMostRows + (g.pre_affine ? 2 * depth_of(g) : 0));
+  return sizeof(float) * (bias_at(g) + packed_rows(g, kRowPad) + kMostRows + (g.pre_affine ? 2 * depth_of(g) : 0));
 }
 
 const char* conv_simt_weight_format(const ConvGeometry& g) { return is_flat(g) ? "simt flat" : "simt"; }
 
 void conv_simt_pack(const ConvGeometry& g, const ConvWeights& weights, std::byte* packed) {
-  const std::size_t rows = rows_of(g), depth = depth_of(g);
-  const auto packed_row = [&](int k) { return std::size_t(k / g.k) * round_up(g.k, kRowPad) + k % g.k; };
+  const std::size_t rows = packed_rows(g, kRowPad), depth = depth_of(g);
   std::vector<float> all(conv_simt_weight_bytes(g) / sizeof(float), 0.f);
   const int taps = g.r * g.s;
   for (int k = 0; k < g.groups * g.k; ++k)
     for (int c = 0; c < g.c; ++c)
       for (int t = 0; t < taps; ++t)
-        all[(t * depth + c) * rows + packed_row(k)] = weights.weight[(std::size_t(k) * g.c + c) * taps + t];
-  for (int k = 0; k < g.groups * g.k; ++k) all[bias_at(g) + packed_row(k)] = weights.bias[k];
+        all[(t * depth + c) * rows + packed_row(g, kRowPad, k)] = weights.weight[(std::size_t(k) * g.c + c) * taps + t];
+  for (int k = 0; k < g.groups * g.k; ++k) all[bias_at(g) + packed_row(g, kRowPad, k)] = weights.bias[k];
   float* const affine = all.data() + bias_at(g) + rows + kMostRows;
   for (int c = 0; g.pre_affine && c < g.c; ++c)
     affine[2 * c] = weights.input_factor[c], affine[2 * c + 1] = weights.input_bias[c];
@@ -374,7 +367,7 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
       variants(), [&](const Variant& v) { return v.tile.rows == tile.rows && v.tile.columns == tile.columns; });
   if (chosen == variants().end()) throw Error("conv_simt: no such tile");
   Params params{.g = g,
-                .rows_padded = rows_of(g),
+                .rows_padded = packed_rows(g, kRowPad),
                 .depth_tiles = depth_of(g) / kDepth,
                 .steps = steps_of(g),
                 .row_end = g.s * g.dilation_w,
@@ -398,7 +391,7 @@ void conv_simt_launch(const ConvGeometry& g, const ConvTile& tile, const float* 
   const int tiles_bytes = g.pre_affine ? chosen->affine_bytes : chosen->shared_bytes;
   const int shared_bytes = tiles_bytes + (is_flat(g) ? params.steps * kDepth * static_cast<int>(sizeof(Summand)) : 0);
   native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
-  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns), tiles_of(g, tile), tile.splits);
+  const dim3 blocks(static_cast<unsigned>((pixels + tile.columns - 1) / tile.columns), row_tiles(g, tile), tile.splits);
   native::launch_overlapping(
       function, {blocks, dim3(chosen->threads), static_cast<std::size_t>(shared_bytes), tile.splits, style}, stream,
       params);
