@@ -35,13 +35,15 @@ constexpr Variant variant() {
            {conv_wgmma_kernel<float, BM, BN, Blocks, true>, conv_wgmma_kernel<__half, BM, BN, Blocks, true>}}};
 }
 
-constexpr Variant kVariants[] = {variant<128, 64, 2>(),  variant<256, 64, 2>(),  variant<128, 96, 2>(),
-                                 variant<128, 128, 2>(), variant<256, 32, 1>(),  variant<256, 64, 1>(),
-                                 variant<256, 96, 1>(),  variant<256, 128, 1>(), variant<256, 160, 1>(),
-                                 variant<256, 192, 1>(), variant<128, 192, 1>(), variant<128, 256, 1>()};
+constexpr Variant kVariants[] = {variant<128, 32, 2>(),  variant<128, 64, 2>(),  variant<256, 64, 2>(),
+                                 variant<128, 96, 2>(),  variant<128, 128, 2>(), variant<256, 32, 1>(),
+                                 variant<256, 64, 1>(),  variant<256, 96, 1>(),  variant<256, 128, 1>(),
+                                 variant<256, 160, 1>(), variant<256, 192, 1>(), variant<128, 192, 1>(),
+                                 variant<128, 256, 1>()};
 constexpr int kRowPad = 256;  // of the bias: a tile reads all of its rows
 
-constexpr int kMostBox = 256;  // limit of tensor copies
+constexpr int kMostBox = 256;        // pixels: limit of tensor copies
+constexpr int kCopyAlignment = 128;  // bytes: where a box may begin in shared memory
 constexpr int kFlatRow = 64;
 
 /// Are the images' pixels, without neighbours, one run of pixels in every tensor? Then its rows can have any length.
@@ -59,7 +61,7 @@ struct PaddedGrid {
   bool flat;
   int row, image;
 };
-PaddedGrid grid_of(ConvGeometry g) {
+PaddedGrid grid_of(ConvGeometry g, int depth) {
   if (is_flat(g)) {
     g.w *= g.h * g.batch, g.q = kFlatRow, g.p = (g.w + kFlatRow - 1) / kFlatRow;
     g.batch = g.h = 1;
@@ -69,7 +71,7 @@ PaddedGrid grid_of(ConvGeometry g) {
     return std::max({out, out + reach - pad, std::min(in + pad, out + reach)});
   };
   const int row = length(g.w, g.q, g.pad_w, (g.s - 1) * g.dilation_w);
-  return {g, false, round_up(row, (row + kMostBox - 1) / kMostBox),
+  return {g, false, round_up(row, (row + kMostBox - 1) / kMostBox * (kCopyAlignment / pixel_bytes(depth))),
           length(g.h, g.p, g.pad_h, (g.r - 1) * g.dilation_h)};
 }
 
@@ -87,10 +89,10 @@ struct Buffers {
 };
 Buffers buffers_of(const ConvGeometry& g, Precision precision, const Variant& variant, int depth) {
   const int parts = parts_of(g, precision, depth), steps = (steps_of(g, precision) + parts - 1) / parts;
-  const PaddedGrid grid = grid_of(g);
+  const PaddedGrid grid = grid_of(g, depth);
   const std::int64_t reach = std::int64_t{g.r - 1} * g.dilation_h * grid.row + (g.s - 1) * g.dilation_w;
   const std::int64_t rows = (grid.row - 1 + variant.columns - 1 + reach) / grid.row + 1;  // at most
-  const std::int64_t patch = round_up(rows * grid.row * kPixel, std::int64_t{1024});
+  const std::int64_t patch = round_up(rows * grid.row * pixel_bytes(depth), std::int64_t{1024});
   const int stage = steps * kStep * variant.rows;
   const std::int64_t room = (variant.blocks == 1 ? kMostShared : kMostSharedOfTwo) - kOtherBytes - kPatches * patch;
   return {static_cast<int>(patch), stage, static_cast<int>(std::clamp<std::int64_t>(room / stage, 0, kMostStages))};
@@ -103,7 +105,7 @@ const Variant& variant_of(const WgmmaTile& tile) {
 }
 
 /// The input as tensor copies read it: boxes of a patch's pixels of one row.
-CUtensorMap tensor_map(const ConvGeometry& g, Precision precision, int box, const void* input) {
+CUtensorMap tensor_map(const ConvGeometry& g, Precision precision, int pixel_bytes, int box, const void* input) {
   void* found = nullptr;
   cudaDriverEntryPointQueryResult result{};
 #if CUDART_VERSION >= 12050
@@ -118,13 +120,14 @@ CUtensorMap tensor_map(const ConvGeometry& g, Precision precision, int box, cons
                    image = g.batch == 1 ? g.h * row : g.in_stride_n * element;
   const cuuint64_t extent[] = {cuuint64_t(g.c), cuuint64_t(g.w), cuuint64_t(g.h), cuuint64_t(g.batch)};
   const cuuint64_t strides[] = {pixel, row, image};
-  const cuuint32_t box_extent[] = {static_cast<cuuint32_t>(kPixel / element), static_cast<cuuint32_t>(box), 1, 1};
+  const cuuint32_t box_extent[] = {static_cast<cuuint32_t>(pixel_bytes / element), static_cast<cuuint32_t>(box), 1, 1};
   const cuuint32_t steps[] = {1, 1, 1, 1};
   CUtensorMap map{};
   const CUresult encoded =
       encode(&map, precision == Precision::fp16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT32, 4,
              const_cast<void*>(input), extent, strides, box_extent, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+             pixel_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B,
+             CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (encoded != CUDA_SUCCESS) throw Error("conv_wgmma: the input cannot be described to tensor copies");
   return map;
 }
@@ -141,19 +144,22 @@ std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precisi
                      (g.act.kind == Activation::none || g.act.kind == Activation::relu);
   if (!plain || element_bytes(precision) * g.c < kChunk) return tiles;
   if (std::int64_t{g.batch} * g.h * g.w > 1 << 28) return tiles;  // pixels, also of the padding, are numbered by int
+  const bool windowed = g.r * g.s > 1;  // narrow pixels leave room for wide tiles with their neighbours
   for (const Variant& v : kVariants) {
     if (v.rows >= 2 * round_up(g.k, 32)) continue;
-    for (int depth = kMostDepth; depth >= 1; --depth) {
-      if (buffers_of(g, precision, v, depth).stages < 3) continue;
-      tiles.push_back({v.rows, v.columns, v.blocks, depth});
-      break;
-    }
+    for (const int most : {kMostDepth, windowed ? 2 : 0})
+      for (int depth = std::min(most, steps_of(g, precision)); depth >= 1; --depth) {
+        const WgmmaTile tile{v.rows, v.columns, v.blocks, depth};
+        if (buffers_of(g, precision, v, depth).stages < 3) continue;
+        if (tiles.empty() || tiles.back() != tile) tiles.push_back(tile);
+        break;
+      }
   }
   return tiles;
 }
 
 std::int64_t conv_wgmma_tile_count(const ConvGeometry& g, const WgmmaTile& tile) {
-  const PaddedGrid grid = grid_of(g);
+  const PaddedGrid grid = grid_of(g, tile.depth);
   const std::int64_t pixels = (std::int64_t{grid.g.batch - 1} * grid.image + grid.g.p - 1) * grid.row + grid.g.q;
   return (pixels + tile.columns - 1) / tile.columns * ((g.k + tile.rows - 1) / tile.rows);
 }
@@ -198,7 +204,7 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
   const Variant& variant = variant_of(tile);
   const Buffers buffers = buffers_of(g, precision, variant, tile.depth);
   if (buffers.stages < 3) throw Error("conv_wgmma: the tile does not fit into shared memory");
-  const PaddedGrid grid = grid_of(g);
+  const PaddedGrid grid = grid_of(g, tile.depth);
   const std::int64_t tiles = conv_wgmma_tile_count(g, tile);
   const int boxes = (grid.flat ? 1 : (grid.row + kMostBox - 1) / kMostBox);
   Params params{.g = grid.g,
@@ -212,6 +218,7 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
                 .box = grid.row / boxes,
                 .boxes = boxes,
                 .image_pixels = grid.flat ? grid.g.w : g.p * g.q,
+                .pixel = pixel_bytes(tile.depth),
                 .flat = grid.flat,
                 .stages = buffers.stages,
                 .stage_bytes = buffers.stage,
@@ -231,7 +238,7 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
   const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(tiles, multiprocessors * variant.blocks));
   const std::size_t shared = kPatches * buffers.patch + buffers.stages * buffers.stage + kOtherBytes;
   native::launch_overlapping(function, {dim3(blocks), dim3(threads_of(variant.blocks)), shared}, stream,
-                             tensor_map(grid.g, precision, params.box, input), params);
+                             tensor_map(grid.g, precision, params.pixel, params.box, input), params);
 }
 
 }  // namespace opsched

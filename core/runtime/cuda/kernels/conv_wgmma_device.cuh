@@ -28,11 +28,11 @@ __device__ __forceinline__ void load_patches(const CUtensorMap& input, const Par
       native::barrier::await(shared.patch_empty(turn.index), turn.parity ^ 1);
       const unsigned full = shared.patch_full(turn.index);
       unsigned to = shared.patches + turn.index * params.patch_bytes;
-      native::barrier::arrive_expecting(full, (end - begin) * row * kPixel);
+      native::barrier::arrive_expecting(full, (end - begin) * row * params.pixel);
       for (int i = begin; i < end; ++i) {
         std::uint32_t image = i;
         const int h = static_cast<int>(params.image.split(image)) - g.pad_h;
-        for (int box = 0; box < params.boxes; ++box, to += params.box * kPixel)
+        for (int box = 0; box < params.boxes; ++box, to += params.box * params.pixel)
           native::barrier::tensor_copy(to, input, p.first * kStep / static_cast<int>(sizeof(T)),
                                        box * params.box - g.pad_w + (params.flat ? i * row : 0), params.flat ? 0 : h,
                                        static_cast<int>(image), full);
@@ -79,17 +79,17 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
   for (int part = 0; part < params.parts; ++part) {
     const int steps = part_of(params.steps, params.parts, part).steps;
     native::barrier::await(shared.patch_full(patch.index), patch.parity);
-    const unsigned pixels = shared.patches + patch.index * params.patch_bytes + first * kPixel;
+    const unsigned pixels = shared.patches + patch.index * params.patch_bytes + first * params.pixel;
     for (int r = 0; r < g.r; ++r) {
       for (int s = 0; s < g.s; ++s) {
         const int offset = r * g.dilation_h * static_cast<int>(params.row.divisor) + s * g.dilation_w;
-        std::uint64_t left = swizzled(pixels + offset * kPixel);
+        std::uint64_t left = swizzled(pixels + offset * params.pixel, params.pixel);
         std::uint64_t right = descriptor(shared.stages + stage.index * params.stage_bytes, N);
         native::barrier::await(shared.stage_full(stage.index), stage.parity);
         open();
         for (int step = 0; step < steps; ++step, left += kStep / 16, right += 2 * N) {
 #pragma unroll
-          for (int m = 0; m < M; ++m) Product<T, N>::add(sum[m], left + m * 64 * kPixel / 16, right);
+          for (int m = 0; m < M; ++m) Product<T, N>::add(sum[m], left + m * (64 / 16) * params.pixel, right);
         }
         close();
         await<1>();

@@ -11,8 +11,9 @@ constexpr int kChunk = 16;         // bytes of channels copied at a time
 constexpr int kStep = 2 * kChunk;  // bytes of channels per product
 constexpr int kMostDepth = 4;      // steps per part of the channels
 constexpr int kPatches = 2, kMostStages = 32;
-constexpr int kPixel = kMostDepth * kStep;  // bytes of a pixel in a patch, whether used or not
-constexpr int kGroup = 128;                 // threads of a warp group
+/// Bytes of a pixel in a patch, whether used or not: those that a tensor copy can swizzle.
+constexpr int pixel_bytes(int depth) { return depth <= 2 ? 64 : 128; }
+constexpr int kGroup = 128;  // threads of a warp group
 constexpr int kConsumers = 2 * kGroup;
 /// One warp loads pixels, and one weights. With one block per multiprocessor they belong to a whole warp group, which
 /// can give up registers.
@@ -31,6 +32,7 @@ struct Params {
   int steps, parts;      // of the channels
   int box, boxes;        // pixels that are loaded at once, and such boxes per row
   int image_pixels;      // of the output
+  int pixel;             // bytes, in a patch
   bool flat;             // rows of the grid lie behind one another in the tensor's axis w
   int stages, stage_bytes, patch_bytes;
   char* output;

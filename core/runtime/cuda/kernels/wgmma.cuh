@@ -16,11 +16,11 @@ __device__ __forceinline__ std::uint64_t descriptor(unsigned shared_address, int
   return static_cast<std::uint64_t>(kEightRows) << 32 | low;
 }
 
-/// Describes an operand whose rows hold 128 bytes each, swizzled as tensor copies do it: the position of 16 bytes in
-/// their row is changed by the bits of their address, so a row may begin at any multiple of 128 bytes.
-__device__ __forceinline__ std::uint64_t swizzled(unsigned shared_address) {
-  constexpr std::uint64_t kEightRows = 8 * 128 / 16, kSwizzle128 = 1;
-  return kSwizzle128 << 62 | kEightRows << 32 | std::uint64_t{1} << 16 | shared_address >> 4;
+/// Describes an operand whose rows hold `row` (64 or 128) bytes each, swizzled as tensor copies do it: the position of
+/// 16 bytes in their row is changed by the bits of their address, so a row may begin at any multiple of its length.
+__device__ __forceinline__ std::uint64_t swizzled(unsigned shared_address, int row) {
+  const unsigned swizzle = row == 128 ? 1 : 2, eight_rows = 8 * row / 16;
+  return std::uint64_t{swizzle << 30 | eight_rows} << 32 | std::uint64_t{1} << 16 | shared_address >> 4;
 }
 
 /// Orders earlier register and shared memory accesses before the following products.
