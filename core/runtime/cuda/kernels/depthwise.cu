@@ -113,11 +113,11 @@ bool supports(const DepthwiseCall& call) {
         return false;
       if (v.cols != 2 && (v.cols != 4 || v.vector > 2)) return false;
       if (v.rows == 4) return g.sh == 1 && v.vector * v.cols == 8;
-      return v.rows == 1 && (!call.sum || g.kh == 3 || (v.vector <= 2 && v.cols == 2));
+      return v.rows == 1 && (call.inputs == 1 || g.kh == 3 || (v.vector <= 2 && v.cols == 2));
     case DepthwiseVariant::Kind::tile:
-      return common && call.layout == TensorFormat::nhwc && !call.sum && g.n < 65536 && g.oh < 65536 && g.ph < g.kh &&
-             g.c % (call.half ? 8 : 4) == 0 && v.vector == 2 && v.cols == 4 && v.rows > 0 && v.threads >= 32 &&
-             v.threads <= 256;
+      return common && call.layout == TensorFormat::nhwc && call.inputs <= (g.kh == 3 ? kMostTileInputs : 1) &&
+             g.n < 65536 && g.oh < 65536 && g.ph < g.kh && g.c % (call.half ? 8 : 4) == 0 && v.vector == 2 &&
+             v.cols == 4 && v.rows > 0 && v.threads >= 32 && v.threads <= 256;
     case DepthwiseVariant::Kind::generic:
       return v.vector == 1 ||
              (call.layout == TensorFormat::nhwc && g.c % v.vector == 0 && v.vector <= (call.half ? 8 : 4));

@@ -213,11 +213,12 @@ void launch(cudaStream_t stream, const DepthwiseCall& call, const Sources& sourc
 template <class T, int V, int P, int K>
 auto pick_form(const DepthwiseCall& call) {
   if constexpr (V * P == 8) {
-    if (call.variant.rows == 4) return call.sum ? launch<T, V, K, 1, P, 4, true> : launch<T, V, K, 1, P, 4, false>;
+    if (call.variant.rows == 4)
+      return call.inputs > 1 ? launch<T, V, K, 1, P, 4, true> : launch<T, V, K, 1, P, 4, false>;
   }
   const bool dense = call.window.sh == 1;
   if constexpr (K == 3 || (V <= 2 && P == 2)) {
-    if (call.sum) return dense ? launch<T, V, K, 1, P, 1, true> : launch<T, V, K, 2, P, 1, true>;
+    if (call.inputs > 1) return dense ? launch<T, V, K, 1, P, 1, true> : launch<T, V, K, 2, P, 1, true>;
   }
   return dense ? launch<T, V, K, 1, P, 1, false> : launch<T, V, K, 2, P, 1, false>;
 }

@@ -1,6 +1,8 @@
 // Depthwise convolution of large NHWC tensors through shared memory. Included once per element type.
 #pragma once
 
+#include <algorithm>
+
 #include "core/runtime/cuda/kernels/copy_async.cuh"
 #include "core/runtime/cuda/kernels/depthwise.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
@@ -11,7 +13,7 @@ namespace {
 constexpr int kVector = 2;              // channels per thread: more would not leave registers for the weights of 7x7
 constexpr int kUnit = 16;               // bytes per asynchronous copy
 constexpr int kUnits = 8;               // at most, per pixel and block
-constexpr int kPixel = kUnits * kUnit;  // bytes from pixel to pixel in shared memory: constant, for constant offsets
+constexpr int kPixel = kUnits * kUnit;  // bytes of an input's pixel in shared memory: constant, for constant offsets
 constexpr int kStages = 3;              // of the pipeline: two are on their way while one is read
 constexpr int kMostThreads = 256;
 constexpr int kSharedLimit = 96 << 10;  // bytes; every GPU since sm_80 has more
@@ -27,29 +29,49 @@ struct TileArgs {
   Activation post;
 };
 
-/// A stage: the input rows of this many output rows.
-template <int K, int S>
+/// The inputs behind the first of N.
+template <int N>
+struct MoreInputs {
+  Sources::Source list[std::max(1, N - 1)];  // not empty, as arrays may not be
+};
+
+/// A stage: the input rows of this many output rows. With several inputs fewer, or blocks would be narrow or few.
+template <int K, int S, int N>
 constexpr int kStageSteps = S == 2   ? 1
-                            : K == 3 ? 4
+                            : K == 3 ? std::max(1, 4 / N)
                                      : 2;
 
-template <int K, int S>
+template <int K, int S, int N>
 constexpr int stage_bytes(int width) {
-  return kStageSteps<K, S> * S * width * kPixel;
+  return kStageSteps<K, S, N> * S * width * N * kPixel;
+}
+
+/// Channels of a pixel: the sum of N inputs in fp32, then ReLU.
+template <class T, int N, bool kRelu>
+__device__ __forceinline__ void read_sum(const unsigned char* pixel, float (&x)[kVector]) {
+#pragma unroll
+  for (int n = 0; n < N; ++n) {
+    auto raw = *reinterpret_cast<const Vec<T, kVector>*>(pixel + n * kPixel);
+    if constexpr (N == 1 && kRelu) relu(raw);
+#pragma unroll
+    for (int v = 0; v < kVector; ++v) x[v] = n == 0 ? to_float(raw.v[v]) : x[v] + to_float(raw.v[v]);
+  }
+  if constexpr (N > 1 && kRelu) for_all(x, [](float v) { return larger(v, 0.f); });
 }
 
 /// A block computes a group of channels of P * strips columns, from top to bottom. Rows of inputs flow through shared
 /// memory, so each is read once and the next are on their way meanwhile. A thread computes two channels of P
 /// neighbouring columns. It keeps the weights and the sums of all the output rows that the next input row contributes
-/// to in registers.
-template <class T, int K, int S, int P, bool kRelu>
+/// to in registers. The N inputs of a pixel lie side by side in shared memory; every thread adds them for itself.
+template <class T, int K, int S, int P, int N, bool kRelu>
 __global__ void __launch_bounds__(kMostThreads)
     tile_kernel(const T* __restrict__ in, std::int64_t in_stride, const T* __restrict__ weights,
                 const float* __restrict__ bias, T* __restrict__ out, std::int64_t out_stride,
-                const __grid_constant__ TileArgs args) {
+                const __grid_constant__ TileArgs args, const __grid_constant__ MoreInputs<N> more) {
   constexpr int V = kVector, kSpan = (P - 1) * S + K;  // a thread's inputs in a row
   constexpr int kLive = (K + S - 1) / S;               // output rows that an input row contributes to
-  constexpr int kSteps = kStageSteps<K, S>, kRows = kSteps * S;
+  constexpr int kSteps = kStageSteps<K, S, N>, kRows = kSteps * S;
+  constexpr int kPixels = N * kPixel;  // bytes from pixel to pixel
   extern __shared__ __align__(16) unsigned char shared[];
   const Window& g = args.window;
   std::uint32_t strip = threadIdx.x, column = threadIdx.x, tile = blockIdx.x;
@@ -82,9 +104,10 @@ __global__ void __launch_bounds__(kMostThreads)
 
   const int left = first_x * S - g.pw, columns = blockDim.x / args.block_units.divisor;  // columns copied at a time
   const int tensor_unit = group * args.block_units.divisor + unit;
-  const T* const from =
-      in + (std::int64_t{blockIdx.z} * g.h * g.w + left) * in_stride + tensor_unit * (kUnit / int{sizeof(T)});
-  const unsigned pitch = args.width * kPixel, own_tile = shared_address(shared) + unit * kUnit;
+  const std::int64_t first = std::int64_t{blockIdx.z} * g.h * g.w + left;  // pixel
+  const int channel = tensor_unit * (kUnit / int{sizeof(T)});
+  const T* const from = in + first * in_stride + channel;
+  const unsigned pitch = args.width * kPixels, own_tile = shared_address(shared) + unit * kUnit;
   /// Starts to copy the rows of a stage; zeros outside the image.
   const auto copy = [&](int stage, int slot) {
     const int step = begin + stage * kSteps;
@@ -94,10 +117,18 @@ __global__ void __launch_bounds__(kMostThreads)
         const int y = top + step * S + i;
         const bool exists = y >= least && y < bottom;
         const T* const row = from + std::int64_t{y} * g.w * in_stride;
+        const std::int64_t line = first + std::int64_t{y} * g.w;
         const unsigned to = own_tile + (slot * kRows + i) * pitch;
-        for (int j = column; j < args.width; j += columns)
-          copy_async<kUnit>(to + j * kPixel, row + j * in_stride,
-                            exists && static_cast<unsigned>(left + j) < static_cast<unsigned>(g.w) ? kUnit : 0);
+        for (int j = column; j < args.width; j += columns) {
+          const int used = exists && static_cast<unsigned>(left + j) < static_cast<unsigned>(g.w) ? kUnit : 0;
+          copy_async<kUnit>(to + j * kPixels, row + j * in_stride, used);
+#pragma unroll
+          for (int n = 1; n < N; ++n) {
+            const Sources::Source& source = more.list[n - 1];
+            copy_async<kUnit>(to + j * kPixels + n * kPixel,
+                              static_cast<const T*>(source.data) + (line + j) * source.stride + channel, used);
+          }
+        }
       }
     }
     close_copies();
@@ -121,12 +152,7 @@ __global__ void __launch_bounds__(kMostThreads)
   const auto add_row = [&](int s, const unsigned char* row) {
     float x[kSpan][V];
 #pragma unroll
-    for (int j = 0; j < kSpan; ++j) {
-      auto raw = *reinterpret_cast<const Vec<T, V>*>(row + j * kPixel);
-      if constexpr (kRelu) relu(raw);
-#pragma unroll
-      for (int v = 0; v < V; ++v) x[j][v] = to_float(raw.v[v]);
-    }
+    for (int j = 0; j < kSpan; ++j) read_sum<T, N, kRelu>(row + j * kPixels, x[j]);
 #pragma unroll
     for (int d = 0; d < kLive; ++d) {
       const int ky = K - S + s - d * S;
@@ -153,7 +179,7 @@ __global__ void __launch_bounds__(kMostThreads)
     to += g.ow * out_stride;
   };
 
-  const unsigned char* const corner = shared + strip * (P * S * kPixel) + lane * int{sizeof(T) * V};
+  const unsigned char* const corner = shared + strip * (P * S * kPixels) + lane * int{sizeof(T) * V};
   int step = begin, slot = 0;
   for (int stage = 0; step < end; ++stage) {
     await_copies<kStages - 2>();
@@ -178,7 +204,7 @@ __global__ void __launch_bounds__(kMostThreads)
 }
 
 /// Plans blocks of at most `threads` threads, all of about the same size.
-template <class T, int K, int S, int P>
+template <class T, int K, int S, int P, int N>
 TileArgs plan_tiles(const DepthwiseCall& call) {
   const Window& g = call.window;
   const auto divide_up = [](int a, int b) { return (a + b - 1) / b; };
@@ -195,31 +221,46 @@ TileArgs plan_tiles(const DepthwiseCall& call) {
   a.rows = parts(g.oh, call.variant.rows);
   const auto width = [&](int strips) { return (strips * P - 1) * S + K; };
   int most = std::max(1, call.variant.threads / lanes);
-  while (most > 1 && kStages * stage_bytes<K, S>(width(most)) > kSharedLimit) --most;
+  while (most > 1 && kStages * stage_bytes<K, S, N>(width(most)) > kSharedLimit) --most;
   a.strips = parts(divide_up(g.ow, P), most);
   a.width = width(a.strips);
   return a;
 }
 
-template <class T, int K, int S, int P, bool kRelu>
-void launch_tiles(cudaStream_t stream, const DepthwiseCall& call, const Sources::Source& source, const T* weights,
+template <class T, int K, int S, int P, int N, bool kRelu>
+void launch_tiles(cudaStream_t stream, const DepthwiseCall& call, const Sources& sources, const T* weights,
                   const float* bias, T* out, std::int64_t out_stride) {
   const Window& g = call.window;
-  const TileArgs args = plan_tiles<T, K, S, P>(call);
+  const TileArgs args = plan_tiles<T, K, S, P, N>(call);
   const int tiles_x = (g.ow + args.strips * P - 1) / (args.strips * P);
   const dim3 blocks(args.groups.divisor * tiles_x, (g.oh + args.rows - 1) / args.rows, g.n);
   const dim3 threads(args.lanes.divisor * args.strips);
-  const std::size_t bytes = kStages * stage_bytes<K, S>(args.width);
-  auto* const kernel = tile_kernel<T, K, S, P, kRelu>;
+  const std::size_t bytes = kStages * stage_bytes<K, S, N>(args.width);
+  auto* const kernel = tile_kernel<T, K, S, P, N, kRelu>;
   // Always the largest limit: a lower one would break graph nodes that need more.
   OPSCHED_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedLimit));
-  launch_overlapping(kernel, {blocks, threads, bytes}, stream, static_cast<const T*>(source.data), source.stride,
-                     weights, bias, out, out_stride, args);
+  MoreInputs<N> more{};
+  std::copy_n(sources.list + 1, N - 1, more.list);
+  const auto& [in, in_stride] = sources.list[0];
+  launch_overlapping(kernel, {blocks, threads, bytes}, stream, static_cast<const T*>(in), in_stride, weights, bias, out,
+                     out_stride, args, more);
 }
 
+template <class T, int K, int S, int N>
+auto pick_relu(const DepthwiseCall& call) {
+  return call.pre == Activation::relu ? launch_tiles<T, K, S, 4, N, true> : launch_tiles<T, K, S, 4, N, false>;
+}
+
+/// Picks the kernel among those that supports() allows.
 template <class T, int K, int S>
 auto pick_tile(const DepthwiseCall& call) {
-  return call.pre == Activation::relu ? launch_tiles<T, K, S, 4, true> : launch_tiles<T, K, S, 4, false>;
+  static_assert(kMostTileInputs == 4);
+  if constexpr (K == 3) {
+    if (call.inputs == 2) return pick_relu<T, K, S, 2>(call);
+    if (call.inputs == 3) return pick_relu<T, K, S, 3>(call);
+    if (call.inputs == 4) return pick_relu<T, K, S, 4>(call);
+  }
+  return pick_relu<T, K, S, 1>(call);
 }
 
 }  // namespace
@@ -233,7 +274,7 @@ void depthwise_tile(cudaStream_t stream, const DepthwiseCall& call, const Source
                      : k == 5 ? dense ? pick_tile<T, 5, 1>(call) : pick_tile<T, 5, 2>(call)
                      : dense ? pick_tile<T, 7, 1>(call)
                             : pick_tile<T, 7, 2>(call);
-  run(stream, call, sources.list[0], weights, bias, out, out_stride);
+  run(stream, call, sources, weights, bias, out, out_stride);
 }
 
 }  // namespace opsched::native

@@ -83,14 +83,16 @@ void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, voi
 void global_average(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
                     std::int64_t out_stride);
 
+/// Tensors that a depthwise tile adds.
+constexpr int kMostTileInputs = 4;
 /// How a depthwise convolution is divided among threads.
 struct DepthwiseVariant {
   enum class Kind {
     /// NCHW float, square 3, 5, 7 with stride 1 or 2: input tile in shared memory; a thread computes `rows` rows.
     tiled,
     strip,  ///< NHWC, same kernels: a thread computes `vector` channels of `cols` neighbouring pixels of `rows` rows
-    /// NHWC, same kernels, one input, all rows aligned to 16 bytes: rows of inputs flow through shared memory; a thread
-    /// computes 2 channels of `cols` neighbouring pixels, a block `rows` rows.
+    /// NHWC, same kernels, one input (3x3: up to kMostTileInputs), all rows aligned to 16 bytes: rows of inputs flow
+    /// through shared memory; a thread computes 2 channels of `cols` neighbouring pixels, a block `rows` rows.
     tile,
     generic,  ///< general: a thread computes `vector` channels (1 in NCHW) of an output pixel
   };
@@ -105,7 +107,7 @@ struct DepthwiseCall {
   bool half;
   Window window;
   Activation pre, post;
-  bool sum;  ///< several inputs
+  int inputs;  ///< number of tensors to add
   DepthwiseVariant variant;
 };
 /// Does this variant support it? (The caller checks the alignment of vectors.)

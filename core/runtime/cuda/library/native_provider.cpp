@@ -134,8 +134,13 @@ native::DepthwiseCall depthwise_call(const Problem& problem) {
   const auto& conv = std::get<Conv2d>(problem.layer);
   if (conv.groups != problem.input.c || conv.out_channels != problem.input.c)
     throw Error("a depthwise convolution has as many groups and output channels as input channels");
-  return {
-      problem.layout, is_half(problem), window_of(problem, conv), problem.pre, conv.act, problem.inputs.size() > 1, {}};
+  return {problem.layout,
+          is_half(problem),
+          window_of(problem, conv),
+          problem.pre,
+          conv.act,
+          static_cast<int>(problem.inputs.size()),
+          {}};
 }
 
 /// Can the pixels of all tensors be moved in pieces of 16 bytes?

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <random>
+#include <utility>
 
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/device/cuda_handles.hpp"
@@ -177,9 +178,8 @@ inline std::vector<double> compute(const Case& c) {
   return out;
 }
 
-/// Draws shapes, slices and data of a problem whose kind, layer and input shape are set; with a residual, if it has
-/// one.
-inline Case finish(Rng& rng, Problem p, int inputs) {
+/// Draws shapes and slices of a problem whose kind, layer and input shape are set; with a residual, if it has one.
+inline Problem draw_slices(Rng& rng, Problem p, int inputs) {
   p.output = p.input;
   if (const auto* conv = std::get_if<Conv2d>(&p.layer)) p.output = infer_shape(*conv, p.input);
   if (const auto* pool = std::get_if<Pool2d>(&p.layer)) p.output = infer_shape(*pool, p.input);
@@ -199,6 +199,11 @@ inline Case finish(Rng& rng, Problem p, int inputs) {
   }
   p.result = random_slice(rng, p.output, p, pick(rng, {0, 0, 0, 5}));
   if (p.residual) p.residual = random_slice(rng, p.output, p, pick(rng, {0, 0, 0, 5}));
+  return p;
+}
+
+/// Draws the data of a problem.
+inline Case draw_data(Rng& rng, const Problem& p) {
   Case c{p, {}, {}, {}};
   std::normal_distribution<float> normal;
   const auto draw = [&](float scale) {
@@ -207,7 +212,7 @@ inline Case finish(Rng& rng, Problem p, int inputs) {
   };
   for (const TensorLayout& t : p.inputs) {
     auto& memory = c.inputs.emplace_back(span_of(t, p.input, p.batch));
-    for (float& x : memory) x = draw(product ? 1.f : 1.f / std::sqrt(float(inputs)));
+    for (float& x : memory) x = draw(p.kind == Step::Kind::multiply ? 1.f : 1.f / std::sqrt(float(p.inputs.size())));
   }
   if (p.residual) {
     c.residual.resize(span_of(*p.residual, p.output, p.batch));
@@ -231,6 +236,8 @@ inline Case finish(Rng& rng, Problem p, int inputs) {
   c.expected = compute(c);
   return c;
 }
+
+inline Case finish(Rng& rng, Problem p, int inputs) { return draw_data(rng, draw_slices(rng, std::move(p), inputs)); }
 
 /// A case on the GPU.
 class Loaded {

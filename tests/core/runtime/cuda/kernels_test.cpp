@@ -93,64 +93,97 @@ TEST_P(Kernels, DepthwiseVectorsMatchTheDefinition) {
       }
 }
 
-/// Tiles are listed for large problems only, so they are tested by name. Images of all sizes around that of a tile,
-/// rows cut into several blocks, channels in several groups of unequal size, paddings of all sizes, images lower than
-/// the window.
+/// Images of all sizes around that of a tile, rows cut into several blocks, channels in several groups of unequal size,
+/// paddings of all sizes, images lower than the window: `low` ones with rows of padding above and below.
+Problem random_tile(Rng& rng, Precision precision, int k, int stride, bool low) {
+  Problem p = blank(rng, precision, TensorFormat::nhwc, Step::Kind::depthwise);
+  p.input = {pick(rng, {8, 16, 48, 136, 168}), pick(rng, {k, k + 1, 13, 18, 37}), pick(rng, {k, k + 2, 9, 21, 42, 75})};
+  Conv2d conv{.out_channels = p.input.c, .kernel = {k, k}, .stride = {stride, stride}, .groups = p.input.c};
+  conv.act = activation(
+      pick(rng, {Activation::none, Activation::none, Activation::relu, Activation::sigmoid, Activation::silu,
+                 Activation::leaky_relu, Activation::clip, Activation::hard_sigmoid, Activation::hard_swish}));
+  for (int d : {0, 1}) {
+    conv.padding[d] = pick(rng, {0, 1, k / 2, k / 2, k - 1});
+    conv.more_padding[d] = pick(rng, {0, 0, -conv.padding[d], k / 2});
+  }
+  if (low) {
+    p.input.h = pick(rng, {1, 2});
+    conv.padding[0] = k - 1, conv.more_padding[0] = 0;
+  }
+  p.layer = conv;
+  return p;
+}
+
+/// Tiles are listed for large problems only, so they are tested by name.
+void check_tiles(Rng& rng, const Problem& blank, int inputs) {
+  Problem p = draw_slices(rng, blank, inputs);
+  while (common_vector(p, p.input.c) * element_bytes(p.precision) < 16) p = draw_slices(rng, blank, inputs);
+  const Case c = draw_data(rng, p);
+  const Loaded loaded(c);
+  for (int rows : {1, 4, 16, 256})
+    for (int threads : {32, 64, 128, 256}) {
+      const std::string name = "tile/c4/r" + std::to_string(rows) + "/t" + std::to_string(threads);
+      EXPECT_LT(loaded.run(*build_native(p, name)), output_tolerance(p.precision)) << name << ": " << p.key();
+    }
+}
+
 TEST_P(Kernels, DepthwiseTilesMatchTheDefinition) {
   Rng rng(11);
   for (int k : {3, 5, 7})
     for (int stride : {1, 2})
       for (Activation pre : {Activation::none, Activation::relu})
         for (int i = 0; i < cases(6); ++i) {
-          Problem p = blank(rng, GetParam(), TensorFormat::nhwc, Step::Kind::depthwise);
-          p.input = {pick(rng, {8, 16, 48, 136, 168}), pick(rng, {k, k + 1, 13, 18, 37}),
-                     pick(rng, {k, k + 2, 9, 21, 42, 75})};
-          Conv2d conv{.out_channels = p.input.c, .kernel = {k, k}, .stride = {stride, stride}, .groups = p.input.c};
-          conv.act = activation(
-              pick(rng, {Activation::none, Activation::none, Activation::relu, Activation::sigmoid, Activation::silu,
-                         Activation::leaky_relu, Activation::clip, Activation::hard_sigmoid, Activation::hard_swish}));
-          for (int d : {0, 1}) {
-            conv.padding[d] = pick(rng, {0, 1, k / 2, k / 2, k - 1});
-            conv.more_padding[d] = pick(rng, {0, 0, -conv.padding[d], k / 2});
-          }
-          if (i == 0) {  // rows of padding above and below
-            p.input.h = pick(rng, {1, 2});
-            conv.padding[0] = k - 1, conv.more_padding[0] = 0;
-          }
-          p.layer = conv;
+          Problem p = random_tile(rng, GetParam(), k, stride, i == 0);
           p.pre = pre;
-          const auto builds = [&](const Problem& problem) {
-            try {
-              return build_native(problem, "tile/c4/r16/t64") != nullptr;
-            } catch (const Error&) {
-              return false;  // a slice is not aligned to 16 bytes
-            }
-          };
-          Case c = finish(rng, p, 1);
-          while (!builds(c.problem)) c = finish(rng, p, 1);
-          const Loaded loaded(c);
-          for (int rows : {1, 4, 16, 256})
-            for (int threads : {32, 64, 128, 256}) {
-              const std::string name = "tile/c4/r" + std::to_string(rows) + "/t" + std::to_string(threads);
-              EXPECT_LT(loaded.run(*build_native(c.problem, name)), output_tolerance(GetParam()))
-                  << name << ": " << c.problem.key();
-            }
+          check_tiles(rng, p, 1);
+        }
+}
+
+TEST_P(Kernels, DepthwiseTilesOfSumsMatchTheDefinition) {
+  Rng rng(15);
+  for (int inputs = 2; inputs <= native::kMostTileInputs; ++inputs)
+    for (int stride : {1, 2})
+      for (Activation pre : {Activation::none, Activation::relu})
+        for (int i = 0; i < cases(4); ++i) {
+          Problem p = random_tile(rng, GetParam(), 3, stride, i == 0);
+          p.pre = pre;
+          check_tiles(rng, p, inputs);
         }
 }
 
 /// Large enough for tiles to be listed.
+Problem large_depthwise(Rng& rng, Precision precision, int k) {
+  Problem p = blank(rng, precision, TensorFormat::nhwc, Step::Kind::depthwise);
+  p.batch = 9;
+  p.input = {168, 57, 57};
+  p.layer = Conv2d{.out_channels = 168, .kernel = {k, k}, .padding = {k / 2, k / 2}, .groups = 168};
+  p.pre = Activation::relu;
+  return p;
+}
+
+bool lists_tiles(const Problem& p) { return std::ranges::count(list_native(p), "tile/c4/r16/t64") > 0; }
+
 TEST_P(Kernels, LargeDepthwiseMatchesTheDefinition) {
   Rng rng(12);
   for (int k : {3, 5}) {
-    Problem p = blank(rng, GetParam(), TensorFormat::nhwc, Step::Kind::depthwise);
-    p.batch = 9;
-    p.input = {168, 57, 57};
-    p.layer = Conv2d{.out_channels = 168, .kernel = {k, k}, .padding = {k / 2, k / 2}, .groups = 168};
-    p.pre = Activation::relu;
-    Case c = finish(rng, p, 1);
-    while (std::ranges::count(list_native(c.problem), "tile/c4/r16/t64") == 0) c = finish(rng, p, 1);
-    check_native(c);
+    const Problem blank = large_depthwise(rng, GetParam(), k);
+    Problem p = draw_slices(rng, blank, 1);
+    while (!lists_tiles(p)) p = draw_slices(rng, blank, 1);
+    check_native(draw_data(rng, p));
   }
+}
+
+/// Needs no GPU.
+TEST(DepthwiseTiles, AreListedForFewInputs) {
+  Rng rng(16);
+  for (int k : {3, 5, 7})
+    for (int inputs = 1; inputs <= 6; ++inputs) {
+      Problem p = large_depthwise(rng, Precision::fp16, k);
+      p.output = p.input;
+      p.result = dense_layout(p.output, p.layout);
+      p.inputs.assign(inputs, dense_layout(p.input, p.layout));
+      EXPECT_EQ(lists_tiles(p), inputs <= (k == 3 ? 4 : 1)) << p.key();
+    }
 }
 
 TEST_P(Kernels, PoolsMatchTheDefinition) {
