@@ -254,11 +254,12 @@ auto pick_relu(const DepthwiseCall& call) {
 /// Picks the kernel among those that supports() allows.
 template <class T, int K, int S>
 auto pick_tile(const DepthwiseCall& call) {
-  static_assert(kMostTileInputs == 4);
+  static_assert(kMostTileInputs == 5);
   if constexpr (K == 3) {
     if (call.inputs == 2) return pick_relu<T, K, S, 2>(call);
     if (call.inputs == 3) return pick_relu<T, K, S, 3>(call);
     if (call.inputs == 4) return pick_relu<T, K, S, 4>(call);
+    if (call.inputs == 5) return pick_relu<T, K, S, 5>(call);
   }
   return pick_relu<T, K, S, 1>(call);
 }

@@ -84,7 +84,7 @@ void global_average(cudaStream_t stream, const PoolCall& call, const Sources& so
                     std::int64_t out_stride);
 
 /// Tensors that a depthwise tile adds.
-constexpr int kMostTileInputs = 4;
+constexpr int kMostTileInputs = 5;
 /// How a depthwise convolution is divided among threads.
 struct DepthwiseVariant {
   enum class Kind {

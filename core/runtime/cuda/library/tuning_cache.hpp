@@ -13,7 +13,7 @@ namespace opsched {
 
 /// Version of this project's kernels. Increase it when kernels, their names, the criteria for choosing one, or the
 /// layout of their tensors change. Latencies of different versions must not be mixed.
-constexpr int kKernelsVersion = 18;
+constexpr int kKernelsVersion = 19;
 
 /// The kernel of a problem, and the origin of the choice.
 struct TunedKernel {
