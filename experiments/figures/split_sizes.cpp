@@ -6,9 +6,8 @@
 namespace opsched::figures {
 namespace {
 
-/// Folders with split schedules on two GPUs beside the device's results, without the device's name. Others have other
-/// links between the GPUs, or several images at once.
-constexpr const char* kFolders[] = {"-x2-split", "-x2-split-randwire", "-x2-images", "-x2-nasnet", "-x2-kernels-17"};
+/// Folders of two GPUs beside the device's results, without the device's name. Others have other links between the GPUs.
+constexpr const char* kFolders[] = {"-x2", "-x2-kernels-18"};
 
 bool is_shown(const records::Record& record) {
   return record.quantity == "latency" && record.labels.empty() && record.what.software == "opsched" &&

@@ -236,11 +236,10 @@ TEST_F(Figures, AnIndexOfAnotherVersionIsAnError) {
   }
 }
 
-/// All folders with split schedules on two GPUs, of whatever kernels; not those with other links.
+/// Folders of two GPUs with different kernels; not those with other links.
 TEST_F(Figures, SplitSizesReadsSeveralFolders) {
   ASSERT_EQ(reproduce("split_sizes").code, 0);
-  EXPECT_TRUE(
-      contains(why(index("split_sizes"), "latencies of split schedules in device-x2-split"), "not measured yet"));
+  EXPECT_TRUE(contains(why(index("split_sizes"), "latencies of split schedules in device-x2"), "not measured yet"));
   const auto measured = [&](const std::string& folder, const std::string& kernels, int image) {
     records::Run run = gpu();
     run.kernels = kernels;
@@ -251,9 +250,9 @@ TEST_F(Figures, SplitSizesReadsSeveralFolders) {
       RecordFile(dir_.file(folder), run).add(record);
     }
   };
-  measured("device-x2-split", "12", 2048);
-  measured("device-x2-images", "13", 512);
-  measured("device-x2-images", "13", 2048);
+  measured("device-x2", "12", 2048);
+  measured("device-x2-kernels-18", "18", 512);
+  measured("device-x2-kernels-18", "18", 2048);
   measured("device-x2-sockets", "13", 1024);
   ASSERT_EQ(reproduce("split_sizes").code, 0);
   const json entry = index("split_sizes");
@@ -262,7 +261,7 @@ TEST_F(Figures, SplitSizesReadsSeveralFolders) {
     folders.insert(record.at("folder").get<std::string>());
     EXPECT_EQ(record.at("labels").at("folder"), record.at("folder"));
   }
-  EXPECT_EQ(folders, (std::set<std::string>{"device-x2-split", "device-x2-images"}));
+  EXPECT_EQ(folders, (std::set<std::string>{"device-x2", "device-x2-kernels-18"}));
   EXPECT_EQ(entry.at("records").size(), 6U);
   EXPECT_TRUE(entry.at("missing").empty());
 }
