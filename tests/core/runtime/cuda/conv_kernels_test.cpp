@@ -167,12 +167,14 @@ TEST(ConvMma, MatchesTheDefinitionWithAResidual) {
 template <class T>
 void check_wgmma(Precision precision, double tolerance, Fused fused = Fused::nothing) {
   int checked = 0;
-  for (int seed = 0; seed < cases(400); ++seed) {
+  for (int seed = 0; checked < cases(40); ++seed) {
+    ASSERT_LT(seed, 10000) << "few cases that the kernel supports";
     const ConvCase c = random_case(seed, true, 192, fused);
     const ConvGeometry& g = c.g;
     if (alignment(g.in_stride, c.in_first, sizeof(T)) < 16) continue;
     const std::vector<WgmmaTile> tiles = conv_wgmma_tiles(g, precision);
     if (tiles.empty()) continue;
+    ++checked;
     const auto want = expected(c);
     const DeviceBuffer input = to_device(channels_last<T>(c));
     const LoadedResidual<T> residual(c, true);
@@ -191,10 +193,8 @@ void check_wgmma(Precision precision, double tolerance, Fused fused = Fused::not
             << tile.depth << ": " << g.batch << "x" << g.c << "x" << g.h << "x" << g.w << " to " << g.k << "x" << g.p
             << "x" << g.q << ", window " << g.r << "x" << g.s << ", padding " << g.pad_h << "x" << g.pad_w
             << ", dilation " << g.dilation_h << "x" << g.dilation_w;
-        ++checked;
       }
   }
-  EXPECT_GT(checked, 0);
 }
 
 TEST(ConvWgmma, MatchesTheDefinitionInTf32) {
