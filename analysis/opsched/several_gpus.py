@@ -19,14 +19,14 @@ def gains(found: list[Record], marks: Marks) -> str:
         for gpus, best in by_gpus.items() if one else ():
             gain = one.value / best.value
             if gain < 1:
-                slower.append(f"{network} {size_of(best)} {precision} on {gpus} ({gain:.2f}x)")
-            rows.append([network, size_of(best), precision, str(gpus), f"{marks.cell(one, digits=3)} ({one.scheduler})",
+                slower.append(f"{network} {size_of(best)} {precision} batch {best.batch} on {gpus} ({gain:.2f}x)")
+            rows.append([network, size_of(best), precision, str(best.batch), str(gpus), f"{marks.cell(one, digits=3)} ({one.scheduler})",
                          f"{marks.cell(best, one, digits=3)} ({best.scheduler})",
                          bold(ratio_text(gain), gain < 1)])
     if not rows:
         return ""
     verdict = "yes, in all cases above" if not slower else "no, slower in " + "; ".join(slower)
-    text = table(["network", "image", "precision", "GPUs", "one GPU, ms", "several, ms", "gain"], rows)
+    text = table(["network", "image", "precision", "batch", "GPUs", "one GPU, ms", "several, ms", "gain"], rows)
     return titled("Several GPUs and one GPU", "The fastest schedule on several GPUs, compared with the fastest on one GPU in this folder.\n\n" +
                    source(found, marks.runs), f"{text}\nNever slower than one GPU: {verdict}.\n")
 
@@ -49,11 +49,11 @@ def predicted(found: list[Record], marks: Marks) -> str:
     intro = ("The prediction is the simulated makespan from the search, before any part of the schedule ran on several GPUs. "
              f"Median error over {plural(len(known), 'schedule')}: {median:.1f}%.\n\n")
     text = table(["network", "GPUs", "image", "schedules", "median error", "median, signed"], rows) + "\n"
-    rows = [[r.network, size_of(r), r.precision, str(r.gpus), r.scheduler, f"{r.numbers['predicted_ms']:.3f}",
+    rows = [[r.network, size_of(r), r.precision, str(r.batch), str(r.gpus), r.scheduler, f"{r.numbers['predicted_ms']:.3f}",
              marks.cell(r, digits=3), f"{off(r):+.1f}%", f"{r.numbers.get('transfer_bytes', 0) / 1e6:.1f}",
              number(r, "search_seconds", ".2f")] for r in known]
-    head = ["network", "image", "precision", "GPUs", "scheduler", "predicted, ms", "measured, ms", "error", "MB transferred",
-            "search, s"]
+    head = ["network", "image", "precision", "batch", "GPUs", "scheduler", "predicted, ms", "measured, ms", "error",
+            "MB transferred", "search, s"]
     return titled("Predicted and measured, several GPUs", intro, text + table(head, rows))
 
 
