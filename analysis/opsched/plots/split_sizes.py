@@ -46,7 +46,8 @@ def found(figure: Figure) -> dict[Point, dict[str, Record]]:
 
 def draw(figure: Figure, paper: Paper) -> Picture:
     points = found(figure)
-    known = {at: there for at, there in points.items() if "one" in there}
+    # Only the table has room for those without strips.
+    known = {at: there for at, there in points.items() if "one" in there and {"split", "both"} & there.keys()}
     networks = distinct(n for n, _, _ in known)
     widths = [max(3, sum(at[0] == network for at in known)) for network in networks]
     picture, parts = charts.axes(max(1, len(networks)), width=10, sharey=True, width_ratios=widths or None)
