@@ -6,7 +6,8 @@
 namespace opsched::figures {
 namespace {
 
-/// Folders of two GPUs beside the device's results, without the device's name. Others have other links between the GPUs.
+/// Folders of two GPUs beside the device's results, without the device's name. Others have other links between the
+/// GPUs.
 constexpr const char* kFolders[] = {"-x2", "-x2-kernels-18"};
 
 bool is_shown(const records::Record& record) {
