@@ -86,7 +86,7 @@ def test_a_profile_that_the_program_writes_fits(tmp_path, profile):
 
 def schedule(folder: Path, network: str, *words: object) -> dict:
     file = folder / "schedule.json"
-    done = opsched("schedule", network, "--device", "sim", "--profile", PROJECT / "results/h200-x2-kernels-18", *words, "-o", file)
+    done = opsched("schedule", network, "--device", "sim", "--profile", PROJECT / "results/h200-x4-split", *words, "-o", file)
     assert done.returncode == 0, done.stderr
     return json.loads(file.read_text())
 
@@ -115,7 +115,7 @@ def test_a_schedule_that_the_program_refuses_does_not_fit(tmp_path, wavefront, p
     wrong = changed(wavefront, place, value)
     assert not schema("schedule").is_valid(wrong)
     (tmp_path / "wrong.json").write_text(json.dumps(wrong))
-    done = opsched("run", "squeezenet", "--device", "sim", "--profile", PROJECT / "results/h200-x2-kernels-18", "--schedule",
+    done = opsched("run", "squeezenet", "--device", "sim", "--profile", PROJECT / "results/h200-x4-split", "--schedule",
                    tmp_path / "wrong.json")
     assert done.returncode == 2 and "wrong.json" in done.stderr, done.stderr
 

@@ -38,7 +38,7 @@ CALLS = {
     "ablation": [f"squeezenet {SIM}"],
     "launch": [f"squeezenet {SIM}"],
     "links": [],
-    "replay": [f"{PROJECT / 'results/h200-x2-kernels-18'} --scheduler sequential"],
+    "replay": [f"{PROJECT / 'results/h200-x4-split'} --scheduler sequential"],
     "fit": [],
     "simulate": ["optimum gpus --dags 1 --out studies"],
     "roofline": [f"--network squeezenet --batch 1,7 --precision fp16 {SIM}"] * ROOFLINE,

@@ -78,7 +78,7 @@ def test_a_figure_goes_into_the_working_directory(run):
 def test_a_report(run, prefix):
     if importlib.util.find_spec("plotly") is None or importlib.util.find_spec("matplotlib") is None:
         pytest.skip("no plotly and matplotlib")
-    run("report", prefix / "share/opsched/results/h200-x2-kernels-18", "-o", "page.html")
+    run("report", prefix / "share/opsched/results/h200-x4-split", "-o", "page.html")
     assert (run.work / "page.html").stat().st_size > 100_000
 
 
