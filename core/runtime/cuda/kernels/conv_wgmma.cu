@@ -104,8 +104,8 @@ const Variant& variant_of(const WgmmaTile& tile) {
   throw Error("conv_wgmma: no such tile");
 }
 
-/// The input as tensor copies read it: boxes of a patch's pixels of one row.
-CUtensorMap tensor_map(const ConvGeometry& g, Precision precision, int pixel_bytes, int box, const void* input) {
+/// The input as tensor copies read it: boxes of a patch's pixels of one row. `pixel_size`: bytes of a patch's pixel.
+CUtensorMap tensor_map(const ConvGeometry& g, Precision precision, int pixel_size, int box, const void* input) {
   void* found = nullptr;
   cudaDriverEntryPointQueryResult result{};
 #if CUDART_VERSION >= 12050
@@ -120,13 +120,13 @@ CUtensorMap tensor_map(const ConvGeometry& g, Precision precision, int pixel_byt
                    image = g.batch == 1 ? g.h * row : g.in_stride_n * element;
   const cuuint64_t extent[] = {cuuint64_t(g.c), cuuint64_t(g.w), cuuint64_t(g.h), cuuint64_t(g.batch)};
   const cuuint64_t strides[] = {pixel, row, image};
-  const cuuint32_t box_extent[] = {static_cast<cuuint32_t>(pixel_bytes / element), static_cast<cuuint32_t>(box), 1, 1};
+  const cuuint32_t box_extent[] = {static_cast<cuuint32_t>(pixel_size / element), static_cast<cuuint32_t>(box), 1, 1};
   const cuuint32_t steps[] = {1, 1, 1, 1};
   CUtensorMap map{};
   const CUresult encoded =
       encode(&map, precision == Precision::fp16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT32, 4,
              const_cast<void*>(input), extent, strides, box_extent, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-             pixel_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B,
+             pixel_size == 64 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B,
              CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (encoded != CUDA_SUCCESS) throw Error("conv_wgmma: the input cannot be described to tensor copies");
   return map;
