@@ -121,20 +121,31 @@ struct ContentionModel::State {
   Regression latency{{}, {}};
   double least = 0;  ///< ms of the fastest measured kernel; a lower bound for all others
 
-  double predict(const Sample& sample, const Parameters& with) const {
-    std::vector<std::vector<Task>> groups(sample.groups.size());
-    for (std::size_t g = 0; g < groups.size(); ++g)
-      for (int i : sample.groups[g])
-        groups[g].push_back({entries[i].ms, with.utilisation(entries[i].x, entries[i].correction)});
-    return std::log(concurrent_ms(groups, with.law));
+  PoweredTask task(const OperatorEntry& entry, const Parameters& with) const {
+    const double utilisation = with.utilisation(entry.x, entry.correction);
+    return {{entry.ms, utilisation}, with.law.power(utilisation)};
+  }
+
+  /// All entries as tasks.
+  std::vector<PoweredTask> tasks(const Parameters& with) const {
+    std::vector<PoweredTask> all;
+    all.reserve(entries.size());
+    for (const OperatorEntry& entry : entries) all.push_back(task(entry, with));
+    return all;
+  }
+
+  /// Error of a prediction, relative and in units of the noise.
+  static double residual(const Sample& sample, std::span<const PoweredTask> tasks, const ContentionLaw& law) {
+    return robust(std::log(concurrent_ms(sample.groups, tasks, law)) - sample.log_ms, kOutlier) / kNoise;
   }
 
   void fit_law(const std::vector<int>& chosen) {
     const std::vector<double> prior = Parameters{}.pack();
     const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
       const Parameters trial = Parameters::unpack(v);
+      const std::vector<PoweredTask> all = tasks(trial);
       r.clear();
-      for (int i : chosen) r.push_back(robust(predict(samples[i], trial) - samples[i].log_ms, kOutlier) / kNoise);
+      for (int i : chosen) r.push_back(residual(samples[i], all, trial.law));
       for (std::size_t j = 0; j < v.size(); ++j) r.push_back((v[j] - prior[j]) / Parameters::spread(j));
     };
     parameters = Parameters::unpack(least_squares(residuals, parameters.pack(), 25));
@@ -148,21 +159,26 @@ struct ContentionModel::State {
         for (int i : group)
           if (stages_of[i].empty() || stages_of[i].back() != static_cast<int>(s))
             stages_of[i].push_back(static_cast<int>(s));
+    std::vector<PoweredTask> all = tasks(parameters);
     for (std::size_t i = 0; i < entries.size(); ++i) {
       if (stages_of[i].empty()) continue;
-      double& correction = entries[i].correction;
+      OperatorEntry& entry = entries[i];
       const double step = 1e-3;
-      double gradient = correction / (kCorrection * kCorrection), curvature = 1 / (kCorrection * kCorrection);
+      double gradient = entry.correction / (kCorrection * kCorrection), curvature = 1 / (kCorrection * kCorrection);
+      const PoweredTask before = all[i];
+      entry.correction += step;
+      const PoweredTask moved = task(entry, parameters);
+      entry.correction -= step;
       for (int s : stages_of[i]) {
-        const double here = robust(predict(samples[s], parameters) - samples[s].log_ms, kOutlier) / kNoise;
-        correction += step;
-        const double there = robust(predict(samples[s], parameters) - samples[s].log_ms, kOutlier) / kNoise;
-        correction -= step;
-        const double slope = (there - here) / step;
+        all[i] = before;
+        const double here = residual(samples[s], all, parameters.law);
+        all[i] = moved;
+        const double slope = (residual(samples[s], all, parameters.law) - here) / step;
         gradient += slope * here;
         curvature += slope * slope;
       }
-      correction -= std::clamp(gradient / curvature, -1.0, 1.0);
+      entry.correction -= std::clamp(gradient / curvature, -1.0, 1.0);
+      all[i] = task(entry, parameters);
     }
   }
 };

@@ -1,6 +1,7 @@
 #include "core/cost/contention/contention_law.hpp"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <cmath>
 
 namespace opsched {
@@ -18,26 +19,25 @@ double ContentionLaw::power(double utilisation) const {
 
 double ContentionLaw::following_ms(double ms) const { return std::max(ms - chain_ms, 0.2 * ms); }
 
-double concurrent_ms(std::span<const std::vector<Task>> groups, const ContentionLaw& law) {
+double concurrent_ms(std::span<const std::vector<int>> groups, std::span<const PoweredTask> tasks,
+                     const ContentionLaw& law) {
   struct Running {
-    const std::vector<Task>* group;
+    const std::vector<int>* group;
     std::size_t position;
+    const PoweredTask* now;
     double left, rate;
-    double power;  ///< utilisation raised to the law's exponent (unchanged if that is infinite)
   };
-  // As slowdown(), except for the interference: 1 + c (n - 1), the form for which c was fitted on stages. Powers are
-  // computed once.
+  // As slowdown(), except for the interference: 1 + c (n - 1), the form for which c was fitted on stages.
   const bool finite = !std::isinf(law.exponent);
-  std::vector<Running> running;
-  running.reserve(groups.size());
+  boost::container::small_vector<Running, 8> running;
   for (const auto& group : groups)
-    if (!group.empty()) running.push_back({&group, 0, group.front().ms, 0, law.power(group.front().utilisation)});
+    if (!group.empty()) running.push_back({&group, 0, &tasks[group.front()], tasks[group.front()].task.ms, 0});
   const int started = static_cast<int>(running.size());
 
   double now = 0;
   while (!running.empty()) {
     double total = 0;
-    for (const Running& r : running) total += (*r.group)[r.position].utilisation;
+    for (const Running& r : running) total += r.now->task.utilisation;
     double step = std::numeric_limits<double>::infinity();
     const double all = running.size() > 1 ? law.power(total) : 0;
     const double factor = 1 + law.interference * (static_cast<double>(running.size()) - 1);
@@ -45,7 +45,7 @@ double concurrent_ms(std::span<const std::vector<Task>> groups, const Contention
       if (running.size() == 1)
         r.rate = 1;
       else if (finite)
-        r.rate = 1 / (std::pow(1 + all - r.power, 1 / law.exponent) * factor);
+        r.rate = 1 / (std::pow(1 + all - r.now->power, 1 / law.exponent) * factor);
       else
         r.rate = 1 / (std::max(1.0, total) * factor);
       step = std::min(step, r.left / r.rate);
@@ -57,8 +57,8 @@ double concurrent_ms(std::span<const std::vector<Task>> groups, const Contention
       if (r.left > 1e-12 * now) {
         ++i;
       } else if (++r.position < r.group->size()) {
-        r.left = law.following_ms((*r.group)[r.position].ms);
-        r.power = law.power((*r.group)[r.position].utilisation);
+        r.now = &tasks[(*r.group)[r.position]];
+        r.left = law.following_ms(r.now->task.ms);
         ++i;
       } else {
         r = running.back();
@@ -67,6 +67,17 @@ double concurrent_ms(std::span<const std::vector<Task>> groups, const Contention
     }
   }
   return now + law.fork_ms * std::max(0, started - 1);
+}
+
+double concurrent_ms(std::span<const std::vector<Task>> groups, const ContentionLaw& law) {
+  std::vector<PoweredTask> tasks;
+  std::vector<std::vector<int>> indices(groups.size());
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    for (const Task& task : groups[g]) {
+      indices[g].push_back(static_cast<int>(tasks.size()));
+      tasks.push_back({task, law.power(task.utilisation)});
+    }
+  return concurrent_ms(indices, tasks, law);
 }
 
 }  // namespace opsched

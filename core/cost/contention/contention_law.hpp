@@ -50,8 +50,17 @@ struct ContentionLaw {
   double following_ms(double ms) const;
 };
 
+/// A task, and its utilisation raised to a law's exponent.
+struct PoweredTask {
+  Task task;
+  double power = 1;
+};
+
 /// Latency of concurrent groups, each in order, ms. The interference factor is 1 + c (n - 1), unlike in slowdown()
 /// (simulator.md).
 double concurrent_ms(std::span<const std::vector<Task>> groups, const ContentionLaw& law);
+/// The same for callers that evaluate many stages of the same tasks; groups hold indices of `tasks`.
+double concurrent_ms(std::span<const std::vector<int>> groups, std::span<const PoweredTask> tasks,
+                     const ContentionLaw& law);
 
 }  // namespace opsched
