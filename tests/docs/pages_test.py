@@ -67,7 +67,7 @@ def simulator_errors(folder: str, group: str, key: str = "", **what: object) -> 
     ("hios", "within {fp32:.1f}% of the measurement in fp32 and {tf32:.1f}% in tf32", ("h200-x4", "whole", "p90", 4)),
     ("simulator", "it is {fp32:.1f}% in fp32, {tf32:.1f}% in tf32 and {fp16:.1f}% in fp16", ("h200-x4-split", "split", "", 4)),
     ("simulator", "a median of at most {all:.1f}% for each network", ("public-networks", "other_networks", "", 1)),
-    ("split", "error of {fp32:.1f}% in fp32, {tf32:.1f}% in tf32 and {fp16:.1f}% in fp16", ("h200-x2-kernels-18", "split", "", 2)),
+    ("split", "error of {fp32:.1f}% in fp32, {tf32:.1f}% in tf32 and {fp16:.1f}% in fp16", ("h200-x2", "split", "", 2)),
 ])
 def test_accuracies_of_the_simulator_are_those_of_the_records(page, text, errors):
     *where, gpus = errors

@@ -1,5 +1,5 @@
-"""Latency by image size: one GPU, operators in parallel on two (HIOS), operators in strips, and both; from several folders, measured with
-different versions of our kernels."""
+"""Latency by image size: one GPU, operators in parallel on two (HIOS), operators in strips, and both; measured with one or more versions of
+our kernels."""
 
 from opsched.page import NETWORKS, distinct, fastest, join
 from opsched.plots import charts, hios
@@ -27,18 +27,18 @@ def version(kernels: str) -> int:
 
 
 def found(figure: Figure) -> dict[Point, dict[str, Record]]:
-    """The fastest of each series, by network, precision and image. All of a point are from one folder and of the same
-    kernels: the newest with which one GPU and several were measured, if there are any, and then the most complete."""
-    points: dict[Point, dict[tuple[str, str], dict[str, list[Record]]]] = {}
+    """The fastest of each series, by network, precision and image. All of a point are of the same kernels: the newest
+    with which one GPU and several were measured, if there are any."""
+    points: dict[Point, dict[str, dict[str, list[Record]]]] = {}
     for record in figure.all(software="opsched", quantity="latency"):
         if (series := series_of(record)) is not None:
             at = (record.network, record.precision, hios.size(record))
-            source = (figure.marks.run_of(record).kernels, record.labels.get("folder", ""))
-            points.setdefault(at, {}).setdefault(source, {}).setdefault(series, []).append(record)
+            kernels = figure.marks.run_of(record).kernels
+            points.setdefault(at, {}).setdefault(kernels, {}).setdefault(series, []).append(record)
 
-    def rank(item: tuple[tuple[str, str], dict[str, list[Record]]]) -> tuple[bool, int, int, str]:
-        (kernels, folder), there = item
-        return "one" in there and len(there) > 1, version(kernels), len(there), folder
+    def rank(item: tuple[str, dict[str, list[Record]]]) -> tuple[bool, int, str]:
+        kernels, there = item
+        return "one" in there and len(there) > 1, version(kernels), kernels
 
     return {at: {name: fastest(records) for name, records in max(points[at].items(), key=rank)[1].items()}
             for at in sorted(points)}
@@ -86,5 +86,5 @@ def compare(figure: Figure, paper: Paper) -> Comparison:
     return Comparison(["network", "precision", "image", *SERIES.values()], rows, agrees,
                       f"One GPU is the fastest on {join(slower)}." if slower else
                       "HIOS has no strips; nothing in the paper stands beside them.",
-                      "Every row is of one folder and version of our kernels, the newest that measured one GPU and two; on one GPU the "
-                      "fastest of all schedulers.")
+                      "Every row is of one version of our kernels, the newest that measured one GPU and two; on one GPU the fastest of "
+                      "all schedulers.")

@@ -1,0 +1,82 @@
+"""Tables and sentences that are written by hand: the numbers are those of the records."""
+
+import re
+import statistics
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT / "analysis")]
+
+from opsched.page import NETWORKS  # noqa: E402
+from opsched.records import Record, Records  # noqa: E402
+
+TWO_GPUS = Records.read(PROJECT / "results/h200-x2").select(quantity="latency", software="opsched", labels={})
+OWN = {"Inception V3": 299, "NasNet-A": 331, "RandWire": 224}
+WHOLE = ("hios-lp", "hios-mr", "hios-lp-inter", "hios-mr-inter", "heft", "reinsert")
+
+
+def cell(record: Record) -> str:
+    alone = record.gpus > 1 and not record.numbers["transfer_bytes"]
+    return f"{record.value:.3f}" + (" (one GPU used)" if alone else "")
+
+
+def best(records: list[Record]) -> Record:
+    return min(records, key=lambda r: r.value)
+
+
+def of_case(network: str, precision: str, image: int, batch: int = 1) -> tuple[list[Record], dict[str, Record]]:
+    """Records on one GPU, and those on two by scheduler."""
+    found = [r for r in TWO_GPUS if NETWORKS[r.network] == network and r.precision == precision and r.batch == batch
+             and (r.image or OWN[network]) == image]
+    return [r for r in found if r.gpus == 1], {r.scheduler: r for r in found if r.gpus == 2}
+
+
+def rows_of_split() -> list[str]:
+    page = (PROJECT / "docs/split.md").read_text()
+    return page.split("\nTwo H200s, image size 2048, batch 1 (")[1].split("\n## ")[0].splitlines()
+
+
+def test_the_table_of_the_largest_images_is_that_of_the_records():
+    rows = [r for r in rows_of_split() if re.match(r"\| [\w -]+, (fp32|tf32|fp16) \|", r)]
+    assert len(rows) == 9
+    for row in rows:
+        network, precision = row.split(" | ")[0].removeprefix("| ").split(", ")
+        one, two = of_case(network, precision, 2048)
+        whole = best([two[s] for s in WHOLE])
+        gain = best(one).value / two["split"].value
+        assert row == (f"| {network}, {precision} | {best(one).value:.3f} | {cell(two['hios-lp'])} | {cell(whole)} | "
+                       f"{cell(two['split'])} | {gain:.2f}x |")
+
+
+def test_the_table_of_image_sizes_is_that_of_the_records():
+    rows = [r for r in rows_of_split() if re.match(r"\| [\w -]+, \d+, (fp32|tf32|fp16) \|", r)]
+    assert len(rows) == 20
+    for row in rows:
+        network, image, precision = row.split(" | ")[0].removeprefix("| ").split(", ")
+        one, two = of_case(network, precision, int(image))
+        whole = best([two[s] for s in WHOLE if s in two])
+        gain = best(one).value / best(list(two.values())).value
+        assert row == (f"| {network}, {image}, {precision} | {best(one).value:.3f} | {cell(two['hios-lp'])} | {cell(whole)} | "
+                       f"{cell(two['split'])} | {gain:.2f}x |")
+
+
+def test_the_table_of_batches_is_that_of_the_records():
+    rows = [r for r in rows_of_split() if re.match(r"\| \d+ \|", r)]
+    assert len(rows) == 4
+    for row in rows:
+        batch = int(row.split(" | ")[0].removeprefix("| "))
+        one, two = of_case("Inception V3", "tf32", 299, batch)
+        both = [two["split"], two["data-parallel"]]
+        assert row == (f"| {batch} | {best(one).value:.3f} | {cell(both[0])} | {cell(both[1])} | "
+                       f"{best(one).value / best(both).value:.2f}x | {batch / best(one).value:.1f}, {batch / best(both).value:.1f} |")
+
+
+@pytest.mark.parametrize("gpus", [1, 2])
+def test_predictions_before_the_measurement_are_those_of_the_records(gpus):
+    errors = [abs(r.numbers["predicted_ms"] / r.value - 1) * 100 for r in TWO_GPUS
+              if r.precision == "fp32" and r.image != 2048 and r.gpus == gpus and "predicted_ms" in r.numbers]
+    assert (f"{len(errors)} schedules on {gpus} GPU{'s' * (gpus > 1)}: {statistics.median(errors):.1f}% in the median, "
+            f"{max(errors):.0f}% at worst") in (PROJECT / "docs/simulator.md").read_text()
