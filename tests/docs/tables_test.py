@@ -10,6 +10,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / "analysis")]
 
+from opsched.baselines import Comparison, comparisons  # noqa: E402
 from opsched.page import NETWORKS  # noqa: E402
 from opsched.records import Record, Records  # noqa: E402
 
@@ -80,3 +81,26 @@ def test_predictions_before_the_measurement_are_those_of_the_records(gpus):
               if r.precision == "fp32" and r.image != 2048 and r.gpus == gpus and "predicted_ms" in r.numbers]
     assert (f"{len(errors)} schedules on {gpus} GPU{'s' * (gpus > 1)}: {statistics.median(errors):.1f}% in the median, "
             f"{max(errors):.0f}% at worst") in (PROJECT / "docs/simulator.md").read_text()
+
+
+ONE_GPU = {c.case: c for c in comparisons(Records.read(PROJECT / "results/h200"))}
+
+
+def against_pytorch(network: str, batch: int) -> Comparison:
+    return next(c for case, c in ONE_GPU.items() if case.network == network and case.precision == "fp32" and case.batch == batch)
+
+
+def test_the_readme_says_where_pytorch_is_faster():
+    slower = [c for c in ONE_GPU.values() if c.ratio < 1]
+    assert [str(c.case) for c in slower] == ["randwire fp32 batch 128"]
+    text = (f"PyTorch is faster in {len(slower)} of {len(ONE_GPU)} cases: [RandWire in fp32 at batch 128]"
+            f"(results/h200/comparison_with_other_software.md), where ours is {slower[0].ratio:.2f} times as fast")
+    assert text in (PROJECT / "README.md").read_text()
+
+
+def test_the_closest_baselines_in_fp32_are_those_of_the_records():
+    ratio = {(n, b): f"{against_pytorch(n, b).ratio:.2f}" for n in ("randwire", "nasnet", "squeezenet", "inception_v3") for b in (16, 128)}
+    text = (f"RandWire at batch 128 is {ratio['randwire', 128]} times as fast as it, and at batch 16 {ratio['randwire', 16]} times, "
+            f"NasNet at batch 128 {ratio['nasnet', 128]} times, SqueezeNet {ratio['squeezenet', 128]} and {ratio['squeezenet', 16]} times. "
+            f"Inception V3 is {ratio['inception_v3', 128]} and {ratio['inception_v3', 16]} times as fast")
+    assert text in (PROJECT / "docs/performance/schedules.md").read_text()
