@@ -50,7 +50,7 @@ def draw(figure: Figure, paper: Paper) -> Picture:
     known = {at: there for at, there in points.items() if "one" in there and {"split", "both"} & there.keys()}
     networks = distinct(n for n, _, _ in known)
     widths = [max(3, sum(at[0] == network for at in known)) for network in networks]
-    picture, parts = charts.axes(max(1, len(networks)), width=10, sharey=True, width_ratios=widths or None)
+    picture, parts = charts.axes(max(1, len(networks)), width=max(10, 0.5 * sum(widths)), sharey=True, width_ratios=widths or None)
     for ax, network in zip(parts, networks):
         groups = {at: f"{at[2]}\n{at[1]}" for at in known if at[0] == network}
         charts.grouped_bars(ax, groups, {k: name for k, name in SERIES.items() if any(k in there for there in known.values())},
