@@ -236,7 +236,7 @@ TEST_F(Figures, AnIndexOfAnotherVersionIsAnError) {
   }
 }
 
-/// Folders of two GPUs with different kernels; not those with other links.
+/// All of one folder, of whatever kernels, and nothing of others.
 TEST_F(Figures, SplitSizesReadsTheFolderOfTwoGpus) {
   ASSERT_EQ(reproduce("split_sizes").code, 0);
   EXPECT_TRUE(contains(why(index("split_sizes"), "latencies of split schedules in device-x2"), "not measured yet"));

@@ -121,16 +121,15 @@ struct ContentionModel::State {
   Regression latency{{}, {}};
   double least = 0;  ///< ms of the fastest measured kernel; a lower bound for all others
 
-  PoweredTask task(const OperatorEntry& entry, const Parameters& with) const {
-    const double utilisation = with.utilisation(entry.x, entry.correction);
-    return {{entry.ms, utilisation}, with.law.power(utilisation)};
+  static PoweredTask task(const OperatorEntry& entry, double correction, const Parameters& with) {
+    return with.law.powered({entry.ms, with.utilisation(entry.x, correction)});
   }
 
   /// All entries as tasks.
   std::vector<PoweredTask> tasks(const Parameters& with) const {
     std::vector<PoweredTask> all;
     all.reserve(entries.size());
-    for (const OperatorEntry& entry : entries) all.push_back(task(entry, with));
+    for (const OperatorEntry& entry : entries) all.push_back(task(entry, entry.correction, with));
     return all;
   }
 
@@ -162,13 +161,10 @@ struct ContentionModel::State {
     std::vector<PoweredTask> all = tasks(parameters);
     for (std::size_t i = 0; i < entries.size(); ++i) {
       if (stages_of[i].empty()) continue;
-      OperatorEntry& entry = entries[i];
+      double& correction = entries[i].correction;
       const double step = 1e-3;
-      double gradient = entry.correction / (kCorrection * kCorrection), curvature = 1 / (kCorrection * kCorrection);
-      const PoweredTask before = all[i];
-      entry.correction += step;
-      const PoweredTask moved = task(entry, parameters);
-      entry.correction -= step;
+      double gradient = correction / (kCorrection * kCorrection), curvature = 1 / (kCorrection * kCorrection);
+      const PoweredTask before = all[i], moved = task(entries[i], correction + step, parameters);
       for (int s : stages_of[i]) {
         all[i] = before;
         const double here = residual(samples[s], all, parameters.law);
@@ -177,8 +173,8 @@ struct ContentionModel::State {
         gradient += slope * here;
         curvature += slope * slope;
       }
-      entry.correction -= std::clamp(gradient / curvature, -1.0, 1.0);
-      all[i] = task(entry, parameters);
+      correction -= std::clamp(gradient / curvature, -1.0, 1.0);
+      all[i] = task(entries[i], correction, parameters);
     }
   }
 };
@@ -288,11 +284,10 @@ Task ContentionModel::merged_task(std::span<const Operator> ops, int batch) cons
 double ContentionModel::stage_ms(const std::string& key) const {
   const SignedStage stage = parse_stage_key(key);
   if (stage.strategy == Strategy::merge) return merged_task(stage.ops, stage.batch).ms;
-  std::vector<std::vector<Task>> groups(stage.groups.size());
-  for (std::size_t g = 0; g < groups.size(); ++g)
-    for (int op : stage.groups[g])
-      groups[g].push_back(operator_task(stage.ops[op], stage.signatures[op], stage.images[op]));
-  return concurrent_ms(groups, contention_law());
+  std::vector<PoweredTask> tasks;
+  for (std::size_t op = 0; op < stage.ops.size(); ++op)
+    tasks.push_back(contention_law().powered(operator_task(stage.ops[op], stage.signatures[op], stage.images[op])));
+  return concurrent_ms(stage.groups, tasks, contention_law());
 }
 
 const ContentionLaw& ContentionModel::contention_law() const { return state_->parameters.law; }

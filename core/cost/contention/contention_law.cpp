@@ -69,15 +69,4 @@ double concurrent_ms(std::span<const std::vector<int>> groups, std::span<const P
   return now + law.fork_ms * std::max(0, started - 1);
 }
 
-double concurrent_ms(std::span<const std::vector<Task>> groups, const ContentionLaw& law) {
-  std::vector<PoweredTask> tasks;
-  std::vector<std::vector<int>> indices(groups.size());
-  for (std::size_t g = 0; g < groups.size(); ++g)
-    for (const Task& task : groups[g]) {
-      indices[g].push_back(static_cast<int>(tasks.size()));
-      tasks.push_back({task, law.power(task.utilisation)});
-    }
-  return concurrent_ms(indices, tasks, law);
-}
-
 }  // namespace opsched

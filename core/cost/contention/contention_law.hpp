@@ -13,6 +13,12 @@ struct Task {
   double utilisation = 1;  ///< fraction of the device it uses when alone, in (0, 1]
 };
 
+/// A task, and its utilisation raised to a law's exponent.
+struct PoweredTask {
+  Task task;
+  double power = 1;
+};
+
 /// Processor sharing with a soft transition to saturation: an operator of utilisation u among n operators of total
 /// utilisation U takes (1 + U^p - u^p)^(1/p) times as long, times an interference factor that grows with n. For p to
 /// infinity this is max(1, U): full speed until the device is full. HIOS's formula (CLUSTER 2023, eq. 1) lies between
@@ -46,20 +52,13 @@ struct ContentionLaw {
   double slowdown_of_powers(double own, double total, int running) const;
   /// Raised to the exponent; unchanged if that is infinite.
   double power(double utilisation) const;
+  PoweredTask powered(const Task& task) const { return {task, power(task.utilisation)}; }
   /// Latency of an operator that follows another: `ms` minus chain_ms, but at least a fifth of `ms`.
   double following_ms(double ms) const;
 };
 
-/// A task, and its utilisation raised to a law's exponent.
-struct PoweredTask {
-  Task task;
-  double power = 1;
-};
-
-/// Latency of concurrent groups, each in order, ms. The interference factor is 1 + c (n - 1), unlike in slowdown()
-/// (simulator.md).
-double concurrent_ms(std::span<const std::vector<Task>> groups, const ContentionLaw& law);
-/// The same for callers that evaluate many stages of the same tasks; groups hold indices of `tasks`.
+/// Latency of concurrent groups, each in order, ms. Groups hold indices of `tasks`. The interference factor is
+/// 1 + c (n - 1), unlike in slowdown() (simulator.md).
 double concurrent_ms(std::span<const std::vector<int>> groups, std::span<const PoweredTask> tasks,
                      const ContentionLaw& law);
 

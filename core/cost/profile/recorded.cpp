@@ -79,7 +79,7 @@ RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const Con
       task = model.operator_task(graph_->op(op), operator_signature(*graph_, op), graph_->images(op));
       if (const ProfileEntry* record = profile.find_stage(signer_.solo(op))) task.ms = record->ms;
     }
-    tasks_.push_back(task);
+    tasks_.push_back(model.contention_law().powered(task));
   }
 }
 
@@ -96,10 +96,7 @@ double RecordedCost::merge_ms(const Stage& stage) {
 
 double RecordedCost::estimate_stage_ms(const Stage& stage) {
   if (stage.is_merge()) return merge_ms(stage);
-  std::vector<std::vector<Task>> groups(stage.groups.size());
-  for (std::size_t g = 0; g < groups.size(); ++g)
-    for (OpId op : stage.groups[g]) groups[g].push_back(tasks_[op]);
-  return concurrent_ms(groups, model_.contention_law());
+  return concurrent_ms(stage.groups, tasks_, model_.contention_law());
 }
 
 double RecordedCost::stage_lower_bound_ms(const Stage& stage) {
@@ -107,7 +104,7 @@ double RecordedCost::stage_lower_bound_ms(const Stage& stage) {
   double longest = 0;
   for (const Group& group : stage.groups) {
     double sum = 0;
-    for (OpId op : group) sum += sum > 0 ? model_.contention_law().following_ms(tasks_[op].ms) : tasks_[op].ms;
+    for (OpId op : group) sum += sum > 0 ? model_.contention_law().following_ms(operator_ms(op)) : operator_ms(op);
     longest = std::max(longest, sum);
   }
   return 0.9 * longest;

@@ -43,8 +43,8 @@ class RecordedCost : public CostModel {
   std::unique_ptr<CostModel> of(const Graph& graph) override {
     return std::make_unique<RecordedCost>(graph, profile_, model_);
   }
-  double operator_ms(OpId op) override { return tasks_[op].ms; }
-  double utilisation(OpId op) override { return tasks_[op].utilisation; }
+  double operator_ms(OpId op) override { return tasks_[op].task.ms; }
+  double utilisation(OpId op) override { return tasks_[op].task.utilisation; }
   double stage_ms(const Stage& stage) override;
   /// The model's estimate, whether the stage was measured or not.
   double estimate_stage_ms(const Stage& stage) override;
@@ -79,7 +79,7 @@ class RecordedCost : public CostModel {
   const ContentionModel& model_;
   ContentionLaw law_;
   StageSigner signer_;
-  std::vector<Task> tasks_;  ///< by OpId
+  std::vector<PoweredTask> tasks_;  ///< by OpId
   std::unordered_map<std::string, double> estimates_, merges_;
   std::map<std::int64_t, std::unordered_map<std::uint64_t, double>> transfers_;  ///< by class of link, by edge
   std::unordered_set<std::string> asked_;                                        ///< recorded ones

@@ -28,6 +28,18 @@ Graph network(const std::string& name, int batch) {
   return make_network(name, options);
 }
 
+/// Latency of groups of tasks.
+double together_ms(const std::vector<std::vector<Task>>& groups, const ContentionLaw& law) {
+  std::vector<PoweredTask> tasks;
+  std::vector<std::vector<int>> indices(groups.size());
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    for (const Task& task : groups[g]) {
+      indices[g].push_back(static_cast<int>(tasks.size()));
+      tasks.push_back(law.powered(task));
+    }
+  return concurrent_ms(indices, tasks, law);
+}
+
 /// A profile of all operators of a network, of `stages` random stages, and of possible merges.
 Profile measure(TrueDevice& device, const Graph& graph, int stages, std::mt19937_64& random) {
   Profile profile(TrueDevice::facts(), Precision::fp32);
@@ -63,7 +75,7 @@ TEST(ContentionLaw, IsBetweenOneAfterAnotherAndPerfect) {
       sum += chain;
       longest = std::max(longest, chain);
     }
-    const double ms = concurrent_ms(groups, law);
+    const double ms = together_ms(groups, law);
     EXPECT_LE(ms, sum * (1 + 1e-9));
     EXPECT_GE(ms, std::max(work, longest) * (1 - 1e-9));
     if (groups.size() == 1) {
@@ -77,15 +89,15 @@ TEST(ContentionLaw, KnownCases) {
   for (double exponent : {1.0, 3.0, std::numeric_limits<double>::infinity()}) {
     ContentionLaw law;
     law.exponent = exponent;
-    EXPECT_NEAR(concurrent_ms(two, law), 4, 1e-9);
+    EXPECT_NEAR(together_ms(two, law), 4, 1e-9);
   }
   ContentionLaw law;
   // Both at utilisation 0.75: 1.5 times longer until the first ends at 1.5; the second has 1 ms left.
-  EXPECT_NEAR(concurrent_ms(std::vector<std::vector<Task>>{{{1, 0.75}}, {{2, 0.75}}}, law), 2.5, 1e-9);
+  EXPECT_NEAR(together_ms({{{1, 0.75}}, {{2, 0.75}}}, law), 2.5, 1e-9);
   law.fork_ms = 0.1;
-  EXPECT_NEAR(concurrent_ms(std::vector<std::vector<Task>>{{{1, 0.5}}, {{1, 0.5}}}, law), 1.1, 1e-9);
+  EXPECT_NEAR(together_ms({{{1, 0.5}}, {{1, 0.5}}}, law), 1.1, 1e-9);
   law.chain_ms = 0.25;
-  EXPECT_NEAR(concurrent_ms(std::vector<std::vector<Task>>{{{1, 0.5}, {1, 0.5}}}, law), 1.75, 1e-9);
+  EXPECT_NEAR(together_ms({{{1, 0.5}, {1, 0.5}}}, law), 1.75, 1e-9);
 }
 
 TEST(LeastSquares, FindsACurveDespiteOutliers) {
