@@ -8,6 +8,8 @@ std::string to_string(Precision precision) {
   switch (precision) {
     case Precision::fp32:
       return "fp32";
+    case Precision::tf32x3:
+      return "tf32x3";
     case Precision::tf32:
       return "tf32";
     default:
@@ -15,10 +17,12 @@ std::string to_string(Precision precision) {
   }
 }
 
+std::string names_of(std::span<const Precision> precisions) { return joined(precisions, to_string); }
+
 Precision parse_precision(const std::string& name) {
   for (const Precision precision : kPrecisions)
     if (name == to_string(precision)) return precision;
-  throw Error("unknown precision '" + name + "'; known: " + joined(kPrecisions, to_string));
+  throw Error("unknown precision '" + name + "'; known: " + names_of(kPrecisions));
 }
 
 int element_bytes(Precision precision) { return precision == Precision::fp16 ? 2 : 4; }

@@ -1,8 +1,8 @@
 """The section that compares our schedules with other software on the same GPU."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from opsched.page import BASELINES, PRECISIONS, Marks, base_of, bold, distinct, fastest, grouped, name_of, ratio_text, table, way_of
+from opsched.page import BASELINES, COMPARED_IN, PRECISIONS, Marks, base_of, bold, distinct, fastest, grouped, name_of, ratio_text, table, way_of
 from opsched.records import Provenance, Record, Records, pixels
 
 # Columns at batch 1: software and mode, and our corresponding schedule.
@@ -91,7 +91,11 @@ def comparisons(records: Records) -> list[Comparison]:
             if r.provenance is not Provenance.simulated]
     by_case = grouped((r for r in ours if not r.labels or "beside" in r.labels), case_of)
     found = []
-    for case, others in grouped(theirs, case_of).items():
+    by_peers = grouped(theirs, case_of)
+    for case in by_case:  # ours in a precision that others do not have
+        if others := by_peers.get(replace(case, precision=COMPARED_IN.get(case.precision, ""))):
+            by_peers[case] = others
+    for case, others in by_peers.items():
         schedules = {s: Ours(s, next((r for r in there if not r.labels), None), [r for r in there if r.labels])
                      for s, there in grouped(by_case.get(case, []), lambda r: r.scheduler).items()}
         if schedules:

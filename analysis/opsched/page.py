@@ -9,7 +9,9 @@ from typing import Any
 from opsched.modules import stop_without
 from opsched.records import Provenance, Record, Run, comparable
 
-PRECISIONS = ["fp32", "tf32", "fp16"]
+PRECISIONS = ["fp32", "tf32x3", "tf32", "fp16"]
+USUAL_PRECISIONS = ["fp32", "tf32", "fp16"]  # those that other software has, too
+COMPARED_IN = {"tf32x3": "fp32"}  # the precision of other software in which the same accuracy is required
 STOPPED = 130  # exit code after Ctrl-C
 
 

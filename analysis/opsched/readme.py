@@ -13,7 +13,7 @@ from typing import Any
 
 from opsched import baselines
 from opsched.modules import need
-from opsched.page import PRECISIONS, distinct, fastest, grouped, join, name_of, put, table
+from opsched.page import USUAL_PRECISIONS, distinct, fastest, grouped, join, name_of, put, table
 from opsched.plots import charts
 from opsched.records import Provenance, Record, Records
 
@@ -39,19 +39,19 @@ def comparison_table(found: Found) -> str:
         half = found[network, "fp16"]
         rows.append([network, f"{half.best.ms:.3f} ({half.best.scheduler})",
                      f"{half.fastest.value:.3f} ({name_of(half.fastest)})",
-                     *(f"{found[network, p].ratio:.2f}x" for p in reversed(PRECISIONS))])
-    return table(["network", "ours, ms", "PyTorch's fastest, ms", *(f"gain, {p}" for p in reversed(PRECISIONS))], rows)
+                     *(f"{found[network, p].ratio:.2f}x" for p in reversed(USUAL_PRECISIONS))])
+    return table(["network", "ours, ms", "PyTorch's fastest, ms", *(f"gain, {p}" for p in reversed(USUAL_PRECISIONS))], rows)
 
 
 def draw(found: Found, devices: list[str]) -> Any:
     networks = distinct(n for n, _ in found)
     picture, (ax,) = charts.axes(width=8, height=3.4)
-    charts.bars(ax, networks, {p: [found[n, p].ratio for n in networks] for p in PRECISIONS}, 0.27, rotation=30, ha="right")
+    charts.bars(ax, networks, {p: [found[n, p].ratio for n in networks] for p in USUAL_PRECISIONS}, 0.27, rotation=30, ha="right")
     charts.line_at_one(ax)
     ax.set_ylabel("speed-up over PyTorch's fastest")
-    charts.caption(picture, f"{join(devices)}, {join(PRECISIONS)}, batch 1, measured: opsched (sequential or dataflow, "
+    charts.caption(picture, f"{join(devices)}, {join(USUAL_PRECISIONS)}, batch 1, measured: opsched (sequential or dataflow, "
                    "the faster)\ncompared with the fastest of torch.compile and PyTorch's CUDA graphs, in NCHW and channels-last")
-    charts.legend_above(ax, len(PRECISIONS))
+    charts.legend_above(ax, len(USUAL_PRECISIONS))
     return picture
 
 

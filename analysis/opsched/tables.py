@@ -24,6 +24,7 @@ def schedules(found: list[Record], marks: Marks) -> str:
     text = ""
     for (gpus, _, batch), chosen in sorted(grouped(found, lambda r: (r.gpus, pixels(r.image), r.batch)).items()):
         image = chosen[0].image
+        precisions = [p for p in PRECISIONS if any(r.precision == p for r in chosen)]
         rows: dict[tuple[str, str], dict[str, str]] = {}
         for r in chosen:
             sequential = base.get((r.network, image, batch, r.precision))
@@ -31,8 +32,8 @@ def schedules(found: list[Record], marks: Marks) -> str:
             rows.setdefault((r.network, r.scheduler), {})[r.precision] = marks.cell(r, sequential, digits=3) + gain
         size = f"image {image}" if image else "the networks' own image sizes"
         text += f"\n### Batch {batch}, {size}, {plural(gpus, 'GPU')}\n\n"
-        text += table(["network", "scheduler", *(f"{p}, ms" for p in PRECISIONS)],
-                      [[*key, *(cells.get(p, "-") for p in PRECISIONS)] for key, cells in rows.items()])
+        text += table(["network", "scheduler", *(f"{p}, ms" for p in precisions)],
+                      [[*key, *(cells.get(p, "-") for p in precisions)] for key, cells in rows.items()])
     return titled("Schedules", "Median latencies in ms over replays of one CUDA graph. In brackets: speed-up over the sequential "
                    "schedule on one GPU,\nmeasured in the same way.\n\n" + source(found, marks.runs).rstrip() + "\n", text)
 

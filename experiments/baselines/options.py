@@ -47,6 +47,8 @@ def parse(doc: str | None) -> argparse.Namespace:
                              f"all (0 to {trtexec.MOST_AUX_STREAMS}); each takes minutes")
     parser.add_argument("--ours", type=words_of, default=["sequential", "dataflow"],
                         help="our schedulers measured before and after, as in sequential,ios-both; '' for none")
+    parser.add_argument("--tf32x3", action="store_true",
+                        help="next to baselines in fp32, also measure ours in tf32x3, which is as accurate")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="use cpu to try it out")
     parser.add_argument("--runs", type=int, default=60,
                         help="at most this many timed runs of a baseline (default: 60)")

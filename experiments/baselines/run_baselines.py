@@ -4,6 +4,7 @@
   python3 experiments/baselines/run_baselines.py --opsched build/release/opsched --out results/mygpu
   python3 experiments/baselines/run_baselines.py --out results/mygpu --network squeezenet --precision fp16 --batch 1,32
   python3 experiments/baselines/run_baselines.py --out results/mygpu --image 512,1024 --modes eager,graph,opara --ours dataflow
+  python3 experiments/baselines/run_baselines.py --out results/mygpu --precision fp32 --tf32x3 --batch 16,128
   python3 experiments/baselines/run_baselines.py --out results/mygpu --modes compile --compile-jobs 16 --max-seconds 0.3
   python3 experiments/baselines/run_baselines.py --out results/mygpu --modes compile-max-autotune --timeout 3600
   python3 experiments/baselines/run_baselines.py --out results/mygpu --baselines tensorrt --aux-streams all --timeout 3600
@@ -37,7 +38,7 @@ from cases import (LAYOUTS, USUAL_LAYOUT, Case, Entry, Record, RecordFile, Run, 
                    protocol_records, record_of, run_of, without_limit)
 from options import CUDA_GRAPHS, HERE, MODES, SCRIPT, SIDE_BY_SIDE, parse
 from processes import Died, Process, last_words
-from opsched.page import grouped
+from opsched.page import COMPARED_IN, grouped
 from opsched.records import BadRecords, Records, pixels
 
 MODULE = {"pytorch": "torch", "jax": "jax"}  # TensorRT is a program, not a module
@@ -174,8 +175,9 @@ def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> d
     for number, together in enumerate(min(by_image, by_batch, key=len).values()):
         out = pathlib.Path(tempfile.mkdtemp(prefix=f"ours{number}-", dir=folder))
         precision = together[0].precision
+        precisions = [precision, *(p for p, theirs in COMPARED_IN.items() if theirs == precision and args.tf32x3)]
         batches, images = ({getattr(c, key) for c in together} for key in ("batch", "image"))
-        words = ["bench", *together[0].given("--network"), "--precision", precision,
+        words = ["bench", *together[0].given("--network"), "--precision", ",".join(precisions),
                  "--batch", ",".join(map(str, sorted(batches))), "--image", ",".join(map(str, sorted(images, key=pixels))),
                  "--scheduler", ",".join(args.ours), "--max-seconds", str(args.max_seconds), "--out", str(out)]
         words += ["--measure", ",".join(args.protocols)] if args.protocols else []
@@ -184,7 +186,7 @@ def ours(args: argparse.Namespace, cases: list[Case], folder: pathlib.Path) -> d
         opsched(args, *words)
         records = Records.read(out)
         for r in records.standing():
-            case = Case(r.network, r.batch, r.image, r.precision, r.file)
+            case = Case(r.network, r.batch, r.image, COMPARED_IN.get(r.precision, r.precision), r.file)
             if case in together and r.gpus == 1:
                 found.setdefault(case, []).append(Measured(r, records.run_of(r), records.schedules.get(r.schedule)))
     return found

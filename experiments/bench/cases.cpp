@@ -89,7 +89,7 @@ std::vector<ChosenScheduler> chosen_schedulers(const std::vector<std::string>& w
 }
 
 std::vector<Precision> chosen_precisions(const std::vector<std::string>& names) {
-  if (names.empty()) return {kPrecisions.begin(), kPrecisions.end()};
+  if (names.empty()) return {kUsualPrecisions.begin(), kUsualPrecisions.end()};
   std::vector<Precision> chosen;
   for (const std::string& name : names) chosen.push_back(parse_precision(name));
   return chosen;

@@ -19,7 +19,7 @@ struct FitOptions {
 
   void add_to(CLI::App& app) {
     app.add_option("--profile", folder, "Folder with the profiles (default: the first in results/)");
-    app.add_option("--precision", precision, "fp32, tf32 or fp16 (default: all)");
+    app.add_option("--precision", precision, names_of(kPrecisions) + " (default: all that the folder has)");
     app.add_option("--graph", graphs, kGraphsHelp)->delimiter(',');
     app.add_flag("--save", save, "Store the calibration in the profiles");
     records.add_to(app);

@@ -17,7 +17,7 @@ struct LinksOptions {
   void add_to(CLI::App& app) {
     app.add_option("--device", device, "gpu (NCCL), cpu (MPI) or auto")->check(CLI::IsMember({"gpu", "cpu", "auto"}));
     app.add_option("--gpus", devices, "Between so many devices (default: one a process)")->check(CLI::Range(2, 1024));
-    app.add_option("--precision", precision, "fp32, tf32 or fp16: the profile to store them in");
+    app.add_option("--precision", precision, "The profile to store them in: " + names_of(kPrecisions));
     app.add_option("--out", out, "Folder of the profile that keeps them (gpu: default results/DEVICE)");
     app.add_option("--profile", profile, "cpu, with --out: folder of the profile whose other costs are kept with them");
     app.add_option("--largest", largest, "cpu: largest tensor, bytes")->check(CLI::Range(4096L, 1L << 30));

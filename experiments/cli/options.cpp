@@ -105,7 +105,8 @@ void CaseOptions::add_to(CLI::App& app, const std::string& networks) {
       "Schedulers, as in a,b; options follow each name, as in a,x=1,b (default: all that support the number of GPUs)");
   app.add_option("--batch", batches, "Batch sizes, as in 1,16; all: 1,16,32,64,128");
   app.add_option("--image", images, "Image sizes, as in 512,480x640 (height first); 0: the network's own");
-  app.add_option("--precision", selection.precisions, "Precisions fp32, tf32, fp16, as in a,b (default: all)");
+  app.add_option("--precision", selection.precisions,
+                 "Precisions " + names_of(kPrecisions) + ", as in a,b (default: " + names_of(kUsualPrecisions) + ")");
   const bool positional = must_name = !networks.starts_with("-");
   if (positional) app.get_option(networks)->description("Names of networks (opsched list networks), as in a,b");
   for (CLI::Option* option : app.get_options())
@@ -193,7 +194,7 @@ Schedule ScheduleChoice::find(CostModel& costs, const Request& request,
 void RunOptions::add_to(CLI::App& app) {
   add_device(app, device);
   add_hosts(app, device);
-  app.add_option("--precision", precision, "fp32, tf32 or fp16");
+  app.add_option("--precision", precision, names_of(kPrecisions));
 }
 
 DeviceOptions RunOptions::device_options(int gpus, StatusLine& status, const std::string& results) const {

@@ -72,7 +72,7 @@ class Tolerated {
   void require(double error, std::size_t i, double times, const std::string& what) {
     double allowed = times * output_tolerance(precision_);
     if (error <= allowed) return;
-    if (precision_ != Precision::fp32) {
+    if (!is_as_accurate_as_fp32(precision_)) {
       if (rounded_.empty()) rounded_ = reference_();
       allowed = std::max(allowed, kElsewhere * relative_error(rounded_[i], expected_[i]));
       if (error <= allowed) return;

@@ -60,7 +60,7 @@ Tensor compute(const Graph& graph, OpId id, const std::vector<Tensor>& values, s
     Tensor y = empty_tensor(x.n, infer_shape(op.layers[layer], x.shape));
     if (const auto* conv = std::get_if<Conv2d>(&op.layers[layer])) {
       ConvWeights weights = make_weights(graph, id, layer, seed);
-      if (precision != Precision::fp32) round_all(x.data), round_all(weights.weight);
+      if (!is_as_accurate_as_fp32(precision)) round_all(x.data), round_all(weights.weight);
       convolve(all(x), *conv, weights, all(y), threads);
     } else {
       apply(all(x), op.layers[layer], all(y), threads);

@@ -11,6 +11,8 @@ double macs_per_clock(int capability, Precision precision) {
   switch (precision) {
     case Precision::fp32:
       return capability == 80 ? 64 : 128;
+    case Precision::tf32x3:
+      return macs_per_clock(capability, Precision::tf32) / 3;
     case Precision::tf32:
       return hopper ? 1024 : consumer ? 256 : 512;
     case Precision::fp16:

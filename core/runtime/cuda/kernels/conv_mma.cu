@@ -47,15 +47,17 @@ constexpr int pitch_of(int columns) { return columns + 4; }  // row pitch of a p
 /// Bytes of all teams' partial tiles; data from other blocks follows.
 constexpr int partial_bytes(int rows, int columns, int slices) { return slices * rows * pitch_of(columns) * 4; }
 
-/// Computes a tile of BM pixels x BN output channels with WM x WN warps, and fetches `Vector` bytes at a time. `Slices`
-/// teams of WM x WN warps alternate steps, each with its own partial tile: more warps hide more latency. `Affine`: the
-/// factors and biases of a step's channels follow its weights. `Grouped`: the rows of blocks are those of all groups.
-template <class T, int BM, int BN, int WM, int WN, int Slices, int Vector, bool Affine = false, bool Residual = false,
-          bool Grouped = false>
+/// Computes a tile of BM pixels x BN output channels with WM x WN warps in a format of mma_tile.cuh, and fetches
+/// `Vector` bytes at a time. `Slices` teams of WM x WN warps alternate steps, each with its own partial tile: more
+/// warps hide more latency. `Affine`: the factors and biases of a step's channels follow its weights. `Grouped`: the
+/// rows of blocks are those of all groups.
+template <class Format, int BM, int BN, int WM, int WN, int Slices, int Vector, bool Affine = false,
+          bool Residual = false, bool Grouped = false>
 __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Params params) {
   constexpr int kTeam = WM * WN * 32, kThreads = Slices * kTeam;
   constexpr int kTileM = BM / WM, kTileN = BN / WN;  // per warp
   constexpr int kFetches = BM * kChunks / kTeam;     // input chunks that a thread fetches per step
+  using T = typename Format::Stored;
   constexpr int kElement = sizeof(T), kDepth = kRowBytes / kElement;
   constexpr int kAffineBytes = Affine ? affine_bytes(kDepth) : 0, kTileBytes = (BM + BN) * kRowBytes + kAffineBytes;
   constexpr int kParts = BM * BN / 4 / kThreads;  // parts of the tile per thread, four channels each
@@ -173,14 +175,10 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
         prepare_affine(left_side,
                        reinterpret_cast<const AffineOf*>(memory + slice * kTileBytes + turn % kStages * kStageBytes +
                                                          (BM + BN) * kRowBytes),
-                       k, g.pre_relu ? 0.f : -INFINITY, T{});
+                       k, g.pre_relu ? 0.f : -INFINITY, Format{});
       else
-        prepare_all(left_side, g.pre_relu, T{});
-#pragma unroll
-      for (int i = 0; i < kTileM / 16; ++i)
-#pragma unroll
-        for (int j = 0; j < kTileN / 8; ++j)
-          mma::multiply(sum[i][j], left_side[i], right_side[j / 2][j % 2 * 2], right_side[j / 2][j % 2 * 2 + 1], T{});
+        prepare_all(left_side, g.pre_relu, Format{});
+      mma::multiply_all(sum, left_side, right_side, Format{});
     }
   }
 
@@ -231,40 +229,48 @@ __global__ void __launch_bounds__(Slices* WM* WN * 32) conv_mma_kernel(const Par
 
 constexpr int kMostSplits = 8;
 
+/// A variant's kernels in one format. All but `by_width` fetch 16 bytes at a time.
+struct Functions {
+  void (*by_width[3])(Params);  ///< 4, 8, 16 bytes at a time
+  void (*affine)(Params);       ///< with an affine layer in front; may be null
+  void (*residual)(Params);     ///< a kernel of its own: in the others, even a branch cost registers
+  void (*grouped)(Params);      ///< several groups
+};
+
+/// `Affine`: also instantiate the kernel for use behind an affine layer.
+template <class Format, int BM, int BN, int WM, int WN, int Slices, bool Affine>
+Functions functions() {
+  Functions f{{conv_mma_kernel<Format, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<Format, BM, BN, WM, WN, Slices, 8>,
+               conv_mma_kernel<Format, BM, BN, WM, WN, Slices, 16>},
+              nullptr,
+              conv_mma_kernel<Format, BM, BN, WM, WN, Slices, 16, false, true>,
+              conv_mma_kernel<Format, BM, BN, WM, WN, Slices, 16, false, false, true>};
+  if constexpr (Affine) f.affine = conv_mma_kernel<Format, BM, BN, WM, WN, Slices, 16, true>;
+  return f;
+}
+
 struct Variant {
   ConvTile tile;
   int threads;
   int shared_bytes[kMostSplits + 1];  ///< by splits
-  /// By precision (tf32, fp16) and fetch width (4, 8, 16 bytes).
-  void (*functions[2][3])(Params);
-  void (*affine[2])(Params);  ///< with an affine layer in front, by precision; fetches 16 bytes at a time. May be null
-  int affine_bytes;           ///< additional shared memory for it
-  /// With a residual, by precision; fetches 16 bytes at a time. Kernels of their own: in the others, even a branch cost
-  /// registers.
-  void (*residual[2])(Params);
-  void (*grouped[2])(Params);  ///< several groups, by precision; fetches 16 bytes at a time
+  int affine_bytes;                   ///< additional shared memory behind an affine layer
+  Functions fp16, tf32, tf32x3;
+
+  const Functions& in(Precision precision) const {
+    return precision == Precision::fp16 ? fp16 : precision == Precision::tf32 ? tf32 : tf32x3;
+  }
 };
 
-/// `Affine`: also instantiate the kernels for use behind an affine layer.
 template <int BM, int BN, int WM, int WN, int Slices, bool Affine>
 Variant variant() {
   constexpr int kThreads = Slices * WM * WN * 32;
   Variant v{{BN, BM, 1},
             kThreads,
             {},
-            {{conv_mma_kernel<float, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<float, BM, BN, WM, WN, Slices, 8>,
-              conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16>},
-             {conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 8>,
-              conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16>}},
-            {},
             kStages * Slices * affine_bytes(kRowBytes / 2),
-            {conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16, false, true>,
-             conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16, false, true>},
-            {conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16, false, false, true>,
-             conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16, false, false, true>}};
-  if constexpr (Affine)
-    v.affine[0] = conv_mma_kernel<float, BM, BN, WM, WN, Slices, 16, true>,
-    v.affine[1] = conv_mma_kernel<__half, BM, BN, WM, WN, Slices, 16, true>;
+            functions<mma::Fp16, BM, BN, WM, WN, Slices, Affine>(),
+            functions<mma::Tf32, BM, BN, WM, WN, Slices, Affine>(),
+            functions<mma::Tf32x3, BM, BN, WM, WN, Slices, Affine>()};
   const int pipeline = kStages * Slices * (BM + BN) * kRowBytes, partial = partial_bytes(BM, BN, Slices);
   for (int splits = 1; splits <= kMostSplits; ++splits) {
     const int received = splits > 1 ? native::ClusterSum<BM * BN / 4 / kThreads, kThreads>::received_bytes(splits) : 0;
@@ -297,7 +303,7 @@ std::size_t bias_at(const ConvGeometry& g, Precision precision) {
 std::vector<ConvTile> conv_mma_tiles(bool affine) {
   std::vector<ConvTile> tiles;
   for (const Variant& v : variants())
-    if (!affine || v.affine[0]) tiles.push_back(v.tile);
+    if (!affine || v.fp16.affine) tiles.push_back(v.tile);
   return tiles;
 }
 
@@ -332,7 +338,7 @@ void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights
           const __half h = __float2half(value);
           std::memcpy(row + c % depth * 2, &h, 2);
         } else {
-          const float f = round_to_tf32(value);
+          const float f = precision == Precision::tf32 ? round_to_tf32(value) : value;
           std::memcpy(row + c % depth * 4, &f, 4);
         }
       }
@@ -369,11 +375,12 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
                 .residual = static_cast<const char*>(residual.data),
                 .wide_residual = residual.alignment >= (half ? 8 : 16)};
   params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, precision));
-  const int type = half ? 1 : 0, width = input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0;
-  auto* const function = g.groups > 1   ? chosen->grouped[type]
-                         : g.pre_affine ? chosen->affine[type]
-                         : g.residual   ? chosen->residual[type]
-                                        : chosen->functions[type][width];
+  const int width = input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0;
+  const Functions& functions = chosen->in(precision);
+  auto* const function = g.groups > 1   ? functions.grouped
+                         : g.pre_affine ? functions.affine
+                         : g.residual   ? functions.residual
+                                        : functions.by_width[width];
   if (!function || (g.pre_affine && (width < 2 || g.r * g.s > 1)))
     throw Error("conv_mma: no such tile, window or alignment behind an affine layer");
   if (g.residual && (width < 2 || g.pre_affine))

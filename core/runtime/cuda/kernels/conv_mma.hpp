@@ -1,4 +1,4 @@
-// Our tf32 and fp16 convolution for small problems (NHWC, tensor cores).
+// Our convolution for small problems on the tensor cores (NHWC).
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -24,7 +24,7 @@ constexpr int kConvMmaAlignment = 4;
 constexpr int kConvMmaFusedAlignment = 16;
 
 /// Packed weights: [step][channel out, padded][64 bytes of input channels], then the bias as floats, padded; then,
-/// with an affine layer, factor and bias of each input channel. Precision: tf32 or fp16.
+/// with an affine layer, factor and bias of each input channel. Precision: any but fp32.
 std::size_t conv_mma_weight_bytes(const ConvGeometry& g, Precision precision);
 void conv_mma_pack(const ConvGeometry& g, Precision precision, const ConvWeights& weights, std::byte* packed);
 

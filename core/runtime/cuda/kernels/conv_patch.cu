@@ -4,7 +4,7 @@
 //
 // A tensor core step takes 32 bytes of the sum. For a wide input these are channels of one tap. A first layer has three
 // channels, so most of these bytes would be zeros. For such a thin input, a pixel is stored as four channels, and a
-// step takes four (fp16) or two (tf32) neighbouring taps of a row.
+// step takes four (fp16) or two (others) neighbouring taps of a row.
 
 #include <algorithm>
 #include <cstring>
@@ -79,8 +79,9 @@ __device__ void fetch_wide(const Params& params, const T* input, int top, int le
   }
 }
 
-template <class T, int Groups, int Rows, int Warps, bool Residual>
+template <class Format, int Groups, int Rows, int Warps, bool Residual>
 __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_constant__ Params params) {
+  using T = typename Format::Stored;
   constexpr int kThreads = Warps * 32;
   extern __shared__ __align__(128) char memory[];
   const ConvGeometry& g = params.g;
@@ -109,7 +110,7 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
 
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int apart = 8 * g.stride_w * params.pixel_words;  // distance between the windows of output pixels 8 apart
-  float sum[Rows][Groups * 4][4] = {};
+  float sum[Groups][2][Rows][2][4] = {};
   for (int r = 0; r < g.r; ++r) {
     int tap_place = 0, chunk = 0;  // position of the step: its tap's place in the patch, its part of the channels
 #pragma unroll 2
@@ -127,7 +128,7 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
         window[i][2] = from[4];
         window[i][3] = from[apart + 4];
 #pragma unroll
-        for (int j = 0; j < 4; ++j) window[i][j] = prepare(window[i][j], g.pre_relu, T{});
+        for (int j = 0; j < 4; ++j) window[i][j] = prepare(window[i][j], g.pre_relu, Format{});
       }
       const int step = r * row_steps + s;
 #pragma unroll
@@ -135,12 +136,9 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
         const char* at = memory + (group * steps + step) * kGroupBytes + lane * 16;
 #pragma unroll
         for (int pair = 0; pair < 2; ++pair) {
-          const uint4 b = *reinterpret_cast<const uint4*>(at + pair * 512);
-#pragma unroll
-          for (int i = 0; i < Rows; ++i) {
-            mma::multiply(sum[i][group * 4 + pair * 2], window[i], b.x, b.y, T{});
-            mma::multiply(sum[i][group * 4 + pair * 2 + 1], window[i], b.z, b.w, T{});
-          }
+          const uint4 four = *reinterpret_cast<const uint4*>(at + pair * 512);
+          const unsigned b[1][4] = {{four.x, four.y, four.z, four.w}};
+          mma::multiply_all(sum[group][pair], window, b, Format{});
         }
       }
     }
@@ -163,7 +161,7 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
         if (y >= g.p || x >= g.q) continue;
         float result[8];
 #pragma unroll
-        for (int j = 0; j < 8; ++j) result[j] = sum[i][group * 4 + j / 2][side * 2 + j % 2] + bias[j];
+        for (int j = 0; j < 8; ++j) result[j] = sum[group][j / 4][i][j / 2 % 2][side * 2 + j % 2] + bias[j];
         native::activate_light(g.act, result);
         const std::int64_t at = static_cast<std::int64_t>(y) * g.q + x;
         if constexpr (Residual)
@@ -194,15 +192,18 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
 
 struct Variant {
   PatchTile tile;
-  void (*functions[2][2])(Params);  ///< without and with a residual; tf32, fp16
+  /// Without and with a residual.
+  void (*fp16[2])(Params), (*tf32[2])(Params), (*tf32x3[2])(Params);
 };
 
 template <int Groups, int Rows, int Warps>
 Variant variant() {
+  using mma::Fp16, mma::Tf32, mma::Tf32x3;
   return {
       {Groups * kGroup, Rows, Warps},
-      {{conv_patch_kernel<float, Groups, Rows, Warps, false>, conv_patch_kernel<__half, Groups, Rows, Warps, false>},
-       {conv_patch_kernel<float, Groups, Rows, Warps, true>, conv_patch_kernel<__half, Groups, Rows, Warps, true>}}};
+      {conv_patch_kernel<Fp16, Groups, Rows, Warps, false>, conv_patch_kernel<Fp16, Groups, Rows, Warps, true>},
+      {conv_patch_kernel<Tf32, Groups, Rows, Warps, false>, conv_patch_kernel<Tf32, Groups, Rows, Warps, true>},
+      {conv_patch_kernel<Tf32x3, Groups, Rows, Warps, false>, conv_patch_kernel<Tf32x3, Groups, Rows, Warps, true>}};
 }
 
 const std::vector<Variant>& variants() {
@@ -287,7 +288,7 @@ void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* we
             const __half h = __float2half(value);
             std::memcpy(target, &h, 2);
           } else {
-            const float f = round_to_tf32(value);
+            const float f = precision == Precision::tf32 ? round_to_tf32(value) : value;
             std::memcpy(target, &f, 4);
           }
         }
@@ -324,7 +325,8 @@ void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTi
   params.wide_residual = residual.alignment >= 16;
   const std::int64_t row_blocks = std::int64_t{params.row_tiles} * g.batch;
   if (row_blocks > 65535) throw Error("conv_patch: too many rows for one launch");
-  auto* function = chosen->functions[g.residual ? 1 : 0][half ? 1 : 0];
+  const auto& functions = half ? chosen->fp16 : precision == Precision::tf32 ? chosen->tf32 : chosen->tf32x3;
+  auto* const function = functions[g.residual ? 1 : 0];
   const std::size_t shared = shared_bytes(g, tile, half);
   native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
   const dim3 blocks(divide_up(g.q, kColumns), static_cast<unsigned>(row_blocks), groups_of(g) * kGroup / tile.channels);

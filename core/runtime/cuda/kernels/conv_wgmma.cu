@@ -8,6 +8,7 @@
 // Outputs that only exist in the padded grid are computed and not stored. The tensor copy engine (TMA) loads whole rows
 // of the grid, and fills padding with zeros.
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "core/error.hpp"
@@ -21,25 +22,41 @@ namespace {
 
 using namespace wgmma;
 
+using Function = void (*)(CUtensorMap, Params);
+using Functions = std::array<Function, 2>;  // without and with a residual; null if there are none
+
+template <class Format, int BM, int BN, int Blocks>
+constexpr Functions functions() {
+  return {conv_wgmma_kernel<Format, BM, BN, Blocks, false>, conv_wgmma_kernel<Format, BM, BN, Blocks, true>};
+}
+
 struct Variant {
   int rows, columns, blocks;
-  void (*functions[2][2])(CUtensorMap, Params);  ///< without and with a residual; tf32, fp16
+  Functions fp16, tf32, tf32x3;
+
+  const Functions& in(Precision precision) const {
+    return precision == Precision::fp16 ? fp16 : precision == Precision::tf32 ? tf32 : tf32x3;
+  }
 };
 
 template <int BM, int BN, int Blocks>
 constexpr Variant variant() {
-  return {BN,
-          BM,
-          Blocks,
-          {{conv_wgmma_kernel<float, BM, BN, Blocks, false>, conv_wgmma_kernel<__half, BM, BN, Blocks, false>},
-           {conv_wgmma_kernel<float, BM, BN, Blocks, true>, conv_wgmma_kernel<__half, BM, BN, Blocks, true>}}};
+  return {BN, BM, Blocks, functions<mma::Fp16, BM, BN, Blocks>(), functions<mma::Tf32, BM, BN, Blocks>(), {}};
+}
+/// In tf32x3, sums take twice as many registers, so tiles are smaller.
+template <int BM, int BN, int Blocks>
+constexpr Variant variant_of_parts() {
+  return {BN, BM, Blocks, {}, {}, functions<mma::Tf32x3, BM, BN, Blocks>()};
 }
 
-constexpr Variant kVariants[] = {variant<128, 32, 2>(),  variant<128, 64, 2>(),  variant<256, 64, 2>(),
-                                 variant<128, 96, 2>(),  variant<128, 128, 2>(), variant<256, 32, 1>(),
-                                 variant<256, 64, 1>(),  variant<256, 96, 1>(),  variant<256, 128, 1>(),
-                                 variant<256, 160, 1>(), variant<256, 192, 1>(), variant<128, 192, 1>(),
-                                 variant<128, 256, 1>()};
+constexpr Variant kVariants[] = {
+    variant<128, 32, 2>(),          variant<128, 64, 2>(),          variant<256, 64, 2>(),
+    variant<128, 96, 2>(),          variant<128, 128, 2>(),         variant<256, 32, 1>(),
+    variant<256, 64, 1>(),          variant<256, 96, 1>(),          variant<256, 128, 1>(),
+    variant<256, 160, 1>(),         variant<256, 192, 1>(),         variant<128, 192, 1>(),
+    variant<128, 256, 1>(),         variant_of_parts<128, 32, 2>(), variant_of_parts<128, 64, 2>(),
+    variant_of_parts<256, 64, 1>(), variant_of_parts<128, 96, 1>(), variant_of_parts<128, 128, 1>(),
+    variant_of_parts<128, 160, 1>()};
 constexpr int kRowPad = 256;  // of the bias: a tile reads all of its rows
 
 constexpr int kMostBox = 256;        // pixels: limit of tensor copies
@@ -75,9 +92,14 @@ PaddedGrid grid_of(ConvGeometry g, int depth) {
           length(g.h, g.p, g.pad_h, (g.r - 1) * g.dilation_h)};
 }
 
+/// In tf32x3 all parts have the same number of steps.
 int steps_of(const ConvGeometry& g, Precision precision) {
-  return (g.c * element_bytes(precision) + kStep - 1) / kStep;
+  const int steps = (g.c * element_bytes(precision) + kStep - 1) / kStep;
+  return precision == Precision::tf32x3 ? round_up(steps, kDepthOfParts) : steps;
 }
+
+/// Numbers that are stored for each weight.
+int weight_parts(Precision precision) { return precision == Precision::tf32x3 ? 2 : 1; }
 
 int parts_of(const ConvGeometry& g, Precision precision, int depth) {
   return (steps_of(g, precision) + depth - 1) / depth;
@@ -93,14 +115,14 @@ Buffers buffers_of(const ConvGeometry& g, Precision precision, const Variant& va
   const std::int64_t reach = std::int64_t{g.r - 1} * g.dilation_h * grid.row + (g.s - 1) * g.dilation_w;
   const std::int64_t rows = (grid.row - 1 + variant.columns - 1 + reach) / grid.row + 1;  // at most
   const std::int64_t patch = round_up(rows * grid.row * pixel_bytes(depth), std::int64_t{1024});
-  const int stage = steps * kStep * variant.rows;
+  const int stage = steps * kStep * weight_parts(precision) * variant.rows;
   const std::int64_t room = (variant.blocks == 1 ? kMostShared : kMostSharedOfTwo) - kOtherBytes - kPatches * patch;
   return {static_cast<int>(patch), stage, static_cast<int>(std::clamp<std::int64_t>(room / stage, 0, kMostStages))};
 }
 
-const Variant& variant_of(const WgmmaTile& tile) {
+const Variant& variant_of(const WgmmaTile& tile, Precision precision) {
   for (const Variant& v : kVariants)
-    if (v.rows == tile.rows && v.columns == tile.columns && v.blocks == tile.blocks) return v;
+    if (v.in(precision)[0] && v.rows == tile.rows && v.columns == tile.columns && v.blocks == tile.blocks) return v;
   throw Error("conv_wgmma: no such tile");
 }
 
@@ -133,7 +155,7 @@ CUtensorMap tensor_map(const ConvGeometry& g, Precision precision, int pixel_siz
 }
 
 std::size_t bias_at(const ConvGeometry& g, Precision precision) {
-  return std::size_t(g.r) * g.s * steps_of(g, precision) * kStep * round_up(g.k, 8);
+  return std::size_t(g.r) * g.s * steps_of(g, precision) * kStep * weight_parts(precision) * round_up(g.k, 8);
 }
 
 }  // namespace
@@ -146,9 +168,10 @@ std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precisi
   if (std::int64_t{g.batch} * g.h * g.w > 1 << 28) return tiles;  // pixels, also of the padding, are numbered by int
   const bool windowed = g.r * g.s > 1;  // narrow pixels leave room for wide tiles with their neighbours
   for (const Variant& v : kVariants) {
-    if (v.rows >= 2 * round_up(g.k, 32)) continue;
-    for (const int most : {kMostDepth, windowed ? 2 : 0})
-      for (int depth = std::min(most, steps_of(g, precision)); depth >= 1; --depth) {
+    if (!v.in(precision)[0] || v.rows >= 2 * round_up(g.k, 32)) continue;
+    const bool parts = precision == Precision::tf32x3;
+    for (const int most : {parts ? kDepthOfParts : kMostDepth, windowed && !parts ? 2 : 0})
+      for (int depth = std::min(most, steps_of(g, precision)); depth >= (parts ? kDepthOfParts : 1); --depth) {
         const WgmmaTile tile{v.rows, v.columns, v.blocks, depth};
         if (buffers_of(g, precision, v, depth).stages < 3) continue;
         if (tiles.empty() || tiles.back() != tile) tiles.push_back(tile);
@@ -179,7 +202,8 @@ void conv_wgmma_pack(const ConvGeometry& g, Precision precision, const WgmmaTile
     const Part part = part_of(steps, parts, i);
     for (int t = 0; t < taps; ++t)
       for (int c = part.first * 2 * per_chunk; c < std::min(g.c, (part.first + part.steps) * 2 * per_chunk); ++c) {
-        const int chunk = (part.first * taps + t * part.steps) * 2 + c / per_chunk - part.first * 2;
+        const int chunk =
+            (part.first * taps + t * part.steps) * 2 * weight_parts(precision) + c / per_chunk - part.first * 2;
         for (int k = 0; k < g.k; ++k) {
           const float value = weights.weight[(std::size_t(k) * g.c + c) * taps + t];
           std::byte* to = packed + (chunk * row_count + k) * kChunk + c % per_chunk * element;
@@ -189,6 +213,9 @@ void conv_wgmma_pack(const ConvGeometry& g, Precision precision, const WgmmaTile
           } else {
             const float f = round_to_tf32(value);
             std::memcpy(to, &f, 4);
+            if (precision != Precision::tf32x3) continue;
+            const float rest = round_to_tf32(value - f);
+            std::memcpy(to + part.steps * 2 * row_count * kChunk, &rest, 4);
           }
         }
       }
@@ -201,9 +228,10 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
                        const ConvResidual& residual) {
   if (g.residual != (residual.data != nullptr))
     throw Error("conv_wgmma: a residual without an address, or the reverse");
-  const Variant& variant = variant_of(tile);
+  const Variant& variant = variant_of(tile, precision);
   const Buffers buffers = buffers_of(g, precision, variant, tile.depth);
   if (buffers.stages < 3) throw Error("conv_wgmma: the tile does not fit into shared memory");
+  if (precision == Precision::tf32x3 && tile.depth != kDepthOfParts) throw Error("conv_wgmma: no such depth in tf32x3");
   const PaddedGrid grid = grid_of(g, tile.depth);
   const std::int64_t tiles = conv_wgmma_tile_count(g, tile);
   const int boxes = (grid.flat ? 1 : (grid.row + kMostBox - 1) / kMostBox);
@@ -223,13 +251,14 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
                 .stages = buffers.stages,
                 .stage_bytes = buffers.stage,
                 .patch_bytes = buffers.patch,
+                .weight_parts = weight_parts(precision),
                 .output = static_cast<char*>(output),
                 .weights = static_cast<const char*>(packed),
                 .bias = nullptr,
                 .wide_output = output_alignment >= 16 && (!g.residual || residual.alignment >= 16),
                 .residual = static_cast<const char*>(residual.data)};
   params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, precision));
-  auto* const function = variant.functions[g.residual ? 1 : 0][precision == Precision::fp16 ? 1 : 0];
+  auto* const function = variant.in(precision)[g.residual ? 1 : 0];
   OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     variant.blocks == 1 ? kMostShared : kMostSharedOfTwo));
   int device = 0, multiprocessors = 0;

@@ -8,6 +8,7 @@
 #include "core/runtime/cuda/kernels/conv_wgmma_params.cuh"
 #include "core/runtime/cuda/kernels/conv_wgmma_store.cuh"
 #include "core/runtime/cuda/kernels/launch.cuh"
+#include "core/runtime/cuda/kernels/mma_tile.cuh"
 #include "core/runtime/cuda/kernels/wgmma.cuh"
 
 namespace opsched::wgmma {
@@ -53,7 +54,7 @@ __device__ __forceinline__ void load_weights(const Params& params, const Shared&
     const int bytes = min(BN, params.row_count - first) * kChunk;
     const char* from = params.weights + first * kChunk;
     for (int part = 0; part < params.parts; ++part) {
-      const int chunks = part_of(params.steps, params.parts, part).steps * 2;
+      const int chunks = part_of(params.steps, params.parts, part).steps * 2 * params.weight_parts;
       for (int tap = 0; tap < taps; ++tap) {
         native::barrier::await(shared.stage_empty(turn.index), turn.parity ^ 1);
         if (lane == 0) native::barrier::arrive_expecting(shared.stage_full(turn.index), chunks * bytes);
@@ -70,9 +71,10 @@ __device__ __forceinline__ void load_weights(const Params& params, const Shared&
 }
 
 /// A warp group's products of one tile: M x 64 pixels, from `first` on in the block's tile, and N channels.
-template <class T, int M, int N>
+template <int M, int N, class Format>
 __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& params, const Shared& shared, int first,
-                                         Turn& patch, Turn& stage) {
+                                         Turn& patch, Turn& stage, Format) {
+  using T = typename Format::Stored;
   const ConvGeometry& g = params.g;
   const bool signals = threadIdx.x % 32 == 0;
   int last_stage = -1;
@@ -110,6 +112,79 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
   for (int m = 0; m < M; ++m) pin(sum[m]);
 }
 
+/// A thread's part of 16 rows of 32 bytes at a shared address, in which 64-byte rows are swizzled, as two parts each.
+struct Fragment {
+  unsigned big[4], small[4];
+  __device__ __forceinline__ void load(unsigned address) {
+    unsigned x[4];
+    mma::load_matrices(x, address ^ (address >> 7 & 3) << 4);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const mma::Parts parts = mma::parts_of(x[i]);
+      big[i] = parts.big, small[i] = parts.small;
+    }
+  }
+};
+
+/// The products of a stage: first the small ones, which lose the least when they are added up.
+template <int N>
+__device__ __forceinline__ void multiply_parts(float (&products)[N / 2], const Fragment (&left)[kDepthOfParts],
+                                               std::uint64_t right) {
+  constexpr int kStepPitch = 2 * N;  // in units of descriptors
+  const std::uint64_t small = right + kDepthOfParts * kStepPitch;
+#pragma unroll
+  for (int step = 0; step < kDepthOfParts; ++step) {
+    ProductOfRegisters<N>::add(products, left[step].small, right + step * kStepPitch, step > 0);
+    ProductOfRegisters<N>::add(products, left[step].big, small + step * kStepPitch, true);
+  }
+#pragma unroll
+  for (int step = 0; step < kDepthOfParts; ++step)
+    ProductOfRegisters<N>::add(products, left[step].big, right + step * kStepPitch, true);
+}
+
+/// The same in tf32x3. A stage's products are summed apart, as in mma::multiply_all.
+template <int M, int N>
+__device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& params, const Shared& shared, int first,
+                                         Turn& patch, Turn& stage, mma::Tf32x3) {
+  const ConvGeometry& g = params.g;
+  const int lane = threadIdx.x % 32;
+  const int own = (first + threadIdx.x % kGroup / 32 * 16 + lane % 16) * params.pixel + lane / 16 * kChunk;
+  for (int part = 0; part < params.parts; ++part) {
+    native::barrier::await(shared.patch_full(patch.index), patch.parity);
+    const unsigned pixels = shared.patches + patch.index * params.patch_bytes + own;
+    for (int r = 0; r < g.r; ++r) {
+      for (int s = 0; s < g.s; ++s) {
+        const int offset = r * g.dilation_h * static_cast<int>(params.row.divisor) + s * g.dilation_w;
+        Fragment left[M][kDepthOfParts];
+#pragma unroll
+        for (int m = 0; m < M; ++m)
+#pragma unroll
+          for (int step = 0; step < kDepthOfParts; ++step)
+            left[m][step].load(pixels + (offset + m * 64) * params.pixel + step * kStep);
+        native::barrier::await(shared.stage_full(stage.index), stage.parity);
+        float products[M][N / 2];
+        open();
+#pragma unroll
+        for (int m = 0; m < M; ++m)
+          multiply_parts<N>(products[m], left[m], steps,
+                            descriptor(shared.stages + stage.index * params.stage_bytes, N));
+        close();
+        await<0>();
+        if (lane == 0) native::barrier::arrive(shared.stage_empty(stage.index));
+        stage.next(params.stages);
+#pragma unroll
+        for (int m = 0; m < M; ++m) {
+          pin(products[m]);
+#pragma unroll
+          for (int i = 0; i < N / 2; ++i) sum[m][i] += products[m][i];
+        }
+      }
+    }
+    if (lane == 0) native::barrier::arrive(shared.patch_empty(patch.index));
+    patch.next(kPatches);
+  }
+}
+
 /// The sums before the first product.
 template <int M, int N>
 __device__ __forceinline__ void start(float (&sum)[M][N / 2], const float* bias) {
@@ -126,10 +201,11 @@ __device__ __forceinline__ void start(float (&sum)[M][N / 2], const float* bias)
 
 /// Blocks go through tiles of BM pixels x BN channels. Two warp groups compute half of the pixels each; the other warps
 /// load. `Blocks`: blocks per multiprocessor.
-template <class T, int BM, int BN, int Blocks, bool Residual>
+template <class Format, int BM, int BN, int Blocks, bool Residual>
 __global__ void __launch_bounds__(threads_of(Blocks), Blocks)
     conv_wgmma_kernel(const __grid_constant__ CUtensorMap input, const __grid_constant__ Params params) {
 #if __CUDA_ARCH_FEAT_SM90_ALL
+  using T = typename Format::Stored;
   constexpr int M = BM / 2 / 64;
   extern __shared__ __align__(1024) char memory[];
   const Shared shared(memory, params);
@@ -168,7 +244,7 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks)
       if constexpr (Residual) prefetch_residual<T, M, BN>(params, pixel + first, row);
       float sum[M][BN / 2];
       start<M, BN>(sum, params.bias + row);
-      multiply<T, M, BN>(sum, params, shared, begin + first, patch, stage);
+      multiply<M, BN>(sum, params, shared, begin + first, patch, stage, Format{});
       if (tile + gridDim.x >= params.tiles) native::release_successor();
       finish<Residual, T, M, BN>(sum, params, slab, pixel + first, row);
     }

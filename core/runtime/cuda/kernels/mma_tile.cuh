@@ -1,11 +1,23 @@
-// Tiles of 64-byte rows in shared memory for the tensor cores, in tf32 and fp16.
+// Tiles of 64-byte rows in shared memory, and products of their rows on the tensor cores.
 #pragma once
 
 #include <cuda_fp16.h>
 
 namespace opsched::mma {
 
-constexpr int kRowBytes = 64;  // row size of a tile: 16 channels in tf32, 32 in fp16
+/// The formats in which the tensor cores multiply, and what memory holds for them.
+struct Fp16 {
+  using Stored = __half;
+};
+struct Tf32 {
+  using Stored = float;
+};
+/// Each fp32 number is the sum of two tf32 numbers, and each product is three tf32 products.
+struct Tf32x3 {
+  using Stored = float;
+};
+
+constexpr int kRowBytes = 64;  // row size of a tile: 16 floats or 32 halves
 constexpr int kChunks = kRowBytes / 16;
 
 /// Byte offset of a 16-byte chunk in a tile. The swizzle puts one chunk of eight rows into different banks.
@@ -40,7 +52,7 @@ class Reader {
   unsigned at_[2];
 };
 
-__device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, __half) {
+__device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, Fp16) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
       "%3};"
@@ -48,7 +60,7 @@ __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-__device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, float) {
+__device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, Tf32) {
   asm volatile(
       "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
       "%3};"
@@ -61,6 +73,57 @@ __device__ __forceinline__ unsigned round_to_tf32(float x) {
   unsigned rounded;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(x));
   return rounded;
+}
+
+/// A number as a sum of two that the tensor cores read as tf32: `big` is rounded to nearest, and of `small` they ignore
+/// the bits that tf32 has no place for. The error is at most 2^-23 of the number, as much as its last bit in fp32.
+struct Parts {
+  unsigned big, small;
+};
+__device__ __forceinline__ Parts parts_of(unsigned x) {
+  const unsigned big = (x + 0x1000) & 0xffffe000;  // halves are rounded up in magnitude
+  return {big, __float_as_uint(__uint_as_float(x) - __uint_as_float(big))};
+}
+
+/// sum += left x right: rows of 16 and columns of 8, two of which share four words of `right`.
+template <int Rows, int Columns, class Format>
+__device__ __forceinline__ void multiply_all(float (&sum)[Rows][Columns][4], const unsigned (&left)[Rows][4],
+                                             const unsigned (&right)[Columns / 2][4], Format format) {
+#pragma unroll
+  for (int i = 0; i < Rows; ++i)
+#pragma unroll
+    for (int j = 0; j < Columns; ++j)
+      multiply(sum[i][j], left[i], right[j / 2][j % 2 * 2], right[j / 2][j % 2 * 2 + 1], format);
+}
+
+/// As a sum of three products; that of two small parts is below the last bit. They are summed apart and added in fp32,
+/// because the tensor cores do not round their sums to nearest (Ootomo and Yokota, 2022).
+template <int Rows, int Columns>
+__device__ __forceinline__ void multiply_all(float (&sum)[Rows][Columns][4], const unsigned (&left)[Rows][4],
+                                             const unsigned (&right)[Columns / 2][4], Tf32x3) {
+  Parts a[Rows][4], b[Columns / 2][4];
+#pragma unroll
+  for (int i = 0; i < Rows * 4; ++i) a[i / 4][i % 4] = parts_of(left[i / 4][i % 4]);
+#pragma unroll
+  for (int i = 0; i < Columns * 2; ++i) b[i / 4][i % 4] = parts_of(right[i / 4][i % 4]);
+#pragma unroll
+  for (int i = 0; i < Rows; ++i) {
+    const unsigned big[4] = {a[i][0].big, a[i][1].big, a[i][2].big, a[i][3].big};
+    const unsigned small[4] = {a[i][0].small, a[i][1].small, a[i][2].small, a[i][3].small};
+    // Each product for all columns before the next: a product waits for the one before it in its column.
+    float products[Columns][4] = {};
+#pragma unroll
+    for (int j = 0; j < Columns; ++j)
+      multiply(products[j], small, b[j / 2][j % 2 * 2].big, b[j / 2][j % 2 * 2 + 1].big, Tf32{});
+#pragma unroll
+    for (int j = 0; j < Columns; ++j)
+      multiply(products[j], big, b[j / 2][j % 2 * 2].small, b[j / 2][j % 2 * 2 + 1].small, Tf32{});
+#pragma unroll
+    for (int j = 0; j < Columns; ++j)
+      multiply(products[j], big, b[j / 2][j % 2 * 2].big, b[j / 2][j % 2 * 2 + 1].big, Tf32{});
+#pragma unroll
+    for (int j = 0; j < Columns * 4; ++j) sum[i][j / 4][j % 4] += products[j / 4][j % 4];
+  }
 }
 
 /// Writes a warp's part of the product to shared memory; its corner is at `tile`.

@@ -1,5 +1,5 @@
 // Products of a warp group (128 threads) on the tensor cores of sm_90: 64 x N += 64 x 32 bytes times 32 bytes x N, both
-// operands in shared memory (PTX: wgmma).
+// operands in shared memory, or the left one in registers (PTX: wgmma).
 #pragma once
 
 #include <cuda_fp16.h>
@@ -91,6 +91,35 @@ OPSCHED_PRODUCT(192, OPSCHED_LIST_96, "%96", "%97", OPSCHED_SUMS(0), OPSCHED_SUM
 OPSCHED_PRODUCT(256, OPSCHED_LIST_128, "%128", "%129", OPSCHED_SUMS(0), OPSCHED_SUMS(16), OPSCHED_SUMS(32),
                 OPSCHED_SUMS(48), OPSCHED_SUMS(64), OPSCHED_SUMS(80), OPSCHED_SUMS(96), OPSCHED_SUMS(112))
 
+/// sum = left * right, or sum += left * right if `keep`, in tf32. `left`: registers as loaded by mma::load_matrices,
+/// a warp's 16 rows each; they must not change before the product is awaited.
+template <int N>
+struct ProductOfRegisters;
+
+#define OPSCHED_PRODUCT_OF_REGISTERS(N, LIST, LEFT, RIGHT, KEEP, ...)                                                  \
+  template <>                                                                                                          \
+  struct ProductOfRegisters<N> {                                                                                       \
+    static __device__ __forceinline__ void add(float (&sum)[N / 2], const unsigned (&left)[4], std::uint64_t right,    \
+                                               bool keep) {                                                            \
+      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " KEEP                                                            \
+                   ", 0;\n"                                                                                            \
+                   "wgmma.mma_async.sync.aligned.m64n" #N "k8.f32.tf32.tf32 {" LIST "}, {" LEFT "}, " RIGHT            \
+                   ", p, 1, 1;\n}"                                                                                     \
+                   : __VA_ARGS__                                                                                       \
+                   : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(static_cast<int>(keep))); \
+    }                                                                                                                  \
+  };
+
+OPSCHED_PRODUCT_OF_REGISTERS(32, OPSCHED_LIST_16, "%16, %17, %18, %19", "%20", "%21", OPSCHED_SUMS(0))
+OPSCHED_PRODUCT_OF_REGISTERS(64, OPSCHED_LIST_32, "%32, %33, %34, %35", "%36", "%37", OPSCHED_SUMS(0), OPSCHED_SUMS(16))
+OPSCHED_PRODUCT_OF_REGISTERS(96, OPSCHED_LIST_48, "%48, %49, %50, %51", "%52", "%53", OPSCHED_SUMS(0), OPSCHED_SUMS(16),
+                             OPSCHED_SUMS(32))
+OPSCHED_PRODUCT_OF_REGISTERS(128, OPSCHED_LIST_64, "%64, %65, %66, %67", "%68", "%69", OPSCHED_SUMS(0),
+                             OPSCHED_SUMS(16), OPSCHED_SUMS(32), OPSCHED_SUMS(48))
+OPSCHED_PRODUCT_OF_REGISTERS(160, OPSCHED_LIST_80, "%80, %81, %82, %83", "%84", "%85", OPSCHED_SUMS(0),
+                             OPSCHED_SUMS(16), OPSCHED_SUMS(32), OPSCHED_SUMS(48), OPSCHED_SUMS(64))
+
+#undef OPSCHED_PRODUCT_OF_REGISTERS
 #undef OPSCHED_PRODUCT
 #undef OPSCHED_PRODUCT_OF
 #undef OPSCHED_SUMS

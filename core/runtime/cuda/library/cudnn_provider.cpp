@@ -242,7 +242,7 @@ bool supports(const Problem& problem, Pattern pattern) {
 std::vector<cudnnBackendNumericalNote_t> unwanted_notes(Precision precision) {
   std::vector<cudnnBackendNumericalNote_t> notes{CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
   if (precision != Precision::fp16) notes.push_back(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
-  if (precision == Precision::fp32) notes.push_back(CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
+  if (is_as_accurate_as_fp32(precision)) notes.push_back(CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
   return notes;
 }
 

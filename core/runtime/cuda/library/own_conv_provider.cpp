@@ -7,7 +7,7 @@
 namespace opsched {
 namespace {
 
-/// conv_mma computes tf32 and fp16 in NHWC; conv_simt computes fp32 in NCHW.
+/// conv_simt computes fp32 in NCHW; conv_mma computes the other precisions in NHWC.
 bool is_mma(const Problem& problem) {
   return problem.layout == TensorFormat::nhwc && problem.precision != Precision::fp32;
 }

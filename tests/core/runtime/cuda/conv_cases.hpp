@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -102,24 +103,26 @@ inline ConvCase random_case(unsigned seed, bool nhwc, int most_channels = 192, F
 }
 
 /// The result as dense NCHW.
-inline std::vector<double> expected(const ConvCase& c) {
+/// Computed in the order of the loops. Sum: the type of every intermediate number.
+template <class Sum = double>
+std::vector<double> expected(const ConvCase& c) {
   const ConvGeometry& g = c.g;
   std::vector<double> out;
   for (int n = 0; n < g.batch; ++n)
     for (int k = 0; k < g.k; ++k)
       for (int p = 0; p < g.p; ++p)
         for (int q = 0; q < g.q; ++q) {
-          double sum = c.weights.bias[k];
+          Sum sum = c.weights.bias[k];
           for (int i = 0; i < g.c; ++i)
             for (int r = 0; r < g.r; ++r)
               for (int s = 0; s < g.s; ++s) {
                 const int h = p * g.stride_h - g.pad_h + r * g.dilation_h;
                 const int w = q * g.stride_w - g.pad_w + s * g.dilation_w;
                 if (h < 0 || h >= g.h || w < 0 || w >= g.w) continue;
-                double x = c.input[n * g.in_stride_n + (std::int64_t{c.in_first + i} * g.h + h) * g.w + w];
-                if (g.pre_affine) x = x * c.weights.input_factor[i] + c.weights.input_bias[i];
-                if (g.pre_relu) x = std::max(x, 0.0);
-                sum += x * c.weights.weight[((std::size_t(k) * g.c + i) * g.r + r) * g.s + s];
+                Sum x = c.input[n * g.in_stride_n + (std::int64_t{c.in_first + i} * g.h + h) * g.w + w];
+                if (g.pre_affine) x = std::fma(x, Sum(c.weights.input_factor[i]), Sum(c.weights.input_bias[i]));
+                if (g.pre_relu) x = std::max(x, Sum(0));
+                sum = std::fma(x, Sum(c.weights.weight[((std::size_t(k) * g.c + i) * g.r + r) * g.s + s]), sum);
               }
           out.push_back(exact_activation(g.act, sum));
           if (!g.residual) continue;
@@ -136,6 +139,36 @@ inline double error(const std::vector<double>& got, const std::vector<double>& w
     norm += want[i] * want[i];
   }
   return std::isfinite(difference) ? std::sqrt(difference / std::max(norm, 1e-30)) : INFINITY;
+}
+
+/// The sums of the absolute values of all products, computed like the results.
+inline std::vector<double> magnitudes(ConvCase c) {
+  for (std::vector<float>* values :
+       {&c.input, &c.weights.weight, &c.weights.bias, &c.weights.input_factor, &c.weights.input_bias})
+    for (float& x : *values) x = std::abs(x);
+  c.g.act = Activation::none;
+  c.g.residual = false;
+  return expected(c);
+}
+
+inline double norm(const std::vector<double>& values) {
+  return std::sqrt(
+      std::transform_reduce(values.begin(), values.end(), 0., std::plus<>(), [](double x) { return x * x; }));
+}
+
+/// The error that a kernel may have. tf32x3: that of an fp32 sum, or the last bit of each product.
+inline double allowed(Precision precision, const ConvCase& c, const std::vector<double>& want) {
+  switch (precision) {
+    case Precision::fp32:
+      return 1e-5;
+    case Precision::tf32x3:
+      return std::max(error(expected<float>(c), want), 0x1p-23 * norm(magnitudes(c)) / norm(want));
+    case Precision::tf32:
+      return 2e-3;
+    case Precision::fp16:
+      return 1e-2;
+  }
+  return 0;
 }
 
 template <class T>

@@ -24,6 +24,7 @@ void check_simt(Fused fused) {
     const ConvCase c = random_case(seed, false, 192, fused);
     const ConvGeometry& g = c.g;
     const auto want = expected(c);
+    const double tolerance = allowed(Precision::fp32, c, want);
     std::vector<std::byte> packed(conv_simt_weight_bytes(g));
     conv_simt_pack(g, c.weights, packed.data());
     const DeviceBuffer input = to_device(c.input), weights = to_device(packed);
@@ -42,7 +43,7 @@ void check_simt(Fused fused) {
           for (int k = 0; k < g.k; ++k)
             for (int i = 0; i < g.p * g.q; ++i)
               got.push_back(out[n * g.out_stride_n + (c.out_first + k) * g.out_stride + i]);
-        ASSERT_LT(error(got, want), 1e-5)
+        ASSERT_LT(error(got, want), tolerance)
             << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << "/" << splits;
       }
   }
@@ -114,7 +115,7 @@ TEST(ConvSimt, FirstLayersThatShareAVariantRunInOneGraph) {
 }
 
 template <class T>
-void check_mma(Precision precision, double tolerance, Fused fused = Fused::nothing) {
+void check_mma(Precision precision, Fused fused = Fused::nothing) {
   int checked = 0;
   for (int seed = 0; seed < cases(60); ++seed) {
     const ConvCase c = random_case(seed, true, 192, fused);
@@ -123,6 +124,7 @@ void check_mma(Precision precision, double tolerance, Fused fused = Fused::nothi
     ASSERT_TRUE(fused != Fused::affine || in_alignment == kConvMmaFusedAlignment);
     if (in_alignment < (fused == Fused::nothing ? kConvMmaAlignment : kConvMmaFusedAlignment)) continue;
     const auto want = expected(c);
+    const double tolerance = allowed(precision, c, want);
     std::vector<std::byte> packed(conv_mma_weight_bytes(g, precision));
     conv_mma_pack(g, precision, c.weights, packed.data());
     const DeviceBuffer input = to_device(channels_last<T>(c)), weights = to_device(packed);
@@ -144,28 +146,33 @@ void check_mma(Precision precision, double tolerance, Fused fused = Fused::nothi
 
 TEST(ConvMma, MatchesTheDefinitionInTf32) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_mma<float>(Precision::tf32, 2e-3);
+  check_mma<float>(Precision::tf32);
+}
+
+TEST(ConvMma, IsAsAccurateAsFp32InTf32x3) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  for (const Fused fused : {Fused::nothing, Fused::affine, Fused::residual}) check_mma<float>(Precision::tf32x3, fused);
 }
 
 TEST(ConvMma, MatchesTheDefinitionInFp16) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_mma<__half>(Precision::fp16, 1e-2);
+  check_mma<__half>(Precision::fp16);
 }
 
 TEST(ConvMma, MatchesTheDefinitionBehindAnAffineLayer) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_mma<float>(Precision::tf32, 2e-3, Fused::affine);
-  check_mma<__half>(Precision::fp16, 1e-2, Fused::affine);
+  check_mma<float>(Precision::tf32, Fused::affine);
+  check_mma<__half>(Precision::fp16, Fused::affine);
 }
 
 TEST(ConvMma, MatchesTheDefinitionWithAResidual) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_mma<float>(Precision::tf32, 2e-3, Fused::residual);
-  check_mma<__half>(Precision::fp16, 1e-2, Fused::residual);
+  check_mma<float>(Precision::tf32, Fused::residual);
+  check_mma<__half>(Precision::fp16, Fused::residual);
 }
 
 template <class T>
-void check_wgmma(Precision precision, double tolerance, Fused fused = Fused::nothing) {
+void check_wgmma(Precision precision, Fused fused = Fused::nothing) {
   int checked = 0;
   for (int seed = 0; checked < cases(40); ++seed) {
     ASSERT_LT(seed, 10000) << "few cases that the kernel supports";
@@ -176,10 +183,11 @@ void check_wgmma(Precision precision, double tolerance, Fused fused = Fused::not
     if (tiles.empty()) continue;
     ++checked;
     const auto want = expected(c);
+    const double tolerance = allowed(precision, c, want);
     const DeviceBuffer input = to_device(channels_last<T>(c));
     const LoadedResidual<T> residual(c, true);
     for (WgmmaTile tile : tiles)
-      for (; tile.depth >= 1; --tile.depth) {
+      for (const int least = precision == Precision::tf32x3 ? tile.depth : 1; tile.depth >= least; --tile.depth) {
         std::vector<std::byte> packed(conv_wgmma_weight_bytes(g, precision));
         conv_wgmma_pack(g, precision, tile, c.weights, packed.data());
         const DeviceBuffer weights = to_device(packed);
@@ -199,28 +207,34 @@ void check_wgmma(Precision precision, double tolerance, Fused fused = Fused::not
 
 TEST(ConvWgmma, MatchesTheDefinitionInTf32) {
   if (gpu_count() == 0 || major_capability() != 9) GTEST_SKIP() << "no GPU with sm_90";
-  check_wgmma<float>(Precision::tf32, 2e-3);
+  check_wgmma<float>(Precision::tf32);
+}
+
+TEST(ConvWgmma, IsAsAccurateAsFp32InTf32x3) {
+  if (gpu_count() == 0 || major_capability() != 9) GTEST_SKIP() << "no GPU with sm_90";
+  for (const Fused fused : {Fused::nothing, Fused::residual}) check_wgmma<float>(Precision::tf32x3, fused);
 }
 
 TEST(ConvWgmma, MatchesTheDefinitionInFp16) {
   if (gpu_count() == 0 || major_capability() != 9) GTEST_SKIP() << "no GPU with sm_90";
-  check_wgmma<__half>(Precision::fp16, 1e-2);
+  check_wgmma<__half>(Precision::fp16);
 }
 
 TEST(ConvWgmma, MatchesTheDefinitionWithAResidual) {
   if (gpu_count() == 0 || major_capability() != 9) GTEST_SKIP() << "no GPU with sm_90";
-  check_wgmma<float>(Precision::tf32, 2e-3, Fused::residual);
-  check_wgmma<__half>(Precision::fp16, 1e-2, Fused::residual);
+  check_wgmma<float>(Precision::tf32, Fused::residual);
+  check_wgmma<__half>(Precision::fp16, Fused::residual);
 }
 
 template <class T>
-void check_patch(Precision precision, double tolerance, Fused fused = Fused::nothing) {
+void check_patch(Precision precision, Fused fused = Fused::nothing) {
   for (int seed = 0; seed < cases(60); ++seed) {
     const bool thin = seed % 2 == 0;
     const ConvCase c = random_case(seed, true, thin ? kConvThinChannels : 192, fused);
     const ConvGeometry& g = c.g;
     if (g.c > kConvThinChannels && alignment(g.in_stride, c.in_first, sizeof(T)) < 16) continue;
     const auto want = expected(c);
+    const double tolerance = allowed(precision, c, want);
     std::vector<std::byte> packed(conv_patch_weight_bytes(g, precision));
     conv_patch_pack(g, precision, c.weights.weight.data(), c.weights.bias.data(), packed.data());
     const DeviceBuffer input = to_device(channels_last<T>(c)), weights = to_device(packed);
@@ -239,18 +253,23 @@ void check_patch(Precision precision, double tolerance, Fused fused = Fused::not
 
 TEST(ConvPatch, MatchesTheDefinitionInTf32) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_patch<float>(Precision::tf32, 2e-3);
+  check_patch<float>(Precision::tf32);
+}
+
+TEST(ConvPatch, IsAsAccurateAsFp32InTf32x3) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  for (const Fused fused : {Fused::nothing, Fused::residual}) check_patch<float>(Precision::tf32x3, fused);
 }
 
 TEST(ConvPatch, MatchesTheDefinitionInFp16) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_patch<__half>(Precision::fp16, 1e-2);
+  check_patch<__half>(Precision::fp16);
 }
 
 TEST(ConvPatch, MatchesTheDefinitionWithAResidual) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_patch<float>(Precision::tf32, 2e-3, Fused::residual);
-  check_patch<__half>(Precision::fp16, 1e-2, Fused::residual);
+  check_patch<float>(Precision::tf32, Fused::residual);
+  check_patch<__half>(Precision::fp16, Fused::residual);
 }
 
 }  // namespace

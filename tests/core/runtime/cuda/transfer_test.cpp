@@ -62,7 +62,7 @@ TEST(TransferCopies, AreTheChannelsAndRegionsOfTheViews) {
     const int batch = pick(rng, {1, 1, 2, 3}), height = pick(rng, {4, 7}), width = pick(rng, {3, 5});
     const int images = pick(rng, {batch, 1}), image = std::uniform_int_distribution<int>(0, batch - images)(rng);
     const int channels = pick(rng, {1, 4}), row = pick(rng, {0, 0, 2}), rows = pick(rng, {height, 1, 2});
-    const Precision precision = kPrecisions[pick(rng, {0, 1, 2})];
+    const Precision precision = kPrecisions[pick(rng, {0, 1, 2, 3})];
     Program program;
     Step step{.kind = Step::Kind::transfer};
     for (int buffer : {0, 1}) {
