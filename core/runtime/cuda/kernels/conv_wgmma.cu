@@ -43,20 +43,20 @@ template <int BM, int BN, int Blocks>
 constexpr Variant variant() {
   return {BN, BM, Blocks, functions<mma::Fp16, BM, BN, Blocks>(), functions<mma::Tf32, BM, BN, Blocks>(), {}};
 }
-/// In tf32x3, sums take twice as many registers, so tiles are smaller.
+/// In tf32x3, products need registers next to the sums, so tiles are smaller.
 template <int BM, int BN, int Blocks>
 constexpr Variant variant_of_parts() {
   return {BN, BM, Blocks, {}, {}, functions<mma::Tf32x3, BM, BN, Blocks>()};
 }
 
 constexpr Variant kVariants[] = {
-    variant<128, 32, 2>(),          variant<128, 64, 2>(),          variant<256, 64, 2>(),
-    variant<128, 96, 2>(),          variant<128, 128, 2>(),         variant<256, 32, 1>(),
-    variant<256, 64, 1>(),          variant<256, 96, 1>(),          variant<256, 128, 1>(),
-    variant<256, 160, 1>(),         variant<256, 192, 1>(),         variant<128, 192, 1>(),
-    variant<128, 256, 1>(),         variant_of_parts<128, 32, 2>(), variant_of_parts<128, 64, 2>(),
-    variant_of_parts<256, 64, 1>(), variant_of_parts<128, 96, 1>(), variant_of_parts<128, 128, 1>(),
-    variant_of_parts<128, 160, 1>()};
+    variant<128, 32, 2>(),          variant<128, 64, 2>(),           variant<256, 64, 2>(),
+    variant<128, 96, 2>(),          variant<128, 128, 2>(),          variant<256, 32, 1>(),
+    variant<256, 64, 1>(),          variant<256, 96, 1>(),           variant<256, 128, 1>(),
+    variant<256, 160, 1>(),         variant<256, 192, 1>(),          variant<128, 192, 1>(),
+    variant<128, 256, 1>(),         variant_of_parts<128, 32, 2>(),  variant_of_parts<128, 64, 2>(),
+    variant_of_parts<256, 64, 1>(), variant_of_parts<256, 96, 1>(),  variant_of_parts<256, 128, 1>(),
+    variant_of_parts<128, 96, 1>(), variant_of_parts<128, 128, 1>(), variant_of_parts<128, 160, 1>()};
 constexpr int kRowPad = 256;  // of the bias: a tile reads all of its rows
 
 constexpr int kMostBox = 256;        // pixels: limit of tensor copies

@@ -155,29 +155,25 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
     for (int r = 0; r < g.r; ++r) {
       for (int s = 0; s < g.s; ++s) {
         const int offset = r * g.dilation_h * static_cast<int>(params.row.divisor) + s * g.dilation_w;
-        Fragment left[M][kDepthOfParts];
-#pragma unroll
-        for (int m = 0; m < M; ++m)
-#pragma unroll
-          for (int step = 0; step < kDepthOfParts; ++step)
-            left[m][step].load(pixels + (offset + m * 64) * params.pixel + step * kStep);
-        native::barrier::await(shared.stage_full(stage.index), stage.parity);
-        float products[M][N / 2];
-        open();
-#pragma unroll
-        for (int m = 0; m < M; ++m)
-          multiply_parts<N>(products[m], left[m], steps,
-                            descriptor(shared.stages + stage.index * params.stage_bytes, N));
-        close();
-        await<0>();
-        if (lane == 0) native::barrier::arrive(shared.stage_empty(stage.index));
-        stage.next(params.stages);
+        const std::uint64_t right = descriptor(shared.stages + stage.index * params.stage_bytes, N);
 #pragma unroll
         for (int m = 0; m < M; ++m) {
-          pin(products[m]);
+          Fragment left[kDepthOfParts];
 #pragma unroll
-          for (int i = 0; i < N / 2; ++i) sum[m][i] += products[m][i];
+          for (int step = 0; step < kDepthOfParts; ++step)
+            left[step].load(pixels + (offset + m * 64) * params.pixel + step * kStep);
+          if (m == 0) native::barrier::await(shared.stage_full(stage.index), stage.parity);
+          float products[N / 2];
+          open();
+          multiply_parts<N>(products, left, right);
+          close();
+          await<0>();
+          pin(products);
+#pragma unroll
+          for (int i = 0; i < N / 2; ++i) sum[m][i] += products[i];
         }
+        if (lane == 0) native::barrier::arrive(shared.stage_empty(stage.index));
+        stage.next(params.stages);
       }
     }
     if (lane == 0) native::barrier::arrive(shared.patch_empty(patch.index));

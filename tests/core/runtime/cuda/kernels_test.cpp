@@ -358,7 +358,7 @@ TEST_P(Kernels, LibrariesAddResiduals) {
   for (const auto& [kind, count] : right) RecordProperty(kind, count);
   if (preferred_format(GetParam()) == TensorFormat::nhwc) {
     EXPECT_GT(right["gemm/fused"], 0);
-    EXPECT_GT(right["cudnn/summand"], 0);
+    EXPECT_EQ(right["cudnn/summand"] > 0, GetParam() != Precision::tf32x3);  // there, cuDNN does not compete
   }
 }
 
