@@ -175,6 +175,8 @@ def section(records: Records, marks: Marks) -> str:
     text += "chosen by.\n"
     text += "* sequential, wavefront and dataflow (Opara's allocation on 16 streams) are one CUDA graph with fused convolution + bias + "
     text += "ReLU.\n"
+    if any(c.case.precision in COMPARED_IN for c in found):
+        text += "* tf32x3 is [as accurate as fp32](../../docs/performance/tf32x3.md), so it is compared with other software in fp32.\n"
     if any("+" in r.scheduler or way_of(r.scheduler) != r.scheduler for c in found for r in c.theirs):
         text += "* At batch 1, a column shows the fastest of a mode's measured options and layouts "
         text += "([which there are](../../docs/baselines.md#pytorch-mode-options)).\n"

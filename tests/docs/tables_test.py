@@ -12,8 +12,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / "analysis")]
 
-from opsched.baselines import Comparison, comparisons  # noqa: E402
-from opsched.page import NETWORKS, fastest  # noqa: E402
+from opsched.baselines import Case, Comparison, comparisons  # noqa: E402
+from opsched.page import NETWORKS, USUAL_PRECISIONS, fastest  # noqa: E402
 from opsched.plots.hios import size  # noqa: E402
 from opsched.records import Record, Records  # noqa: E402
 
@@ -71,31 +71,55 @@ def test_predictions_before_the_measurement_are_those_of_the_records():
 
 
 ONE_GPU = {c.case: c for c in comparisons(Records.read(PROJECT / "results/h200"))}
+USUAL = [c for case, c in ONE_GPU.items() if case.precision in USUAL_PRECISIONS]
+TF32X3 = [c for case, c in ONE_GPU.items() if case.precision == "tf32x3"]
 
 
-def against_pytorch(network: str, batch: int) -> Comparison:
-    return next(c for case, c in ONE_GPU.items() if case.network == network and case.precision == "fp32" and case.batch == batch)
+def against_pytorch(network: str, batch: int, precision: str = "fp32") -> Comparison:
+    return ONE_GPU[Case(network, precision, batch, 0)]
 
 
 def test_the_readme_says_where_pytorch_is_faster():
-    slower = [c for c in ONE_GPU.values() if c.ratio < 1]
+    slower = [c for c in USUAL if c.ratio < 1]
     assert [str(c.case) for c in slower] == ["randwire fp32 batch 128"]
-    text = (f"PyTorch is faster in {len(slower)} of {len(ONE_GPU)} measured cases: [RandWire in fp32 at batch 128]"
+    text = (f"PyTorch is faster in {len(slower)} of {len(USUAL)} measured cases: [RandWire in fp32 at batch 128]"
             f"(results/h200/comparison_with_other_software.md), where ours is {slower[0].ratio:.2f} times as fast")
     assert text in (PROJECT / "README.md").read_text()
+
+
+def test_the_gains_in_tf32x3_are_those_of_the_records():
+    least, most = min(c.ratio for c in TF32X3), max(c.ratio for c in TF32X3)
+    assert (f"ours is {least:.2f} to {most:.2f} times as fast as PyTorch in fp32 in all {len(TF32X3)} measured cases"
+            in (PROJECT / "README.md").read_text())
+    large = [c.ratio for c in TF32X3 if c.case.batch > 1]
+    assert (f"these cases are {min(large):.2f} to {max(large):.2f} times as fast as PyTorch in fp32"
+            in (PROJECT / "docs/performance/schedules.md").read_text())
+
+
+def test_the_table_of_tf32x3_is_that_of_the_records():
+    page = (PROJECT / "docs/performance/tf32x3.md").read_text()
+    rows = [line for line in page.splitlines() if re.match(r"\| [\w -]+, \d+ \|", line)]
+    assert len(rows) == len(TF32X3) == 12
+    for c in TF32X3:
+        fp32 = against_pytorch(c.case.network, c.case.batch)
+        assert (f"| {NETWORKS[c.case.network]}, {c.case.batch} | {c.fastest.value:.3f} | {fp32.best.ms:.3f} | {c.best.ms:.3f} "
+                f"| {fp32.ratio:.2f}x | {c.ratio:.2f}x |") in rows
+        assert c.best.scheduler == fp32.best.scheduler == "dataflow"
 
 
 def test_the_closest_baselines_in_fp32_are_those_of_the_records():
     ratio = {(n, b): f"{against_pytorch(n, b).ratio:.2f}" for n in ("randwire", "nasnet", "squeezenet", "inception_v3") for b in (16, 128)}
     text = (f"RandWire is {ratio['randwire', 128]} times as fast at batch 128 and {ratio['randwire', 16]} times at batch 16, "
-            f"NasNet {ratio['nasnet', 128]} times at batch 128, and SqueezeNet {ratio['squeezenet', 128]} and {ratio['squeezenet', 16]} times. "
+            f"NasNet {ratio['nasnet', 128]} and {ratio['nasnet', 16]} times, and SqueezeNet {ratio['squeezenet', 128]} and {ratio['squeezenet', 16]} times. "
             f"Inception V3 is {ratio['inception_v3', 128]} and {ratio['inception_v3', 16]} times as fast")
     assert text in (PROJECT / "docs/performance/schedules.md").read_text()
-    assert {r.scheduler for r in against_pytorch("nasnet", 16).theirs} == {"dataflow-nchw", "dataflow-nhwc"}
 
 
-def test_the_speed_of_products_in_fp32_is_that_of_the_profile():
-    profile = json.loads((PROJECT / "results/h200/profile-fp32.json").read_text())
+@pytest.mark.parametrize(("precision", "file", "text"), [
+    ("fp32", "schedules.md", "the seven longest of NasNet at batch 128 reach {:.0f} to {:.0f}"),
+    ("tf32x3", "tf32x3.md", "the seven longest products of NasNet at batch 128 reach {:.0f} to {:.0f} TFLOPS")])
+def test_the_speed_of_products_is_that_of_the_profile(precision, file, text):
+    profile = json.loads((PROJECT / f"results/h200/profile-{precision}.json").read_text())
     found = []
     for key, ms, *_ in profile["stages"]:
         batch, *operators = key.split(" ")
@@ -104,5 +128,17 @@ def test_the_speed_of_products_in_fp32_is_that_of_the_profile():
             if shape := re.fullmatch(r"(\d+)x(\d+)x(\d+)(?::r)?:c(\d+)r?", operator):  # a pointwise convolution
                 found.append((ms, 2 * 128 * math.prod(map(int, shape.groups())) / ms / 1e9))
     speeds = [tflops for _, tflops in sorted(found)[-7:]]
-    assert f"the seven longest of NasNet at batch 128 reach {min(speeds):.0f} to {max(speeds):.0f}" in (
-        PROJECT / "docs/performance/schedules.md").read_text()
+    assert text.format(min(speeds), max(speeds)) in (PROJECT / "docs/performance" / file).read_text()
+
+
+def test_the_table_of_larger_tiles_is_that_of_the_records():
+    found = {}
+    for when in ("before", "after"):
+        for r in Records.read(PROJECT / f"results/fp32-tiles-{when}").select(quantity="latency"):
+            found.setdefault((r.network, r.batch), {})[when, r.scheduler] = f"{r.value:#.4g}"
+    page = (PROJECT / "docs/performance/convolutions.md").read_text().split("## No gain: larger tiles in fp32")[1].split("\n## ")[0]
+    large = {case: cells for case, cells in found.items() if case[1] > 1}
+    assert len(large) == len(re.findall(r"^\| .*, batch \d+ \|", page, re.M)) == 8
+    for (network, batch), cells in large.items():
+        row = [", ".join(cells[when, s] for s in ("sequential", "dataflow")) for when in ("before", "after")]
+        assert f"| {NETWORKS[network].removesuffix('-A')}, batch {batch} | {' | '.join(row)} |" in page
