@@ -114,9 +114,11 @@ def test_tables_of_schedules_hold_the_last_strong_number_of_each_case(folder):
     for part in text.split("\n### Batch ")[1:]:
         head, *lines = part.split("\n## ")[0].splitlines()
         batch, image, gpus = int(head.split(",")[0]), re.search(r"image (\d+)", head), int(re.search(r"(\d+) GPU", head)[1])
-        for line in (line for line in lines[3:] if line.startswith("|")):
+        columns, _, *rows = (line for line in lines if line.startswith("|"))
+        precisions = re.findall(r"(\w+), ms", columns)
+        for line in rows:
             network, scheduler, *cells = [c.strip() for c in line.strip("|").split("|")]
-            for precision, cell in zip(("fp32", "tf32", "fp16"), cells):
+            for precision, cell in zip(precisions, cells, strict=True):
                 rest = int(image[1]) if image else 0
                 r = stands.get((network, scheduler, batch, rest, gpus, precision))
                 base = stands.get((network, "sequential", batch, rest, 1, precision))

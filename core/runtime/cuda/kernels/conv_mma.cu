@@ -239,7 +239,7 @@ struct Functions {
 
 /// `Affine`: also instantiate the kernel for use behind an affine layer.
 template <class Format, int BM, int BN, int WM, int WN, int Slices, bool Affine>
-Functions functions() {
+Functions functions_of() {
   Functions f{{conv_mma_kernel<Format, BM, BN, WM, WN, Slices, 4>, conv_mma_kernel<Format, BM, BN, WM, WN, Slices, 8>,
                conv_mma_kernel<Format, BM, BN, WM, WN, Slices, 16>},
               nullptr,
@@ -254,11 +254,7 @@ struct Variant {
   int threads;
   int shared_bytes[kMostSplits + 1];  ///< by splits
   int affine_bytes;                   ///< additional shared memory behind an affine layer
-  Functions fp16, tf32, tf32x3;
-
-  const Functions& in(Precision precision) const {
-    return precision == Precision::fp16 ? fp16 : precision == Precision::tf32 ? tf32 : tf32x3;
-  }
+  mma::PerFormat<Functions> functions;
 };
 
 template <int BM, int BN, int WM, int WN, int Slices, bool Affine>
@@ -268,9 +264,9 @@ Variant variant() {
             kThreads,
             {},
             kStages * Slices * affine_bytes(kRowBytes / 2),
-            functions<mma::Fp16, BM, BN, WM, WN, Slices, Affine>(),
-            functions<mma::Tf32, BM, BN, WM, WN, Slices, Affine>(),
-            functions<mma::Tf32x3, BM, BN, WM, WN, Slices, Affine>()};
+            {functions_of<mma::Fp16, BM, BN, WM, WN, Slices, Affine>(),
+             functions_of<mma::Tf32, BM, BN, WM, WN, Slices, Affine>(),
+             functions_of<mma::Tf32x3, BM, BN, WM, WN, Slices, Affine>()}};
   const int pipeline = kStages * Slices * (BM + BN) * kRowBytes, partial = partial_bytes(BM, BN, Slices);
   for (int splits = 1; splits <= kMostSplits; ++splits) {
     const int received = splits > 1 ? native::ClusterSum<BM * BN / 4 / kThreads, kThreads>::received_bytes(splits) : 0;
@@ -303,7 +299,7 @@ std::size_t bias_at(const ConvGeometry& g, Precision precision) {
 std::vector<ConvTile> conv_mma_tiles(bool affine) {
   std::vector<ConvTile> tiles;
   for (const Variant& v : variants())
-    if (!affine || v.fp16.affine) tiles.push_back(v.tile);
+    if (!affine || v.functions.fp16.affine) tiles.push_back(v.tile);
   return tiles;
 }
 
@@ -376,7 +372,7 @@ void conv_mma_launch(const ConvGeometry& g, Precision precision, const ConvTile&
                 .wide_residual = residual.alignment >= (half ? 8 : 16)};
   params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, precision));
   const int width = input_alignment >= 16 ? 2 : input_alignment >= 8 ? 1 : 0;
-  const Functions& functions = chosen->in(precision);
+  const Functions& functions = chosen->functions.in(precision);
   auto* const function = g.groups > 1   ? functions.grouped
                          : g.pre_affine ? functions.affine
                          : g.residual   ? functions.residual

@@ -7,6 +7,7 @@
 // step takes four (fp16) or two (others) neighbouring taps of a row.
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "core/error.hpp"
@@ -192,8 +193,7 @@ __global__ void __launch_bounds__(Warps * 32) conv_patch_kernel(const __grid_con
 
 struct Variant {
   PatchTile tile;
-  /// Without and with a residual.
-  void (*fp16[2])(Params), (*tf32[2])(Params), (*tf32x3[2])(Params);
+  mma::PerFormat<std::array<void (*)(Params), 2>> functions;  ///< without and with a residual
 };
 
 template <int Groups, int Rows, int Warps>
@@ -201,9 +201,9 @@ Variant variant() {
   using mma::Fp16, mma::Tf32, mma::Tf32x3;
   return {
       {Groups * kGroup, Rows, Warps},
-      {conv_patch_kernel<Fp16, Groups, Rows, Warps, false>, conv_patch_kernel<Fp16, Groups, Rows, Warps, true>},
-      {conv_patch_kernel<Tf32, Groups, Rows, Warps, false>, conv_patch_kernel<Tf32, Groups, Rows, Warps, true>},
-      {conv_patch_kernel<Tf32x3, Groups, Rows, Warps, false>, conv_patch_kernel<Tf32x3, Groups, Rows, Warps, true>}};
+      {{conv_patch_kernel<Fp16, Groups, Rows, Warps, false>, conv_patch_kernel<Fp16, Groups, Rows, Warps, true>},
+       {conv_patch_kernel<Tf32, Groups, Rows, Warps, false>, conv_patch_kernel<Tf32, Groups, Rows, Warps, true>},
+       {conv_patch_kernel<Tf32x3, Groups, Rows, Warps, false>, conv_patch_kernel<Tf32x3, Groups, Rows, Warps, true>}}};
 }
 
 const std::vector<Variant>& variants() {
@@ -325,8 +325,7 @@ void conv_patch_launch(const ConvGeometry& g, Precision precision, const PatchTi
   params.wide_residual = residual.alignment >= 16;
   const std::int64_t row_blocks = std::int64_t{params.row_tiles} * g.batch;
   if (row_blocks > 65535) throw Error("conv_patch: too many rows for one launch");
-  const auto& functions = half ? chosen->fp16 : precision == Precision::tf32 ? chosen->tf32 : chosen->tf32x3;
-  auto* const function = functions[g.residual ? 1 : 0];
+  auto* const function = chosen->functions.in(precision)[g.residual ? 1 : 0];
   const std::size_t shared = shared_bytes(g, tile, half);
   native::allow_all_shared_memory(reinterpret_cast<const void*>(function));
   const dim3 blocks(divide_up(g.q, kColumns), static_cast<unsigned>(row_blocks), groups_of(g) * kGroup / tile.channels);

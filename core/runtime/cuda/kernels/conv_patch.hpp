@@ -1,4 +1,4 @@
-// Our tf32 and fp16 convolution that keeps its input patch and weights in shared memory (NHWC, tensor cores), for
+// Our convolution that keeps its input patch and weights in shared memory (NHWC, tensor cores), for
 // windows of several taps over a few to some dozen channels, and for first layers.
 #pragma once
 
@@ -27,7 +27,7 @@ struct PatchTile {
 std::vector<PatchTile> conv_patch_tiles(const ConvGeometry& g, Precision precision);
 
 /// Packed weights, in the order in which threads pass them to the tensor cores, then the bias as floats. Precision:
-/// tf32 or fp16.
+/// any but fp32.
 std::size_t conv_patch_weight_bytes(const ConvGeometry& g, Precision precision);
 void conv_patch_pack(const ConvGeometry& g, Precision precision, const float* weight, const float* bias,
                      std::byte* packed);

@@ -26,27 +26,23 @@ using Function = void (*)(CUtensorMap, Params);
 using Functions = std::array<Function, 2>;  // without and with a residual; null if there are none
 
 template <class Format, int BM, int BN, int Blocks>
-constexpr Functions functions() {
+constexpr Functions functions_of() {
   return {conv_wgmma_kernel<Format, BM, BN, Blocks, false>, conv_wgmma_kernel<Format, BM, BN, Blocks, true>};
 }
 
 struct Variant {
   int rows, columns, blocks;
-  Functions fp16, tf32, tf32x3;
-
-  const Functions& in(Precision precision) const {
-    return precision == Precision::fp16 ? fp16 : precision == Precision::tf32 ? tf32 : tf32x3;
-  }
+  mma::PerFormat<Functions> functions;
 };
 
 template <int BM, int BN, int Blocks>
 constexpr Variant variant() {
-  return {BN, BM, Blocks, functions<mma::Fp16, BM, BN, Blocks>(), functions<mma::Tf32, BM, BN, Blocks>(), {}};
+  return {BN, BM, Blocks, {functions_of<mma::Fp16, BM, BN, Blocks>(), functions_of<mma::Tf32, BM, BN, Blocks>(), {}}};
 }
 /// In tf32x3, products need registers next to the sums, so tiles are smaller.
 template <int BM, int BN, int Blocks>
-constexpr Variant variant_of_parts() {
-  return {BN, BM, Blocks, {}, {}, functions<mma::Tf32x3, BM, BN, Blocks>()};
+constexpr Variant variant_of_terms() {
+  return {BN, BM, Blocks, {{}, {}, functions_of<mma::Tf32x3, BM, BN, Blocks>()}};
 }
 
 constexpr Variant kVariants[] = {
@@ -54,9 +50,9 @@ constexpr Variant kVariants[] = {
     variant<128, 96, 2>(),          variant<128, 128, 2>(),          variant<256, 32, 1>(),
     variant<256, 64, 1>(),          variant<256, 96, 1>(),           variant<256, 128, 1>(),
     variant<256, 160, 1>(),         variant<256, 192, 1>(),          variant<128, 192, 1>(),
-    variant<128, 256, 1>(),         variant_of_parts<128, 32, 2>(),  variant_of_parts<128, 64, 2>(),
-    variant_of_parts<256, 64, 1>(), variant_of_parts<256, 96, 1>(),  variant_of_parts<256, 128, 1>(),
-    variant_of_parts<128, 96, 1>(), variant_of_parts<128, 128, 1>(), variant_of_parts<128, 160, 1>()};
+    variant<128, 256, 1>(),         variant_of_terms<128, 32, 2>(),  variant_of_terms<128, 64, 2>(),
+    variant_of_terms<256, 64, 1>(), variant_of_terms<256, 96, 1>(),  variant_of_terms<256, 128, 1>(),
+    variant_of_terms<128, 96, 1>(), variant_of_terms<128, 128, 1>(), variant_of_terms<128, 160, 1>()};
 constexpr int kRowPad = 256;  // of the bias: a tile reads all of its rows
 
 constexpr int kMostBox = 256;        // pixels: limit of tensor copies
@@ -95,11 +91,11 @@ PaddedGrid grid_of(ConvGeometry g, int depth) {
 /// In tf32x3 all parts have the same number of steps.
 int steps_of(const ConvGeometry& g, Precision precision) {
   const int steps = (g.c * element_bytes(precision) + kStep - 1) / kStep;
-  return precision == Precision::tf32x3 ? round_up(steps, kDepthOfParts) : steps;
+  return precision == Precision::tf32x3 ? round_up(steps, kTermDepth) : steps;
 }
 
 /// Numbers that are stored for each weight.
-int weight_parts(Precision precision) { return precision == Precision::tf32x3 ? 2 : 1; }
+int weight_terms(Precision precision) { return precision == Precision::tf32x3 ? 2 : 1; }
 
 int parts_of(const ConvGeometry& g, Precision precision, int depth) {
   return (steps_of(g, precision) + depth - 1) / depth;
@@ -115,14 +111,15 @@ Buffers buffers_of(const ConvGeometry& g, Precision precision, const Variant& va
   const std::int64_t reach = std::int64_t{g.r - 1} * g.dilation_h * grid.row + (g.s - 1) * g.dilation_w;
   const std::int64_t rows = (grid.row - 1 + variant.columns - 1 + reach) / grid.row + 1;  // at most
   const std::int64_t patch = round_up(rows * grid.row * pixel_bytes(depth), std::int64_t{1024});
-  const int stage = steps * kStep * weight_parts(precision) * variant.rows;
+  const int stage = steps * kStep * weight_terms(precision) * variant.rows;
   const std::int64_t room = (variant.blocks == 1 ? kMostShared : kMostSharedOfTwo) - kOtherBytes - kPatches * patch;
   return {static_cast<int>(patch), stage, static_cast<int>(std::clamp<std::int64_t>(room / stage, 0, kMostStages))};
 }
 
 const Variant& variant_of(const WgmmaTile& tile, Precision precision) {
   for (const Variant& v : kVariants)
-    if (v.in(precision)[0] && v.rows == tile.rows && v.columns == tile.columns && v.blocks == tile.blocks) return v;
+    if (v.functions.in(precision)[0] && v.rows == tile.rows && v.columns == tile.columns && v.blocks == tile.blocks)
+      return v;
   throw Error("conv_wgmma: no such tile");
 }
 
@@ -155,7 +152,7 @@ CUtensorMap tensor_map(const ConvGeometry& g, Precision precision, int pixel_siz
 }
 
 std::size_t bias_at(const ConvGeometry& g, Precision precision) {
-  return std::size_t(g.r) * g.s * steps_of(g, precision) * kStep * weight_parts(precision) * round_up(g.k, 8);
+  return std::size_t(g.r) * g.s * steps_of(g, precision) * kStep * weight_terms(precision) * round_up(g.k, 8);
 }
 
 }  // namespace
@@ -168,10 +165,10 @@ std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precisi
   if (std::int64_t{g.batch} * g.h * g.w > 1 << 28) return tiles;  // pixels, also of the padding, are numbered by int
   const bool windowed = g.r * g.s > 1;  // narrow pixels leave room for wide tiles with their neighbours
   for (const Variant& v : kVariants) {
-    if (!v.in(precision)[0] || v.rows >= 2 * round_up(g.k, 32)) continue;
-    const bool parts = precision == Precision::tf32x3;
-    for (const int most : {parts ? kDepthOfParts : kMostDepth, windowed && !parts ? 2 : 0})
-      for (int depth = std::min(most, steps_of(g, precision)); depth >= (parts ? kDepthOfParts : 1); --depth) {
+    if (!v.functions.in(precision)[0] || v.rows >= 2 * round_up(g.k, 32)) continue;
+    const bool terms = precision == Precision::tf32x3;
+    for (const int most : {terms ? kTermDepth : kMostDepth, windowed && !terms ? 2 : 0})
+      for (int depth = std::min(most, steps_of(g, precision)); depth >= (terms ? kTermDepth : 1); --depth) {
         const WgmmaTile tile{v.rows, v.columns, v.blocks, depth};
         if (buffers_of(g, precision, v, depth).stages < 3) continue;
         if (tiles.empty() || tiles.back() != tile) tiles.push_back(tile);
@@ -203,7 +200,7 @@ void conv_wgmma_pack(const ConvGeometry& g, Precision precision, const WgmmaTile
     for (int t = 0; t < taps; ++t)
       for (int c = part.first * 2 * per_chunk; c < std::min(g.c, (part.first + part.steps) * 2 * per_chunk); ++c) {
         const int chunk =
-            (part.first * taps + t * part.steps) * 2 * weight_parts(precision) + c / per_chunk - part.first * 2;
+            (part.first * taps + t * part.steps) * 2 * weight_terms(precision) + c / per_chunk - part.first * 2;
         for (int k = 0; k < g.k; ++k) {
           const float value = weights.weight[(std::size_t(k) * g.c + c) * taps + t];
           std::byte* to = packed + (chunk * row_count + k) * kChunk + c % per_chunk * element;
@@ -231,7 +228,7 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
   const Variant& variant = variant_of(tile, precision);
   const Buffers buffers = buffers_of(g, precision, variant, tile.depth);
   if (buffers.stages < 3) throw Error("conv_wgmma: the tile does not fit into shared memory");
-  if (precision == Precision::tf32x3 && tile.depth != kDepthOfParts) throw Error("conv_wgmma: no such depth in tf32x3");
+  if (precision == Precision::tf32x3 && tile.depth != kTermDepth) throw Error("conv_wgmma: no such depth in tf32x3");
   const PaddedGrid grid = grid_of(g, tile.depth);
   const std::int64_t tiles = conv_wgmma_tile_count(g, tile);
   const int boxes = (grid.flat ? 1 : (grid.row + kMostBox - 1) / kMostBox);
@@ -251,14 +248,14 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
                 .stages = buffers.stages,
                 .stage_bytes = buffers.stage,
                 .patch_bytes = buffers.patch,
-                .weight_parts = weight_parts(precision),
+                .weight_terms = weight_terms(precision),
                 .output = static_cast<char*>(output),
                 .weights = static_cast<const char*>(packed),
                 .bias = nullptr,
                 .wide_output = output_alignment >= 16 && (!g.residual || residual.alignment >= 16),
                 .residual = static_cast<const char*>(residual.data)};
   params.bias = reinterpret_cast<const float*>(params.weights + bias_at(g, precision));
-  auto* const function = variant.in(precision)[g.residual ? 1 : 0];
+  auto* const function = variant.functions.in(precision)[g.residual ? 1 : 0];
   OPSCHED_CUDA(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     variant.blocks == 1 ? kMostShared : kMostSharedOfTwo));
   int device = 0, multiprocessors = 0;

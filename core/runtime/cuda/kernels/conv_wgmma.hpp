@@ -27,8 +27,8 @@ std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precisi
 std::int64_t conv_wgmma_tile_count(const ConvGeometry& g, const WgmmaTile& tile);
 
 /// Packed weights: [part of the channels][tap][16 bytes of channels][channel out, padded][element], then the bias as
-/// floats. They depend on the tile's depth only. In tf32x3, behind each tap's weights, each rounded to tf32, is what the
-/// rounding cut off.
+/// floats. They depend on the tile's depth only. In tf32x3, behind each tap's weights, each rounded to tf32, is what
+/// the rounding cut off.
 std::size_t conv_wgmma_weight_bytes(const ConvGeometry& g, Precision precision);
 void conv_wgmma_pack(const ConvGeometry& g, Precision precision, const WgmmaTile& tile, const ConvWeights& weights,
                      std::byte* packed);

@@ -54,7 +54,7 @@ __device__ __forceinline__ void load_weights(const Params& params, const Shared&
     const int bytes = min(BN, params.row_count - first) * kChunk;
     const char* from = params.weights + first * kChunk;
     for (int part = 0; part < params.parts; ++part) {
-      const int chunks = part_of(params.steps, params.parts, part).steps * 2 * params.weight_parts;
+      const int chunks = part_of(params.steps, params.parts, part).steps * 2 * params.weight_terms;
       for (int tap = 0; tap < taps; ++tap) {
         native::barrier::await(shared.stage_empty(turn.index), turn.parity ^ 1);
         if (lane == 0) native::barrier::arrive_expecting(shared.stage_full(turn.index), chunks * bytes);
@@ -112,7 +112,7 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
   for (int m = 0; m < M; ++m) pin(sum[m]);
 }
 
-/// A thread's part of 16 rows of 32 bytes at a shared address, in which 64-byte rows are swizzled, as two parts each.
+/// A thread's part of 16 rows of 32 bytes at a shared address, in which 64-byte rows are swizzled, as two terms each.
 struct Fragment {
   unsigned big[4], small[4];
   __device__ __forceinline__ void load(unsigned address) {
@@ -120,25 +120,25 @@ struct Fragment {
     mma::load_matrices(x, address ^ (address >> 7 & 3) << 4);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const mma::Parts parts = mma::parts_of(x[i]);
-      big[i] = parts.big, small[i] = parts.small;
+      const mma::Terms terms = mma::terms_of(x[i]);
+      big[i] = terms.big, small[i] = terms.small;
     }
   }
 };
 
 /// The products of a stage: first the small ones, which lose the least when they are added up.
 template <int N>
-__device__ __forceinline__ void multiply_parts(float (&products)[N / 2], const Fragment (&left)[kDepthOfParts],
+__device__ __forceinline__ void multiply_terms(float (&products)[N / 2], const Fragment (&left)[kTermDepth],
                                                std::uint64_t right) {
   constexpr int kStepPitch = 2 * N;  // in units of descriptors
-  const std::uint64_t small = right + kDepthOfParts * kStepPitch;
+  const std::uint64_t small = right + kTermDepth * kStepPitch;
 #pragma unroll
-  for (int step = 0; step < kDepthOfParts; ++step) {
+  for (int step = 0; step < kTermDepth; ++step) {
     ProductOfRegisters<N>::add(products, left[step].small, right + step * kStepPitch, step > 0);
     ProductOfRegisters<N>::add(products, left[step].big, small + step * kStepPitch, true);
   }
 #pragma unroll
-  for (int step = 0; step < kDepthOfParts; ++step)
+  for (int step = 0; step < kTermDepth; ++step)
     ProductOfRegisters<N>::add(products, left[step].big, right + step * kStepPitch, true);
 }
 
@@ -158,14 +158,14 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
         const std::uint64_t right = descriptor(shared.stages + stage.index * params.stage_bytes, N);
 #pragma unroll
         for (int m = 0; m < M; ++m) {
-          Fragment left[kDepthOfParts];
+          Fragment left[kTermDepth];
 #pragma unroll
-          for (int step = 0; step < kDepthOfParts; ++step)
+          for (int step = 0; step < kTermDepth; ++step)
             left[step].load(pixels + (offset + m * 64) * params.pixel + step * kStep);
           if (m == 0) native::barrier::await(shared.stage_full(stage.index), stage.parity);
           float products[N / 2];
           open();
-          multiply_parts<N>(products, left, right);
+          multiply_terms<N>(products, left, right);
           close();
           await<0>();
           pin(products);

@@ -10,7 +10,7 @@ namespace opsched::wgmma {
 constexpr int kChunk = 16;         // bytes of channels copied at a time
 constexpr int kStep = 2 * kChunk;  // bytes of channels per product
 constexpr int kMostDepth = 4;      // steps per part of the channels
-constexpr int kDepthOfParts = 2;   // steps per part in tf32x3: a thread holds the numbers of so many
+constexpr int kTermDepth = 2;      // steps per part in tf32x3: a thread holds the numbers of so many
 constexpr int kPatches = 2, kMostStages = 32;
 /// Bytes of a pixel in a patch, whether used or not: those that a tensor copy can swizzle.
 constexpr int pixel_bytes(int depth) { return depth <= 2 ? 64 : 128; }
@@ -36,7 +36,7 @@ struct Params {
   int pixel;             // bytes, in a patch
   bool flat;             // rows of the grid lie behind one another in the tensor's axis w
   int stages, stage_bytes, patch_bytes;
-  int weight_parts;  // 2 in tf32x3: behind the big parts of a stage's weights are the small ones
+  int weight_terms;  // 2 in tf32x3: behind the big terms of a stage's weights are the small ones
   char* output;
   const char* weights;
   const float* bias;

@@ -3,6 +3,8 @@
 
 #include <cuda_fp16.h>
 
+#include "core/precision.hpp"
+
 namespace opsched::mma {
 
 /// The formats in which the tensor cores multiply, and what memory holds for them.
@@ -15,6 +17,17 @@ struct Tf32 {
 /// Each fp32 number is the sum of two tf32 numbers, and each product is three tf32 products.
 struct Tf32x3 {
   using Stored = float;
+};
+
+/// Something for each format.
+template <class T>
+struct PerFormat {
+  T fp16, tf32, tf32x3;
+
+  /// Not for fp32, which has no format here.
+  constexpr const T& in(Precision precision) const {
+    return precision == Precision::fp16 ? fp16 : precision == Precision::tf32 ? tf32 : tf32x3;
+  }
 };
 
 constexpr int kRowBytes = 64;  // row size of a tile: 16 floats or 32 halves
@@ -77,10 +90,10 @@ __device__ __forceinline__ unsigned round_to_tf32(float x) {
 
 /// A number as a sum of two that the tensor cores read as tf32: `big` is rounded to nearest, and of `small` they ignore
 /// the bits that tf32 has no place for. The error is at most 2^-23 of the number, as much as its last bit in fp32.
-struct Parts {
+struct Terms {
   unsigned big, small;
 };
-__device__ __forceinline__ Parts parts_of(unsigned x) {
+__device__ __forceinline__ Terms terms_of(unsigned x) {
   const unsigned big = (x + 0x1000) & 0xffffe000;  // halves are rounded up in magnitude
   return {big, __float_as_uint(__uint_as_float(x) - __uint_as_float(big))};
 }
@@ -96,16 +109,16 @@ __device__ __forceinline__ void multiply_all(float (&sum)[Rows][Columns][4], con
       multiply(sum[i][j], left[i], right[j / 2][j % 2 * 2], right[j / 2][j % 2 * 2 + 1], format);
 }
 
-/// As a sum of three products; that of two small parts is below the last bit. They are summed apart and added in fp32,
+/// As a sum of three products; that of two small terms is below the last bit. They are summed apart and added in fp32,
 /// because the tensor cores do not round their sums to nearest (Ootomo and Yokota, 2022).
 template <int Rows, int Columns>
 __device__ __forceinline__ void multiply_all(float (&sum)[Rows][Columns][4], const unsigned (&left)[Rows][4],
                                              const unsigned (&right)[Columns / 2][4], Tf32x3) {
-  Parts a[Rows][4], b[Columns / 2][4];
+  Terms a[Rows][4], b[Columns / 2][4];
 #pragma unroll
-  for (int i = 0; i < Rows * 4; ++i) a[i / 4][i % 4] = parts_of(left[i / 4][i % 4]);
+  for (int i = 0; i < Rows * 4; ++i) a[i / 4][i % 4] = terms_of(left[i / 4][i % 4]);
 #pragma unroll
-  for (int i = 0; i < Columns * 2; ++i) b[i / 4][i % 4] = parts_of(right[i / 4][i % 4]);
+  for (int i = 0; i < Columns * 2; ++i) b[i / 4][i % 4] = terms_of(right[i / 4][i % 4]);
 #pragma unroll
   for (int i = 0; i < Rows; ++i) {
     const unsigned big[4] = {a[i][0].big, a[i][1].big, a[i][2].big, a[i][3].big};

@@ -96,12 +96,12 @@ std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& 
 std::vector<std::string> list_own_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_own_conv(const Problem& problem, const std::string& name);
 
-/// Convolutions that keep all their input in shared memory, in tf32 and fp16; same restrictions and launch styles.
+/// Convolutions that keep all their input in shared memory, not in fp32; same restrictions and launch styles.
 std::vector<std::string> list_patch_convs(const Problem& problem);
 std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::string& name);
 
-/// Convolutions of large problems on the tensor cores of sm_90, in tf32 and fp16; nothing before it. Residuals with
-/// none or relu behind them.
+/// Convolutions of large problems on the tensor cores of sm_90, not in fp32; nothing before them. Residuals with none
+/// or relu behind them.
 std::vector<std::string> list_wgmma_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_wgmma_conv(const Problem& problem, const std::string& name, const KernelSite& site);
 
