@@ -94,8 +94,10 @@ int steps_of(const ConvGeometry& g, Precision precision) {
   return precision == Precision::tf32x3 ? round_up(steps, kTermDepth) : steps;
 }
 
-/// Numbers that are stored for each weight.
-int weight_terms(Precision precision) { return precision == Precision::tf32x3 ? 2 : 1; }
+/// Numbers that are stored for each weight. In tf32x3, behind the big terms of a stage's weights are the small ones.
+int weight_terms(Precision precision) {
+  return precision == Precision::tf32x3 ? mma::Tf32x3::kTerms : mma::Tf32::kTerms;
+}
 
 int parts_of(const ConvGeometry& g, Precision precision, int depth) {
   return (steps_of(g, precision) + depth - 1) / depth;
@@ -248,7 +250,6 @@ void conv_wgmma_launch(const ConvGeometry& g, Precision precision, const WgmmaTi
                 .stages = buffers.stages,
                 .stage_bytes = buffers.stage,
                 .patch_bytes = buffers.patch,
-                .weight_terms = weight_terms(precision),
                 .output = static_cast<char*>(output),
                 .weights = static_cast<const char*>(packed),
                 .bias = nullptr,

@@ -44,7 +44,7 @@ __device__ __forceinline__ void load_patches(const CUtensorMap& input, const Par
 }
 
 /// Loads the weights of all tiles: a stage holds one tap's of a part of the channels. One warp.
-template <int BN>
+template <class Format, int BN>
 __device__ __forceinline__ void load_weights(const Params& params, const Shared& shared) {
   const int lane = threadIdx.x % 32, taps = params.g.r * params.g.s;
   Turn turn;
@@ -54,7 +54,7 @@ __device__ __forceinline__ void load_weights(const Params& params, const Shared&
     const int bytes = min(BN, params.row_count - first) * kChunk;
     const char* from = params.weights + first * kChunk;
     for (int part = 0; part < params.parts; ++part) {
-      const int chunks = part_of(params.steps, params.parts, part).steps * 2 * params.weight_terms;
+      const int chunks = part_of(params.steps, params.parts, part).steps * 2 * Format::kTerms;
       for (int tap = 0; tap < taps; ++tap) {
         native::barrier::await(shared.stage_empty(turn.index), turn.parity ^ 1);
         if (lane == 0) native::barrier::arrive_expecting(shared.stage_full(turn.index), chunks * bytes);
@@ -223,7 +223,7 @@ __global__ void __launch_bounds__(threads_of(Blocks), Blocks)
       native::await_predecessor();
       load_patches<T, BM>(input, params, shared);
     } else if (threadIdx.x / 32 == kConsumers / 32 + 1) {
-      load_weights<BN>(params, shared);
+      load_weights<Format, BN>(params, shared);
     }
     native::release_successor();
   } else {

@@ -36,7 +36,6 @@ struct Params {
   int pixel;             // bytes, in a patch
   bool flat;             // rows of the grid lie behind one another in the tensor's axis w
   int stages, stage_bytes, patch_bytes;
-  int weight_terms;  // 2 in tf32x3: behind the big terms of a stage's weights are the small ones
   char* output;
   const char* weights;
   const float* bias;

@@ -7,16 +7,20 @@
 
 namespace opsched::mma {
 
-/// The formats in which the tensor cores multiply, and what memory holds for them.
+/// The formats in which the tensor cores multiply, what memory holds for them, and how many numbers the tensor cores
+/// get for each of these.
 struct Fp16 {
   using Stored = __half;
+  static constexpr int kTerms = 1;
 };
 struct Tf32 {
   using Stored = float;
+  static constexpr int kTerms = 1;
 };
 /// Each fp32 number is the sum of two tf32 numbers, and each product is three tf32 products.
 struct Tf32x3 {
   using Stored = float;
+  static constexpr int kTerms = 2;
 };
 
 /// Something for each format.
