@@ -20,7 +20,7 @@ struct Selection {
   std::vector<std::string> schedulers{};  ///< each followed by its options, a=b; default: those that support `gpus`
   std::vector<int> batches{1};
   std::vector<ImageSize> images{0};
-  std::vector<std::string> precisions{};  ///< default: all
+  std::vector<std::string> precisions{};  ///< default: kUsualPrecisions
   std::vector<int> gpus{1};
 };
 

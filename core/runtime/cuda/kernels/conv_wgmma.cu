@@ -210,11 +210,9 @@ void conv_wgmma_pack(const ConvGeometry& g, Precision precision, const WgmmaTile
             const __half h = __float2half(value);
             std::memcpy(to, &h, 2);
           } else {
-            const float f = round_to_tf32(value);
-            std::memcpy(to, &f, 4);
-            if (precision != Precision::tf32x3) continue;
-            const float rest = round_to_tf32(value - f);
-            std::memcpy(to + part.steps * 2 * row_count * kChunk, &rest, 4);
+            const Tf32Terms terms = tf32_terms(value);
+            std::memcpy(to, &terms.big, 4);
+            if (precision == Precision::tf32x3) std::memcpy(to + part.steps * 2 * row_count * kChunk, &terms.small, 4);
           }
         }
       }
