@@ -91,11 +91,11 @@ def comparisons(records: Records) -> list[Comparison]:
             if r.provenance is not Provenance.simulated]
     by_case = grouped((r for r in ours if not r.labels or "beside" in r.labels), case_of)
     found = []
-    by_peers = grouped(theirs, case_of)
+    theirs_of = grouped(theirs, case_of)
     for case in by_case:  # ours in a precision that others do not have
-        if others := by_peers.get(replace(case, precision=COMPARED_IN.get(case.precision, ""))):
-            by_peers[case] = others
-    for case, others in by_peers.items():
+        if others := theirs_of.get(replace(case, precision=COMPARED_IN.get(case.precision, ""))):
+            theirs_of[case] = others
+    for case, others in theirs_of.items():
         schedules = {s: Ours(s, next((r for r in there if not r.labels), None), [r for r in there if r.labels])
                      for s, there in grouped(by_case.get(case, []), lambda r: r.scheduler).items()}
         if schedules:

@@ -169,7 +169,7 @@ std::vector<WgmmaTile> conv_wgmma_tiles(const ConvGeometry& g, Precision precisi
   for (const Variant& v : kVariants) {
     if (!v.functions.in(precision)[0] || v.rows >= 2 * round_up(g.k, 32)) continue;
     const bool terms = precision == Precision::tf32x3;
-    for (const int most : {terms ? kTermDepth : kMostDepth, windowed && !terms ? 2 : 0})
+    for (const int most : {terms ? kTermDepth : kMostDepth, windowed ? 2 : 0})
       for (int depth = std::min(most, steps_of(g, precision)); depth >= (terms ? kTermDepth : 1); --depth) {
         const WgmmaTile tile{v.rows, v.columns, v.blocks, depth};
         if (buffers_of(g, precision, v, depth).stages < 3) continue;

@@ -112,23 +112,16 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
   for (int m = 0; m < M; ++m) pin(sum[m]);
 }
 
-/// A thread's part of 16 rows of 32 bytes at a shared address, in which 64-byte rows are swizzled, as two terms each.
-struct Fragment {
-  unsigned big[4], small[4];
-  __device__ __forceinline__ void load(unsigned address) {
-    unsigned x[4];
-    mma::load_matrices(x, address ^ (address >> 7 & 3) << 4);
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const mma::Terms terms = mma::terms_of(x[i]);
-      big[i] = terms.big, small[i] = terms.small;
-    }
-  }
-};
+/// The terms of a thread's part of 16 rows of 32 bytes at a shared address, in which 64-byte rows are swizzled.
+__device__ __forceinline__ mma::Terms load_terms(unsigned address) {
+  unsigned x[4];
+  mma::load_matrices(x, address ^ (address >> 7 & 3) << 4);
+  return mma::terms_of(x);
+}
 
 /// The products of a stage: first the small ones, which lose the least when they are added up.
 template <int N>
-__device__ __forceinline__ void multiply_terms(float (&products)[N / 2], const Fragment (&left)[kTermDepth],
+__device__ __forceinline__ void multiply_terms(float (&products)[N / 2], const mma::Terms (&left)[kTermDepth],
                                                std::uint64_t right) {
   constexpr int kStepPitch = 2 * N;  // in units of descriptors
   const std::uint64_t small = right + kTermDepth * kStepPitch;
@@ -158,10 +151,10 @@ __device__ __forceinline__ void multiply(float (&sum)[M][N / 2], const Params& p
         const std::uint64_t right = descriptor(shared.stages + stage.index * params.stage_bytes, N);
 #pragma unroll
         for (int m = 0; m < M; ++m) {
-          Fragment left[kTermDepth];
+          mma::Terms left[kTermDepth];
 #pragma unroll
           for (int step = 0; step < kTermDepth; ++step)
-            left[step].load(pixels + (offset + m * 64) * params.pixel + step * kStep);
+            left[step] = load_terms(pixels + (offset + m * 64) * params.pixel + step * kStep);
           if (m == 0) native::barrier::await(shared.stage_full(stage.index), stage.parity);
           float products[N / 2];
           open();

@@ -10,7 +10,7 @@ namespace opsched::wgmma {
 constexpr int kChunk = 16;         // bytes of channels copied at a time
 constexpr int kStep = 2 * kChunk;  // bytes of channels per product
 constexpr int kMostDepth = 4;      // steps per part of the channels
-constexpr int kTermDepth = 2;      // steps per part in tf32x3: a thread holds the numbers of so many
+constexpr int kTermDepth = 2;      // steps per part in tf32x3, whose pixels a thread holds in registers
 constexpr int kPatches = 2, kMostStages = 32;
 /// Bytes of a pixel in a patch, whether used or not: those that a tensor copy can swizzle.
 constexpr int pixel_bytes(int depth) { return depth <= 2 ? 64 : 128; }

@@ -92,14 +92,20 @@ __device__ __forceinline__ unsigned round_to_tf32(float x) {
   return rounded;
 }
 
-/// A number as a sum of two that the tensor cores read as tf32: `big` is rounded to nearest, and of `small` they ignore
-/// the bits that tf32 has no place for. The error is at most 2^-23 of the number, as much as its last bit in fp32.
+/// Each of four numbers as a sum of two that the tensor cores read as tf32: `big` is rounded to nearest, and of `small`
+/// they ignore the bits that tf32 has no place for. The error is at most 2^-23 of the number, as much as its last bit
+/// in fp32.
 struct Terms {
-  unsigned big, small;
+  unsigned big[4], small[4];
 };
-__device__ __forceinline__ Terms terms_of(unsigned x) {
-  const unsigned big = (x + 0x1000) & 0xffffe000;  // halves are rounded up in magnitude
-  return {big, __float_as_uint(__uint_as_float(x) - __uint_as_float(big))};
+__device__ __forceinline__ Terms terms_of(const unsigned (&x)[4]) {
+  Terms terms;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    terms.big[i] = (x[i] + 0x1000) & 0xffffe000;  // halves are rounded up in magnitude
+    terms.small[i] = __float_as_uint(__uint_as_float(x[i]) - __uint_as_float(terms.big[i]));
+  }
+  return terms;
 }
 
 /// sum += left x right: rows of 16 and columns of 8, two of which share four words of `right`.
@@ -118,26 +124,23 @@ __device__ __forceinline__ void multiply_all(float (&sum)[Rows][Columns][4], con
 template <int Rows, int Columns>
 __device__ __forceinline__ void multiply_all(float (&sum)[Rows][Columns][4], const unsigned (&left)[Rows][4],
                                              const unsigned (&right)[Columns / 2][4], Tf32x3) {
-  Terms a[Rows][4], b[Columns / 2][4];
+  Terms b[Columns / 2];
 #pragma unroll
-  for (int i = 0; i < Rows * 4; ++i) a[i / 4][i % 4] = terms_of(left[i / 4][i % 4]);
-#pragma unroll
-  for (int i = 0; i < Columns * 2; ++i) b[i / 4][i % 4] = terms_of(right[i / 4][i % 4]);
+  for (int j = 0; j < Columns / 2; ++j) b[j] = terms_of(right[j]);
 #pragma unroll
   for (int i = 0; i < Rows; ++i) {
-    const unsigned big[4] = {a[i][0].big, a[i][1].big, a[i][2].big, a[i][3].big};
-    const unsigned small[4] = {a[i][0].small, a[i][1].small, a[i][2].small, a[i][3].small};
+    const Terms a = terms_of(left[i]);
     // Each product for all columns before the next: a product waits for the one before it in its column.
     float products[Columns][4] = {};
 #pragma unroll
     for (int j = 0; j < Columns; ++j)
-      multiply(products[j], small, b[j / 2][j % 2 * 2].big, b[j / 2][j % 2 * 2 + 1].big, Tf32{});
+      multiply(products[j], a.small, b[j / 2].big[j % 2 * 2], b[j / 2].big[j % 2 * 2 + 1], Tf32{});
 #pragma unroll
     for (int j = 0; j < Columns; ++j)
-      multiply(products[j], big, b[j / 2][j % 2 * 2].small, b[j / 2][j % 2 * 2 + 1].small, Tf32{});
+      multiply(products[j], a.big, b[j / 2].small[j % 2 * 2], b[j / 2].small[j % 2 * 2 + 1], Tf32{});
 #pragma unroll
     for (int j = 0; j < Columns; ++j)
-      multiply(products[j], big, b[j / 2][j % 2 * 2].big, b[j / 2][j % 2 * 2 + 1].big, Tf32{});
+      multiply(products[j], a.big, b[j / 2].big[j % 2 * 2], b[j / 2].big[j % 2 * 2 + 1], Tf32{});
 #pragma unroll
     for (int j = 0; j < Columns * 4; ++j) sum[i][j / 4][j % 4] += products[j / 4][j % 4];
   }
