@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from opsched import arena, baselines
-from opsched.page import distinct, fastest, grouped, plural
+from opsched.page import COMPARED_IN, distinct, fastest, grouped, plural
 from opsched.records import Provenance, Record, Records, pixels
 from opsched.simulations import studies
 
@@ -41,10 +41,13 @@ def compared(subject: str, than: str, pairs: list[tuple[Record, Record]]) -> str
 
 
 def beside_baselines(records: Records) -> list[str]:
-    found = [c for c in baselines.comparisons(records) if c.case.is_small()]
-    if not found:
-        return []
-    return [f"Our schedules are {span([c.ratio for c in found])} as the fastest baseline in {plural(len(found), 'case')} at batch 1."]
+    small = [c for c in baselines.comparisons(records) if c.case.is_small()]
+    found = [c for c in small if c.case.precision not in COMPARED_IN]
+    text = [f"Our schedules are {span([c.ratio for c in found])} as the fastest baseline in {plural(len(found), 'case')} at batch 1."] if found else []
+    for own, their in COMPARED_IN.items():
+        if found := [c for c in small if c.case.precision == own]:
+            text.append(f"In {own}, they are {span([c.ratio for c in found])} as the fastest baseline in {their} in {plural(len(found), 'case')} at batch 1.")
+    return text
 
 
 def on_several_gpus(found: list[Record]) -> list[str]:

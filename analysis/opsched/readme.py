@@ -29,7 +29,8 @@ Found = dict[tuple[str, str], baselines.Comparison]
 
 
 def found_in(records: Records) -> Found:
-    return {(c.case.network, c.case.precision): c for c in baselines.comparisons(records) if c.case.is_small()}
+    return {(c.case.network, c.case.precision): c for c in baselines.comparisons(records)
+            if c.case.is_small() and c.case.precision in USUAL_PRECISIONS}
 
 
 def comparison_table(found: Found) -> str:

@@ -38,7 +38,7 @@ def rows_of_split(pattern: str) -> list[str]:
     return [line for line in lines if re.match(pattern, line)]
 
 
-@pytest.mark.parametrize(("pattern", "count"), [(r"\| [\w -]+, (fp32|tf32|fp16) \|", 9), (r"\| [\w -]+, \d+, (fp32|tf32|fp16) \|", 20)],
+@pytest.mark.parametrize(("pattern", "count"), [(r"\| [\w -]+, (fp32|tf32|fp16) \|", 9), (r"\| [\w -]+, \d+, (fp32|tf32|fp16) \|", 32)],
                          ids=["largest images", "image sizes"])
 def test_the_tables_of_images_are_those_of_the_records(pattern, count):
     rows = rows_of_split(pattern)
@@ -63,9 +63,10 @@ def test_the_table_of_batches_is_that_of_the_records():
                        f"{fastest(one).value / fastest(both).value:.2f}x | {batch / fastest(one).value:.1f}, {batch / fastest(both).value:.1f} |")
 
 
-def test_predictions_before_the_measurement_are_those_of_the_records():
+@pytest.mark.parametrize(("images", "precisions"), [((0, 512, 1024), ("fp32",)), ((768, 1280), ("fp32", "tf32"))])
+def test_predictions_before_the_measurement_are_those_of_the_records(images, precisions):
     errors = [abs(r.numbers["predicted_ms"] / r.value - 1) * 100 for r in TWO_GPUS
-              if r.precision == "fp32" and r.image != 2048 and r.gpus == 2]
+              if r.precision in precisions and r.image in images and r.gpus == 2]
     assert (f"{len(errors)} schedules on two GPUs: {statistics.median(errors):.1f}% in the median, "
             f"{max(errors):.0f}% at worst") in (PROJECT / "docs/simulator.md").read_text()
 
@@ -105,6 +106,19 @@ def test_the_table_of_tf32x3_is_that_of_the_records():
         assert (f"| {NETWORKS[c.case.network]}, {c.case.batch} | {c.fastest.value:.3f} | {fp32.best.ms:.3f} | {c.best.ms:.3f} "
                 f"| {fp32.ratio:.2f}x | {c.ratio:.2f}x |") in rows
         assert c.best.scheduler == fp32.best.scheduler == "dataflow"
+
+
+PUBLIC_NAMES = {"densenet121": "DenseNet-121", "dpn68": "DPN-68", "efficientnet_b0": "EfficientNet-B0", "ghostnet_100": "GhostNet",
+                "mobilenet_v3_large": "MobileNetV3", "resnest14d": "ResNeSt-14d"}
+
+
+def test_the_table_of_public_networks_in_tf32x3_is_that_of_the_records():
+    found = {(c.case.network, c.case.precision): c for c in comparisons(Records.read(PROJECT / "results/public-networks"))}
+    page = (PROJECT / "docs/performance/tf32x3.md").read_text().split("\nPublic networks, batch 1 (")[1].split("\n## ")[0]
+    rows = [f"| {name} | {found[n, 'tf32x3'].fastest.value:.3f} | {found[n, 'fp32'].best.ms:.3f} | {found[n, 'tf32x3'].best.ms:.3f} "
+            f"| {found[n, 'fp32'].ratio:.2f}x | {found[n, 'tf32x3'].ratio:.2f}x |" for n, name in PUBLIC_NAMES.items()]
+    assert {n for n, precision in found if precision == "tf32x3"} == PUBLIC_NAMES.keys()
+    assert page.splitlines()[-len(rows):] == rows
 
 
 def test_the_closest_baselines_in_fp32_are_those_of_the_records():
