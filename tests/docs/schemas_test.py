@@ -146,6 +146,14 @@ def test_the_example_of_the_page_fits_and_every_command_there_takes_it(sweep):
         assert "inception_v3/hios-lp/batch:1/image:1024/fp32/gpus:2\n" in done.stdout
 
 
+@pytest.mark.parametrize("file", sorted(PROJECT.glob("experiments/sweeps/*")), ids=lambda file: file.name)
+def test_the_sweeps_of_this_project_fit_and_have_cases(file):
+    schema("sweep").validate(json.loads(file.read_text()))
+    done = opsched("bench", "--sweep", file, "--list")
+    assert done.returncode == 0, done.stderr
+    assert "nasnet/split/batch:1/image:2048/fp16/gpus:4\n" in done.stdout
+
+
 @pytest.mark.parametrize("place, value", [
     (["entries"], None), (["entries"], []), (["entries"], [[]]), (["network"], ["nasnet"]), (["entries", 0, "batch"], [1]),
     (["entries", 0, "networks"], "nasnet"), (["entries", 0, "networks"], []), (["entries", 0, "batches"], [0]),
