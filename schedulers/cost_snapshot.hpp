@@ -32,6 +32,7 @@ class CostSnapshot final : public Latencies {
     return it->second;
   }
   double transfer_ms(OpId, OpId, int, int) override { return 0; }
+  std::span<const ConvSum> conv_sums() const override { return cost_.conv_sums(); }
   const ContentionLaw& contention_law() const { return law_; }
 
  private:

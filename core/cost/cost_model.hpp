@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/cost/contention/contention_law.hpp"
+#include "core/cost/conv_sums.hpp"
 #include "core/cost/topology.hpp"
 #include "core/provenance.hpp"
 #include "core/schedule/schedule.hpp"
@@ -44,6 +45,9 @@ class Latencies {
   virtual std::int64_t link_class(int from, int to) const { return static_cast<std::int64_t>(from) << 32 | to; }
   /// Which devices share a host or a process. Default: all devices belong to one process.
   virtual const Topology& topology() const;
+  /// Sums that convolutions of this device do, if the schedule lets them. Their operator_ms is that of the sum alone.
+  /// Default: none.
+  virtual std::span<const ConvSum> conv_sums() const { return {}; }
   /// Announces that stage_ms will be called for these stages, so that a measuring model can measure them together.
   virtual void prefetch(std::span<const Stage>) {}
 };

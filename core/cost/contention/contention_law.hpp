@@ -36,6 +36,9 @@ struct ContentionLaw {
   double switch_ms = 0;      ///< schedule: extra time of an operator with one kernel, compared with repeating it
   /// The same for an operator with several kernels, which switches kernels even when repeated.
   double chain_switch_ms = 0;
+  /// Schedule: what a sum takes if a convolution does it, as a fraction of its latency alone. The convolution reads the
+  /// other summand, one of the three tensors that a sum alone moves.
+  double sum_share = 1.0 / 3;
   double launch_ms = 0;  ///< schedule: time before its first operator starts
   double device_ms = 0;  ///< schedule: for every device beyond the first
   /// Part of a transfer that does not occupy any port. For the rest of its time a transfer has the outgoing port of

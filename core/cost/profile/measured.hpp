@@ -59,6 +59,7 @@ class MeasuredCost : public CostModel {
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
   std::int64_t link_class(int from, int to) const override { return profile_.link_class(from, to); }
   const Topology& topology() const override { return profile_.topology(); }
+  std::span<const ConvSum> conv_sums() const override { return sums_; }
 
   bool measures() const override { return true; }
   bool bounds_hold() const override { return false; }
@@ -82,6 +83,7 @@ class MeasuredCost : public CostModel {
   std::unique_ptr<Stopwatch> stopwatch_;
   double macs_per_ms_;
   StageSigner signer_;
+  std::vector<ConvSum> sums_;
   /// Shared with costs of other graphs created by this model.
   struct Fit {
     std::shared_ptr<const ContentionModel> model;

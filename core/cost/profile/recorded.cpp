@@ -11,7 +11,7 @@
 namespace opsched {
 namespace {
 
-constexpr std::array<std::pair<const char*, double ContentionLaw::*>, 9> kCalibrated = {{
+constexpr std::array<std::pair<const char*, double ContentionLaw::*>, 10> kCalibrated = {{
     {"schedule.softness", &ContentionLaw::exponent},
     {"schedule.crowding", &ContentionLaw::interference},
     {"schedule.start_ms", &ContentionLaw::start_ms},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<const char*, double ContentionLaw::*>, 9> kCalibr
     {"schedule.remote_ms", &ContentionLaw::remote_ms},
     {"schedule.switch_ms", &ContentionLaw::switch_ms},
     {"schedule.chain_switch_ms", &ContentionLaw::chain_switch_ms},
+    {"schedule.sum_share", &ContentionLaw::sum_share},
     {"schedule.launch_ms", &ContentionLaw::launch_ms},
     {"schedule.device_ms", &ContentionLaw::device_ms},
 }};
@@ -73,6 +74,7 @@ RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const Con
       model_(model),
       law_(calibrated(model.contention_law(), profile)),
       signer_(*graph_, adds_residuals(profile.device().kernels)) {
+  if (adds_residuals(profile.device().kernels)) sums_ = opsched::conv_sums(*graph_);
   for (OpId op = 0; op < graph_->size(); ++op) {
     Task task;
     if (graph_->op(op).is_unit()) {

@@ -62,6 +62,7 @@ class RecordedCost : public CostModel {
   double transfer_ms(OpId producer, OpId consumer, int from, int to) override;
   std::int64_t link_class(int from, int to) const override { return profile_.link_class(from, to); }
   const Topology& topology() const override { return profile_.topology(); }
+  std::span<const ConvSum> conv_sums() const override { return sums_; }
   /// The model's law, with the values that calibrate() (runtime/sim) found for whole schedules.
   ContentionLaw contention_law() override { return law_; }
 
@@ -78,6 +79,7 @@ class RecordedCost : public CostModel {
   const Profile& profile_;
   const ContentionModel& model_;
   ContentionLaw law_;
+  std::vector<ConvSum> sums_;
   StageSigner signer_;
   std::vector<PoweredTask> tasks_;  ///< by OpId
   std::unordered_map<std::string, double> estimates_, merges_;

@@ -20,7 +20,7 @@ std::vector<double> pack(const ContentionLaw& s) {
           1000 * s.start_ms,        1000 * s.dependency_ms,
           1000 * s.launch_ms,       1000 * s.switch_ms,
           1000 * s.chain_switch_ms, 1000 * s.device_ms,
-          1000 * s.remote_ms};
+          1000 * s.remote_ms,       s.sum_share};
 }
 
 ContentionLaw unpack(const std::vector<double>& v, ContentionLaw s) {
@@ -33,6 +33,7 @@ ContentionLaw unpack(const std::vector<double>& v, ContentionLaw s) {
   s.chain_switch_ms = std::max(0.0, v[6] / 1000);
   s.device_ms = std::max(0.0, v[7] / 1000);
   s.remote_ms = std::max(0.0, v[8] / 1000);
+  s.sum_share = std::clamp(v[9], 0.0, 1.0);
   return s;
 }
 
@@ -70,7 +71,7 @@ ContentionLaw fit_schedules(const ContentionLaw& start, std::span<const Measured
   if (cases.empty()) return start;
   constexpr double kNoise = 0.02, kOutlier = 0.05;
   const std::vector<double> prior = pack(start);
-  const double spread[] = {0.5, 0.02, 1, 1, 3, 1, 1, 10, 3};
+  const double spread[] = {0.5, 0.02, 1, 1, 3, 1, 1, 10, 3, 0.3};
   const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
     const ContentionLaw law = unpack(v, start);
     r.assign(cases.size(), 0);

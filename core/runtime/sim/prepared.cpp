@@ -5,6 +5,7 @@
 
 #include "core/cost/contention/features.hpp"
 #include "core/cost/evaluate.hpp"
+#include "core/runtime/sim/sums_done.hpp"
 
 namespace opsched {
 namespace {
@@ -28,7 +29,7 @@ std::vector<bool> remote_operators(const Graph& graph, const std::vector<Slot>& 
 
 double PreparedSchedule::Extra::ms(const ContentionLaw& law) const {
   const double switching = kernels == 0 ? 0 : kernels == 1 ? law.switch_ms : law.chain_switch_ms;
-  return switching + (remote ? law.remote_ms : 0);
+  return switching + law.sum_share * std::max(0.0, sum_ms - law.start_ms) + (remote ? law.remote_ms : 0);
 }
 
 double PreparedSchedule::Unit::extra_ms(const ContentionLaw& law) const {
@@ -49,7 +50,8 @@ PreparedSchedule::PreparedSchedule(Latencies& cost, const Schedule& schedule)
       slots(slots_of(cost.graph(), schedule)),
       outputs(cost.graph().size()),
       unit_of_(cost.graph().size(), -1),
-      remote_(remote_operators(cost.graph(), slots)) {
+      remote_(remote_operators(cost.graph(), slots)),
+      sum_done_by_(sums_done(cost.graph(), cost.conv_sums(), schedule, slots)) {
   const Graph& graph = cost.graph();
   if (mode == Mode::barrier)
     add_stages(cost, schedule);
@@ -69,7 +71,23 @@ PreparedSchedule::PreparedSchedule(Latencies& cost, const Schedule& schedule)
 
 PreparedSchedule::Extra PreparedSchedule::extra(Latencies& cost, OpId op) const {
   const double ms = cost.operator_ms(op);
-  return {ms < kNothing ? 0 : is_chain(cost.graph().op(op)) ? 2 : 1, remote_[op] && ms > kNothing};
+  if (is_done(op)) return {};
+  return {.kernels = ms < kNothing ? 0 : is_chain(cost.graph().op(op)) ? 2 : 1, .remote = remote_[op] && ms > kNothing};
+}
+
+/// Sets the latency of a stage without the sums that convolutions of earlier stages do, if at most one operator
+/// remains. Of several, the stage as it was measured is closest.
+void PreparedSchedule::leave_out_sums(Latencies& cost, const Stage& stage, Unit& unit) const {
+  const int at = slots[unit.ops.front()].stage;
+  std::vector<OpId> rest;
+  for (OpId op : unit.ops)
+    if (!std::ranges::any_of(sum_done_by_[op], [&](OpId conv) { return slots[conv].stage != at; })) rest.push_back(op);
+  if (rest.size() == unit.ops.size() || rest.size() > 1) return;
+  unit.ms = rest.empty() ? 0 : cost.operator_ms(rest.front());
+  for (std::size_t g = 0; g < stage.groups.size(); ++g)
+    for (std::size_t i = 0; i < stage.groups[g].size(); ++i)
+      if (const OpId op = stage.groups[g][i]; std::ranges::count(rest, op) == 0)
+        unit.extras[g][i].sum_ms = cost.operator_ms(op);
 }
 
 void PreparedSchedule::add_stages(Latencies& cost, const Schedule& schedule) {
@@ -89,6 +107,7 @@ void PreparedSchedule::add_stages(Latencies& cost, const Schedule& schedule) {
           unit.extras.back().push_back(extra(cost, op));
         }
       }
+      leave_out_sums(cost, stages[s], unit);
       units.push_back(std::move(unit));
     }
   }
@@ -102,6 +121,7 @@ void PreparedSchedule::add_dataflow_units(Latencies& cost, const Schedule& sched
       Unit unit{.ops = ops, .device = d, .stream = static_cast<int>(stream), .ms = ms, .utilisation = utilisation};
       for (OpId op : ops) unit_of_[op] = id;
       Extra own = extra(cost, ops.front());
+      if (is_done(ops.front())) own.sum_ms = cost.operator_ms(ops.front());
       own.remote = ms > kNothing && std::ranges::any_of(ops, [&](OpId op) { return remote_[op]; });
       unit.extras = {{own}};
       if (const auto it = last.find(unit.stream); it != last.end()) {
@@ -118,7 +138,7 @@ void PreparedSchedule::add_dataflow_units(Latencies& cost, const Schedule& sched
           for (OpId op : stage.groups[g]) utilisation += cost.utilisation(op);
           add(stage.groups[g], g, cost.stage_ms(stage), std::min(1.0, utilisation));
         } else {
-          for (OpId op : stage.groups[g]) add({op}, g, cost.operator_ms(op), cost.utilisation(op));
+          for (OpId op : stage.groups[g]) add({op}, g, is_done(op) ? 0 : cost.operator_ms(op), cost.utilisation(op));
         }
   }
 }
@@ -136,7 +156,8 @@ void PreparedSchedule::add_readers(Latencies& cost, OpId op) {
     } else if (unit_of_[op] < 0 || reader.unit == unit_of_[op]) {
       continue;
     } else {
-      reader.other_stream = mode == Mode::dataflow && units[reader.unit].stream != units[unit_of_[op]].stream;
+      reader.other_stream =
+          mode == Mode::dataflow && !is_done(id) && units[reader.unit].stream != units[unit_of_[op]].stream;
     }
     ++units[reader.unit].waits;
     output.readers.push_back(reader);

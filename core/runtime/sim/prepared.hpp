@@ -16,6 +16,7 @@ struct PreparedSchedule {
   /// What an operator takes longer in a schedule than alone.
   struct Extra {
     int kernels = 0;      ///< 0: none; 2: several
+    double sum_ms = 0;    ///< latency alone of a sum that convolutions do
     bool remote = false;  ///< does it read from, or is it read by, another device?
     double ms(const ContentionLaw& law) const;
   };
@@ -58,10 +59,13 @@ struct PreparedSchedule {
   void add_stages(Latencies& cost, const Schedule& schedule);
   void add_dataflow_units(Latencies& cost, const Schedule& schedule);
   void add_readers(Latencies& cost, OpId op);
+  void leave_out_sums(Latencies& cost, const Stage& stage, Unit& unit) const;
   Extra extra(Latencies& cost, OpId op) const;
+  bool is_done(OpId op) const { return !sum_done_by_[op].empty(); }
 
-  std::vector<int> unit_of_;  ///< by OpId; -1: none
-  std::vector<bool> remote_;  ///< by OpId
+  std::vector<int> unit_of_;                    ///< by OpId; -1: none
+  std::vector<bool> remote_;                    ///< by OpId
+  std::vector<std::vector<OpId>> sum_done_by_;  ///< by OpId (sums_done.hpp)
 };
 
 }  // namespace opsched

@@ -249,7 +249,7 @@ TEST(Simulate, APreparedScheduleNeedsNoCostsForAnotherLaw) {
         for (int round = 0; round < 4; ++round) {
           ContentionLaw& law = cost.law;
           for (double* ms : {&law.start_ms, &law.dependency_ms, &law.remote_ms, &law.switch_ms, &law.chain_switch_ms,
-                             &law.launch_ms, &law.device_ms, &law.interference})
+                             &law.launch_ms, &law.device_ms, &law.interference, &law.sum_share})
             *ms = any(random);
           if (round > 0) law.exponent = 1 + any(random);
           if (round > 1) law.transfer_latency_ms = any(random);
