@@ -28,7 +28,7 @@ TIMES = ("search_seconds", "begin", "time", "run", "id")
 def commands(profile):
     """Arguments by command, with {out} for the results folder. `fit --save` writes into the profile that it reads."""
     sim = ["--device", "sim", "--profile", str(profile)]
-    small = ["--network", "squeezenet,randwire", "--precision", "fp32"]
+    small = ["--network", "squeezenet,randwire", "--precision", "fp16"]  # quickly fitted
     return {
         "bench": ["bench", *small, "--scheduler", "sequential,greedy,dataflow", *sim, "--out", "{out}", "--replace"],
         "profile": ["profile", "--quick", *sim, "--out", "{out}"],

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "core/cost/contention/features.hpp"
 #include "core/cost/contention/least_squares.hpp"
 #include "core/cost/contention/regression.hpp"
+#include "core/cost/contention/remembered_powers.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
 
@@ -104,9 +106,25 @@ constexpr double kCorrection = 0.7;    // spread of an operator's own correction
 constexpr double kLeast = 1e-4;        // ms; anything below counts as 0 (joins written in place)
 constexpr std::size_t kFitted = 1200;  // stages suffice to fit the law; corrections use all
 
-std::uint64_t hash(const std::string& text) {
+std::uint64_t hash(std::string_view text) {
   const std::uint64_t h = fnv1a(text);
   return h ^ (h >> 29);
+}
+
+/// A stage of a profile. Views of its key.
+struct MeasuredStage {
+  std::string_view key;
+  StageWords words;
+  double ms;
+};
+
+/// Sorted, so that what is computed from them does not depend on the map's order.
+std::vector<MeasuredStage> measured_stages(const Profile& profile, const std::function<bool(const std::string&)>& use) {
+  std::vector<MeasuredStage> stages;
+  for (const auto& [key, record] : profile.stages())
+    if (!use || use(key)) stages.push_back({key, split_stage_key(key), record.ms});
+  std::ranges::sort(stages, {}, &MeasuredStage::key);
+  return stages;
 }
 
 }  // namespace
@@ -134,8 +152,66 @@ struct ContentionModel::State {
   }
 
   /// Error of a prediction, relative and in units of the noise.
-  static double residual(const Sample& sample, std::span<const PoweredTask> tasks, const ContentionLaw& law) {
-    return robust(std::log(concurrent_ms(sample.groups, tasks, law)) - sample.log_ms, kOutlier) / kNoise;
+  static double residual(const Sample& sample, std::span<const PoweredTask> tasks, const ContentionLaw& law,
+                         RememberedPowers& powers) {
+    return robust(std::log(concurrent_ms(sample.groups, tasks, law, powers)) - sample.log_ms, kOutlier) / kNoise;
+  }
+
+  /// Makes the entries, and fits the latencies of operators and merges.
+  void learn_latencies(std::span<const MeasuredStage> stages) {
+    std::unordered_map<std::string_view, Operator> operators;
+    const auto parsed = [&](std::string_view signature) -> const Operator& {
+      const auto it = operators.find(signature);
+      if (it != operators.end()) return it->second;
+      return operators.emplace(signature, parse_operator_signature(std::string(signature))).first->second;
+    };
+    std::vector<std::vector<double>> rows;
+    std::vector<double> logs;
+    const auto learn = [&](const OperatorFeatures& f, double ms) {
+      rows.push_back(regression_features(f));
+      logs.push_back(std::log(std::max(ms, kLeast)));
+    };
+    for (const auto& [key, words, ms] : stages) {
+      std::vector<const Operator*> ops;
+      for (const auto& op : words.ops) ops.push_back(&parsed(op.signature));
+      if (ops.size() == 1) {
+        const OperatorFeatures f = operator_features(*ops[0], words.batch, element_bytes);
+        const std::string solo = solo_key(std::string(words.ops[0].signature), words.batch);
+        if (!index.try_emplace(solo, static_cast<int>(entries.size())).second)
+          continue;  // the same operator, wired to one value twice
+        entries.push_back({ms, utilisation_features(f, ms, half), 0});
+        if (!ops[0]->is_join() && ms >= kLeast) least = least > 0 ? std::min(least, ms) : ms;
+        learn(f, ms);
+      } else if (words.strategy == Strategy::merge) {
+        std::vector<Operator> merged;
+        for (const Operator* op : ops) merged.push_back(*op);
+        learn(operator_features(merged_operator(merged), words.batch, element_bytes), ms);
+      }
+    }
+    latency = Regression(std::move(rows), std::move(logs));
+  }
+
+  /// Makes the samples, of concurrent stages whose operators are all known. Returns those that fit the law.
+  std::vector<int> take_samples(std::span<const MeasuredStage> stages) {
+    std::vector<std::pair<std::uint64_t, int>> order;
+    for (const auto& [key, words, ms] : stages) {
+      if (words.ops.size() == 1 || words.strategy == Strategy::merge || ms < kLeast) continue;
+      Sample sample{.groups = words.groups, .log_ms = std::log(ms)};
+      bool known = true;
+      for (auto& group : sample.groups)
+        for (int& op : group) {
+          const auto it = index.find(solo_key(std::string(words.ops[op].signature), words.ops[op].images));
+          known = known && it != index.end();
+          if (known) op = it->second;
+        }
+      if (!known) continue;
+      order.emplace_back(hash(key), static_cast<int>(samples.size()));
+      samples.push_back(std::move(sample));
+    }
+    std::ranges::sort(order);
+    std::vector<int> chosen;
+    for (std::size_t i = 0; i < std::min(order.size(), kFitted); ++i) chosen.push_back(order[i].second);
+    return chosen;
   }
 
   void fit_law(const std::vector<int>& chosen) {
@@ -143,8 +219,9 @@ struct ContentionModel::State {
     const auto residuals = [&](const std::vector<double>& v, std::vector<double>& r) {
       const Parameters trial = Parameters::unpack(v);
       const std::vector<PoweredTask> all = tasks(trial);
+      RememberedPowers powers(trial.law);
       r.clear();
-      for (int i : chosen) r.push_back(residual(samples[i], all, trial.law));
+      for (int i : chosen) r.push_back(residual(samples[i], all, trial.law, powers));
       for (std::size_t j = 0; j < v.size(); ++j) r.push_back((v[j] - prior[j]) / Parameters::spread(j));
     };
     parameters = Parameters::unpack(least_squares(residuals, parameters.pack(), 25));
@@ -159,6 +236,7 @@ struct ContentionModel::State {
           if (stages_of[i].empty() || stages_of[i].back() != static_cast<int>(s))
             stages_of[i].push_back(static_cast<int>(s));
     std::vector<PoweredTask> all = tasks(parameters);
+    RememberedPowers powers(parameters.law);
     for (std::size_t i = 0; i < entries.size(); ++i) {
       if (stages_of[i].empty()) continue;
       double& correction = entries[i].correction;
@@ -167,9 +245,9 @@ struct ContentionModel::State {
       const PoweredTask before = all[i], moved = task(entries[i], correction + step, parameters);
       for (int s : stages_of[i]) {
         all[i] = before;
-        const double here = residual(samples[s], all, parameters.law);
+        const double here = residual(samples[s], all, parameters.law, powers);
         all[i] = moved;
-        const double slope = (residual(samples[s], all, parameters.law) - here) / step;
+        const double slope = (residual(samples[s], all, parameters.law, powers) - here) / step;
         gradient += slope * here;
         curvature += slope * slope;
       }
@@ -189,61 +267,10 @@ ContentionModel ContentionModel::fit(const Profile& profile, const std::function
   State& s = *state;
   s.element_bytes = element_bytes(profile.precision());
   s.half = kThreadsAtHalf * std::max(1, profile.device().multiprocessors);
-
-  // Sorted, so that the result does not depend on the map's order.
-  std::vector<std::pair<std::string, double>> stages;
-  for (const auto& [key, record] : profile.stages())
-    if (!use || use(key)) stages.emplace_back(key, record.ms);
-  std::ranges::sort(stages);
-
-  std::vector<std::pair<SignedStage, double>> parsed;
-  std::vector<std::string> keys;
-  std::vector<std::vector<double>> rows;
-  std::vector<double> logs;
-  const auto learn = [&](const OperatorFeatures& f, double ms) {
-    rows.push_back(regression_features(f));
-    logs.push_back(std::log(std::max(ms, kLeast)));
-  };
-  for (const auto& [key, ms] : stages) {
-    SignedStage stage = parse_stage_key(key);
-    if (stage.ops.size() == 1) {
-      const OperatorFeatures f = operator_features(stage.ops[0], stage.batch, s.element_bytes);
-      const auto [it, fresh] =
-          s.index.try_emplace(solo_key(stage.signatures[0], stage.batch), static_cast<int>(s.entries.size()));
-      if (!fresh) continue;  // the same operator, wired to one value twice
-      s.entries.push_back({ms, utilisation_features(f, ms, s.half), 0});
-      if (!stage.ops[0].is_join() && ms >= kLeast) s.least = s.least > 0 ? std::min(s.least, ms) : ms;
-      learn(f, ms);
-    } else if (stage.strategy == Strategy::merge) {
-      learn(operator_features(merged_operator(stage.ops), stage.batch, s.element_bytes), ms);
-    } else if (ms >= kLeast) {
-      parsed.emplace_back(std::move(stage), ms);
-      keys.push_back(key);
-    }
-  }
+  const std::vector<MeasuredStage> stages = measured_stages(profile, use);
+  s.learn_latencies(stages);
   if (s.entries.empty()) throw Error("the profile of '" + profile.device().name + "' holds no operator's latency");
-  s.latency = Regression(std::move(rows), std::move(logs));
-
-  std::vector<std::pair<std::uint64_t, int>> order;
-  for (std::size_t i = 0; i < parsed.size(); ++i) {
-    const auto& [stage, ms] = parsed[i];
-    Sample sample{.groups = {}, .log_ms = std::log(ms)};
-    bool known = true;
-    for (const auto& group : stage.groups) {
-      auto& places = sample.groups.emplace_back();
-      for (int op : group) {
-        const auto it = s.index.find(solo_key(stage.signatures[op], stage.images[op]));
-        known = known && it != s.index.end();
-        if (known) places.push_back(it->second);
-      }
-    }
-    if (!known) continue;
-    order.emplace_back(hash(keys[i]), static_cast<int>(s.samples.size()));
-    s.samples.push_back(std::move(sample));
-  }
-  std::ranges::sort(order);
-  std::vector<int> chosen;
-  for (std::size_t i = 0; i < std::min(order.size(), kFitted); ++i) chosen.push_back(order[i].second);
+  const std::vector<int> chosen = s.take_samples(stages);
   if (!chosen.empty()) {
     for (int round = 0; round < 2; ++round) {
       s.fit_law(chosen);

@@ -2,6 +2,7 @@
 
 #include <Eigen/Dense>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -17,6 +18,31 @@ double distance2(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 }  // namespace
+
+/// The samples nearest to a point.
+struct Regression::Nearest {
+  Eigen::MatrixXd between;  ///< squared distances, or covariances, of the samples; lower triangle
+  Eigen::VectorXd to;       ///< of the point and each sample
+  Eigen::VectorXd rest;     ///< what the trend does not explain
+
+  Nearest covariance(double length) const {
+    const auto of = [&](double squared) { return std::exp(-squared / (2 * length * length)); };
+    Nearest result = *this;
+    for (Eigen::Index i = 0; i < to.size(); ++i) {
+      result.to[i] = of(to[i]);
+      for (Eigen::Index j = 0; j <= i; ++j) result.between(i, j) = of(between(i, j));
+    }
+    return result;
+  }
+
+  /// Of covariances.
+  double interpolate(double noise) const {
+    if (to.size() == 0) return 0;
+    Eigen::MatrixXd gram = between;
+    gram.diagonal().array() += noise;
+    return to.dot(gram.selfadjointView<Eigen::Lower>().llt().solve(rest));
+  }
+};
 
 Regression::Regression(std::vector<std::vector<double>> features, std::vector<double> values) {
   if (features.empty()) return;
@@ -43,20 +69,31 @@ Regression::Regression(std::vector<std::vector<double>> features, std::vector<do
   slope_.assign(slope.data(), slope.data() + d);
   for (std::size_t i = 0; i < n; ++i) rest_.push_back(values[i] - trend(samples_[i]));
 
-  // The length and noise that best predict held-out samples.
-  double best = std::numeric_limits<double>::infinity();
-  const std::size_t stride = 1 + n / 200;
-  for (double length : {0.5, 1.0, 2.0, 4.0})
-    for (double noise : {0.01, 0.05, 0.25}) {
-      double error = 0;
-      for (std::size_t i = 0; i < n; i += stride)
-        error += std::abs(krige(samples_[i], static_cast<std::ptrdiff_t>(i), length, noise) - rest_[i]);
-      if (error < best) {
-        best = error;
-        length_ = length;
-        noise_ = noise;
-      }
+  choose_length_and_noise();
+}
+
+/// Those that best predict held-out samples.
+void Regression::choose_length_and_noise() {
+  constexpr std::array kLengths{0.5, 1.0, 2.0, 4.0};
+  constexpr std::array kNoises{0.01, 0.05, 0.25};
+  std::array<std::array<double, kNoises.size()>, kLengths.size()> error{};
+  const std::size_t n = samples_.size(), stride = 1 + n / 200;
+  for (std::size_t i = 0; i < n; i += stride) {
+    const Nearest near = nearest(samples_[i], static_cast<std::ptrdiff_t>(i));
+    for (std::size_t l = 0; l < kLengths.size(); ++l) {
+      const Nearest covariance = near.covariance(kLengths[l]);
+      for (std::size_t m = 0; m < kNoises.size(); ++m)
+        error[l][m] += std::abs(covariance.interpolate(kNoises[m]) - rest_[i]);
     }
+  }
+  double best = std::numeric_limits<double>::infinity();
+  for (std::size_t l = 0; l < kLengths.size(); ++l)
+    for (std::size_t m = 0; m < kNoises.size(); ++m)
+      if (error[l][m] < best) {
+        best = error[l][m];
+        length_ = kLengths[l];
+        noise_ = kNoises[m];
+      }
 }
 
 std::vector<double> Regression::scaled(const std::vector<double>& features) const {
@@ -71,33 +108,29 @@ double Regression::trend(const std::vector<double>& at) const {
   return sum;
 }
 
-double Regression::krige(const std::vector<double>& at, std::ptrdiff_t skip, double length, double noise) const {
+Regression::Nearest Regression::nearest(const std::vector<double>& at, std::ptrdiff_t skip) const {
   std::vector<std::pair<double, std::size_t>> near;
   near.reserve(samples_.size());
   for (std::size_t i = 0; i < samples_.size(); ++i)
     if (static_cast<std::ptrdiff_t>(i) != skip) near.emplace_back(distance2(at, samples_[i]), i);
   const std::size_t k = std::min(kNeighbours, near.size());
-  if (k == 0) return 0;
-  std::ranges::nth_element(near, near.begin() + static_cast<std::ptrdiff_t>(k - 1));
-  const auto covariance = [&](double squared) { return std::exp(-squared / (2 * length * length)); };
-  Eigen::MatrixXd gram(static_cast<Eigen::Index>(k), static_cast<Eigen::Index>(k));
-  Eigen::VectorXd to(static_cast<Eigen::Index>(k)), rest(static_cast<Eigen::Index>(k));
+  if (k > 0) std::ranges::nth_element(near, near.begin() + static_cast<std::ptrdiff_t>(k - 1));
+  const auto size = static_cast<Eigen::Index>(k);
+  Nearest found{Eigen::MatrixXd(size, size), Eigen::VectorXd(size), Eigen::VectorXd(size)};
   for (std::size_t i = 0; i < k; ++i) {
     const auto row = static_cast<Eigen::Index>(i);
-    to[row] = covariance(near[i].first);
-    rest[row] = rest_[near[i].second];
+    found.to[row] = near[i].first;
+    found.rest[row] = rest_[near[i].second];
     for (std::size_t j = 0; j <= i; ++j)
-      gram(row, static_cast<Eigen::Index>(j)) =
-          covariance(distance2(samples_[near[i].second], samples_[near[j].second]));
-    gram(row, row) += noise;
+      found.between(row, static_cast<Eigen::Index>(j)) = distance2(samples_[near[i].second], samples_[near[j].second]);
   }
-  return to.dot(gram.selfadjointView<Eigen::Lower>().llt().solve(rest));
+  return found;
 }
 
 double Regression::predict(const std::vector<double>& features) const {
   if (samples_.empty()) return 0;
   const std::vector<double> at = scaled(features);
-  return trend(at) + krige(at, -1, length_, noise_);
+  return trend(at) + nearest(at, -1).covariance(length_).interpolate(noise_);
 }
 
 }  // namespace opsched

@@ -15,7 +15,9 @@ class Regression {
   double predict(const std::vector<double>& features) const;
 
  private:
-  double krige(const std::vector<double>& at, std::ptrdiff_t skip, double length, double noise) const;
+  struct Nearest;
+  Nearest nearest(const std::vector<double>& at, std::ptrdiff_t skip) const;
+  void choose_length_and_noise();
   std::vector<double> scaled(const std::vector<double>& features) const;
   double trend(const std::vector<double>& at) const;
 

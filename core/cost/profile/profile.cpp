@@ -102,7 +102,7 @@ void Profile::add_facts(const DeviceFacts& other) {
   sum.memory_clock_max_mhz = std::max(device_.memory_clock_max_mhz, other.memory_clock_max_mhz);
   if (sum == device_) return;
   device_ = sum;
-  log(profile_text::facts_line(device_));
+  log([&] { return profile_text::facts_line(device_); });
 }
 
 const ProfileEntry* Profile::find_stage(const std::string& key) const {
@@ -114,7 +114,7 @@ void Profile::record_stage(const std::string& key, const ProfileEntry& record) {
   const ProfileEntry value = checked(key, record);
   if (!improve(stages_, key, value, better)) return;
   kinds_.insert(kind_of_key(key));
-  log(profile_text::stage_line(key, value));
+  log([&] { return profile_text::stage_line(key, value); });
 }
 
 void Profile::record_transfer(int from, int to, std::int64_t bytes, const ProfileEntry& record, LinkKind kind) {
@@ -122,7 +122,7 @@ void Profile::record_transfer(int from, int to, std::int64_t bytes, const Profil
   if (from < 0 || to < 0 || from == to || bytes < 0) throw Error("not a " + name + " between two devices");
   const std::tuple key(from, to, bytes);
   const ProfileEntry value = checked(name, record);
-  if (improve(transfers_[kind], key, value, better)) log(profile_text::transfer_line(kind, key, value));
+  if (improve(transfers_[kind], key, value, better)) log([&] { return profile_text::transfer_line(kind, key, value); });
 }
 
 const Transfers& Profile::transfers(LinkKind kind) const {
@@ -156,7 +156,7 @@ void Profile::set_topology(const Topology& topology) {
     throw Error("schedules of several devices were measured on other links (" + several->second.origin.network +
                 "); measure into another folder (--profile, --out)");
   topology_ = topology;
-  log(profile_text::topology_line(topology_));
+  log([&] { return profile_text::topology_line(topology_); });
 }
 
 void Profile::assume(const Topology& topology) {
@@ -182,7 +182,7 @@ void Profile::record_schedule(const std::string& graph, const std::string& sched
     return a.record == b.record && std::tie(b.schedule, a.origin) < std::tie(a.schedule, b.origin);
   };
   if (improve<decltype(schedules_), decltype(key), ScheduleRecord>(schedules_, key, value, less))
-    log(profile_text::schedule_line(key, value));
+    log([&] { return profile_text::schedule_line(key, value); });
 }
 
 void Profile::set_calibration(const std::string& name, double value) {
@@ -191,7 +191,7 @@ void Profile::set_calibration(const std::string& name, double value) {
   const auto [it, fresh] = calibration_.try_emplace(name, number);
   if (!fresh && it->second == number) return;
   it->second = number;
-  log(profile_text::calibration_line(name, number));
+  log([&] { return profile_text::calibration_line(name, number); });
 }
 
 void Profile::merge(const Profile& other) {

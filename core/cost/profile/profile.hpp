@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -127,7 +128,8 @@ class Profile {
  private:
   void read_file_text(const std::string& path, const std::string& text);
   void read_journal(const std::string& path, const std::string& text);
-  void log(const std::string& line);
+  /// Appends what `line` returns to the journal, if there is one.
+  void log(const std::function<std::string()>& line);
 
   DeviceFacts device_;
   Precision precision_;

@@ -335,10 +335,10 @@ Profile Profile::open(const std::string& path, const DeviceFacts& device, Precis
   return profile;
 }
 
-void Profile::log(const std::string& line) {
+void Profile::log(const std::function<std::string()>& line) {
   if (!journal_) return;
   if (journal_->empty()) journal_->append(profile_text::header_line(device_, precision_));
-  journal_->append(line);
+  journal_->append(line());
 }
 
 }  // namespace opsched

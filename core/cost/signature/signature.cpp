@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <tuple>
 
 #include "core/error.hpp"
@@ -33,12 +32,6 @@ struct GroupEncoding {
 };
 
 std::string batch_prefix(int images) { return "b" + std::to_string(images); }
-
-/// A whole number of up to 8 digits; 0 if the text is not one.
-int whole_number(const std::string& text) {
-  const bool digits = !text.empty() && text.size() <= 8 && text.find_first_not_of("0123456789") == std::string::npos;
-  return digits ? std::stoi(text) : 0;
-}
 
 std::string letters(int index) {
   std::string name(1, static_cast<char>('a' + index % 26));
@@ -328,41 +321,6 @@ std::string StageSigner::stage(const Stage& stage) const {
   }
   const int n_shared = static_cast<int>(shared.size());
   return batch_prefix(images) + Canonical(std::move(groups), n_shared).text();
-}
-
-SignedStage parse_stage_key(const std::string& key) {
-  const auto fail = [&]() -> Error { return Error("not the key of a stage: '" + key + "'"); };
-  std::istringstream in(key);
-  std::string word;
-  SignedStage stage;
-  in >> word;
-  if (word.empty() || word[0] != 'b') throw fail();
-  stage.batch = whole_number(word.substr(1));
-  if (stage.batch < 1) throw fail();
-  stage.groups.emplace_back();
-  while (in >> word) {
-    if (word == "merge" && stage.ops.empty()) {
-      stage.strategy = Strategy::merge;
-    } else if (word == "|") {
-      if (stage.groups.back().empty()) throw fail();
-      stage.groups.emplace_back();
-    } else {
-      const std::size_t at = std::min(word.find('@'), word.size());
-      std::string signature = word.substr(0, at);
-      const std::size_t fewer = signature.find('#');
-      stage.images.push_back(fewer < at ? whole_number(signature.substr(fewer + 1)) : stage.batch);
-      if (stage.images.back() < 1 || stage.images.back() > stage.batch) throw fail();
-      signature.resize(std::min(fewer, signature.size()));
-      stage.ops.push_back(parse_operator_signature(signature));
-      stage.signatures.push_back(std::move(signature));
-      stage.groups.back().push_back(static_cast<int>(stage.ops.size()) - 1);
-      std::vector<std::string>& refs = stage.refs.emplace_back();
-      std::istringstream wiring(at < word.size() ? word.substr(at + 1) : "");
-      for (std::string ref; std::getline(wiring, ref, ',');) refs.push_back(ref);
-    }
-  }
-  if (stage.groups.back().empty()) throw fail();
-  return stage;
 }
 
 std::string fingerprint(const Graph& of) {

@@ -27,6 +27,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -72,6 +73,22 @@ class StageSigner {
   std::vector<int> images_;
   std::vector<std::string> readers_;  ///< by operator: hash of its readers if it becomes part of a merge
 };
+
+/// The words of a stage key. Views of its text.
+struct StageWords {
+  struct Op {
+    std::string_view signature;  ///< an operator_signature, not checked
+    int images;                  ///< number of images that it computes: `batch`, or fewer
+    std::string_view wiring;     ///< references separated by commas
+  };
+  Strategy strategy = Strategy::concurrent;
+  int batch = 1;
+  std::vector<Op> ops;
+  std::vector<std::vector<int>> groups;  ///< indices into ops
+};
+
+/// Throws Error if the text is not a stage key. Faster than parse_stage_key, because operators are not parsed.
+StageWords split_stage_key(std::string_view key);
 
 /// A stage parsed from its key. Operators have no names, and their values refer to nothing (-1) and begin at channel
 /// 0.
