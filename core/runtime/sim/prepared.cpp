@@ -70,8 +70,8 @@ PreparedSchedule::PreparedSchedule(Latencies& cost, const Schedule& schedule)
 }
 
 PreparedSchedule::Extra PreparedSchedule::extra(Latencies& cost, OpId op) const {
-  const double ms = cost.operator_ms(op);
   if (is_done(op)) return {};
+  const double ms = cost.operator_ms(op);
   return {.kernels = ms < kNothing ? 0 : is_chain(cost.graph().op(op)) ? 2 : 1, .remote = remote_[op] && ms > kNothing};
 }
 
