@@ -1,5 +1,5 @@
 // Sums of two tensors that a convolution can do before it stores its output (core/runtime/program/fuse_sums.hpp). In a
-// schedule they cost nothing then, although they take time alone.
+// schedule they take less time then than alone.
 #pragma once
 
 #include <boost/dynamic_bitset.hpp>

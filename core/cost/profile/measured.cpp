@@ -27,9 +27,8 @@ MeasuredCost::MeasuredCost(const Graph& graph, Profile& profile, std::unique_ptr
       profile_(profile),
       stopwatch_(graph_.get() == &graph ? std::move(stopwatch) : stopwatch->of(*graph_)),
       macs_per_ms_(macs_per_ms),
-      signer_(*graph_, adds_residuals(profile.device().kernels)) {
-  if (adds_residuals(profile.device().kernels)) sums_ = opsched::conv_sums(*graph_);
-}
+      signer_(*graph_, adds_residuals(profile.device().kernels)),
+      sums_(measured_sums(*graph_, profile)) {}
 
 std::unique_ptr<CostModel> MeasuredCost::of(const Graph& graph) {
   auto other = std::make_unique<MeasuredCost>(graph, profile_, stopwatch_->of(graph), macs_per_ms_);

@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "core/cost/conv_sums.hpp"
 #include "core/cost/profile/profile.hpp"
 #include "core/graph/graph.hpp"
 
@@ -21,5 +23,8 @@ bool adds_residuals(const std::string& kernels);
 /// The graph as the device of the profile runs it: with early ReLU, or as it is. It may be `graph` itself, which must
 /// then outlive it.
 std::shared_ptr<const Graph> measured_graph(const Graph& graph, const Profile& profile);
+
+/// The sums of such a graph that convolutions of the profile's device do, if the schedule lets them.
+std::vector<ConvSum> measured_sums(const Graph& as_run, const Profile& profile);
 
 }  // namespace opsched

@@ -73,8 +73,8 @@ RecordedCost::RecordedCost(const Graph& graph, const Profile& profile, const Con
       profile_(profile),
       model_(model),
       law_(calibrated(model.contention_law(), profile)),
+      sums_(measured_sums(*graph_, profile)),
       signer_(*graph_, adds_residuals(profile.device().kernels)) {
-  if (adds_residuals(profile.device().kernels)) sums_ = opsched::conv_sums(*graph_);
   for (OpId op = 0; op < graph_->size(); ++op) {
     Task task;
     if (graph_->op(op).is_unit()) {

@@ -10,7 +10,7 @@ namespace {
 class Sums {
  public:
   Sums(const Graph& graph, const Schedule& schedule, std::span<const Slot> slots)
-      : graph_(graph), schedule_(schedule), slots_(slots) {}
+      : graph_(graph), schedule_(schedule), slots_(slots), large_from_(lowering_for(Precision::fp32).fills_from) {}
 
   /// The convolutions that do a sum; empty if none do.
   std::vector<OpId> done_by(const ConvSum& sum) const {
@@ -34,11 +34,7 @@ class Sums {
   const Stage& stage_of(OpId op) const { return schedule_.devices[slots_[op].device].stages[slots_[op].stage]; }
 
   /// A large convolution may wait for a residual.
-  bool is_large(OpId conv) const {
-    static const std::int64_t from = lowering_for(Precision::fp32, Waits::needed).fills_from;
-    const Shape& out = graph_.op(conv).output;
-    return std::int64_t{out.c} * out.h * out.w * graph_.images(conv) >= from;
-  }
+  bool is_large(OpId conv) const { return graph_.op(conv).output.size() * graph_.images(conv) >= large_from_; }
 
   /// Does it start after the residual, or after something on its stream (or in an earlier stage) that needs it?
   bool follows(OpId conv, const ConvSum::Residual& residual) const {
@@ -57,6 +53,7 @@ class Sums {
   const Graph& graph_;
   const Schedule& schedule_;
   std::span<const Slot> slots_;
+  std::int64_t large_from_;  ///< elements
 };
 
 }  // namespace

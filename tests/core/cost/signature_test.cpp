@@ -248,7 +248,8 @@ TEST(Signature, StageKeysReadBack) {
   EXPECT_EQ(stage.refs[2], std::vector<std::string>{"0"});
   EXPECT_EQ(parse_stage_key(signer.stage({Strategy::merge, {{a, b}}})).strategy, Strategy::merge);
   for (const char* bad : {"", "b", "b0 8x4x4", "b1", "b1 |", "b1 8x4x4 |", "x 8x4x4", "b1 8x4", "b1 8x4x4:q",
-                          "b1 8x4x4:c", "b1 8x4x4:c8k9", "b1 8x4x4(4+5)", "b1 8x4x4(8", "b1 8x4x4:c8r7"})
+                          "b1 8x4x4:c", "b1 8x4x4:c8k9", "b1 8x4x4(4+5)", "b1 8x4x4(8", "b1 8x4x4:c8r7", "b1x 8x4x4",
+                          "b2 8x4x4#3", "b2 8x4x4#1x", "b2 8x4x4#"})
     EXPECT_THROW(parse_stage_key(bad), Error) << bad;
 }
 
