@@ -11,11 +11,19 @@ namespace {
 
 /// Is the last layer a convolution, perhaps with an activation, and not a depthwise one?
 bool ends_in_conv(const Operator& op) {
-  const auto last = std::find_if(op.layers.rbegin(), op.layers.rend(),
-                                 [](const Layer& layer) { return !std::holds_alternative<Activate>(layer); });
-  if (last == op.layers.rend() || last - op.layers.rbegin() > 1) return false;
-  const auto* conv = std::get_if<Conv2d>(&*last);
-  return conv && (conv->groups == 1 || conv->groups != conv->out_channels);
+  bool conv = false;
+  int activations = 0;  // behind the last other layer
+  Shape shape = op.input;
+  for (const Layer& layer : op.layers) {
+    if (std::holds_alternative<Activate>(layer)) {
+      ++activations;
+    } else {
+      conv = std::holds_alternative<Conv2d>(layer) && !is_depthwise(layer, shape);
+      activations = 0;
+    }
+    shape = infer_shape(layer, shape);
+  }
+  return conv && activations <= 1;
 }
 
 /// Does it do nothing but add, join and apply an activation?

@@ -108,11 +108,6 @@ Shape shape_of(const Normalize& n, const Shape& in) {
   return in;
 }
 
-bool is_depthwise_window(const Layer& layer) {
-  const auto* conv = std::get_if<Conv2d>(&layer);
-  return conv && conv->groups > 1 && conv->groups == conv->out_channels && conv->kernel != std::array{1, 1};
-}
-
 }  // namespace
 
 std::string to_string(const Shape& shape) {
@@ -134,12 +129,17 @@ Shape infer_shape(const Layer& layer, const Shape& input) {
       Overloaded{[&](const Activate&) { return input; }, [&](const auto& l) { return shape_of(l, input); }}, layer);
 }
 
+bool is_depthwise(const Layer& layer, const Shape& input) {
+  const auto* conv = std::get_if<Conv2d>(&layer);
+  return conv && conv->groups > 1 && conv->groups == input.c && conv->groups == conv->out_channels;
+}
+
 bool is_affine(const Layer& layer, const Shape& input) {
   constexpr std::array<int, 2> one{1, 1}, none{0, 0};
-  const auto* conv = std::get_if<Conv2d>(&layer);
-  return conv && conv->groups > 1 && conv->groups == input.c && conv->out_channels == input.c && conv->kernel == one &&
-         conv->stride == one && conv->padding == none && conv->more_padding == none &&
-         (conv->act == Activation::none || conv->act == Activation::relu);
+  if (!is_depthwise(layer, input)) return false;
+  const Conv2d& conv = std::get<Conv2d>(layer);
+  return conv.kernel == one && conv.stride == one && conv.padding == none && conv.more_padding == none &&
+         (conv.act == Activation::none || conv.act == Activation::relu);
 }
 
 bool is_pointwise(const Layer& layer) {
@@ -177,8 +177,11 @@ std::string kind_name(const Operator& op) {
   if (op.is_join()) return "join";
   if (op.is_product()) return "product";
   if (op.layers.size() > 1) {
-    for (const Layer& layer : op.layers)
-      if (is_depthwise_window(layer)) return "sepconv";
+    Shape shape = op.input;
+    for (const Layer& layer : op.layers) {
+      if (is_depthwise(layer, shape) && std::get<Conv2d>(layer).kernel != std::array{1, 1}) return "sepconv";
+      shape = infer_shape(layer, shape);
+    }
     return "chain";
   }
   return std::visit(

@@ -207,6 +207,9 @@ void check_shape(const Shape& shape);
 /// Output shape of a layer for this input shape. Throws Error if it does not fit.
 Shape infer_shape(const Layer& layer, const Shape& input);
 
+/// A depthwise convolution: one channel in and one out for each of several groups.
+bool is_depthwise(const Layer& layer, const Shape& input);
+
 /// Does a layer scale and shift each channel separately, like a depthwise 1x1 convolution, and end in ReLU or nothing?
 bool is_affine(const Layer& layer, const Shape& input);
 

@@ -34,7 +34,7 @@ OperatorFeatures operator_features(const Operator& op, int batch, int element_by
       f.weight_bytes += static_cast<double>(layer_weights(layer, shape)) * element_bytes;
       f.kernel_area = std::max(f.kernel_area, static_cast<double>(conv->kernel[0]) * conv->kernel[1]);
       f.stride *= conv->stride[0] * conv->stride[1];
-      if (conv->groups > 1 && conv->groups == conv->out_channels) f.depthwise = true;
+      if (is_depthwise(layer, shape)) f.depthwise = true;
       if (macs > heaviest) {
         heaviest = macs;
         f.reduction = macs / (static_cast<double>(out.size()) * batch);

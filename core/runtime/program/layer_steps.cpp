@@ -28,9 +28,8 @@ StepLayer step_layer(const Layer& layer) {
 
 /// Kind of the step for a layer other than an activation.
 Step::Kind kind_of(const Layer& layer, const Shape& in) {
-  if (const auto* conv = std::get_if<Conv2d>(&layer))
-    return conv->groups > 1 && conv->groups == in.c && conv->groups == conv->out_channels ? Step::Kind::depthwise
-                                                                                          : Step::Kind::conv;
+  if (is_depthwise(layer, in)) return Step::Kind::depthwise;
+  if (std::holds_alternative<Conv2d>(layer)) return Step::Kind::conv;
   if (std::holds_alternative<Resize2d>(layer)) return Step::Kind::resize;
   if (std::holds_alternative<DepthToSpace>(layer)) return Step::Kind::depth_to_space;
   if (std::holds_alternative<PixelRow>(layer)) return Step::Kind::pixel_row;

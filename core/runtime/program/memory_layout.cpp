@@ -360,7 +360,7 @@ bool MemoryLayout::writes_padding(OpId id) const {
   Shape shape = op.input;
   for (const Layer& layer : op.layers) {
     if (const auto* conv = std::get_if<Conv2d>(&layer))
-      padded = conv->groups == 1 || (padded && conv->groups == shape.c && conv->out_channels == shape.c);
+      padded = conv->groups == 1 || (padded && is_depthwise(layer, shape));
     else if (!keeps_channels_apart(layer))
       padded = false;
     shape = infer_shape(layer, shape);

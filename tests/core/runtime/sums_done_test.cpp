@@ -45,6 +45,22 @@ TEST(SumsDone, AlmostAgreesWithLoweringOnRandomGraphs) {
   EXPECT_LT(all.only_lowering, all.both / 8);
 }
 
+TEST(SumsDone, AgreesWithLoweringOnGroupsOfEverySize) {
+  for (const int in : {8, 16})
+    for (const int groups : {1, 2, 4, 8}) {
+      Graph graph("g");
+      const OpId x = graph.add_input("x", {in, 6, 6}), y = graph.add_input("y", {8, 6, 6});
+      const Conv2d conv{.out_channels = 8, .groups = groups};
+      const OpId c = graph.add("conv", {graph.all(x)}, {conv});
+      graph.add("sum", {{{c, 0, 8}, {y, 0, 8}}}, {});
+      graph.end_block("all");
+      Decisions decisions;
+      decisions.add(graph, test::sequential(graph));
+      EXPECT_EQ(decisions.both, is_depthwise(conv, {in, 6, 6}) ? 0 : 1) << in << ' ' << groups;
+      EXPECT_EQ(decisions.only_here + decisions.only_lowering, 0) << in << ' ' << groups;
+    }
+}
+
 /// Of a device whose convolutions do sums.
 struct SummingCost : test::TestCost {
   explicit SummingCost(const Graph& graph) : TestCost(graph), sums(opsched::conv_sums(graph)) {}
