@@ -188,7 +188,7 @@ void resize(TensorView<const float> in, const Resize2d& resize, TensorView<float
 
 void convolve(TensorView<const float> in, const Conv2d& conv, const ConvWeights& weights, TensorView<float> out,
               int threads) {
-  if (conv.groups == in.shape.c && conv.groups == conv.out_channels)
+  if (is_depthwise(conv, in.shape))
     depthwise(in, conv, weights, out, threads);
   else
     dense(in, conv, weights, out, threads);
