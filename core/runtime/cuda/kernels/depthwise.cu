@@ -108,6 +108,8 @@ bool supports(const DepthwiseCall& call) {
   switch (v.kind) {
     case DepthwiseVariant::Kind::tiled:
       return common && call.layout == TensorFormat::nchw && !call.half && g.n < 65536;
+    case DepthwiseVariant::Kind::planes:
+      return common && supports_planes(call);
     case DepthwiseVariant::Kind::strip:
       if (!common || call.layout != TensorFormat::nhwc || g.n >= 65536 || g.c % v.vector != 0 || v.vector > 4)
         return false;
@@ -127,9 +129,10 @@ bool supports(const DepthwiseCall& call) {
 
 void depthwise(cudaStream_t stream, const DepthwiseCall& call, const Sources& sources, const void* weights,
                const float* bias, void* out, std::int64_t out_stride) {
-  if (call.variant.kind == DepthwiseVariant::Kind::tiled) {
-    depthwise_tiled(stream, call, sources, static_cast<const float*>(weights), bias, static_cast<float*>(out),
-                    out_stride);
+  using Kind = DepthwiseVariant::Kind;
+  if (call.variant.kind == Kind::tiled || call.variant.kind == Kind::planes) {
+    (call.variant.kind == Kind::tiled ? depthwise_tiled : depthwise_planes)(
+        stream, call, sources, static_cast<const float*>(weights), bias, static_cast<float*>(out), out_stride);
   } else {
     (call.half ? dispatch<__half> : dispatch<float>)(stream, call, sources, weights, bias, out, out_stride);
   }

@@ -25,6 +25,11 @@ __device__ __forceinline__ void relu(Vec<T, V>& x) {
 void depthwise_tiled(cudaStream_t stream, const DepthwiseCall& call, const Sources& sources, const float* weights,
                      const float* bias, float* out, std::int64_t out_stride);
 
+bool supports_planes(const DepthwiseCall& call);
+
+void depthwise_planes(cudaStream_t stream, const DepthwiseCall& call, const Sources& sources, const float* weights,
+                      const float* bias, float* out, std::int64_t out_stride);
+
 template <class T>
 void depthwise_strip(cudaStream_t stream, const DepthwiseCall& call, const Sources& sources, const T* weights,
                      const float* bias, T* out, std::int64_t out_stride);

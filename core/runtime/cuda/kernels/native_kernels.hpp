@@ -83,13 +83,16 @@ void pool(cudaStream_t stream, const PoolCall& call, const Sources& sources, voi
 void global_average(cudaStream_t stream, const PoolCall& call, const Sources& sources, void* out,
                     std::int64_t out_stride);
 
-/// Tensors that a depthwise tile adds.
+/// Tensors that depthwise tiles and planes add.
 constexpr int kMostTileInputs = 5;
 /// How a depthwise convolution is divided among threads.
 struct DepthwiseVariant {
   enum class Kind {
     /// NCHW float, square 3, 5, 7 with stride 1 or 2: input tile in shared memory; a thread computes `rows` rows.
     tiled,
+    /// NCHW float, square 3, 5, 7 with stride 1 and padding that keeps the size, planes and rows aligned to `vector`
+    /// elements, up to 32 vectors a row: a lane slides `vector` columns down `rows` rows.
+    planes,
     strip,  ///< NHWC, same kernels: a thread computes `vector` channels of `cols` neighbouring pixels of `rows` rows
     /// NHWC, same kernels, one input (3x3: up to kMostTileInputs), all rows aligned to 16 bytes: rows of inputs flow
     /// through shared memory; a thread computes 2 channels of `cols` neighbouring pixels, a block `rows` rows.
@@ -97,9 +100,9 @@ struct DepthwiseVariant {
     generic,  ///< general: a thread computes `vector` channels (1 in NCHW) of an output pixel
   };
   Kind kind = Kind::generic;
-  int rows = 1;       ///< tiled: 1, 2 or 4; strip: 1; also 4 if the stride is 1 and vector * cols = 8; tile: any
-  int vector = 1;     ///< strip: 1, 2 or 4; generic: 8, too, of half; tile: 2
-  int cols = 2;       ///< strip: 2; also 4 for vectors of 1 and 2; tile: 4
+  int rows = 1;    ///< tiled: 1, 2 or 4; strip: 1; also 4 if the stride is 1 and vector * cols = 8; tile, planes: any
+  int vector = 1;  ///< strip: 1, 2 or 4; generic: 8, too, of half; tile: 2; planes: 1, 2 or 4
+  int cols = 2;    ///< strip: 2; also 4 for vectors of 1 and 2; tile: 4
   int threads = 128;  ///< a block, about; tile: at most, up to 256
 };
 struct DepthwiseCall {

@@ -203,6 +203,31 @@ std::vector<std::string> list_tiles(const Problem& problem) {
   return names;
 }
 
+/// Whether the kernel's vectors are aligned in every plane. `supports` tells if they fit into the rows.
+bool planes_are_aligned(const Problem& problem, const native::DepthwiseCall& call) {
+  const int bytes = element_bytes(problem.precision), vector = call.variant.vector;
+  const int out_vector = std::max(1, vector / call.window.sw);
+  return plane_alignment(problem.result, problem) >= out_vector * bytes &&
+         std::ranges::all_of(problem.inputs,
+                             [&](const TensorLayout& t) { return plane_alignment(t, problem) >= vector * bytes; });
+}
+
+std::vector<std::string> list_planes(const Problem& problem) {
+  if (problem.layout != TensorFormat::nchw) return {};
+  native::DepthwiseCall call = depthwise_call(problem);
+  std::vector<std::string> names;
+  for (int vector : {4, 2, 1}) {
+    int fewer = 0;
+    for (int rows : {4, 8, 16, 32, 64, 256}) {
+      if (std::exchange(fewer, rows) >= problem.output.h) break;  // more rows change nothing
+      call.variant = {.kind = native::DepthwiseVariant::Kind::planes, .rows = rows, .vector = vector, .threads = 64};
+      if (native::supports(call) && planes_are_aligned(problem, call))
+        names.push_back("planes/v" + std::to_string(vector) + "/r" + std::to_string(rows) + "/t64");
+    }
+  }
+  return names;
+}
+
 std::vector<std::string> list_depthwise(const Problem& problem) {
   using Kind = native::DepthwiseVariant::Kind;
   native::DepthwiseCall call = depthwise_call(problem);
@@ -222,6 +247,7 @@ std::vector<std::string> list_depthwise(const Problem& problem) {
             names.push_back("strip/v" + std::to_string(vector) + "/c" + std::to_string(cols) +
                             (rows > 1 ? "/r" + std::to_string(rows) : "") + "/t" + std::to_string(threads));
         }
+  for (const std::string& name : list_planes(problem)) names.push_back(name);
   for (const std::string& name : list_tiles(problem)) names.push_back(name);
   if (names.empty())
     for (int vector = std::max(widest, 1); vector >= 1; vector /= 2)
@@ -234,6 +260,11 @@ native::DepthwiseVariant parse_depthwise(const std::string& name) {
   const auto parts = split_name(name);
   if (parts[0] == "tiled" && parts.size() == 3)
     return {.kind = Kind::tiled, .rows = name_number(parts[1], 'r'), .threads = name_number(parts[2], 't')};
+  if (parts[0] == "planes" && parts.size() == 4)
+    return {.kind = Kind::planes,
+            .rows = name_number(parts[2], 'r'),
+            .vector = name_number(parts[1], 'v'),
+            .threads = name_number(parts[3], 't')};
   if (parts[0] == "strip" && (parts.size() == 4 || parts.size() == 5))
     return {.kind = Kind::strip,
             .rows = parts.size() == 5 ? name_number(parts[3], 'r') : 1,
@@ -301,7 +332,10 @@ std::unique_ptr<Kernel> build_native(const Problem& problem, const std::string& 
   if (problem.kind == Step::Kind::depthwise) {
     native::DepthwiseCall call = depthwise_call(problem);
     call.variant = parse_depthwise(name);
-    const bool aligned = call.variant.kind != native::DepthwiseVariant::Kind::tile || has_vectors_of_16_bytes(problem);
+    using Kind = native::DepthwiseVariant::Kind;
+    const bool aligned = call.variant.kind == Kind::tile     ? has_vectors_of_16_bytes(problem)
+                         : call.variant.kind == Kind::planes ? planes_are_aligned(problem, call)
+                                                             : true;
     if (!aligned || !native::supports(call))
       throw Error("the depthwise kernel '" + name + "' cannot do " + problem.key());
     return std::make_unique<Depthwise>(problem, name, call);

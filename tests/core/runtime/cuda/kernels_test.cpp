@@ -151,6 +151,42 @@ TEST_P(Kernels, DepthwiseTilesOfSumsMatchTheDefinition) {
         }
 }
 
+/// All vector widths, and rows of one lane up to those of several warps.
+TEST(DepthwisePlanes, MatchTheDefinition) {
+  Rng rng(17);
+  int kernels = 0;
+  const auto check = [&](int k, int stride, int vector, int inputs) {
+    Problem p = blank(rng, Precision::fp32, TensorFormat::nchw, Step::Kind::depthwise);
+    const int channels = pick(rng, {1, 7, 24, 41});
+    p.input = {channels, pick(rng, {1, 2, 7, 18, 33}), vector * pick(rng, {1, 3, 7, 13, 31, 32, 33, 75})};
+    p.layer = Conv2d{.out_channels = channels,
+                     .kernel = {k, k},
+                     .stride = {stride, stride},
+                     .padding = {k / 2, k / 2},
+                     .groups = channels};
+    p.pre = pick(rng, {0, 1}) == 1 ? Activation::relu : Activation::none;
+    const std::string prefix = "planes/v" + std::to_string(vector);
+    const auto is_plane = [&](const std::string& name) { return name.starts_with(prefix); };
+    Case c = finish(rng, p, inputs);
+    for (int tries = 0; tries < 200 && std::ranges::none_of(list_native(c.problem), is_plane); ++tries)
+      c = finish(rng, p, inputs);
+    const Loaded loaded(c);
+    for (const std::string& name : list_native(c.problem)) {
+      if (!is_plane(name)) continue;
+      ++kernels;
+      EXPECT_LT(loaded.run(*build_native(c.problem, name)), output_tolerance(Precision::fp32))
+          << name << ": " << c.problem.key();
+    }
+  };
+  int problems = 0;
+  for (int k : {3, 5, 7})
+    for (int stride : {1, 2})
+      for (int vector : {1, 2, 4})
+        for (int inputs = 1; inputs <= (k == 3 && stride == 1 ? native::kMostTileInputs : 1); ++inputs)
+          for (int i = 0; i < cases(4); ++i, ++problems) check(k, stride, vector, inputs);
+  EXPECT_GT(kernels, problems);
+}
+
 /// Large enough for tiles to be listed.
 Problem large_depthwise(Rng& rng, Precision precision, int k) {
   Problem p = blank(rng, precision, TensorFormat::nhwc, Step::Kind::depthwise);

@@ -45,7 +45,7 @@ TEST_F(GpuProtocols, AnswerDifferentQuestions) {
   const double burst = executor_->measure({}).median;
   EXPECT_NEAR(middle("replays") / burst, 1, 0.1);
   EXPECT_GT(middle("lone"), burst);               // includes the launch and the wait on the host
-  EXPECT_GT(middle("cold"), 1.02 * burst);        // loads 5 MB of weights from memory
+  EXPECT_GT(middle("cold"), burst);               // loads 5 MB of weights from memory
   EXPECT_LT(middle("in-flight=2"), 1.1 * burst);  // at worst the runs take turns
 }
 
