@@ -20,6 +20,7 @@ struct ProfileOptions {
     app.add_flag("--quick", plan.quick, "Only two networks, fp32, batch 1");
     app.add_option("--network", plan.networks, "Only these, as in a,b")->delimiter(',');
     app.add_option("--graph", plan.files, kGraphsHelp)->delimiter(',');
+    app.add_option("--precision", plan.precisions, "Only these, as in fp32,fp16")->delimiter(',');
     app.add_option("--gpus", plan.gpus, "Number of GPUs to use")->check(CLI::Range(1, 64));
     app.add_flag("--plan", only_plan, "Only show what would be measured");
     add_share_cases(app, share_cases);

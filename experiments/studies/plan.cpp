@@ -83,6 +83,8 @@ Draft own_graphs(const PlanOptions& options) {
 
 std::vector<PlanStep> make_plan(const PlanOptions& options) {
   for (const std::string& name : options.networks) find_network(name);
+  std::set<Precision> precisions;
+  for (const std::string& name : options.precisions) precisions.insert(parse_precision(name));
   std::vector<Draft> drafts;
   if (!options.files.empty()) drafts = {own_graphs(options)};
   if (options.files.empty() || !options.networks.empty())
@@ -93,14 +95,16 @@ std::vector<PlanStep> make_plan(const PlanOptions& options) {
     PlanStep step{draft.title, draft.needed_for, {}};
     for (const Selection& selection : draft.selections)
       for (const Case& c : bench::make_cases(selection)) {
-        const bool wanted = !c.file.empty() || options.networks.empty() ||
-                            std::ranges::find(options.networks, c.network) != options.networks.end();
+        const bool wanted = (!c.file.empty() || options.networks.empty() ||
+                             std::ranges::find(options.networks, c.network) != options.networks.end()) &&
+                            (precisions.empty() || precisions.contains(c.precision));
         if (!wanted || std::ranges::find(planned, c) != planned.end()) continue;
         planned.push_back(c);
         step.cases.push_back(c);
       }
     if (!step.cases.empty()) steps.push_back(std::move(step));
   }
+  if (steps.empty()) throw Error("nothing of the plan is left with these networks and precisions");
   return steps;
 }
 

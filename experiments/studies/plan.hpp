@@ -9,10 +9,11 @@
 namespace opsched::profile {
 
 struct PlanOptions {
-  bool quick = false;                 ///< a first impression: two networks, one precision, batch 1
-  int gpus = 1;                       ///< that may be used
-  std::vector<std::string> networks;  ///< empty: all, unless there are files
-  std::vector<std::string> files{};   ///< graph files, as in bench::Selection
+  bool quick = false;                     ///< a first impression: two networks, one precision, batch 1
+  int gpus = 1;                           ///< that may be used
+  std::vector<std::string> networks;      ///< empty: all, unless there are files
+  std::vector<std::string> files{};       ///< graph files, as in bench::Selection
+  std::vector<std::string> precisions{};  ///< empty: all
 };
 
 /// Cases that belong together, and which figures need them.
@@ -21,7 +22,8 @@ struct PlanStep {
   std::vector<bench::Case> cases;  ///< none is in an earlier step
 };
 
-/// The documented list (docs/new_gpu.md), without steps that come out empty. Throws Error for unknown names.
+/// The documented list (docs/new_gpu.md), without steps that come out empty. Throws Error for unknown names, and if
+/// nothing is left.
 std::vector<PlanStep> make_plan(const PlanOptions& options);
 
 /// About how long each case takes, in seconds, in the order in which they run: the first on a graph tunes

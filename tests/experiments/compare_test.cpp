@@ -143,6 +143,9 @@ TEST(ProfilePlan, SaysWhatItWouldDo) {
   EXPECT_TRUE(contains(paper.out, "IOS, batch 1")) << paper.out << paper.err;
   EXPECT_FALSE(contains(run_program("profile --plan").out, "Several GPUs"));
   EXPECT_EQ(run_program("profile --plan --network alexnet").code, 2);
+  EXPECT_FALSE(contains(run_program("profile --plan --precision tf32,fp16").out, "Image sizes"));  // fp32 only
+  EXPECT_TRUE(contains(run_program("profile --plan --precision int4").err, "tf32x3"));
+  EXPECT_EQ(run_program("profile --plan --quick --precision fp16").code, 2);  // it has fp32 only
 }
 
 TEST(ProfilePlan, RehearsesAndKnowsWhatItHas) {
