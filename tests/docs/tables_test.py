@@ -80,11 +80,11 @@ def against_pytorch(network: str, batch: int, precision: str = "fp32") -> Compar
     return ONE_GPU[Case(network, precision, batch, 0)]
 
 
-def test_the_readme_says_where_pytorch_is_faster():
-    slower = [c for c in USUAL if c.ratio < 1]
-    assert [str(c.case) for c in slower] == ["randwire fp32 batch 128"]
-    text = (f"PyTorch is faster in {len(slower)} of {len(USUAL)} measured cases: [RandWire in fp32 at batch 128]"
-            f"(results/h200/comparison_with_other_software.md), where ours is {slower[0].ratio:.2f} times as fast")
+def test_the_readme_says_where_pytorch_comes_closest():
+    least, most = min(c.ratio for c in USUAL), max(c.ratio for c in USUAL)
+    assert sorted(str(c.case) for c in USUAL if c.ratio < least + 0.01) == ["randwire fp32 batch 128", "squeezenet fp32 batch 128"]
+    text = (f"The four built-in networks are {least:.2f} to {most:.2f} times as fast as PyTorch in all {len(USUAL)} measured cases; "
+            "PyTorch comes closest to [RandWire and SqueezeNet in fp32 at batch 128](results/h200/comparison_with_other_software.md).")
     assert text in (PROJECT / "README.md").read_text()
 
 
@@ -156,3 +156,19 @@ def test_the_table_of_larger_tiles_is_that_of_the_records():
     for (network, batch), cells in large.items():
         row = [", ".join(cells[when, s] for s in ("sequential", "dataflow")) for when in ("before", "after")]
         assert f"| {NETWORKS[network].removesuffix('-A')}, batch {batch} | {' | '.join(row)} |" in page
+
+
+def test_the_table_of_planes_is_that_of_the_records():
+    sides = [Records.read(PROJECT / f"results/planes-{side}") for side in ("before", "after")]
+    page = (PROJECT / "docs/performance/depthwise_and_pools.md").read_text()
+
+    def cell(network: str, batch: int, scheduler: str) -> str:
+        found = [side.select(network=network, batch=batch, scheduler=scheduler) for side in sides]
+        assert [len(f) for f in found] == [1, 1]
+        for [r] in found:
+            assert r.clocks.throttled == (batch == 128 and (network == "randwire" or scheduler == "dataflow"))
+        return ", ".join(f"{r.value:.3f}" for [r] in found)
+
+    for network, name in (("randwire", "RandWire"), ("nasnet", "NasNet")):
+        for batch in (1, 16, 128):
+            assert f"| {name}, batch {batch} | {cell(network, batch, 'sequential')} | {cell(network, batch, 'dataflow')} |" in page
