@@ -159,12 +159,15 @@ void print_kernels(const Records& records, const Record& record) {
   std::cout << table.text("  ");
 }
 
-/// Formats a command for copying: line breaks come before options.
+/// Formats a command for copying: line breaks come before options, and before values that are too long to stay with
+/// theirs.
 std::string in_lines(const std::string& command, const std::string& indent) {
+  const std::size_t room = kTextWidth - indent.size() - 3;  // without the blank in front and the backslash behind
   std::string text;
   for (std::size_t begin = 0, width = 0; begin < command.size();) {
-    const std::size_t end = std::min(command.find(" --", begin + 1), command.size());
-    const bool breaks = width > 0 && indent.size() + width + (end - begin) + 2 > kTextWidth;
+    std::size_t end = std::min(command.find(" --", begin + 1), command.size());
+    const bool breaks = width > 0 && width + (end - begin) > room;
+    if (end - begin > room) end = std::min(command.find(' ', begin + 1), end);
     text += breaks ? " \\\n" + indent + " " : "";
     width = (breaks ? 1 : width) + (end - begin);
     text += command.substr(begin, end - begin);

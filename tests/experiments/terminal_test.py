@@ -58,7 +58,7 @@ def commands() -> list[str]:
 
 def too_wide(text: str) -> list[str]:
     """Lines that are too wide and have more than one word."""
-    return [line for line in text.splitlines() if len(line) > WIDTH and " " in line.strip()]
+    return [line for line in text.splitlines() if len(line) > WIDTH and " " in line.removesuffix(" \\").strip()]
 
 
 def test_every_command_is_here():

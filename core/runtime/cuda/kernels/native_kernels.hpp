@@ -90,8 +90,9 @@ struct DepthwiseVariant {
   enum class Kind {
     /// NCHW float, square 3, 5, 7 with stride 1 or 2: input tile in shared memory; a thread computes `rows` rows.
     tiled,
-    /// NCHW float, square 3, 5, 7 with stride 1 and padding that keeps the size, planes and rows aligned to `vector`
-    /// elements, up to 32 vectors a row: a lane slides `vector` columns down `rows` rows.
+    /// NCHW float, square 3, 5, 7 with stride 1 or 2 and half the window as padding at the sides, one input (3x3 with
+    /// stride 1: up to kMostTileInputs), inputs aligned to `vector` elements and outputs to `vector` / stride: a lane
+    /// slides down the columns of a vector (of at least one output) and computes `rows` rows.
     planes,
     strip,  ///< NHWC, same kernels: a thread computes `vector` channels of `cols` neighbouring pixels of `rows` rows
     /// NHWC, same kernels, one input (3x3: up to kMostTileInputs), all rows aligned to 16 bytes: rows of inputs flow
