@@ -167,7 +167,7 @@ std::string in_lines(const std::string& command, const std::string& indent) {
   for (std::size_t begin = 0, width = 0; begin < command.size();) {
     std::size_t end = std::min(command.find(" --", begin + 1), command.size());
     const bool breaks = width > 0 && width + (end - begin) > room;
-    if (end - begin > room) end = std::min(command.find(' ', begin + 1), end);
+    if (end - begin > room && command.compare(begin, 3, " --") == 0) end = std::min(command.find(' ', begin + 1), end);
     text += breaks ? " \\\n" + indent + " " : "";
     width = (breaks ? 1 : width) + (end - begin);
     text += command.substr(begin, end - begin);

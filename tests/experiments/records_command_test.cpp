@@ -38,6 +38,7 @@ TEST_F(RecordsTest, ALongCommandIsPrintedInLinesThatAShellJoins) {
   records::Run run = gpu();
   run.command = "opsched bench --graph 'two words.json'";
   for (int i = 0; i < 20; ++i) run.command += " --option" + std::to_string(i) + " value";
+  run.command += " --long " + std::string(90, 'x') + " --file 'two words " + std::string(70, 'x') + "'";
   RecordFile(folder(), run).add(latency(1));
   const std::string out = run_program("records " + folder() + " " + latency(1).key()).out;
   std::istringstream lines(out);
