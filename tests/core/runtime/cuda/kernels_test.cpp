@@ -153,6 +153,7 @@ TEST_P(Kernels, DepthwiseTilesOfSumsMatchTheDefinition) {
 
 /// All vector widths, and rows of one lane up to those of several warps.
 TEST(DepthwisePlanes, MatchTheDefinition) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
   Rng rng(17);
   int kernels = 0;
   const auto check = [&](int k, int stride, int vector, int inputs) {
