@@ -104,7 +104,10 @@ std::vector<PlanStep> make_plan(const PlanOptions& options) {
       }
     if (!step.cases.empty()) steps.push_back(std::move(step));
   }
-  if (steps.empty()) throw Error("nothing of the plan is left with these networks and precisions");
+  if (steps.empty())
+    throw Error(
+        "the plan has nothing for these networks and precisions: `opsched profile --plan` shows all of it, and "
+        "`opsched bench` measures other cases");
   return steps;
 }
 

@@ -151,9 +151,10 @@ TEST_P(Kernels, DepthwiseTilesOfSumsMatchTheDefinition) {
         }
 }
 
+class DepthwisePlanes : public OnGpu {};
+
 /// All vector widths, and rows of one lane up to those of several warps.
-TEST(DepthwisePlanes, MatchTheDefinition) {
-  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+TEST_F(DepthwisePlanes, MatchTheDefinition) {
   Rng rng(17);
   int kernels = 0;
   const auto check = [&](int k, int stride, int vector, int inputs) {
