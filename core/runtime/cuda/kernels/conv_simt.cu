@@ -238,7 +238,12 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   const int out_at = out_pixel - n * g.p * g.q;
   float* out = params.output + n * g.out_stride_n + out_at;
   if constexpr (In == Input::grouped) out += static_cast<std::int64_t>(group) * g.k * g.out_stride;
-  const auto finish = [&](int i, int parts) {
+  const auto residual_at = [&](int i) {
+    const int row = first_row + i / BN;
+    const std::int64_t at_row = n * g.residual_stride_n + row * g.residual_stride + out_at;
+    return row < g.k ? native::load_constant(params.residual + at_row) : 0.f;
+  };
+  const auto finish = [&](int i, int parts, float more) {
     const int row = first_row + i / BN;
     if (row >= g.k) return;
     float value = params.bias[packed_row + i / BN];
@@ -252,18 +257,31 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     }
     value = native::activate_light(g.act, value);
     if constexpr (Residual) {
-      const std::int64_t more = n * g.residual_stride_n + row * g.residual_stride + out_at;
-      value += native::load_constant(params.residual + more);
+      value += more;
       if (g.post_relu) value = native::larger(value, 0.f);
     }
     out[row * g.out_stride] = value;
   };
   if (out_pixel < pixels) {
     if (splits == 1) {
+      if constexpr (Residual) {
+        // The loads of a batch are on their way together; a load behind a branch waits for the one before it.
+        constexpr int kBatch = std::min(8, BM * BN / kThreads);
+        static_assert(BM * BN % (kBatch * kThreads) == 0);
+        for (int first = threadIdx.x; first < BM * BN; first += kBatch * kThreads) {
+          float more[kBatch];
+#pragma unroll
+          for (int j = 0; j < kBatch; ++j) more[j] = residual_at(first + j * kThreads);
+#pragma unroll
+          for (int j = 0; j < kBatch; ++j) finish(first + j * kThreads, 1, more[j]);
+        }
+      } else {
 #pragma unroll 8
-      for (int i = threadIdx.x; i < BM * BN; i += kThreads) finish(i, 1);
+        for (int i = threadIdx.x; i < BM * BN; i += kThreads) finish(i, 1, 0.f);
+      }
     } else {
-      for (int i = split * kThreads + threadIdx.x; i < BM * BN; i += splits * kThreads) finish(i, splits);
+      for (int i = split * kThreads + threadIdx.x; i < BM * BN; i += splits * kThreads)
+        finish(i, splits, Residual ? residual_at(i) : 0.f);
     }
   }
 #if __CUDA_ARCH__ >= 900

@@ -49,9 +49,10 @@ std::size_t styled_shared_bytes(const void* kernel, const Grid& grid) {
                   shared_bytes_for_at_most(static_cast<int>(most), gpu, static_shared_bytes(kernel)));
 }
 
-bool runs_at_once(const void* kernel, const Grid& grid) {
-  return blocks_of(grid) <=
-         std::int64_t{resident_blocks(kernel, grid)} * device_attribute(cudaDevAttrMultiProcessorCount);
+int blocks_at_once(const void* kernel, const Grid& grid) {
+  return resident_blocks(kernel, grid) * device_attribute(cudaDevAttrMultiProcessorCount);
 }
+
+bool runs_at_once(const void* kernel, const Grid& grid) { return blocks_of(grid) <= blocks_at_once(kernel, grid); }
 
 }  // namespace opsched::native

@@ -60,6 +60,9 @@ void allow_all_shared_memory(const void* kernel);
 /// all shared memory.
 std::size_t styled_shared_bytes(const void* kernel, const Grid& grid);
 
+/// How many blocks of the kernel, with the grid's threads and shared memory, can be resident on the current device at
+/// the same time.
+int blocks_at_once(const void* kernel, const Grid& grid);
 /// Can all blocks of the kernel be resident on the current device at the same time?
 bool runs_at_once(const void* kernel, const Grid& grid);
 

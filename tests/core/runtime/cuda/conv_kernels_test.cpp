@@ -5,19 +5,38 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <random>
 
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/device/cuda_handles.hpp"
+#include "core/runtime/cuda/kernels/conv_first.hpp"
 #include "core/runtime/cuda/kernels/conv_mma.hpp"
 #include "core/runtime/cuda/kernels/conv_patch.hpp"
 #include "core/runtime/cuda/kernels/conv_simt.hpp"
 #include "core/runtime/cuda/kernels/conv_wgmma.hpp"
+#include "core/runtime/cuda/kernels/conv_winograd.hpp"
 #include "tests/core/runtime/cuda/conv_cases.hpp"
 
 namespace opsched {
 namespace {
+
+/// What launch(input, output) computes in fp32 and NCHW; it gets the addresses of the slices.
+template <class Launch>
+std::vector<double> computed(const ConvCase& c, const DeviceBuffer& input, const Launch& launch) {
+  const ConvGeometry& g = c.g;
+  std::vector<float> out(g.batch * g.out_stride_n, std::numeric_limits<float>::quiet_NaN());
+  const DeviceBuffer output = to_device(out);
+  launch(reinterpret_cast<const float*>(input.data()) + c.in_first * g.in_stride,
+         reinterpret_cast<float*>(output.data()) + c.out_first * g.out_stride);
+  OPSCHED_CUDA(cudaMemcpy(out.data(), output.data(), out.size() * 4, cudaMemcpyDeviceToHost));
+  std::vector<double> got;
+  for (int n = 0; n < g.batch; ++n)
+    for (int k = 0; k < g.k; ++k)
+      for (int i = 0; i < g.p * g.q; ++i) got.push_back(out[n * g.out_stride_n + (c.out_first + k) * g.out_stride + i]);
+  return got;
+}
 
 void check_simt(Fused fused) {
   for (int seed = 0; seed < cases(60); ++seed) {
@@ -32,20 +51,109 @@ void check_simt(Fused fused) {
     for (ConvTile tile : conv_simt_tiles())
       for (int splits : conv_simt_splits(g, tile, 1 << 20, clusters())) {
         tile.splits = splits;
-        std::vector<float> out(g.batch * g.out_stride_n, std::numeric_limits<float>::quiet_NaN());
-        const DeviceBuffer output = to_device(out);
-        conv_simt_launch(g, tile, reinterpret_cast<const float*>(input.data()) + c.in_first * g.in_stride,
-                         reinterpret_cast<float*>(output.data()) + c.out_first * g.out_stride, weights.data(), nullptr,
-                         {}, residual);
-        OPSCHED_CUDA(cudaMemcpy(out.data(), output.data(), out.size() * 4, cudaMemcpyDeviceToHost));
-        std::vector<double> got;
-        for (int n = 0; n < g.batch; ++n)
-          for (int k = 0; k < g.k; ++k)
-            for (int i = 0; i < g.p * g.q; ++i)
-              got.push_back(out[n * g.out_stride_n + (c.out_first + k) * g.out_stride + i]);
+        const auto got = computed(c, input, [&](const float* from, float* to) {
+          conv_simt_launch(g, tile, from, to, weights.data(), nullptr, {}, residual);
+        });
         ASSERT_LT(error(got, want), tolerance)
             << "seed " << seed << " tile " << tile.rows << "x" << tile.columns << "/" << splits;
       }
+  }
+}
+
+/// Three square channels, a square window and stride 2, as first layers of networks have them.
+ConvCase first_layer(int window, int batch, int side) {
+  std::mt19937 rng(5);
+  ConvCase c{};
+  ConvGeometry& g = c.g;
+  g.batch = batch, g.c = 3, g.k = 5, g.h = g.w = side, g.r = g.s = window;
+  g.stride_h = g.stride_w = 2, g.pad_h = g.pad_w = window / 2;
+  g.p = g.q = (side + 2 * g.pad_h - window) / 2 + 1;
+  g.act = Activation::relu;
+  c.in_channels_whole = g.c, c.out_channels_whole = g.k;
+  g.in_stride = std::int64_t{side} * side, g.in_stride_n = g.c * g.in_stride;
+  g.out_stride = std::int64_t{g.p} * g.q, g.out_stride_n = g.k * g.out_stride;
+  c.input = normal(rng, static_cast<std::size_t>(batch * g.in_stride_n), 1.f);
+  c.weights.weight = normal(rng, std::size_t(g.k) * g.c * window * window, 1.f / std::sqrt(3.f * window * window));
+  c.weights.bias = normal(rng, static_cast<std::size_t>(g.k), 1.f);
+  return c;
+}
+
+/// Random cases that `supports` allows, with every number of rows. `channels`: at most this many of the input.
+void check_rows(int channels, Fused fused, bool (*supports)(const ConvGeometry&), const std::vector<int>& all_rows,
+                const std::function<std::vector<std::byte>(const ConvCase&, int)>& pack,
+                const std::function<void(const ConvGeometry&, int, const float*, float*, const void*,
+                                         const ConvResidual&)>& launch) {
+  int found = 0;
+  for (unsigned seed = 0; found < cases(20); ++seed) {
+    const ConvCase c = random_case(seed, false, channels, fused);
+    if (!supports(c.g)) continue;
+    ++found;
+    const auto want = expected(c);
+    const DeviceBuffer input = to_device(c.input);
+    const LoadedResidual<float> residual(c, false);
+    for (const int rows : all_rows) {
+      const DeviceBuffer weights = to_device(pack(c, rows));
+      const auto got = computed(
+          c, input, [&](const float* from, float* to) { launch(c.g, rows, from, to, weights.data(), residual); });
+      ASSERT_LT(error(got, want), allowed(Precision::fp32, c, want)) << "seed " << seed << " rows " << rows;
+    }
+  }
+}
+
+void check_winograd(Fused fused) {
+  check_rows(
+      192, fused, conv_winograd_supports, conv_winograd_rows(),
+      [](const ConvCase& c, int) {
+        std::vector<std::byte> packed(conv_winograd_weight_bytes(c.g));
+        conv_winograd_pack(c.g, c.weights, packed.data());
+        return packed;
+      },
+      [](const ConvGeometry& g, int rows, const float* input, float* output, const void* weights,
+         const ConvResidual& residual) {
+        conv_winograd_launch(g, rows, input, output, weights, nullptr, {}, residual);
+      });
+}
+
+TEST(ConvWinograd, MatchesTheDefinition) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_winograd(Fused::nothing);
+}
+
+TEST(ConvWinograd, AddsAResidual) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_winograd(Fused::residual);
+}
+
+void launch_first(const ConvGeometry& g, int rows, const float* input, float* output, const void* weights,
+                  const ConvResidual&) {
+  conv_first_launch(g, rows, input, output, weights, nullptr);
+}
+
+std::vector<std::byte> packed_first(const ConvCase& c, int rows) {
+  std::vector<std::byte> packed(conv_first_weight_bytes(c.g, rows));
+  conv_first_pack(c.g, rows, c.weights, packed.data());
+  return packed;
+}
+
+TEST(ConvFirst, MatchesTheDefinition) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_rows(4, Fused::nothing, conv_first_supports, conv_first_rows(), packed_first, launch_first);
+}
+
+/// More tiles than blocks that a GPU runs at once.
+TEST(ConvFirst, BlocksTakeManyTiles) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  for (const int window : {3, 7}) {
+    const ConvCase c = first_layer(window, 40, 112);
+    ASSERT_TRUE(conv_first_supports(c.g));
+    const auto want = expected(c);
+    const DeviceBuffer input = to_device(c.input);
+    for (const int rows : conv_first_rows()) {
+      const DeviceBuffer weights = to_device(packed_first(c, rows));
+      const auto got = computed(
+          c, input, [&](const float* from, float* to) { launch_first(c.g, rows, from, to, weights.data(), {}); });
+      ASSERT_LT(error(got, want), allowed(Precision::fp32, c, want)) << "window " << window << " rows " << rows;
+    }
   }
 }
 

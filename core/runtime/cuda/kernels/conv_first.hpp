@@ -1,0 +1,28 @@
+// Our fp32 convolution of images with few channels (NCHW): the first layer of most networks.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "core/graph/weights.hpp"
+#include "core/runtime/cuda/kernels/conv_geometry.hpp"
+#include "core/runtime/cuda/kernels/launch_style.hpp"
+
+namespace opsched {
+
+/// Output channels per block, as compiled.
+std::vector<int> conv_first_rows();
+/// Up to four channels, windows of 3x3 or 7x7 with stride 2, one group, nothing fused before them and no residual.
+bool conv_first_supports(const ConvGeometry& g);
+
+/// Packed weights: [block of channels out][channel in][tap][channel out of the block], then the bias, padded.
+std::size_t conv_first_weight_bytes(const ConvGeometry& g, int rows);
+void conv_first_pack(const ConvGeometry& g, int rows, const ConvWeights& weights, std::byte* packed);
+
+/// Launches on the current device. Throws Error on CUDA errors.
+void conv_first_launch(const ConvGeometry& g, int rows, const float* input, float* output, const void* packed,
+                       cudaStream_t stream);
+
+}  // namespace opsched
