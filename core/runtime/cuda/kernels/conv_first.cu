@@ -174,6 +174,10 @@ constexpr Variant kVariants[] = {{32, conv_first_kernel<3, 32>, conv_first_kerne
 
 int row_blocks(const ConvGeometry& g, int rows) { return (g.k + rows - 1) / rows; }
 
+std::size_t shared_bytes_of(const ConvGeometry& g, int rows) {
+  return sizeof(float) * (g.r == 3 ? shared_floats<3>(g.c, rows) : shared_floats<7>(g.c, rows));
+}
+
 /// Offset of the bias in packed weights, in floats.
 std::size_t bias_at(const ConvGeometry& g, int rows) {
   return std::size_t(row_blocks(g, rows)) * g.c * g.r * g.s * rows;
@@ -181,9 +185,10 @@ std::size_t bias_at(const ConvGeometry& g, int rows) {
 
 }  // namespace
 
-std::vector<int> conv_first_rows() {
+std::vector<int> conv_first_rows(const ConvGeometry& g, std::size_t shared_bytes) {
   std::vector<int> rows;
-  for (const Variant& v : kVariants) rows.push_back(v.rows);
+  for (const Variant& v : kVariants)
+    if (shared_bytes_of(g, v.rows) <= shared_bytes) rows.push_back(v.rows);
   return rows;
 }
 
@@ -228,8 +233,7 @@ void conv_first_launch(const ConvGeometry& g, int rows, const float* input, floa
                       .weights = weights,
                       .bias = weights + bias_at(g, rows)};
   const KernelFunction function = g.r == 3 ? chosen->small : chosen->large;
-  const int floats = g.r == 3 ? shared_floats<3>(g.c, rows) : shared_floats<7>(g.c, rows);
-  native::Grid grid{.threads = dim3(kThreads), .shared_bytes = floats * sizeof(float)};
+  native::Grid grid{.threads = dim3(kThreads), .shared_bytes = shared_bytes_of(g, rows)};
   const void* const kernel = reinterpret_cast<const void*>(function);
   native::allow_all_shared_memory(kernel);
   const std::int64_t workers =

@@ -241,7 +241,12 @@ std::size_t bias_at(const ConvGeometry& g) {
 
 }  // namespace
 
-std::vector<int> conv_winograd_rows() { return {32, 64}; }
+std::vector<int> conv_winograd_rows(std::size_t shared_bytes) {
+  std::vector<int> rows;
+  if (shared_bytes >= Shared<32>::bytes) rows.push_back(32);
+  if (shared_bytes >= Shared<64>::bytes) rows.push_back(64);
+  return rows;
+}
 
 bool conv_winograd_supports(const ConvGeometry& g) {
   return g.r == 3 && g.s == 3 && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 && g.dilation_w == 1 &&
@@ -271,7 +276,7 @@ void conv_winograd_pack(const ConvGeometry& g, const ConvWeights& weights, std::
 }
 
 void conv_winograd_launch(const ConvGeometry& g, int rows, const float* input, float* output, const void* packed,
-                          cudaStream_t stream, const LaunchStyle& style, const ConvResidual& residual) {
+                          cudaStream_t stream, const ConvResidual& residual) {
   if (!conv_winograd_supports(g)) throw Error("conv_winograd: not a 3x3 window of stride 1");
   const int across = (g.q + 1) / 2, down = (g.p + 1) / 2;
   const std::int64_t tiles = std::int64_t{g.batch} * across * down, row_blocks = (g.k + rows - 1) / rows;
@@ -297,8 +302,7 @@ void conv_winograd_launch(const ConvGeometry& g, int rows, const float* input, f
   const int bytes = rows == 64 ? Shared<64>::bytes : Shared<32>::bytes;
   native::allow_all_shared_memory(reinterpret_cast<const void*>(kernel));
   native::launch_overlapping(
-      kernel, {dim3(static_cast<unsigned>(blocks)), dim3(rows * 4), static_cast<std::size_t>(bytes), 1, style}, stream,
-      params);
+      kernel, {dim3(static_cast<unsigned>(blocks)), dim3(rows * 4), static_cast<std::size_t>(bytes)}, stream, params);
 }
 
 }  // namespace opsched

@@ -8,12 +8,11 @@
 
 #include "core/graph/weights.hpp"
 #include "core/runtime/cuda/kernels/conv_geometry.hpp"
-#include "core/runtime/cuda/kernels/launch_style.hpp"
 
 namespace opsched {
 
-/// Output channels per block, as compiled.
-std::vector<int> conv_winograd_rows();
+/// Output channels per block, as compiled: those that blocks with this much shared memory have room for.
+std::vector<int> conv_winograd_rows(std::size_t shared_bytes);
 /// Windows of 3x3 with stride 1, one group, and at most a ReLU before them.
 bool conv_winograd_supports(const ConvGeometry& g);
 
@@ -23,6 +22,6 @@ void conv_winograd_pack(const ConvGeometry& g, const ConvWeights& weights, std::
 
 /// Launches on the current device. Throws Error on CUDA errors.
 void conv_winograd_launch(const ConvGeometry& g, int rows, const float* input, float* output, const void* packed,
-                          cudaStream_t stream, const LaunchStyle& style = {}, const ConvResidual& residual = {});
+                          cudaStream_t stream, const ConvResidual& residual = {});
 
 }  // namespace opsched

@@ -38,10 +38,11 @@ class FirstConv : public Kernel {
 
 }  // namespace
 
-std::vector<std::string> list_first_convs(const Problem& problem) {
+std::vector<std::string> list_first_convs(const Problem& problem, const KernelSite& site) {
   std::vector<std::string> names;
   if (!possible(problem)) return names;
-  for (const int rows : conv_first_rows()) names.push_back("first/r" + std::to_string(rows));
+  for (const int rows : conv_first_rows(conv_geometry(problem), site.shared_bytes))
+    names.push_back("first/r" + std::to_string(rows));
   return names;
 }
 

@@ -33,8 +33,8 @@ std::vector<std::string> list_our_convs(const Problem& problem, const KernelSite
   append(names, list_own_convs(p, site), light ? "" : kActPrefix);
   append(names, list_patch_convs(p), light ? "" : kActPrefix);
   append(names, list_wgmma_convs(p, site), light ? "" : kActPrefix);
-  append(names, list_winograd_convs(p), light ? "" : kActPrefix);
-  append(names, list_first_convs(p), light ? "" : kActPrefix);
+  append(names, list_winograd_convs(p, site), light ? "" : kActPrefix);
+  append(names, list_first_convs(p, site), light ? "" : kActPrefix);
   if (names.empty() && !p.affine && !p.residual) names.push_back(kDirectConv);  // seldom fast, but it can do everything
   return names;
 }
@@ -56,6 +56,7 @@ KernelSite::KernelSite(int device) : device(device) {
   OPSCHED_CUDA(cudaGetDeviceProperties(&properties, device));
   name = properties.name;
   multiprocessors = properties.multiProcessorCount;
+  shared_bytes = properties.sharedMemPerBlockOptin;
   clusters = properties.major >= 9;
   wgmma = properties.major == 9;
   handle = std::make_unique<cudnn::Handle>();

@@ -32,8 +32,9 @@ struct KernelSite {
   int device = 0;
   std::string name;  ///< "NVIDIA H200"
   int multiprocessors = 0;
-  bool clusters = false;  ///< thread block clusters: sm_90 and newer
-  bool wgmma = false;     ///< products of warp groups: sm_90 only
+  std::size_t shared_bytes = 0;  ///< that a block may have
+  bool clusters = false;         ///< thread block clusters: sm_90 and newer
+  bool wgmma = false;            ///< products of warp groups: sm_90 only
 
   cublasLtHandle_t lt = nullptr;          ///< may be used by several threads
   std::unique_ptr<cudnn::Handle> handle;  ///< for launches, under the mutex: it holds the stream
@@ -106,12 +107,12 @@ std::vector<std::string> list_wgmma_convs(const Problem& problem, const KernelSi
 std::unique_ptr<Kernel> build_wgmma_conv(const Problem& problem, const std::string& name, const KernelSite& site);
 
 /// fp32 convolutions with 3x3 windows of stride 1, by Winograd's minimal filtering: less than half the
-/// multiplications, somewhat larger rounding errors. None or relu before them, no residual.
-std::vector<std::string> list_winograd_convs(const Problem& problem);
+/// multiplications. None or relu before them.
+std::vector<std::string> list_winograd_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_winograd_conv(const Problem& problem, const std::string& name);
 
 /// fp32 convolutions of up to four channels with 3x3 or 7x7 windows of stride 2; nothing before them, no residual.
-std::vector<std::string> list_first_convs(const Problem& problem);
+std::vector<std::string> list_first_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_first_conv(const Problem& problem, const std::string& name);
 
 /// Plain loops for every convolution of one input with none or relu before it.

@@ -25,7 +25,7 @@ class WinogradConv : public Kernel {
   void launch(cudaStream_t stream, std::span<const void* const> inputs, void* output, const void* weights,
               void*) const override {
     conv_winograd_launch(geometry_, rows_, static_cast<const float*>(inputs[0]), static_cast<float*>(output), weights,
-                         stream, {}, conv_residual(problem_, inputs));
+                         stream, conv_residual(problem_, inputs));
   }
   std::string describe() const override { return name_; }
   std::string weight_format() const override { return "winograd"; }
@@ -39,10 +39,10 @@ class WinogradConv : public Kernel {
 
 }  // namespace
 
-std::vector<std::string> list_winograd_convs(const Problem& problem) {
+std::vector<std::string> list_winograd_convs(const Problem& problem, const KernelSite& site) {
   std::vector<std::string> names;
   if (!possible(problem)) return names;
-  for (const int rows : conv_winograd_rows()) names.push_back("winograd/r" + std::to_string(rows));
+  for (const int rows : conv_winograd_rows(site.shared_bytes)) names.push_back("winograd/r" + std::to_string(rows));
   return names;
 }
 

@@ -78,8 +78,13 @@ ConvCase first_layer(int window, int batch, int side) {
   return c;
 }
 
+std::size_t shared_bytes() {
+  return static_cast<std::size_t>(device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
+}
+
 /// Random cases that `supports` allows, with every number of rows. `channels`: at most this many of the input.
-void check_rows(int channels, Fused fused, bool (*supports)(const ConvGeometry&), const std::vector<int>& all_rows,
+void check_rows(int channels, Fused fused, bool (*supports)(const ConvGeometry&),
+                std::vector<int> (*all_rows)(const ConvGeometry&),
                 const std::function<std::vector<std::byte>(const ConvCase&, int)>& pack,
                 const std::function<void(const ConvGeometry&, int, const float*, float*, const void*,
                                          const ConvResidual&)>& launch) {
@@ -91,7 +96,7 @@ void check_rows(int channels, Fused fused, bool (*supports)(const ConvGeometry&)
     const auto want = expected(c);
     const DeviceBuffer input = to_device(c.input);
     const LoadedResidual<float> residual(c, false);
-    for (const int rows : all_rows) {
+    for (const int rows : all_rows(c.g)) {
       const DeviceBuffer weights = to_device(pack(c, rows));
       const auto got = computed(
           c, input, [&](const float* from, float* to) { launch(c.g, rows, from, to, weights.data(), residual); });
@@ -102,16 +107,19 @@ void check_rows(int channels, Fused fused, bool (*supports)(const ConvGeometry&)
 
 void check_winograd(Fused fused) {
   check_rows(
-      192, fused, conv_winograd_supports, conv_winograd_rows(),
+      192, fused, conv_winograd_supports, [](const ConvGeometry&) { return conv_winograd_rows(shared_bytes()); },
       [](const ConvCase& c, int) {
         std::vector<std::byte> packed(conv_winograd_weight_bytes(c.g));
         conv_winograd_pack(c.g, c.weights, packed.data());
         return packed;
       },
       [](const ConvGeometry& g, int rows, const float* input, float* output, const void* weights,
-         const ConvResidual& residual) {
-        conv_winograd_launch(g, rows, input, output, weights, nullptr, {}, residual);
-      });
+         const ConvResidual& residual) { conv_winograd_launch(g, rows, input, output, weights, nullptr, residual); });
+}
+
+TEST(ConvWinograd, FitsIntoSharedMemory) {
+  EXPECT_EQ(conv_winograd_rows(99 << 10), std::vector{32});
+  EXPECT_EQ(conv_winograd_rows(227 << 10), (std::vector{32, 64}));
 }
 
 TEST(ConvWinograd, MatchesTheDefinition) {
@@ -129,15 +137,26 @@ void launch_first(const ConvGeometry& g, int rows, const float* input, float* ou
   conv_first_launch(g, rows, input, output, weights, nullptr);
 }
 
+std::vector<int> rows_of_first(const ConvGeometry& g) { return conv_first_rows(g, shared_bytes()); }
+
 std::vector<std::byte> packed_first(const ConvCase& c, int rows) {
   std::vector<std::byte> packed(conv_first_weight_bytes(c.g, rows));
   conv_first_pack(c.g, rows, c.weights, packed.data());
   return packed;
 }
 
+/// 99 KiB: on every GPU since sm_80; 227 KiB: on sm_90.
+TEST(ConvFirst, FitsIntoSharedMemory) {
+  ConvGeometry g = first_layer(7, 1, 16).g;
+  EXPECT_EQ(conv_first_rows(g, 99 << 10), (std::vector{32, 64, 96}));
+  g.c = 4;
+  EXPECT_EQ(conv_first_rows(g, 99 << 10), (std::vector{32, 64}));
+  EXPECT_EQ(conv_first_rows(g, 227 << 10), (std::vector{32, 64, 96}));
+}
+
 TEST(ConvFirst, MatchesTheDefinition) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_rows(4, Fused::nothing, conv_first_supports, conv_first_rows(), packed_first, launch_first);
+  check_rows(4, Fused::nothing, conv_first_supports, rows_of_first, packed_first, launch_first);
 }
 
 /// More tiles than blocks that a GPU runs at once.
@@ -148,7 +167,7 @@ TEST(ConvFirst, BlocksTakeManyTiles) {
     ASSERT_TRUE(conv_first_supports(c.g));
     const auto want = expected(c);
     const DeviceBuffer input = to_device(c.input);
-    for (const int rows : conv_first_rows()) {
+    for (const int rows : rows_of_first(c.g)) {
       const DeviceBuffer weights = to_device(packed_first(c, rows));
       const auto got = computed(
           c, input, [&](const float* from, float* to) { launch_first(c.g, rows, from, to, weights.data(), {}); });
