@@ -33,8 +33,7 @@ std::vector<std::string> list_our_convs(const Problem& problem, const KernelSite
   append(names, list_own_convs(p, site), light ? "" : kActPrefix);
   append(names, list_patch_convs(p), light ? "" : kActPrefix);
   append(names, list_wgmma_convs(p, site), light ? "" : kActPrefix);
-  append(names, list_winograd_convs(p, site), light ? "" : kActPrefix);
-  append(names, list_first_convs(p, site), light ? "" : kActPrefix);
+  append(names, list_special_convs(p, site), light ? "" : kActPrefix);
   if (names.empty() && !p.affine && !p.residual) names.push_back(kDirectConv);  // seldom fast, but it can do everything
   return names;
 }
@@ -110,8 +109,7 @@ std::unique_ptr<Kernel> build_kernel(const Problem& problem, const std::string& 
   if (name.starts_with("gemm/")) return build_gemm_conv(problem, name, site);
   if (name.starts_with("patch/")) return build_patch_conv(problem, name);
   if (name.starts_with("wgmma/")) return build_wgmma_conv(problem, name, *site);
-  if (name.starts_with("first/")) return build_first_conv(problem, name);
-  if (name.starts_with("winograd/")) return build_winograd_conv(problem, name);
+  if (auto special = build_special_conv(problem, name)) return special;
   if (name == kDirectConv) return build_direct_conv(problem, name);
   if (problem.kind == Step::Kind::conv) return build_own_conv(problem, name);
   return build_native(problem, name);

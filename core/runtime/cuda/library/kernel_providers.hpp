@@ -107,13 +107,10 @@ std::vector<std::string> list_wgmma_convs(const Problem& problem, const KernelSi
 std::unique_ptr<Kernel> build_wgmma_conv(const Problem& problem, const std::string& name, const KernelSite& site);
 
 /// fp32 convolutions with 3x3 windows of stride 1, by Winograd's minimal filtering: less than half the
-/// multiplications. None or relu before them.
-std::vector<std::string> list_winograd_convs(const Problem& problem, const KernelSite& site);
-std::unique_ptr<Kernel> build_winograd_conv(const Problem& problem, const std::string& name);
-
-/// fp32 convolutions of up to four channels with 3x3 or 7x7 windows of stride 2; nothing before them, no residual.
-std::vector<std::string> list_first_convs(const Problem& problem, const KernelSite& site);
-std::unique_ptr<Kernel> build_first_conv(const Problem& problem, const std::string& name);
+/// multiplications; none or relu before them. Those of up to four channels with 3x3 or 7x7 windows of stride 2; nothing
+/// before them, no residual. Null for other names.
+std::vector<std::string> list_special_convs(const Problem& problem, const KernelSite& site);
+std::unique_ptr<Kernel> build_special_conv(const Problem& problem, const std::string& name);
 
 /// Plain loops for every convolution of one input with none or relu before it.
 std::unique_ptr<Kernel> build_direct_conv(const Problem& problem, const std::string& name);
