@@ -175,3 +175,20 @@ def test_the_table_of_planes_is_that_of_the_records():
     for network, name in (("randwire", "RandWire"), ("nasnet", "NasNet")):
         for batch in (1, 16, 128):
             assert f"| {name}, batch {batch} | {cell(network, batch, 'sequential')} | {cell(network, batch, 'dataflow')} |" in page
+
+
+def test_the_table_of_winograd_is_that_of_the_records():
+    sides = [Records.read(PROJECT / f"results/winograd-{side}") for side in ("before", "only", "after")]
+    page = (PROJECT / "docs/performance/convolutions.md").read_text()
+
+    def cell(side: Records, network: str, batch: int) -> str:
+        found = [side.select(network=network, batch=batch, scheduler=scheduler) for scheduler in ("sequential", "dataflow")]
+        if found == [[], []]:
+            return "the same kernels" if network == "inception_v3" else ""
+        assert [len(f) for f in found] == [1, 1]
+        return ", ".join(f"{r.value:#.4g}" if r.value >= 10 else f"{r.value:.3f}" for [r] in found)
+
+    for network, name in (("inception_v3", "Inception V3"), ("squeezenet", "SqueezeNet"), ("nasnet", "NasNet"), ("randwire", "RandWire")):
+        for batch in (1, 16, 128):
+            row = f"| {name}, batch {batch} | " + " | ".join(cell(side, network, batch) for side in sides) + " |"
+            assert row.replace("|  |", "| |") in page, row
