@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <random>
+#include <string>
 
 #include "core/runtime/cuda/device/cuda_check.hpp"
 #include "core/runtime/cuda/device/cuda_handles.hpp"
@@ -82,39 +82,62 @@ std::size_t shared_bytes() {
   return static_cast<std::size_t>(device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
 }
 
-/// Random cases that `supports` allows, with every number of rows. `channels`: at most this many of the input.
-void check_rows(int channels, Fused fused, bool (*supports)(const ConvGeometry&),
-                std::vector<int> (*all_rows)(const ConvGeometry&),
-                const std::function<std::vector<std::byte>(const ConvCase&, int)>& pack,
-                const std::function<void(const ConvGeometry&, int, const float*, float*, const void*,
-                                         const ConvResidual&)>& launch) {
-  int found = 0;
-  for (unsigned seed = 0; found < cases(20); ++seed) {
-    const ConvCase c = random_case(seed, false, channels, fused);
-    if (!supports(c.g)) continue;
-    ++found;
-    const auto want = expected(c);
-    const DeviceBuffer input = to_device(c.input);
-    const LoadedResidual<float> residual(c, false);
-    for (const int rows : all_rows(c.g)) {
-      const DeviceBuffer weights = to_device(pack(c, rows));
-      const auto got = computed(
-          c, input, [&](const float* from, float* to) { launch(c.g, rows, from, to, weights.data(), residual); });
-      ASSERT_LT(error(got, want), allowed(Precision::fp32, c, want)) << "seed " << seed << " rows " << rows;
-    }
+/// An fp32 kernel whose blocks compute a number of output channels, its rows.
+struct RowsKernel {
+  bool (*supports)(const ConvGeometry&);
+  std::vector<int> (*rows)(const ConvGeometry&);
+  std::vector<std::byte> (*pack)(const ConvCase&, int rows);
+  void (*launch)(const ConvGeometry&, int rows, const float* input, float* output, const void* weights,
+                 const ConvResidual&);
+};
+
+constexpr RowsKernel kWinograd{
+    .supports = conv_winograd_supports,
+    .rows = [](const ConvGeometry&) { return conv_winograd_rows(shared_bytes()); },
+    .pack =
+        [](const ConvCase& c, int) {
+          std::vector<std::byte> packed(conv_winograd_weight_bytes(c.g));
+          conv_winograd_pack(c.g, c.weights, packed.data());
+          return packed;
+        },
+    .launch =
+        [](const ConvGeometry& g, int rows, const float* input, float* output, const void* weights,
+           const ConvResidual& residual) { conv_winograd_launch(g, rows, input, output, weights, nullptr, residual); }};
+
+constexpr RowsKernel kFirst{
+    .supports = conv_first_supports,
+    .rows = [](const ConvGeometry& g) { return conv_first_rows(g, shared_bytes()); },
+    .pack =
+        [](const ConvCase& c, int rows) {
+          std::vector<std::byte> packed(conv_first_weight_bytes(c.g, rows));
+          conv_first_pack(c.g, rows, c.weights, packed.data());
+          return packed;
+        },
+    .launch = [](const ConvGeometry& g, int rows, const float* input, float* output, const void* weights,
+                 const ConvResidual&) { conv_first_launch(g, rows, input, output, weights, nullptr); }};
+
+/// With every number of rows.
+void check_case(const RowsKernel& kernel, const ConvCase& c, const std::string& what) {
+  const auto want = expected(c);
+  const DeviceBuffer input = to_device(c.input);
+  const LoadedResidual<float> residual(c, false);
+  for (const int rows : kernel.rows(c.g)) {
+    const DeviceBuffer weights = to_device(kernel.pack(c, rows));
+    const auto got = computed(
+        c, input, [&](const float* from, float* to) { kernel.launch(c.g, rows, from, to, weights.data(), residual); });
+    ASSERT_LT(error(got, want), allowed(Precision::fp32, c, want)) << what << " rows " << rows;
   }
 }
 
-void check_winograd(Fused fused) {
-  check_rows(
-      192, fused, conv_winograd_supports, [](const ConvGeometry&) { return conv_winograd_rows(shared_bytes()); },
-      [](const ConvCase& c, int) {
-        std::vector<std::byte> packed(conv_winograd_weight_bytes(c.g));
-        conv_winograd_pack(c.g, c.weights, packed.data());
-        return packed;
-      },
-      [](const ConvGeometry& g, int rows, const float* input, float* output, const void* weights,
-         const ConvResidual& residual) { conv_winograd_launch(g, rows, input, output, weights, nullptr, residual); });
+/// Random cases that the kernel supports. `channels`: at most this many of the input.
+void check_random_cases(const RowsKernel& kernel, int channels, Fused fused) {
+  int found = 0;
+  for (unsigned seed = 0; found < cases(20) && !testing::Test::HasFatalFailure(); ++seed) {
+    const ConvCase c = random_case(seed, false, channels, fused);
+    if (!kernel.supports(c.g)) continue;
+    ++found;
+    check_case(kernel, c, "seed " + std::to_string(seed));
+  }
 }
 
 TEST(ConvWinograd, FitsIntoSharedMemory) {
@@ -124,25 +147,12 @@ TEST(ConvWinograd, FitsIntoSharedMemory) {
 
 TEST(ConvWinograd, MatchesTheDefinition) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_winograd(Fused::nothing);
+  check_random_cases(kWinograd, 192, Fused::nothing);
 }
 
 TEST(ConvWinograd, AddsAResidual) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_winograd(Fused::residual);
-}
-
-void launch_first(const ConvGeometry& g, int rows, const float* input, float* output, const void* weights,
-                  const ConvResidual&) {
-  conv_first_launch(g, rows, input, output, weights, nullptr);
-}
-
-std::vector<int> rows_of_first(const ConvGeometry& g) { return conv_first_rows(g, shared_bytes()); }
-
-std::vector<std::byte> packed_first(const ConvCase& c, int rows) {
-  std::vector<std::byte> packed(conv_first_weight_bytes(c.g, rows));
-  conv_first_pack(c.g, rows, c.weights, packed.data());
-  return packed;
+  check_random_cases(kWinograd, 192, Fused::residual);
 }
 
 /// 99 KiB: on every GPU since sm_80; 227 KiB: on sm_90.
@@ -156,7 +166,7 @@ TEST(ConvFirst, FitsIntoSharedMemory) {
 
 TEST(ConvFirst, MatchesTheDefinition) {
   if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
-  check_rows(4, Fused::nothing, conv_first_supports, rows_of_first, packed_first, launch_first);
+  check_random_cases(kFirst, 4, Fused::nothing);
 }
 
 /// More tiles than blocks that a GPU runs at once.
@@ -165,14 +175,7 @@ TEST(ConvFirst, BlocksTakeManyTiles) {
   for (const int window : {3, 7}) {
     const ConvCase c = first_layer(window, 40, 112);
     ASSERT_TRUE(conv_first_supports(c.g));
-    const auto want = expected(c);
-    const DeviceBuffer input = to_device(c.input);
-    for (const int rows : rows_of_first(c.g)) {
-      const DeviceBuffer weights = to_device(packed_first(c, rows));
-      const auto got = computed(
-          c, input, [&](const float* from, float* to) { launch_first(c.g, rows, from, to, weights.data(), {}); });
-      ASSERT_LT(error(got, want), allowed(Precision::fp32, c, want)) << "window " << window << " rows " << rows;
-    }
+    check_case(kFirst, c, "window " + std::to_string(window));
   }
 }
 
