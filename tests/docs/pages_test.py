@@ -194,8 +194,11 @@ def test_latencies_above_the_sums_of_stages_are_those_of_the_records(tmp_path):
         for precision, cell in zip(("fp32", "tf32", "fp16"), cells):
             key = f"{NAMES[network]}/{scheduler}/batch:1/{precision}/gpus:1"
             r, stages = records.find(key), sums.find(key)
-            assert r.schedule == stages.schedule, key
-            us = 1000 * (r.value - stages.numbers["predicted_ms"]) / r.numbers["stages"]
-            assert float(cell.split("now ")[1]) == pytest.approx(us, abs=0.0051), key
+            now = cell.split("now ")[1]
             found += 1
+            if r.schedule != stages.schedule:
+                assert now == "-", key
+                continue
+            us = 1000 * (r.value - stages.numbers["predicted_ms"]) / r.numbers["stages"]
+            assert float(now) == pytest.approx(us, abs=0.0051), key
     assert found == 21
