@@ -192,3 +192,63 @@ def test_the_table_of_winograd_is_that_of_the_records():
         for batch in (1, 16, 128):
             row = f"| {name}, batch {batch} | " + " | ".join(cell(side, network, batch) for side in sides) + " |"
             assert row.replace("|  |", "| |") in page, row
+
+
+def test_the_table_of_searches_is_that_of_the_records():
+    ablations = Records.read(PROJECT / "results/h200")
+    page = (PROJECT / "docs/ios_search.md").read_text()
+
+    def row(name: str, network: str, *variants: dict[str, str]) -> str:
+        found = [r for labels in variants for r in ablations.select(network=network, scheduler="ios-both", labels=labels)]
+        assert len(found) == len(variants)
+        cells = [[f"{r.numbers['measured_stages']:,.0f}" for r in found], [f"{r.numbers['search_seconds']:.1f}" for r in found],
+                 [f"{r.value:.4f}" for r in found]]
+        return f"| {name} | " + " | ".join(" / ".join(cell if len(cell) > 1 else [*cell, "-"]) for cell in cells) + " |"
+
+    measuring = [{"study": "measuring", "variant": variant} for variant in ("as needed", "exhaustive")]
+    assert row("SqueezeNet", "squeezenet", *measuring) in page
+    assert row("Inception V3", "inception_v3", *measuring) in page
+    assert row("NasNet, a cell (part 4)", "nasnet", *[{"part": "4", **labels} for labels in measuring]) in page
+    assert row("NasNet", "nasnet", {"study": "pruning", "variant": "r=3 s=8"}) in page
+    assert row("RandWire", "randwire", {"study": "strategies", "variant": "both"}) in page
+
+
+def test_the_effects_of_choices_in_the_graph_are_those_of_the_records():
+    launches = [r for r in Records.read(PROJECT / "results/h200").standing() if r.labels.get("study") == "launch"]
+    page = (PROJECT / "docs/performance/schedules.md").read_text()
+    of = {(r.network, r.labels["choice"], r.labels["variant"]): r for r in launches}
+    base = {network: of[network, "base", "dataflow, 16 streams"] for network in ("nasnet", "inception_v3", "squeezenet")}
+
+    def gain(network: str, choice: str, variant: str) -> float:
+        """In percent of the latency."""
+        return round(100 * (1 - of[network, choice, variant].value / base[network].value), 1)
+
+    def over(choice: str, variants: list[str], networks=tuple(base)) -> list[float]:
+        return [gain(network, choice, variant) for network in networks for variant in variants]
+
+    critical, slack = ([gain(network, "priority", kind) for network in base] for kind in ("critical", "slack"))
+    assert (f"makes NasNet {critical[0]}% faster, Inception V3 {critical[1]}% and SqueezeNet {critical[2]}%. "
+            f"By slack it is {slack[0]}, {slack[1]} and {slack[2]}%.") in page
+    assert f"With kernels 22, priorities along the critical path gain at most {max(critical)}%" in page
+    unlimited = [gain(network, "streams", "unlimited") for network in base]
+    assert f"make NasNet {unlimited[0]}% and Inception V3 {unlimited[1]}% faster, and change SqueezeNet by {abs(unlimited[2])}%" in page
+    one, two = ([-gain(network, "streams", str(n)) for network in base] for n in (1, 2))
+    assert f"One stream loses {min(one):.0f} to {max(one):.0f}%; two streams lose more than half (SqueezeNet: {-two[2]}% faster)" in page
+    assert min(two[:2]) > 50
+    orders = over("launch order", ["least-slack", "longest", "topological"])
+    assert f"Launch order gains up to {max(orders)}% or loses up to {-min(orders)}%." in page
+    every = {network: of[network, "waits", "all, without reduction"] for network in base}
+    saved = [-gain(network, "waits", "all, without reduction") for network in base]
+    assert (f"(on NasNet from {every['nasnet'].numbers['waits']:.0f} to {base['nasnet'].numbers['waits']:.0f}) saves {saved[0]}% there, "
+            f"costs {-saved[2]}% on SqueezeNet and {-saved[1]}% on Inception V3") in page
+    others = [("allocation", "nimble"), ("allocation", "chains"), ("order", "resource"), ("order", "topological")]
+    elsewhere = max(gain(network, *choice) for network in ("inception_v3", "squeezenet") for choice in others)
+    assert (f"gain {gain('nasnet', 'allocation', 'chains')}% on NasNet (chains; the topological order: {gain('nasnet', 'order', 'topological')}%) "
+            f"and at most {elsewhere}% elsewhere. Nimble's allocation loses {-gain('nasnet', 'allocation', 'nimble')}% on NasNet") in page
+
+    def preparing(record: Record) -> str:
+        return f"{sum(record.numbers[part] for part in ('capture_ms', 'instantiate_ms', 'upload_ms')):.1f} ms"
+
+    small, large = base["squeezenet"], base["nasnet"]
+    assert (f"costs from {preparing(small)} (SqueezeNet, {small.numbers['nodes']:.0f} nodes) to {preparing(large)} "
+            f"(NasNet, {large.numbers['nodes']:.0f} nodes; {preparing(of['nasnet', 'priority', 'critical'])} with priorities)") in page
