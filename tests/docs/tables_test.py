@@ -252,3 +252,25 @@ def test_the_effects_of_choices_in_the_graph_are_those_of_the_records():
     small, large = base["squeezenet"], base["nasnet"]
     assert (f"costs from {preparing(small)} (SqueezeNet, {small.numbers['nodes']:.0f} nodes) to {preparing(large)} "
             f"(NasNet, {large.numbers['nodes']:.0f} nodes; {preparing(of['nasnet', 'priority', 'critical'])} with priorities)") in page
+
+
+def test_how_many_convolutions_have_few_blocks_is_as_in_the_records():
+    records = Records.read(PROJECT / "results/h200")
+
+    def count(precision: str) -> tuple[int, int]:
+        """Different problems in tiles under dataflow at batch 1 with few blocks, and all."""
+        few, tiled = set(), set()
+        for record in records.select(scheduler="dataflow", precision=precision, batch=1, image=0, quantity="latency", software="opsched", labels={}):
+            for problem, kernel in records.kernels[record.kernels].items():
+                if record.network in NETWORKS and record.network != "randwire-paper" and (tile := re.search(r"(?:mma|simt)/r(\d+)/c(\d+)/s(\d+)", kernel)):
+                    rows, columns, splits = map(int, tile.groups())
+                    batch, channels, height, width = map(int, re.match(r"conv \S+ \S+ n(\d+) \S+ -> (\d+)x(\d+)x(\d+)", problem).groups())
+                    tiled.add((problem, kernel))
+                    if math.ceil(batch * height * width / columns) * math.ceil(channels / rows) * splits <= 264:
+                        few.add((problem, kernel))
+        return len(few), len(tiled)
+
+    (fp16, all_fp16), tf32, fp32 = (count(precision) for precision in ("fp16", "tf32", "fp32"))
+    assert fp16 == all_fp16
+    text = f"in all {fp16} problems in fp16, {tf32[0]} of {tf32[1]} in tf32 and {fp32[0]} of {fp32[1]} in fp32"
+    assert text in (PROJECT / "docs/performance/launches.md").read_text(), text
