@@ -223,9 +223,6 @@ def test_the_effects_of_choices_in_the_graph_are_those_of_the_records():
         """In percent of the latency."""
         return round(100 * (1 - of[network, choice, variant].value / base[network].value), 1)
 
-    def over(choice: str, variants: list[str], networks=tuple(base)) -> list[float]:
-        return [gain(network, choice, variant) for network in networks for variant in variants]
-
     critical, slack = ([gain(network, "priority", kind) for network in base] for kind in ("critical", "slack"))
     assert (f"makes NasNet {critical[0]}% faster, Inception V3 {critical[1]}% and SqueezeNet {critical[2]}%. "
             f"By slack it is {slack[0]}, {slack[1]} and {slack[2]}%.") in page
@@ -235,11 +232,11 @@ def test_the_effects_of_choices_in_the_graph_are_those_of_the_records():
     one, two = ([-gain(network, "streams", str(n)) for network in base] for n in (1, 2))
     assert f"One stream loses {min(one):.0f} to {max(one):.0f}%; two streams lose more than half (SqueezeNet: {-two[2]}% faster)" in page
     assert min(two[:2]) > 50
-    orders = over("launch order", ["least-slack", "longest", "topological"])
+    orders = [gain(network, "launch order", order) for network in base for order in ("least-slack", "longest", "topological")]
     assert f"Launch order gains up to {max(orders)}% or loses up to {-min(orders)}%." in page
-    every = {network: of[network, "waits", "all, without reduction"] for network in base}
+    every = of["nasnet", "waits", "all, without reduction"].numbers["waits"]
     saved = [-gain(network, "waits", "all, without reduction") for network in base]
-    assert (f"(on NasNet from {every['nasnet'].numbers['waits']:.0f} to {base['nasnet'].numbers['waits']:.0f}) saves {saved[0]}% there, "
+    assert (f"(on NasNet from {every:.0f} to {base['nasnet'].numbers['waits']:.0f}) saves {saved[0]}% there, "
             f"costs {-saved[2]}% on SqueezeNet and {-saved[1]}% on Inception V3") in page
     others = [("allocation", "nimble"), ("allocation", "chains"), ("order", "resource"), ("order", "topological")]
     elsewhere = max(gain(network, *choice) for network in ("inception_v3", "squeezenet") for choice in others)
@@ -258,17 +255,16 @@ def test_how_many_convolutions_have_few_blocks_is_as_in_the_records():
     records = Records.read(PROJECT / "results/h200")
 
     def count(precision: str) -> tuple[int, int]:
-        """Different problems in tiles under dataflow at batch 1 with few blocks, and all."""
-        few, tiled = set(), set()
-        for record in records.select(scheduler="dataflow", precision=precision, batch=1, image=0, quantity="latency", software="opsched", labels={}):
-            for problem, kernel in records.kernels[record.kernels].items():
-                if record.network in NETWORKS and record.network != "randwire-paper" and (tile := re.search(r"(?:mma|simt)/r(\d+)/c(\d+)/s(\d+)", kernel)):
-                    rows, columns, splits = map(int, tile.groups())
-                    batch, channels, height, width = map(int, re.match(r"conv \S+ \S+ n(\d+) \S+ -> (\d+)x(\d+)x(\d+)", problem).groups())
-                    tiled.add((problem, kernel))
-                    if math.ceil(batch * height * width / columns) * math.ceil(channels / rows) * splits <= 264:
-                        few.add((problem, kernel))
-        return len(few), len(tiled)
+        """Different problems in tiles under dataflow at batch 1: those with few blocks, and all."""
+        found = records.select(scheduler="dataflow", precision=precision, batch=1, image=0, quantity="latency", software="opsched", labels={})
+        kernels = {choice for r in found if r.network != "randwire-paper" for choice in records.kernels[r.kernels].items()}
+        blocks = []
+        for problem, kernel in kernels:
+            if tile := re.search(r"(?:mma|simt)/r(\d+)/c(\d+)/s(\d+)", kernel):
+                rows, columns, splits = map(int, tile.groups())
+                batch, channels, height, width = map(int, re.match(r"conv \S+ \S+ n(\d+) \S+ -> (\d+)x(\d+)x(\d+)", problem).groups())
+                blocks.append(math.ceil(batch * height * width / columns) * math.ceil(channels / rows) * splits)
+        return sum(n <= 264 for n in blocks), len(blocks)
 
     (fp16, all_fp16), tf32, fp32 = (count(precision) for precision in ("fp16", "tf32", "fp32"))
     assert fp16 == all_fp16
