@@ -124,6 +124,12 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
     r = tap / g.s, s = (tap - r * g.s) * g.dilation_w;
     r *= g.dilation_h;
   }
+  /// A ReLU before the convolution, once per input: each thread applies it to what it has copied itself.
+  const auto relu_input = [&](int turn) {
+    float* own = memory + (turn % kStages * Slices + slice) * kStepFloats + kDepth * BM + first_depth * BN + column;
+#pragma unroll
+    for (int i = 0; i < kDepth; i += kTeam / BN) own[i * BN] = native::larger(own[i * BN], 0.f);
+  };
   const auto fetch_input = [&](int turn) {
     const int step = begin + turn * Slices;
     if (step >= end) return;
@@ -174,6 +180,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   }
   for (int turn = 0; turn < turns; ++turn) {
     __pipeline_wait_prior(kStages - 2);
+    if constexpr (In == Input::pre_relu) relu_input(turn);
     __syncthreads();
     fetch_weights(turn + kStages - 1);
     fetch_input(turn + kStages - 1);
@@ -195,18 +202,12 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
         const float4 v = *reinterpret_cast<const float4*>(b + k * BN + j * (BN / (TN / 4)) + tx * 4);
         x[4 * j] = v.x, x[4 * j + 1] = v.y, x[4 * j + 2] = v.z, x[4 * j + 3] = v.w;
       }
-      if constexpr (In == Input::pre_relu)
-#pragma unroll
-        for (float& each : x) each = native::larger(each, 0.f);
       if constexpr (In == Input::affine) {
         const float2 affine = *reinterpret_cast<const float2*>(b + kDepth * BN + 2 * k);
 #pragma unroll
         for (float& each : x) each = native::larger(fmaf(affine.x, each, affine.y), least);
       }
-#pragma unroll
-      for (int i = 0; i < TM; ++i)
-#pragma unroll
-        for (int j = 0; j < TN; ++j) sum[i][j] += weight[i] * x[j];
+      native::to_and_fro<TM, TN>([&](int i, int j) { sum[i][j] = fmaf(weight[i], x[j], sum[i][j]); });
     }
   }
 
@@ -218,6 +219,10 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #pragma unroll
   for (int i = 0; i < TM; ++i) {
     const int row = (i / 4) * (BM / (TM / 4)) + ty * 4 + i % 4;
+    // Added here, not to the finished sum: registers that are only summed up need not lie side by side for the store,
+    // where the multiply-adds would read them from one bank.
+    const float bias = slice == 0 && split == 0 ? params.bias[packed_row + row] : 0.f;
+    native::for_all(sum[i], [=](float v) { return v + bias; });
 #pragma unroll
     for (int j = 0; j < TN / 4; ++j)
       *reinterpret_cast<float4*>(memory + (slice * BM + row) * BN + j * (BN / (TN / 4)) + tx * 4) =
@@ -246,7 +251,7 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
   const auto finish = [&](int i, int parts, float more) {
     const int row = first_row + i / BN;
     if (row >= g.k) return;
-    float value = params.bias[packed_row + i / BN];
+    float value = 0;
     for (int other = 0; other < parts; ++other) {
       const float* partial = memory;
 #if __CUDA_ARCH__ >= 900

@@ -15,6 +15,7 @@ namespace opsched {
 namespace {
 
 constexpr int kComponents = 16;
+constexpr int kEverywhere = 5;    // the component that every output contains once
 constexpr int kTiles = 32;        // of 2x2 outputs, per block
 constexpr int kDepth = 8;         // channels per step
 constexpr int kRowPad = 64;       // of weights
@@ -48,8 +49,8 @@ __device__ __forceinline__ void transform_input(float (&d)[4][4]) {
   }
 }
 
-/// out = A^T m A + bias.
-__device__ __forceinline__ void transform_output(const float (&m)[4][4], float bias, float (&out)[4]) {
+/// out = A^T m A.
+__device__ __forceinline__ void transform_output(const float (&m)[4][4], float (&out)[4]) {
   float half[2][4];
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
@@ -58,8 +59,8 @@ __device__ __forceinline__ void transform_output(const float (&m)[4][4], float b
   }
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
-    out[2 * i] = half[i][0] + half[i][1] + half[i][2] + bias;
-    out[2 * i + 1] = half[i][1] - half[i][2] - half[i][3] + bias;
+    out[2 * i] = half[i][0] + half[i][1] + half[i][2];
+    out[2 * i + 1] = half[i][1] - half[i][2] - half[i][3];
   }
 }
 
@@ -159,10 +160,7 @@ __global__ void __launch_bounds__(BM * 4) conv_winograd_kernel(const __grid_cons
       const float4 four = *reinterpret_cast<const float4*>(v + j * (kTiles / 2));
       value[4 * j] = four.x, value[4 * j + 1] = four.y, value[4 * j + 2] = four.z, value[4 * j + 3] = four.w;
     }
-#pragma unroll
-    for (int i = 0; i < kTM; ++i)
-#pragma unroll
-      for (int j = 0; j < kTN; ++j) sum[i][j] = fmaf(weight[i], value[j], sum[i][j]);
+    native::to_and_fro<kTM, kTN>([&](int i, int j) { sum[i][j] = fmaf(weight[i], value[j], sum[i][j]); });
   };
 
   fetch_weights(0);
@@ -188,7 +186,12 @@ __global__ void __launch_bounds__(BM * 4) conv_winograd_kernel(const __grid_cons
   __syncthreads();
 #pragma unroll
   for (int i = 0; i < kTM; ++i) {
-    float* const to = memory + (component * BM + i / 4 * kSpacing + ty + i % 4) * Shared<BM>::row + tx;
+    const int row = i / 4 * kSpacing + ty + i % 4;
+    float* const to = memory + (component * BM + row) * Shared<BM>::row + tx;
+    // Added here, not to the outputs: registers that are only summed up need not lie side by side for the store, where
+    // the multiply-adds would read them from one bank.
+    const float bias = component == kEverywhere ? params.bias[first_row + row] : 0.f;
+    native::for_all(sum[i], [=](float v) { return v + bias; });
 #pragma unroll
     for (int j = 0; j < kTN / 4; ++j)
       *reinterpret_cast<float4*>(to + j * (kTiles / 2)) =
@@ -219,7 +222,7 @@ __global__ void __launch_bounds__(BM * 4) conv_winograd_kernel(const __grid_cons
 #pragma unroll
       for (int i = 0; i < kComponents; ++i) m[i / 4][i % 4] = memory[(i * BM + row) * Shared<BM>::row + tile];
       float out[4];
-      transform_output(m, params.bias[first_row + row], out);
+      transform_output(m, out);
       native::activate_light(g.act, out);
       float* const to = params.output + image * g.out_stride_n + (first_row + row) * g.out_stride + pixel;
 #pragma unroll

@@ -1,9 +1,10 @@
-// Library kernels for the project's fp32 convolutions with certain windows: Winograd's, and first layers.
+// Library kernels for the project's fp32 convolutions with certain windows: one pixel, Winograd's, and first layers.
 #include <algorithm>
 #include <string_view>
 
 #include "core/error.hpp"
 #include "core/runtime/cuda/kernels/conv_first.hpp"
+#include "core/runtime/cuda/kernels/conv_pointwise.hpp"
 #include "core/runtime/cuda/kernels/conv_winograd.hpp"
 #include "core/runtime/cuda/library/kernel_providers.hpp"
 
@@ -22,7 +23,20 @@ struct Family {
                  const ConvResidual&);
 };
 
+/// With fewer pixels, too few blocks would run at once.
+std::vector<int> pointwise_rows(const ConvGeometry& g, std::size_t) {
+  constexpr std::int64_t kFewest = 2048;
+  return std::int64_t{g.batch} * g.p * g.q < kFewest ? std::vector<int>{} : conv_pointwise_rows();
+}
+
 constexpr Family kFamilies[] = {
+    {.name = "pointwise",
+     .weights_by_rows = true,
+     .supports = conv_pointwise_supports,
+     .rows = pointwise_rows,
+     .weight_bytes = conv_pointwise_weight_bytes,
+     .pack = conv_pointwise_pack,
+     .launch = conv_pointwise_launch},
     {.name = "winograd",
      .weights_by_rows = false,
      .supports = conv_winograd_supports,

@@ -14,6 +14,7 @@
 #include "core/runtime/cuda/kernels/conv_first.hpp"
 #include "core/runtime/cuda/kernels/conv_mma.hpp"
 #include "core/runtime/cuda/kernels/conv_patch.hpp"
+#include "core/runtime/cuda/kernels/conv_pointwise.hpp"
 #include "core/runtime/cuda/kernels/conv_simt.hpp"
 #include "core/runtime/cuda/kernels/conv_wgmma.hpp"
 #include "core/runtime/cuda/kernels/conv_winograd.hpp"
@@ -104,6 +105,20 @@ constexpr RowsKernel kWinograd{
         [](const ConvGeometry& g, int rows, const float* input, float* output, const void* weights,
            const ConvResidual& residual) { conv_winograd_launch(g, rows, input, output, weights, nullptr, residual); }};
 
+constexpr RowsKernel kPointwise{.supports = conv_pointwise_supports,
+                                .rows = [](const ConvGeometry&) { return conv_pointwise_rows(); },
+                                .pack =
+                                    [](const ConvCase& c, int rows) {
+                                      std::vector<std::byte> packed(conv_pointwise_weight_bytes(c.g, rows));
+                                      conv_pointwise_pack(c.g, rows, c.weights, packed.data());
+                                      return packed;
+                                    },
+                                .launch =
+                                    [](const ConvGeometry& g, int rows, const float* input, float* output,
+                                       const void* weights, const ConvResidual& residual) {
+                                      conv_pointwise_launch(g, rows, input, output, weights, nullptr, residual);
+                                    }};
+
 constexpr RowsKernel kFirst{
     .supports = conv_first_supports,
     .rows = [](const ConvGeometry& g) { return conv_first_rows(g, shared_bytes()); },
@@ -138,6 +153,16 @@ void check_random_cases(const RowsKernel& kernel, int channels, Fused fused) {
     ++found;
     check_case(kernel, c, "seed " + std::to_string(seed));
   }
+}
+
+TEST(ConvPointwise, MatchesTheDefinition) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_random_cases(kPointwise, 192, Fused::nothing);
+}
+
+TEST(ConvPointwise, AddsAResidual) {
+  if (gpu_count() == 0) GTEST_SKIP() << "no GPU";
+  check_random_cases(kPointwise, 192, Fused::residual);
 }
 
 TEST(ConvWinograd, FitsIntoSharedMemory) {

@@ -5,7 +5,7 @@
 #   tests/core/runtime/cuda/sanitize.sh build/release/tests/opsched_cuda_tests > results/NAME/sanitizer.txt
 set -uo pipefail
 tests=${1:?the program with the GPU tests, for example build/release/tests/opsched_cuda_tests}
-filters=('ConvSimt.*' 'ConvMma.*Tf32*' 'ConvMma.*Fp16' 'ConvPatch.*' 'ConvWgmma.*' '*Kernels.Depthwise*:*Kernels.Pools*:*Kernels.Gathers*' '*Kernels.Products*:*Kernels.Resizes*:*Kernels.Activations*' '*Kernels.LargePools*/fp32' 'BareKernels.*' 'KernelOverlap.*')
+filters=('ConvSimt.*' 'ConvPointwise.*:ConvWinograd.*:ConvFirst.*' 'ConvMma.*Tf32*' 'ConvMma.*Fp16' 'ConvPatch.*' 'ConvWgmma.*' '*Kernels.Depthwise*:*Kernels.Pools*:*Kernels.Gathers*' '*Kernels.Products*:*Kernels.Resizes*:*Kernels.Activations*' '*Kernels.LargePools*/fp32' 'BareKernels.*' 'KernelOverlap.*')
 export OPSCHED_TEST_CASES=${OPSCHED_TEST_CASES:-4}
 minutes=${OPSCHED_SANITIZE_MINUTES:-10}  # a tool that takes longer for one of these fails
 logs=$(mktemp -d)
