@@ -106,9 +106,9 @@ std::unique_ptr<Kernel> build_patch_conv(const Problem& problem, const std::stri
 std::vector<std::string> list_wgmma_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_wgmma_conv(const Problem& problem, const std::string& name, const KernelSite& site);
 
-/// fp32 convolutions with 3x3 windows of stride 1, by Winograd's minimal filtering: less than half the
-/// multiplications; none or relu before them. Those of up to four channels with 3x3 or 7x7 windows of stride 2; nothing
-/// before them, no residual. Null for other names.
+/// Convolutions in fp32 with certain windows. 1x1 with stride 1, at least 2048 pixels; none or relu before them. 3x3
+/// with stride 1, by Winograd's minimal filtering: less than half the multiplications; none or relu before them. Those
+/// of up to four channels with 3x3 or 7x7 windows of stride 2; nothing before them, no residual. Null for other names.
 std::vector<std::string> list_special_convs(const Problem& problem, const KernelSite& site);
 std::unique_ptr<Kernel> build_special_conv(const Problem& problem, const std::string& name);
 
