@@ -214,8 +214,8 @@ __global__ void __launch_bounds__(Slices*(BM / TM) * (BN / TN)) conv_simt_kernel
 #pragma unroll
   for (int i = 0; i < TM; ++i) {
     const int row = (i / 4) * (BM / (TM / 4)) + ty * 4 + i % 4;
-    // Added here, not to the finished sum: registers that are only summed up need not lie side by side for the store,
-    // where the multiply-adds would read them from one bank.
+    // Added here, not to the finished sum: if sums were stored as they are, four would need adjacent registers, and
+    // multiply-adds would more often read their operands from one bank.
     const float bias = slice == 0 && split == 0 ? params.bias[packed_row + row] : 0.f;
     native::for_all(sum[i], [=](float v) { return v + bias; });
 #pragma unroll

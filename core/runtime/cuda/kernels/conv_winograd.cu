@@ -188,8 +188,8 @@ __global__ void __launch_bounds__(BM * 4) conv_winograd_kernel(const __grid_cons
   for (int i = 0; i < kTM; ++i) {
     const int row = i / 4 * kSpacing + ty + i % 4;
     float* const to = memory + (component * BM + row) * Shared<BM>::row + tx;
-    // Added here, not to the outputs: registers that are only summed up need not lie side by side for the store, where
-    // the multiply-adds would read them from one bank.
+    // Added here, not to the outputs: if sums were stored as they are, four would need adjacent registers, and
+    // multiply-adds would more often read their operands from one bank.
     const float bias = component == kEverywhere ? params.bias[first_row + row] : 0.f;
     native::for_all(sum[i], [=](float v) { return v + bias; });
 #pragma unroll

@@ -169,8 +169,9 @@ __device__ __forceinline__ void with_light(const Activation& act, const Apply& a
   apply([=](float v) { return smaller(larger(fmaf(slope, v, middle), least), most) * (times ? v : 1.f); });
 }
 
-/// Calls f(i, j) for every element of an M x N product, row by row, to and fro. Neighbours share i or j: a multiply-add
-/// reads three registers, but only two per clock; one that its predecessor has read costs nothing.
+/// Calls f(i, j) for every element of an M x N product, row by row, to and fro. Neighbours share i or j. A
+/// multiply-add needs three registers, but only two can be read per clock; one that the multiply-add before it has read
+/// costs nothing.
 template <int M, int N, class F>
 __device__ __forceinline__ void to_and_fro(const F& f) {
 #pragma unroll
