@@ -8,8 +8,9 @@ namespace {
 
 class Mover {
  public:
-  Mover(const Graph& graph, const DataflowPlan& start, const MoveOptions& options)
-      : edges_(edges_of(graph, start)), most_streams_(options.most_streams), random_(options.seed) {}
+  /// `random` must outlive it.
+  Mover(const Graph& graph, const DataflowPlan& start, int most_streams, std::mt19937_64& random)
+      : edges_(edges_of(graph, start)), most_streams_(most_streams), random_(random) {}
 
   /// Changes the plan; false if the chosen change has no effect.
   bool move(DataflowPlan& plan) {
@@ -79,15 +80,22 @@ class Mover {
 
   UnitEdges edges_;
   int most_streams_;
-  std::mt19937_64 random_;
+  std::mt19937_64& random_;
 };
 
 }  // namespace
 
+DataflowPlan changed(const Graph& graph, DataflowPlan plan, int changes, int most_streams, std::mt19937_64& random) {
+  Mover mover(graph, plan, most_streams, random);
+  for (int i = 0; i < changes; ++i) mover.move(plan);
+  return plan;
+}
+
 DataflowPlan improved(const Graph& graph, const DataflowPlan& start,
                       const std::function<double(const DataflowPlan&)>& ms, const MoveOptions& options) {
   constexpr std::size_t kMemory = 40;
-  Mover mover(graph, start, options);
+  std::mt19937_64 random(options.seed);
+  Mover mover(graph, start, options.most_streams, random);
   DataflowPlan current = start, best = start;
   double current_ms = ms(start), best_ms = current_ms;
   std::vector<double> memory(kMemory, current_ms);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <random>
 
 #include "schedulers/dataflow/plan.hpp"
 
@@ -14,10 +15,14 @@ struct MoveOptions {
   std::uint64_t seed = 1;
 };
 
-/// The best plan found by small changes: a unit moves to another stream (often that of a unit it reads or that reads
-/// it), a unit moves in the order, or two streams swap their remaining units. A change is accepted if the plan is not
-/// slower than before, or not slower than some changes ago (late acceptance: Burke and Bykov, European Journal of
-/// Operational Research, 2017). `ms` returns the latency of a plan.
+/// The plan after at most this many small changes: a unit moves to another stream (often that of a unit it reads or
+/// that reads it), a unit moves in the order, or two streams swap their remaining units. A change without effect is
+/// left out.
+DataflowPlan changed(const Graph& graph, DataflowPlan plan, int changes, int most_streams, std::mt19937_64& random);
+
+/// The best plan found by such changes. A change is accepted if the plan is not slower than before, or not slower than
+/// some changes ago (late acceptance: Burke and Bykov, European Journal of Operational Research, 2017). `ms` returns
+/// the latency of a plan.
 DataflowPlan improved(const Graph& graph, const DataflowPlan& start,
                       const std::function<double(const DataflowPlan&)>& ms, const MoveOptions& options);
 

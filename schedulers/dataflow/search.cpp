@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <random>
 #include <set>
 
 #include "core/cost/signature/signature.hpp"
@@ -23,9 +24,19 @@ namespace {
 constexpr double kWorthwhile = 0.002;
 // Number of plans from which local searches start.
 constexpr int kClimbs = 4;
+// Changed schedules that are measured together, small changes in each, and how much slower than the schedule before the
+// change the model may expect them to be.
+constexpr int kTogether = 6;
+constexpr int kMostChanges = 3;
+constexpr double kPromising = 1.02;
+// Unless the caller says how many to measure: at most this many, and for slow networks as many as take this long
+// together if each runs once.
+constexpr int kMostMoves = 240;
+constexpr double kMovesMs = 240;
 
 struct Settings {
   int streams, tries, verify;
+  int moves;  ///< -1: by the latency
   bool priority, ios;
   std::uint64_t seed;
 };
@@ -53,6 +64,7 @@ class DataflowSearch {
       propose();
       verify_plans();
       verify_variants();
+      measure_moves();
     }
     if (settings_.verify > 0) consider_known();
     if (!best_.empty()) {
@@ -150,11 +162,12 @@ class DataflowSearch {
     return indices;
   }
 
-  /// Compares schedules not yet compared, within the budget, by whole-schedule latency.
-  void compare(const std::vector<Schedule>& schedules) {
+  /// Compares schedules not yet compared, at most `budget` in all, by whole-schedule latency. A faster one must gain
+  /// more than the fraction `margin`.
+  void compare(const std::vector<Schedule>& schedules, int budget, double margin = 0) {
     std::vector<Schedule> fresh;
     for (const Schedule& schedule : schedules) {
-      if (compared_ + static_cast<int>(fresh.size()) >= settings_.verify) break;
+      if (compared_ + static_cast<int>(fresh.size()) >= budget) break;
       if (seen_.insert(fingerprint(schedule)).second) fresh.push_back(schedule);
     }
     compared_ += static_cast<int>(fresh.size());
@@ -163,7 +176,7 @@ class DataflowSearch {
            (best_.empty() ? "" : ", best " + std::to_string(best_.ms()) + " ms"));
     request_.cost.prefetch_schedules(fresh);
     for (Schedule& schedule : fresh)
-      if (best_.offer(std::move(schedule))) offer(best_.schedule());
+      if (best_.offer(std::move(schedule), {}, margin)) offer(best_.schedule());
   }
 
   void verify_plans() {
@@ -171,7 +184,7 @@ class DataflowSearch {
     for (std::size_t i : mixed(std::max(1, settings_.verify / 2)))
       schedules.push_back(schedule_of(graph_, proposals_[i].plan));
     schedules.resize(std::min<std::size_t>(schedules.size(), std::max(1, settings_.verify / 2)));
-    compare(schedules);
+    compare(schedules, settings_.verify);
   }
 
   /// Variants around the best, including those that the model does not distinguish, as long as they help.
@@ -191,8 +204,32 @@ class DataflowSearch {
       for (const LaunchKey& rule : keys) add(relaunched(graph_, plan, by_unit(plan, rule.key)), priority);
       const int tries = settings_.tries * static_cast<int>(graph_.units().size()) / (2 * kClimbs);
       for (std::uint64_t i = 0; i < 2; ++i) add(climb(plan, tries, kClimbs + 2 * round + i), priority);
-      compare(variants);
+      compare(variants, settings_.verify);
       if (best_.ms() >= before) break;
+    }
+  }
+
+  /// Small changes of the best schedule, without those that the model expects to be much slower. The model cannot tell
+  /// them apart, so all others are measured.
+  void measure_moves() {
+    if (best_.empty()) return;
+    std::mt19937_64 random(settings_.seed);
+    const int by_latency = static_cast<int>(std::min<double>(kMostMoves, kMovesMs / best_.ms()));
+    const int budget = compared_ + (settings_.moves < 0 ? by_latency : settings_.moves);
+    while (compared_ < budget) {
+      const DataflowPlan plan = plan_of(graph_, best_.schedule());
+      const double slowest = kPromising * simulated(plan);
+      std::vector<Schedule> variants;
+      for (int i = 0; i < 20 * kTogether && std::ssize(variants) < kTogether; ++i) {
+        const int changes = 1 + static_cast<int>(random() % kMostChanges);
+        const DataflowPlan next = changed(graph_, plan, changes, settings_.streams, random);
+        if (simulated(next) > slowest) continue;
+        Schedule variant = schedule_of(graph_, next);
+        variant.priority = best_.schedule().priority;
+        if (!seen_.contains(fingerprint(variant))) variants.push_back(std::move(variant));
+      }
+      if (variants.empty()) return;
+      compare(variants, budget, kWorthwhile / 2);
     }
   }
 
@@ -224,6 +261,7 @@ Schedule make_search(const SchedulerRequest& request) {
   const Settings settings{.streams = options.integer("streams", 16, 1, 1024),
                           .tries = options.integer("tries", 20, 0, 100'000),
                           .verify = options.integer("verify", 24, 0, 1000),
+                          .moves = options.integer("moves", -1, 0, 100'000),
                           .priority = options.choice("priority", "yes", {"yes", "no"}) == "yes",
                           .ios = options.choice("ios", "yes", {"yes", "no"}) == "yes",
                           .seed = static_cast<std::uint64_t>(options.integer("seed", 1, 0))};
@@ -241,6 +279,9 @@ SchedulerInfo dataflow_search_scheduler() {
                       {"verify",
                        "maximum number of whole schedules to compare, by measuring or by recorded latencies (default "
                        "24; 0: use the model only)"},
+                      {"moves",
+                       "then, number of small changes of the fastest schedule to measure (default: 240 for networks "
+                       "of up to 1 ms, fewer for slower ones)"},
                       {"priority", "yes (default): also try kernel priorities; no"},
                       {"ios", "yes (default): also start from the stages of ios-both; no"},
                       {"seed", "seed of the random moves (default 1)"}},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <random>
 #include <set>
 
 #include "core/cost/bounds.hpp"
@@ -163,6 +164,19 @@ TEST(DataflowMoves, KeepPlansValidAndWithinTheirStreams) {
     };
     const DataflowPlan better = improved(graph, start, ms, {.tries = 200, .most_streams = most, .seed = seed});
     EXPECT_LE(ms(better), ms(start)) << seed;
+
+    std::mt19937_64 random(seed);
+    EXPECT_EQ(schedule_of(graph, changed(graph, start, 0, most, random)), schedule_of(graph, start));
+    int different = 0;
+    for (int changes = 1; changes <= 20; ++changes) {
+      const Schedule schedule = schedule_of(graph, changed(graph, start, changes, most, random));
+      EXPECT_NO_THROW(validate(graph, schedule)) << seed;
+      EXPECT_LE(streams_of(schedule), most);
+      different += schedule == schedule_of(graph, start) ? 0 : 1;
+    }
+    if (graph.units().size() > 4 && most > 1) {
+      EXPECT_GT(different, 0) << seed;
+    }
   }
 }
 
@@ -204,7 +218,7 @@ TEST(DataflowSearch, TakesTheFastestOfWhatItMeasuredAndFindsItAgainInARecord) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     const Graph graph = test::RandomCnn(seed).draw(1);
     PretendedDevice cost(graph, seed);
-    const SchedulerOptions options = {{"verify", "30"}, {"tries", "4"}, {"ios", "no"}};
+    const SchedulerOptions options = {{"verify", "30"}, {"tries", "4"}, {"ios", "no"}, {"moves", "0"}};
     const Schedule found = search(cost, options);
     ASSERT_FALSE(cost.known.empty());
     EXPECT_LE(cost.known.size(), 30u);
@@ -227,6 +241,41 @@ TEST(DataflowSearch, TakesTheFastestOfWhatItMeasuredAndFindsItAgainInARecord) {
     EXPECT_TRUE(alike.priority.empty());
   }
   EXPECT_GT(with_priority, 0) << "priorities are tried";
+}
+
+TEST(DataflowSearch, MeasuresSmallChangesOfTheFastestSchedule) {
+  int faster = 0;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    const Graph graph = test::RandomCnn(seed).draw(1);
+    SchedulerOptions options = {{"streams", "4"}, {"verify", "12"}, {"tries", "4"}, {"ios", "no"}, {"moves", "0"}};
+    PretendedDevice before(graph, seed), after(graph, seed);
+    const double without = before.schedule_ms(search(before, options)).value();
+    const std::size_t verified = before.known.size();
+    options["moves"] = "60";
+    const double with = after.schedule_ms(search(after, options)).value();
+    EXPECT_LE(with, without) << seed;
+    faster += with < without ? 1 : 0;
+    EXPECT_LE(after.known.size(), verified + 60) << seed;
+    for (const auto& [key, entry] : after.known) {
+      EXPECT_NO_THROW(validate(graph, entry.first)) << seed;
+      EXPECT_LE(streams_of(entry.first), 4) << seed;
+    }
+  }
+  EXPECT_GT(faster, 4) << "what the model does not know is found by measuring";
+}
+
+TEST(DataflowSearch, MeasuresFewerChangesOfSlowNetworks) {
+  const Graph graph = test::RandomCnn(3).draw(1);
+  const SchedulerOptions options = {{"verify", "4"}, {"tries", "1"}, {"ios", "no"}};
+  std::size_t measured = 1000;
+  for (const double ms : {0.001, 1.0, 30.0, 400.0}) {
+    PretendedDevice cost(graph, 3);
+    for (OpId op : graph.units()) cost.set(op, ms, 0.5);
+    search(cost, options);
+    EXPECT_LT(cost.known.size(), measured) << ms;
+    measured = cost.known.size();
+  }
+  EXPECT_LE(measured, 4u) << "nothing but what it verifies";
 }
 
 TEST(DataflowSearch, TrustsTheModelWhereNothingIsVerified) {

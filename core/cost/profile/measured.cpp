@@ -88,7 +88,7 @@ void MeasuredCost::prefetch_schedules(std::span<const Schedule> schedules) {
 void MeasuredCost::record(const Schedule& schedule, const ProfileEntry& record) {
   profile_.record_schedule(
       fingerprint(*graph_), fingerprint(schedule),
-      {.record = record, .origin = origin_of(*graph_, schedule, "search"), .schedule = to_text(schedule)});
+      {.record = record, .origin = origin_of(*graph_, schedule, kCandidate), .schedule = to_text(schedule)});
 }
 
 /// Without a model yet, the time of its arithmetic alone.

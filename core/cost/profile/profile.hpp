@@ -31,10 +31,13 @@ struct DeviceFacts {
   bool operator==(const DeviceFacts&) const = default;
 };
 
+/// The scheduler of a schedule that another one only compared with others.
+inline constexpr const char* kCandidate = "search";
+
 /// Origin of a schedule, used to group and show schedules (not part of their keys).
 struct ScheduleOrigin {
   std::string network;                           ///< name of the graph
-  std::string scheduler;                         ///< its name; "search": a candidate that a scheduler compared
+  std::string scheduler;                         ///< its name, or kCandidate
   std::map<std::string, std::string> options{};  ///< of the scheduler
   int batch = 1;
   ImageSize image{};  ///< of the graph's first input

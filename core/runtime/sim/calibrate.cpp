@@ -37,6 +37,10 @@ ContentionLaw unpack(const std::vector<double>& v, ContentionLaw s) {
   return s;
 }
 
+// A long search measures hundreds of similar schedules. A fit takes at most this many of one network, so that they do
+// not outweigh all others.
+constexpr int kMostCandidates = 40;
+
 ContentionLaw rounded_as_stored(const ContentionLaw& law) {
   Profile profile({}, Precision::fp32);
   store_calibration(profile, law);
@@ -93,8 +97,10 @@ std::vector<ScheduleCase> recorded_cases(
     const Profile& profile, const std::function<std::shared_ptr<const Graph>(const ScheduleOrigin&)>& graph_of) {
   std::vector<ScheduleCase> cases;
   std::map<std::shared_ptr<const Graph>, std::shared_ptr<const Graph>> measured;
+  std::map<ScheduleOrigin, int> candidates;
   for (const auto& [key, record] : profile.schedules()) {
     if (record.schedule.empty()) continue;
+    if (record.origin.scheduler == kCandidate && ++candidates[record.origin] > kMostCandidates) continue;
     std::shared_ptr<const Graph> graph = graph_of(record.origin);
     if (!graph || fingerprint(*graph) != key.first) continue;
     std::shared_ptr<const Graph>& as_run = measured[graph];

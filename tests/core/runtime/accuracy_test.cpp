@@ -202,5 +202,27 @@ TEST(Calibration, StaysInTheProfileAndHelps) {
   EXPECT_TRUE(empty.calibration().empty());
 }
 
+TEST(Calibration, TakesALimitedNumberOfCandidatesOfOneNetwork) {
+  Campaign campaign("squeezenet");
+  const std::shared_ptr<const Graph>& graph = campaign.cases[0].graph;
+  const auto of_profile = [&] {
+    return recorded_cases(campaign.profile, [&](const ScheduleOrigin&) { return graph; }).size();
+  };
+  const std::size_t without = of_profile();
+  std::mt19937_64 random(1);
+  const auto add = [&](const std::string& scheduler) {
+    const Schedule schedule = test::random_dataflow(*graph, 1, 4, random);
+    campaign.profile.record_schedule(fingerprint(*graph), fingerprint(schedule),
+                                     {{1.0, 0.001, 10}, origin_of(*graph, schedule, scheduler), to_text(schedule)});
+  };
+  for (int i = 0; i < 20; ++i) add(kCandidate);
+  EXPECT_EQ(of_profile(), without + 20);
+  for (int i = 0; i < 200; ++i) add(kCandidate);
+  EXPECT_LT(of_profile(), without + 100);
+  const std::size_t limited = of_profile();
+  for (int i = 0; i < 50; ++i) add("random");
+  EXPECT_EQ(of_profile(), limited + 50) << "only candidates are limited";
+}
+
 }  // namespace
 }  // namespace opsched

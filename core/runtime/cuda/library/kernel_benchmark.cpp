@@ -244,6 +244,19 @@ double KernelBenchmark::Series::run(const BenchmarkContext& context) const {
   return replay(context);
 }
 
+double KernelBenchmark::Series::sustained(const BenchmarkContext& context, double ms) const {
+  const cudaStream_t stream = context.stream();
+  const int replays = std::max(1, static_cast<int>(ms / (run(context) * launches_)));
+  const Event begin = make_event(true), end = make_event(true);
+  for (int i = 0; i < 2 * replays; ++i) {
+    if (i == replays) OPSCHED_CUDA(cudaEventRecord(begin.get(), stream));
+    OPSCHED_CUDA(cudaGraphLaunch(graph_.get(), stream));
+  }
+  OPSCHED_CUDA(cudaEventRecord(end.get(), stream));
+  OPSCHED_CUDA(cudaStreamSynchronize(stream));
+  return elapsed_ms(begin, end) / (replays * launches_);
+}
+
 void load_code(const std::vector<std::pair<Problem, std::shared_ptr<const Kernel>>>& kernels) {
   struct Needs {
     std::size_t input, output, weights, total;

@@ -1,6 +1,7 @@
 #include "core/runtime/cuda/library/kernel_tuner.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "core/error.hpp"
@@ -14,6 +15,12 @@ constexpr int kFirstRuns = 2;  // runs of every candidate
 constexpr int kFinalists = 5;  // candidates that are run again, in turns
 constexpr int kFinalRuns = 9;
 constexpr double kFinalMargin = 1.15;  // finalists are within this factor of the best
+// A kernel that takes this long fills the GPU, whose power may then be the limit. Of about equally fast ones, that with
+// the least energy is the fastest in a network.
+constexpr double kPowerFromMs = 0.1;
+constexpr double kAlike = 1.03;
+constexpr int kPowerFinalists = 3;
+constexpr double kPowerMs = 40;  // until clocks have settled
 // A candidate is dropped if its first launch took this many times the best one's.
 constexpr double kHopeless = 2;
 constexpr int kKept = 24;      // candidates per problem in the tuning cache
@@ -40,6 +47,17 @@ Tuning::Candidate& entry_of(Tuning& tuning, const Kernel& kernel) {
   return *std::ranges::find(tuning.candidates, kernel.describe(), &Tuning::Candidate::kernel);
 }
 
+/// Sorts those that are about as fast as the first by their latency when nothing else runs for a while.
+void sort_by_sustained(std::vector<Runner>& runners, const BenchmarkContext& context) {
+  if (runners.size() < 2 || runners.front().median() < kPowerFromMs) return;
+  const double alike = kAlike * runners.front().median();
+  const auto last = std::ranges::find_if(runners, [&](const Runner& r) { return r.median() > alike; });
+  const std::span<Runner> close(runners.begin(), std::min(last, runners.begin() + kPowerFinalists));
+  if (close.size() < 2) return;
+  for (Runner& runner : close) runner.ms = {runner.series.sustained(context, kPowerMs)};
+  std::ranges::sort(close, {}, &Runner::median);
+}
+
 /// Runs the best candidates again, in turns. Their medians decide, even against another one's lucky first run.
 void settle(std::vector<Runner> runners, const BenchmarkContext& context, PendingKernel& task, Tuning& tuning) {
   for (const Runner& runner : runners) entry_of(tuning, *runner.kernel).ms = runner.best();
@@ -53,6 +71,7 @@ void settle(std::vector<Runner> runners, const BenchmarkContext& context, Pendin
   if (runners.size() > 1) {
     std::ranges::sort(runners, {}, &Runner::median);
     for (const Runner& runner : runners) entry_of(tuning, *runner.kernel).ms = runner.median();
+    sort_by_sustained(runners, context);
   }
   std::ranges::stable_sort(tuning.candidates, [&](const auto& a, const auto& b) {
     if (a.failure.empty() != b.failure.empty()) return a.failure.empty();
