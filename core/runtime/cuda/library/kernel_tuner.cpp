@@ -17,10 +17,10 @@ constexpr int kFinalRuns = 9;
 constexpr double kFinalMargin = 1.15;  // finalists are within this factor of the best
 // A kernel that takes this long fills the GPU, whose power may then be the limit. Of about equally fast ones, that with
 // the least energy is the fastest in a network.
-constexpr double kPowerFromMs = 0.1;
+constexpr double kPowerFromMs = 0.2;
 constexpr double kAlike = 1.03;
 constexpr int kPowerFinalists = 3;
-constexpr double kPowerMs = 40;  // until clocks have settled
+constexpr double kPowerMs = 80;  // until clocks have settled; 40 is too short
 // A candidate is dropped if its first launch took this many times the best one's.
 constexpr double kHopeless = 2;
 constexpr int kKept = 24;      // candidates per problem in the tuning cache
