@@ -9,10 +9,6 @@ from opsched.records import Record, Records, pixels
 HEAD = ["network", "batch", "precision", "best, ms", "above bound", "search, s", "rank, scheduler, behind best"]
 
 
-def name(r: Record) -> str:
-    return r.scheduler + "".join(f",{k}={v}" for k, v in sorted(r.options.items()))
-
-
 def is_predicted(r: Record) -> bool:
     return r.texts.get("latency") == "predicted"
 
@@ -29,7 +25,7 @@ def standings(all_of: list[list[Record]]) -> str:
     rows: dict[str, dict[str, float]] = {}
     for contest in all_of:
         for r in contest:
-            row = rows.setdefault(name(r), {"contests": 0, "first": 0, "behind": 0, "predicted": 0, "refused": 0})
+            row = rows.setdefault(r.scheduler_with_options(), {"contests": 0, "first": 0, "behind": 0, "predicted": 0, "refused": 0})
             if r.value is None:
                 row["refused"] += 1
                 continue
@@ -52,7 +48,7 @@ def ranking(contest: list[Record]) -> str:
     for r in contest:
         if r.value is not None:
             sign = "~" if is_predicted(r) else ""
-            words.append(f"{number(r, 'rank', '.0f')} {sign}{name(r)} +{100 * (r.value / contest[0].value - 1):.1f}%")
+            words.append(f"{number(r, 'rank', '.0f')} {sign}{r.scheduler_with_options()} +{100 * (r.value / contest[0].value - 1):.1f}%")
     return ", ".join(words)
 
 
@@ -69,7 +65,7 @@ def refusals(all_of: list[list[Record]]) -> str:
     found: dict[str, dict[str, int]] = {}
     for r in (r for contest in all_of for r in contest if r.value is None):
         reason = found.setdefault(f"{r.labels['on']}: {r.missing}", {})
-        reason[name(r)] = reason.get(name(r), 0) + 1
+        reason[r.scheduler_with_options()] = reason.get(r.scheduler_with_options(), 0) + 1
     return "".join(f"* {reason}: {', '.join(f'{s} ({n})' for s, n in sorted(who.items()))}\n"
                    for reason, who in sorted(found.items()))
 

@@ -70,7 +70,7 @@ def in_the_arena(records: Records) -> list[str]:
         return []
     first: dict[str, int] = {}
     for r in (r for contest in all_of for r in contest if r.numbers.get("rank") == 1):
-        first[arena.name(r)] = first.get(arena.name(r), 0) + 1
+        first[r.scheduler_with_options()] = first.get(r.scheduler_with_options(), 0) + 1
     best = max(first, key=lambda name: first[name])
     return [f"{best} is ranked first most often: in {first[best]} of {plural(len(all_of), 'contest')}, ties included."]
 
@@ -103,8 +103,8 @@ def of_the_search(records: Records) -> list[str]:
             f"{largest.value:.1f} s without measuring (synthetic costs)."]
 
 
-def text(records: Records, plain: list[Record]) -> str:
-    """`plain`: our latencies without labels and options."""
-    lines = (beside_baselines(records) + on_several_gpus(plain) + on_one_gpu(plain) + in_the_arena(records) +
+def text(records: Records, latencies: list[Record]) -> str:
+    """`latencies`: ours without labels."""
+    lines = (beside_baselines(records) + on_several_gpus(latencies) + on_one_gpu(latencies) + in_the_arena(records) +
              of_simulations(records) + of_the_search(records))
     return "".join(f"* {line}\n" for line in lines) + "\n" if lines else ""

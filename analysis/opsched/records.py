@@ -112,11 +112,14 @@ class Record:
     run: str = ""
     time: str = ""
 
+    def scheduler_with_options(self) -> str:
+        """As `opsched bench --scheduler` takes it: "ios-both,r=2"."""
+        return self.scheduler + "".join(f",{k}={v}" for k, v in sorted(self.options.items()))
+
     def case(self) -> str:
         software = "" if self.software == "opsched" else f"{self.software}:"
-        options = "".join(f",{k}={v}" for k, v in sorted(self.options.items()))
         image = f"/image:{self.image}" if self.image else ""
-        return f"{software}{self.network}/{self.scheduler}{options}/batch:{self.batch}{image}/{self.precision}/gpus:{self.gpus}"
+        return f"{software}{self.network}/{self.scheduler_with_options()}/batch:{self.batch}{image}/{self.precision}/gpus:{self.gpus}"
 
     def key(self) -> str:
         """Of several records with the same key, one is valid."""
