@@ -26,7 +26,7 @@ constexpr double kWorthwhile = 0.002;
 constexpr int kClimbs = 4;
 // Changed schedules that are measured together, small changes in each, and how much slower than the schedule before the
 // change the model may expect them to be.
-constexpr int kTogether = 6;
+constexpr int kMovesTogether = 6;
 constexpr int kMostChanges = 3;
 constexpr double kPromising = 1.02;
 // Unless the caller says how many to measure: at most this many, and for slow networks as many as take this long
@@ -220,7 +220,7 @@ class DataflowSearch {
       const DataflowPlan plan = plan_of(graph_, best_.schedule());
       const double slowest = kPromising * simulated(plan);
       std::vector<Schedule> variants;
-      for (int i = 0; i < 20 * kTogether && std::ssize(variants) < kTogether; ++i) {
+      for (int i = 0; i < 20 * kMovesTogether && std::ssize(variants) < kMovesTogether; ++i) {
         const int changes = 1 + static_cast<int>(random() % kMostChanges);
         const DataflowPlan next = changed(graph_, plan, changes, settings_.streams, random);
         if (simulated(next) > slowest) continue;
