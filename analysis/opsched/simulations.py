@@ -41,7 +41,7 @@ def x_of(record: Record) -> float:
 
 def algorithm_of(record: Record) -> str:
     """The scheduler with its options, as in "heft split=rows"."""
-    return " ".join([record.scheduler, *(f"{k}={v}" for k, v in sorted(record.options.items()))])
+    return record.scheduler_with_options().replace(",", " ")
 
 
 def point(record: Record, optimum: Record | None) -> Point:

@@ -56,11 +56,10 @@ def sequential_of(record: Record, records: Records) -> Record | None:
 
 def row_of(record: Record, records: Records, marks: Marks, timelines: Iterable[str]) -> dict[str, Any]:
     ours, base, id = record.software == "opsched", sequential_of(record, records), timeline_id(record)
-    options = "".join(f",{k}={v}" for k, v in sorted(record.options.items()))
     more = [f"{k} {v:g}" for k, v in sorted(record.numbers.items())] + [f"{k}: {v}" for k, v in sorted(record.texts.items())]
     return {
         "key": record.key(), "network": record.network, "software": "" if ours else record.software,
-        "scheduler": record.scheduler + options if ours else baseline_name(record.software, record.scheduler),
+        "scheduler": record.scheduler_with_options() if ours else baseline_name(record.software, record.scheduler),
         "batch": record.batch, "image": record.image or "", "precision": record.precision, "gpus": record.gpus,
         "quantity": record.quantity, "labels": ", ".join(f"{k} {v}" for k, v in sorted(record.labels.items())),
         "value": record.value, "unit": record.unit, "provenance": record.provenance.value, "numbers": ", ".join(more),

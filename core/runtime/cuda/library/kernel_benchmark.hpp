@@ -54,9 +54,9 @@ class KernelBenchmark {
     /// ms per launch, for one run of the graph. Without others at the same time, a memset of 4 bytes after each launch
     /// is included.
     double run(const BenchmarkContext& context) const;
-    /// ms per launch while the graph runs without pause, after about `ms` of the same: with the clocks that the
-    /// kernel's power allows. Counts another `ms`.
-    double sustained(const BenchmarkContext& context, double ms) const;
+    /// ms per launch while the graph runs without pause, so with the clocks that the kernel's power allows: it runs for
+    /// about `ms`, and then for about `ms` that are timed. `about_ms`: of a launch.
+    double sustained(const BenchmarkContext& context, double about_ms, double ms) const;
 
    private:
     friend class KernelBenchmark;

@@ -54,7 +54,7 @@ void sort_by_sustained(std::vector<Runner>& runners, const BenchmarkContext& con
   const auto last = std::ranges::find_if(runners, [&](const Runner& r) { return r.median() > alike; });
   const std::span<Runner> close(runners.begin(), std::min(last, runners.begin() + kPowerFinalists));
   if (close.size() < 2) return;
-  for (Runner& runner : close) runner.ms = {runner.series.sustained(context, kPowerMs)};
+  for (Runner& runner : close) runner.ms = {runner.series.sustained(context, runner.median(), kPowerMs)};
   std::ranges::sort(close, {}, &Runner::median);
 }
 
