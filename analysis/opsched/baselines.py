@@ -96,7 +96,8 @@ def comparisons(records: Records) -> list[Comparison]:
         if others := theirs_of.get(replace(case, precision=COMPARED_IN.get(case.precision, ""))):
             theirs_of[case] = others
     for case, others in theirs_of.items():
-        schedules = {s: Ours(s, next((r for r in there if not r.labels), None), [r for r in there if r.labels])
+        software = fastest(others).software  # ours beside other software may be from another GPU
+        schedules = {s: Ours(s, next((r for r in there if not r.labels), None), [r for r in there if r.labels.get("beside") == software])
                      for s, there in grouped(by_case.get(case, []), lambda r: r.scheduler).items()}
         if schedules:
             found.append(Comparison(case, others, schedules))
@@ -171,7 +172,7 @@ def section(records: Records, marks: Marks) -> str:
     text += f"Medians in ms on the same type of GPU ({'; '.join(where)}), with our weights and input; outputs are compared\n"
     text += "with ours (`experiments/baselines/run_baselines.py`, [docs/baselines.md](../../docs/baselines.md)).\n\n"
     text += "* \"Our best\" is the schedule that is fastest in `opsched bench`, among those measured in the baselines' run. The latency "
-    text += "shown is the mean\n  of its measurements before and after the baselines, so it is not the number that the schedule was "
+    text += "shown is the mean\n  of its measurements before and after the fastest baseline's software, so it is not the number that the schedule was "
     text += "chosen by.\n"
     text += "* sequential, wavefront and dataflow (Opara's allocation on 16 streams) are one CUDA graph with fused convolution + bias + "
     text += "ReLU.\n"

@@ -16,9 +16,19 @@ Entry = dict[str, Any]
 IDLE = 1  # the bit for "idle" in the reasons for lower clocks
 
 
-# Modes of PyTorch: other names, and the default layout, unless "-nchw" or "-nhwc" (LAYOUTS) follows the mode.
-ALIASES = {"graph": "sequential", "opara": "dataflow"}
-USUAL_LAYOUT = {"fp32": "-nchw", "tf32": "-nchw", "fp16": "-nhwc"}
+ALIASES = {"graph": "sequential", "opara": "dataflow"}  # of modes of PyTorch
+USUAL_LAYOUT = {"fp32": "-nchw", "tf32": "-nchw", "fp16": "-nhwc"}  # of PyTorch and JAX
+
+
+def layout_of(mode: str, precision: str) -> str:
+    """"-nhwc" of "compile+mm-nhwc", and the usual one of "compile"."""
+    return mode[len(way_of(mode)):] or USUAL_LAYOUT[precision]
+
+
+def in_both_layouts(modes: list[str], precision: str) -> list[str]:
+    """The modes, and again in the other layout."""
+    other = next(layout for layout in LAYOUTS if layout != USUAL_LAYOUT[precision])
+    return [mode + layout for layout in ("", other) for mode in modes]
 
 
 # Options of a mode of PyTorch, each after a "+". All except limit0 only work with torch.compile.

@@ -4,7 +4,8 @@
   opsched infer NET --batch 1 --image I --save-weights w.bin -o y.bin
   python3 jax_baseline.py NET.json --precision fp32 --weights w.bin --expected y.bin
 
-Prints one JSON object like torch_baseline.py, with "xla" as the only mode. fp16 uses NHWC, which XLA prefers.
+Prints one JSON object like torch_baseline.py. The only mode is "xla". Tensors are channels-last in fp16 and channels-first
+otherwise, unless the mode ends in -nchw or -nhwc.
 """
 
 import time
@@ -17,6 +18,7 @@ import numpy as np
 from jax import lax
 
 import gpu
+from cases import layout_of, way_of
 from graph_file import Graph, Operator, load_graph
 from reference import judged, load_reference, random_inputs
 from protocols import Cannot, measured, sample_energy, sample_lone, samples_of
@@ -117,27 +119,27 @@ def sample(protocol: str, run: Callable[[], Any]) -> list[float]:
     raise Cannot("JAX has no device events to offer: lone and energy are measured without")
 
 
-def measure(graph: Graph, request: dict[str, Any], budget: Budget) -> dict[str, Any]:
+def measure(graph: Graph, request: dict[str, Any], mode: str, budget: Budget) -> dict[str, Any]:
     precision = request["precision"]
-    half = precision == "fp16"
-    dtype = jnp.float16 if half else jnp.float32
+    channels_last = layout_of(mode, precision) == "-nhwc"
+    dtype = jnp.float16 if precision == "fp16" else jnp.float32
     reference = load_reference(graph, request["weights"], request["expected"])
-    network = Network(graph, channels_last=half)
+    network = Network(graph, channels_last)
 
     def placed(x: Any, order: tuple[int, ...]) -> Any:
-        return jax.device_put(jnp.asarray(x.transpose(order) if half else x, dtype))
+        return jax.device_put(jnp.asarray(x.transpose(order) if channels_last else x, dtype))
 
     weights = {}
     for (op, i), (weight, bias) in reference.weights.items():
         weights[f"{op}_{i}"] = (placed(weight, (2, 3, 1, 0)),
-                                jnp.asarray(bias if half else bias.reshape(1, -1, 1, 1), dtype))
+                                jnp.asarray(bias if channels_last else bias.reshape(1, -1, 1, 1), dtype))
     inputs = {str(i): placed(x, (0, 2, 3, 1)) for i, x in random_inputs(graph).items()}
     begin = time.perf_counter()
     forward = jax.jit(network)
     outputs = jax.block_until_ready(forward(weights, inputs))
     entry: dict[str, Any] = {"what": WHAT, "ready_seconds": round(time.perf_counter() - begin, 1)}
-    shown = [np.asarray(x, np.float32).transpose((0, 3, 1, 2)) if half else np.asarray(x) for x in outputs]
-    entry |= judged(shown, reference, precision)
+    shown = [np.asarray(x, np.float32) for x in outputs]
+    entry |= judged([x.transpose((0, 3, 1, 2)) for x in shown] if channels_last else shown, reference, precision)
     if "failed" in entry:
         return entry
     timing = timed(lambda: forward(weights, inputs), budget)
@@ -147,22 +149,28 @@ def measure(graph: Graph, request: dict[str, Any], budget: Budget) -> dict[str, 
 def answer(request: dict[str, Any], budget: Budget) -> dict[str, Any]:
     jax.config.update("jax_default_matmul_precision", MATMUL[request["precision"]])
     graph = load_graph(request["graph"])
-    try:
-        latency = measure(graph, request, budget)
-    except Exception as error:  # any exception of the framework is its result
-        latency = {"what": WHAT, "failed": words_of(error)}
-    jax.clear_caches()
+    latency = {}
+    for mode in request["modes"]:
+        try:
+            latency[mode] = measure(graph, request, mode, budget)
+        except Exception as error:  # any exception of the framework is its result
+            latency[mode] = {"what": WHAT, "failed": words_of(error)}
+        jax.clear_caches()
     return {"software": "jax", "graph": graph.name, "batch": graph.batch, "precision": request["precision"],
             "device": jax.devices()[0].device_kind, "versions": {"jax": jax.__version__},
-            "clocks": gpu.clocks() if jax.default_backend() == "gpu" else {}, "latency": {"xla": latency}}
+            "clocks": gpu.clocks() if jax.default_backend() == "gpu" else {}, "latency": latency}
 
 
 def main() -> None:
     parser = parser_of(__doc__)
+    parser.add_argument("--modes", default="xla", help="as in xla-nchw,xla-nhwc")
     args = parse(parser)
+    modes = args.modes.split(",")
+    if unknown := [m for m in modes if way_of(m) != "xla"]:
+        parser.error(f"unknown mode {', '.join(unknown)}; known: xla, xla-nchw, xla-nhwc")
     if args.graph and not args.weights:
         parser.error("give --weights and --expected")
-    run("jax_baseline", args, lambda request: answer({"protocols": args.protocols, **request}, Budget(args.runs, args.max_seconds)))
+    run("jax_baseline", args, lambda request: answer({"protocols": args.protocols, **request}, Budget(args.runs, args.max_seconds)), modes=modes)
 
 
 if __name__ == "__main__":

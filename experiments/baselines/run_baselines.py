@@ -34,7 +34,7 @@ import time
 from typing import NamedTuple
 
 import gpu
-from cases import (LAYOUTS, USUAL_LAYOUT, Case, Entry, Record, RecordFile, Run, Task, Wrong, base_of, is_wanted,
+from cases import (Case, Entry, Record, RecordFile, Run, Task, Wrong, base_of, in_both_layouts, is_wanted,
                    protocol_records, record_of, run_of, without_limit)
 from options import CUDA_GRAPHS, HERE, MODES, SCRIPT, SIDE_BY_SIDE, parse
 from processes import Died, Process, last_words
@@ -202,15 +202,14 @@ def keep_ours(file: RecordFile, found: list[Measured], software: str, when: str,
 
 
 def modes_of(args: argparse.Namespace, software: str, case: Case) -> list[str]:
-    """Modes of PyTorch: those requested, or each in both layouts."""
+    """Those requested of PyTorch; otherwise PyTorch's and JAX's in both layouts."""
     if software == "jax":
-        return ["xla"]
+        return in_both_layouts(["xla"], case.precision)
     if software == "tensorrt":
         return ["engine", *(f"aux-{n}" for n in args.aux_streams)]
     if args.modes:
         return args.modes
-    other = next(layout for layout in LAYOUTS if layout != USUAL_LAYOUT[case.precision])
-    return [mode + layout for layout in ("", other) for mode in MODES[:-1]]
+    return in_both_layouts(MODES[:-1], case.precision)
 
 
 def tasks_of(case: Case, args: argparse.Namespace, file: RecordFile) -> list[Task]:

@@ -34,7 +34,7 @@ from typing import Any
 import torch
 
 import gpu
-from cases import ALIASES, LAYOUTS, OPTIONS, USUAL_LAYOUT, base_of, known_mode, options_of, way_of, without_limit
+from cases import ALIASES, LAYOUTS, OPTIONS, base_of, known_mode, layout_of, options_of, way_of, without_limit
 from graph_file import load_graph
 from protocols import measured
 from reference import INPUT_SEED, TOLERANCE, Reference, judged, load_reference, random_inputs, random_tensor
@@ -99,7 +99,7 @@ class Loaded:
 
     def lay_out(self, mode: str) -> tuple[Network, Values]:
         """The network and its input in the layout of a mode."""
-        layout = mode[len(way_of(mode)):] or USUAL_LAYOUT[self.precision]
+        layout = layout_of(mode, self.precision)
         if layout not in self.placed:
             dtype = torch.half if self.precision == "fp16" else torch.float32
             network = Network(self.graph, dtype, layout == "-nhwc", self.device, self.reference)

@@ -85,7 +85,7 @@ void replay(const ReplayOptions& options) {
     if (!found.missing.empty()) throw Error(recorded.what.name() + ": " + found.missing);
     const bool same = found.schedule == recorded.schedule;
     different += !same;
-    table.add({recorded.what.name(), fixed(*recorded.value, 4), same ? "the same" : "ANOTHER", fixed(*found.value, 4),
+    table.add({recorded.what.name(), fixed(*recorded.value, 4), same ? "same" : "another", fixed(*found.value, 4),
                to_string(found.provenance), fixed(found.number_or("search_seconds", 0), 2)});
   }
   status.clear();
@@ -94,10 +94,10 @@ void replay(const ReplayOptions& options) {
   std::cout << results.size() - static_cast<std::size_t>(different) << " of " << results.size()
             << " schedules are the same\n";
   if (left_out > 0)
-    std::cout << left_out << " were not replayed, because they were measured into a profile outside this folder\n";
+    std::cout << "Not replayed: " << counted(left_out, "schedule") << " measured into a profile outside this folder\n";
   if (different > 0)
-    throw Error(std::to_string(different) +
-                " schedules differ from the recorded ones, because the profile has grown or the program has changed. "
+    throw Error("replays find " + counted(different, "other schedule") +
+                " than recorded, because the profile has grown or the program has changed. "
                 "The records are still valid, because each stores its schedule. `opsched bench --profile " +
                 options.folder + " --out " + options.folder + "` on the GPU measures the schedules that are found now");
 }

@@ -180,9 +180,10 @@ void run_tune(TuneOptions& options) {
   }
   device->save();
   if (file) file->finish();
-  std::cout << "The choices are stored in ~/.cache/opsched, and every scheduler uses them from now on. Earlier\n"
-               "latencies do not match these kernels, so earlier profiles will be rejected: measure into a new\n"
-               "folder.\n";
+  std::cout << wrapped("The choices are stored in " + user_cache_folder() +
+                           ", and every scheduler uses them from now on. Earlier latencies do not match these "
+                           "kernels, so earlier profiles will be rejected: measure into a new folder.")
+            << "\n";
 }
 
 }  // namespace

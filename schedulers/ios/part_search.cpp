@@ -102,6 +102,7 @@ void IosPartSearch::learn(int stage, double ms) {
   };
   if (known_[stage]) return;
   take(stage);
+  ++learned_count_;
   if (!cost_->structural()) return;
   const int kind = kinds_->kind(stage);
   for (int i : near_stages_)

@@ -21,6 +21,8 @@ class IosPartSearch {
   std::int64_t known_count() const { return known_count_; }
   /// stage_ms of a previously unknown stage, and of equal stages.
   void learn(int stage, double ms);
+  /// Unequal stages that learn() was told.
+  std::int64_t learned_count() const { return learned_count_; }
 
   /// Queries the estimates again, because they may have improved.
   void estimate();
@@ -59,7 +61,7 @@ class IosPartSearch {
   std::vector<double> ms_;                ///< latency of a known stage
   std::vector<char> known_;
   std::vector<int> known_list_;
-  std::int64_t known_count_ = 0;
+  std::int64_t known_count_ = 0, learned_count_ = 0;
   std::optional<ResidualModel> residual_;
   bool taught_ = false;  ///< since the last fit
   std::vector<int> classes_;

@@ -62,14 +62,14 @@ class Search {
   /// Recent improvement of a part's best known schedule.
   struct Progressing {
     double best = 0;
-    int known = -1;  ///< known stages at the last improvement by more than the tolerance
+    std::int64_t learned = -1;  ///< measured stages at the last improvement by more than the tolerance
 
     bool too_slow(const IosPartSearch& part, const IosSearchOptions& options) {
-      if (known < 0 || !(part.known_best() > best / (1 + options.tolerance))) {
+      if (learned < 0 || !(part.known_best() > best / (1 + options.tolerance))) {
         best = part.known_best();
-        known = part.known_count();
+        learned = part.learned_count();
       }
-      return options.patience != kUnlimited && std::isfinite(best) && part.known_count() - known >= options.patience;
+      return options.patience != kUnlimited && std::isfinite(best) && part.learned_count() - learned >= options.patience;
     }
   };
 

@@ -9,8 +9,8 @@ struct IosSearchOptions {
   IosOptions space{.max_transitions = 250'000'000};  ///< 8 bytes each are held
   double tolerance = 0.01;                           ///< tolerated distance from the best schedule, as a fraction
   int max_measured = kUnlimited;                     ///< maximum number of stages; then the search stops
-  /// Number of stages of a part after which the search leaves it, unless its best schedule improved by more than the
-  /// tolerance meanwhile.
+  /// Number of measured stages of a part (equal ones counted once) after which the search leaves it, unless its best
+  /// schedule improved by more than the tolerance meanwhile.
   int patience = kUnlimited;
   bool exhaustive = false;  ///< query the latency of every stage
   /// A part that is too wide is halved until it is small enough. A part given by the graph may have max_transitions; a

@@ -230,6 +230,23 @@ TEST(IosSearch, LosesPatienceAndSaysSo) {
   EXPECT_NO_THROW(validate(graph, stopped.schedule));
 }
 
+// In a symmetric part, each measurement makes several equal stages known.
+TEST(IosSearch, IsPatientInMeasuredStages) {
+  const Graph network = make_network("nasnet");
+  const Graph cell = cut_out(network, {"all", ios_parts(network, 100)[4].ops, {}}, "cell");
+  int stopped = 0;
+  for (const int patience : {20, 50, 100})
+    for (const std::uint64_t seed : {1, 2, 3, 4}) {
+      NoisyCost device(cell, 0.3, seed);
+      IosSearchOptions options;
+      options.patience = patience;
+      if (!ios_search(device, options).stats.gave_up) continue;
+      ++stopped;
+      EXPECT_GE(device.measured, patience) << "seed " << seed;
+    }
+  EXPECT_GT(stopped, 0);
+}
+
 TEST(IosVerified, IsAtLeastAsFastAsWhatItComparesAndReplaysTheSame) {
   for (const char* name : {"squeezenet", "inception_v3"}) {
     const Graph graph = make_network(name);
