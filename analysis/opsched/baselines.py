@@ -97,8 +97,11 @@ def comparisons(records: Records) -> list[Comparison]:
             theirs_of[case] = others
     for case, others in theirs_of.items():
         software = fastest(others).software  # ours beside other software may be from another GPU
-        schedules = {s: Ours(s, next((r for r in there if not r.labels), None), [r for r in there if r.labels.get("beside") == software])
-                     for s, there in grouped(by_case.get(case, []), lambda r: r.scheduler).items()}
+        schedules = {}
+        for scheduler, there in grouped(by_case.get(case, []), lambda r: r.scheduler).items():
+            benched = next((r for r in there if not r.labels), None)
+            if (beside := [r for r in there if r.labels.get("beside") == software]) or benched:
+                schedules[scheduler] = Ours(scheduler, benched, beside)
         if schedules:
             found.append(Comparison(case, others, schedules))
     return sorted(found, key=lambda c: (c.case.network, PRECISIONS.index(c.case.precision), c.case.batch, pixels(c.case.image)))

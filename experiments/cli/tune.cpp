@@ -181,8 +181,8 @@ void run_tune(TuneOptions& options) {
   device->save();
   if (file) file->finish();
   std::cout << wrapped("The choices are stored in " + user_cache_folder() +
-                           ", and every scheduler uses them from now on. Earlier latencies do not match these "
-                           "kernels, so earlier profiles will be rejected: measure into a new folder.")
+                       ", and every scheduler uses them from now on. Earlier latencies do not match these "
+                       "kernels, so earlier profiles will be rejected: measure into a new folder.")
             << "\n";
 }
 
