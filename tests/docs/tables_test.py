@@ -133,6 +133,13 @@ def test_the_closest_baselines_in_fp32_are_those_of_the_records():
     assert text in (PROJECT / "docs/performance/schedules.md").read_text()
 
 
+def test_the_spread_between_processes_is_that_of_the_records():
+    found = Records.read(PROJECT / "results/h200").select(quantity="process_latency", precision="fp16")
+    spread = max((r.spread.max - r.spread.min) / r.value for r in found)
+    assert len(found) == 8
+    assert f"five processes differ by at most {100 * spread:.2f}%" in (PROJECT / "docs/measuring.md").read_text()
+
+
 def test_how_much_slower_jax_is_comes_from_the_records():
     ratios = [modes["jax", "xla"].value / c.fastest.value for c in USUAL if ("jax", "xla") in (modes := by_mode(c))]
     assert {(c.case.network, c.case.batch) for c in USUAL if ("jax", "xla") in by_mode(c)} == {("squeezenet", 1), ("inception_v3", 1)}
