@@ -59,7 +59,8 @@ def section(records: Records) -> str:
     text += "estimated from the others. A stage counts for every network that has all its operators.\n\n"
     text += table(head, stages)
     head.append("pairs in order")
-    text += "\nSchedules, with one scheduler left out at a time on all networks and batches. Stages in the profile are replayed, as in\n"
+    text += "\nSchedules, with one scheduler left out at a time on all networks and batches; those that a search only tried, on one\n"
+    text += "network at a time. Stages in the profile are replayed, as in\n"
     text += "`opsched bench --device sim`. \"Pairs in order\": of the pairs of schedules of one network and batch whose latencies differ\n"
     text += "by more than 2%, the number predicted in the right order.\n\n"
     text += table(head, replayed)

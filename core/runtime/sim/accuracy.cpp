@@ -19,7 +19,10 @@ using Cases = std::vector<const MeasuredCase*>;
 /// The key of schedules that are held out together.
 using Kind = std::pair<std::string, std::map<std::string, std::string>>;
 Kind scheduler_of(const MeasuredCase& c) {
-  return c.schedule->schedule.splits.empty() ? Kind{c.origin.scheduler, c.origin.options} : Kind{"split operators", {}};
+  if (!c.schedule->schedule.splits.empty()) return {"split operators", {}};
+  // Without the candidates of all networks, too few dataflow schedules would be left to determine their costs.
+  if (c.origin.scheduler == kCandidate) return {"search on " + c.origin.network, {}};
+  return {c.origin.scheduler, c.origin.options};
 }
 Kind network_of(const MeasuredCase& c) { return {c.origin.network, {}}; }
 /// Everything but the scheduler: schedules of one setting are compared with each other.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 #include <set>
 
@@ -118,6 +119,35 @@ TEST(Accuracy, SplitSchedulesAreLeftOutTogether) {
   calibrate(profile, model, whole);
   for (const Prediction& p : compare_with_measured(profile, model, split))
     EXPECT_EQ(std::ranges::count(accuracy.schedules, p.predicted, &HeldOutSchedule::replayed), 1);
+}
+
+TEST(Accuracy, CandidatesOfASearchAreLeftOutNetworkByNetwork) {
+  Campaign campaign("squeezenet");
+  Profile& profile = campaign.profile;
+  std::map<std::string, std::vector<ScheduleCase>> candidates;
+  TrueDevice device(21);
+  std::mt19937_64 random(24);
+  for (const char* network : {"squeezenet", "inception_v3"}) {
+    const auto graph = std::make_shared<const Graph>(make_network(network));
+    const StageSigner signer(*graph);
+    for (OpId id : graph->units())
+      profile.record_stage(signer.solo(id), device.stage(*graph, {Strategy::concurrent, {{id}}}));
+    for (int streams : {2, 3, 4}) {
+      campaign.add(device, graph, test::random_dataflow(*graph, 1, streams, random), kCandidate);
+      candidates[network].push_back(campaign.cases.back());
+    }
+  }
+  const Accuracy accuracy = measure_accuracy(profile, campaign.cases);
+  const ContentionModel model = ContentionModel::fit(profile);
+  for (const auto& [network, held] : candidates) {
+    std::vector<ScheduleCase> others;
+    for (const ScheduleCase& c : campaign.cases)
+      if (std::ranges::none_of(held, [&](const ScheduleCase& h) { return h.schedule == c.schedule; }))
+        others.push_back(c);
+    calibrate(profile, model, others);
+    for (const Prediction& p : compare_with_measured(profile, model, held))
+      EXPECT_EQ(std::ranges::count(accuracy.schedules, p.predicted, &HeldOutSchedule::replayed), 1) << network;
+  }
 }
 
 /// Keys of the stages of several operators.
