@@ -11,9 +11,9 @@
 namespace opsched {
 
 /// A measured schedule, and predictions of simulators fitted without any schedule of its kind. All schedules that split
-/// operators are of one kind, because those that `split` keeps resemble those that its search tried. Other candidates of
-/// a search are of one kind if they are of one network. Any others are of one kind if they have the same scheduler with
-/// the same options, on any network.
+/// operators are of one kind, because those that `split` keeps resemble those that its search tried. Other candidates
+/// of a search are of one kind if they are of one network. Any others are of one kind if they have the same scheduler
+/// with the same options, on any network.
 struct HeldOutSchedule {
   ScheduleOrigin origin;
   Mode mode = Mode::barrier;
