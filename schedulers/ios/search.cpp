@@ -69,7 +69,8 @@ class Search {
         best = part.known_best();
         learned = part.learned_count();
       }
-      return options.patience != kUnlimited && std::isfinite(best) && part.learned_count() - learned >= options.patience;
+      return options.patience != kUnlimited && std::isfinite(best) &&
+             part.learned_count() - learned >= options.patience;
     }
   };
 
