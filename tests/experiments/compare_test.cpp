@@ -137,7 +137,8 @@ TEST_F(Compare, WhatCannotBeComparedIsRefused) {
 TEST(ProfilePlan, SaysWhatItWouldDo) {
   const ProgramResult plan = run_program("profile --plan --gpus 4");
   ASSERT_EQ(plan.code, 0) << plan.err;
-  for (const char* step : {"Schedules without a search", "IOS, batch 1", "Batch sizes", "Image sizes", "Several GPUs"})
+  for (const char* step : {"Schedules without a search", "IOS, batch 1", "Searches that measure", "Batch sizes",
+                           "Image sizes", "Several GPUs"})
     EXPECT_TRUE(contains(plan.out, step)) << step;
   const ProgramResult paper = run_program("profile --plan --network randwire-paper");
   EXPECT_TRUE(contains(paper.out, "IOS, batch 1")) << paper.out << paper.err;
