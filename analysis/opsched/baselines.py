@@ -175,7 +175,7 @@ def section(records: Records, marks: Marks) -> str:
     text += f"Medians in ms on the same type of GPU ({'; '.join(where)}), with our weights and input; outputs are compared\n"
     text += "with ours (`experiments/baselines/run_baselines.py`, [docs/baselines.md](../../docs/baselines.md)).\n\n"
     text += "* \"Our best\" is the schedule that is fastest in `opsched bench`, among those measured in the baselines' run. The latency "
-    text += "shown is the mean\n  of its measurements before and after the fastest baseline's software, so it is not the number that the schedule was "
+    text += "shown is the mean\n  of its measurements before and after the fastest baseline's software ran, so it is not the number that the schedule was "
     text += "chosen by.\n"
     text += "* sequential, wavefront and dataflow (Opara's allocation on 16 streams) are one CUDA graph with fused convolution + bias + "
     text += "ReLU.\n"

@@ -202,7 +202,7 @@ def keep_ours(file: RecordFile, found: list[Measured], software: str, when: str,
 
 
 def modes_of(args: argparse.Namespace, software: str, case: Case) -> list[str]:
-    """Those requested of PyTorch; otherwise PyTorch's and JAX's in both layouts."""
+    """Of PyTorch those of --modes, if any; otherwise all of PyTorch's and of JAX's, in both layouts."""
     if software == "jax":
         return in_both_layouts(["xla"], case.precision)
     if software == "tensorrt":
